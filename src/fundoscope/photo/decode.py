@@ -1,0 +1,314 @@
+"""From a file's bytes to pixels: by content, never by name; strict; at the smallest useful scale."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope import limits
+from fundoscope.errors import PhotoError
+from fundoscope.geometry import Affine
+from fundoscope.reading import PhotoFacts
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Pixels = NDArray[np.uint8]
+"""``uint8 (H, W, 3)``, RGB, 0 to 255."""
+
+JPEG, PNG, TIFF = "JPEG", "PNG", "TIFF"
+SUPPORTED: Final = (JPEG, PNG, TIFF)
+EXIF_ORIENTATION: Final = 0x0112
+DCT_EIGHTHS: Final = 8
+"""A JPEG can be decoded at 1/8 to 8/8 of its size (libjpeg-turbo)."""
+STRETCH_LOW, STRETCH_HIGH = 0.1, 99.9
+"""Percentiles of a 16-bit picture that become 0 and 255: robust against single hot pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photograph in memory.
+
+    Attributes:
+        facts: name, hash and size of the photograph as stored.
+        pixels: ``uint8 (H, W, 3)`` RGB, possibly smaller than the photograph.
+        to_pixels: map from the photograph's pixels to those of ``pixels``.
+        warnings: what was done to it that a reader of the result should know.
+    """
+
+    facts: PhotoFacts
+    pixels: Pixels
+    to_pixels: Affine
+    warnings: tuple[str, ...] = ()
+
+
+def decode_file(path: str | Path, *, min_side: int | None = None) -> Photo:
+    """Read and decode a photograph's file.
+
+    Args:
+        path: the file.
+        min_side: see :func:`decode`.
+
+    Raises:
+        PhotoError: the file cannot be read, or is not a photograph that can be decoded.
+    """
+    path = Path(path)
+    return decode(read_bytes(path), name=path.name, min_side=min_side)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, after its size was checked.
+
+    Raises:
+        PhotoError: ``not_found``, ``not_a_file``, ``no_permission``, ``unreadable``, ``empty`` or
+            ``too_large``.
+    """
+    name = path.name
+    try:
+        if path.is_dir():
+            raise PhotoError(name, "is a folder", "name the photographs in it", code="not_a_file")
+        size = path.stat().st_size
+        if not path.is_file():
+            raise PhotoError(name, "is not a regular file", "name a file", code="not_a_file")
+        if size > limits.MAX_FILE_BYTES:
+            raise PhotoError(
+                name,
+                f"has {size / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
+                "store it as JPEG or smaller",
+                code="too_large",
+            )
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise PhotoError(name, "does not exist", "check the path", code="not_found") from None
+    except PermissionError:
+        raise PhotoError(
+            name, "may not be read", "change its permissions", code="no_permission"
+        ) from None
+    except OSError as error:
+        raise PhotoError(
+            name, f"cannot be read ({error.strerror})", "check the disk", code="unreadable"
+        ) from None
+    return data
+
+
+def decode(data: bytes, *, name: str | None = None, min_side: int | None = None) -> Photo:
+    """Decode a photograph from the bytes of a JPEG, PNG or TIFF file.
+
+    Args:
+        data: the file's content; its format is told from it, never from ``name``.
+        name: how messages call it.
+        min_side: a JPEG may be decoded at a reduced scale (in steps of an eighth) at which its
+            shorter side still has this many pixels; ``None`` decodes it whole.
+
+    Raises:
+        PhotoError: ``empty``, ``not_an_image``, ``unsupported``, ``animated``, ``too_large``,
+            ``too_small``, ``cmyk``, ``truncated`` (also: damaged) or ``unsupported_mode``.
+    """
+    title = name or "photograph"
+    if not data:
+        raise PhotoError(title, "is empty (0 bytes)", "copy it again from the camera", code="empty")
+    if len(data) > limits.MAX_FILE_BYTES:
+        raise PhotoError(
+            title,
+            f"has {len(data) / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
+            "store it as JPEG or smaller",
+            code="too_large",
+        )
+    image = _open(data, title)
+    _check(image, title)
+    orientation = _orientation(image)
+    notes: list[str] = []
+    if image.format == JPEG:
+        pixels = _decode_jpeg(data, title, image.size, min_side)
+        if image.mode == "L":
+            notes.append("the photograph has no colour; grades from grey pictures are less certain")
+    else:
+        pixels = _decode_pillow(image, title, notes)
+    pixels = _upright(pixels, orientation)
+    width, height = image.size if orientation < 5 else image.size[::-1]
+    facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), width, height)
+    to_pixels = Affine.scale(pixels.shape[1] / width, pixels.shape[0] / height)
+    return Photo(facts, pixels, to_pixels, tuple(notes))
+
+
+def from_array(pixels: Pixels, *, name: str | None = None) -> Photo:
+    """A photograph that is in memory already.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)``, RGB, 0 to 255.
+        name: how messages call it; not stored in the Reading.
+
+    Raises:
+        PhotoError: the array has another shape or type, or its size is out of bounds.
+    """
+    title = name or "array"
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise PhotoError(
+            title,
+            f"is {pixels.dtype} {pixels.shape}, not uint8 (height, width, 3)",
+            "convert it to 8-bit RGB",
+            code="unsupported_mode",
+        )
+    height, width = pixels.shape[:2]
+    _check_size(width, height, title)
+    pixels = np.ascontiguousarray(pixels)
+    digest = hashlib.sha256(f"{height}x{width}x3:uint8:".encode())
+    digest.update(pixels.data)
+    return Photo(PhotoFacts(None, digest.hexdigest(), width, height), pixels, Affine())
+
+
+def _open(data: bytes, title: str) -> Image.Image:
+    """Read the header only; Pillow decodes nothing before it is asked for pixels."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures and odd tags; our own bounds are checked right after.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError:
+        raise PhotoError(
+            title,
+            f"has more than {limits.MAX_PIXELS // 10**6} million pixels",
+            "store it smaller",
+            code="too_large",
+        ) from None
+    except UnidentifiedImageError:
+        raise PhotoError(
+            title, "is not an image", "give a JPEG, PNG or TIFF file", code="not_an_image"
+        ) from None
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError) as e:
+        raise PhotoError(
+            title, f"has a damaged header ({type(e).__name__})", "export it again", code="truncated"
+        ) from None
+    return image
+
+
+def _check(image: Image.Image, title: str) -> None:
+    # MPO is a JPEG with further pictures behind it, which some cameras write; the first counts.
+    if image.format == "MPO":
+        image.format = JPEG
+    if image.format not in SUPPORTED:
+        raise PhotoError(
+            title,
+            f"is {image.format}, which is not read",
+            "store it as JPEG, PNG or TIFF",
+            code="unsupported",
+        )
+    if image.format != JPEG and getattr(image, "n_frames", 1) > 1:
+        raise PhotoError(
+            title, "holds several pictures", "store the one to be read alone", code="animated"
+        )
+    _check_size(*image.size, title)
+    if image.mode in ("CMYK", "YCCK"):
+        raise PhotoError(
+            title, "is in print colours (CMYK)", "store it as RGB", code="cmyk"
+        )
+
+
+def _check_size(width: int, height: int, title: str) -> None:
+    if min(width, height) < limits.MIN_SIDE:
+        raise PhotoError(
+            title,
+            f"has {width} x {height} pixels, fewer than {limits.MIN_SIDE} on a side",
+            "give the original photograph",
+            code="too_small",
+        )
+    if max(width, height) > limits.MAX_SIDE or width * height > limits.MAX_PIXELS:
+        raise PhotoError(
+            title,
+            f"has {width} x {height} pixels, more than {limits.MAX_PIXELS // 10**6} million"
+            f" or {limits.MAX_SIDE} on a side",
+            "store it smaller",
+            code="too_large",
+        )
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none or it makes no sense."""
+    try:
+        value = image.getexif().get(EXIF_ORIENTATION, 1)
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError):
+        return 1  # A damaged EXIF block does not make the picture unreadable.
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _decode_jpeg(data: bytes, title: str, size: tuple[int, int], min_side: int | None) -> Pixels:
+    import simplejpeg
+
+    width, height = size
+    eighths = DCT_EIGHTHS
+    if min_side is not None:
+        eighths = min(DCT_EIGHTHS, max(1, -(-DCT_EIGHTHS * min_side // min(width, height))))
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            data,
+            colorspace="RGB",
+            min_height=-(-height * eighths // DCT_EIGHTHS) if min_side is not None else 0,
+            min_width=-(-width * eighths // DCT_EIGHTHS) if min_side is not None else 0,
+            strict=True,
+        )
+    except ValueError as error:
+        raise PhotoError(
+            title,
+            f"is damaged or incomplete ({str(error).strip()})",
+            "copy it again from the camera",
+            code="truncated",
+        ) from None
+    return pixels
+
+
+def _decode_pillow(image: Image.Image, title: str, notes: list[str]) -> Pixels:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError) as error:
+        raise PhotoError(
+            title,
+            f"is damaged or incomplete ({error})",
+            "copy it again from the camera",
+            code="truncated",
+        ) from None
+    if image.mode in ("RGBA", "LA", "PA") or (image.mode == "P" and "transparency" in image.info):
+        notes.append("the photograph's transparency was ignored")
+    if image.mode in ("L", "LA", "1") or image.mode.startswith("I"):
+        notes.append("the photograph has no colour; grades from grey pictures are less certain")
+    if image.mode.startswith("I"):
+        notes.append("16-bit values were converted to 8 bits by their 0.1 % and 99.9 % percentiles")
+        return _grey_from_deep(np.asarray(image))
+    if image.mode in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr"):
+        return np.array(image.convert("RGB"))
+    raise PhotoError(
+        title, f"has pixels of mode {image.mode}", "store it as 8-bit RGB", code="unsupported_mode"
+    )
+
+
+def _grey_from_deep(values: NDArray[np.generic]) -> Pixels:
+    low, high = np.percentile(values, (STRETCH_LOW, STRETCH_HIGH))
+    scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
+    grey = np.clip(scaled, 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Apply an EXIF orientation (1 to 8) to decoded pixels."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def without_name(photo: Photo) -> Photo:
+    """The same photograph, not naming its file."""
+    return replace(photo, facts=replace(photo.facts, name=None))

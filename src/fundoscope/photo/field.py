@@ -1,0 +1,241 @@
+"""The field of view: the disc of retina, and the square that is cut around it.
+
+The finder works on a small copy. The border's colour is read off the corners, what differs from it
+is lit, an upright ellipse is fitted to where the light ends (:mod:`fundoscope.photo.rim`), and the
+content is asked whether it can be a retina (:mod:`fundoscope.photo.retina`). A photograph without
+any border has the smallest disc that holds all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from fundoscope.geometry import Affine
+from fundoscope.photo import retina, rim
+from fundoscope.photo.decode import Photo, Pixels
+from fundoscope.photo.rim import Ellipse, Signal
+from fundoscope.reading import FieldOfView
+
+WORKING_SIDE: Final = 448
+"""Longer side of the picture that the finder works on: 1 % of a radius is then about 2 px."""
+DECODE_MARGIN: Final = 1.1
+"""Shorter side of the decoded photograph over the crop's side; the disc is rarely much smaller than
+the shorter side, so a crop is nearly always scaled down, not up."""
+CORNER: Final = 0.03
+"""Side of the corner patches that show the border's colour, as a share of the shorter side."""
+CORNER_AGREEMENT: Final = 40.0
+"""Largest difference of corners (0-255) that still make one border."""
+DARK: Final = 14.0
+"""A photograph whose brightest parts stay below this level (0-255) shows nothing."""
+LIT_SHARE: Final = 0.12
+"""A pixel is lit when it differs from the border by this share of the bright parts' difference."""
+LIT_FLOOR: Final = 5.0
+NATURAL: Final = 0.035
+"""A stretch nearer to 1 than this is lens and fit error; no sensor's shape is that near to square."""
+STRETCH_ERROR: Final = 0.03
+"""A stretch is believed when its standard error is below this."""
+BETTER: Final = 0.8
+"""An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
+MIN_COVERAGE: Final = 0.08
+"""Less rim than this (29 of 360 directions) makes no disc."""
+MAX_SPREAD: Final = 0.02
+"""A rim rougher than this share of the radius is no aperture's."""
+FULL: Final = 0.9
+"""Share of lit pixels from which a picture counts as one without a border."""
+
+
+def decode_side(size: int) -> int:
+    """The ``min_side`` to decode a photograph with, for a crop of ``size`` pixels and the finder."""
+    return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 5 // 8)
+
+
+def find(photo: Photo) -> FieldOfView:
+    """Find the disc of retina.
+
+    Args:
+        photo: decoded at any scale.
+
+    Returns:
+        Centre and radius in the photograph's pixels; or ``found`` false with the reason.
+    """
+    working, to_working = _working_copy(photo)
+    signal = border_distance(working)
+    if float(np.percentile(working[::2, ::2], 99)) < DARK:
+        return FieldOfView(False, reason="too_dark")
+    ellipse = _ellipse(signal)
+    if ellipse is None:
+        return FieldOfView(False, reason="no_disc")
+    if not retina.plausible(working, ellipse):
+        return FieldOfView(False, reason="not_a_retina")
+    return _in_photograph(ellipse, to_working)
+
+
+def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
+    """Cut the field's square out, without stretching the retina; outside of the disc it is black.
+
+    Args:
+        photo: decoded at any scale.
+        field: its field of view, found.
+        size: side of the square in pixels.
+
+    Returns:
+        ``uint8 (size, size, 3)`` RGB; the disc touches the four sides.
+
+    Raises:
+        ValueError: the field was not found.
+    """
+    to_pixels = field.to_unit().inverse().then(photo.to_pixels)
+    x0, y0, x1, y1 = to_pixels.box((-1.0, -1.0, 1.0, 1.0))
+    height, width = photo.pixels.shape[:2]
+    left, top = max(0, math.ceil(-x0)), max(0, math.ceil(-y0))
+    right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
+    padded = np.pad(photo.pixels, ((top, bottom), (left, right), (0, 0)))
+    square = Image.fromarray(padded).resize(
+        (size, size), Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR,
+        box=(x0 + left, y0 + top, x1 + left, y1 + top),
+    )
+    pixels: Pixels = np.array(square)
+    pixels[~disc(size)] = 0
+    return pixels
+
+
+def crop_map(field: FieldOfView, size: int) -> Affine:
+    """The map from the photograph's pixels to those of :func:`crop`.
+
+    Raises:
+        ValueError: the field was not found.
+    """
+    return field.to_unit().then(Affine.scale(size / 2)).then(Affine.shift(size / 2, size / 2))
+
+
+def disc(size: int) -> NDArray[np.bool_]:
+    """``bool (size, size)``: the pixels whose centre lies in the square's inscribed disc."""
+    axis = (np.arange(size) + 0.5) * (2 / size) - 1
+    inside: NDArray[np.bool_] = axis[:, None] ** 2 + axis**2 <= 1.0
+    return inside
+
+
+def border_distance(pixels: Pixels) -> Signal:
+    """How far each pixel is from the border's colour.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)`` RGB.
+
+    Returns:
+        ``float32 (H, W)``: largest difference of a channel, 0 to 255. The border's colour is that
+        of the corners where they agree, else black.
+    """
+    side = max(2, round(CORNER * min(pixels.shape[:2])))
+    patches = [
+        pixels[rows, columns].reshape(-1, 3)
+        for rows in (slice(None, side), slice(-side, None))
+        for columns in (slice(None, side), slice(-side, None))
+    ]
+    corners = np.array([np.median(patch, axis=0) for patch in patches])
+    middle = np.median(corners, axis=0)
+    agree = np.abs(corners - middle).max(axis=1) < CORNER_AGREEMENT
+    border = corners[agree].mean(axis=0) if agree.sum() >= 3 else np.zeros(3)
+    if _is_inside(pixels, border):
+        border = np.zeros(3)
+    # One plane at a time: numpy is slow along an axis of three.
+    planes = [np.abs(pixels[..., c] - np.float32(border[c])) for c in range(3)]
+    distance: Signal = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
+    return distance
+
+
+def _is_inside(pixels: Pixels, border: NDArray[np.float64]) -> bool:
+    """Whether the corners look like the picture's middle: then they are retina, not border."""
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 4 : -height // 4 : 4, width // 4 : -width // 4 : 4].reshape(-1, 3)
+    inside = np.median(middle, axis=0)
+    brightness = border.max()
+    return bool(brightness > DARK and np.abs(inside - border).max() < CORNER_AGREEMENT)
+
+
+def _working_copy(photo: Photo) -> tuple[Pixels, Affine]:
+    height, width = photo.pixels.shape[:2]
+    factor = WORKING_SIDE / max(height, width)
+    if factor >= 1:
+        return photo.pixels, photo.to_pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BOX)
+    return np.asarray(small), photo.to_pixels.then(
+        Affine.scale(size[0] / width, size[1] / height)
+    )
+
+
+def _ellipse(signal: Signal) -> Ellipse | None:
+    height, width = signal.shape
+    smooth = ndimage.uniform_filter(signal, 3, mode="nearest")
+    bright = float(np.percentile(smooth[::2, ::2], 90))
+    mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
+    mask = _largest(mask)
+    if mask.mean() > FULL:
+        corners = _corner_rim(smooth, mask)
+        return corners or _around(width, height)
+    candidate = _fitted(smooth, rim.outline(mask), (width, height))
+    if candidate is not None:
+        return candidate
+    return None
+
+
+def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
+    """The better of a circle and an ellipse, if either is a believable aperture."""
+    fits = []
+    for stretch in (1.0, None):
+        start = rim.guess(points, size, stretch=stretch)
+        if start is not None:
+            fits.append(rim.refine(signal, start, free=stretch is None))
+    good = [e for e in fits if e.coverage >= MIN_COVERAGE and e.spread <= MAX_SPREAD]
+    circles = [e for e in good if e.stretch == 1.0]
+    ellipses = [
+        e for e in good
+        if abs(e.stretch - 1) > NATURAL and e.stretch_error < STRETCH_ERROR
+    ]
+    if not ellipses:
+        return circles[0] if circles else None
+    ellipse = ellipses[0]
+    if not circles:
+        return ellipse
+    circle = circles[0]
+    better = ellipse.coverage > circle.coverage * 1.1 or ellipse.spread < BETTER * circle.spread
+    return ellipse if better else circle
+
+
+def _corner_rim(signal: Signal, mask: NDArray[np.bool_]) -> Ellipse | None:
+    """The circle through the corners that a nearly full picture leaves dark."""
+    height, width = mask.shape
+    found = _fitted(signal, rim.outline(mask), (width, height))
+    if found is None or found.radius < 0.9 * min(height, width) / 2:
+        return None
+    return found
+
+
+def _around(width: int, height: int) -> Ellipse:
+    """The smallest circle that holds the whole picture: all of it is retina."""
+    return Ellipse(width / 2, height / 2, math.hypot(width, height) / 2, 1.0)
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    labels, count = ndimage.label(mask)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    filled: NDArray[np.bool_] = labels == sizes.argmax()
+    return filled
+
+
+def _in_photograph(ellipse: Ellipse, to_working: Affine) -> FieldOfView:
+    """Carry an ellipse of the working picture to the photograph's pixels."""
+    back = to_working.inverse()
+    x, y = back.point(ellipse.x, ellipse.y)
+    radius = ellipse.radius * back.yy
+    stretch = ellipse.stretch * back.yy / back.xx
+    return FieldOfView(True, (x, y), radius, stretch)
