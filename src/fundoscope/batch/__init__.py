@@ -1,0 +1,1 @@
+"""Reading many photographs: what to read, reading it in order on several threads, results."""

@@ -1,0 +1,154 @@
+"""What to read: files, folders and tables become one list of photographs, in a stable order."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from fundoscope.data.table import read_table
+from fundoscope.errors import PhotoError, TableError, UsageError
+
+PHOTOGRAPH_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+"""What is taken for a photograph in a folder; a file that is named itself may be called anything."""
+TABLE_SUFFIX: Final = ".csv"
+IMAGE: Final = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One photograph to read.
+
+    Attributes:
+        image: how the user named it: the path on the command line or below the folder named there,
+            or the cell of the table. It stands in every result.
+        path: where its file is (or should be).
+        id, patient, eye: as in the table, ``""`` where unknown.
+        problem: why it cannot be read, where that is known before it is opened.
+    """
+
+    image: str
+    path: Path
+    id: str = ""
+    patient: str = ""
+    eye: str = ""
+    problem: PhotoError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a command is to read.
+
+    Attributes:
+        photographs: in order: arguments as given, folders sorted by name, tables row by row.
+        passed_over: files in the folders that do not look like photographs, counted by suffix.
+    """
+
+    photographs: tuple[Input, ...]
+    passed_over: dict[str, int] = field(default_factory=dict)
+
+
+def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
+    """List the photographs that files, folders (with all below) and tables name.
+
+    A file or folder that is reached twice is read once; each row of a table counts.
+
+    Args:
+        paths: photographs, whatever their names; folders; ``.csv`` tables with a column ``image``
+            and optionally ``id``, ``patient`` and ``eye``, image paths relative to the table.
+        leave_out: a folder that is not entered (where the results go).
+
+    Raises:
+        UsageError: a path does not exist, or a folder holds no photograph.
+        TableError: a table is wrong.
+    """
+    seen: set[Path] = set()
+    passed_over: Counter[str] = Counter()
+    photographs: list[Input] = []
+    for path in paths:
+        if path.suffix.lower() == TABLE_SUFFIX and not path.is_dir():
+            photographs.extend(_of_table(path))
+            continue
+        found = list(_of_path(path, leave_out, passed_over))
+        photographs.extend(one for one in found if _first_time(one.path, seen))
+    return Inputs(tuple(photographs), dict(sorted(passed_over.items())))
+
+
+def _first_time(path: Path, seen: set[Path]) -> bool:
+    absolute = Path(os.path.abspath(path))
+    new = absolute not in seen
+    seen.add(absolute)
+    return new
+
+
+def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> Iterator[Input]:
+    if path.is_dir():
+        others: Counter[str] = Counter()
+        out = _identity(leave_out) if leave_out is not None and leave_out.exists() else None
+        found = list(_of_folder(path, {out, _identity(path)}, others))
+        if not found:
+            raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
+        passed_over.update(others)
+        yield from found
+    elif not os.path.lexists(path):
+        raise UsageError(str(path), "does not exist", "check the path")
+    else:
+        yield Input(str(path), path)
+
+
+def _emptiness(others: Counter[str]) -> str:
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
+    wanted = " ".join(PHOTOGRAPH_SUFFIXES)
+    return f"holds no photograph ({wanted})" + (f", only other files: {kinds}" if kinds else "")
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder apart however it is reached: links may lead in circles."""
+    status = folder.stat()
+    return (status.st_dev, status.st_ino)
+
+
+def _of_folder(
+    folder: Path, entered: set[tuple[int, int] | None], others: Counter[str]
+) -> Iterator[Input]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        reason = f"is a folder that cannot be opened ({error.strerror})"
+        problem = PhotoError(folder.name, reason, "change its permissions", code="no_permission")
+        yield Input(str(folder), folder, problem=problem)
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if os.path.isdir(entry):  # unlike Path.is_dir, False where permission is lacking
+            identity = _identity(entry)
+            if identity not in entered:
+                entered.add(identity)
+                yield from _of_folder(entry, entered, others)
+        elif entry.suffix.lower() in PHOTOGRAPH_SUFFIXES:
+            yield Input(str(entry), entry)
+        else:
+            others[entry.suffix.lower() or "(no suffix)"] += 1
+
+
+def _of_table(path: Path) -> Iterator[Input]:
+    table = read_table(path, required=(IMAGE,))
+    for line, cells in table.rows:
+        image = cells[IMAGE]
+        if not image or "\0" in image:
+            raise TableError(
+                f"{path.name}, line {line}, column {IMAGE}",
+                "names no photograph",
+                "write the path of the photograph, relative to the table",
+            )
+        yield Input(
+            image,
+            path.parent / image,
+            id=cells.get("id", ""),
+            patient=cells.get("patient", ""),
+            eye=cells.get("eye", ""),
+        )

@@ -1,0 +1,140 @@
+"""What became of one photograph: a row of the results, whatever happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fundoscope.batch.inputs import Input
+from fundoscope.errors import PhotoError
+from fundoscope.reading import Reading
+from fundoscope.report.wording import certainty, grade_in_words, why_not_graded
+
+READ, NOT_GRADED, REFUSED = "read", "not_graded", "refused"
+STATUSES: Final = (READ, NOT_GRADED, REFUSED)
+
+DIGITS: Final = 6
+"""Decimals of probabilities in tables; float32 has no more to say."""
+
+COLUMNS: Final = (
+    "image", "id", "patient", "eye",
+    "status", "code", "reason", "remedy",
+    "icdr", "grade", "certainty", "expected", "p0", "p1", "p2", "p3", "p4",
+    "referable", "referable_probability", "referable_threshold",
+    "gradable", "quality_reasons", "warnings",
+    "field_found", "field_x", "field_y", "field_radius", "field_stretch",
+    "width", "height", "sha256", "picture",
+)  # fmt: skip
+"""The columns of ``readings.csv``; empty where a photograph has nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one photograph.
+
+    Attributes:
+        input: what was to be read.
+        reading: the Reading; ``None`` when refused.
+        refusal: why the file could not be read; ``None`` when it was.
+        picture: a PNG file of the reading, where one was asked for.
+    """
+
+    input: Input
+    reading: Reading | None = None
+    refusal: PhotoError | None = None
+    picture: bytes | None = None
+
+    @property
+    def status(self) -> str:
+        """One of :data:`STATUSES`."""
+        if self.reading is None:
+            return REFUSED
+        return NOT_GRADED if self.reading.grade.icdr is None else READ
+
+    @property
+    def referable(self) -> bool:
+        """Whether this photograph sends its patient to a doctor; without a grade it does."""
+        if self.reading is None or self.reading.grade.referable is None:
+            return True
+        return self.reading.grade.icdr is None or self.reading.grade.referable.positive
+
+
+def trouble(outcome: Outcome) -> dict[str, str]:
+    """``code``, ``reason`` and ``remedy`` of a photograph without a grade; empty with one."""
+    if outcome.refusal is not None:
+        error = outcome.refusal
+        return {"code": error.code, "reason": error.why, "remedy": error.remedy}
+    cause = why_not_graded(outcome.reading) if outcome.reading is not None else None
+    if cause is None:
+        return {}
+    return {"code": cause.code, "reason": cause.reason, "remedy": cause.remedy}
+
+
+def row(outcome: Outcome, picture: str = "") -> Mapping[str, str]:
+    """An outcome as text cells by column, those of :data:`COLUMNS` that have a value.
+
+    Args:
+        outcome: what became of a photograph.
+        picture: the file name of its picture, if one was written.
+    """
+    cells = {
+        "image": outcome.input.image,
+        "id": outcome.input.id,
+        "patient": outcome.input.patient,
+        "eye": outcome.input.eye,
+        "status": outcome.status,
+        "picture": picture,
+    }
+    if outcome.reading is not None:
+        cells |= _of_photo(outcome.reading) | _of_grade(outcome.reading)
+    return cells | trouble(outcome)
+
+
+def _of_photo(reading: Reading) -> dict[str, str]:
+    photo, field, quality = reading.photo, reading.field, reading.quality
+    cells = {
+        "width": str(photo.width),
+        "height": str(photo.height),
+        "sha256": photo.sha256,
+        "warnings": "; ".join(reading.warnings),
+        "gradable": "" if quality.gradable is None else _truth(quality.gradable),
+        "quality_reasons": "; ".join(quality.reasons or ()),
+        "field_found": _truth(field.found),
+    }
+    if field.centre is not None and field.radius is not None and field.stretch is not None:
+        cells |= {
+            "field_x": f"{field.centre[0]:.2f}",
+            "field_y": f"{field.centre[1]:.2f}",
+            "field_radius": f"{field.radius:.2f}",
+            "field_stretch": f"{field.stretch:.4f}",
+        }
+    return cells
+
+
+def _of_grade(reading: Reading) -> dict[str, str]:
+    grade, cells = reading.grade, dict[str, str]()
+    sure = certainty(grade)
+    if grade.icdr is not None:
+        cells |= {"icdr": str(grade.icdr), "grade": grade_in_words(grade.icdr)}
+    if sure is not None:
+        cells["certainty"] = _number(sure)
+    if grade.probabilities is not None:
+        cells |= {f"p{icdr}": _number(p) for icdr, p in enumerate(grade.probabilities)}
+    if grade.expected is not None:
+        cells["expected"] = _number(grade.expected)
+    if grade.referable is not None:
+        cells |= {
+            "referable": _truth(grade.referable.positive),
+            "referable_probability": _number(grade.referable.probability),
+            "referable_threshold": _number(grade.referable.threshold),
+        }
+    return cells
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _number(value: float) -> str:
+    return f"{value:.{DIGITS}f}"

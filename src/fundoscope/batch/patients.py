@@ -1,0 +1,85 @@
+"""From eyes to patients: the worse eye decides, and what could not be graded counts as positive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from fundoscope.batch.outcome import READ, REFUSED, Outcome
+from fundoscope.report.wording import grade_in_words
+
+COLUMNS: Final = (
+    "patient", "icdr", "grade", "worse_eye", "referable", "referable_probability", "because",
+    "eyes_read", "eyes_not_read", "photographs", "read", "not_graded", "refused",
+)  # fmt: skip
+"""The columns of ``patients.csv``."""
+
+BY_GRADE: Final = "a photograph is referable"
+BY_GAP: Final = "a photograph could not be graded"
+NONE: Final = "all photographs were graded, none is referable"
+
+
+@dataclass(slots=True)
+class Patient:
+    """What is known of one patient so far."""
+
+    name: str
+    icdr: int | None = None
+    worse_eye: str = ""
+    probability: float | None = None
+    positive: bool = False
+    read: int = 0
+    not_graded: int = 0
+    refused: int = 0
+    eyes: dict[str, bool] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in one photograph of this patient."""
+        eye = outcome.input.eye
+        graded = outcome.status == READ
+        if eye:
+            self.eyes[eye] = self.eyes.get(eye, False) or graded
+        if not graded:
+            self.refused += outcome.status == REFUSED
+            self.not_graded += outcome.status != REFUSED
+        elif outcome.reading is not None:
+            self.read += 1
+            grade = outcome.reading.grade
+            self.positive |= outcome.referable
+            if grade.icdr is not None and (self.icdr is None or grade.icdr > self.icdr):
+                self.icdr, self.worse_eye = grade.icdr, eye
+            if grade.referable is not None:
+                self.probability = max(self.probability or 0.0, grade.referable.probability)
+
+    @property
+    def referable(self) -> bool:
+        """Whether the patient is to be seen: a positive photograph, or one without a grade."""
+        return self.positive or self.read < self.photographs
+
+    @property
+    def photographs(self) -> int:
+        """How many photographs this patient has."""
+        return self.read + self.not_graded + self.refused
+
+    def row(self) -> dict[str, str]:
+        """Text cells by column."""
+        because = BY_GRADE if self.positive else BY_GAP if self.referable else NONE
+        return {
+            "patient": self.name,
+            "icdr": "" if self.icdr is None else str(self.icdr),
+            "grade": "" if self.icdr is None else grade_in_words(self.icdr),
+            "worse_eye": self.worse_eye,
+            "referable": "true" if self.referable else "false",
+            "referable_probability": "" if self.probability is None else f"{self.probability:.6f}",
+            "because": because,
+            "eyes_read": _eyes(self.eyes, read=True),
+            "eyes_not_read": _eyes(self.eyes, read=False),
+            "photographs": str(self.photographs),
+            "read": str(self.read),
+            "not_graded": str(self.not_graded),
+            "refused": str(self.refused),
+        }
+
+
+def _eyes(eyes: dict[str, bool], *, read: bool) -> str:
+    return "; ".join(sorted(eye for eye, done in eyes.items() if done is read))

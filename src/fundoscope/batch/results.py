@@ -1,0 +1,135 @@
+"""The folder of results: ``readings.jsonl``, ``readings.csv``, ``patients.csv``, ``run.json``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fundoscope.batch import outcome as outcomes
+from fundoscope.batch import patients
+from fundoscope.batch.files import ResultFile, whole_files, write_whole
+from fundoscope.batch.outcome import Outcome
+from fundoscope.batch.patients import Patient
+from fundoscope.errors import OutputError, UsageError
+
+READINGS_JSONL: Final = "readings.jsonl"
+READINGS_CSV: Final = "readings.csv"
+PATIENTS_CSV: Final = "patients.csv"
+RUN_JSON: Final = "run.json"
+RESULT_NAMES: Final = (READINGS_JSONL, READINGS_CSV, PATIENTS_CSV, RUN_JSON)
+
+MAX_STEM_BYTES: Final = 200
+"""Of the file name's 255 bytes, what a picture's name keeps of its photograph's; the rest is for
+the hash, the suffix and the temporary name."""
+HASH_CHARACTERS: Final = 8
+
+
+@dataclass(slots=True)
+class Results:
+    """A run's results while they are written.
+
+    Attributes:
+        folder: where they go.
+        run: what ``run.json`` will hold; filled in by the run before the block ends.
+    """
+
+    folder: Path
+    jsonl: ResultFile
+    table: ResultFile
+    patients: dict[str, Patient] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Write what became of the next photograph.
+
+        Raises:
+            OutputError: it could not be written.
+        """
+        picture = ""
+        if outcome.picture is not None and outcome.reading is not None:
+            picture = picture_name(outcome.input.path, outcome.reading.photo.sha256)
+            write_whole(self.folder / picture, outcome.picture)
+        if outcome.reading is not None:
+            self.jsonl.write(outcome.reading.to_json() + "\n")
+        csv.DictWriter(self.table, outcomes.COLUMNS, lineterminator="\n").writerow(
+            outcomes.row(outcome, picture)
+        )
+        patient = outcome.input.patient
+        if patient:
+            self.patients.setdefault(patient, Patient(patient)).add(outcome)
+
+
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Check that results may go into a folder, before anything is computed.
+
+    Raises:
+        UsageError: it is a file, or holds an earlier run's results and ``overwrite`` is false.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
+    there = [name for name in RESULT_NAMES if (folder / name).exists()]
+    if there and not overwrite:
+        raise UsageError(
+            f"--out {folder}",
+            f"holds the results of an earlier run ({', '.join(there)})",
+            "name another folder, or add --overwrite",
+        )
+
+
+@contextmanager
+def results_in(folder: Path, *, with_patients: bool) -> Iterator[Results]:
+    """Open a folder for the results of one run; they appear when the block ends without an error.
+
+    Pictures appear at once, each whole. Nothing else in the folder is touched.
+
+    Args:
+        folder: made if it is not there.
+        with_patients: whether ``patients.csv`` is wanted. An earlier one is replaced in any case
+            (by a header without rows), so that it cannot be taken for this run's.
+
+    Raises:
+        OutputError: something could not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            str(folder), f"cannot be made ({error.strerror})", "name another folder with --out"
+        ) from None
+    names = [READINGS_JSONL, READINGS_CSV, RUN_JSON]
+    if with_patients or (folder / PATIENTS_CSV).exists():
+        names.append(PATIENTS_CSV)
+    with whole_files(folder, names) as files:
+        results = Results(folder, files[0], files[1])
+        csv.DictWriter(results.table, outcomes.COLUMNS, lineterminator="\n").writeheader()
+        yield results
+        _write_run(files[2], results.run)
+        if len(files) > 3:
+            _write_patients(files[3], results.patients)
+
+
+def _write_run(file: ResultFile, run: dict[str, Any]) -> None:
+    import msgspec
+
+    file.write(msgspec.json.format(msgspec.json.encode(run), indent=2).decode() + "\n")
+
+
+def _write_patients(file: ResultFile, found: dict[str, Patient]) -> None:
+    writer = csv.DictWriter(file, patients.COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for patient in found.values():
+        writer.writerow(patient.row())
+
+
+def picture_name(photograph: Path, sha256: str) -> str:
+    """The file name of a photograph's picture: ``<stem>-<8 of sha256>.png``.
+
+    Separators of paths and what cannot be printed become ``_``; a long stem is cut.
+    """
+    stem = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in photograph.stem)
+    stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore")
+    return f"{stem}-{sha256[:HASH_CHARACTERS]}.png"

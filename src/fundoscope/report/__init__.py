@@ -1,0 +1,1 @@
+"""What a person sees: a picture of a reading, and its words."""
