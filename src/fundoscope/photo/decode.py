@@ -26,6 +26,10 @@ Pixels = NDArray[np.uint8]
 JPEG, PNG, TIFF = "JPEG", "PNG", "TIFF"
 SUPPORTED: Final = (JPEG, PNG, TIFF)
 EXIF_ORIENTATION: Final = 0x0112
+TRANSPOSED: Final = 5
+"""EXIF orientations from this one on swap rows and columns first."""
+MIRRORED_X: Final = (2, 3, 6, 7)
+MIRRORED_Y: Final = (3, 4, 7, 8)
 DCT_EIGHTHS: Final = 8
 """A JPEG can be decoded at 1/8 to 8/8 of its size (libjpeg-turbo)."""
 STRETCH_LOW, STRETCH_HIGH = 0.1, 99.9
@@ -125,16 +129,19 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     _check(image, title)
     orientation = _orientation(image)
     notes: list[str] = []
+    scale = 1.0
     if image.format == JPEG:
-        pixels = _decode_jpeg(data, title, image.size, min_side)
+        eighths = _eighths(image.size, min_side)
+        scale = eighths / DCT_EIGHTHS
+        pixels = _decode_jpeg(data, title, image.size, eighths)
         if image.mode == "L":
             notes.append("the photograph has no colour; grades from grey pictures are less certain")
     else:
         pixels = _decode_pillow(image, title, notes)
     pixels = _upright(pixels, orientation)
-    width, height = image.size if orientation < 5 else image.size[::-1]
+    width, height = image.size if orientation < TRANSPOSED else image.size[::-1]
     facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), width, height)
-    to_pixels = Affine.scale(pixels.shape[1] / width, pixels.shape[0] / height)
+    to_pixels = _scaled(scale, (width, height), pixels.shape, orientation)
     return Photo(facts, pixels, to_pixels, tuple(notes))
 
 
@@ -240,19 +247,24 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _decode_jpeg(data: bytes, title: str, size: tuple[int, int], min_side: int | None) -> Pixels:
+def _eighths(size: tuple[int, int], min_side: int | None) -> int:
+    """The smallest DCT scale, in eighths, at which the shorter side keeps ``min_side`` pixels."""
+    if min_side is None:
+        return DCT_EIGHTHS
+    return min(DCT_EIGHTHS, max(1, -(-DCT_EIGHTHS * min_side // min(size))))
+
+
+def _decode_jpeg(data: bytes, title: str, size: tuple[int, int], eighths: int) -> Pixels:
     import simplejpeg
 
     width, height = size
-    eighths = DCT_EIGHTHS
-    if min_side is not None:
-        eighths = min(DCT_EIGHTHS, max(1, -(-DCT_EIGHTHS * min_side // min(width, height))))
+    whole = eighths == DCT_EIGHTHS
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(
             data,
             colorspace="RGB",
-            min_height=-(-height * eighths // DCT_EIGHTHS) if min_side is not None else 0,
-            min_width=-(-width * eighths // DCT_EIGHTHS) if min_side is not None else 0,
+            min_height=0 if whole else -(-height * eighths // DCT_EIGHTHS),
+            min_width=0 if whole else -(-width * eighths // DCT_EIGHTHS),
             strict=True,
         )
     except ValueError as error:
@@ -300,13 +312,26 @@ def _grey_from_deep(values: NDArray[np.generic]) -> Pixels:
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Apply an EXIF orientation (1 to 8) to decoded pixels."""
-    if orientation >= 5:
+    if orientation >= TRANSPOSED:
         pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
+    if orientation in MIRRORED_Y:
         pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
+    if orientation in MIRRORED_X:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _scaled(
+    scale: float, size: tuple[int, int], shape: tuple[int, ...], orientation: int
+) -> Affine:
+    """The map from the photograph's pixels to those decoded at ``scale``.
+
+    A side that is no multiple of the scale is rounded up by the decoder, at the right and lower edge
+    of the stored picture: where the orientation turns that edge to the left or top, the pixels move.
+    """
+    left = scale * size[0] if orientation in MIRRORED_X else shape[1]
+    top = scale * size[1] if orientation in MIRRORED_Y else shape[0]
+    return Affine(xx=scale, yy=scale, x0=shape[1] - left, y0=shape[0] - top)
 
 
 def without_name(photo: Photo) -> Photo:

@@ -31,21 +31,26 @@ CORNER: Final = 0.03
 """Side of the corner patches that show the border's colour, as a share of the shorter side."""
 CORNER_AGREEMENT: Final = 40.0
 """Largest difference of corners (0-255) that still make one border."""
+INSIDE_LIKENESS: Final = 0.35
+"""Corners that differ from the middle by less than this share of its brightness are retina."""
 DARK: Final = 14.0
 """A photograph whose brightest parts stay below this level (0-255) shows nothing."""
 LIT_SHARE: Final = 0.12
 """A pixel is lit when it differs from the border by this share of the bright parts' difference."""
 LIT_FLOOR: Final = 5.0
-NATURAL: Final = 0.035
+NATURAL: Final = 0.06
 """A stretch nearer to 1 than this is lens and fit error; no sensor's shape is that near to square."""
 STRETCH_ERROR: Final = 0.03
 """A stretch is believed when its standard error is below this."""
 BETTER: Final = 0.8
 """An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
-MIN_COVERAGE: Final = 0.08
-"""Less rim than this (29 of 360 directions) makes no disc."""
+MIN_COVERAGE: Final = 0.05
+"""Less rim than this (18 of 360 directions) makes no disc; four cut corners show about that much."""
 MAX_SPREAD: Final = 0.02
 """A rim rougher than this share of the radius is no aperture's."""
+STRETCHED_SPREAD: Final = 0.006
+"""A stretched disc must have a clean rim: real squashed ones leave 0.001 to 0.003, while cut-off and
+glaring ones that a stretch could explain away leave 0.01 and more."""
 FULL: Final = 0.9
 """Share of lit pixels from which a picture counts as one without a border."""
 
@@ -154,8 +159,8 @@ def _is_inside(pixels: Pixels, border: NDArray[np.float64]) -> bool:
     height, width = pixels.shape[:2]
     middle = pixels[height // 4 : -height // 4 : 4, width // 4 : -width // 4 : 4].reshape(-1, 3)
     inside = np.median(middle, axis=0)
-    brightness = border.max()
-    return bool(brightness > DARK and np.abs(inside - border).max() < CORNER_AGREEMENT)
+    alike = float(np.abs(inside - border).max()) < INSIDE_LIKENESS * float(inside.max())
+    return alike and float(border.max()) > DARK
 
 
 def _working_copy(photo: Photo) -> tuple[Pixels, Affine]:
@@ -163,11 +168,13 @@ def _working_copy(photo: Photo) -> tuple[Pixels, Affine]:
     factor = WORKING_SIDE / max(height, width)
     if factor >= 1:
         return photo.pixels, photo.to_pixels
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BOX)
-    return np.asarray(small), photo.to_pixels.then(
-        Affine.scale(size[0] / width, size[1] / height)
+    # Whole pixels at exactly one scale for both axes: a circle stays a circle. What is lost is less
+    # than one working pixel at the right and lower edge.
+    size = (int(width * factor), int(height * factor))
+    small = Image.fromarray(photo.pixels).resize(
+        size, Image.Resampling.BOX, box=(0, 0, size[0] / factor, size[1] / factor)
     )
+    return np.asarray(small), photo.to_pixels.then(Affine.scale(factor))
 
 
 def _ellipse(signal: Signal) -> Ellipse | None:
@@ -176,13 +183,14 @@ def _ellipse(signal: Signal) -> Ellipse | None:
     bright = float(np.percentile(smooth[::2, ::2], 90))
     mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
     mask = _largest(mask)
-    if mask.mean() > FULL:
-        corners = _corner_rim(smooth, mask)
-        return corners or _around(width, height)
-    candidate = _fitted(smooth, rim.outline(mask), (width, height))
-    if candidate is not None:
-        return candidate
-    return None
+    found = _fitted(smooth, rim.outline(mask), (width, height))
+    if mask.mean() < FULL:
+        return found
+    # Nearly all of the picture is lit. What rim there is lies in the corners, outside of any disc
+    # that fits into the picture; a smaller one would be something drawn on the retina.
+    if found is not None and found.radius > 0.95 * height / 2:
+        return found
+    return _around(width, height)
 
 
 def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
@@ -196,7 +204,9 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
     circles = [e for e in good if e.stretch == 1.0]
     ellipses = [
         e for e in good
-        if abs(e.stretch - 1) > NATURAL and e.stretch_error < STRETCH_ERROR
+        if abs(e.stretch - 1) > NATURAL
+        and e.stretch_error < STRETCH_ERROR
+        and e.spread < STRETCHED_SPREAD
     ]
     if not ellipses:
         return circles[0] if circles else None
@@ -206,15 +216,6 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
     circle = circles[0]
     better = ellipse.coverage > circle.coverage * 1.1 or ellipse.spread < BETTER * circle.spread
     return ellipse if better else circle
-
-
-def _corner_rim(signal: Signal, mask: NDArray[np.bool_]) -> Ellipse | None:
-    """The circle through the corners that a nearly full picture leaves dark."""
-    height, width = mask.shape
-    found = _fitted(signal, rim.outline(mask), (width, height))
-    if found is None or found.radius < 0.9 * min(height, width) / 2:
-        return None
-    return found
 
 
 def _around(width: int, height: int) -> Ellipse:

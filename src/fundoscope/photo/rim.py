@@ -23,14 +23,23 @@ VOTERS: Final = 240
 """Outline points that vote; more of them cost time and change nothing."""
 INLIER: Final = 0.015
 """A point belongs to an ellipse when it lies within this share of the radius."""
+CHORD: Final = 3.0
+"""A run of the outline within one pixel of a straight row or column is a cut, not the top of an arc,
+from this many times the length that a circle as wide as the picture has there, sqrt(2 · side)."""
 STRETCHES: Final = (0.55, 1.9)
 """Bounds of a believable stretch; cameras write 1:1 to 3:2, and either side may have been squeezed."""
 RADII: Final = (0.2, 1.6)
 """Bounds of a believable radius as a share of the picture's longer side."""
 ANGLES: Final = 360
+MIN_POINTS: Final = 12
+"""Fewer rim points than this are not fitted."""
 REFINE_REACHES: Final = (0.12, 0.06, 0.04)
 """Half-width of the ring that is searched for the rim, as a share of the radius, round by round."""
 RING_STEPS: Final = 49
+LEVEL_STEPS: Final = 8
+"""Innermost steps of the ring that tell the level inside."""
+OUTSIDE_STEPS: Final = 4
+"""Outermost steps within the picture that tell the level outside."""
 MIN_CONTRAST: Final = 6.0
 """Grey levels between inside and outside that make a rim; sensor noise and JPEG blocks stay below."""
 TUKEY: Final = 4.685
@@ -77,13 +86,25 @@ def outline(mask: NDArray[np.bool_]) -> Points:
     right = width - mask[rows][:, ::-1].argmax(axis=1)
     top = mask[:, columns].argmax(axis=0)
     bottom = height - mask[::-1, columns].argmax(axis=0)
+    chord = CHORD * np.sqrt(2 * max(height, width))
     sides = [
-        np.stack([left, rows + 0.5], axis=1)[left > 1],
-        np.stack([right, rows + 0.5], axis=1)[right < width - 1],
-        np.stack([columns + 0.5, top], axis=1)[top > 1],
-        np.stack([columns + 0.5, bottom], axis=1)[bottom < height - 1],
+        np.stack([left, rows + 0.5], axis=1)[(left > 1) & ~_straight(left, chord)],
+        np.stack([right, rows + 0.5], axis=1)[(right < width - 1) & ~_straight(right, chord)],
+        np.stack([columns + 0.5, top], axis=1)[(top > 1) & ~_straight(top, chord)],
+        np.stack([columns + 0.5, bottom], axis=1)[(bottom < height - 1) & ~_straight(bottom, chord)],
     ]
     return np.concatenate(sides).astype(np.float64)
+
+
+def _straight(edge: NDArray[np.intp], chord: float) -> NDArray[np.bool_]:
+    """Which points of one side of an outline lie on a line too long to be the top of an arc.
+
+    That is where the sensor, or a frame, cut the disc off.
+    """
+    counts = np.bincount(edge)
+    band = np.convolve(counts, np.ones(3, dtype=int), mode="same")
+    on_line: NDArray[np.bool_] = (band > chord)[edge]
+    return on_line
 
 
 def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None) -> Ellipse | None:
@@ -160,8 +181,8 @@ def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
     ellipse = start
     for reach in REFINE_REACHES:
         points = rim_points(signal, ellipse, reach)
-        if len(points) < 12:
-            return ellipse
+        if len(points) < MIN_POINTS:
+            break
         ellipse = fit(points, ellipse, free=free)
     return ellipse
 
@@ -182,28 +203,33 @@ def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> Points:
     radii = np.linspace(1 - reach, 1 + reach, RING_STEPS)
     x = ellipse.x + np.cos(angles)[:, None] * radii * (ellipse.radius / ellipse.stretch)
     y = ellipse.y + np.sin(angles)[:, None] * radii * ellipse.radius
-    inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
+    # Going outwards a ray leaves the picture once: the first `seen` steps are inside.
+    seen = ((x > 0.5) & (x < width - 0.5) & (y > 0.5) & (y < height - 0.5)).sum(axis=1)
+    rays = np.flatnonzero(seen >= LEVEL_STEPS + OUTSIDE_STEPS)
+    if not len(rays):
+        return np.empty((0, 2))
+    x, y, seen = x[rays], y[rays], seen[rays]
     ring = ndimage.map_coordinates(signal, [y - 0.5, x - 0.5], order=1, mode="nearest")
-    margin = RING_STEPS // 6
-    level_in = np.median(ring[:, :margin], axis=1)
-    level_out = np.median(ring[:, -margin:], axis=1)
+    steps = np.arange(RING_STEPS)
+    ends = seen[:, None] - OUTSIDE_STEPS + np.arange(OUTSIDE_STEPS)
+    level_in = np.median(ring[:, :LEVEL_STEPS], axis=1)
+    level_out = np.take_along_axis(ring, ends, axis=1).mean(axis=1)
     half = (level_in + level_out) / 2
-    lit = ring > half[:, None]
+    lit = (ring > half[:, None]) & (steps < seen[:, None])
     # The outermost crossing: vessels and dark spots inside the disc cross the level too.
     last = RING_STEPS - 1 - lit[:, ::-1].argmax(axis=1)
-    usable = (
-        inside.all(axis=1) & (level_in - level_out > MIN_CONTRAST) & (last < RING_STEPS - 1)
-        & lit.any(axis=1)
+    usable = np.flatnonzero(
+        (level_in - level_out > MIN_CONTRAST) & (last < seen - 1) & lit.any(axis=1)
     )
-    index = np.flatnonzero(usable)
-    last = last[index]
-    high, low = ring[index, last], ring[index, last + 1]
-    fraction = (high - half[index]) / np.maximum(high - low, 1e-6)
+    last = last[usable]
+    high, low = ring[usable, last], ring[usable, last + 1]
+    fraction = (high - half[usable]) / np.maximum(high - low, 1e-6)
     distance = radii[last] + fraction * (radii[1] - radii[0])
+    angles = angles[rays[usable]]
     return np.stack(
         [
-            ellipse.x + np.cos(angles[index]) * distance * (ellipse.radius / ellipse.stretch),
-            ellipse.y + np.sin(angles[index]) * distance * ellipse.radius,
+            ellipse.x + np.cos(angles) * distance * (ellipse.radius / ellipse.stretch),
+            ellipse.y + np.sin(angles) * distance * ellipse.radius,
         ],
         axis=1,
     )
