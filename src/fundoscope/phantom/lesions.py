@@ -1,0 +1,285 @@
+"""Lesions of each kind at known places, so many that the eye has the grade that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.random import Generator
+from scipy.spatial import KDTree
+
+from fundoscope import kinds
+from fundoscope.geometry import Points
+from fundoscope.phantom.anatomy import Anatomy
+from fundoscope.phantom.canvas import Stroke
+
+Look = Literal["red", "dark", "waxy", "woolly", "lace"]
+Visible = Callable[[Points], bool]
+"""Whether all of the ``(N, 2)`` points are well inside the picture."""
+
+MICROANEURYSM_RADIUS: Final = (0.0045, 0.0085)
+"""Field units. IDRiD: a median side of 17 px where the field is 3,450 px wide, 0.01 in all."""
+DOT_RADIUS: Final = (0.009, 0.017)
+BLOT_RADIUS: Final = (0.02, 0.042)
+FLAME_LENGTH: Final = (0.05, 0.11)
+EXUDATE_RADIUS: Final = (0.004, 0.013)
+WOOL_RADIUS: Final = (0.035, 0.075)
+"""Cotton wool: a quarter to half a disc diameter across."""
+BOAT_RADIUS: Final = (0.13, 0.22)
+LACE_RADIUS: Final = (0.07, 0.12)
+PER_QUADRANT: Final = 23
+"""Haemorrhages a quadrant in grade 3, where more than 20 are asked for."""
+TRIES: Final = 400
+"""Places tried for one lesion before it is left out."""
+CORNERS: Final = 28
+"""Points of an outline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One lesion to draw: ``outline (N, 2)``, how it looks, and the strokes of a lace of vessels."""
+
+    kind: str
+    outline: Points
+    look: Look
+    level: float
+    strokes: tuple[Stroke, ...] = ()
+
+
+class _Ground:
+    """Where a lesion may lie: visible, off the disc, off the vessels, apart from the others."""
+
+    def __init__(self, anatomy: Anatomy, visible: Visible, rng: Generator) -> None:
+        self.anatomy, self.visible, self.rng = anatomy, visible, rng
+        self.taken: list[tuple[float, float, float]] = []
+        thick = [v for v in anatomy.vessels if v.widths.max() > MICROANEURYSM_RADIUS[0]]
+        self.vessels = KDTree(np.concatenate([vessel.points for vessel in thick]))
+
+    def free(self, outline: Points, *, off_vessels: bool, gap: float = 0.006) -> bool:
+        """Whether the outline fits; when it does its place is taken."""
+        centre = outline.mean(axis=0)
+        radius = float(np.linalg.norm(outline - centre, axis=1).max())
+        to_disc = np.hypot(*(centre - self.anatomy.disc))
+        if to_disc < 1.12 * self.anatomy.disc_radius + radius or not self.visible(outline):
+            return False
+        if off_vessels and self.vessels.query(centre)[0] < radius + 0.009:
+            return False
+        x, y = centre
+        if any(np.hypot(x - tx, y - ty) < radius + other + gap for tx, ty, other in self.taken):
+            return False
+        self.taken.append((float(x), float(y), radius))
+        return True
+
+
+def scatter(anatomy: Anatomy, grade: int, visible: Visible, rng: Generator) -> list[Mark]:
+    """The lesions of an eye of this grade, the large ones first."""
+    if grade == 0:
+        return []
+    ground = _Ground(anatomy, visible, rng)
+    marks: list[Mark] = []
+    if grade == 4:
+        marks += _proliferative(ground)
+    if grade >= 2:
+        marks += _many(ground, int(rng.integers(0, 4)), _wool)
+        marks += _many(ground, int(rng.integers(1, 4)), _flame)
+        marks += _many(ground, int(rng.integers(2, 6)), _blot)
+    if grade >= 3:
+        marks += _severe(ground, marks) if grade == 3 else _many(ground, 12, _dot)
+    if grade >= 2:
+        for _ in range(rng.integers(1, 4)):
+            marks += _exudates(ground)
+        marks += _many(ground, int(rng.integers(3, 12)), _dot)
+    marks += _many(ground, int(rng.integers(2, 8) + 6 * (grade > 1)), _microaneurysm)
+    return marks
+
+
+def quadrant(points: Points, centre: Points) -> NDArrayInt:
+    """0 to 3 for each ``(N, 2)`` point: above or below, left or right of the centre."""
+    return np.asarray(2 * (points[:, 1] > centre[1]) + (points[:, 0] > centre[0]), dtype=np.int64)
+
+
+NDArrayInt = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+
+
+def _many(ground: _Ground, count: int, make: Callable[[_Ground, Points], Mark]) -> list[Mark]:
+    """So many lesions of one make anywhere in the field."""
+    marks = []
+    for _ in range(count):
+        mark = _one(ground, make, lambda: _anywhere(ground.rng))
+        marks += [mark] if mark else []
+    return marks
+
+
+def _one(
+    ground: _Ground, make: Callable[[_Ground, Points], Mark], place: Callable[[], Points]
+) -> Mark | None:
+    """Try places until a lesion fits."""
+    for _ in range(TRIES):
+        mark = make(ground, place())
+        off_vessels = mark.kind in (kinds.MICROANEURYSM.key, kinds.HARD_EXUDATE.key)
+        if ground.free(mark.outline, off_vessels=off_vessels):
+            return mark
+    return None
+
+
+def _anywhere(rng: Generator) -> Points:
+    """A point of the field, denser towards its middle, as lesions are."""
+    radius, angle = rng.uniform(0.0, 1.0) ** 0.6, rng.uniform(0.0, 2.0 * np.pi)
+    return np.array([radius * np.cos(angle), radius * np.sin(angle)])
+
+
+def _severe(ground: _Ground, before: list[Mark]) -> list[Mark]:
+    """More than 20 haemorrhages in each quadrant, about the disc and about the fovea alike."""
+    marks: list[Mark] = []
+    bled = [mark for mark in before if mark.kind == kinds.HAEMORRHAGE.key]
+    for centre in (ground.anatomy.disc, ground.anatomy.fovea):
+        for number in range(4):
+            centres = np.array([mark.outline.mean(axis=0) for mark in bled + marks])
+            missing = PER_QUADRANT - int(np.sum(quadrant(centres, centre) == number))
+            for _ in range(missing):
+                make = _dot if ground.rng.random() < 0.8 else _small_blot
+                mark = _one(ground, make, lambda c=centre, n=number: _within(ground.rng, c, n))
+                marks += [mark] if mark else []
+    return marks
+
+
+def _within(rng: Generator, centre: Points, number: int) -> Points:
+    """A point of one quadrant that lies clear of its borders."""
+    while True:
+        x, y = _anywhere(rng)
+        left_or_right = x - centre[0] > 0
+        above_or_below = y - centre[1] > 0
+        if 2 * above_or_below + left_or_right == number and (
+            min(abs(x - centre[0]), abs(y - centre[1])) > 0.01
+        ):
+            return np.array([x, y])
+
+
+def _blob(rng: Generator, centre: Points, radius: float, rough: float) -> Points:
+    """A roundish outline; ``rough`` is the spread of its radius."""
+    angles = np.linspace(0.0, 2.0 * np.pi, CORNERS, endpoint=False)
+    waves = np.arange(2, 6)
+    phases = rng.uniform(0.0, 2.0 * np.pi, len(waves))
+    bumps = (np.cos(angles[:, None] * waves + phases) / waves * 2.0).sum(axis=1)
+    radii = radius * np.maximum(1.0 + rough * bumps, 0.4)
+    return centre + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+
+
+def _microaneurysm(ground: _Ground, centre: Points) -> Mark:
+    rng = ground.rng
+    outline = _blob(rng, centre, rng.uniform(*MICROANEURYSM_RADIUS), 0.06)
+    return Mark(kinds.MICROANEURYSM.key, outline, "red", rng.uniform(0.6, 0.9))
+
+
+def _dot(ground: _Ground, centre: Points) -> Mark:
+    rng = ground.rng
+    outline = _blob(rng, centre, rng.uniform(*DOT_RADIUS), 0.14)
+    return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.6, 0.95))
+
+
+def _small_blot(ground: _Ground, centre: Points) -> Mark:
+    rng = ground.rng
+    outline = _blob(rng, centre, BLOT_RADIUS[0] * rng.uniform(0.8, 1.1), 0.2)
+    return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.6, 0.95))
+
+
+def _blot(ground: _Ground, centre: Points) -> Mark:
+    rng = ground.rng
+    outline = _blob(rng, centre, rng.uniform(*BLOT_RADIUS), 0.24)
+    return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.7, 1.0))
+
+
+def _flame(ground: _Ground, centre: Points) -> Mark:
+    """In the nerve-fibre layer: long, frayed, pointing at the disc."""
+    rng = ground.rng
+    away = centre - ground.anatomy.disc
+    along = away / max(float(np.linalg.norm(away)), 1e-6)
+    across = np.array([-along[1], along[0]])
+    length = rng.uniform(*FLAME_LENGTH)
+    frayed = _blob(rng, np.zeros(2), 1.0, 0.22) * (length / 2.0, length * rng.uniform(0.11, 0.2))
+    frayed[::2] *= rng.uniform(0.7, 1.15, (len(frayed[::2]), 1))
+    return Mark(
+        kinds.HAEMORRHAGE.key, centre + frayed @ np.stack([along, across]), "red",
+        rng.uniform(0.6, 0.9),
+    )  # fmt: skip
+
+
+def _wool(ground: _Ground, centre: Points) -> Mark:
+    rng = ground.rng
+    outline = _blob(rng, centre, rng.uniform(*WOOL_RADIUS), 0.22)
+    return Mark(kinds.SOFT_EXUDATE.key, outline, "woolly", rng.uniform(0.55, 0.85))
+
+
+def _exudates(ground: _Ground) -> list[Mark]:
+    """A cluster or a ring of hard exudates, each a lesion of its own."""
+    rng = ground.rng
+    middle = 0.75 * _anywhere(rng)
+    ring = rng.random() < 0.4
+    spread = rng.uniform(0.09, 0.16) if ring else rng.uniform(0.04, 0.1)
+
+    def place() -> Points:
+        angle = rng.uniform(0.0, 2.0 * np.pi)
+        reach = spread * (rng.normal(1.0, 0.1) if ring else abs(rng.normal(0.0, 0.8)))
+        return middle + reach * np.array([np.cos(angle), np.sin(angle)])
+
+    def waxy(ground: _Ground, centre: Points) -> Mark:
+        radius = EXUDATE_RADIUS[0] + (EXUDATE_RADIUS[1] - EXUDATE_RADIUS[0]) * rng.random() ** 2
+        return Mark(
+            kinds.HARD_EXUDATE.key, _blob(rng, centre, radius, 0.26), "waxy", rng.uniform(0.5, 1.0)
+        )
+
+    marks = [_one(ground, waxy, place) for _ in range(rng.integers(10, 34))]
+    return [mark for mark in marks if mark]
+
+
+def _proliferative(ground: _Ground) -> list[Mark]:
+    """A boat-shaped bleeding before the retina, new vessels, or both."""
+    rng = ground.rng
+    which = rng.integers(0, 3)
+    marks: list[Mark | None] = []
+    if which != 1:
+        marks.append(_one(ground, _boat, lambda: 0.8 * _anywhere(rng)))
+    found = [mark for mark in marks if mark]
+    if which != 0 or not found:
+        found.append(_lace(ground))
+    return found
+
+
+def _boat(ground: _Ground, centre: Points) -> Mark:
+    """Blood that has settled between retina and vitreous: level above, round below."""
+    rng = ground.rng
+    radius = rng.uniform(*BOAT_RADIUS)
+    outline = _blob(rng, np.zeros(2), radius, 0.05)
+    outline[:, 1] = np.where(outline[:, 1] < 0, 0.12, rng.uniform(0.75, 1.0)) * outline[:, 1]
+    return Mark(kinds.PRERETINAL_HAEMORRHAGE.key, centre + outline, "dark", 1.0)
+
+
+def _lace(ground: _Ground) -> Mark:
+    """A tangle of fine new vessels on the disc or at a larger vessel of the visible field."""
+    rng = ground.rng
+    anatomy = ground.anatomy
+    centre = anatomy.disc
+    if rng.random() < 0.6 or not ground.visible(centre[None]):
+        roots = [p for v in anatomy.vessels[:8] for p in v.points[12::6] if ground.visible(p[None])]
+        centre = roots[rng.integers(len(roots))] if roots else np.zeros(2)
+    radius = rng.uniform(*LACE_RADIUS)
+    strokes = tuple(_loop(rng, centre, radius) for _ in range(rng.integers(14, 24)))
+    points = np.concatenate([points for points, _, _ in strokes])
+    ground.taken.append((float(centre[0]), float(centre[1]), radius))
+    low, high = points.min(axis=0), points.max(axis=0)
+    outline = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
+    return Mark(kinds.NEOVASCULARISATION.key, outline, "lace", 0.8, strokes)
+
+
+def _loop(rng: Generator, centre: Points, radius: float) -> Stroke:
+    """One tortuous vessel of the tangle."""
+    steps = 34
+    turns = np.cumsum(rng.normal(0.0, 0.55, steps)) + rng.uniform(0.0, 2.0 * np.pi)
+    hops = radius * 0.07 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    points = np.cumsum(hops, axis=0) + rng.normal(0.0, radius * 0.25, 2)
+    reach = np.linalg.norm(points, axis=1, keepdims=True)
+    points = points * np.minimum(1.0, radius / np.maximum(reach, 1e-9))
+    width = rng.uniform(0.0032, 0.006)
+    return centre + points, np.full(steps, width), float(rng.uniform(0.5, 0.85))
