@@ -110,6 +110,26 @@ def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
     return pixels
 
 
+def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
+    """What a person should know about how the field was found, as sentences."""
+    if field.stretch is None:
+        return ()
+    notes = []
+    if field.stretch != 1.0:
+        notes.append(
+            f"the photograph was squeezed before it came here (a pixel is {field.stretch:.2f} times"
+            " as wide as tall); this was undone for grading"
+        )
+    width, height = photo.facts.width, photo.facts.height
+    corners = np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]])
+    if (np.hypot(*field.to_unit().points(corners).T) <= 1.0 + 1e-6).all():
+        notes.append(
+            "the picture shows no border; the field of view was taken to be the smallest disc"
+            " around it"
+        )
+    return tuple(notes)
+
+
 def crop_map(field: FieldOfView, size: int) -> Affine:
     """The map from the photograph's pixels to those of :func:`crop`.
 

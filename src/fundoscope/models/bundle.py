@@ -1,0 +1,218 @@
+"""A bundle: one model with all that is needed to use it and to judge it.
+
+A folder or a zip file with ``model.onnx`` (normalisation inside the graph), ``bundle.json``
+(:class:`BundleManifest`) and ``card.md`` (the model card). It is verified before it is loaded;
+nothing is unpacked to disk and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from fundoscope import limits
+from fundoscope.errors import BundleError
+
+FORMAT: Final = "fundoscope.bundle/1"
+MODEL, MANIFEST, CARD = "model.onnx", "bundle.json", "card.md"
+GRADING: Final = "grading"
+SHIPPED: Final = Path(__file__).parent / "shipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    """What a model was trained on.
+
+    Attributes:
+        manifest_sha256: of the manifest's content.
+        photographs: how many, by source.
+        seed: of the run.
+        configuration: the run's settings, as its TOML file had them.
+        minutes: how long the run took.
+    """
+
+    manifest_sha256: str
+    photographs: Mapping[str, int]
+    seed: int
+    configuration: Mapping[str, object] = field(default_factory=dict)
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleManifest:
+    """The content of ``bundle.json``.
+
+    Attributes:
+        name: short name with its version, e.g. ``grader-lite0-320-1``.
+        task: what the model does; ``"grading"``.
+        input_size: side in pixels of the field's square that goes in, ``uint8 (N, S, S, 3)`` RGB.
+        head: what comes out; ``"cumulative"``: ``float32 (N, 4)`` logits of "the grade is above k".
+        classes: names of the grades, 0 first.
+        cut_points: four ascending values on the expected grade; reaching the k-th makes grade k + 1.
+        temperature: divides the logits.
+        referable_threshold: operating point on the probability of grade 2 or more.
+        minimum_radius: smallest radius of the field, in the photograph's pixels, that is graded.
+        opset: of the ONNX graph.
+        model_sha256: of ``model.onnx``.
+        trained_on: data, seed and settings.
+        licence: under which terms the weights may be used.
+        versions: of the libraries that made it.
+    """
+
+    name: str
+    task: str
+    input_size: int
+    head: str
+    classes: tuple[str, ...]
+    cut_points: tuple[float, float, float, float]
+    temperature: float
+    referable_threshold: float
+    minimum_radius: float
+    opset: int
+    model_sha256: str
+    trained_on: TrainedOn
+    licence: str
+    versions: Mapping[str, str]
+    format: str = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle in memory: its manifest and the bytes of ``model.onnx``."""
+
+    manifest: BundleManifest
+    model: bytes
+
+
+def shipped(task: str = GRADING) -> Path:
+    """The bundle of a task that comes with the package.
+
+    Raises:
+        BundleError: this installation has none.
+    """
+    path = SHIPPED / task
+    if not (path / MANIFEST).is_file():
+        raise BundleError(
+            f"{task} bundle",
+            "does not come with this installation",
+            "install fundoscope again, or name a bundle of your own",
+        )
+    return path
+
+
+def load(path: str | Path) -> Bundle:
+    """Read a bundle and verify it.
+
+    Args:
+        path: its folder or zip file.
+
+    Raises:
+        BundleError: it is missing, incomplete, out of bounds, of another format, or its model is
+            not the one that ``bundle.json`` was written for.
+    """
+    path = Path(path)
+    read = _reader(path)
+    manifest = _manifest(read(MANIFEST, limits.MAX_BUNDLE_JSON_BYTES), path)
+    model = read(MODEL, limits.MAX_MODEL_BYTES)
+    digest = hashlib.sha256(model).hexdigest()
+    if digest != manifest.model_sha256:
+        raise BundleError(
+            path.name,
+            f"is damaged: {MODEL} has the sha256 {digest[:12]}…, not {manifest.model_sha256[:12]}…",
+            "get the bundle again from where it came from",
+        )
+    return Bundle(manifest, model)
+
+
+def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str) -> None:
+    """Write a bundle's folder; files of an earlier one there are replaced.
+
+    Raises:
+        ValueError: ``manifest.model_sha256`` is not that of ``model``.
+        OSError: the folder cannot be written.
+    """
+    import msgspec
+
+    if hashlib.sha256(model).hexdigest() != manifest.model_sha256:
+        raise ValueError("the manifest's model_sha256 is not that of the model")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    for name, content in ((MODEL, model), (CARD, card.encode()), (MANIFEST, text + b"\n")):
+        # The manifest comes last: a folder without it is not taken for a bundle.
+        temporary = folder / f".{name}.partial"
+        temporary.write_bytes(content)
+        temporary.replace(folder / name)
+
+
+def _manifest(text: bytes, path: Path) -> BundleManifest:
+    import msgspec
+
+    try:
+        manifest = msgspec.json.decode(text, type=BundleManifest)
+    except msgspec.DecodeError as error:
+        raise BundleError(
+            path.name, f"has a wrong {MANIFEST}: {error}", "get the bundle again, or export it again"
+        ) from None
+    if manifest.format != FORMAT:
+        raise BundleError(
+            path.name,
+            f"has the format {manifest.format!r}, and this version reads {FORMAT!r}",
+            "use the fundoscope version that it was made with, or export it again",
+        )
+    return manifest
+
+
+def _reader(path: Path) -> Callable[[str, int], bytes]:
+    """A function that reads one named file of a bundle, never more than a bound."""
+    if path.is_dir():
+        return lambda name, bound: _from_folder(path, name, bound)
+    if path.is_file() and zipfile.is_zipfile(path):
+        return lambda name, bound: _from_zip(path, name, bound)
+    raise BundleError(
+        path.name or str(path),
+        "is not a bundle (a folder or zip file with bundle.json and model.onnx)",
+        "check the path; `fundoscope models` lists what is there",
+    )
+
+
+def _from_folder(path: Path, name: str, bound: int) -> bytes:
+    file = path / name
+    try:
+        if file.stat().st_size > bound:
+            raise _too_large(path, name, bound)
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise _missing(path, name) from None
+    except OSError as error:
+        raise BundleError(
+            path.name, f"its {name} cannot be read ({error.strerror})", "check its permissions"
+        ) from None
+
+
+def _from_zip(path: Path, name: str, bound: int) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(name).file_size > bound:
+                raise _too_large(path, name, bound)
+            return archive.read(name)
+    except KeyError:
+        raise _missing(path, name) from None
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise BundleError(
+            path.name, f"is a damaged zip file ({error})", "get the bundle again"
+        ) from None
+
+
+def _missing(path: Path, name: str) -> BundleError:
+    return BundleError(path.name, f"has no {name}", "get the whole bundle, or export it again")
+
+
+def _too_large(path: Path, name: str, bound: int) -> BundleError:
+    return BundleError(
+        path.name, f"its {name} has more than {bound // 2**20} MiB", "check what was named"
+    )

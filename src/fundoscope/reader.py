@@ -1,0 +1,124 @@
+"""The one pipeline: from a photograph to its Reading. There is no second way to grade one."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fundoscope import __version__
+from fundoscope.grading import grader as graders
+from fundoscope.photo import decode, field
+from fundoscope.photo.decode import Photo
+from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Source = str | Path | bytes | NDArray[np.uint8]
+
+SOFTWARE = f"fundoscope {__version__}"
+NOT_GRADED = {
+    "too_dark": "the picture is nearly black; nothing can be seen on it",
+    "no_disc": "no field of view was found; this does not look like a fundus photograph",
+    "not_a_retina": "what the picture shows does not look like a retina",
+}
+
+
+class Reader:
+    """Reads photographs with models that are loaded once. It may be shared by threads.
+
+    Args:
+        grader: a grading bundle (folder or zip); ``None`` takes the one that ships.
+
+    Raises:
+        BundleError: a bundle is missing or damaged.
+    """
+
+    def __init__(self, grader: str | Path | None = None) -> None:
+        self._grader = graders.load(grader)
+
+    @property
+    def models(self) -> tuple[ModelUsed, ...]:
+        """The bundles that take part, as a Reading names them."""
+        return (self._grader.used,)
+
+    @property
+    def referable_threshold(self) -> float:
+        """The operating point on the probability of grade 2 or more."""
+        return self._grader.manifest.referable_threshold
+
+    def read(self, source: Source) -> Reading:
+        """Read one photograph.
+
+        Args:
+            source: a file's path, a file's bytes, or ``uint8 (H, W, 3)`` RGB.
+
+        Returns:
+            A Reading, also of a picture that is no fundus photograph (``field.found`` is false).
+
+        Raises:
+            PhotoError: the file cannot be read.
+        """
+        return self.examine(source)[1]
+
+    def examine(self, source: Source) -> tuple[Photo, Reading]:
+        """Read one photograph and hand out its decoded pixels too, for drawing.
+
+        Args, errors: as :meth:`read`.
+        """
+        size = self._grader.manifest.input_size
+        photo = _photo(source, min_side=field.decode_side(size))
+        fov = field.find(photo)
+        grade, warnings = self._grade(photo, fov, size)
+        return photo, Reading(
+            photo=photo.facts,
+            field=fov,
+            quality=Quality(),
+            grade=grade,
+            lesions=(),
+            models=self.models,
+            warnings=photo.warnings + field.warnings(photo, fov) + warnings,
+            software=SOFTWARE,
+        )
+
+    def _grade(self, photo: Photo, fov: FieldOfView, size: int) -> tuple[Grade, tuple[str, ...]]:
+        if fov.radius is None:
+            return Grade(), (NOT_GRADED[fov.reason or "no_disc"],)
+        least = self._grader.manifest.minimum_radius
+        if fov.radius < least:
+            return Grade(), (
+                f"not graded: the field's radius is {fov.radius:.0f} pixels, and the grader needs"
+                f" {least:.0f}",
+            )
+        return graders.grade(self._grader, field.crop(photo, fov, size)), ()
+
+
+def _photo(source: Any, *, min_side: int) -> Photo:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return decode.decode(bytes(source), min_side=min_side)
+    if isinstance(source, str | Path):
+        return decode.decode_file(source, min_side=min_side)
+    return decode.from_array(source)
+
+
+_default: Reader | None = None
+_lock = threading.Lock()
+
+
+def read(source: Source) -> Reading:
+    """Read one photograph with the models that ship; they are loaded at the first call.
+
+    Args:
+        source: a file's path, a file's bytes, or ``uint8 (H, W, 3)`` RGB.
+
+    Raises:
+        PhotoError: the file cannot be read.
+        BundleError: the shipped bundle is missing or damaged.
+    """
+    global _default
+    with _lock:
+        if _default is None:
+            _default = Reader()
+    return _default.read(source)
