@@ -1,0 +1,90 @@
+"""Photographs sorted into folders by grade, as Keras reads them: ``0`` … ``4``.
+
+Either the five folders lie in the folder itself, or in folders of splits (``train/0/…``). Layout
+from the documentation of ``keras.utils.image_dataset_from_directory``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from fundoscope.data.manifest import GRADES, Manifest, Row
+from fundoscope.errors import TableError
+
+PHOTOGRAPH_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+SPLITS: Final = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+"""Names of split folders, in lower case, and what the split is called here."""
+
+
+def from_class_folders(folder: str | Path) -> Manifest:
+    """The label table that class folders stand for.
+
+    Only folders named by a grade, or by a split with such folders inside, are looked at; in them
+    every photograph, also in folders below. Hidden files and other kinds of file are passed over.
+
+    Raises:
+        TableError: the folder has no class folders, or they hold no photograph, or a folder beside
+            them is named by a number that is no grade.
+    """
+    folder = Path(folder)
+    rows = tuple(_rows(folder))
+    if not rows:
+        raise TableError(
+            str(folder),
+            "has no photographs in class folders",
+            "sort them into folders named 0, 1, 2, 3 and 4, or give a label table",
+        )
+    columns = ("image", "grade", "split") if any(row.split for row in rows) else ("image", "grade")
+    listing = "".join(f"{row.image}\0{row.grade}\0" for row in rows)
+    return Manifest(folder, columns, rows, hashlib.sha256(listing.encode()).hexdigest(), folder)
+
+
+def _rows(folder: Path) -> Iterator[Row]:
+    yield from _classes(folder, folder, "")
+    for inner in _subfolders(folder):
+        split = SPLITS.get(inner.name.lower())
+        if split is not None:
+            yield from _classes(inner, folder, split)
+
+
+def _classes(parent: Path, root: Path, split: str) -> Iterator[Row]:
+    for inner in _subfolders(parent):
+        if inner.name in GRADES:
+            for photograph in _photographs(inner):
+                image = photograph.relative_to(root).as_posix()
+                yield Row(image, int(inner.name), split=split)
+        elif inner.name.isdecimal():
+            raise TableError(
+                str(inner), "is named by a number that is no grade", "name it 0, 1, 2, 3 or 4"
+            )
+
+
+def _photographs(folder: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and not file.is_dir()
+    )
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    except FileNotFoundError:
+        raise TableError(str(folder), "does not exist", "check the path") from None
+    except OSError as error:
+        raise TableError(
+            str(folder), f"cannot be opened ({error.strerror})", "name a folder that you may read"
+        ) from None

@@ -1,0 +1,79 @@
+"""Which rows of a label table are meant: of one split, and where a column has a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fundoscope.data.manifest import EXCLUDED, Manifest, Row
+from fundoscope.errors import UsageError
+
+SHOWN: Final = 12
+"""Values of a column that a message lists."""
+
+
+def select(
+    manifest: Manifest, *, split: str | None = None, where: Sequence[str] = ()
+) -> tuple[Row, ...]:
+    """The rows of a split that meet all conditions, in order.
+
+    Rows of the split ``excluded`` are left out unless that split is asked for.
+
+    Args:
+        manifest: the label table.
+        split: value of the column ``split``; any when left out.
+        where: conditions ``COLUMN=VALUE``, e.g. ``"source=idrid"``; several of one column mean any
+            of the values, ``"gradable="`` that the cell is empty.
+
+    Raises:
+        UsageError: a condition has no ``=``, a column does not exist, or no row is left.
+    """
+    conditions = _conditions(where)
+    if split is not None:
+        conditions = [("split", {split}), *conditions]
+    by_split = any(column == "split" for column, _ in conditions)
+    rows = tuple(row for row in manifest.rows if by_split or row.split != EXCLUDED)
+    for column, values in conditions:
+        require_column(manifest, column)
+        left = tuple(row for row in rows if row.text(column) in values)
+        if not left:
+            raise UsageError(
+                manifest.path.name,
+                f"has no row where {column} is {' or '.join(sorted(values))}"
+                f" (there: {_values(rows, column)})",
+                "choose among the values that are there",
+            )
+        rows = left
+    return rows
+
+
+def _conditions(where: Sequence[str]) -> list[tuple[str, set[str]]]:
+    """The values wanted of each column."""
+    wanted: dict[str, set[str]] = {}
+    for condition in where:
+        column, equals, value = condition.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--where {condition}", "has no equals sign", "write --where COLUMN=VALUE"
+            )
+        wanted.setdefault(column.strip(), set()).add(value.strip())
+    return list(wanted.items())
+
+
+def require_column(manifest: Manifest, column: str) -> None:
+    """Check that a label table has a column.
+
+    Raises:
+        UsageError: it has not; the message lists those that it has.
+    """
+    if column not in manifest.columns:
+        raise UsageError(
+            manifest.path.name,
+            f"has no column {column!r:.40}",
+            f"name one of: {', '.join(manifest.columns)}",
+        )
+
+
+def _values(rows: Sequence[Row], column: str) -> str:
+    values = sorted({row.text(column) or "(blank)" for row in rows})
+    return ", ".join(values[:SHOWN]) + (", …" if len(values) > SHOWN else "")
