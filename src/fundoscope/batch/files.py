@@ -65,9 +65,7 @@ class ResultFile:
 
     def _open(self) -> TextIO:
         # File names need not be text: their odd bytes are written out rather than refused.
-        return open(
-            self._temporary, "w", encoding="utf-8", errors="backslashreplace", newline=""
-        )
+        return open(self._temporary, "w", encoding="utf-8", errors="backslashreplace", newline="")
 
     def write(self, text: str) -> int:
         """Append text.

@@ -62,7 +62,7 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
         leave_out: a folder that is not entered (where the results go).
 
     Raises:
-        UsageError: a path does not exist, or a folder holds no photograph.
+        UsageError: a path does not exist, a folder holds no photograph, or is ``leave_out``.
         TableError: a table is wrong.
     """
     seen: set[Path] = set()
@@ -87,8 +87,14 @@ def _first_time(path: Path, seen: set[Path]) -> bool:
 def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> Iterator[Input]:
     if path.is_dir():
         others: Counter[str] = Counter()
-        out = _identity(leave_out) if leave_out is not None and leave_out.exists() else None
-        found = list(_of_folder(path, {out, _identity(path)}, others))
+        entered = {_identity(path)}
+        if leave_out is not None and leave_out.is_dir():
+            entered.add(_identity(leave_out))
+            if len(entered) == 1:
+                # The next run would take this run's pictures for photographs.
+                why = "is the folder of the photographs too"
+                raise UsageError(f"--out {leave_out}", why, "name another folder")
+        found = list(_of_folder(path, entered, others))
         if not found:
             raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
         passed_over.update(others)
@@ -112,7 +118,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _of_folder(
-    folder: Path, entered: set[tuple[int, int] | None], others: Counter[str]
+    folder: Path, entered: set[tuple[int, int]], others: Counter[str]
 ) -> Iterator[Input]:
     try:
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -165,7 +165,7 @@ def _walk(
 
 def in_order(
     inputs: Sequence[Input], examine: Callable[[Input], Outcome], workers: int
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Examine inputs on several threads and hand out what became of them, in their order.
 
     At most ``AHEAD * workers`` are in memory. Closing the iterator drops what was not begun.

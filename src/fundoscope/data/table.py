@@ -1,4 +1,4 @@
-"""A CSV table as text: header and rows, with the line of each row. What columns mean is not here."""
+"""A CSV table as text: header and rows, with the line of each row; what they mean is not here."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fundoscope import limits
 from fundoscope.errors import TableError
 
-if TYPE_CHECKING:
-    from _csv import _reader
+
+class CsvReader(Protocol):
+    """What ``csv.reader`` returns; its own type has no public name."""
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Row by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +99,10 @@ def _header(names: list[str], required: tuple[str, ...], title: str) -> tuple[st
     columns = tuple(name.strip() for name in names)
     for name in required:
         if name not in columns:
+            there = ", ".join(columns)[: limits.MAX_NAME_CHARACTERS]
             raise TableError(
                 f"{title}, line 1",
-                f"has no column {name} (it has: {', '.join(columns)[: limits.MAX_NAME_CHARACTERS]})",
+                f"has no column {name} (it has: {there})",
                 f"name the columns {' and '.join(required)} in the first line, between commas",
             )
     for name in columns:
@@ -107,7 +116,7 @@ def _header(names: list[str], required: tuple[str, ...], title: str) -> tuple[st
 
 
 def _rows(
-    reader: _reader, columns: tuple[str, ...], title: str
+    reader: CsvReader, columns: tuple[str, ...], title: str
 ) -> Iterator[tuple[int, dict[str, str]]]:
     line, count = reader.line_num + 1, 0
     for cells in reader:

@@ -1,13 +1,18 @@
-"""From a file's bytes to pixels: by content, never by name; strict; at the smallest useful scale."""
+"""From a file's bytes to pixels: by content, not by name; strict; at the smallest useful scale."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
+import struct
 import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +31,27 @@ Pixels = NDArray[np.uint8]
 JPEG, PNG, TIFF = "JPEG", "PNG", "TIFF"
 SUPPORTED: Final = (JPEG, PNG, TIFF)
 EXIF_ORIENTATION: Final = 0x0112
+TIFF_BITS_PER_SAMPLE: Final = 258
+BYTE_BITS: Final = 8
 TRANSPOSED: Final = 5
 """EXIF orientations from this one on swap rows and columns first."""
+DECODER_ERRORS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's readers raise on damaged bytes, depending on the format and on the damage."""
+PILLOW: Final = re.compile(r"PIL\.")
 MIRRORED_X: Final = (2, 3, 6, 7)
 MIRRORED_Y: Final = (3, 4, 7, 8)
 DCT_EIGHTHS: Final = 8
@@ -64,7 +88,9 @@ def decode_file(path: str | Path, *, min_side: int | None = None) -> Photo:
         PhotoError: the file cannot be read, or is not a photograph that can be decoded.
     """
     path = Path(path)
-    return decode(read_bytes(path), name=path.name, min_side=min_side)
+    # A file name may hold bytes that are no text; JSON cannot.
+    name = path.name.encode("utf-8", "backslashreplace").decode()
+    return decode(read_bytes(path), name=name, min_side=min_side)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -171,31 +197,49 @@ def from_array(pixels: Pixels, *, name: str | None = None) -> Photo:
     return Photo(PhotoFacts(None, digest.hexdigest(), width, height), pixels, Affine())
 
 
+@contextmanager
+def _damage_as_refusal(title: str) -> Iterator[None]:
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise PhotoError(
+            title,
+            f"is damaged or incomplete ({detail})",
+            "copy it again from the camera",
+            code="truncated",
+        ) from None
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow from warning of large pictures and odd tags: our own checks decide on both.
+
+    ``warnings.catch_warnings`` would be narrower, but is not safe where photographs are read on
+    several threads.
+    """
+    if not any(module == PILLOW for _, _, _, module, _ in warnings.filters):
+        warnings.filterwarnings("ignore", module=PILLOW.pattern)
+
+
 def _open(data: bytes, title: str) -> Image.Image:
     """Read the header only; Pillow decodes nothing before it is asked for pixels."""
     from PIL import Image, UnidentifiedImageError
 
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures and odd tags; our own bounds are checked right after.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data))
-    except Image.DecompressionBombError:
-        raise PhotoError(
-            title,
-            f"has more than {limits.MAX_PIXELS // 10**6} million pixels",
-            "store it smaller",
-            code="too_large",
-        ) from None
-    except UnidentifiedImageError:
-        raise PhotoError(
-            title, "is not an image", "give a JPEG, PNG or TIFF file", code="not_an_image"
-        ) from None
-    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError) as e:
-        raise PhotoError(
-            title, f"has a damaged header ({type(e).__name__})", "export it again", code="truncated"
-        ) from None
-    return image
+    _silence_pillow()
+    with _damage_as_refusal(title):
+        try:
+            return Image.open(io.BytesIO(data))
+        except Image.DecompressionBombError:
+            raise PhotoError(
+                title,
+                f"has more than {limits.MAX_PIXELS // 10**6} million pixels",
+                "store it smaller",
+                code="too_large",
+            ) from None
+        except UnidentifiedImageError:
+            raise PhotoError(
+                title, "is not an image", "give a JPEG, PNG or TIFF file", code="not_an_image"
+            ) from None
 
 
 def _check(image: Image.Image, title: str) -> None:
@@ -209,14 +253,15 @@ def _check(image: Image.Image, title: str) -> None:
             "store it as JPEG, PNG or TIFF",
             code="unsupported",
         )
-    if image.format != JPEG and getattr(image, "n_frames", 1) > 1:
-        raise PhotoError(
-            title, "holds several pictures", "store the one to be read alone", code="animated"
-        )
     _check_size(*image.size, title)
     if image.mode in ("CMYK", "YCCK"):
+        raise PhotoError(title, "is in print colours (CMYK)", "store it as RGB", code="cmyk")
+    with _damage_as_refusal(title):
+        # A TIFF's pages are a chain in the file, which may be damaged too.
+        several = image.format != JPEG and getattr(image, "n_frames", 1) > 1
+    if several:
         raise PhotoError(
-            title, "is in print colours (CMYK)", "store it as RGB", code="cmyk"
+            title, "holds several pictures", "store the one to be read alone", code="animated"
         )
 
 
@@ -239,10 +284,12 @@ def _check_size(width: int, height: int, title: str) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it makes no sense."""
+    """The EXIF orientation that is left to apply, 1 to 8; 1 where none makes sense."""
+    if image.format == TIFF:
+        return 1  # Pillow turns TIFF files itself.
     try:
         value = image.getexif().get(EXIF_ORIENTATION, 1)
-    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError):
+    except DECODER_ERRORS:
         return 1  # A damaged EXIF block does not make the picture unreadable.
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -259,7 +306,7 @@ def _decode_jpeg(data: bytes, title: str, size: tuple[int, int], eighths: int) -
 
     width, height = size
     whole = eighths == DCT_EIGHTHS
-    try:
+    with _damage_as_refusal(title):
         pixels: Pixels = simplejpeg.decode_jpeg(
             data,
             colorspace="RGB",
@@ -267,28 +314,13 @@ def _decode_jpeg(data: bytes, title: str, size: tuple[int, int], eighths: int) -
             min_width=0 if whole else -(-width * eighths // DCT_EIGHTHS),
             strict=True,
         )
-    except ValueError as error:
-        raise PhotoError(
-            title,
-            f"is damaged or incomplete ({str(error).strip()})",
-            "copy it again from the camera",
-            code="truncated",
-        ) from None
     return pixels
 
 
 def _decode_pillow(image: Image.Image, title: str, notes: list[str]) -> Pixels:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image.load()
-    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError) as error:
-        raise PhotoError(
-            title,
-            f"is damaged or incomplete ({error})",
-            "copy it again from the camera",
-            code="truncated",
-        ) from None
+    deep = _has_deep_colour(image, title)
+    with _damage_as_refusal(title):
+        image.load()
     if image.mode in ("RGBA", "LA", "PA") or (image.mode == "P" and "transparency" in image.info):
         notes.append("the photograph's transparency was ignored")
     if image.mode in ("L", "LA", "1") or image.mode.startswith("I"):
@@ -296,6 +328,8 @@ def _decode_pillow(image: Image.Image, title: str, notes: list[str]) -> Pixels:
     if image.mode.startswith("I"):
         notes.append("16-bit values were converted to 8 bits by their 0.1 % and 99.9 % percentiles")
         return _grey_from_deep(np.asarray(image))
+    if deep:
+        notes.append("16-bit colours were reduced to their upper 8 bits")
     if image.mode in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr"):
         return np.array(image.convert("RGB"))
     raise PhotoError(
@@ -303,7 +337,28 @@ def _decode_pillow(image: Image.Image, title: str, notes: list[str]) -> Pixels:
     )
 
 
-def _grey_from_deep(values: NDArray[np.generic]) -> Pixels:
+def _has_deep_colour(image: Image.Image, title: str) -> bool:
+    """Whether the file has 16 bits a channel; Pillow drops the lower 8 of colour without a word.
+
+    Raises:
+        PhotoError: they lie in one plane a channel, which Pillow takes for 8 bits and garbles.
+    """
+    from PIL import ImageFile
+
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    by_layout = any(";16" in str(tile.args) for tile in tiles)
+    bits = getattr(image, "tag_v2", {}).get(TIFF_BITS_PER_SAMPLE, (BYTE_BITS,))
+    if max(bits) > BYTE_BITS and not by_layout and image.mode == "RGB":
+        raise PhotoError(
+            title,
+            "is a 16-bit TIFF in separate planes",
+            "store it as 8-bit RGB",
+            code="unsupported_mode",
+        )
+    return by_layout
+
+
+def _grey_from_deep(values: NDArray[np.integer[Any]]) -> Pixels:
     low, high = np.percentile(values, (STRETCH_LOW, STRETCH_HIGH))
     scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
     grey = np.clip(scaled, 0, 255).astype(np.uint8)
@@ -326,8 +381,9 @@ def _scaled(
 ) -> Affine:
     """The map from the photograph's pixels to those decoded at ``scale``.
 
-    A side that is no multiple of the scale is rounded up by the decoder, at the right and lower edge
-    of the stored picture: where the orientation turns that edge to the left or top, the pixels move.
+    A side that is no multiple of the scale is rounded up by the decoder, at the right and lower
+    edge of the stored picture: where the orientation turns that edge to the left or top, the
+    pixels move.
     """
     left = scale * size[0] if orientation in MIRRORED_X else shape[1]
     top = scale * size[1] if orientation in MIRRORED_Y else shape[0]

@@ -143,14 +143,14 @@ def _panel(lines: list[Line], width: int) -> Image.Image:
 
 
 @cache
-def _font(size: int) -> Font:
+def _font(size: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("this Pillow was built without FreeType and can draw no text")
     return font
 
 
-def _fitting(text: str, size: int, room: float) -> Font:
+def _fitting(text: str, size: int, room: float) -> ImageFont.FreeTypeFont:
     """The font of ``size``, or the largest smaller one in which ``text`` fits into ``room``."""
     while size > SMALL and _font(size).getlength(text) > room:
         size -= 1
@@ -164,7 +164,7 @@ def _plain(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in bare)
 
 
-def _wrapped(text: str, font: Font, room: float) -> Iterator[str]:
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: float) -> Iterator[str]:
     """Lines of whole words that fit; a word that is too long is broken."""
     line = ""
     for word in text.split(" "):

@@ -86,17 +86,17 @@ def printable(text: str) -> str:
 
 
 def summary(reading: Reading) -> str:
-    """The grade of a graded photograph on one line.
+    """What a reading says, on one line: grade, certainty, referral, warnings.
 
-    E.g. ``"2 moderate NPDR, certainty 61 %, referable (probability 0.83)"``, warnings behind it.
+    E.g. ``"2 moderate NPDR, certainty 61 %, referable (probability 0.83); <warning>"``.
     """
-    grade = reading.grade
+    grade, parts = reading.grade, list[str]()
+    if grade.icdr is not None:
+        parts.append(grade_in_words(grade.icdr))
     sure = certainty(grade)
-    if grade.icdr is None or grade.referable is None or sure is None:
-        raise ValueError("this reading has no grade to put into words")
-    verdict = "referable" if grade.referable.positive else "not referable"
-    line = (
-        f"{grade_in_words(grade.icdr)}, certainty {sure:.0%}, "
-        f"{verdict} (probability {grade.referable.probability:.2f})"
-    )
-    return "; ".join((line, *map(printable, reading.warnings)))
+    if sure is not None:
+        parts.append(f"certainty {sure * 100:.0f} %")
+    if grade.referable is not None:
+        verdict = "referable" if grade.referable.positive else "not referable"
+        parts.append(f"{verdict} (probability {grade.referable.probability:.2f})")
+    return "; ".join((", ".join(parts), *map(printable, reading.warnings)))

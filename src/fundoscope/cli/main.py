@@ -1,0 +1,146 @@
+"""``fundoscope``: the commands, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from fundoscope.errors import FundoscopeError, MissingExtraError
+
+COMMANDS: Final = {
+    "read": "Grade photographs.",
+    "models": "List bundles and verify them.",
+    "doctor": "Say what is installed and whether it works.",
+    "phantom": "Draw synthetic eyes.",
+    "evaluate": "Measure a grader.",
+    "train": "Train networks.",
+}
+"""In the order of the help. Each is ``fundoscope.cli.<name>``, loaded when it is called: either a
+Typer app named ``app`` or a function of the command's name."""
+
+EXTRAS: Final = {
+    "evaluate": ("sklearn", "matplotlib", "polars"),
+    "train": ("torch", "torchvision", "timm", "lightning", "onnx", "onnxscript", "h5py"),
+}
+"""The modules by whose absence a missing extra shows."""
+DEBUG: Final = "FUNDOSCOPE_DEBUG"
+INTERRUPTED: Final = 130
+"""The exit code of shells for a program ended by Ctrl-C (128 + SIGINT)."""
+
+
+class LazyCommands(TyperGroup):
+    """The group of :data:`COMMANDS`, so that a command pays for no other."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Load a command; ``None`` for a name that is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"fundoscope.cli.{cmd_name}")
+        if hasattr(module, "app"):
+            command: Any = get_group(module.app)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(getattr(module, cmd_name))
+            command = get_command(single)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from fundoscope import __version__
+
+        typer.echo(f"fundoscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Read photographs of the retina and grade diabetic retinopathy.
+
+    For research; what it says is not a diagnosis. Start with: fundoscope read PHOTOGRAPH
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code.
+
+    Args:
+        arguments: of the command; those of the process by default.
+    """
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 0 done, 1 failure, 2 misuse, 3 some photographs refused or not graded, 130
+        interrupted.
+    """
+    try:
+        app(arguments, prog_name="fundoscope")
+    except SystemExit as leaving:  # how Typer ends every command, done or misused
+        return _code(leaving)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        told = _known(error)
+        _complain(str(told))
+        return told.exit_code
+    return 0  # pragma: no cover (Typer always leaves by SystemExit)
+
+
+def _code(leaving: SystemExit) -> int:
+    if leaving.code is None:
+        return 0
+    return leaving.code if isinstance(leaving.code, int) else FundoscopeError.exit_code
+
+
+def _known(error: Exception) -> FundoscopeError:
+    """The error in our own form; what nobody foresaw becomes an internal error."""
+    if isinstance(error, FundoscopeError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        missing = (error.name or "").partition(".")[0]
+        for extra, modules in EXTRAS.items():
+            if missing in modules:
+                return MissingExtraError(f"this command (it uses {missing})", extra)
+    return FundoscopeError(
+        "internal error",
+        f"{type(error).__name__}: {error}",
+        f"please report it, with what {DEBUG}=1 prints",
+    )
+
+
+def _complain(message: str) -> None:
+    from fundoscope.report.wording import printable
+
+    typer.echo(printable(message), err=True)

@@ -1,0 +1,154 @@
+"""``fundoscope read``: grade photographs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from fundoscope.errors import UsageError
+
+if TYPE_CHECKING:
+    from fundoscope.batch.inputs import Inputs
+    from fundoscope.batch.outcome import Outcome
+    from fundoscope.batch.run import Tally
+    from fundoscope.cli.terminal import Terminal
+
+INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
+"""The exit codes of shells for a program ended by Ctrl-C and by a closed pipe (128 + signal)."""
+
+
+def read(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Photographs; folders, with all below; or tables (.csv) with a column image and "
+            "optionally id, patient, eye.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write tables and pictures into this folder.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one reading a line as JSON.")] = False,
+    grader: Annotated[
+        Path | None, typer.Option(metavar="BUNDLE", help="Grade with this bundle.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Photographs read at a time; as many as processors by default."),
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Draw a picture of each into DIR.")
+    ] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
+    ] = False,
+) -> None:
+    """Grade diabetic retinopathy on photographs of the retina.
+
+    Exit code: 0 all were graded; 3 some were refused or not graded, each named with its reason;
+    2 misuse; 1 failure. For research; not a diagnosis.
+    """
+    from fundoscope.batch.inputs import gather
+    from fundoscope.batch.results import check_folder
+    from fundoscope.batch.run import run
+    from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
+    from fundoscope.reader import Reader
+
+    if overwrite and out is None:
+        raise UsageError("--overwrite", "replaces results in a folder", "name it with --out DIR")
+    inputs = gather(paths, leave_out=out)
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+    reader = Reader(grader=grader)
+    threads = workers or _processors()
+    arguments = {
+        "paths": [str(path) for path in paths],
+        "out": None if out is None else str(out),
+        "json": json,
+        "grader": None if grader is None else str(grader),
+        "workers": threads,
+        "pictures": pictures,
+        "overwrite": overwrite,
+    }
+    with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
+
+        def show(outcome: Outcome) -> None:
+            _show(outcome, screen, json=json)
+            if screen.closed:
+                stop.set()
+
+        tally = run(
+            inputs.photographs,
+            reader,
+            workers=threads,
+            show=show,
+            stop=stop,
+            out=out,
+            pictures=pictures,
+            arguments=arguments,
+        )
+    raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
+
+
+def _processors() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
+    """One line: a reading on standard output, a photograph without a grade on standard error."""
+    from fundoscope.batch.outcome import trouble
+    from fundoscope.cli.terminal import JSON_ENCODING
+    from fundoscope.report.wording import printable, summary
+
+    image = printable(outcome.input.image)
+    screen.advance()
+    if json and outcome.reading is not None:
+        screen.out(outcome.reading.to_json(), encoding=JSON_ENCODING)
+    cause = trouble(outcome)
+    if cause:
+        screen.err(printable(f"{image}: {cause['reason']}; {cause['remedy']}"))
+    elif not json and outcome.reading is not None:
+        screen.out(f"{image}: {summary(outcome.reading)}")
+
+
+def _conclude(
+    tally: Tally, inputs: Inputs, screen: Terminal, out: Path | None, *, json: bool
+) -> int:
+    """Say what the run came to; on standard error where standard output is for programs."""
+    if screen.closed:
+        return PIPE_CLOSED
+    if tally.interrupted:
+        kept = f"; their results are in {out}" if out is not None else ""
+        typer.echo(f"interrupted: {tally.done} of {tally.photographs} were read{kept}", err=True)
+        return INTERRUPTED
+    if not json:
+        for line in _totals(tally, inputs, out):
+            typer.echo(line)
+    return tally.exit_code
+
+
+def _totals(tally: Tally, inputs: Inputs, out: Path | None) -> list[str]:
+    from fundoscope.report.wording import DISCLAIMER
+
+    counts = tally.counts()
+    noun = "photograph" if tally.photographs == 1 else "photographs"
+    lines = [
+        f"{tally.photographs} {noun}: {counts['read']} graded ({counts['referable']} referable), "
+        f"{counts['not_graded']} not graded, {counts['refused']} refused"
+    ]
+    if inputs.passed_over:
+        others = ", ".join(f"{count} {suffix}" for suffix, count in inputs.passed_over.items())
+        lines.append(f"not taken for photographs: {others}")
+    if tally.unseen:
+        lines.append(f"not assessed: {', '.join(tally.unseen)}")
+    if out is not None:
+        lines.append(f"results: {out}")
+    return [*lines, DISCLAIMER]

@@ -1,0 +1,145 @@
+"""Lines on standard output and standard error, with a progress bar between them on a terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from fundoscope.errors import OutputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+STDERR: Final = 2
+JSON_ENCODING: Final = "utf-8"
+
+
+class Terminal:
+    """Where a command writes while it works.
+
+    Attributes:
+        closed: the program that read standard output has gone (``… | head``).
+    """
+
+    def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
+        self._bar = bar
+        self._task = task
+        self.closed = False
+
+    def out(self, line: str, *, encoding: str | None = None) -> None:
+        """Write a line to standard output; once its reader has gone, nothing.
+
+        Args:
+            line: without its end.
+            encoding: other than that of the terminal; what it lacks is written as ``\\x…``.
+
+        Raises:
+            OutputError: standard output cannot be written, e.g. a full disk.
+        """
+        if self._bar is not None and sys.stdout.isatty():
+            self._above_bar(line)
+            return
+        data = f"{line}\n".encode(encoding or sys.stdout.encoding, "backslashreplace")
+        try:
+            if not self.closed:
+                typer.echo(data, nl=False)
+        except BrokenPipeError:
+            self.closed = True
+            # Python flushes standard output again when it ends, which must not fail then.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise OutputError(
+                "standard output", f"cannot be written ({error.strerror})", "free some space"
+            ) from None
+
+    def err(self, line: str) -> None:
+        """Write a line to standard error."""
+        if self._bar is not None:
+            self._above_bar(line)
+        else:
+            typer.echo(line, err=True)
+
+    def advance(self) -> None:
+        """One more photograph is done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
+
+    def _above_bar(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def terminal(count: int) -> Iterator[Terminal]:
+    """A :class:`Terminal` with a bar of ``count`` photographs where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield Terminal()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    with bar:
+        yield Terminal(bar, bar.add_task("photographs", total=count))
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what C libraries write to file descriptor 2 from the user; ``sys.stderr`` goes on.
+
+    libtiff complains there in its own words of each damaged line, beside our one-line refusal.
+    """
+    try:
+        visible = sys.stderr.fileno() == STDERR
+    except (OSError, AttributeError):  # a test's or a notebook's standard error has none
+        visible = False
+    if not visible:
+        yield
+        return
+    python_stderr = sys.stderr
+    python_stderr.flush()
+    kept = os.dup(STDERR)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDERR)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(
+        os.dup(kept), "w", buffering=1, encoding=python_stderr.encoding, errors="backslashreplace"
+    )
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = python_stderr
+        os.dup2(kept, STDERR)
+        os.close(kept)
+
+
+@contextmanager
+def stopping() -> Iterator[Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts as usual."""
+    stop = Event()
+    before = {number: signal.getsignal(number) for number in STOPPING}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        for each in STOPPING:
+            signal.signal(each, signal.default_int_handler)
+
+    try:
+        for number in STOPPING:
+            signal.signal(number, ask)
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
