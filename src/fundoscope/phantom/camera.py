@@ -26,9 +26,9 @@ BLACK: Final = (0.0, 0.014)
 GREY: Final = (0.25, 0.75)
 NOISY: Final = (0.05, 0.11)
 """Brightness of a border."""
-DARK: Final = (0.05, 0.10)
+DARK: Final = (0.08, 0.18)
 """Exposure of a nearly black photograph."""
-GRAIN: Final = (0.004, 0.010)
+GRAIN: Final = (0.006, 0.015)
 """Spread of the camera's noise, 0 to 1 (real ones at native size: 1 to 3 of 255)."""
 LABELS: Final = ("OD", "OS", "R 45", "L 50°", "ID 004711", "2014-05-06", "FUNDUS 1/2", "14:32:07")
 LABEL_HEIGHT: Final = (0.025, 0.05)

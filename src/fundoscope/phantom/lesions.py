@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from fundoscope import kinds
 from fundoscope.geometry import Points
 from fundoscope.phantom.anatomy import Anatomy
-from fundoscope.phantom.canvas import Stroke
+from fundoscope.phantom.canvas import Patch, Stroke
 
 Look = Literal["red", "dark", "waxy", "woolly", "lace"]
 Visible = Callable[[Points], bool]
@@ -24,28 +24,49 @@ MICROANEURYSM_RADIUS: Final = (0.0045, 0.0085)
 DOT_RADIUS: Final = (0.009, 0.017)
 BLOT_RADIUS: Final = (0.02, 0.042)
 FLAME_LENGTH: Final = (0.05, 0.11)
-EXUDATE_RADIUS: Final = (0.004, 0.013)
-WOOL_RADIUS: Final = (0.035, 0.075)
+EXUDATE_RADIUS: Final = (0.0028, 0.0085)
+LUMPS: Final = 26
+"""Most lumps of one exudate."""
+WOOL_RADIUS: Final = (0.03, 0.06)
 """Cotton wool: a quarter to half a disc diameter across."""
 BOAT_RADIUS: Final = (0.13, 0.22)
 LACE_RADIUS: Final = (0.07, 0.12)
 PER_QUADRANT: Final = 23
 """Haemorrhages a quadrant in grade 3, where more than 20 are asked for."""
+APART: Final = 0.006
+CLOSE: Final = 0.0015
+"""Least gap between two lesions; exudates crowd."""
+OFF_VESSEL: Final = 0.009
+"""Least gap between a microaneurysm's edge and the middle of a vessel."""
 TRIES: Final = 400
 """Places tried for one lesion before it is left out."""
-CORNERS: Final = 28
+CORNERS: Final = 36
 """Points of an outline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One lesion to draw: ``outline (N, 2)``, how it looks, and the strokes of a lace of vessels."""
+    """One lesion to draw.
+
+    Attributes:
+        kind: see :mod:`fundoscope.kinds`.
+        outline: ``(N, 2)``, its extent.
+        look: how it is painted.
+        level: how strong it is, 0 to 1.
+        lumps: what a clump is made of, where it is more than the outline.
+        strokes: the vessels of a lace.
+    """
 
     kind: str
     outline: Points
     look: Look
     level: float
+    lumps: tuple[Patch, ...] = ()
     strokes: tuple[Stroke, ...] = ()
+
+    def patches(self) -> tuple[Patch, ...]:
+        """The filled shapes to paint."""
+        return self.lumps or ((self.outline, self.level),)
 
 
 class _Ground:
@@ -57,14 +78,14 @@ class _Ground:
         thick = [v for v in anatomy.vessels if v.widths.max() > MICROANEURYSM_RADIUS[0]]
         self.vessels = KDTree(np.concatenate([vessel.points for vessel in thick]))
 
-    def free(self, outline: Points, *, off_vessels: bool, gap: float = 0.006) -> bool:
+    def free(self, outline: Points, *, off_vessels: bool, gap: float) -> bool:
         """Whether the outline fits; when it does its place is taken."""
         centre = outline.mean(axis=0)
         radius = float(np.linalg.norm(outline - centre, axis=1).max())
         to_disc = np.hypot(*(centre - self.anatomy.disc))
         if to_disc < 1.12 * self.anatomy.disc_radius + radius or not self.visible(outline):
             return False
-        if off_vessels and self.vessels.query(centre)[0] < radius + 0.009:
+        if off_vessels and self.vessels.query(centre)[0] < radius + OFF_VESSEL:
             return False
         x, y = centre
         if any(np.hypot(x - tx, y - ty) < radius + other + gap for tx, ty, other in self.taken):
@@ -118,8 +139,9 @@ def _one(
     """Try places until a lesion fits."""
     for _ in range(TRIES):
         mark = make(ground, place())
-        off_vessels = mark.kind in (kinds.MICROANEURYSM.key, kinds.HARD_EXUDATE.key)
-        if ground.free(mark.outline, off_vessels=off_vessels):
+        waxy = mark.kind == kinds.HARD_EXUDATE.key
+        off_vessels = waxy or mark.kind == kinds.MICROANEURYSM.key
+        if ground.free(mark.outline, off_vessels=off_vessels, gap=CLOSE if waxy else APART):
             return mark
     return None
 
@@ -175,19 +197,20 @@ def _microaneurysm(ground: _Ground, centre: Points) -> Mark:
 
 def _dot(ground: _Ground, centre: Points) -> Mark:
     rng = ground.rng
-    outline = _blob(rng, centre, rng.uniform(*DOT_RADIUS), 0.14)
-    return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.6, 0.95))
+    radius = DOT_RADIUS[0] + (DOT_RADIUS[1] - DOT_RADIUS[0]) * rng.random() ** 1.6
+    outline = _blob(rng, centre, radius, 0.1)
+    return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.4, 0.9))
 
 
 def _small_blot(ground: _Ground, centre: Points) -> Mark:
     rng = ground.rng
-    outline = _blob(rng, centre, BLOT_RADIUS[0] * rng.uniform(0.8, 1.1), 0.2)
+    outline = _blob(rng, centre, BLOT_RADIUS[0] * rng.uniform(0.8, 1.1), 0.14)
     return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.6, 0.95))
 
 
 def _blot(ground: _Ground, centre: Points) -> Mark:
     rng = ground.rng
-    outline = _blob(rng, centre, rng.uniform(*BLOT_RADIUS), 0.24)
+    outline = _blob(rng, centre, rng.uniform(*BLOT_RADIUS), 0.17)
     return Mark(kinds.HAEMORRHAGE.key, outline, "red", rng.uniform(0.7, 1.0))
 
 
@@ -208,8 +231,11 @@ def _flame(ground: _Ground, centre: Points) -> Mark:
 
 def _wool(ground: _Ground, centre: Points) -> Mark:
     rng = ground.rng
-    outline = _blob(rng, centre, rng.uniform(*WOOL_RADIUS), 0.22)
-    return Mark(kinds.SOFT_EXUDATE.key, outline, "woolly", rng.uniform(0.55, 0.85))
+    turn = rng.uniform(0.0, np.pi)
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    flat = _blob(rng, np.zeros(2), rng.uniform(*WOOL_RADIUS), 0.3) * (1.0, rng.uniform(0.55, 0.9))
+    outline = centre + flat @ axes
+    return Mark(kinds.SOFT_EXUDATE.key, outline, "woolly", rng.uniform(0.35, 0.65))
 
 
 def _exudates(ground: _Ground) -> list[Mark]:
@@ -221,17 +247,32 @@ def _exudates(ground: _Ground) -> list[Mark]:
 
     def place() -> Points:
         angle = rng.uniform(0.0, 2.0 * np.pi)
-        reach = spread * (rng.normal(1.0, 0.1) if ring else abs(rng.normal(0.0, 0.8)))
+        reach = spread * (rng.normal(1.0, 0.1) if ring else abs(rng.normal(0.0, 0.7)))
         return middle + reach * np.array([np.cos(angle), np.sin(angle)])
 
-    def waxy(ground: _Ground, centre: Points) -> Mark:
-        radius = EXUDATE_RADIUS[0] + (EXUDATE_RADIUS[1] - EXUDATE_RADIUS[0]) * rng.random() ** 2
-        return Mark(
-            kinds.HARD_EXUDATE.key, _blob(rng, centre, radius, 0.26), "waxy", rng.uniform(0.5, 1.0)
-        )
-
-    marks = [_one(ground, waxy, place) for _ in range(rng.integers(10, 34))]
+    marks = [_one(ground, _clump, place) for _ in range(rng.integers(10, 34))]
     return [mark for mark in marks if mark]
+
+
+def _clump(ground: _Ground, centre: Points) -> Mark:
+    """One hard exudate: a speck, or lumps that have grown together into a ragged plaque."""
+    rng = ground.rng
+    size = EXUDATE_RADIUS[0] + (EXUDATE_RADIUS[1] - EXUDATE_RADIUS[0]) * rng.random() ** 2
+    level = rng.uniform(0.45, 1.0)
+    count = 1 + int(LUMPS * rng.random() ** 3.5)
+    lumps: list[Patch] = []
+    at = centre
+    middles = [at]
+    for _ in range(count):
+        radius = size * rng.uniform(0.6, 1.15)
+        lumps.append((_blob(rng, at, radius, 0.28), level * rng.uniform(0.75, 1.0)))
+        angle = rng.uniform(0.0, 2.0 * np.pi)
+        at = middles[rng.integers(len(middles))] + 1.1 * radius * np.array(
+            [np.cos(angle), np.sin(angle)]
+        )
+        middles.append(at)
+    outline = np.concatenate([lump for lump, _ in lumps])
+    return Mark(kinds.HARD_EXUDATE.key, outline, "waxy", level, tuple(lumps))
 
 
 def _proliferative(ground: _Ground) -> list[Mark]:
@@ -270,7 +311,7 @@ def _lace(ground: _Ground) -> Mark:
     ground.taken.append((float(centre[0]), float(centre[1]), radius))
     low, high = points.min(axis=0), points.max(axis=0)
     outline = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
-    return Mark(kinds.NEOVASCULARISATION.key, outline, "lace", 0.8, strokes)
+    return Mark(kinds.NEOVASCULARISATION.key, outline, "lace", 0.8, strokes=strokes)
 
 
 def _loop(rng: Generator, centre: Points, radius: float) -> Stroke:

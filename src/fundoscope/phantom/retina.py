@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from fundoscope.geometry import Points
 from fundoscope.phantom.anatomy import Anatomy
 from fundoscope.phantom.canvas import EXTENT, Plane, axes, cloud, enlarge, paint
 from fundoscope.phantom.lesions import Mark
@@ -27,11 +28,11 @@ BLUR: Final = 0.0022
 """Spread of the eye's and the camera's optics in field units: 4 px of a 4288 px photograph."""
 
 PIGMENT: Final[Triple] = (0.55, 1.0, 1.1)
-BLOOD: Final[Triple] = (0.30, 1.0, 0.75)
+BLOOD: Final[Triple] = (0.24, 1.0, 0.75)
 ARTERY: Final[Triple] = (0.14, 1.0, 0.75)
-LIGHT: Final[Triple] = (1.0, 1.0, 1.0)
 CHOROID: Final[Triple] = (0.6, 1.0, 0.5)
 FIBRES: Final[Triple] = (0.35, 1.0, 1.2)
+DRIFT: Final[Triple] = (-0.8, 1.0, 1.0)
 """What one unit of density takes from red, green and blue."""
 
 VEIN_DENSITY: Final = 0.46
@@ -50,6 +51,7 @@ def portray(
     disc = _disc_blend(anatomy, side, texture)
     veins, arteries, reflexes = _vessel_planes(anatomy, side)
     red, dark, lace = _red_planes(marks, side)
+    red *= 1.0 + 0.2 * cloud(side, (48, 96, 192), texture, fall=0.8)
     pale = _pale_planes(marks, side)
     blood = VEIN_DENSITY * veins + RED_DENSITY * red + 1.05 * dark + ARTERY_DENSITY * lace
     oxygenated = ARTERY_DENSITY * arteries - 0.16 * reflexes
@@ -74,44 +76,69 @@ def _background(
     macula = smooth.uniform(0.12, 0.26) * np.exp(-((from_fovea / 0.34) ** 2))
     macula += smooth.uniform(0.2, 0.42) * np.exp(-((from_fovea / 0.10) ** 2))
     fibres = smooth.uniform(0.05, 0.22) * np.exp(-((from_disc / 0.42) ** 2))
-    patches = smooth.uniform(0.03, 0.09) * cloud(COARSE, (4, 8, 16, 32), smooth, fall=0.6)
+    patches = smooth.uniform(0.03, 0.08) * cloud(COARSE, (4, 8, 16, 32), smooth, fall=0.4)
     pigment = enlarge(macula + patches, side)
-    grain = texture.uniform(0.018, 0.034) * cloud(side, (64, 128, 256, 512), texture, fall=0.75)
+    grain = texture.uniform(0.014, 0.026) * cloud(side, (64, 128, 256, 512), texture, fall=0.9)
+    drift = enlarge(smooth.uniform(0.01, 0.035) * cloud(COARSE, (3, 5), smooth), side)
     nerve = enlarge(_striae(anatomy, texture), side) - enlarge(fibres, side)
-    choroid = enlarge(_choroid(smooth, from_disc, from_fovea), side)
+    choroid = enlarge(_choroid(anatomy, from_disc, from_fovea, smooth), side)
     return [
-        PIGMENT[c] * (pigment + grain) + FIBRES[c] * nerve + CHOROID[c] * choroid for c in range(3)
+        PIGMENT[c] * (pigment + grain)
+        + FIBRES[c] * nerve
+        + CHOROID[c] * choroid
+        + DRIFT[c] * drift
+        for c in range(3)
     ]
 
 
-def _choroid(rng: Generator, from_disc: Plane, from_fovea: Plane) -> Plane:
-    """Choroidal vessels shining through: a net of paler bands, most in the periphery."""
-    strength = rng.uniform(0.0, 0.05) if rng.random() < 0.7 else rng.uniform(0.06, 0.15)
-    fine = 2 * COARSE
-    relief = cloud(fine, (9, 18, 36), rng, fall=0.45)
-    bands = np.exp(-((relief / 0.28) ** 2)) + 0.7 * np.exp(
-        -((cloud(fine, (12, 24), rng, fall=0.4) / 0.22) ** 2)
-    )
+def _choroid(anatomy: Anatomy, from_disc: Plane, from_fovea: Plane, rng: Generator) -> Plane:
+    """Choroidal vessels shining through: paler bands that run outwards, most in the periphery."""
+    strength = rng.uniform(0.0, 0.03) if rng.random() < 0.7 else rng.uniform(0.05, 0.11)
+    side = 2 * COARSE
+    middle = 0.5 * (anatomy.disc + anatomy.fovea)
+    warp = 0.11 * cloud(side, (4, 9, 18), rng)
+    bands = np.zeros((side, side), dtype=np.float32)
+    for cells in ((44, 7), (80, 10)):
+        bands += np.tanh(2.0 * _fan(middle, cells, warp, rng, side) - 0.4)
     outside = np.clip((np.minimum(from_disc, from_fovea) - 0.15) / 0.5, 0.0, 1.0)
-    return -np.float32(strength) * (bands - 0.5) * enlarge(outside.astype(np.float32), fine)
+    return -np.float32(strength) * bands * enlarge(outside, side)
 
 
 def _striae(anatomy: Anatomy, rng: Generator) -> Plane:
     """The nerve fibres' fine streaks, fanning out from the disc."""
     side = 4 * COARSE
     x, y = axes(side)
-    dx, dy = x - np.float32(anatomy.disc[0]), y - np.float32(anatomy.disc[1])
-    reach = np.hypot(dx, dy)
-    angle = np.arctan2(dy, dx) + 0.25 * reach
-    streaks = rng.standard_normal((16, 512), dtype=np.float32)
-    streaks = ndimage.gaussian_filter(streaks, (0.8, 1.0), mode="wrap")
-    rows = np.minimum(reach * 10.0, 14.0)
-    columns = (angle / (2.0 * np.pi) % 1.0) * 512
-    sampled = ndimage.map_coordinates(
-        streaks, np.broadcast_arrays(rows, columns), order=1, mode="grid-wrap"
-    )
+    reach = np.hypot(x - np.float32(anatomy.disc[0]), y - np.float32(anatomy.disc[1]))
+    streaks = _fan(anatomy.disc, (560, 22), np.float32(0.25) * reach, rng, side)
     fade = np.exp(-(((reach - 0.2) / 0.3) ** 2))
-    return np.asarray(rng.uniform(0.01, 0.06) * sampled * fade, dtype=np.float32)
+    patchy = np.clip(0.6 + 0.5 * cloud(side, (6, 12), rng), 0.0, 1.6)
+    return np.asarray(rng.uniform(0.004, 0.022) * streaks * fade * patchy, dtype=np.float32)
+
+
+def _fan(
+    centre: Points, cells: tuple[int, int], turned: Plane, rng: Generator, side: int
+) -> Plane:
+    """Relief of about unit spread that is drawn out along the rays from a centre.
+
+    Args:
+        centre: ``(2,)``, of the fan.
+        cells: grid cells round the circle, and outwards over two radii of the field.
+        turned: radians by which each pixel's ray is bent.
+        rng: source of the relief.
+        side: of the plane in pixels.
+    """
+    x, y = axes(side)
+    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    around, outward = cells
+    grid = rng.standard_normal((outward + 1, around), dtype=np.float32)
+    rows = np.minimum(np.hypot(dx, dy) * (outward / 2.0), outward - 0.01)
+    columns = ((np.arctan2(dy, dx) + turned) / (2.0 * np.pi) % 1.0) * around
+    spline = ndimage.spline_filter(grid, order=2, mode="grid-wrap")
+    return np.asarray(
+        ndimage.map_coordinates(
+            spline, [rows, columns], order=2, mode="grid-wrap", prefilter=False, output=np.float32
+        )
+    )
 
 
 def _disc_blend(anatomy: Anatomy, side: int, rng: Generator) -> tuple[Plane, Plane]:
@@ -131,8 +158,8 @@ def _disc_blend(anatomy: Anatomy, side: int, rng: Generator) -> tuple[Plane, Pla
 
 def _disc_colour(palette: Palette, channel: int, cup: Plane) -> Plane:
     """From the pink-orange rim to the pale cup."""
-    rim = 0.5 * palette.retina[channel] + 0.5 * palette.pale[channel] * (0.95, 0.8, 0.7)[channel]
-    return np.float32(rim) + cup * np.float32(palette.pale[channel] * 1.02 - rim)
+    rim = 0.36 * palette.retina[channel] + 0.72 * palette.pale[channel] * (1.12, 0.86, 0.7)[channel]
+    return np.float32(rim) + cup * np.float32(palette.pale[channel] * 1.25 - rim)
 
 
 def _vessel_planes(anatomy: Anatomy, side: int) -> tuple[Plane, Plane, Plane]:
@@ -159,7 +186,7 @@ def _red_planes(marks: list[Mark], side: int) -> tuple[Plane, Plane, Plane]:
     planes = [
         paint(side, [s for m in found["lace"] for s in m.strokes])
         if look == "lace"
-        else paint(side, patches=[(mark.outline, mark.level) for mark in found[look]])
+        else paint(side, patches=[p for mark in found[look] for p in mark.patches()])
         for look in ("red", "dark", "lace")
     ]
     red, dark, lace = (ndimage.gaussian_filter(plane, blur) for plane in planes)
@@ -170,8 +197,8 @@ def _pale_planes(marks: list[Mark], side: int) -> list[tuple[Plane, Triple]]:
     """Exudates: how much of each shows, and its tint of the palette's pale colour."""
     scale = side / (2.0 * EXTENT)
     pale: list[tuple[Plane, Triple]] = []
-    for look, blur, tint in (("woolly", 0.013, (0.95, 0.92, 0.95)), ("waxy", 0.0016, (1, 1.02, 0.8))):
-        patches = [(mark.outline, mark.level) for mark in marks if mark.look == look]
+    for look, blur, tint in (("woolly", 0.011, (0.92, 0.94, 1.05)), ("waxy", 0.0016, (1, 1.02, 0.8))):
+        patches = [patch for mark in marks if mark.look == look for patch in mark.patches()]
         if patches:
             pale.append((ndimage.gaussian_filter(paint(side, patches=patches), blur * scale), tint))
     return pale

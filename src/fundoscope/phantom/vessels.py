@@ -33,7 +33,25 @@ CELL: Final = 0.022
 """Grid on which a branch notices other vessels of its kind and ends before them."""
 MOST_POINTS: Final = 260
 """Longest branch, in steps."""
-DEEPEST: Final = 5
+BEND: Final = 0.028
+BEND_KEPT: Final = 0.85
+HOMING: Final = 0.05
+"""A branch's heading in radians a step: what chance adds to its bend, how much of the bend stays,
+and what share of the way to its territory's direction it turns."""
+BRANCH_ANGLE: Final = (22.0, 52.0)
+"""Degrees at which a branch leaves."""
+TRUNK_GAPS: Final = (0.10, 0.26)
+BRANCH_GAPS: Final = (0.09, 0.22)
+"""Distance from one fork to the next."""
+DEEPEST: Final = 4
+BUD: Final = 5
+"""Branches of fewer steps are left out."""
+MACULA: Final = 0.6
+"""Half height of the territory between the arcades, in disc-fovea distances."""
+PAST: Final = np.radians(62.0)
+"""A macular branch ends where the fovea lies this far to its side: it does not circle it."""
+MACULAR_SHARE: Final = 0.62
+"""Width of a branch into the macula relative to one outwards."""
 """Most forks between a trunk and a twig."""
 
 TEMPORAL: Final = np.array(
@@ -86,7 +104,7 @@ def grow(poles: Poles, rng: Generator) -> list[Vessel]:
     vessels: list[Vessel] = []
     sprouts: list[Sprout] = []
     for trunk in _trunks(poles, rng):
-        vessel, children = _branch_off(trunk, rng, depth=0)
+        vessel, children = _branch_off(trunk, poles, rng, depth=0)
         vessels.append(vessel)
         _occupy(occupied[vessel.vein], vessel.points, len(vessels))
         sprouts += children
@@ -97,7 +115,7 @@ def grow(poles: Poles, rng: Generator) -> list[Vessel]:
         if path is None:
             continue
         grown = Vessel(path, np.full(len(path), sprout.width), sprout.vein)
-        vessel, children = _branch_off(grown, rng, depth=sprout.depth)
+        vessel, children = _branch_off(grown, poles, rng, depth=sprout.depth)
         vessels.append(vessel)
         _occupy(occupied[vessel.vein], vessel.points, len(vessels))
         sprouts += children
@@ -134,7 +152,7 @@ def _trunk(
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     shaken = route + growing * (offset * normal + rng.normal(0.0, 0.03, route.shape))
-    placed = poles.disc + shaken @ poles.frame() + rng.normal(0.0, 0.012, 2)
+    placed = poles.disc + shaken @ poles.frame() + growing * rng.normal(0.0, 0.012, 2)
     knots = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(placed, axis=0), axis=1))])
     along = np.arange(0.0, knots[-1], STEP)
     path = CubicSpline(knots, placed)(along) + _sway(len(along), rng)
@@ -152,25 +170,30 @@ def _sway(count: int, rng: Generator) -> Points:
     return np.asarray((sway - sway[:1]).sum(axis=2))
 
 
-def _branch_off(vessel: Vessel, rng: Generator, *, depth: int) -> tuple[Vessel, list[Sprout]]:
+def _branch_off(
+    vessel: Vessel, poles: Poles, rng: Generator, *, depth: int
+) -> tuple[Vessel, list[Sprout]]:
     """Choose where branches leave, thin the vessel after each, and return both."""
     widths = vessel.widths.copy()
     children: list[Sprout] = []
     if depth >= DEEPEST:
         return replace(vessel, widths=_taper(widths)), children
     side = rng.choice([-1.0, 1.0])
-    at = int(rng.uniform(0.10, 0.22) / STEP) if depth == 0 else int(rng.uniform(0.05, 0.14) / STEP)
+    gaps = TRUNK_GAPS if depth == 0 else BRANCH_GAPS
+    at = int(rng.uniform(*gaps) / STEP) + (8 if depth == 0 else 0)
     while at < len(widths) - 3:
         here = widths[at]
         child = here * rng.uniform(0.42, 0.78)
+        forward = vessel.points[at + 1] - vessel.points[at - 1]
+        angle = np.radians(rng.uniform(*BRANCH_ANGLE)) * side
+        heading = float(np.arctan2(forward[1], forward[0]) + angle)
+        if _goal(vessel.points[at] + 8 * STEP * np.array([np.cos(heading), np.sin(heading)]), poles)[1]:
+            child *= MACULAR_SHARE
         if child > THINNEST:
-            forward = vessel.points[at + 1] - vessel.points[at - 1]
-            angle = np.radians(rng.uniform(28.0, 62.0)) * side
-            heading = float(np.arctan2(forward[1], forward[0]) + angle)
             children.append(Sprout(vessel.points[at], heading, child, vessel.vein, depth + 1))
             widths[at + 1 :] = (here**3 - child**3) ** (1 / 3)
         side = -side if rng.random() < 0.8 else side
-        at += int(rng.uniform(0.06, 0.17) / STEP)
+        at += int(rng.uniform(*gaps) / STEP)
     return replace(vessel, widths=_taper(widths)), children
 
 
@@ -179,22 +202,25 @@ def _taper(widths: Points) -> Points:
     count = len(widths)
     end = np.minimum((count - np.arange(count)) / 8.0, 1.0) ** 0.5
     smooth = np.convolve(np.pad(widths, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
-    return np.asarray(np.maximum(smooth * np.linspace(1.0, 0.8, count) * end, THINNEST / 2))
+    root = np.minimum(0.55 + np.arange(count) / 18.0, 1.0)
+    return np.asarray(np.maximum(smooth * np.linspace(1.0, 0.8, count) * end * root, THINNEST / 2))
 
 
 def _wander(
     sprout: Sprout, poles: Poles, occupied: dict[tuple[int, int], int], rng: Generator
 ) -> Points | None:
     """Let a branch run towards its territory until something ends it; None when it stays a bud."""
-    reach = int(rng.uniform(0.5, 1.3) * (4.0 + sprout.width * 3600.0))
+    reach = int(rng.uniform(0.6, 1.3) * (8.0 + sprout.width * 5500.0))
     point, heading, bend = sprout.start.copy(), sprout.heading, 0.0
     path = [point]
     own = {_cell(point)}
     for _ in range(min(reach, MOST_POINTS)):
-        bend = 0.88 * bend + rng.normal(0.0, 0.055)
-        wanted = _direction(point, poles)
-        turn = (wanted - heading + np.pi) % (2.0 * np.pi) - np.pi
-        heading += 0.045 * turn + bend
+        bend = BEND_KEPT * bend + rng.normal(0.0, BEND)
+        goal, macular = _goal(point, poles)
+        turn = (np.arctan2(goal[1], goal[0]) - heading + np.pi) % (2.0 * np.pi) - np.pi
+        if macular and abs(turn) > PAST and len(path) > BUD:
+            break
+        heading += HOMING * turn + bend
         point = point + STEP * np.array([np.cos(heading), np.sin(heading)])
         cell = _cell(point)
         near_root = len(path) * STEP < 2.5 * CELL
@@ -202,25 +228,20 @@ def _wander(
             break
         own.add(cell)
         path.append(point)
-    return np.array(path) if len(path) > 5 else None
+    return np.array(path) if len(path) > BUD else None
 
 
-def _direction(point: Points, poles: Poles) -> float:
-    """Towards the fovea inside the arcades, away from the disc outside them."""
+def _goal(point: Points, poles: Poles) -> tuple[Points, bool]:
+    """The way to the fovea inside the arcades, away from the disc outside; and which it is."""
     frame = poles.frame()
-    size = float(np.sum(frame[0] ** 2))
-    along, across = (point - poles.disc) @ frame.T / size
-    inside = along > 0.15 and abs(across) < 0.62
-    away = point - poles.disc
-    goal = poles.fovea - point if inside and along < 1.5 else away
-    return float(np.arctan2(goal[1], goal[0]))
+    along, across = (point - poles.disc) @ frame.T / float(np.sum(frame[0] ** 2))
+    macular = 0.15 < along < 1.5 and abs(across) < MACULA
+    return (poles.fovea - point, True) if macular else (point - poles.disc, False)
 
 
 def _barred(point: Points, poles: Poles) -> bool:
     """Outside the field, or in the fovea's avascular zone."""
-    return bool(
-        np.hypot(*point) > REACH or np.hypot(*(point - poles.fovea)) < AVASCULAR
-    )
+    return bool(np.hypot(*point) > REACH or np.hypot(*(point - poles.fovea)) < AVASCULAR)
 
 
 def _cell(point: Points) -> tuple[int, int]:
