@@ -112,9 +112,7 @@ def test_shares_are_those_of_scikit_learn(case):
         )
     for grade in range(5):
         there = w[scores.label == grade].sum() > 0
-        equal_or_undefined(
-            figure(scores, f"recall_{grade}", w), lambda g=grade: recalls[g], there
-        )
+        equal_or_undefined(figure(scores, f"recall_{grade}", w), lambda g=grade: recalls[g], there)
     sick, severe = scores.label >= 2, scores.label >= 3
     for name, who, called in (
         ("referable_sensitivity", sick, scores.positive),

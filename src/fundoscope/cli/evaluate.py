@@ -7,8 +7,6 @@ import importlib.util
 import io
 import os
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -69,6 +67,7 @@ def grading(
     """
     _require_extra()
     from fundoscope.batch.versions import installed, versions
+    from fundoscope.cli.terminal import terminal
     from fundoscope.data.selection import select
     from fundoscope.evaluate import results
     from fundoscope.evaluate.grading import evaluate
@@ -79,14 +78,14 @@ def grading(
     rows = select(manifest, split=split, where=where or ())
     results.check_folder(out, overwrite=overwrite)
     reader = Reader(grader=grader)
-    with _progress(len(rows)) as on_read:
+    with terminal(len(rows)) as screen:
         evaluation = evaluate(
             manifest,
             rows,
             reader,
             by=by or (),
             workers=workers or os.cpu_count() or 1,
-            on_read=on_read,
+            on_read=screen.advance,
         )
     arguments = {
         "labels": str(labels),
@@ -123,21 +122,6 @@ def _manifest(labels: Path) -> Manifest:
     from fundoscope.data.class_folders import from_class_folders
 
     return from_class_folders(labels) if labels.is_dir() else manifest.read(labels)
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal's standard error, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("photographs", total=count)
-        yield lambda: bar.advance(task)
 
 
 def _tell(evaluation: Evaluation) -> None:

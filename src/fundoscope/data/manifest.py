@@ -7,20 +7,17 @@ photographs are relative to the table.
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from fundoscope import limits
+from fundoscope.data.table import read_table
 from fundoscope.errors import TableError
 
 IMAGE, GRADE, GRADABLE = "image", "grade", "gradable"
 REQUIRED: Final = (IMAGE, GRADE)
 TEXT_COLUMNS: Final = ("patient", "eye", "split", "source", "camera", "group")
+KNOWN: Final = (*REQUIRED, GRADABLE, *TEXT_COLUMNS)
 GRADES: Final = ("0", "1", "2", "3", "4")
 EXCLUDED: Final = "excluded"
 """The split of rows that no command trains or tests on (twins of photographs in another split)."""
@@ -115,104 +112,27 @@ def read(path: str | Path) -> Manifest:
         TableError: the file cannot be read, is empty or too large, or a line is wrong; the message
             names line and column.
     """
-    path = Path(path)
-    data = _bytes(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TableError(
-            path.name, f"is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8"
-        ) from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = _header(next(reader, []), path.name)
-        rows = tuple(_rows(reader, columns, path.name))
-    except csv.Error as error:
-        raise TableError(
-            f"{path.name}, line {reader.line_num}", f"is not CSV ({error})", "save it as CSV again"
-        ) from None
-    if not rows:
-        raise TableError(path.name, "has no rows below its header", "list at least one photograph")
-    return Manifest(path, columns, rows, hashlib.sha256(data).hexdigest())
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > limits.MAX_TABLE_BYTES:
-            raise TableError(
-                path.name,
-                f"has {size / 2**20:.0f} MiB, more than {limits.MAX_TABLE_BYTES // 2**20}",
-                "split it into smaller tables",
-            )
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise TableError(path.name, "does not exist", "check the path of the table") from None
-    except OSError as error:
-        raise TableError(
-            path.name, f"cannot be read ({error.strerror})", "name a CSV file that you may read"
-        ) from None
-    if not data.strip():
-        raise TableError(path.name, "is empty", "write a header with the columns image and grade")
-    return data
-
-
-def _header(names: list[str], title: str) -> tuple[str, ...]:
-    columns = tuple(name.strip() for name in names)
-    for name in REQUIRED:
-        if name not in columns:
-            raise TableError(
-                f"{title}, line 1",
-                f"has no column {name} (it has: {', '.join(columns)[: limits.MAX_NAME_CHARACTERS]})",
-                f"name the columns {' and '.join(REQUIRED)} in the first line",
-            )
-    for name in columns:
-        if columns.count(name) > 1:
-            raise TableError(
-                f"{title}, line 1, column {name or '(no name)'}",
-                f"appears {columns.count(name)} times",
-                "give every column a name of its own",
-            )
-    return columns
-
-
-def _rows(
-    reader: Iterator[list[str]], columns: tuple[str, ...], title: str
-) -> Iterator[Row]:
-    line_of: Callable[[], int] = lambda: reader.line_num  # type: ignore[attr-defined]  # noqa: E731
-    line, count = line_of() + 1, 0
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            count += 1
-            if count > limits.MAX_TABLE_ROWS:
-                raise TableError(
-                    title, f"has more than {limits.MAX_TABLE_ROWS} rows", "split it into tables"
-                )
-            if len(cells) != len(columns):
-                raise TableError(
-                    f"{title}, line {line}",
-                    f"has {len(cells)} cells where the header has {len(columns)}",
-                    "put quotes around cells that hold commas",
-                )
-            yield _row(dict(zip(columns, map(str.strip, cells), strict=True)), line, title)
-        line = line_of() + 1
+    table = read_table(path, required=REQUIRED)
+    rows = tuple(_row(cells, line, table.path.name) for line, cells in table.rows)
+    return Manifest(table.path, table.columns, rows, table.sha256)
 
 
 def _row(cells: dict[str, str], line: int, title: str) -> Row:
-    image, grade, gradable = cells.pop(IMAGE), cells.pop(GRADE), cells.pop(GRADABLE, "")
+    image, grade, gradable = cells[IMAGE], cells[GRADE], cells.get(GRADABLE, "")
     where = f"{title}, line {line}, column "
     if not image or "\0" in image:
         raise TableError(where + IMAGE, "names no photograph", "write the path of the photograph")
     if grade not in GRADES:
-        raise TableError(
-            where + GRADE, f"is {grade!r:.40}, not a grade", "write 0, 1, 2, 3 or 4"
-        )
+        raise TableError(where + GRADE, f"is {grade!r:.40}, not a grade", "write 0, 1, 2, 3 or 4")
     if gradable not in ("", "0", "1"):
         raise TableError(
             where + GRADABLE, f"is {gradable!r:.40}", "write 1, 0 or nothing where it is unknown"
         )
-    known = {name: cells.pop(name, "") for name in TEXT_COLUMNS}
     return Row(
-        image, int(grade), **known, gradable=gradable == "1" if gradable else None,
-        other=cells, line=line,
+        image,
+        int(grade),
+        **{name: cells.get(name, "") for name in TEXT_COLUMNS},
+        gradable=gradable == "1" if gradable else None,
+        other={name: cell for name, cell in cells.items() if name not in KNOWN},
+        line=line,
     )

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from fundoscope import reader
+from fundoscope.cli import evaluate as command
+from fundoscope.cli.main import run
+
+ROWS = [
+    ("a-says0.jpg", 0, "test", "x"),
+    ("b-says1.jpg", 1, "test", "x"),
+    ("c-says2.jpg", 2, "test", "y"),
+    ("d-says1.jpg", 0, "test", "y"),
+    ("e-says4.jpg", 4, "train", "y"),
+]
+COLUMNS = ("image", "grade", "split", "source")
+
+
+@pytest.fixture(autouse=True)
+def by_name(monkeypatch, named_reader):
+    """The command reads by file name."""
+    monkeypatch.setattr(reader, "Reader", named_reader)
+
+
+@pytest.fixture
+def evaluate(tmp_path, capsys):
+    def call(labels, *options):
+        code = run(
+            ["evaluate", "grading", str(labels), "--out", str(tmp_path / "out"), *map(str, options)]
+        )
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+def test_one_line_with_intervals_and_the_files(evaluate, table_of, tmp_path):
+    code, out, err = evaluate(table_of(ROWS, COLUMNS), "--split", "train")
+    assert code == 0
+    assert err == ""
+    assert out.count("\n") == 1
+    assert out.startswith("accuracy 1.000, quadratic kappa undefined")
+    assert "n 1" in out
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["n"] == 1
+
+
+def test_by_and_mean_have_a_line_each(evaluate, table_of):
+    code, out, _ = evaluate(table_of(ROWS, COLUMNS), "--by", "source", "--workers", "2")
+    assert code == 0
+    lines = out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("accuracy 0.800 (")
+    assert lines[1].startswith("source=x: accuracy 1.000 (1.000 to 1.000)")
+    assert lines[2].startswith("source=y: accuracy 0.667")
+    assert lines[3].startswith("mean over source: quadratic kappa ")
+    assert "95 % intervals by photograph" in lines[0]
+
+
+def test_a_look_at_the_test_split_comes_with_its_row(evaluate, table_of):
+    _, _, err = evaluate(table_of(ROWS, COLUMNS), "--split", "test", "--where", "source=y")
+    assert "docs/test-looks.csv" in err
+    (row,) = list(csv.reader(io.StringIO(err.splitlines()[1])))
+    _, bundle, told, split, n, figures = row
+    assert bundle == "a" * 64
+    assert told.startswith("fundoscope evaluate grading ")
+    assert told.endswith("--split test --where source=y")
+    assert (split, n) == ("test", "2")
+    assert "accuracy 0.5000" in figures
+
+
+def test_class_folders(evaluate, tmp_path):
+    for name in ("0/a-says0.jpg", "3/b-says3.jpg"):
+        (tmp_path / "eyes" / name).parent.mkdir(parents=True)
+        (tmp_path / "eyes" / name).touch()
+    code, out, _ = evaluate(tmp_path / "eyes")
+    assert code == 0
+    assert out.startswith("accuracy 1.000")
+
+
+def test_photographs_without_a_grade_are_named_and_the_rest_is_read(evaluate, table_of, tmp_path):
+    rows = [*ROWS, ("f-broken.jpg", 0, "train", ""), ("g-dark.jpg", 0, "train", "")]
+    code, out, err = evaluate(table_of(rows, COLUMNS))
+    assert code == 3
+    assert "n 7" in out
+    assert "f-broken.jpg: is cut off; copy it again" in err
+    assert "g-dark.jpg: is too dark" in err
+    assert (tmp_path / "out" / "predictions.csv").exists()
+
+
+def test_of_many_without_a_grade_the_rest_is_named_in_the_run(evaluate, table_of):
+    rows = [("a-says0.jpg", 0), *((f"{i}-dark.jpg", 0) for i in range(30))]
+    code, _, err = evaluate(table_of(rows))
+    assert code == 3
+    assert err.count("too dark") == command.NAMED_AT_MOST
+    assert "and 10 more" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--split", "tset"], "has no row where split is tset"),
+        (["--where", "camera=1"], "has no column 'camera'"),
+        (["--by", "camera"], "has no column 'camera'"),
+    ],
+)
+def test_misuse_is_one_line(evaluate, table_of, options, told):
+    code, out, err = evaluate(table_of(ROWS, COLUMNS), *options)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["image,grade\na.jpg,7\n", "image,grade,grade\na,1,1\n", ""])
+def test_a_wrong_table(evaluate, tmp_path, text):
+    (tmp_path / "labels.csv").write_text(text)
+    code, _, err = evaluate(tmp_path / "labels.csv")
+    assert code == 2
+    assert err.startswith("labels.csv")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_earlier_evaluation_stays(evaluate, table_of, tmp_path):
+    labels = table_of(ROWS, COLUMNS)
+    evaluate(labels)
+    before = (tmp_path / "out" / "metrics.json").read_bytes()
+    code, _, err = evaluate(labels, "--where", "source=x")
+    assert code == 2
+    assert "--overwrite" in err
+    assert (tmp_path / "out" / "metrics.json").read_bytes() == before
+    assert evaluate(labels, "--where", "source=x", "--overwrite")[0] == 0
+    assert (tmp_path / "out" / "metrics.json").read_bytes() != before
+
+
+def test_without_the_extra_it_says_what_to_install(evaluate, table_of, monkeypatch):
+    monkeypatch.setattr(command, "EXTRA_MODULES", ("a_module_that_nobody_has",))
+    code, _, err = evaluate(table_of(ROWS, COLUMNS))
+    assert code == 2
+    assert 'pip install "fundoscope[evaluate]"' in err
+
+
+def test_the_run_knows_the_command(evaluate, table_of, tmp_path):
+    evaluate(table_of(ROWS, COLUMNS), "--by", "source")
+    found = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert found["arguments"]["by"] == ["source"]
+    assert found["versions"]["numpy"]
+    assert found["versions"]["scikit-learn"]
+    assert found["started"] <= found["finished"]

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import csv
+import json
+import resource
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fundoscope.errors import OutputError, UsageError
+from fundoscope.evaluate import results
+from fundoscope.evaluate.figures import NAMES
+from fundoscope.evaluate.grading import evaluate
+from fundoscope.evaluate.results import FILES, Circumstances, check_folder, metrics, write
+from fundoscope.reading import ModelUsed
+
+ROWS = [
+    ("x/a-says0.jpg", 0, "p1", "one"),
+    ("x/b-says1.jpg", 0, "p1", "one"),
+    ("x/c-says2.jpg", 2, "p2", "one"),
+    ("x/d-says4.jpg", 3, "p3", "two"),
+    ("x/e-says0.jpg", 0, "p4", "two"),
+    ("x/f-dark.jpg", 2, "p5", "two"),
+    ("x/g-broken.jpg", 0, "p6", "two"),
+]
+COLUMNS = ("image", "grade", "patient", "status")
+
+
+@pytest.fixture
+def evaluation(manifest_of, named_reader):
+    manifest = manifest_of(ROWS, COLUMNS)
+    return evaluate(manifest, manifest.rows, named_reader(), by=["status"])
+
+
+def circumstances(**more):
+    return Circumstances(
+        **{
+            "arguments": {"labels": "labels.csv", "split": None},
+            "columns": COLUMNS,
+            "table_sha256": "b" * 64,
+            "models": (ModelUsed("grading", "by-name", "a" * 64),),
+            "versions": {"fundoscope": "0"},
+            "started": "2026-01-01T00:00:00+00:00",
+            "finished": "2026-01-01T00:00:01+00:00",
+            **more,
+        }
+    )
+
+
+def written(evaluation, folder):
+    check_folder(folder, overwrite=False)
+    write(evaluation, circumstances(), folder)
+    return json.loads((folder / "metrics.json").read_bytes())
+
+
+def test_every_file_is_there_and_no_other(evaluation, tmp_path):
+    out = tmp_path / "deep" / "out"
+    written(evaluation, out)
+    assert {file.name for file in out.iterdir()} == set(FILES)
+
+
+def test_metrics_have_the_keys_that_others_rely_on(evaluation, tmp_path):
+    found = written(evaluation, tmp_path / "out")
+    assert found["n"] == 7
+    for summary in (found, found["graded"], found["by"]["status"]["one"]):
+        for name in NAMES:
+            assert {"value", "low", "high"} <= set(summary[name])
+        assert set(summary["recall"]) == set("01234")
+    assert set(found["mean"]["status"]) == {"quadratic_kappa", "referable_auc"}
+    assert set(found["by"]["status"]) == {"one", "two"}
+    assert found["accuracy"]["value"] == pytest.approx(3 / 7)
+    assert found["graded"]["n"] == 5
+    assert found["graded_share"]["value"] == pytest.approx(5 / 7)
+    assert found["recall"]["4"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "reason": "there is no photograph of grade 4",
+    }
+    assert found["intervals"]["clusters"] == {"patient": 6}
+    assert found["calibration"]["n"] == 5
+
+
+def test_metrics_repeat_to_the_byte(evaluation, manifest_of, named_reader, tmp_path):
+    manifest = manifest_of(ROWS, COLUMNS)
+    again = evaluate(manifest, manifest.rows, named_reader(), by=["status"], workers=3)
+    written(evaluation, tmp_path / "one")
+    written(again, tmp_path / "two")
+    for name in ("metrics.json", "predictions.csv", "confusion.png", "roc.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_predictions_hold_every_column_and_every_row(evaluation, tmp_path):
+    written(evaluation, tmp_path / "out")
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [row[0] for row in ROWS]
+    # The table's own column "status" keeps its cells under another name.
+    assert [row["label_status"] for row in rows] == [row[3] for row in ROWS]
+    first, dark, broken = rows[0], rows[5], rows[6]
+    assert (first["icdr"], first["p0"], first["referable"]) == ("0", "0.900000", "false")
+    assert first["reason"] == ""
+    assert (dark["icdr"], dark["p0"], dark["expected"], dark["referable"]) == ("", "", "", "true")
+    assert dark["status"] == "not_graded"
+    assert dark["reason"].startswith("too_dark: ")
+    assert broken["status"] == "refused"
+    assert broken["reason"] == "truncated: is cut off"
+    probabilities = [sum(float(row[f"p{g}"]) for g in range(5)) for row in rows if row["p0"]]
+    assert probabilities == pytest.approx([1.0] * 5)
+
+
+def test_confusion_table(evaluation, tmp_path):
+    written(evaluation, tmp_path / "out")
+    with (tmp_path / "out" / "confusion.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["label", "0", "1", "2", "3", "4", "not_graded"]
+    assert rows[1] == ["0", "2", "1", "0", "0", "0", "1"]
+    assert rows[3] == ["2", "0", "0", "1", "0", "0", "1"]
+
+
+def test_the_run_says_what_it_was_made_with(evaluation, tmp_path):
+    written(evaluation, tmp_path / "out")
+    run = json.loads((tmp_path / "out" / "run.json").read_bytes())
+    assert run["models"] == [{"task": "grading", "name": "by-name", "sha256": "a" * 64}]
+    assert run["thresholds"] == {"referable": 0.4}
+    assert run["counts"] == {"photographs": 7, "read": 5, "not_graded": 1, "refused": 1}
+    assert [row["image"] for row in run["refused"]] == ["x/g-broken.jpg"]
+    assert [row["code"] for row in run["not_graded"]] == ["too_dark"]
+
+
+def test_times_and_machines_stay_out_of_the_metrics(evaluation):
+    text = json.dumps(metrics(evaluation))
+    assert "2026" not in text
+    assert "NaN" not in text
+
+
+def test_pictures_can_be_opened(evaluation, tmp_path):
+    written(evaluation, tmp_path / "out")
+    for name in ("confusion.png", "roc.png", "reliability.png"):
+        with Image.open(tmp_path / "out" / name) as picture:
+            assert min(picture.size) > 500
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_pictures_of_an_evaluation_that_graded_nothing(manifest_of, named_reader, tmp_path):
+    manifest = manifest_of([("a-dark.jpg", 0)])
+    nothing = evaluate(manifest, manifest.rows, named_reader())
+    found = written(nothing, tmp_path / "out")
+    assert found["referable_auc"]["value"] is None
+    assert found["calibration"]["expected_calibration_error"] is None
+    assert (tmp_path / "out" / "roc.png").stat().st_size > 0
+
+
+def test_an_earlier_evaluation_is_replaced_only_when_asked(evaluation, tmp_path):
+    out = tmp_path / "out"
+    written(evaluation, out)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="earlier run"):
+        check_folder(out, overwrite=False)
+    check_folder(out, overwrite=True)
+    write(evaluation, circumstances(arguments={"labels": "again.csv"}), out)
+    assert "again.csv" in (out / "run.json").read_text()
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_the_folder_is_a_file(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(UsageError, match="not a folder"):
+        check_folder(tmp_path / "out", overwrite=True)
+
+
+def test_the_folder_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_folder(tmp_path / "file" / "out", overwrite=False)
+
+
+def test_a_full_disk_changes_nothing(evaluation, tmp_path):
+    out = tmp_path / "out"
+    written(evaluation, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A bound on the size of files fails like a disk that is full: in the middle of a file.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limit[1]))
+    try:
+        with pytest.raises(OutputError, match="out: cannot be written"):
+            write(evaluation, circumstances(arguments={"labels": "again.csv"}), out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_a_library_that_fails_leaves_nothing_behind(evaluation, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(results.plots, "draw_roc", fail)
+    with pytest.raises(RuntimeError):
+        written(evaluation, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
