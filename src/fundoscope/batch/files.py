@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO, TypeVar
 
@@ -24,7 +24,7 @@ def write_whole(path: Path, data: bytes) -> None:
     temporary = _temporary(path)
     try:
         temporary.write_bytes(data)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         _forget(temporary)
         raise _output_error(path, error) from None
@@ -65,7 +65,7 @@ class ResultFile:
 
     def _open(self) -> TextIO:
         # File names need not be text: their odd bytes are written out rather than refused.
-        return open(self._temporary, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        return self._temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
     def write(self, text: str) -> int:
         """Append text.
@@ -86,14 +86,12 @@ class ResultFile:
 
     def publish(self) -> None:
         """Give the finished file its name."""
-        self._try(lambda: os.replace(self._temporary, self.path))
+        self._try(lambda: self._temporary.replace(self.path))
 
     def discard(self) -> None:
         """Leave nothing behind of a file that was not published."""
-        try:
+        with suppress(OSError):  # closing writes what is buffered, which a full disk refuses
             self._stream.close()
-        except OSError:
-            pass  # Closing writes what is buffered; on a full disk that fails, and is not missed.
         _forget(self._temporary)
 
     def _try(self, action: Callable[[], T]) -> T:

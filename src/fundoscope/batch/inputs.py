@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from fundoscope.data.table import read_table
 from fundoscope.errors import PhotoError, TableError, UsageError
 
 PHOTOGRAPH_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-"""What is taken for a photograph in a folder; a file that is named itself may be called anything."""
+"""What is taken for a photograph in a folder; a file that is named itself has any name."""
 TABLE_SUFFIX: Final = ".csv"
 IMAGE: Final = "image"
 
@@ -27,6 +26,7 @@ class Input:
             or the cell of the table. It stands in every result.
         path: where its file is (or should be).
         id, patient, eye: as in the table, ``""`` where unknown.
+        from_table: whether it is a row of a table.
         problem: why it cannot be read, where that is known before it is opened.
     """
 
@@ -35,6 +35,7 @@ class Input:
     id: str = ""
     patient: str = ""
     eye: str = ""
+    from_table: bool = False
     problem: PhotoError | None = None
 
 
@@ -69,7 +70,7 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
     passed_over: Counter[str] = Counter()
     photographs: list[Input] = []
     for path in paths:
-        if path.suffix.lower() == TABLE_SUFFIX and not path.is_dir():
+        if path.suffix.lower() == TABLE_SUFFIX and not _is_folder(path):
             photographs.extend(_of_table(path))
             continue
         found = list(_of_path(path, leave_out, passed_over))
@@ -78,14 +79,14 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
 
 
 def _first_time(path: Path, seen: set[Path]) -> bool:
-    absolute = Path(os.path.abspath(path))
+    absolute = path.absolute()
     new = absolute not in seen
     seen.add(absolute)
     return new
 
 
 def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> Iterator[Input]:
-    if path.is_dir():
+    if _is_folder(path):
         others: Counter[str] = Counter()
         entered = {_identity(path)}
         if leave_out is not None and leave_out.is_dir():
@@ -99,7 +100,7 @@ def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> I
             raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
         passed_over.update(others)
         yield from found
-    elif not os.path.lexists(path):
+    elif not _is_there(path):
         raise UsageError(str(path), "does not exist", "check the path")
     else:
         yield Input(str(path), path)
@@ -109,6 +110,23 @@ def _emptiness(others: Counter[str]) -> str:
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
     wanted = " ".join(PHOTOGRAPH_SUFFIXES)
     return f"holds no photograph ({wanted})" + (f", only other files: {kinds}" if kinds else "")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # no permission to look: reading it as a file will say so
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # reading it as a file will say what is wrong
+        return True
+    return True
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -130,7 +148,7 @@ def _of_folder(
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if os.path.isdir(entry):  # unlike Path.is_dir, False where permission is lacking
+        if _is_folder(entry):
             identity = _identity(entry)
             if identity not in entered:
                 entered.add(identity)
@@ -157,4 +175,5 @@ def _of_table(path: Path) -> Iterator[Input]:
             id=cells.get("id", ""),
             patient=cells.get("patient", ""),
             eye=cells.get("eye", ""),
+            from_table=True,
         )

@@ -71,6 +71,25 @@ def trouble(outcome: Outcome) -> dict[str, str]:
     return {"code": cause.code, "reason": cause.reason, "remedy": cause.remedy}
 
 
+def json_line(outcome: Outcome) -> str:
+    """The Reading as one line of JSON; of a table's row, its cells stand under ``input``.
+
+    Raises:
+        ValueError: the photograph was refused, so there is no Reading.
+    """
+    if outcome.reading is None:
+        raise ValueError("a refused photograph has no reading")
+    line = outcome.reading.to_json()
+    one = outcome.input
+    if not one.from_table:
+        return line
+    import msgspec
+
+    cells = {"image": one.image, "id": one.id, "patient": one.patient, "eye": one.eye}
+    given = msgspec.json.encode({name: cell for name, cell in cells.items() if cell})
+    return f'{line[:-1]},"input":{given.decode()}}}'
+
+
 def row(outcome: Outcome, picture: str = "") -> Mapping[str, str]:
     """An outcome as text cells by column, those of :data:`COLUMNS` that have a value.
 

@@ -54,7 +54,7 @@ class Results:
             picture = picture_name(outcome.input.path, outcome.reading.photo.sha256)
             write_whole(self.folder / picture, outcome.picture)
         if outcome.reading is not None:
-            self.jsonl.write(outcome.reading.to_json() + "\n")
+            self.jsonl.write(outcomes.json_line(outcome) + "\n")
         csv.DictWriter(self.table, outcomes.COLUMNS, lineterminator="\n").writerow(
             outcomes.row(outcome, picture)
         )

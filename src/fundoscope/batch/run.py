@@ -195,7 +195,7 @@ def _examine(one: Input, *, reader: PhotoReader, draw: bool) -> Outcome:
     except MemoryError:
         why, remedy = "needs more memory than there is", "use fewer --workers"
         return Outcome(one, refusal=PhotoError(one.image, why, remedy, code="out_of_memory"))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # A fault of ours on one photograph must not cost the other 99,999 of a night.
         why = f"internal error ({type(error).__name__}: {error})"
         return Outcome(one, refusal=PhotoError(one.image, why, REPORT, code=INTERNAL_ERROR))

@@ -1,4 +1,4 @@
-"""``fundoscope``: the commands, and the one place where an error becomes a line and an exit code."""
+"""``fundoscope``: the commands, and the place where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from fundoscope.cli.extras import extra_of
 from fundoscope.errors import FundoscopeError, MissingExtraError
 
 COMMANDS: Final = {
@@ -24,11 +25,6 @@ COMMANDS: Final = {
 """In the order of the help. Each is ``fundoscope.cli.<name>``, loaded when it is called: either a
 Typer app named ``app`` or a function of the command's name."""
 
-EXTRAS: Final = {
-    "evaluate": ("sklearn", "matplotlib", "polars"),
-    "train": ("torch", "torchvision", "timm", "lightning", "onnx", "onnxscript", "h5py"),
-}
-"""The modules by whose absence a missing extra shows."""
 DEBUG: Final = "FUNDOSCOPE_DEBUG"
 INTERRUPTED: Final = 130
 """The exit code of shells for a program ended by Ctrl-C (128 + SIGINT)."""
@@ -37,11 +33,11 @@ INTERRUPTED: Final = 130
 class LazyCommands(TyperGroup):
     """The group of :data:`COMMANDS`, so that a command pays for no other."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names, in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Load a command; ``None`` for a name that is none."""
         if cmd_name not in COMMANDS:
             return None
@@ -130,9 +126,9 @@ def _known(error: Exception) -> FundoscopeError:
         return error
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or "").partition(".")[0]
-        for extra, modules in EXTRAS.items():
-            if missing in modules:
-                return MissingExtraError(f"this command (it uses {missing})", extra)
+        extra = extra_of(missing)
+        if extra is not None:
+            return MissingExtraError(f"this command (it uses {missing})", extra)
     return FundoscopeError(
         "internal error",
         f"{type(error).__name__}: {error}",

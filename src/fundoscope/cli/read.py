@@ -25,7 +25,7 @@ def read(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Photographs; folders, with all below; or tables (.csv) with a column image and "
             "optionally id, patient, eye.",
         ),
@@ -50,8 +50,11 @@ def read(
 ) -> None:
     """Grade diabetic retinopathy on photographs of the retina.
 
-    Exit code: 0 all were graded; 3 some were refused or not graded, each named with its reason;
-    2 misuse; 1 failure. For research; not a diagnosis.
+    For research; not a diagnosis.
+
+    Exit code 0: all were graded. 3: some were refused or not graded, each named with its reason.
+
+    2: misuse. 1: failure.
     """
     from fundoscope.batch.inputs import gather
     from fundoscope.batch.results import check_folder
@@ -104,14 +107,14 @@ def _processors() -> int:
 
 def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
     """One line: a reading on standard output, a photograph without a grade on standard error."""
-    from fundoscope.batch.outcome import trouble
+    from fundoscope.batch.outcome import json_line, trouble
     from fundoscope.cli.terminal import JSON_ENCODING
     from fundoscope.report.wording import printable, summary
 
     image = printable(outcome.input.image)
     screen.advance()
     if json and outcome.reading is not None:
-        screen.out(outcome.reading.to_json(), encoding=JSON_ENCODING)
+        screen.out(json_line(outcome), encoding=JSON_ENCODING)
     cause = trouble(outcome)
     if cause:
         screen.err(printable(f"{image}: {cause['reason']}; {cause['remedy']}"))

@@ -81,7 +81,7 @@ class Terminal:
 
 @contextmanager
 def terminal(count: int) -> Iterator[Terminal]:
-    """A :class:`Terminal` with a bar of ``count`` photographs where standard error is a terminal."""
+    """A :class:`Terminal` with a bar of ``count`` photographs if standard error is one."""
     if not sys.stderr.isatty():
         yield Terminal()
         return
@@ -131,7 +131,7 @@ def stopping() -> Iterator[Event]:
     stop = Event()
     before = {number: signal.getsignal(number) for number in STOPPING}
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
         for each in STOPPING:
             signal.signal(each, signal.default_int_handler)

@@ -1,0 +1,134 @@
+"""What tests of several packages share: eye photographs, a reader without a network, the command."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fundoscope.cli import main
+from fundoscope.photo.decode import Photo, decode_file
+from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading, Referable
+
+MODEL = ModelUsed("grading", "fake-1", "f" * 64)
+THRESHOLD = 0.4
+
+
+def eye_pixels(width: int = 160, height: int = 120) -> np.ndarray:
+    """A reddish disc on black, ``uint8 (H, W, 3)``."""
+    y, x = np.mgrid[:height, :width]
+    inside = np.hypot(x - width / 2, y - height / 2) < 0.45 * height
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[inside] = (180, 90, 40)
+    return pixels
+
+
+def encoded(pixels: np.ndarray, suffix: str, **options: Any) -> bytes:
+    """An image file's bytes in the format of a suffix, e.g. ``"png"``."""
+    kind = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "tif": "TIFF", "tiff": "TIFF"}[suffix]
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def save_eye() -> Callable[..., Path]:
+    """Write an eye photograph, in the format of its suffix, and return its path.
+
+    ``shade`` changes the bytes, so that photographs can differ.
+    """
+
+    def save(path: Path, *, shade: int = 0, width: int = 160, height: int = 120) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = eye_pixels(width, height)
+        pixels[:4, :4] = shade
+        path.write_bytes(encoded(pixels, path.suffix.lstrip(".").lower()))
+        return path
+
+    return save
+
+
+class FakeReader:
+    """Grades by the file's name: ``g3`` in it means grade 3, ``noeye`` that no field is found."""
+
+    models = (MODEL,)
+
+    def __init__(self, grader: str | Path | None = None) -> None:
+        self.grader = grader
+
+    def examine(self, source: str | Path) -> tuple[Photo, Reading]:
+        photo = decode_file(source)
+        return photo, reading_of(photo, Path(source).stem)
+
+
+def reading_of(photo: Photo, stem: str) -> Reading:
+    """The reading that a name asks for."""
+    facts = photo.facts
+    blank = Reading(
+        facts,
+        FieldOfView(False, reason="no_disc"),
+        Quality(),
+        Grade(),
+        (),
+        (MODEL,),
+        photo.warnings,
+        "fundoscope test",
+    )
+    if "noeye" in stem:
+        return blank
+    icdr = next((k for k in range(5) if f"g{k}" in stem), 0)
+    p = [0.05] * 5
+    p[icdr] = 0.8
+    probability = sum(p[2:])
+    return replace(
+        blank,
+        field=FieldOfView(True, (facts.width / 2, facts.height / 2), 0.45 * facts.height, 1.0),
+        grade=Grade(
+            icdr,
+            (p[0], p[1], p[2], p[3], p[4]),
+            sum(k * value for k, value in enumerate(p)),
+            Referable(probability, probability >= THRESHOLD, THRESHOLD),
+        ),
+    )
+
+
+@pytest.fixture
+def fake_reader() -> FakeReader:
+    """A reader without a network."""
+    return FakeReader()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said and how it left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines on standard error."""
+        return self.err.splitlines()
+
+
+@pytest.fixture
+def fundoscope(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """The command line with the fake reader, in this process."""
+    monkeypatch.setattr("fundoscope.reader.Reader", FakeReader)
+
+    def command(*arguments: object) -> Said:
+        capsys.readouterr()
+        code = main.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return command
