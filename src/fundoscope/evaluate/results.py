@@ -22,10 +22,11 @@ from fundoscope.evaluate import plots
 from fundoscope.evaluate.calibration import BINS, expected_calibration_error
 from fundoscope.evaluate.figures import NAMES, RECALLS, confusion
 from fundoscope.evaluate.grading import REFUSED, STATUSES, UNGRADED, Evaluation, Outcome
-from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED, Figure
+from fundoscope.evaluate.intervals import PERCENTILES, Figure
 from fundoscope.evaluate.summary import Summary
 from fundoscope.grading.heads import GRADE_COUNT
 from fundoscope.reading import ModelUsed
+from fundoscope.report.wording import printable
 
 METRICS: Final = "metrics.json"
 PREDICTIONS: Final = "predictions.csv"
@@ -146,8 +147,8 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
             "bins": BINS,
         },
         "intervals": {
-            "resamples": RESAMPLES,
-            "seed": SEED,
+            "resamples": found.resamples,
+            "seed": found.seed,
             "percentiles": PERCENTILES,
             "clusters": dict(sorted(evaluation.clusters.items())),
         },
@@ -193,7 +194,7 @@ def _run(evaluation: Evaluation, circumstances: Circumstances) -> dict[str, Any]
 
 def _troubled(evaluation: Evaluation, status: str) -> list[dict[str, str]]:
     return [
-        {"image": o.row.image, "code": o.code, "reason": o.reason, "remedy": o.remedy}
+        {"image": printable(o.row.image), "code": o.code, "reason": o.reason, "remedy": o.remedy}
         for o in evaluation.outcomes
         if o.status == status
     ]
@@ -253,7 +254,8 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _write_csv(path: Path, rows: Iterator[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    # File names need not be text: their odd bytes are written out rather than refused.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 

@@ -76,6 +76,8 @@ class Metrics:
 
     whole: Summary
     by: Mapping[str, Breakdown]
+    resamples: int
+    seed: int
 
 
 def summarise(subjects: Subjects, *, resamples: int = RESAMPLES, seed: int = SEED) -> Metrics:
@@ -90,6 +92,8 @@ def summarise(subjects: Subjects, *, resamples: int = RESAMPLES, seed: int = SEE
             name: _breakdown(subjects, values, resamples, seed)
             for name, values in subjects.columns.items()
         },
+        resamples,
+        seed,
     )
 
 
