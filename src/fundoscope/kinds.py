@@ -1,6 +1,6 @@
-"""The lesions and landmarks that fundoscope knows: their names, in code and for people, and colours.
+"""The lesions and landmarks that fundoscope knows: keys, names for people, colours for drawing.
 
-The keys are the words of the contract (``lesions[].kind``), of label tables and of annotation files.
+The keys are the words of the contract (``lesions[].kind``), of tables and of annotation files.
 """
 
 from __future__ import annotations

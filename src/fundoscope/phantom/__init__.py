@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fundoscope.phantom.drawing import draw
-from fundoscope.phantom.specimens import specimens
 from fundoscope.phantom.spec import PhantomSpec, Truth
+from fundoscope.phantom.specimens import specimens
 
 __all__ = ["PhantomSpec", "Truth", "draw", "specimens"]

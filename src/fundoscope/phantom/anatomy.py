@@ -69,6 +69,4 @@ def _mirrored(anatomy: Anatomy) -> Anatomy:
     """The other eye: x turned round."""
     turn = np.array([-1.0, 1.0])
     vessels = tuple(replace(vessel, points=vessel.points * turn) for vessel in anatomy.vessels)
-    return replace(
-        anatomy, disc=anatomy.disc * turn, fovea=anatomy.fovea * turn, vessels=vessels
-    )
+    return replace(anatomy, disc=anatomy.disc * turn, fovea=anatomy.fovea * turn, vessels=vessels)

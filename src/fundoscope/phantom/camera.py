@@ -9,9 +9,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from fundoscope.phantom.canvas import EXTENT, Plane
+from fundoscope.phantom.canvas import EXTENT, Picture, Plane
 from fundoscope.phantom.framing import Framing
-from fundoscope.phantom.retina import Picture
 from fundoscope.phantom.spec import PhantomSpec
 
 Pixels = NDArray[np.uint8]
@@ -33,7 +32,13 @@ GRAIN: Final = (0.006, 0.015)
 LABELS: Final = ("OD", "OS", "R 45", "L 50°", "ID 004711", "2014-05-06", "FUNDUS 1/2", "14:32:07")
 LABEL_HEIGHT: Final = (0.025, 0.05)
 """Of a line of text, in picture heights."""
-FRAME_COLOURS: Final = ((245, 245, 245), (30, 60, 140), (200, 200, 196), (20, 110, 80), (150, 30, 40))
+FRAME_COLOURS: Final = (
+    (245, 245, 245),
+    (30, 60, 140),
+    (200, 200, 196),
+    (20, 110, 80),
+    (150, 30, 40),
+)
 
 
 def photograph(retina: Picture, framing: Framing, spec: PhantomSpec, rng: Generator) -> Pixels:
@@ -54,7 +59,6 @@ def photograph(retina: Picture, framing: Framing, spec: PhantomSpec, rng: Genera
     border, border_grain = _border(spec, border_rng)
     grain = look.uniform(*GRAIN)
     luminance = noise_rng.standard_normal((spec.height, spec.width), dtype=np.float32)
-    spread = np.float32(grain) + aperture * 0
     spread = np.where(aperture > 0.5, np.float32(grain), np.float32(border_grain))
     luminance *= spread
     pixels = np.empty((spec.height, spec.width, 3), dtype=np.uint8)
@@ -77,9 +81,9 @@ def _placed(plane: Plane, framing: Framing, spec: PhantomSpec) -> Plane:
     x1, y1 = min(spec.width, int(right)), min(spec.height, int(bottom))
     u0, v0 = unit.point(x0, y0)
     u1, v1 = unit.point(x1, y1)
-    box = tuple(float((value + EXTENT) * scale) for value in (u0, v0, u1, v1))
+    box = ((np.array([u0, v0, u1, v1]) + EXTENT) * scale).tolist()
     image = Image.fromarray(plane)
-    resized = image.resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC, box=box)
+    resized = image.resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC, box=tuple(box))
     placed = np.zeros((spec.height, spec.width), dtype=np.float32)
     placed[y0:y1, x0:x1] = np.asarray(resized)
     return placed
@@ -93,7 +97,7 @@ def _aperture(framing: Framing, spec: PhantomSpec, rng: Generator) -> Plane:
     reach = np.sqrt(x[None, :] ** 2 + y[:, None] ** 2)
     rim = max(rng.uniform(*RIM), 1.0 / framing.radius)
     angle, half = np.radians(rng.uniform(*NOTCH_ANGLE)), rng.uniform(*NOTCH_SIZE)
-    form = rng.integers(0, 3)
+    form = int(rng.integers(0, 3))
     outside = (reach - 1.0) / np.float32(rim)
     if "notch" in spec.shape:
         along = x[None, :] * np.float32(np.cos(angle)) - y[:, None] * np.float32(np.sin(angle))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
@@ -14,6 +14,9 @@ from fundoscope.geometry import Points
 
 Plane = NDArray[np.float32]
 """``float32 (S, S)`` over the square -EXTENT to EXTENT in field units."""
+
+Picture = NDArray[np.float32]
+"""``float32 (3, S, S)``: red, green, blue planes."""
 
 EXTENT: Final = 1.14
 """Half the canvas's side: the disc of retina and room for a notch in its rim."""
@@ -27,14 +30,12 @@ Patch = tuple[Points, float]
 
 def axes(side: int) -> tuple[Plane, Plane]:
     """x ``(1, S)`` and y ``(S, 1)`` of the pixel centres in field units."""
-    line = ((np.arange(side, dtype=np.float32) + 0.5) / side * 2.0 - 1.0) * np.float32(EXTENT)
+    line: Plane = (((np.arange(side) + 0.5) / side * 2.0 - 1.0) * EXTENT).astype(np.float32)
     return line[None, :], line[:, None]
 
 
-def enlarge(plane: Plane, side: int) -> Plane:
+def enlarge(plane: NDArray[np.floating[Any]], side: int) -> Plane:
     """Smoothly resample a square plane to ``(side, side)``."""
-    if plane.shape[0] == side:
-        return plane
     image = Image.fromarray(np.asarray(plane, dtype=np.float32))
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
 

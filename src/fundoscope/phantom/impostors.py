@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
@@ -22,9 +22,9 @@ SIZES: Final = ((400, 400), (900, 600), (512, 768))
 CIRCLE: Final = 0.96
 """Radius of :func:`in_circle`'s disc over the shorter half side."""
 WORDS: Final = (
-    "the patient was seen in the clinic and a letter was sent to the practice on the same day "
-    "with the results of all tests and the date of the next visit in the coming year"
-).split()
+    "the", "patient", "was", "seen", "and", "a", "letter", "with", "results", "of", "tests", "is",
+    "sent", "to", "practice", "on", "same", "day",
+)  # fmt: skip
 
 
 def in_circle(pixels: Pixels) -> Pixels:
@@ -38,8 +38,8 @@ def in_circle(pixels: Pixels) -> Pixels:
     """
     colour = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels[..., :3]
     height, width = colour.shape[:2]
-    y, x = np.ogrid[0.5 : height + 0.5, 0.5 : width + 0.5]
-    reach = np.hypot(x[:, :width] - width / 2, y[:height] - height / 2)
+    y, x = np.ogrid[0:height, 0:width]
+    reach = np.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2)
     inside = np.clip(CIRCLE * min(width, height) / 2 - reach + 0.5, 0.0, 1.0)
     return _bytes(colour * inside[..., None])
 
@@ -56,8 +56,8 @@ def made(seed: int) -> Iterator[tuple[str, Pixels]]:
             yield f"{name}_{width}x{height}", scene(width, height, rng)
 
 
-def _bytes(picture: NDArray[np.floating]) -> Pixels:
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+def _bytes(picture: NDArray[Any]) -> Pixels:
+    return np.asarray(np.clip(picture + 0.5, 0, 255), dtype=np.uint8)
 
 
 def _grid(width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -82,21 +82,21 @@ Colour = tuple[int, int, int]
 
 
 def _uniform(colour: Colour) -> Scene:
-    def scene(width: int, height: int, rng: Generator) -> Pixels:
+    def scene(width: int, height: int, _rng: Generator) -> Pixels:
         return np.full((height, width, 3), colour, dtype=np.uint8)
 
     return scene
 
 
 def _gradient(start: Colour, end: Colour) -> Scene:
-    def scene(width: int, height: int, rng: Generator) -> Pixels:
+    def scene(width: int, height: int, _rng: Generator) -> Pixels:
         x, y = _grid(width, height)
         return _tinted(0.5 + 0.25 * (x + y), start, end)
 
     return scene
 
 
-def _glow(width: int, height: int, rng: Generator) -> Pixels:
+def _glow(width: int, height: int, _rng: Generator) -> Pixels:
     """A disc with an orange radial gradient on black."""
     reach = np.hypot(*_grid(width, height))
     return _bytes(_tinted(1.0 - reach, (120, 40, 5), (250, 150, 50)) * (reach < 0.9)[..., None])
@@ -127,7 +127,7 @@ def _page(width: int, height: int, rng: Generator) -> Pixels:
     return np.array(image)
 
 
-def _checkerboard(width: int, height: int, rng: Generator) -> Pixels:
+def _checkerboard(width: int, height: int, _rng: Generator) -> Pixels:
     y, x = np.mgrid[0:height, 0:width]
     return np.repeat(((x // 32 + y // 32) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
 
@@ -177,7 +177,7 @@ def _ball(dark: Colour, bright: Colour, peel: float) -> Scene:
     return scene
 
 
-def _face(width: int, height: int, rng: Generator) -> Pixels:
+def _face(width: int, height: int, _rng: Generator) -> Pixels:
     """A face on a plain wall."""
     image = Image.new("RGB", (width, height), (176, 190, 196))
     draw, s = ImageDraw.Draw(image), min(width, height) / 2
@@ -205,7 +205,7 @@ def _tissue(width: int, height: int, rng: Generator) -> Pixels:
     draw = ImageDraw.Draw(image)
     for _ in range(width * height // 900):
         x, y, r = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(3, 7)
-        shade = rng.integers(-20, 20)
+        shade = int(rng.integers(-20, 20))
         draw.ellipse((x - r, y - r * 0.8, x + r, y + r * 0.8), fill=(96 + shade, 56, 140 + shade))
     return np.array(image)
 
@@ -262,7 +262,7 @@ def _iris(width: int, height: int, rng: Generator) -> Pixels:
     return _bytes(picture + rng.normal(0, 3, (height, width, 1)))
 
 
-def _target(width: int, height: int, rng: Generator) -> Pixels:
+def _target(width: int, height: int, _rng: Generator) -> Pixels:
     """Red and white rings on black: a road sign, a dart board."""
     reach = np.hypot(*_grid(width, height))
     rings = np.where((reach * 6).astype(int)[..., None] % 2 == 0, (196, 30, 30), (240, 236, 230))
@@ -273,7 +273,9 @@ def _pizza(width: int, height: int, rng: Generator) -> Pixels:
     """A round orange thing with red spots on black."""
     x, y = _grid(width, height)
     reach = np.hypot(x, y)
-    picture = _tinted(0.5 + 0.3 * _clouds(width, height, (8, 16, 32, 64), rng), (196, 96, 30), (250, 206, 110))
+    picture = _tinted(
+        0.5 + 0.3 * _clouds(width, height, (8, 16, 32, 64), rng), (196, 96, 30), (250, 206, 110)
+    )
     picture[reach > 0.8] = (170, 110, 56)
     for _ in range(14):
         cx, cy = rng.uniform(-0.6, 0.6, 2)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from fundoscope import kinds
@@ -36,6 +38,8 @@ PER_QUADRANT: Final = 23
 APART: Final = 0.006
 CLOSE: Final = 0.0015
 """Least gap between two lesions; exudates crowd."""
+BORDER: Final = 0.01
+"""Least distance of a counted haemorrhage's place from a border of its quadrant."""
 OFF_VESSEL: Final = 0.009
 """Least gap between a microaneurysm's edge and the middle of a vessel."""
 TRIES: Final = 400
@@ -116,12 +120,9 @@ def scatter(anatomy: Anatomy, grade: int, visible: Visible, rng: Generator) -> l
     return marks
 
 
-def quadrant(points: Points, centre: Points) -> NDArrayInt:
+def _quadrants(points: Points, centre: Points) -> NDArray[np.int64]:
     """0 to 3 for each ``(N, 2)`` point: above or below, left or right of the centre."""
     return np.asarray(2 * (points[:, 1] > centre[1]) + (points[:, 0] > centre[0]), dtype=np.int64)
-
-
-NDArrayInt = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
 def _many(ground: _Ground, count: int, make: Callable[[_Ground, Points], Mark]) -> list[Mark]:
@@ -159,10 +160,10 @@ def _severe(ground: _Ground, before: list[Mark]) -> list[Mark]:
     for centre in (ground.anatomy.disc, ground.anatomy.fovea):
         for number in range(4):
             centres = np.array([mark.outline.mean(axis=0) for mark in bled + marks])
-            missing = PER_QUADRANT - int(np.sum(quadrant(centres, centre) == number))
+            missing = PER_QUADRANT - int(np.sum(_quadrants(centres, centre) == number))
             for _ in range(missing):
                 make = _dot if ground.rng.random() < 0.8 else _small_blot
-                mark = _one(ground, make, lambda c=centre, n=number: _within(ground.rng, c, n))
+                mark = _one(ground, make, partial(_within, ground.rng, centre, number))
                 marks += [mark] if mark else []
     return marks
 
@@ -170,13 +171,10 @@ def _severe(ground: _Ground, before: list[Mark]) -> list[Mark]:
 def _within(rng: Generator, centre: Points, number: int) -> Points:
     """A point of one quadrant that lies clear of its borders."""
     while True:
-        x, y = _anywhere(rng)
-        left_or_right = x - centre[0] > 0
-        above_or_below = y - centre[1] > 0
-        if 2 * above_or_below + left_or_right == number and (
-            min(abs(x - centre[0]), abs(y - centre[1])) > 0.01
-        ):
-            return np.array([x, y])
+        point = _anywhere(rng)
+        clear = np.abs(point - centre).min() > BORDER
+        if clear and _quadrants(point[None], centre)[0] == number:
+            return point
 
 
 def _blob(rng: Generator, centre: Points, radius: float, rough: float) -> Points:
@@ -186,7 +184,7 @@ def _blob(rng: Generator, centre: Points, radius: float, rough: float) -> Points
     phases = rng.uniform(0.0, 2.0 * np.pi, len(waves))
     bumps = (np.cos(angles[:, None] * waves + phases) / waves * 2.0).sum(axis=1)
     radii = radius * np.maximum(1.0 + rough * bumps, 0.4)
-    return centre + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+    return np.asarray(centre + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1))
 
 
 def _microaneurysm(ground: _Ground, centre: Points) -> Mark:

@@ -47,10 +47,14 @@ DEEPEST: Final = 4
 BUD: Final = 5
 """Branches of fewer steps are left out."""
 MACULA: Final = 0.6
-"""Half height of the territory between the arcades, in disc-fovea distances."""
+MACULA_ALONG: Final = (0.06, 1.5)
+"""The territory between the arcades: half height, and from where to where on the way from the disc
+through the fovea, in disc-fovea distances."""
+AHEAD: Final = 14
+"""Steps ahead at which a new branch's territory is looked up."""
 PAST: Final = np.radians(62.0)
 """A macular branch ends where the fovea lies this far to its side: it does not circle it."""
-MACULAR_SHARE: Final = 0.62
+MACULAR_SHARE: Final = 0.55
 """Width of a branch into the macula relative to one outwards."""
 """Most forks between a trunk and a twig."""
 
@@ -187,7 +191,8 @@ def _branch_off(
         forward = vessel.points[at + 1] - vessel.points[at - 1]
         angle = np.radians(rng.uniform(*BRANCH_ANGLE)) * side
         heading = float(np.arctan2(forward[1], forward[0]) + angle)
-        if _goal(vessel.points[at] + 8 * STEP * np.array([np.cos(heading), np.sin(heading)]), poles)[1]:
+        ahead = AHEAD * STEP * np.array([np.cos(heading), np.sin(heading)])
+        if _goal(vessel.points[at] + ahead, poles)[1]:
             child *= MACULAR_SHARE
         if child > THINNEST:
             children.append(Sprout(vessel.points[at], heading, child, vessel.vein, depth + 1))
@@ -235,7 +240,7 @@ def _goal(point: Points, poles: Poles) -> tuple[Points, bool]:
     """The way to the fovea inside the arcades, away from the disc outside; and which it is."""
     frame = poles.frame()
     along, across = (point - poles.disc) @ frame.T / float(np.sum(frame[0] ** 2))
-    macular = 0.15 < along < 1.5 and abs(across) < MACULA
+    macular = MACULA_ALONG[0] < along < MACULA_ALONG[1] and abs(across) < MACULA
     return (poles.fovea - point, True) if macular else (point - poles.disc, False)
 
 
