@@ -10,7 +10,7 @@ from typing import Final, TextIO, TypeVar
 
 from fundoscope.errors import OutputError
 
-REMEDY: Final = "free some space or name another folder with --out"
+REMEDY: Final = "free some space or name another folder"
 
 T = TypeVar("T")
 
