@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundoscope.data import manifest
@@ -93,6 +93,7 @@ def test_rows_of_a_split(table):
     assert [row.image for row in found.of_split("test")] == ["a", "c"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_table_or_a_table_error(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "any.csv"

@@ -126,6 +126,7 @@ def test_shares_are_those_of_scikit_learn(case):
         )
 
 
+@settings(deadline=None)
 @given(graded(), st.integers(1, 5))
 def test_weightings_do_not_touch_one_another(case, copies):
     scores, w = case
@@ -135,6 +136,7 @@ def test_weightings_do_not_touch_one_another(case, copies):
         np.testing.assert_array_equal(row, alone[0])
 
 
+@settings(deadline=None)
 @given(graded())
 def test_weight_two_is_the_same_photograph_twice(case):
     scores, w = case
