@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,7 +177,10 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: float) -> Iterator[s
             yield line
         line = word
         while font.getlength(line) > room:
-            kept = next(n for n in range(len(line), 0, -1) if font.getlength(line[:n]) <= room)
+            starts = range(2, len(line) + 1)
+            kept = 1 + bisect_right(
+                starts, room, key=lambda n, whole=line: font.getlength(whole[:n])
+            )
             yield line[:kept]
             line = line[kept:]
     if line:

@@ -1,0 +1,187 @@
+"""What files, folders and tables are taken for photographs, in which order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fundoscope.batch.inputs import gather
+from fundoscope.errors import TableError, UsageError
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def names(root: Path, *paths: Path, leave_out: Path | None = None) -> list[str]:
+    found = gather(paths or (root,), leave_out=leave_out).photographs
+    return [str(one.path.relative_to(root)) for one in found]
+
+
+def test_a_folder_is_read_with_all_below_by_suffix_sorted(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("b.JPG", "a.png", "c/z.tiff", "c/y.Jpeg", "d.tif")))
+    touch(tmp_path / "notes.txt", tmp_path / "old.bmp", tmp_path / "README")
+    assert names(tmp_path) == ["a.png", "b.JPG", "c/y.Jpeg", "c/z.tiff", "d.tif"]
+
+
+def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.png", "x.bmp", "c/y.BMP", "README")))
+    assert gather([tmp_path]).passed_over == {"(no suffix)": 1, ".bmp": 2}
+
+
+def test_hidden_files_and_folders_are_skipped(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.png", "._a.png", ".git/b.png")))
+    assert names(tmp_path) == ["a.png"]
+
+
+def test_a_named_file_is_read_whatever_its_name(tmp_path: Path) -> None:
+    touch(tmp_path / "photo", tmp_path / ".hidden.dat")
+    assert names(tmp_path, tmp_path / "photo", tmp_path / ".hidden.dat") == ["photo", ".hidden.dat"]
+
+
+def test_circles_of_links_end(tmp_path: Path) -> None:
+    touch(tmp_path / "sub/a.png")
+    (tmp_path / "sub/round").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to(tmp_path / "sub")
+    (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
+    assert names(tmp_path) == ["again/a.png", "self.png"]
+
+
+def test_what_is_reached_twice_is_read_once(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", tmp_path / "b.png")
+    assert names(tmp_path, tmp_path / "b.png", tmp_path, tmp_path / "b.png") == ["b.png", "a.png"]
+
+
+def test_the_folder_of_results_is_not_entered(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", tmp_path / "out/a-12345678.png")
+    assert names(tmp_path, leave_out=tmp_path / "out") == ["a.png"]
+    assert names(tmp_path, leave_out=tmp_path / "elsewhere") == ["a.png", "out/a-12345678.png"]
+
+
+def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png")
+    with pytest.raises(UsageError, match="--out .* is the folder of the photographs too"):
+        gather([tmp_path], leave_out=tmp_path)
+
+
+def test_image_is_how_the_user_named_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "eyes/left/a.png")
+    monkeypatch.chdir(tmp_path)
+    assert [one.image for one in gather([Path("eyes")]).photographs] == ["eyes/left/a.png"]
+
+
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    touch(tmp_path / "file")
+    for missing in (tmp_path / "nowhere", tmp_path / "file/below"):
+        with pytest.raises(UsageError, match="does not exist"):
+            gather([missing])
+
+
+def test_a_path_that_cannot_even_be_asked_for_is_left_to_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300)
+    assert [one.path for one in gather([path]).photographs] == [path]
+
+
+def test_a_folder_without_photographs_says_what_is_there(tmp_path: Path) -> None:
+    touch(tmp_path / "a.bmp", tmp_path / "b.bmp")
+    with pytest.raises(UsageError, match=r"holds no photograph .* only other files: 2 \.bmp"):
+        gather([tmp_path])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"holds no photograph \(\.jpg .*\); name a folder"):
+        gather([tmp_path / "empty"])
+
+
+def test_a_folder_that_may_not_be_opened_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "a.png", tmp_path / "locked/b.png")
+    list_folder = Path.iterdir
+
+    def guarded(self: Path) -> object:
+        if self.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return list_folder(self)
+
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    ok, locked = gather([tmp_path]).photographs
+    assert ok.problem is None
+    assert locked.problem is not None
+    assert locked.problem.code == "no_permission"
+
+
+def test_an_entry_that_may_not_be_looked_at_is_taken_for_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "a.png")
+    ask = Path.is_dir
+
+    def guarded(self: Path) -> bool:
+        if self.suffix:
+            raise PermissionError(13, "Permission denied")
+        return ask(self)
+
+    monkeypatch.setattr(Path, "is_dir", guarded)
+    assert names(tmp_path) == ["a.png"]
+
+
+def test_a_table_gives_its_rows_in_order_with_their_columns(tmp_path: Path) -> None:
+    table = tmp_path / "eyes.csv"
+    table.write_text(
+        "id,image,eye,patient,other\n7,sub/a.jpg,left,P1,x\n\n8,b.jpg,,,\n8,b.jpg,,,\n"
+    )
+    first, second, third = gather([table]).photographs
+    assert (first.image, first.path) == ("sub/a.jpg", tmp_path / "sub/a.jpg")
+    assert (first.id, first.patient, first.eye) == ("7", "P1", "left")
+    assert (second.id, second.patient, second.eye) == ("8", "", "")
+    assert second == third  # each row counts, even the same one twice
+    assert first.from_table
+
+
+def test_a_table_may_have_images_only(tmp_path: Path) -> None:
+    table = tmp_path / "EYES.CSV"
+    table.write_text("image\na.jpg\n")
+    (one,) = gather([table]).photographs
+    assert (one.id, one.patient, one.eye) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("image\n", "has no rows"),
+        ("file,eye\na.jpg,left\n", "has no column image"),
+        ("image,eye,eye\na.jpg,l,r\n", "line 1, column eye: appears 2 times"),
+        ("image,eye\n,left\n", "line 2, column image: names no photograph"),
+        ("image,eye\na.jpg\n", "line 2: has 1 cells where the header has 2"),
+        ('image\n"a.jpg\n', "is not CSV"),
+    ],
+)
+def test_a_wrong_table_names_line_and_column(tmp_path: Path, text: str, message: str) -> None:
+    table = tmp_path / "eyes.csv"
+    table.write_text(text)
+    with pytest.raises(TableError, match=message):
+        gather([table])
+
+
+def test_a_table_that_is_no_text(tmp_path: Path) -> None:
+    table = tmp_path / "eyes.csv"
+    table.write_bytes(b"image\n\xff\xd8\xff\n")
+    with pytest.raises(TableError, match="is not UTF-8 text"):
+        gather([table])
+    with pytest.raises(TableError, match="does not exist"):
+        gather([tmp_path / "none.csv"])
+
+
+def test_a_folder_may_be_called_like_a_table(tmp_path: Path) -> None:
+    touch(tmp_path / "eyes.csv/a.jpg")
+    assert names(tmp_path, tmp_path / "eyes.csv") == ["eyes.csv/a.jpg"]
+
+
+def test_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
+    touch(path)
+    assert [one.path for one in gather([tmp_path]).photographs] == [path]

@@ -1,0 +1,93 @@
+"""``fundoscope models``: bundles are listed and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fundoscope.models import bundle
+
+Command = Callable[..., Any]
+GRAPH = b"not a real graph; its hash is what counts here"
+
+
+def make_bundle(folder: Path, name: str = "grader-test-1") -> Path:
+    manifest = bundle.BundleManifest(
+        name=name,
+        task="grading",
+        input_size=224,
+        head="cumulative",
+        classes=("0", "1", "2", "3", "4"),
+        cut_points=(0.5, 1.5, 2.5, 3.5),
+        temperature=1.0,
+        referable_threshold=0.321,
+        minimum_radius=100.0,
+        opset=18,
+        model_sha256=hashlib.sha256(GRAPH).hexdigest(),
+        trained_on=bundle.TrainedOn(
+            manifest_sha256="0" * 64, photographs={"idrid": 351, "aptos": 2591}, seed=1
+        ),
+        licence="research use only",
+        versions={"torch": "2"},
+    )
+    bundle.write(folder, manifest, GRAPH, "# card")
+    return folder
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where bundles that come with the package lie; empty."""
+    shelf = tmp_path / "shipped"
+    shelf.mkdir()
+    monkeypatch.setattr(bundle, "SHIPPED", shelf)
+    return shelf
+
+
+def test_shipped_and_named_bundles_are_listed(
+    shelf: Path, tmp_path: Path, fundoscope: Command
+) -> None:
+    make_bundle(shelf / "grading", "shipped-1")
+    said = fundoscope("models", make_bundle(tmp_path / "mine", "mine-1"))
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0].startswith("shipped-1: verified, ")
+    assert f"mine-1: verified, {tmp_path / 'mine'}" in lines
+    assert "  referable from a probability of 0.321" in lines
+    assert "  trained on 2942 photographs (idrid 351, aptos 2591)" in lines
+    assert "  licence: research use only" in lines
+
+
+def test_as_json(shelf: Path, fundoscope: Command) -> None:
+    make_bundle(shelf / "grading")
+    (one,) = json.loads(fundoscope("models", "--json").out)
+    assert one["verified"]
+    assert one["model_sha256"] == hashlib.sha256(GRAPH).hexdigest()
+    assert one["model_bytes"] == len(GRAPH)
+
+
+def test_a_wrong_hash_is_said_and_the_others_are_listed(
+    shelf: Path, tmp_path: Path, fundoscope: Command
+) -> None:
+    make_bundle(shelf / "grading", "good-1")
+    bad = make_bundle(tmp_path / "bad")
+    (bad / "model.onnx").write_bytes(GRAPH + b"!")
+    said = fundoscope("models", bad)
+    assert said.code == 2
+    assert said.out.startswith("good-1: verified")
+    assert len(said.complaints) == 1
+    assert "bad: is damaged" in said.err
+    assert "get the bundle again" in said.err
+    described = json.loads(fundoscope("models", bad, "--json").out)
+    assert [one["verified"] for one in described] == [True, False]
+
+
+def test_none_at_all(shelf: Path, fundoscope: Command) -> None:
+    said = fundoscope("models")
+    assert said.code == 2
+    assert len(said.complaints) == 1
+    assert "does not come with this installation" in said.err

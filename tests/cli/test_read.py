@@ -1,0 +1,255 @@
+"""``fundoscope read`` as a person and a program meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fundoscope.reading import Reading
+
+Save = Callable[..., Path]
+Command = Callable[..., Any]
+
+
+def test_one_clear_line_a_photograph_and_totals(
+    tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    photo = save_eye(tmp_path / "eye_g2.jpg")
+    said = fundoscope("read", photo)
+    lines = said.out.splitlines()
+    assert said.code == 0
+    assert said.err == ""
+    assert lines[0] == (f"{photo}: 2 moderate NPDR, certainty 80 %, referable (probability 0.90)")
+    assert "1 photograph: 1 graded (1 referable), 0 not graded, 0 refused" in lines
+    assert "not assessed: image quality, single lesions, macular oedema" in lines
+    assert lines[-1] == "research use, not a diagnosis"
+
+
+def test_what_was_not_graded_is_named_with_reason_and_remedy(
+    tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    save_eye(tmp_path / "a_g0.jpg")
+    save_eye(tmp_path / "b_noeye.jpg")
+    (tmp_path / "c.jpg").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("")
+    said = fundoscope("read", tmp_path)
+    assert said.code == 3
+    assert said.complaints == [
+        f"{tmp_path}/b_noeye.jpg: shows no field of view of a retina; "
+        "give a photograph of the retina",
+        f"{tmp_path}/c.jpg: is empty (0 bytes); copy it again from the camera",
+    ]
+    assert "3 photographs: 1 graded (0 referable), 1 not graded, 1 refused" in said.out
+    assert "not taken for photographs: 1 .txt" in said.out
+
+
+def test_json_is_one_reading_a_line_and_nothing_else(
+    tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    save_eye(tmp_path / "a_g4.jpg")
+    save_eye(tmp_path / "b_noeye.jpg")
+    (tmp_path / "c.jpg").write_bytes(b"")
+    said = fundoscope("read", "--json", tmp_path)
+    readings = [Reading.from_json(line) for line in said.out.splitlines()]
+    assert [one.photo.name for one in readings] == ["a_g4.jpg", "b_noeye.jpg"]
+    assert [one.grade.icdr for one in readings] == [4, None]
+    assert len(said.complaints) == 2
+    assert said.code == 3
+
+
+def test_out_writes_everything(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    save_eye(tmp_path / "eye_g1.jpg")
+    (tmp_path / "eyes.csv").write_text("image,patient\neye_g1.jpg,Anna\n")
+    out = tmp_path / "new" / "out"
+    said = fundoscope("read", tmp_path / "eyes.csv", "--out", out, "--workers", 1)
+    assert said.code == 0
+    assert f"results: {out}" in said.out
+    names = {path.name for path in out.iterdir()}
+    assert names > {"readings.jsonl", "readings.csv", "patients.csv", "run.json"}
+    assert len(names) == 5
+    arguments = json.loads((out / "run.json").read_text())["arguments"]
+    assert arguments["paths"] == [str(tmp_path / "eyes.csv")]
+    assert arguments["workers"] == 1
+
+
+def test_a_second_run_needs_overwrite(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    photo, out = save_eye(tmp_path / "in" / "eye_g1.jpg"), tmp_path / "out"
+    assert fundoscope("read", photo, "--out", out, "--no-pictures").code == 0
+    assert list(out.glob("*.png")) == []
+    before = (out / "readings.csv").read_text()
+    again = fundoscope("read", photo, photo.parent, "--out", out)
+    assert again.code == 2
+    assert again.complaints == [
+        f"--out {out}: holds the results of an earlier run "
+        "(readings.jsonl, readings.csv, run.json); name another folder, or add --overwrite"
+    ]
+    assert again.out == ""
+    assert (out / "readings.csv").read_text() == before
+    assert fundoscope("read", photo, "--out", out, "--overwrite").code == 0
+    assert len(list(out.glob("*.png"))) == 1
+
+
+def test_overwrite_without_out_is_misuse(
+    tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    said = fundoscope("read", save_eye(tmp_path / "a.jpg"), "--overwrite")
+    assert said.code == 2
+    assert "--overwrite" in said.err
+
+
+def test_odd_names_steer_no_terminal(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    save_eye(tmp_path / "[red]eye\n\x1b[2J_g1.png")
+    (tmp_path / "a\x07.png").write_bytes(b"")
+    said = fundoscope("read", tmp_path, "--out", tmp_path / "out")
+    assert "[red]eye\\n\\x1b[2J_g1.png: 1 mild NPDR" in said.out
+    assert len(said.complaints) == 1
+    assert "\x07" not in said.err
+
+
+def test_names_that_are_no_text(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    photo = save_eye(tmp_path / "g1.png")
+    photo.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff_g1.png"))
+    said = fundoscope("read", tmp_path, "--json", "--out", tmp_path / "out")
+    assert said.code == 0
+    assert Reading.from_json(said.out).photo.name == "\\xff_g1.png".replace("\\xff", "\\udcff")
+    assert "\\udcff_g1.png" in (tmp_path / "out" / "readings.csv").read_text()
+
+
+def test_ctrl_c_keeps_what_was_finished(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(40):
+        save_eye(tmp_path / "in" / f"{index:02}_g1.jpg", shade=index)
+
+    import fundoscope.reader as readers
+
+    class Slow(readers.Reader):  # type: ignore[misc]
+        def examine(self, source: Path) -> Any:
+            time.sleep(0.02)
+            return super().examine(source)
+
+    monkeypatch.setattr("fundoscope.reader.Reader", Slow)
+    before = signal.getsignal(signal.SIGINT)
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    said = fundoscope("read", tmp_path / "in", "--out", tmp_path / "out", "--workers", 1)
+    timer.join()
+    done = len((tmp_path / "out" / "readings.csv").read_text().splitlines()) - 1
+    assert said.code == 130
+    assert 0 < done < 40
+    assert said.complaints[-1] == (
+        f"interrupted: {done} of 40 were read; their results are in {tmp_path / 'out'}"
+    )
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_without_results(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fundoscope.reader as readers
+
+    class Interrupting(readers.Reader):  # type: ignore[misc]
+        def examine(self, source: Path) -> Any:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().examine(source)
+
+    monkeypatch.setattr("fundoscope.reader.Reader", Interrupting)
+    for index in range(9):
+        save_eye(tmp_path / f"{index}.jpg")
+    said = fundoscope("read", tmp_path, "--workers", 1)
+    assert said.code == 130
+    assert said.complaints[-1].startswith("interrupted: ")
+    assert said.complaints[-1].endswith("were read")
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import conftest, fundoscope.reader
+fundoscope.reader.Reader = conftest.FakeReader
+from fundoscope.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def process(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+    """The command with the fake reader in a process of its own."""
+    script = SCRIPT.format(tests=str(Path(__file__).parents[1]))
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, **options)
+
+
+def test_a_closed_pipe_ends_quietly(tmp_path: Path, save_eye: Save) -> None:
+    for index in range(30):
+        save_eye(tmp_path / f"{index}.jpg")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = process("read", tmp_path, "--json", stdout=writing)
+    os.close(writing)
+    _, errors = command.communicate(timeout=60)
+    assert errors == b""
+    assert command.returncode == 141
+
+
+def test_a_full_disk_behind_standard_output(tmp_path: Path, save_eye: Save) -> None:
+    save_eye(tmp_path / "a.jpg")
+    with Path("/dev/full").open("wb") as full:
+        command = process("read", tmp_path, "--json", stdout=full)
+        _, errors = command.communicate(timeout=60)
+    assert errors.decode().splitlines() == [
+        "standard output: cannot be written (No space left on device); free some space"
+    ]
+    assert command.returncode == 1
+
+
+def test_c_libraries_do_not_talk_past_us(tmp_path: Path) -> None:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((200, 200), np.uint8)).convert("1").save(
+        buffer, "TIFF", compression="group4"
+    )
+    damaged = bytearray(buffer.getvalue())
+    strip = damaged.index(b"II*\0") + 8
+    damaged[strip : strip + 4] = b"\x12\x34\x56\x78"
+    (tmp_path / "a.tif").write_bytes(damaged)
+    command = process("read", tmp_path, "--json", stdout=subprocess.DEVNULL)
+    _, errors = command.communicate(timeout=60)
+    assert all(b"a.tif" in line for line in errors.splitlines())
+
+
+def test_a_bar_on_a_terminal_and_lines_above_it(tmp_path: Path, save_eye: Save) -> None:
+    pty = pytest.importorskip("pty")
+    save_eye(tmp_path / "a_g1.jpg")
+    (tmp_path / "b.jpg").write_bytes(b"")
+    main_end, other_end = pty.openpty()
+    script = SCRIPT.format(tests=str(Path(__file__).parents[1]))
+    command = subprocess.Popen(
+        [sys.executable, "-c", script, "read", str(tmp_path)], stdout=other_end, stderr=other_end
+    )
+    os.close(other_end)
+    shown = b""
+    try:
+        while chunk := os.read(main_end, 65536):
+            shown += chunk
+    except OSError:  # how a terminal says that its other end was closed
+        pass
+    finally:
+        os.close(main_end)
+    assert command.wait(60) == 3
+    assert b"a_g1.jpg: 1 mild NPDR" in shown
+    assert b"b.jpg: is empty" in shown
+    assert b"2/2" in shown

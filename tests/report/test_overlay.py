@@ -1,0 +1,184 @@
+"""The picture of a reading: what a person can see on it, measured in its pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fundoscope.geometry import Affine
+from fundoscope.kinds import KINDS
+from fundoscope.photo.decode import Photo, from_array
+from fundoscope.reading import (
+    FieldOfView,
+    Grade,
+    Lesion,
+    ModelUsed,
+    PhotoFacts,
+    Quality,
+    Reading,
+    Referable,
+)
+from fundoscope.report import panels
+from fundoscope.report.overlay import MAX_WIDTH, MIN_WIDTH, OUTLINE, draw
+
+GREY = 90
+
+
+def photo_of(width: int, height: int, *, true_scale: float = 1.0) -> Photo:
+    """A grey photograph; ``true_scale`` times larger as stored than as decoded."""
+    photo = from_array(np.full((height, width, 3), GREY, np.uint8))
+    facts = PhotoFacts("eye.jpg", "ab" * 32, int(width * true_scale), int(height * true_scale))
+    return replace(photo, facts=facts, to_pixels=Affine.scale(1 / true_scale))
+
+
+def reading_of(photo: Photo, field: FieldOfView, lesions: tuple[Lesion, ...] = ()) -> Reading:
+    grade = Grade(2, (0.05, 0.15, 0.6, 0.15, 0.05), 2.0, Referable(0.8, True, 0.4))
+    return Reading(
+        photo.facts,
+        field,
+        Quality(),
+        grade if field.found else Grade(),
+        lesions,
+        (ModelUsed("grading", "g", "0" * 64),),
+        (),
+        "fundoscope test",
+    )
+
+
+def coloured(picture: Image.Image, colour: tuple[int, int, int], tolerance: int = 12) -> np.ndarray:
+    """``(N, 2)`` x, y of the pixels of a colour."""
+    away = np.abs(np.asarray(picture).astype(int) - colour).max(axis=2)
+    return np.argwhere(away <= tolerance)[:, ::-1]
+
+
+def body(picture: Image.Image, reading: Reading) -> Image.Image:
+    """The part of the page that shows the photograph."""
+    top = panels.header(reading, picture.width).height
+    bottom = picture.height - panels.footer(reading, picture.width).height
+    return picture.crop((0, top, picture.width, bottom))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "true_scale"), [(800, 600, 1.0), (800, 600, 5.0), (224, 224, 1.0)]
+)
+def test_the_outline_lies_on_the_rim_of_the_field(
+    width: int, height: int, true_scale: float
+) -> None:
+    photo = photo_of(width, height, true_scale=true_scale)
+    centre = (photo.facts.width * 0.5, photo.facts.height * 0.5)
+    radius = photo.facts.height * 0.4
+    reading = reading_of(photo, FieldOfView(True, centre, radius, 1.0))
+    shown = body(draw(photo, reading), reading)
+    line = coloured(shown, OUTLINE)
+    scale = shown.height / photo.facts.height
+    middle = (shown.width / 2, shown.height / 2)
+    distance = np.hypot(line[:, 0] + 0.5 - middle[0], line[:, 1] + 0.5 - middle[1])
+    assert len(line) > math.pi * radius * scale
+    assert np.abs(distance - radius * scale).max() < 2.5
+
+
+def test_a_stretched_field_is_an_ellipse() -> None:
+    photo = photo_of(800, 800)
+    reading = reading_of(photo, FieldOfView(True, (400.0, 400.0), 300.0, 1.5))
+    line = coloured(body(draw(photo, reading), reading), OUTLINE)
+    across, down = np.ptp(line[:, 0]), np.ptp(line[:, 1])
+    assert across == pytest.approx(2 * 300 / 1.5, abs=4)
+    assert down == pytest.approx(2 * 300, abs=4)
+
+
+def test_without_a_field_nothing_is_outlined_and_it_is_said() -> None:
+    photo = photo_of(800, 600)
+    reading = reading_of(photo, FieldOfView(False, reason="too_dark"))
+    picture = draw(photo, reading)
+    assert len(coloured(body(picture, reading), OUTLINE)) == 0
+    said = [line.text for line in panels._notes(reading)]
+    assert "No field of view was found, so none is outlined." in said
+
+
+def test_lesions_are_boxed_in_the_colour_of_their_kind_and_counted() -> None:
+    photo = photo_of(800, 600, true_scale=2.0)
+    kinds = ("haemorrhage", "hard_exudate", "unheard_of")
+    lesions = tuple(
+        Lesion(kind, (200.0 + 400 * i, 300.0, 300.0 + 400 * i, 360.0), 0.9)
+        for i, kind in enumerate(kinds)
+    )
+    reading = reading_of(photo, FieldOfView(True, (800.0, 600.0), 590.0, 1.0), lesions)
+    shown = body(draw(photo, reading), reading)
+    for i, colour in enumerate(
+        (KINDS["haemorrhage"].colour, KINDS["hard_exudate"].colour, panels.OTHER_LESION)
+    ):
+        box = coloured(shown, colour, tolerance=0)
+        assert box.min(axis=0) == pytest.approx((100 + 200 * i, 150), abs=3)
+        assert box.max(axis=0) == pytest.approx((150 + 200 * i, 180), abs=3)
+    said = [line.text for line in panels._notes(reading)]
+    assert {"haemorrhage: 1", "hard exudate: 1", "unheard_of: 1"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(64, 64), (224, 224), (3000, 2000), (64, 1600), (5000, 64)]
+)
+def test_any_shape_gives_a_page_that_a_screen_shows(width: int, height: int) -> None:
+    photo = photo_of(width, height)
+    reading = reading_of(photo, FieldOfView(True, (width / 2, height / 2), 30.0, 1.0))
+    picture = draw(photo, reading)
+    assert picture.mode == "RGB"
+    assert MIN_WIDTH <= picture.width <= MAX_WIDTH
+    assert picture.height <= 1800
+
+
+def test_nothing_of_the_photograph_is_covered() -> None:
+    photo = photo_of(900, 700)
+    reading = reading_of(photo, FieldOfView(True, (450.0, 350.0), 340.0, 1.0))
+    shown = np.asarray(body(draw(photo, reading), reading))
+    assert shown.shape == (700, 900, 3)
+    assert (shown == GREY).all(axis=2).mean() > 0.98
+
+
+def test_the_bars_show_the_probabilities() -> None:
+    photo = photo_of(800, 600)
+    reading = reading_of(photo, FieldOfView(True, (400.0, 300.0), 290.0, 1.0))
+    head = panels.header(reading, 800)
+    bars = np.asarray(head)[:, 800 - panels.MARGIN - panels.BARS_WIDTH :]
+    given = (bars == panels.TEXT).all(axis=2).sum(axis=1)
+    assert (given >= panels.BAR).sum() == pytest.approx(0.6 * panels.BAR_HEIGHT, abs=2)
+
+
+def test_the_page_does_not_depend_on_the_machine_or_the_hour() -> None:
+    photo = photo_of(400, 300)
+    reading = reading_of(photo, FieldOfView(True, (200.0, 150.0), 140.0, 1.0))
+    assert draw(photo, reading).tobytes() == draw(photo, reading).tobytes()
+
+
+def test_long_texts_wrap_inside_the_page() -> None:
+    font = panels._font(panels.SMALL)
+    text = "a warning of many words " * 20 + "x" * 500
+    lines = list(panels._wrapped(text, font, 300))
+    assert all(font.getlength(line) <= 300 for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_grade_without_details_is_still_drawn() -> None:
+    photo = photo_of(400, 300)
+    reading = reading_of(photo, FieldOfView(True, (200.0, 150.0), 140.0, 1.0))
+    bare = replace(reading, grade=Grade(icdr=1), photo=replace(photo.facts, name=None))
+    assert draw(photo, bare).width == MIN_WIDTH
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("Müller", "Muller"), ("漢字.jpg", "??.jpg"), ("a\nb", "a?b")]
+)
+def test_letters_that_the_font_lacks(text: str, shown: str) -> None:
+    assert panels._plain(text) == shown
+
+
+def test_a_pillow_without_freetype_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import ImageFont
+
+    monkeypatch.setattr(ImageFont, "load_default", lambda size: ImageFont.ImageFont())
+    panels._font.cache_clear()
+    with pytest.raises(TypeError, match="FreeType"):
+        panels._font(12)
