@@ -35,15 +35,14 @@ def probabilities(logits: ArrayLike, temperature: float = 1.0) -> Floats:
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     above = 0.5 * (1.0 + np.tanh(0.5 * scaled))  # The sigmoid, without overflow.
     above = np.minimum.accumulate(above, axis=1)
-    edges = np.concatenate(
-        (np.ones((len(above), 1)), above, np.zeros((len(above), 1))), axis=1
-    )
+    edges = np.concatenate((np.ones((len(above), 1)), above, np.zeros((len(above), 1))), axis=1)
     return edges[:, :-1] - edges[:, 1:]
 
 
 def expected(p: ArrayLike) -> Floats:
     """The mean grade, float64 ``(N,)`` in 0 to 4, of probabilities ``(N, 5)``."""
-    return np.asarray(p, dtype=np.float64) @ np.arange(GRADE_COUNT, dtype=np.float64)
+    mean: Floats = np.asarray(p, dtype=np.float64) @ np.arange(GRADE_COUNT, dtype=np.float64)
+    return mean
 
 
 def referable(p: ArrayLike) -> Floats:

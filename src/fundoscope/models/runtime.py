@@ -19,6 +19,20 @@ def session(bundle: Bundle, *, threads: int = 1) -> onnxruntime.InferenceSession
 
     Args:
         bundle: from :func:`fundoscope.models.bundle.load`.
+        threads: as in :func:`open_graph`.
+
+    Raises:
+        BundleError: ONNX Runtime cannot load the graph.
+    """
+    return open_graph(bundle.model, bundle.manifest.name, threads=threads)
+
+
+def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Load a graph that is not in a bundle yet.
+
+    Args:
+        model: the bytes of an ``.onnx`` file.
+        title: how messages call it.
         threads: of one call. One is best where several photographs are read side by side, and it
             gives the same result on every machine of a kind.
 
@@ -34,11 +48,11 @@ def session(bundle: Bundle, *, threads: int = 1) -> onnxruntime.InferenceSession
     # Errors of ONNX Runtime have no common base class but RuntimeError's own children.
     try:
         return onnxruntime.InferenceSession(
-            bundle.model, options, providers=["CPUExecutionProvider"]
+            model, options, providers=["CPUExecutionProvider"]
         )
     except (RuntimeError, ValueError) as error:
         raise BundleError(
-            bundle.manifest.name,
+            title,
             f"cannot be loaded by ONNX Runtime ({str(error).splitlines()[0][:120]})",
             "export it again, or update onnxruntime",
         ) from None

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.evaluate.figures import area_under_curve, quadratic_kappa
 from fundoscope.grading import heads
 
 CUT_STEP: Final = 0.02
@@ -20,40 +21,116 @@ CUT_SMOOTHING: Final = 4
 """A cut-point is judged by the mean over this many grid steps on each side, so that the middle of
 a plateau is preferred to a spike that a few photographs make."""
 CUT_ROUNDS: Final = 6
+ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
+"""Where the search starts: cut-points that round the expected grade."""
 TEMPERATURE_RANGE: Final = (0.25, 4.0)
 TARGET_SENSITIVITY: Final = 0.90
+"""Of referable over the gradable validation photographs of all sources together."""
 TINY: Final = 1e-7
+"""Keeps logarithms finite and comparisons of grid points exact."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """Referable at a threshold: ``n`` photographs, share of sick found, share of well passed."""
+class Figures:
+    """How a calibrated grader does on some validation photographs; NaN where undefined.
+
+    Attributes:
+        n: how many photographs.
+        accuracy, kappa: of the grades that the cut-points give; kappa has quadratic weights.
+        auc: area under the curve of the referable probability.
+        sensitivity, specificity: of "referable" at the threshold.
+    """
 
     n: int
+    accuracy: float
+    kappa: float
+    auc: float
     sensitivity: float
     specificity: float
 
 
-def quadratic_kappa(confusion: NDArray[np.integer[Any]]) -> Floats:
-    """Cohen's kappa with quadratic weights.
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was fitted, and how the grader does with it.
+
+    Attributes:
+        temperature: divides the logits.
+        cut_points: four ascending values on the expected grade.
+        threshold: of the referable probability.
+        by_source: figures of each source by its name.
+        pooled: of all photographs together.
+        gradable: of those that a person could judge, where the threshold was fitted.
+    """
+
+    temperature: float
+    cut_points: tuple[float, float, float, float]
+    threshold: float
+    by_source: dict[str, Figures]
+    pooled: Figures
+    gradable: Figures
+
+    def mean(self, name: str) -> float:
+        """The unweighted mean of a figure over the sources that have one; NaN where none has."""
+        values = np.array([getattr(f, name) for f in self.by_source.values()])
+        known = values[np.isfinite(values)]
+        return float(known.mean()) if len(known) else float("nan")
+
+
+def calibrate(
+    logits: NDArray[np.float32],
+    labels: Labels,
+    sources: Sequence[str],
+    gradable: NDArray[np.bool_],
+) -> Calibration:
+    """Fit everything on validation.
 
     Args:
-        confusion: counts ``(..., 5, 5)``, label by prediction.
-
-    Returns:
-        float64 ``(...)``; 0 where chance alone agrees fully (one grade only).
+        logits: ``(N, 4)``.
+        labels: ``(N,)`` grades, 0 to 4.
+        sources: N names.
+        gradable: ``(N,)``, false where a person could not judge the photograph; these have no part
+            in the threshold.
     """
-    counts = np.asarray(confusion, dtype=np.float64)
-    grades = np.arange(counts.shape[-1])
-    weights = (grades[:, None] - grades[None, :]) ** 2
-    observed = (counts * weights).sum(axis=(-2, -1))
-    total = np.maximum(counts.sum(axis=(-2, -1)), 1)
-    by_label, by_prediction = counts.sum(axis=-1), counts.sum(axis=-2)
-    chance = np.einsum("...i,ij,...j->...", by_label, weights, by_prediction) / total
-    return np.where(chance > 0, 1 - observed / np.where(chance > 0, chance, 1), 0.0)
+    temperature = fit_temperature(logits, labels)
+    p = heads.probabilities(logits, temperature)
+    expected, referable = heads.expected(p), heads.referable(p)
+    names, numbers = source_numbers(sources)
+    cuts = fit_cut_points(expected, labels, numbers)
+    positive = labels >= heads.REFERABLE_GRADE
+    threshold = referable_threshold(referable[gradable], positive[gradable])
+    grades = heads.icdr(expected, cuts)
+
+    def of(mask: NDArray[np.bool_]) -> Figures:
+        return _figures(labels[mask], grades[mask], referable[mask], threshold)
+
+    return Calibration(
+        temperature,
+        cuts,
+        threshold,
+        {name: of(numbers == i) for i, name in enumerate(names)},
+        of(np.ones(len(labels), bool)),
+        of(gradable),
+    )
+
+
+def _figures(labels: Labels, grades: Labels, referable: Floats, threshold: float) -> Figures:
+    positive, called = labels >= heads.REFERABLE_GRADE, referable >= threshold
+    counts = confusions(labels, grades, np.zeros(len(labels), np.int64))[0]
+    return Figures(
+        len(labels),
+        _share(labels == grades),
+        float(quadratic_kappa(counts)),
+        float(area_under_curve(positive, referable, np.ones((1, len(labels))))[0]),
+        _share(called[positive]),
+        _share(~called[~positive]),
+    )
+
+
+def _share(true: NDArray[np.bool_]) -> float:
+    return float(true.mean()) if len(true) else float("nan")
 
 
 def confusions(labels: Labels, grades: Labels, source: Labels) -> NDArray[np.int64]:
@@ -64,7 +141,7 @@ def confusions(labels: Labels, grades: Labels, source: Labels) -> NDArray[np.int
     return np.bincount(cells, minlength=sources * n * n).reshape(sources, n, n)
 
 
-def fit_temperature(logits: Floats, labels: Labels) -> float:
+def fit_temperature(logits: NDArray[np.float32], labels: Labels) -> float:
     """The temperature with the smallest negative log-likelihood of the five probabilities."""
     from scipy.optimize import minimize_scalar
 
@@ -80,10 +157,13 @@ def agreement(labels: Labels, grades: Labels, source: Labels) -> float:
     """The mean over the sources of (quadratic kappa + accuracy) / 2."""
     counts = confusions(labels, grades, source)
     accuracy = np.einsum("sii->s", counts) / np.maximum(counts.sum(axis=(1, 2)), 1)
-    return float(((quadratic_kappa(counts) + accuracy) / 2).mean())
+    kappas = np.nan_to_num(quadratic_kappa(counts))
+    return float(((kappas + accuracy) / 2).mean())
 
 
-def fit_cut_points(expected: Floats, labels: Labels, source: Labels) -> tuple[float, ...]:
+def fit_cut_points(
+    expected: Floats, labels: Labels, source: Labels
+) -> tuple[float, float, float, float]:
     """Four ascending cut-points on the expected grade that maximise :func:`agreement`.
 
     Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`).
@@ -93,7 +173,7 @@ def fit_cut_points(expected: Floats, labels: Labels, source: Labels) -> tuple[fl
         labels: ``(N,)`` grades.
         source: ``(N,)`` numbers of the sources, each of which weighs the same.
     """
-    cuts = np.array([0.5, 1.5, 2.5, 3.5])
+    cuts = np.array(ROUNDING)
     steps = round((heads.GRADE_COUNT - 1) / CUT_STEP)
     grid = np.round(np.arange(1, steps) * CUT_STEP, 6)
     for _ in range(CUT_ROUNDS):
@@ -106,7 +186,8 @@ def fit_cut_points(expected: Floats, labels: Labels, source: Labels) -> tuple[fl
             cuts[i] = candidates[_smoothed(np.array(profile)).argmax()]
         if np.array_equal(before, cuts):
             break
-    return tuple(float(c) for c in cuts)
+    first, second, third, fourth = (float(c) for c in cuts)
+    return first, second, third, fourth
 
 
 def _agreement_at(
@@ -136,19 +217,6 @@ def referable_threshold(
         raise ValueError("no referable photograph to fit a threshold on")
     missed = int(np.floor((1 - sensitivity) * len(sick) + TINY))
     return float(sick[missed])
-
-
-def operating_point(
-    probability: Floats, positive: NDArray[np.bool_], threshold: float
-) -> OperatingPoint:
-    """Sensitivity and specificity at a threshold (NaN where there is none to find or pass)."""
-    called = probability >= threshold
-    sick, well = int(positive.sum()), int((~positive).sum())
-    return OperatingPoint(
-        len(positive),
-        float((called & positive).sum() / sick) if sick else float("nan"),
-        float((~called & ~positive).sum() / well) if well else float("nan"),
-    )
 
 
 def source_numbers(names: Sequence[str]) -> tuple[tuple[str, ...], Labels]:

@@ -141,7 +141,7 @@ def _build(
         if progress is not None:
             progress(done, len(rows))
     target.flush()
-    os.replace(partial_file, stem.with_suffix(".npy"))
+    partial_file.replace(stem.with_suffix(".npy"))
     # The list is written last: it says that the array is whole.
     stem.with_suffix(".json").write_bytes(msgspec.json.encode(reasons))
 

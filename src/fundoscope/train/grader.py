@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from fundoscope.data import manifest as manifests
 from fundoscope.errors import UsageError
+from fundoscope.evaluate.figures import quadratic_kappa
 from fundoscope.grading import heads
-from fundoscope.train import augment, calibrate, crops, loop, networks
+from fundoscope.train import augment, calibrate, crops, loop, memory, networks
 
 if TYPE_CHECKING:
     import torch
@@ -29,11 +30,15 @@ PACKAGES: Final = ("torch", "timm", "lightning", "numpy")
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which photographs; paths are relative to the working directory."""
+    """Which photographs; paths are relative to the working directory.
+
+    ``licence`` says under which terms the weights may be used that come out of them.
+    """
 
     manifest: str
     cache: str = "cache"
     crop_size: int = 320
+    licence: str = "not stated; the terms of the training photographs apply"
 
 
 class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +89,7 @@ def read_config(path: Path) -> GraderConfig:
 class Watcher:
     """Who is told how the run goes; each may be ``None``."""
 
-    crops: crops.Progress | None = None
+    crop: crops.Progress | None = None
     left_out: Callable[[tuple[crops.LeftOut, ...]], None] | None = None
     step: Callable[[loop.Report], None] | None = None
     epoch: Callable[[dict[str, Any]], None] | None = None
@@ -108,6 +113,7 @@ def train(
     from lightning.fabric import Fabric
 
     watcher = watcher or Watcher()
+    memory.keep()
     if config.threads:
         torch.set_num_threads(config.threads)
     table = manifests.read(config.data.manifest)
@@ -118,7 +124,7 @@ def train(
         config.data.crop_size,
         Path(config.data.cache),
         splits=(TRAIN, VAL),
-        progress=watcher.crops,
+        progress=watcher.crop,
     )
     if watcher.left_out is not None:
         watcher.left_out(data.left_out)
@@ -180,7 +186,7 @@ class GradingTask:
         return functional.binary_cross_entropy_with_logits(network(inputs).float(), wanted)
 
     def evaluate(self, network: nn.Module, size: int, epoch: int) -> dict[str, Any]:
-        """Kappa and referable AUC on validation; the logits are kept in ``validation.npz``."""
+        """Kappa and referable AUC on validation; the logits are kept, a file an epoch."""
         logits = predict(network, self.data.pixels, self.val_positions, size, self.device)
         labels = self.grades[self.val_positions]
         figures = measure(logits, labels, [self.sources[i] for i in self.val_positions])
@@ -218,7 +224,7 @@ def predict(
 
 
 def measure(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], sources: list[str]
+    logits: NDArray[np.float32], labels: NDArray[np.int64], sources: Sequence[str]
 ) -> dict[str, Any]:
     """Figures of one epoch, pooled, by source and their mean.
 
@@ -226,42 +232,23 @@ def measure(
     cut-points fitted for all sources (rounding the expected grade would judge the network's
     calibration, which is fitted later, rather than what it sees).
     """
-    p = heads.probabilities(logits)
-    expected, referable = heads.expected(p), heads.referable(p)
-    names, numbers = calibrate.source_numbers(sources)
-    cuts = calibrate.fit_cut_points(expected, labels, numbers)
-    fitted = calibrate.confusions(labels, heads.icdr(expected, cuts), numbers)
-    rounded = calibrate.confusions(labels, np.rint(expected).astype(np.int64), numbers)
-    kappas = calibrate.quadratic_kappa(fitted)
-    positive = labels >= heads.REFERABLE_GRADE
-    aucs = [_auc(positive[numbers == i], referable[numbers == i]) for i in range(len(names))]
+    everything = np.ones(len(labels), bool)
+    fitted = calibrate.calibrate(logits, labels, sources, everything)
+    expected = heads.expected(heads.probabilities(logits))
+    rounded = calibrate.confusions(
+        labels, np.rint(expected).astype(np.int64), np.zeros(len(labels), np.int64)
+    )[0]
     return {
-        "score": float(kappas.mean()),
-        "kappa": float(calibrate.quadratic_kappa(fitted.sum(axis=0))),
-        "kappa_rounded": float(calibrate.quadratic_kappa(rounded.sum(axis=0))),
-        "accuracy": float(np.trace(fitted.sum(axis=0)) / fitted.sum()),
-        "auc": _auc(positive, referable),
-        "mean_auc": _mean(aucs),
-        "by_source": {
-            name: {"kappa": float(k), "auc": a}
-            for name, k, a in zip(names, kappas, aucs, strict=True)
-        },
-        "cut_points": list(cuts),
+        "score": fitted.mean("kappa"),
+        "kappa": fitted.pooled.kappa,
+        "kappa_rounded": float(quadratic_kappa(rounded)),
+        "accuracy": fitted.pooled.accuracy,
+        "auc": fitted.pooled.auc,
+        "mean_auc": fitted.mean("auc"),
+        "by_source": {n: {"kappa": f.kappa, "auc": f.auc} for n, f in fitted.by_source.items()},
+        "temperature": fitted.temperature,
+        "cut_points": list(fitted.cut_points),
     }
-
-
-def _auc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
-    """Area under the receiver operating characteristic; ``None`` where one class is missing."""
-    from sklearn.metrics import roc_auc_score
-
-    if positive.all() or not positive.any():
-        return None
-    return float(roc_auc_score(positive, score))
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return float(np.mean(known)) if known else None
 
 
 def _precision(config: GraderConfig) -> Any:
@@ -273,15 +260,13 @@ def _precision(config: GraderConfig) -> Any:
     return "bf16-mixed" if torch.cuda.is_available() else "32-true"
 
 
-def _open_run(
-    config: GraderConfig, table: manifests.Manifest, folder: Path, resume: bool
-) -> None:
+def _open_run(config: GraderConfig, table: manifests.Manifest, folder: Path, resume: bool) -> None:
     """Write what the run is made of, or check that the folder's run is made of the same."""
     folder.mkdir(parents=True, exist_ok=True)
     ours = {"config": msgspec.to_builtins(config), "manifest_sha256": table.sha256}
     path = folder / CONFIG
     if path.is_file() and resume:
-        if json.loads(path.read_text()) != json.loads(json.dumps(ours)):
+        if stored_run(folder) != (config, table.sha256):
             raise UsageError(
                 str(folder),
                 "holds a run with another configuration or manifest",
@@ -292,6 +277,21 @@ def _open_run(
         (folder / old).unlink(missing_ok=True)
     path.write_text(json.dumps(ours, indent=2) + "\n")
     (folder / RUN).write_text(json.dumps(_surroundings(), indent=2) + "\n")
+
+
+def stored_run(folder: Path) -> tuple[GraderConfig, str]:
+    """Configuration and manifest hash of a run folder.
+
+    Raises:
+        UsageError: it is no run folder.
+    """
+    try:
+        stored = json.loads((folder / CONFIG).read_text())
+        return msgspec.convert(stored["config"], GraderConfig), str(stored["manifest_sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            str(folder), f"is no run of train grader ({type(error).__name__})", "name its folder"
+        ) from None
 
 
 def _surroundings() -> dict[str, Any]:

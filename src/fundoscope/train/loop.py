@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -211,7 +210,7 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
 
     import torch
 
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -266,7 +265,7 @@ def _close_epoch(
     state.average.eval()
     with torch.inference_mode():
         figures = task.evaluate(state.average, plan.size(epoch), epoch)
-    if figures["score"] > state.best:
+    if figures["score"] > state.best or not (folder / BEST).is_file():
         state.best = figures["score"]
         best = {"network": state.average.state_dict(), "epoch": epoch, "size": plan.size(epoch)}
         _whole(folder / BEST, lambda partial: torch.save(best, partial))
@@ -277,7 +276,7 @@ def _close_epoch(
         "rate": plan.rate(state.step - 1),
         "loss": loss,
         "training_seconds": round(state.seconds, 1),
-        **figures,
+        **_without_nan(figures),
     }
     _append(folder / METRICS, line)
     state.save(folder / CHECKPOINT)
@@ -291,11 +290,18 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     _whole(path, lambda partial: partial.write_text(content))
 
 
+def _without_nan(value: Any) -> Any:
+    """The same with ``None`` for what is undefined, because JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file so that it is there whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     write(partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 class _Speed:

