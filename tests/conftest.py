@@ -1,4 +1,4 @@
-"""What tests of several packages share: eye photographs, a reader without a network, the command."""
+"""What tests of several packages share: eye photographs, a reader without network, the command."""
 
 from __future__ import annotations
 

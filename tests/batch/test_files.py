@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fundoscope.batch.files import whole_files, write_whole
+from fundoscope.batch.files import ResultFile, whole_files, write_whole
 from fundoscope.errors import OutputError
 
 
@@ -30,11 +31,18 @@ def test_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["a", "b"]
 
 
+def write_both(folder: Path, meanwhile: Callable[[ResultFile], object]) -> None:
+    """Write two files, with something happening before the block ends."""
+    with whole_files(folder, ["a", "b"]) as (a, b):
+        a.write("1")
+        b.write("2")
+        meanwhile(a)
+
+
 def test_nothing_appears_when_the_block_raises(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("before")
-    with pytest.raises(ZeroDivisionError), whole_files(tmp_path, ["a", "b"]) as (a, _):
-        a.write("1")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        write_both(tmp_path, lambda a: 1 / 0)
     assert listing(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "before"
 
@@ -43,22 +51,21 @@ def test_nothing_appears_when_the_block_raises(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    with pytest.raises(OutputError, match=r"a: cannot be written \(No space left on device\)"):  # noqa: SIM117
-        with whole_files(tmp_path, ["a", "b"]) as (a, _):
-            a.write("1")
-            monkeypatch.setattr(call, full)
+    with pytest.raises(OutputError, match=r"a: cannot be written \(No space left on device\)"):
+        write_both(tmp_path, lambda a: monkeypatch.setattr(call, full))
     assert listing(tmp_path) == []
 
 
-def test_a_stream_that_fails_while_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    big = "x" * 2**20
-    with pytest.raises(OutputError, match="No space left"), whole_files(tmp_path, ["a"]) as (a,):
-        kept = os.dup(a._stream.fileno())
-        os.dup2(os.open("/dev/full", os.O_WRONLY), a._stream.fileno())
-        os.close(kept)
-        a.write(big)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("size", [10, 2**20])
+def test_a_stream_that_fails_while_it_is_written(tmp_path: Path, size: int) -> None:
+    def fill_up(a: ResultFile) -> None:
+        with Path("/dev/full").open("w") as no_room:
+            os.dup2(no_room.fileno(), a._stream.fileno())
+        a.write("x" * size)
+
+    with pytest.raises(OutputError, match="No space left"):
+        write_both(tmp_path, fill_up)
     assert listing(tmp_path) == []
 
 

@@ -64,7 +64,7 @@ def test_the_folder_of_results_is_not_entered(tmp_path: Path) -> None:
 
 def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:
     touch(tmp_path / "a.png")
-    with pytest.raises(UsageError, match="--out .* is the folder of the photographs too"):
+    with pytest.raises(UsageError, match=r"--out .* is the folder of the photographs too"):
         gather([tmp_path], leave_out=tmp_path)
 
 

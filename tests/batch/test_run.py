@@ -117,7 +117,7 @@ def test_a_tables_columns_come_out_again_and_patients_are_summed_up(
     read = rows(out / "readings.csv")
     assert [row["id"] for row in read] == list("1234567")
     assert [row["patient"] for row in read][:2] == ["Anna", "Anna"]
-    assert [row["image"] for row in read][0] == "a_g0.jpg"
+    assert read[0]["image"] == "a_g0.jpg"
     assert read[4]["code"] == "not_found"
     people = {row["patient"]: row for row in rows(out / "patients.csv")}
     assert list(people) == ["Anna", "Ben", "Cem", "Dora"]
@@ -228,7 +228,7 @@ def test_results_keep_the_order_of_the_inputs_however_long_each_takes() -> None:
 
 def test_no_more_than_a_few_photographs_are_in_memory() -> None:
     begun = threading.Semaphore(0)
-    count, most, taken = 0, 0, 0
+    count, most = 0, 0
 
     def examine(one: Input) -> Outcome:
         nonlocal count
@@ -237,8 +237,7 @@ def test_no_more_than_a_few_photographs_are_in_memory() -> None:
         return Outcome(one)
 
     inputs = [Input(str(index), Path(str(index))) for index in range(200)]
-    for _ in in_order(inputs, examine, 3):
-        taken += 1
+    for taken, _ in enumerate(in_order(inputs, examine, 3), start=1):
         time.sleep(0.0005)
         most = max(most, count - taken)
     assert count == 200

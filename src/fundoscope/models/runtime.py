@@ -45,12 +45,12 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Errors of ONNX Runtime have no common base class but RuntimeError's own children.
     try:
         return onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001
+        # The errors of ONNX Runtime have no common base class but Exception.
         raise BundleError(
             title,
             f"cannot be loaded by ONNX Runtime ({str(error).splitlines()[0][:120]})",
