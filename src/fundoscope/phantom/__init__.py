@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fundoscope.phantom.drawing import draw
+from fundoscope.phantom.drawing import draw, truth_of
 from fundoscope.phantom.spec import PhantomSpec, Truth
-from fundoscope.phantom.specimens import specimens
+from fundoscope.phantom.variety import specimens
 
-__all__ = ["PhantomSpec", "Truth", "draw", "specimens"]
+__all__ = ["PhantomSpec", "Truth", "draw", "specimens", "truth_of"]

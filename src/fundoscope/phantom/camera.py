@@ -28,7 +28,9 @@ NOISY: Final = (0.05, 0.11)
 DARK: Final = (0.08, 0.18)
 """Exposure of a nearly black photograph."""
 GRAIN: Final = (0.006, 0.015)
-"""Spread of the camera's noise, 0 to 1 (real ones at native size: 1 to 3 of 255)."""
+GRAINY_RADIUS: Final = 1000.0
+"""Spread of the camera's noise, 0 to 1, and the radius in pixels from which it is whole: smaller
+photographs were averaged down, which takes noise out (real ones at 1,000 px: 1 to 3 of 255)."""
 LABELS: Final = ("OD", "OS", "R 45", "L 50°", "ID 004711", "2014-05-06", "FUNDUS 1/2", "14:32:07")
 LABEL_HEIGHT: Final = (0.025, 0.05)
 """Of a line of text, in picture heights."""
@@ -57,7 +59,7 @@ def photograph(retina: Picture, framing: Framing, spec: PhantomSpec, rng: Genera
     aperture = _aperture(framing, spec, look)
     exposure = look.uniform(*DARK) if "dark" in spec.shape else 1.0
     border, border_grain = _border(spec, border_rng)
-    grain = look.uniform(*GRAIN)
+    grain = look.uniform(*GRAIN) * min(1.0, framing.radius / GRAINY_RADIUS) ** 0.5
     luminance = noise_rng.standard_normal((spec.height, spec.width), dtype=np.float32)
     spread = np.where(aperture > 0.5, np.float32(grain), np.float32(border_grain))
     luminance *= spread

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.random import Generator
 
-from fundoscope.geometry import Box
+from fundoscope.geometry import Box, Points
 from fundoscope.phantom import anatomy, camera, framing, lesions, palette, retina
 from fundoscope.phantom.camera import Pixels
 from fundoscope.phantom.canvas import EXTENT
@@ -17,6 +19,10 @@ CANVAS: Final = (512, 2048)
 photographs of 12 megapixels are no sharper."""
 OVERSAMPLED: Final = 1.25
 """Canvas pixels for one of the picture, where the bounds allow it."""
+SEVERE: Final = 3
+"""The grade that is told by a count in four quadrants, which must all be seen."""
+DIGITS: Final = 2
+"""Decimals of a pixel in the truth."""
 
 
 def draw(spec: PhantomSpec) -> tuple[Pixels, Truth]:
@@ -29,30 +35,45 @@ def draw(spec: PhantomSpec) -> tuple[Pixels, Truth]:
         ``uint8 (height, width, 3)`` RGB, as the sensor gave it (saving it as JPEG is up to the
         caller), and its truth.
     """
-    where, eye, spots, colours, paint, shot = np.random.default_rng(spec.seed).spawn(6)
-    frame = framing.choose(spec, where)
-    laid_out = anatomy.lay_out(spec.eye, eye, centred=spec.grade == 3)
-    marks = lesions.scatter(laid_out, spec.grade, frame.sees, spots)
+    composition_rng, colour_rng, paint_rng, camera_rng = _streams(spec)
+    composition = _compose(spec, composition_rng)
+    frame = composition.frame
     wanted = 2.0 * EXTENT * frame.radius * max(1.0, 1.0 / frame.stretch) * OVERSAMPLED
     side = 2 * round(min(max(wanted, CANVAS[0]), CANVAS[1]) / 2)
-    portrait = retina.portray(laid_out, marks, palette.choose(colours), side, paint)
-    pixels = camera.photograph(portrait, frame, spec, shot)
-    return pixels, _truth(spec, frame, laid_out, marks)
+    colours = palette.choose(colour_rng)
+    portrait = retina.portray(composition.eye, composition.marks, colours, side, paint_rng)
+    return camera.photograph(portrait, frame, spec, camera_rng), _truth(spec, composition)
 
 
-def _truth(
-    spec: PhantomSpec,
-    frame: framing.Framing,
-    laid_out: anatomy.Anatomy,
-    marks: list[lesions.Mark],
-) -> Truth:
+def truth_of(spec: PhantomSpec) -> Truth:
+    """The truth that :func:`draw` returns, without drawing."""
+    return _truth(spec, _compose(spec, _streams(spec)[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Composition:
+    """What is to be seen, and where in the picture."""
+
+    frame: framing.Framing
+    eye: anatomy.Anatomy
+    marks: list[lesions.Mark]
+
+
+def _streams(spec: PhantomSpec) -> list[Generator]:
+    """Randomness of composition, colours, paint and camera, all from the one seed."""
+    return np.random.default_rng(spec.seed).spawn(4)
+
+
+def _compose(spec: PhantomSpec, rng: Generator) -> _Composition:
+    frame_rng, eye_rng, lesion_rng = rng.spawn(3)
+    frame = framing.choose(spec, frame_rng)
+    eye = anatomy.lay_out(spec.eye, eye_rng, centred=spec.grade == SEVERE)
+    return _Composition(frame, eye, lesions.scatter(eye, spec.grade, frame.sees, lesion_rng))
+
+
+def _truth(spec: PhantomSpec, composition: _Composition) -> Truth:
     """Everything in pixels, to a hundredth."""
-    to_pixels = frame.to_pixels
-
-    def point(at: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
-        x, y = to_pixels.point(float(at[0]), float(at[1]))
-        return round(x, 2), round(y, 2)
-
+    frame, eye = composition.frame, composition.eye
     return Truth(
         seed=spec.seed,
         width=spec.width,
@@ -61,16 +82,20 @@ def _truth(
         eye=spec.eye,
         field=TrueField(frame.centre, frame.radius, spec.stretch, spec.shape, frame.clipped),
         optic_disc=TrueDisc(
-            point(laid_out.disc),
-            round(laid_out.disc_radius * laid_out.tall * frame.radius, 2),
+            _point(eye.disc, frame), round(eye.disc_radius * eye.tall * frame.radius, DIGITS)
         ),
-        fovea=point(laid_out.fovea),
-        lesions=tuple(TrueLesion(mark.kind, _box(mark, frame)) for mark in marks),
+        fovea=_point(eye.fovea, frame),
+        lesions=tuple(TrueLesion(mark.kind, _box(mark, frame)) for mark in composition.marks),
     )
+
+
+def _point(point: Points, frame: framing.Framing) -> tuple[float, float]:
+    x, y = frame.to_pixels.point(float(point[0]), float(point[1]))
+    return round(x, DIGITS), round(y, DIGITS)
 
 
 def _box(mark: lesions.Mark, frame: framing.Framing) -> Box:
     """The smallest box around a lesion, in pixels."""
     low, high = mark.outline.min(axis=0), mark.outline.max(axis=0)
     x0, y0, x1, y1 = frame.to_pixels.box((low[0], low[1], high[0], high[1]))
-    return round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)
+    return round(x0, DIGITS), round(y0, DIGITS), round(x1, DIGITS), round(y1, DIGITS)

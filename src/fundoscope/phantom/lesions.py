@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import hypot
 from typing import Final, Literal
 
 import numpy as np
@@ -86,15 +87,16 @@ class _Ground:
         """Whether the outline fits; when it does its place is taken."""
         centre = outline.mean(axis=0)
         radius = float(np.linalg.norm(outline - centre, axis=1).max())
-        to_disc = np.hypot(*(centre - self.anatomy.disc))
+        x, y = centre.tolist()
+        disc_x, disc_y = self.anatomy.disc.tolist()
+        to_disc = hypot(x - disc_x, y - disc_y)
         if to_disc < 1.12 * self.anatomy.disc_radius + radius or not self.visible(outline):
             return False
         if off_vessels and self.vessels.query(centre)[0] < radius + OFF_VESSEL:
             return False
-        x, y = centre
-        if any(np.hypot(x - tx, y - ty) < radius + other + gap for tx, ty, other in self.taken):
+        if any(hypot(x - tx, y - ty) < radius + other + gap for tx, ty, other in self.taken):
             return False
-        self.taken.append((float(x), float(y), radius))
+        self.taken.append((x, y, radius))
         return True
 
 
