@@ -134,8 +134,8 @@ def _conclude(
         return INTERRUPTED
     if not json:
         for line in _totals(tally, inputs, out):
-            typer.echo(line)
-    return tally.exit_code
+            screen.out(line)
+    return PIPE_CLOSED if screen.closed else tally.exit_code
 
 
 def _totals(tally: Tally, inputs: Inputs, out: Path | None) -> list[str]:

@@ -45,7 +45,7 @@ class Terminal:
         Raises:
             OutputError: standard output cannot be written, e.g. a full disk.
         """
-        if self._bar is not None and sys.stdout.isatty():
+        if self._bar is not None and not self._bar.finished and sys.stdout.isatty():
             self._above_bar(line)
             return
         data = f"{line}\n".encode(encoding or sys.stdout.encoding, "backslashreplace")
@@ -55,9 +55,9 @@ class Terminal:
         except BrokenPipeError:
             self.closed = True
             # Python flushes standard output again when it ends, which must not fail then.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard(sys.stdout.fileno())
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard(sys.stdout.fileno())
             raise OutputError(
                 "standard output", f"cannot be written ({error.strerror})", "free some space"
             ) from None
@@ -110,9 +110,7 @@ def quiet_libraries() -> Iterator[None]:
     python_stderr = sys.stderr
     python_stderr.flush()
     kept = os.dup(STDERR)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, STDERR)
-    os.close(nowhere)
+    _discard(STDERR)
     sys.stderr = os.fdopen(
         os.dup(kept), "w", buffering=1, encoding=python_stderr.encoding, errors="backslashreplace"
     )
@@ -123,6 +121,13 @@ def quiet_libraries() -> Iterator[None]:
         sys.stderr = python_stderr
         os.dup2(kept, STDERR)
         os.close(kept)
+
+
+def _discard(descriptor: int) -> None:
+    """Send what is written to a file descriptor nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 @contextmanager

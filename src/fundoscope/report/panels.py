@@ -177,11 +177,14 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: float) -> Iterator[s
             yield line
         line = word
         while font.getlength(line) > room:
-            starts = range(2, len(line) + 1)
-            kept = 1 + bisect_right(
-                starts, room, key=lambda n, whole=line: font.getlength(whole[:n])
-            )
+            kept = _fitting_start(line, font, room)
             yield line[:kept]
             line = line[kept:]
     if line:
         yield line
+
+
+def _fitting_start(text: str, font: ImageFont.FreeTypeFont, room: float) -> int:
+    """How many characters of ``text`` fit into ``room``; at least one."""
+    longer = range(2, len(text) + 1)
+    return 1 + bisect_right(longer, room, key=lambda count: font.getlength(text[:count]))

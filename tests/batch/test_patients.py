@@ -1,0 +1,94 @@
+"""From eyes to patients: the worse eye decides; what could not be graded counts as positive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fundoscope.batch.inputs import Input
+from fundoscope.batch.outcome import Outcome, row
+from fundoscope.batch.patients import BY_GAP, BY_GRADE, COLUMNS, NONE, Patient
+from fundoscope.errors import PhotoError
+from fundoscope.reading import (
+    FieldOfView,
+    Grade,
+    PhotoFacts,
+    Quality,
+    Reading,
+    Referable,
+)
+
+
+def graded(icdr: int | None, eye: str = "", *, positive: bool | None = None) -> Outcome:
+    """A photograph of an eye with a grade, or with none."""
+    grade = Grade()
+    if icdr is not None:
+        positive = icdr >= 2 if positive is None else positive
+        grade = Grade(
+            icdr, (0.2, 0.2, 0.2, 0.2, 0.2), float(icdr), Referable(icdr / 4, positive, 0.4)
+        )
+    facts = PhotoFacts("a.jpg", "0" * 64, 10, 10)
+    reading = Reading(facts, FieldOfView(True), Quality(True, ("sharp",)), grade, (), (), (), "t")
+    return Outcome(Input("a.jpg", Path("a.jpg"), patient="P", eye=eye), reading)
+
+
+REFUSED = Outcome(
+    Input("b.jpg", Path("b.jpg"), patient="P", eye="left"),
+    refusal=PhotoError("b.jpg", "is empty", "copy it", code="empty"),
+)
+
+
+def patient(*outcomes: Outcome) -> dict[str, str]:
+    one = Patient("P")
+    for outcome in outcomes:
+        one.add(outcome)
+    cells = one.row()
+    assert tuple(cells) == COLUMNS
+    return cells
+
+
+def test_the_worse_eye_decides() -> None:
+    cells = patient(graded(1, "left"), graded(3, "right"), graded(2, "left"))
+    assert (cells["icdr"], cells["grade"]) == ("3", "3 severe NPDR")
+    assert (cells["worse_eye"], cells["referable"], cells["because"]) == ("right", "true", BY_GRADE)
+    assert cells["referable_probability"] == "0.750000"
+    assert (cells["photographs"], cells["read"]) == ("3", "3")
+
+
+def test_two_healthy_eyes() -> None:
+    cells = patient(graded(0, "left"), graded(0, "right"))
+    assert (cells["icdr"], cells["referable"], cells["because"]) == ("0", "false", NONE)
+
+
+@pytest.mark.parametrize("lacking", [graded(None, "left"), REFUSED])
+def test_what_could_not_be_graded_counts_as_positive(lacking: Outcome) -> None:
+    cells = patient(graded(0, "right"), lacking)
+    assert (cells["icdr"], cells["referable"], cells["because"]) == ("0", "true", BY_GAP)
+    assert (cells["eyes_read"], cells["eyes_not_read"]) == ("right", "left")
+
+
+def test_an_eye_counts_as_read_when_one_of_its_photographs_was() -> None:
+    cells = patient(REFUSED, graded(0, "left"))
+    assert (cells["eyes_read"], cells["eyes_not_read"], cells["refused"]) == ("left", "", "1")
+
+
+def test_without_a_grade_the_grade_is_missing() -> None:
+    cells = patient(REFUSED)
+    assert (cells["icdr"], cells["referable_probability"], cells["referable"]) == ("", "", "true")
+
+
+def test_a_grade_below_2_can_be_referable_by_its_probability() -> None:
+    assert patient(graded(1, positive=True))["because"] == BY_GRADE
+
+
+def test_a_row_says_what_is_known_of_quality_and_field() -> None:
+    cells = row(graded(1))
+    assert (cells["gradable"], cells["quality_reasons"]) == ("true", "sharp")
+    assert (cells["field_found"], "field_x" in cells) == ("true", False)
+
+
+def test_without_a_grade_a_photograph_is_referable() -> None:
+    assert REFUSED.referable
+    assert graded(None).referable
+    assert not graded(0).referable
