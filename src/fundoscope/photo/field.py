@@ -69,15 +69,20 @@ def find(photo: Photo) -> FieldOfView:
     Returns:
         Centre and radius in the photograph's pixels; or ``found`` false with the reason.
     """
+    field = locate(photo)
+    if field.found and not retina.plausible(crop(photo, field, retina.SIDE)):
+        return FieldOfView(False, reason="not_a_retina")
+    return field
+
+
+def locate(photo: Photo) -> FieldOfView:
+    """Find the disc alone, whatever it shows; arguments and result as :func:`find`."""
     working, to_working = _working_copy(photo)
-    signal = border_distance(working)
     if float(np.percentile(working[::2, ::2], 99)) < DARK:
         return FieldOfView(False, reason="too_dark")
-    ellipse = _ellipse(signal)
+    ellipse = _ellipse(border_distance(working))
     if ellipse is None:
         return FieldOfView(False, reason="no_disc")
-    if not retina.plausible(working, ellipse):
-        return FieldOfView(False, reason="not_a_retina")
     return _in_photograph(ellipse, to_working)
 
 
@@ -220,7 +225,10 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
         start = rim.guess(points, size, stretch=stretch)
         if start is not None:
             fits.append(rim.refine(signal, start, free=stretch is None))
-    good = [e for e in fits if e.coverage >= MIN_COVERAGE and e.spread <= MAX_SPREAD]
+    good = [
+        e for e in fits
+        if rim.believable(e, size) and e.coverage >= MIN_COVERAGE and e.spread <= MAX_SPREAD
+    ]
     circles = [e for e in good if e.stretch == 1.0]
     ellipses = [
         e for e in good

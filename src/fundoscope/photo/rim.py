@@ -28,7 +28,7 @@ CHORD: Final = 3.0
 from this many times the length that a circle as wide as the picture has there, sqrt(2 · side)."""
 STRETCHES: Final = (0.55, 1.9)
 """Bounds of a believable stretch; cameras write 1:1 to 3:2, and either side may have been squeezed."""
-RADII: Final = (0.2, 1.6)
+RADII: Final = (0.1, 1.6)
 """Bounds of a believable radius as a share of the picture's longer side."""
 ANGLES: Final = 360
 MIN_POINTS: Final = 12
@@ -71,6 +71,18 @@ class Ellipse:
     def distance(self, points: Points) -> NDArray[np.float64]:
         """Distance of ``(N, 2)`` points from the centre in radii; 1 on the rim."""
         return np.hypot((points[:, 0] - self.x) * self.stretch, points[:, 1] - self.y) / self.radius
+
+
+def believable(ellipse: Ellipse, size: tuple[int, int]) -> bool:
+    """Whether an ellipse can be an aperture's on a picture of ``size`` (width, height)."""
+    width, height = size
+    low, high = (bound * max(size) for bound in RADII)
+    return (
+        0 <= ellipse.x <= width
+        and 0 <= ellipse.y <= height
+        and low < ellipse.radius < high
+        and low < ellipse.radius / ellipse.stretch < high
+    )
 
 
 def outline(mask: NDArray[np.bool_]) -> Points:
@@ -145,17 +157,17 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
         centre_x = -linear_x / (2 * square)
         centre_y = -linear_y / 2
         radii = np.sqrt(centre_y**2 + square * centre_x**2 - constant)
-        believable = (
+        possible = (
             (stretches > STRETCHES[0])
             & (stretches < STRETCHES[1])
-            & (radii > RADII[0] / 2)
+            & (radii > RADII[0])
             & (radii < RADII[1])
             & (radii / stretches < RADII[1])
         )
-    if not believable.any():
+    if not possible.any():
         return None
     stretches, centre_x, centre_y, radii = (
-        value[believable] for value in (stretches, centre_x, centre_y, radii)
+        value[possible] for value in (stretches, centre_x, centre_y, radii)
     )
     across = (x - centre_x[:, None]) * (stretches / radii)[:, None]
     down = (y - centre_y[:, None]) / radii[:, None]
