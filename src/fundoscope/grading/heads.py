@@ -47,7 +47,8 @@ def expected(p: ArrayLike) -> Floats:
 
 def referable(p: ArrayLike) -> Floats:
     """The probability of grade 2 or more, float64 ``(N,)``, of probabilities ``(N, 5)``."""
-    return np.asarray(p, dtype=np.float64)[:, REFERABLE_GRADE:].sum(axis=1)
+    probability: Floats = np.asarray(p, dtype=np.float64)[:, REFERABLE_GRADE:].sum(axis=1)
+    return probability
 
 
 def icdr(expected_grade: ArrayLike, cut_points: Sequence[float]) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ They come from :mod:`fundoscope.photo.field` itself, so that what trains is what
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -68,8 +67,8 @@ def load(
 ) -> Crops:
     """The crops of some splits, from the cache or made now.
 
-    The cache's name holds the manifest's hash, the size, the splits and a hash of the code that
-    makes a crop, so a stale one is never used.
+    The cache's name holds a hash of the manifest, the size, the splits and the code that makes a
+    crop, so a stale one is never used.
 
     Raises:
         UsageError: no photograph of these splits could be cropped.
@@ -113,11 +112,13 @@ def crop_file(path: Path, size: int) -> NDArray[np.uint8] | str:
 
 
 def _key(manifest: Manifest, size: int, splits: Sequence[str]) -> str:
-    from fundoscope.photo import decode, field, retina, rim
+    """A hash of the table, the size, the splits, and the code that decodes and finds the field."""
+    from fundoscope import photo
 
     digest = hashlib.sha256(f"{manifest.sha256}:{size}:{','.join(splits)}".encode())
-    for module in (decode, field, rim, retina):
-        digest.update(Path(inspect.getfile(module)).read_bytes())
+    for file in sorted(Path(photo.__path__[0]).iterdir()):
+        if file.is_file():
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:KEY_CHARACTERS]
 
 

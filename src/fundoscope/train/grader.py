@@ -185,6 +185,10 @@ class GradingTask:
         inputs, wanted = batch
         return functional.binary_cross_entropy_with_logits(network(inputs).float(), wanted)
 
+    def set_training(self, network: nn.Module, frozen: int) -> None:
+        """See :func:`networks.set_training`."""
+        networks.set_training(network, frozen)
+
     def evaluate(self, network: nn.Module, size: int, epoch: int) -> dict[str, Any]:
         """Kappa and referable AUC on validation; the logits are kept, a file an epoch."""
         logits = predict(network, self.data.pixels, self.val_positions, size, self.device)

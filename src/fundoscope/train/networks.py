@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fundoscope.errors import MissingExtraError, UsageError
 
@@ -70,6 +70,23 @@ def create(name: str, *, dropout: float = 0.0, pretrained: bool = True) -> nn.Mo
     return model
 
 
+def set_training(network: nn.Module, frozen: int) -> None:
+    """Put a network into training mode but for its first parts, which rest.
+
+    Args:
+        network: of :data:`REGISTRY`.
+        frozen: how many parts rest, weights and batch statistics: the stem with the first group of
+            blocks, then a group each; 0 for none.
+    """
+    network.train().requires_grad_(True)
+    if frozen == 0:
+        return
+    stem: list[Any] = [network.conv_stem, network.bn1]
+    blocks: Any = network.blocks
+    for part in (*stem, *blocks[:frozen]):
+        part.eval().requires_grad_(False)
+
+
 def normalise(pixels: Tensor) -> Tensor:
     """Pixels 0 to 255 as the networks expect them; shape and float type stay."""
     return (pixels - PIXEL_OFFSET) / PIXEL_SCALE
@@ -78,7 +95,7 @@ def normalise(pixels: Tensor) -> Tensor:
 def _imagenet_weights(network: Network) -> dict[str, Tensor]:
     import torch
 
-    spec = importlib.util.find_spec(network.weights_package)
+    spec = find_spec(network.weights_package)
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(f"ImageNet weights of {network.architecture}", "train")
     folder = Path(next(iter(spec.submodule_search_locations)))
