@@ -22,7 +22,18 @@ VEIN_WIDTH: Final = 0.0275
 ARTERY_RATIO: Final = 0.72
 """Artery to vein; 2:3 to 4:5 is normal."""
 NASAL_RATIO: Final = 0.72
-"""A nasal trunk to a temporal one."""
+SMALL_RATIO: Final = (0.26, 0.40)
+"""A nasal trunk, and a small vessel to macula or nose, to a temporal vein."""
+SIZE: Final = (0.9, 1.12)
+ARCADE_HEIGHT: Final = (0.86, 1.12)
+SMALL_HEIGHT: Final = (0.6, 1.5)
+SMALL_VEINS: Final = 0.4
+"""How eyes differ: all widths, heights of the routes below, and the share of small veins."""
+ROOT: Final = (0.015, 0.045)
+APART: Final = 0.06
+SHAKE: Final = 0.022
+"""In disc-fovea distances: where a trunk leaves above or below the disc's centre, how far artery
+and vein run from the middle of their route, and what chance adds."""
 THINNEST: Final = 0.0030
 """Where a vessel ends: about 5 px of a 4288 px photograph."""
 AVASCULAR: Final = 0.075
@@ -128,22 +139,24 @@ def grow(poles: Poles, rng: Generator) -> list[Vessel]:
 
 def _trunks(poles: Poles, rng: Generator) -> list[Vessel]:
     """Artery and vein of each of the four trunks, and the small vessels to macula and nose."""
-    size = rng.uniform(0.9, 1.12) * VEIN_WIDTH
+    size = rng.uniform(*SIZE) * VEIN_WIDTH
     trunks = []
     for side in (1.0, -1.0):
-        height = rng.uniform(0.86, 1.12)
-        for route, share, spread in ((TEMPORAL, 1.0, 0.055), (NASAL, NASAL_RATIO, 0.07)):
+        upward = side * rng.uniform(*ARCADE_HEIGHT)
+        root = np.array([0.0, side * rng.uniform(*ROOT)])
+        for route, share, apart in ((TEMPORAL, 1.0, APART), (NASAL, NASAL_RATIO, APART)):
             inner = rng.choice([-1.0, 1.0])
             for vein in (True, False):
-                offset = spread * (inner if vein else -inner)
+                offset = apart * (inner if vein else -inner)
                 width = size * share * (1.0 if vein else ARTERY_RATIO)
-                shape = route * (1.0, side * height)
+                shape = root + route * (1.0, upward)
                 trunks.append(_trunk(shape, offset, width, vein, poles, rng))
         for route in (MACULAR, MEDIAL):
             for _ in range(rng.integers(1, 3)):
-                shape = route * (1.0, side * rng.uniform(0.6, 1.5))
-                width = size * rng.uniform(0.26, 0.4)
-                trunks.append(_trunk(shape, 0.0, width, bool(rng.random() < 0.4), poles, rng))
+                shape = root + route * (1.0, side * rng.uniform(*SMALL_HEIGHT))
+                width = size * rng.uniform(*SMALL_RATIO)
+                vein = bool(rng.random() < SMALL_VEINS)
+                trunks.append(_trunk(shape, 0.0, width, vein, poles, rng))
     return trunks
 
 
@@ -155,8 +168,8 @@ def _trunk(
     tangent = np.gradient(route, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    shaken = route + growing * (offset * normal + rng.normal(0.0, 0.03, route.shape))
-    placed = poles.disc + shaken @ poles.frame() + growing * rng.normal(0.0, 0.012, 2)
+    shaken = route + growing * (offset * normal + rng.normal(0.0, SHAKE, route.shape))
+    placed = poles.disc + shaken @ poles.frame()
     knots = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(placed, axis=0), axis=1))])
     along = np.arange(0.0, knots[-1], STEP)
     path = CubicSpline(knots, placed)(along) + _sway(len(along), rng)
