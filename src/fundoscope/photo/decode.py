@@ -153,7 +153,6 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
         )
     image = _open(data, title)
     _check(image, title)
-    orientation = _orientation(image)
     notes: list[str] = []
     scale = 1.0
     if image.format == JPEG:
@@ -164,6 +163,8 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
             notes.append("the photograph has no colour; grades from grey pictures are less certain")
     else:
         pixels = _decode_pillow(image, title, notes)
+    # Not before the pixels: asking a PNG for its EXIF block decodes it, past all our care.
+    orientation = _orientation(image)
     pixels = _upright(pixels, orientation)
     width, height = image.size if orientation < TRANSPOSED else image.size[::-1]
     facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), width, height)
