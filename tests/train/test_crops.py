@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from fundoscope.data import manifest
-from fundoscope.errors import UsageError
+from fundoscope.errors import OutputError, UsageError
 from fundoscope.train import crops
 
 
@@ -73,3 +75,15 @@ def test_processes_make_the_same_crops(labels):
     paths = [labels.parent / f"{i % 12}.png" for i in range(crops.CHUNK + 1)]
     for path, crop in zip(paths, crops._crops(paths, 48), strict=True):
         assert np.array_equal(crop, crops.crop_file(path, 48))
+
+
+def test_a_full_disk_is_told_before_anything_is_written(labels, tmp_path, monkeypatch):
+    monkeypatch.setattr(crops.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(OutputError, match="GB free, and the crops need"):
+        crops.load(manifest.read(labels), 48, tmp_path / "cache", splits=("val",))
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_cache_that_is_a_file_is_told(labels):
+    with pytest.raises(OutputError, match="cannot be made"):
+        crops.load(manifest.read(labels), 48, labels, splits=("val",))

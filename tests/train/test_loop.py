@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 
+from fundoscope.errors import OutputError
 from fundoscope.train import loop
 
 SEED = 3
@@ -172,3 +173,11 @@ def test_streams_and_steps_have_their_own_randomness():
         for step in range(50)
     }
     assert len(set(draws.values())) == len(draws)
+
+
+def test_what_cannot_be_written_is_told_and_the_old_file_stays(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"old")
+    (tmp_path / "checkpoint.pt.partial").mkdir()
+    with pytest.raises(OutputError, match=r"checkpoint\.pt: cannot be written"):
+        loop._write(tmp_path / "checkpoint.pt", b"new")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == b"old"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.manifest import EXCLUDED, Manifest, Row
-from fundoscope.errors import PhotoError, UsageError
+from fundoscope.errors import OutputError, PhotoError, UsageError
 
 MAX_PROCESSES: Final = 2
 CHUNK: Final = 16
@@ -72,6 +73,7 @@ def load(
 
     Raises:
         UsageError: no photograph of these splits could be cropped.
+        OutputError: the cache has no room for them.
     """
     rows = tuple(r for r in manifest.rows if r.split in splits and r.split != EXCLUDED)
     stem = cache / f"crops-{size}-{_key(manifest, size, splits)}"
@@ -126,7 +128,7 @@ def _build(
     manifest: Manifest, rows: Sequence[Row], size: int, stem: Path, progress: Progress | None
 ) -> None:
     """Write the crops that could be made one behind the other, then the list of reasons."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    _make_room(stem.parent, len(rows) * size * size * 3)
     partial_file = stem.with_suffix(f".{os.getpid()}.partial")
     target = np.lib.format.open_memmap(
         partial_file, mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
@@ -145,6 +147,23 @@ def _build(
     partial_file.replace(stem.with_suffix(".npy"))
     # The list is written last: it says that the array is whole.
     stem.with_suffix(".json").write_bytes(msgspec.json.encode(reasons))
+
+
+def _make_room(folder: Path, needed: int) -> None:
+    """Make the cache's folder and see that it has room: a mapped file on a full disk is fatal."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise OutputError(
+            str(folder), f"cannot be made ({error.strerror})", "name another cache folder"
+        ) from None
+    if free < needed:
+        raise OutputError(
+            str(folder),
+            f"has {free / 1e9:.1f} GB free, and the crops need {needed / 1e9:.1f}",
+            "free some space, or name another cache folder",
+        )
 
 
 def _crops(paths: Sequence[Path], size: int) -> Iterator[NDArray[np.uint8] | str]:

@@ -7,6 +7,7 @@ goes on to exactly the result that it would have had.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import time
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from fundoscope.errors import OutputError
 
 if TYPE_CHECKING:
     import torch
@@ -146,8 +149,6 @@ class _State:
     seconds: float = 0.0
 
     def save(self, path: Path) -> None:
-        import torch
-
         content = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -156,7 +157,7 @@ class _State:
             "best": self.best,
             "seconds": self.seconds,
         }
-        _whole(path, lambda partial: torch.save(content, partial))
+        _write(path, _bytes(content))
 
     def restore(self, path: Path) -> None:
         import torch
@@ -281,7 +282,7 @@ def _close_epoch(
     if figures["score"] > state.best or not (folder / BEST).is_file():
         state.best = figures["score"]
         best = {"network": state.average.state_dict(), "epoch": epoch, "size": plan.size(epoch)}
-        _whole(folder / BEST, lambda partial: torch.save(best, partial))
+        _write(folder / BEST, _bytes(best))
     line = {
         "epoch": epoch,
         "step": state.step,
@@ -300,7 +301,7 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     lines = path.read_text().splitlines() if path.is_file() else []
     kept = [text for text in lines if json.loads(text)["epoch"] < line["epoch"]]
     content = "\n".join([*kept, json.dumps(line)]) + "\n"
-    _whole(path, lambda partial: partial.write_text(content))
+    _write(path, content.encode())
 
 
 def _without_nan(value: Any) -> Any:
@@ -310,11 +311,30 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file so that it is there whole or not at all."""
+def _bytes(content: dict[str, Any]) -> bytes:
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written; an earlier one is left as it was.
+    """
     partial = path.with_name(path.name + ".partial")
-    write(partial)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            path.name,
+            f"cannot be written ({error.strerror})",
+            "free some space; the run then goes on from its last check-point",
+        ) from None
 
 
 class _Speed:
