@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from fundoscope.cli import main
 from fundoscope.photo.decode import Photo, decode_file
 from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading, Referable
+
+# How long an example takes depends on what else the machine does; it says nothing about the code.
+settings.register_profile("fundoscope", deadline=None)
+settings.load_profile("fundoscope")
 
 MODEL = ModelUsed("grading", "fake-1", "f" * 64)
 THRESHOLD = 0.4

@@ -46,6 +46,8 @@ BETTER: Final = 0.8
 """An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
 MIN_COVERAGE: Final = 0.05
 """Less rim than this (18 of 360 directions) makes no disc; four cut corners show about that much."""
+MIN_AGREEMENT: Final = 0.2
+"""The rim must show in this share of the directions in which the picture covers it."""
 MAX_SPREAD: Final = 0.02
 """A rim rougher than this share of the radius is no aperture's."""
 STRETCHED_SPREAD: Final = 0.006
@@ -227,7 +229,10 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
             fits.append(rim.refine(signal, start, free=stretch is None))
     good = [
         e for e in fits
-        if rim.believable(e, size) and e.coverage >= MIN_COVERAGE and e.spread <= MAX_SPREAD
+        if rim.believable(e, size)
+        and e.coverage >= MIN_COVERAGE
+        and e.agreement >= MIN_AGREEMENT
+        and e.spread <= MAX_SPREAD
     ]
     circles = [e for e in good if e.stretch == 1.0]
     ellipses = [

@@ -5,7 +5,7 @@ All coordinates here are pixels of the working picture (see :mod:`fundoscope.pho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -58,6 +58,7 @@ class Ellipse:
         spread: robust residual of the points (1.48 x median absolute), as a share of the radius.
         stretch_error: standard error of ``stretch``; 0 where it was held fixed.
         coverage: share of the full circle's directions in which the rim was seen.
+        agreement: share of the directions that the picture covers in which the rim was seen.
     """
 
     x: float
@@ -67,6 +68,7 @@ class Ellipse:
     spread: float = 0.0
     stretch_error: float = 0.0
     coverage: float = 0.0
+    agreement: float = 0.0
 
     def distance(self, points: Points) -> NDArray[np.float64]:
         """Distance of ``(N, 2)`` points from the centre in radii; 1 on the rim."""
@@ -192,14 +194,15 @@ def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
     """
     ellipse = start
     for reach in REFINE_REACHES:
-        points = rim_points(signal, ellipse, reach)
+        points, looked = rim_points(signal, ellipse, reach)
         if len(points) < MIN_POINTS:
             break
         ellipse = fit(points, ellipse, free=free)
+        ellipse = replace(ellipse, agreement=ellipse.coverage * ANGLES / looked)
     return ellipse
 
 
-def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> Points:
+def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> tuple[Points, int]:
     """Where the light falls to half of its level just inside, in each direction that shows it.
 
     Args:
@@ -208,7 +211,8 @@ def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> Points:
         reach: half-width of the ring that is searched, as a share of the radius.
 
     Returns:
-        ``(N, 2)``; directions that leave the picture, or show no fall of light, give none.
+        ``(N, 2)`` points, and in how many directions the picture covers the rim; those of them that
+        show no fall of light give no point.
     """
     height, width = signal.shape
     angles = np.arange(ANGLES) * (2 * np.pi / ANGLES)
@@ -219,7 +223,7 @@ def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> Points:
     seen = ((x > 0.5) & (x < width - 0.5) & (y > 0.5) & (y < height - 0.5)).sum(axis=1)
     rays = np.flatnonzero(seen >= LEVEL_STEPS + OUTSIDE_STEPS)
     if not len(rays):
-        return np.empty((0, 2))
+        return np.empty((0, 2)), 0
     x, y, seen = x[rays], y[rays], seen[rays]
     ring = ndimage.map_coordinates(signal, [y - 0.5, x - 0.5], order=1, mode="nearest")
     steps = np.arange(RING_STEPS)
@@ -238,13 +242,14 @@ def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> Points:
     fraction = (high - half[usable]) / np.maximum(high - low, 1e-6)
     distance = radii[last] + fraction * (radii[1] - radii[0])
     angles = angles[rays[usable]]
-    return np.stack(
+    points = np.stack(
         [
             ellipse.x + np.cos(angles) * distance * (ellipse.radius / ellipse.stretch),
             ellipse.y + np.sin(angles) * distance * ellipse.radius,
         ],
         axis=1,
     )
+    return points, len(rays)
 
 
 def fit(points: Points, start: Ellipse, *, free: bool) -> Ellipse:

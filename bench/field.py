@@ -1,0 +1,185 @@
+"""How well the field of view is found, and what is taken for a retina.
+
+    python bench/field.py [--data ../shared/data] [--processes 2] [--only PART ...]
+
+Parts: `reference` (110 photographs marked by hand, see bench/reference), `phantoms` (200 of all
+shapes), `pictures` (no fundus: those that come with scikit-image and scikit-learn, and made ones,
+each as it is and inside a black-bordered circle), `stretch` (APTOS: the shape before somebody squashed
+it is in `aspect_orig`), `refused` (every photograph of the grading manifest). Shares come with
+Wilson's 95 % interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import math
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from fundoscope.errors import PhotoError
+from fundoscope.phantom import PhantomSpec, draw, impostors, specimens
+from fundoscope.photo import decode, field
+from fundoscope.reading import FieldOfView
+
+CROP = 320
+TOLERANCE = 0.02
+PHANTOMS, PHANTOM_SEED = 200, 2026
+MADE_SEED = 7
+NO_IMPOSTORS = {"retina", "microaneurysms"}
+NO_PICTURES = {".py", ".pyi", ".txt", ".xml", ".npy", ".npz", ""}
+PARTS = ("reference", "phantoms", "pictures", "stretch", "refused")
+
+Results = list[tuple[dict[str, str], FieldOfView]]
+
+
+def share(good: int, count: int) -> str:
+    """Good of count, with Wilson's 95 % interval."""
+    z = 1.96
+    p = good / count
+    middle = (p + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(p * (1 - p) / count + z * z / (4 * count**2))
+    return f"{good} of {count} = {p:.4f} [{max(0, middle - half):.4f}, {min(1, middle + half):.4f}]"
+
+
+def find(path: Path) -> FieldOfView:
+    return field.find(decode.decode_file(path, min_side=field.decode_side(CROP)))
+
+
+def off(found: FieldOfView, x: float, y: float, radius: float) -> float:
+    """The larger of the errors of centre and radius, as a share of the radius."""
+    if found.centre is None or found.radius is None:
+        return math.inf
+    moved = math.hypot(found.centre[0] - x, found.centre[1] - y)
+    return max(moved, abs(found.radius - radius)) / radius
+
+
+def reference(data: Path, pool: ProcessPoolExecutor) -> None:
+    table = Path(__file__).parent / "reference" / "field_circles.csv"
+    with table.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["pass"] == "1"]
+    found = list(pool.map(find, [data / row["image"] for row in rows], chunksize=4))
+    errors = [
+        off(f, float(row["x"]), float(row["y"]), float(row["radius"]))
+        for f, row in zip(found, rows, strict=True)
+    ]
+    good = sum(error <= TOLERANCE for error in errors)
+    print("marked by hand, centre and radius within 2 %:", share(good, len(errors)))
+    stretched = sum(f.stretch not in (None, 1.0) for f in found)
+    print(
+        f"  error: median {np.median(errors):.3%}, largest {max(errors):.3%} of the radius;"
+        f" wrongly taken for stretched: {stretched}"
+    )
+
+
+def phantom(spec: PhantomSpec) -> tuple[PhantomSpec, float, float]:
+    pixels, truth = draw(spec)
+    found = field.find(decode.from_array(pixels))
+    stretch = abs((found.stretch or math.inf) / truth.field.stretch - 1)
+    return spec, off(found, *truth.field.centre, truth.field.radius), stretch
+
+
+def phantoms(_: Path, pool: ProcessPoolExecutor) -> None:
+    results = list(pool.map(phantom, specimens(PHANTOMS, PHANTOM_SEED), chunksize=4))
+    bad = [r for r in results if max(r[1:]) > TOLERANCE]
+    good = len(results) - len(bad)
+    print("phantoms, centre, radius and stretch within 2 %:", share(good, len(results)))
+    for spec, error, stretch in bad:
+        print(f"  error {error:.2%}, stretch {stretch:.2%}: {spec}")
+
+
+def packaged() -> Iterator[tuple[str, np.ndarray]]:
+    """The pictures that lie in the wheels of scikit-image and scikit-learn."""
+    for package, folder in (("skimage", "data"), ("sklearn", "datasets/images")):
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            continue
+        for path in sorted((Path(spec.origin).parent / folder).iterdir()):
+            if path.stem in NO_IMPOSTORS or path.suffix in NO_PICTURES:
+                continue
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    yield path.name, np.array(Image.open(path).convert("RGB"))
+            except UnidentifiedImageError:
+                continue
+
+
+def pictures(_: Path, __: ProcessPoolExecutor) -> None:
+    for name, source in (("packaged", packaged()), ("made", impostors.made(MADE_SEED))):
+        outcome: Counter[str] = Counter()
+        accepted = []
+        for title, pixels in source:
+            for kind, shown in (("", pixels), (" in a circle", impostors.in_circle(pixels))):
+                try:
+                    found = field.find(decode.from_array(np.ascontiguousarray(shown)))
+                except PhotoError as error:
+                    outcome[error.code] += 1
+                    continue
+                outcome[found.reason or "accepted"] += 1
+                if found.found:
+                    accepted.append(title + kind)
+        count = sum(outcome.values())
+        print(f"no fundus, {name}, not accepted:", share(count - len(accepted), count))
+        print("  " + ", ".join(f"{reason} {n}" for reason, n in outcome.most_common()))
+        print("".join(f"  accepted: {title}\n" for title in accepted), end="")
+
+
+def everything(data: Path, pool: ProcessPoolExecutor) -> Results:
+    table = data / "grading" / "grading.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = pool.map(find, [table.parent / row["image"] for row in rows], chunksize=32)
+    return list(zip(rows, found, strict=True))
+
+
+def stretch(results: Results) -> None:
+    errors = [
+        abs((f.stretch or math.inf) / float(row["aspect_orig"]) - 1)
+        for row, f in results
+        if row["aspect_orig"]
+    ]
+    good = sum(error <= TOLERANCE for error in errors)
+    print("APTOS, stretch within 2 %:", share(good, len(errors)))
+    for title, natural in (
+        ("aptos_100", [f for row, f in results if row["camera"] == "aptos_100"]),
+        ("other sources", [f for row, f in results if row["source"] != "aptos"]),
+    ):
+        alone = sum(f.stretch in (None, 1.0) for f in natural)
+        print(f"{title}, left alone:", share(alone, len(natural)))
+
+
+def refused(results: Results) -> None:
+    lost = [(row["image"], f.reason) for row, f in results if not f.found]
+    print("real photographs whose field was found:", share(len(results) - len(lost), len(results)))
+    for name, reason in lost:
+        print(f"  {reason} {name}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    args = parser.parse_args()
+    with ProcessPoolExecutor(args.processes) as pool:
+        for part, run in (("reference", reference), ("phantoms", phantoms), ("pictures", pictures)):
+            if part in args.only:
+                run(args.data, pool)
+        if {"stretch", "refused"} & set(args.only):
+            results = everything(args.data, pool)
+            if "stretch" in args.only:
+                stretch(results)
+            if "refused" in args.only:
+                refused(results)
+
+
+if __name__ == "__main__":
+    main()

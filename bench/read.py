@@ -1,0 +1,135 @@
+"""How fast a 12-megapixel JPEG becomes a grade, against the usual and the careful way in torch.
+
+    python bench/read.py [--data ../shared/data] [--photographs 27] [--rounds 5]
+
+All three read the same files in one process, in turn, photograph by photograph, on one thread, with a
+network of the same architecture and input size:
+
+- ours: `Reader.read`, from the path to the Reading (hash, field of view and all);
+- usual: Pillow decodes in full, LANCZOS, torch eager;
+- careful: Pillow `draft`, torch `inference_mode`, channels last.
+
+Neither of the others looks for the field of view. The ratio is taken photograph by photograph (medians over the
+rounds); its interval is a bootstrap over photographs. Needs [train].
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+import timm
+import torch
+from PIL import Image
+
+from fundoscope.grading import grader as graders
+from fundoscope.photo import decode, field
+from fundoscope.reader import Reader
+
+RESAMPLES = 2000
+
+
+def interval(values: np.ndarray) -> str:
+    """Median with a bootstrap 95 % interval."""
+    rng = np.random.default_rng(0)
+    draws = np.median(rng.choice(values, (RESAMPLES, len(values))), axis=1)
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return f"{np.median(values):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def ways(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
+    network = timm.create_model("efficientnet_lite0", num_classes=4).eval()
+    flat = timm.create_model("efficientnet_lite0", num_classes=4).eval()
+    flat = flat.to(memory_format=torch.channels_last)
+
+    def tensor(image: Image.Image) -> torch.Tensor:
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+        return (pixels - 127) / 128
+
+    def usual(path: Path) -> object:
+        image = Image.open(path).convert("RGB").resize((size, size), Image.Resampling.LANCZOS)
+        with torch.no_grad():
+            return network(tensor(image)).sigmoid()
+
+    def careful(path: Path) -> object:
+        image = Image.open(path)
+        image.draft("RGB", (size, size))
+        image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+        with torch.inference_mode():
+            return flat(tensor(image).to(memory_format=torch.channels_last)).sigmoid()
+
+    return {"ours": reader.read, "usual": usual, "careful": careful}
+
+
+def steps(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
+    """The parts of our way, each measured alone; the entropy decoder cannot be called alone."""
+    grader = reader._grader
+    cache: dict[Path, tuple[decode.Photo, object]] = {}
+
+    def prepared(path: Path) -> tuple[decode.Photo, object]:
+        if path not in cache:
+            photo = decode.decode_file(path, min_side=field.decode_side(size))
+            cache[path] = (photo, field.find(photo))
+        return cache[path]
+
+    def smallest(path: Path) -> object:
+        data = path.read_bytes()
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+        return simplejpeg.decode_jpeg(
+            data, "GRAY", min_height=height // 8, min_width=width // 8, fastdct=True
+        )
+
+    return {
+        "JPEG at 1/8 in grey (entropy decoding and little else)": smallest,
+        "read, hash and decode": lambda p: decode.decode_file(p, min_side=field.decode_side(size)),
+        "field of view": lambda p: field.find(prepared(p)[0]),
+        "crop": lambda p: field.crop(*prepared(p), size),
+        "network": lambda p: graders.grade(grader, field.crop(*prepared(p), size)),
+    }
+
+
+def measure(
+    paths: list[Path], calls: dict[str, Callable[[Path], object]], rounds: int
+) -> dict[str, np.ndarray]:
+    """Milliseconds of each call, ``(photographs,)``, the median over rounds; calls take turns."""
+    taken = {name: np.empty((rounds, len(paths))) for name in calls}
+    for path in paths[:2]:
+        for call in calls.values():
+            call(path)
+    for turn in range(rounds):
+        for index, path in enumerate(paths):
+            for name, call in calls.items():
+                start = time.perf_counter()
+                call(path)
+                taken[name][turn, index] = 1000 * (time.perf_counter() - start)
+    return {name: np.median(times, axis=0) for name, times in taken.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--photographs", type=int, default=27)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    reader = Reader()
+    size = reader._grader.manifest.input_size
+    folder = args.data / "lesions" / "idrid" / "JPEGImages"
+    paths = sorted(folder.glob("*.jpg"))[:: max(1, 81 // args.photographs)][: args.photographs]
+    print(f"{len(paths)} photographs of 4288 x 2848, input {size}, torch {torch.__version__}, 1 thread")
+    taken = measure(paths, ways(size, reader), args.rounds)
+    for name, times in taken.items():
+        print(f"{name:8} {interval(times)} ms a photograph")
+    for name in ("usual", "careful"):
+        print(f"{name} / ours: {interval(taken[name] / taken['ours'])}")
+    parts = measure(paths, steps(size, reader), args.rounds)
+    for name, times in parts.items():
+        print(f"  {name}: {interval(times)} ms, {np.median(times / taken['ours']):.0%} of ours")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fundoscope import limits
+from fundoscope.errors import BundleError
+from fundoscope.models import bundle
+from fundoscope.models.bundle import BundleManifest, TrainedOn
+
+MODEL = b"not really a graph"
+MANIFEST = BundleManifest(
+    name="test",
+    task="grading",
+    input_size=32,
+    head="cumulative",
+    classes=("0", "1", "2", "3", "4"),
+    cut_points=(0.5, 1.5, 2.5, 3.5),
+    temperature=1.0,
+    referable_threshold=0.5,
+    minimum_radius=50.0,
+    opset=17,
+    model_sha256=hashlib.sha256(MODEL).hexdigest(),
+    trained_on=TrainedOn(manifest_sha256="0" * 64, photographs={"a": 3}, seed=1),
+    licence="research use",
+    versions={"torch": "2"},
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    bundle.write(tmp_path / "b", MANIFEST, MODEL, "# Card")
+    return tmp_path / "b"
+
+
+def zipped(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    return path
+
+
+def test_what_was_written_is_read_again(folder: Path) -> None:
+    loaded = bundle.load(folder)
+    assert loaded.manifest == MANIFEST
+    assert loaded.model == MODEL
+
+
+def test_a_zip_file_is_a_bundle_too(folder: Path) -> None:
+    assert bundle.load(zipped(folder)) == bundle.load(folder)
+
+
+def test_writing_again_replaces_and_leaves_nothing_behind(folder: Path) -> None:
+    bundle.write(folder, replace(MANIFEST, name="second"), MODEL, "# Card")
+    assert bundle.load(folder).manifest.name == "second"
+    assert {file.name for file in folder.iterdir()} == {"model.onnx", "bundle.json", "card.md"}
+
+
+def test_a_changed_model_is_refused(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(MODEL + b"!")
+    with pytest.raises(BundleError, match="is damaged"):
+        bundle.load(folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "bundle.json"])
+def test_an_incomplete_bundle_says_what_is_missing(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"has no {name}"):
+        bundle.load(folder)
+    with pytest.raises(BundleError, match=f"has no {name}"):
+        bundle.load(zipped(folder))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": 1}', "\x00"])
+def test_a_broken_manifest_is_refused(folder: Path, text: str) -> None:
+    (folder / "bundle.json").write_text(text)
+    with pytest.raises(BundleError, match=r"wrong bundle\.json"):
+        bundle.load(folder)
+
+
+def test_another_format_is_refused(folder: Path) -> None:
+    content = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps(content | {"format": "fundoscope.bundle/9"}))
+    with pytest.raises(BundleError, match="bundle/9"):
+        bundle.load(folder)
+
+
+def test_a_path_that_is_no_bundle(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("hello")
+    for path in (tmp_path / "nothing", tmp_path / "text.txt"):
+        with pytest.raises(BundleError, match="is not a bundle"):
+            bundle.load(path)
+
+
+def test_bounds_are_checked_before_anything_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_BUNDLE_JSON_BYTES", 10)
+    for path in (folder, zipped(folder)):
+        with pytest.raises(BundleError, match="has more than"):
+            bundle.load(path)
+
+
+def test_a_damaged_zip_file(folder: Path) -> None:
+    path = zipped(folder)
+    data = bytearray(path.read_bytes())
+    data[data.index(MODEL) : data.index(MODEL) + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(bytes(data))
+    with pytest.raises(BundleError):
+        bundle.load(path)
+
+
+def test_a_bundle_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(BundleError, match="cannot be read"):
+        bundle.load(folder)
+
+
+def test_a_manifest_for_another_model_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="model_sha256"):
+        bundle.write(tmp_path / "b", MANIFEST, b"other", "")
+
+
+def test_an_installation_without_bundles_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
+    with pytest.raises(BundleError, match="does not come with this installation"):
+        bundle.shipped("grading")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import FrozenInstanceError, replace
+
+import jsonschema
+import msgspec
+import pytest
+
+from fundoscope.reading import (
+    FieldOfView,
+    Grade,
+    Lesion,
+    ModelUsed,
+    PhotoFacts,
+    Quality,
+    Reading,
+    Referable,
+    schema,
+)
+
+GRADED = Reading(
+    photo=PhotoFacts("a.jpg", "0" * 64, 4288, 2848),
+    field=FieldOfView(True, (1980.0, 1411.5), 1704.0, 1.0),
+    quality=Quality(),
+    grade=Grade(2, (0.1, 0.2, 0.5, 0.15, 0.05), 1.85, Referable(0.7, True, 0.4)),
+    lesions=(Lesion("microaneurysm", (1.0, 2.0, 3.0, 4.0), 0.9),),
+    models=(ModelUsed("grading", "grader", "1" * 64),),
+    warnings=(),
+    software="fundoscope 0",
+)
+REFUSED = replace(
+    GRADED, field=FieldOfView(False, reason="no_disc"), grade=Grade(), warnings=("not found",)
+)
+
+
+@pytest.mark.parametrize("reading", [GRADED, REFUSED])
+def test_a_reading_survives_json(reading: Reading) -> None:
+    assert Reading.from_json(reading.to_json()) == reading
+
+
+@pytest.mark.parametrize("reading", [GRADED, REFUSED])
+def test_json_is_of_the_published_schema(reading: Reading) -> None:
+    jsonschema.validate(json.loads(reading.to_json()), schema())
+
+
+def test_the_keys_that_others_rely_on() -> None:
+    keys = json.loads(GRADED.to_json())
+    assert keys["version"] == "fundoscope.reading/1"
+    assert set(keys) == {
+        "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software", "version",
+    }  # fmt: skip
+    assert set(keys["photo"]) >= {"name", "sha256", "width", "height"}
+    assert set(keys["field"]) >= {"found", "centre", "radius", "stretch"}
+    assert set(keys["quality"]) >= {"gradable", "reasons"}
+    assert set(keys["grade"]) >= {"icdr", "probabilities", "expected", "referable"}
+    assert set(keys["grade"]["referable"]) >= {"probability", "positive", "threshold"}
+    assert set(keys["lesions"][0]) >= {"kind", "box", "score"}
+
+
+def test_what_was_not_done_is_null_and_never_left_out() -> None:
+    keys = json.loads(REFUSED.to_json())
+    assert keys["grade"] == {
+        "icdr": None, "probabilities": None, "expected": None, "referable": None,
+    }  # fmt: skip
+    assert keys["field"]["centre"] is None
+    assert keys["quality"] == {"gradable": None, "reasons": None}
+
+
+def test_json_is_one_line() -> None:
+    assert not re.search(r"[\r\n]", GRADED.to_json())
+
+
+def test_another_form_is_told_apart() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        Reading.from_json('{"photo": 1}')
+
+
+def test_a_reading_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        GRADED.software = "other"  # type: ignore[misc]
+
+
+def test_the_field_is_the_unit_disc() -> None:
+    field = FieldOfView(True, (100.0, 80.0), 60.0, 1.5)
+    to_unit = field.to_unit()
+    assert to_unit.point(100, 80) == (0, 0)
+    assert to_unit.point(100, 140) == pytest.approx((0, 1))
+    # Squeezed pixels are wider than tall, so the disc is narrower in stored pixels.
+    assert to_unit.point(140, 80) == pytest.approx((1, 0))
+
+
+def test_a_field_that_was_not_found_has_no_map() -> None:
+    with pytest.raises(ValueError, match="no field of view"):
+        FieldOfView(False, reason="no_disc").to_unit()
