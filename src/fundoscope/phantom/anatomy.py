@@ -60,7 +60,7 @@ def lay_out(eye: Eye, rng: Generator, *, centred: bool) -> Anatomy:
     fovea = (0.36 if centred else share) * to_fovea + jitter
     disc = fovea - to_fovea
     tall, cup = rng.uniform(1.0, 1.12), rng.uniform(*CUP)
-    vessels = tuple(grow(Poles(disc, fovea), rng))
+    vessels = tuple(grow(Poles(complex(*disc), complex(*fovea)), rng))
     anatomy = Anatomy(disc, radius, tall, cup, fovea, vessels)
     return anatomy if eye == "right" else _mirrored(anatomy)
 

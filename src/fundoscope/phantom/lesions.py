@@ -34,6 +34,10 @@ WOOL_RADIUS: Final = (0.03, 0.06)
 """Cotton wool: a quarter to half a disc diameter across."""
 BOAT_RADIUS: Final = (0.13, 0.22)
 LACE_RADIUS: Final = (0.07, 0.12)
+LOOPS: Final = (14, 24)
+ON_DISC: Final = 0.4
+TRUNKS: Final = 8
+"""New vessels: how far they spread, how many, how often on the disc, else at one of the trunks."""
 PER_QUADRANT: Final = 23
 """Haemorrhages a quadrant in grade 3, where more than 20 are asked for."""
 APART: Final = 0.006
@@ -298,20 +302,30 @@ def _boat(ground: _Ground, centre: Points) -> Mark:
 
 
 def _lace(ground: _Ground) -> Mark:
-    """A tangle of fine new vessels on the disc or at a larger vessel of the visible field."""
-    rng = ground.rng
-    anatomy = ground.anatomy
-    centre = anatomy.disc
-    if rng.random() < 0.6 or not ground.visible(centre[None]):
-        roots = [p for v in anatomy.vessels[:8] for p in v.points[12::6] if ground.visible(p[None])]
-        centre = roots[rng.integers(len(roots))] if roots else np.zeros(2)
+    """New vessels on the disc or at a larger vessel, where all of them can be seen."""
+    rng, anatomy = ground.rng, ground.anatomy
+    at_vessels = np.concatenate([vessel.points for vessel in anatomy.vessels[:TRUNKS]])
+    middle = np.zeros(2)
+    for _ in range(TRIES):
+        on_disc = rng.random() < ON_DISC
+        mark = _tangle(rng, anatomy.disc if on_disc else at_vessels[rng.integers(len(at_vessels))])
+        if ground.visible(mark.outline):
+            break
+    else:
+        mark = _tangle(rng, middle)
+    x, y = mark.outline.mean(axis=0).tolist()
+    ground.taken.append((x, y, LACE_RADIUS[1]))
+    return mark
+
+
+def _tangle(rng: Generator, centre: Points) -> Mark:
+    """Fine tortuous vessels around a point; the outline is their box."""
     radius = rng.uniform(*LACE_RADIUS)
-    strokes = tuple(_loop(rng, centre, radius) for _ in range(rng.integers(14, 24)))
+    strokes = tuple(_loop(rng, centre, radius) for _ in range(rng.integers(*LOOPS)))
     points = np.concatenate([points for points, _, _ in strokes])
-    ground.taken.append((float(centre[0]), float(centre[1]), radius))
     low, high = points.min(axis=0), points.max(axis=0)
     outline = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
-    return Mark(kinds.NEOVASCULARISATION.key, outline, "lace", 0.8, strokes=strokes)
+    return Mark(kinds.NEOVASCULARISATION.key, outline, "lace", 1.0, strokes=strokes)
 
 
 def _loop(rng: Generator, centre: Points, radius: float) -> Stroke:

@@ -6,7 +6,9 @@ eye. Calibres follow Murray's law: at a fork the cubes of the widths add up.
 
 from __future__ import annotations
 
+from cmath import phase, rect
 from dataclasses import dataclass, replace
+from math import pi, radians
 from typing import Final
 
 import numpy as np
@@ -29,7 +31,7 @@ ARCADE_HEIGHT: Final = (0.86, 1.12)
 SMALL_HEIGHT: Final = (0.6, 1.5)
 SMALL_VEINS: Final = 0.4
 """How eyes differ: all widths, heights of the routes below, and the share of small veins."""
-ROOT: Final = (0.015, 0.045)
+ROOT: Final = (0.004, 0.014)
 APART: Final = 0.06
 SHAKE: Final = 0.022
 """In disc-fovea distances: where a trunk leaves above or below the disc's centre, how far artery
@@ -42,8 +44,11 @@ REACH: Final = 1.1
 """Growth ends this far from the field's centre."""
 CELL: Final = 0.022
 """Grid on which a branch notices other vessels of its kind and ends before them."""
-MOST_POINTS: Final = 260
-"""Longest branch, in steps."""
+LENGTH: Final = (0.6, 1.3)
+SHORTEST: Final = 8.0
+STEPS_A_WIDTH: Final = 5500.0
+MOST_STEPS: Final = 260
+"""How many steps a branch takes: chance, times so many for the thinnest and more by its width."""
 BEND: Final = 0.028
 BEND_KEPT: Final = 0.85
 HOMING: Final = 0.05
@@ -63,11 +68,13 @@ MACULA_ALONG: Final = (0.06, 1.5)
 through the fovea, in disc-fovea distances."""
 AHEAD: Final = 14
 """Steps ahead at which a new branch's territory is looked up."""
-PAST: Final = np.radians(62.0)
+PAST: Final = radians(62.0)
 """A macular branch ends where the fovea lies this far to its side: it does not circle it."""
 MACULAR_SHARE: Final = 0.55
 """Width of a branch into the macula relative to one outwards."""
 """Most forks between a trunk and a twig."""
+
+Cell = tuple[int, int]
 
 TEMPORAL: Final = np.array(
     [(0, 0), (-0.02, 0.13), (0.05, 0.3), (0.22, 0.49), (0.5, 0.63), (0.85, 0.70), (1.2, 0.68),
@@ -90,23 +97,34 @@ class Vessel:
 
 @dataclass(frozen=True, slots=True)
 class Poles:
-    """The two points that the tree is built around."""
+    """The two points that the tree is built around, as complex numbers x + iy."""
 
-    disc: Points
-    fovea: Points
+    disc: complex
+    fovea: complex
 
-    def frame(self) -> Points:
-        """Unit vectors temporal and superior as rows, times the disc-fovea distance."""
-        temporal = self.fovea - self.disc
-        superior = np.array([temporal[1], -temporal[0]])
-        return np.stack([temporal, superior if superior[1] < 0 else -superior])
+    def macular(self, place: complex) -> bool:
+        """Whether a place lies between the arcades."""
+        start, end = MACULA_ALONG
+        way = (place - self.disc) / (self.fovea - self.disc)
+        return start < way.real < end and abs(way.imag) < MACULA
+
+    def barred(self, place: complex) -> bool:
+        """Whether no vessel grows there: outside the field, or in the avascular zone."""
+        return abs(place) > REACH or abs(place - self.fovea) < AVASCULAR
+
+    def placed(self, route: Points) -> Points:
+        """A route, temporal and upward in disc-fovea distances from the disc, in field units."""
+        way = self.fovea - self.disc
+        upward = way * (1j if way.real < 0 else -1j)
+        at = self.disc + route[:, 0] * way + route[:, 1] * upward
+        return np.stack([at.real, at.imag], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Sprout:
     """Where and how a branch starts."""
 
-    start: Points
+    start: complex
     heading: float
     width: float
     vein: bool
@@ -115,25 +133,24 @@ class Sprout:
 
 def grow(poles: Poles, rng: Generator) -> list[Vessel]:
     """A whole tree: trunks first, then every generation of branches."""
-    occupied: dict[bool, dict[tuple[int, int], int]] = {True: {}, False: {}}
+    taken: dict[bool, set[Cell]] = {True: set(), False: set()}
     vessels: list[Vessel] = []
     sprouts: list[Sprout] = []
-    for trunk in _trunks(poles, rng):
-        vessel, children = _branch_off(trunk, poles, rng, depth=0)
+
+    def add(grown: Vessel, depth: int) -> None:
+        vessel, children = _branch_off(grown, poles, rng, depth=depth)
         vessels.append(vessel)
-        _occupy(occupied[vessel.vein], vessel.points, len(vessels))
-        sprouts += children
+        taken[vessel.vein] |= _cells(vessel.points)
+        sprouts.extend(children)
+
+    for trunk in _trunks(poles, rng):
+        add(trunk, 0)
     while sprouts:
         sprouts.sort(key=lambda sprout: -sprout.width)
         sprout = sprouts.pop(0)
-        path = _wander(sprout, poles, occupied[sprout.vein], rng)
-        if path is None:
-            continue
-        grown = Vessel(path, np.full(len(path), sprout.width), sprout.vein)
-        vessel, children = _branch_off(grown, poles, rng, depth=sprout.depth)
-        vessels.append(vessel)
-        _occupy(occupied[vessel.vein], vessel.points, len(vessels))
-        sprouts += children
+        path = _wander(sprout, poles, taken[sprout.vein], rng)
+        if path is not None:
+            add(Vessel(path, np.full(len(path), sprout.width), sprout.vein), sprout.depth)
     return vessels
 
 
@@ -169,7 +186,7 @@ def _trunk(
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     shaken = route + growing * (offset * normal + rng.normal(0.0, SHAKE, route.shape))
-    placed = poles.disc + shaken @ poles.frame()
+    placed = poles.placed(shaken)
     knots = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(placed, axis=0), axis=1))])
     along = np.arange(0.0, knots[-1], STEP)
     path = CubicSpline(knots, placed)(along) + _sway(len(along), rng)
@@ -201,14 +218,13 @@ def _branch_off(
     while at < len(widths) - 3:
         here = widths[at]
         child = here * rng.uniform(0.42, 0.78)
-        forward = vessel.points[at + 1] - vessel.points[at - 1]
-        angle = np.radians(rng.uniform(*BRANCH_ANGLE)) * side
-        heading = float(np.arctan2(forward[1], forward[0]) + angle)
-        ahead = AHEAD * STEP * np.array([np.cos(heading), np.sin(heading)])
-        if _goal(vessel.points[at] + ahead, poles)[1]:
+        before, here_at, after = (complex(*vessel.points[at + step]) for step in (-1, 0, 1))
+        angle = radians(rng.uniform(*BRANCH_ANGLE)) * side
+        heading = phase(after - before) + angle
+        if poles.macular(here_at + rect(AHEAD * STEP, heading)):
             child *= MACULAR_SHARE
         if child > THINNEST:
-            children.append(Sprout(vessel.points[at], heading, child, vessel.vein, depth + 1))
+            children.append(Sprout(here_at, heading, child, vessel.vein, depth + 1))
             widths[at + 1 :] = (here**3 - child**3) ** (1 / 3)
         side = -side if rng.random() < 0.8 else side
         at += int(rng.uniform(*gaps) / STEP)
@@ -224,48 +240,32 @@ def _taper(widths: Points) -> Points:
     return np.asarray(np.maximum(smooth * np.linspace(1.0, 0.8, count) * end * root, THINNEST / 2))
 
 
-def _wander(
-    sprout: Sprout, poles: Poles, occupied: dict[tuple[int, int], int], rng: Generator
-) -> Points | None:
+def _wander(sprout: Sprout, poles: Poles, taken: set[Cell], rng: Generator) -> Points | None:
     """Let a branch run towards its territory until something ends it; None when it stays a bud."""
-    reach = int(rng.uniform(0.6, 1.3) * (8.0 + sprout.width * 5500.0))
-    point, heading, bend = sprout.start.copy(), sprout.heading, 0.0
-    path = [point]
-    own = {_cell(point)}
-    for _ in range(min(reach, MOST_POINTS)):
-        bend = BEND_KEPT * bend + rng.normal(0.0, BEND)
-        goal, macular = _goal(point, poles)
-        turn = (np.arctan2(goal[1], goal[0]) - heading + np.pi) % (2.0 * np.pi) - np.pi
+    steps = int(rng.uniform(*LENGTH) * (SHORTEST + sprout.width * STEPS_A_WIDTH))
+    place, heading, bend = sprout.start, sprout.heading, 0.0
+    path, own = [place], {_cell(place)}
+    for chance in rng.normal(0.0, BEND, min(steps, MOST_STEPS)).tolist():
+        bend = BEND_KEPT * bend + chance
+        macular = poles.macular(place)
+        goal = poles.fovea - place if macular else place - poles.disc
+        turn = (phase(goal) - heading + pi) % (2.0 * pi) - pi
         if macular and abs(turn) > PAST and len(path) > BUD:
             break
         heading += HOMING * turn + bend
-        point = point + STEP * np.array([np.cos(heading), np.sin(heading)])
-        cell = _cell(point)
-        near_root = len(path) * STEP < 2.5 * CELL
-        if (cell in occupied and cell not in own and not near_root) or _barred(point, poles):
+        place += rect(STEP, heading)
+        cell = _cell(place)
+        met = cell in taken and cell not in own and len(path) * STEP > 2.5 * CELL
+        if met or poles.barred(place):
             break
         own.add(cell)
-        path.append(point)
-    return np.array(path) if len(path) > BUD else None
+        path.append(place)
+    return np.array([(at.real, at.imag) for at in path]) if len(path) > BUD else None
 
 
-def _goal(point: Points, poles: Poles) -> tuple[Points, bool]:
-    """The way to the fovea inside the arcades, away from the disc outside; and which it is."""
-    frame = poles.frame()
-    along, across = (point - poles.disc) @ frame.T / float(np.sum(frame[0] ** 2))
-    macular = MACULA_ALONG[0] < along < MACULA_ALONG[1] and abs(across) < MACULA
-    return (poles.fovea - point, True) if macular else (point - poles.disc, False)
+def _cell(place: complex) -> Cell:
+    return int(place.real // CELL), int(place.imag // CELL)
 
 
-def _barred(point: Points, poles: Poles) -> bool:
-    """Outside the field, or in the fovea's avascular zone."""
-    return bool(np.hypot(*point) > REACH or np.hypot(*(point - poles.fovea)) < AVASCULAR)
-
-
-def _cell(point: Points) -> tuple[int, int]:
-    return int(point[0] // CELL), int(point[1] // CELL)
-
-
-def _occupy(occupied: dict[tuple[int, int], int], points: Points, name: int) -> None:
-    for point in points:
-        occupied.setdefault(_cell(point), name)
+def _cells(points: Points) -> set[Cell]:
+    return {_cell(complex(x, y)) for x, y in points.tolist()}
