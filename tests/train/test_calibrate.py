@@ -52,6 +52,13 @@ def test_fitting_never_loses_to_rounding():
     assert fitted >= rounded - 0.01
 
 
+def test_every_grade_keeps_a_band_even_if_nobody_has_it():
+    labels = np.array([0, 2, 3, 4] * 50)
+    expected = np.clip(labels + np.linspace(-0.6, 0.6, 200), 0, 4)
+    cuts = calibrate.fit_cut_points(expected, labels, np.zeros(200, np.int64))
+    assert np.diff(cuts).min() >= calibrate.CUT_BAND - 1e-6
+
+
 def test_agreement_is_the_mean_over_the_sources():
     rng = np.random.default_rng(1)
     labels, grades, source = rng.integers(0, 5, 90), rng.integers(0, 5, 90), np.arange(90) % 3

@@ -20,6 +20,9 @@ CUT_STEP: Final = 0.02
 CUT_SMOOTHING: Final = 4
 """A cut-point is judged by the mean over this many grid steps on each side, so that the middle of
 a plateau is preferred to a spike that a few photographs make."""
+CUT_BAND: Final = 0.4
+"""Least distance of two cut-points. Without it the band of grade 1 closes, because accuracy gains
+where nobody is called mild; on validation 0.4 cost 0.008 of accuracy and gave 0.011 of kappa."""
 CUT_ROUNDS: Final = 6
 ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
 """Where the search starts: cut-points that round the expected grade."""
@@ -166,42 +169,41 @@ def fit_cut_points(
 ) -> tuple[float, float, float, float]:
     """Four ascending cut-points on the expected grade that maximise :func:`agreement`.
 
-    Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`).
+    Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`), each grade
+    keeping a band of its own (:data:`CUT_BAND`).
 
     Args:
         expected: ``(N,)`` expected grades, 0 to 4.
         labels: ``(N,)`` grades.
         source: ``(N,)`` numbers of the sources, each of which weighs the same.
     """
-    cuts = np.array(ROUNDING)
-    steps = round((heads.GRADE_COUNT - 1) / CUT_STEP)
-    grid = np.round(np.arange(1, steps) * CUT_STEP, 6)
+    # Counted in grid steps, so that comparisons are exact.
+    cuts = np.array([round(cut / CUT_STEP) for cut in ROUNDING])
     for _ in range(CUT_ROUNDS):
         before = cuts.copy()
         for i in range(len(cuts)):
-            low = cuts[i - 1] + CUT_STEP if i > 0 else 0.0
-            high = cuts[i + 1] - CUT_STEP if i + 1 < len(cuts) else np.inf
-            candidates = grid[(grid >= low - TINY) & (grid <= high + TINY)]
-            profile = [_agreement_at(cuts, i, c, expected, labels, source) for c in candidates]
-            cuts[i] = candidates[_smoothed(np.array(profile)).argmax()]
+            cuts[i] = _best_cut(cuts, i, expected, labels, source)
         if np.array_equal(before, cuts):
             break
-    first, second, third, fourth = (float(c) for c in cuts)
+    first, second, third, fourth = (round(float(cut) * CUT_STEP, 6) for cut in cuts)
     return first, second, third, fourth
 
 
-def _agreement_at(
-    cuts: Floats, i: int, candidate: float, expected: Floats, labels: Labels, source: Labels
-) -> float:
-    trial = cuts.copy()
-    trial[i] = candidate
-    return agreement(labels, heads.icdr(expected, trial.tolist()), source)
-
-
-def _smoothed(profile: Floats) -> Floats:
-    padded = np.pad(profile, CUT_SMOOTHING, mode="edge")
+def _best_cut(cuts: Labels, i: int, expected: Floats, labels: Labels, source: Labels) -> int:
+    """The best place of one cut-point, in grid steps, the others fixed; the middle of equals."""
+    band, highest = round(CUT_BAND / CUT_STEP), round((heads.GRADE_COUNT - 1) / CUT_STEP)
+    low = cuts[i - 1] + band if i > 0 else 0
+    high = cuts[i + 1] - band if i + 1 < len(cuts) else highest
+    profile = []
+    for candidate in range(low - CUT_SMOOTHING, high + CUT_SMOOTHING + 1):
+        trial = cuts.copy()
+        trial[i] = candidate
+        grades = heads.icdr(expected, (trial * CUT_STEP).tolist())
+        profile.append(agreement(labels, grades, source))
     width = 2 * CUT_SMOOTHING + 1
-    return np.convolve(padded, np.full(width, 1 / width), mode="valid")
+    smooth = np.convolve(profile, np.full(width, 1 / width), mode="valid")
+    best = np.flatnonzero(smooth >= smooth.max() - TINY)
+    return int(low + best[len(best) // 2])
 
 
 def referable_threshold(
