@@ -4,9 +4,9 @@
 
 Parts: `reference` (110 photographs marked by hand, see bench/reference), `phantoms` (200 of all
 shapes), `pictures` (no fundus: those that come with scikit-image and scikit-learn, and made ones,
-each as it is and inside a black-bordered circle), `stretch` (APTOS: the shape before somebody squashed
-it is in `aspect_orig`), `refused` (every photograph of the grading manifest). Shares come with
-Wilson's 95 % interval.
+each as it is and inside a black-bordered circle), `stretch` (APTOS: the shape before somebody
+squashed it is in `aspect_orig`), `refused` (every photograph of the grading manifest). Shares come
+with Wilson's 95 % interval.
 """
 
 from __future__ import annotations

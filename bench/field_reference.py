@@ -41,7 +41,9 @@ def main() -> None:
 
     first = {image: c for (image, turn), c in circles.items() if turn == "1"}
     second = {image: c for (image, turn), c in circles.items() if turn == "2"}
-    moved = [np.hypot(first[i][0] - c[0], first[i][1] - c[1]) / first[i][2] for i, c in second.items()]
+    moved = [
+        np.hypot(first[i][0] - c[0], first[i][1] - c[1]) / first[i][2] for i, c in second.items()
+    ]
     grown = [abs(first[i][2] - c[2]) / first[i][2] for i, c in second.items()]
     worst = max(c[3] / c[2] for c in first.values())
     print(f"{len(first)} photographs, at least {min(c[4] for c in first.values())} points each")

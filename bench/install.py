@@ -59,21 +59,28 @@ def main() -> None:
         nothing = [once([python, "-c", "pass"])[1] for _ in range(args.runs)]
         imported = [once([python, "-c", "import fundoscope"])[1] for _ in range(args.runs)]
         alone = max(0.0, statistics.median(imported) - statistics.median(nothing))
-        print(f"import fundoscope: {spread(imported, 's')} with the interpreter, {alone:.3f} s without")
+        print(f"import fundoscope: {spread(imported, 's')} in all, {alone:.3f} s without Python")
         photograph = ROOT / "examples" / "moderate-clipped.jpg"
         native = ROOT.parent / "shared/data/lesions/idrid/JPEGImages/IDRiD_01.jpg"
         for path in (photograph, native):
             if path.is_file():
                 runs = [once([program, "read", str(path)]) for _ in range(args.runs)]
-                print(f"read {path.name}, cold: {spread([r[1] for r in runs], 's')},"
-                      f" peak {spread([r[2] for r in runs], 'MiB')}, exit {runs[0][0]}")
+                print(
+                    f"read {path.name}, cold: {spread([r[1] for r in runs], 's')},"
+                    f" peak {spread([r[2] for r in runs], 'MiB')}, exit {runs[0][0]}"
+                )
 
 
 def size(folder: Path) -> float:
     """Megabytes of all files below a folder, links not followed."""
-    return sum(
-        (Path(top) / name).lstat().st_size for top, _, names in os.walk(folder) for name in names
-    ) / 1e6
+    return (
+        sum(
+            (Path(top) / name).lstat().st_size
+            for top, _, names in os.walk(folder)
+            for name in names
+        )
+        / 1e6
+    )
 
 
 if __name__ == "__main__":

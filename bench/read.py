@@ -2,15 +2,15 @@
 
     python bench/read.py [--data ../shared/data] [--photographs 27] [--rounds 5]
 
-All three read the same files in one process, in turn, photograph by photograph, on one thread, with a
-network of the same architecture and input size:
+All three read the same files in one process, in turn, photograph by photograph, on one thread, with
+a network of the same architecture and input size:
 
 - ours: `Reader.read`, from the path to the Reading (hash, field of view and all);
 - usual: Pillow decodes in full, LANCZOS, torch eager;
 - careful: Pillow `draft`, torch `inference_mode`, channels last.
 
-Neither of the others looks for the field of view. The ratio is taken photograph by photograph (medians over the
-rounds); its interval is a bootstrap over photographs. Needs [train].
+Neither of the others looks for the field of view. The ratio is taken photograph by photograph
+(medians over the rounds); its interval is a bootstrap over photographs. Needs [train].
 """
 
 from __future__ import annotations
@@ -120,7 +120,10 @@ def main() -> None:
     size = reader._grader.manifest.input_size
     folder = args.data / "lesions" / "idrid" / "JPEGImages"
     paths = sorted(folder.glob("*.jpg"))[:: max(1, 81 // args.photographs)][: args.photographs]
-    print(f"{len(paths)} photographs of 4288 x 2848, input {size}, torch {torch.__version__}, 1 thread")
+    print(
+        f"{len(paths)} photographs of 4288 x 2848, input {size}, torch {torch.__version__},"
+        " one thread"
+    )
     taken = measure(paths, ways(size, reader), args.rounds)
     for name, times in taken.items():
         print(f"{name:8} {interval(times)} ms a photograph")

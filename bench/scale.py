@@ -2,8 +2,8 @@
 
     python bench/scale.py [--data ../shared/data] [--grader BUNDLE]
 
-IDRiD photographs that are here both at 4288 px (`lesions/idrid`) and at 768 px (`grading/idrid`), by
-`seg_to_grading.csv`, where the two are one photograph.
+IDRiD photographs that are here both at 4288 px (`lesions/idrid`) and at 768 px (`grading/idrid`),
+by `seg_to_grading.csv`, where the two are one photograph.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ def main() -> None:
     values = np.array(differences)
     draws = np.random.default_rng(0).choice(values, (RESAMPLES, len(values)))
     low, high = np.percentile(np.median(draws, axis=1), (2.5, 97.5))
-    print(f"{len(values)} photographs at both sizes; expected grade differs by a median of"
-          f" {np.median(values):.3f} [{low:.3f}, {high:.3f}], 95 % below"
-          f" {np.percentile(values, 95):.3f}, at most {values.max():.3f}; same grade: {same}")
+    print(
+        f"{len(values)} photographs at both sizes; expected grade differs by a median of"
+        f" {np.median(values):.3f} [{low:.3f}, {high:.3f}], 95 % below"
+        f" {np.percentile(values, 95):.3f}, at most {values.max():.3f}; same grade: {same}"
+    )
 
 
 if __name__ == "__main__":

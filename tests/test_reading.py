@@ -49,7 +49,8 @@ def test_the_keys_that_others_rely_on() -> None:
     keys = json.loads(GRADED.to_json())
     assert keys["version"] == "fundoscope.reading/1"
     assert set(keys) == {
-        "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software", "version",
+        "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software",
+        "version",
     }  # fmt: skip
     assert set(keys["photo"]) >= {"name", "sha256", "width", "height"}
     assert set(keys["field"]) >= {"found", "centre", "radius", "stretch"}

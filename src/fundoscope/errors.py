@@ -1,12 +1,12 @@
 """What can go wrong, as sentences for the person who has to act.
 
-    FundoscopeError            exit 1   something failed that the caller could not foresee
-    ├── UsageError             exit 2   the command or the call was wrong
-    │   ├── MissingExtraError  exit 2   an optional part is not installed
-    │   ├── TableError         exit 2   a label table or manifest is wrong (line and column named)
-    │   └── BundleError        exit 2   a model bundle is missing, damaged or not what its hash says
-    ├── OutputError            exit 1   a result could not be written
-    └── PhotoError             exit 3   a file cannot be read as a photograph (a refusal)
+FundoscopeError            exit 1   something failed that the caller could not foresee
+├── UsageError             exit 2   the command or the call was wrong
+│   ├── MissingExtraError  exit 2   an optional part is not installed
+│   ├── TableError         exit 2   a label table or manifest is wrong (line and column named)
+│   └── BundleError        exit 2   a model bundle is missing, damaged or not what its hash says
+├── OutputError            exit 1   a result could not be written
+└── PhotoError             exit 3   a file cannot be read as a photograph (a refusal)
 """
 
 from __future__ import annotations

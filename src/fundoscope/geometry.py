@@ -20,7 +20,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """A map between two coordinate systems: ``x' = xx·x + xy·y + x0``, ``y' = yx·x + yy·y + y0``."""
+    """A map between two coordinate systems.
+
+    ``x' = xx·x + xy·y + x0`` and ``y' = yx·x + yy·y + y0``.
+    """
 
     xx: float = 1.0
     xy: float = 0.0

@@ -22,6 +22,7 @@ SOFTWARE = f"fundoscope {__version__}"
 NOT_GRADED = {
     "too_dark": "the picture is nearly black; nothing can be seen on it",
     "no_disc": "no field of view was found; this does not look like a fundus photograph",
+    "no_colour": "the picture has no colour; only colour photographs are graded",
     "not_a_retina": "what the picture shows does not look like a retina",
 }
 

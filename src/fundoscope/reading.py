@@ -12,7 +12,7 @@ from typing import Any, Final
 from fundoscope.geometry import Affine, Box
 
 VERSION: Final = "fundoscope.reading/1"
-NO_FIELD_REASONS: Final = ("too_dark", "no_disc", "not_a_retina")
+NO_FIELD_REASONS: Final = ("too_dark", "no_disc", "no_colour", "not_a_retina")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class FieldOfView:
         radius: the vertical semi-axis in the photograph's pixels; ``None`` when not found.
         stretch: true width over height of one stored pixel: 1.0 natural, 1.5 for a 3:2 photograph
             that was squashed into a square. The horizontal semi-axis is ``radius / stretch``.
-        reason: why it was not found: ``too_dark``, ``no_disc`` or ``not_a_retina``.
+        reason: why it was not found, one of :data:`NO_FIELD_REASONS`.
     """
 
     found: bool

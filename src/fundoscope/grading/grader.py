@@ -51,10 +51,19 @@ def load(path: str | Path | None = None) -> Grader:
     if manifest.task != bundles.GRADING or manifest.head not in HEADS:
         raise BundleError(
             path.name,
-            f"does {manifest.task!r} with a {manifest.head!r} head, which this version cannot grade by",
+            f"does {manifest.task!r} with a {manifest.head!r} head: unknown here, it cannot grade",
             "name a grading bundle",
         )
-    return Grader(manifest, runtime.session(bundle))
+    session = runtime.session(bundle)
+    shape = session.get_inputs()[0].shape[1:]
+    wanted = [manifest.input_size, manifest.input_size, 3]
+    if shape != wanted:
+        raise BundleError(
+            path.name,
+            f"its network takes {shape}, and {bundles.MANIFEST} says {wanted}",
+            "export it again",
+        )
+    return Grader(manifest, session)
 
 
 def grade(grader: Grader, square: Pixels) -> Grade:

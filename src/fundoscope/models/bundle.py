@@ -52,7 +52,7 @@ class BundleManifest:
         input_size: side in pixels of the field's square that goes in, ``uint8 (N, S, S, 3)`` RGB.
         head: what comes out; ``"cumulative"``: ``float32 (N, 4)`` logits of "the grade is above k".
         classes: names of the grades, 0 first.
-        cut_points: four ascending values on the expected grade; reaching the k-th makes grade k + 1.
+        cut_points: four ascending values on the expected grade; reaching the last makes grade 4.
         temperature: divides the logits.
         referable_threshold: operating point on the probability of grade 2 or more.
         minimum_radius: smallest radius of the field, in the photograph's pixels, that is graded.
@@ -156,7 +156,9 @@ def _manifest(text: bytes, path: Path) -> BundleManifest:
         manifest = msgspec.json.decode(text, type=BundleManifest)
     except msgspec.DecodeError as error:
         raise BundleError(
-            path.name, f"has a wrong {MANIFEST}: {error}", "get the bundle again, or export it again"
+            path.name,
+            f"has a wrong {MANIFEST}: {error}",
+            "get the bundle again, or export it again",
         ) from None
     if manifest.format != FORMAT:
         raise BundleError(

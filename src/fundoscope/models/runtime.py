@@ -46,9 +46,7 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001
         # The errors of ONNX Runtime have no common base class but Exception.
         raise BundleError(

@@ -39,26 +39,26 @@ LIT_SHARE: Final = 0.12
 """A pixel is lit when it differs from the border by this share of the bright parts' difference."""
 LIT_FLOOR: Final = 5.0
 NATURAL: Final = 0.06
-"""A stretch nearer to 1 than this is lens and fit error; no sensor's shape is that near to square."""
+"""A stretch nearer to 1 than this is lens and fit error; no sensor is that nearly square."""
 STRETCH_ERROR: Final = 0.03
 """A stretch is believed when its standard error is below this."""
 BETTER: Final = 0.8
 """An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
 MIN_COVERAGE: Final = 0.05
-"""Less rim than this (18 of 360 directions) makes no disc; four cut corners show about that much."""
+"""Less rim than this (18 of 360 directions) makes no disc; four cut corners show about as much."""
 MIN_AGREEMENT: Final = 0.2
 """The rim must show in this share of the directions in which the picture covers it."""
 MAX_SPREAD: Final = 0.02
 """A rim rougher than this share of the radius is no aperture's."""
 STRETCHED_SPREAD: Final = 0.006
-"""A stretched disc must have a clean rim: real squashed ones leave 0.001 to 0.003, while cut-off and
-glaring ones that a stretch could explain away leave 0.01 and more."""
+"""A stretched disc must have a clean rim: real squashed ones leave 0.001 to 0.003, while cut-off
+and glaring ones that a stretch could explain away leave 0.01 and more."""
 FULL: Final = 0.9
 """Share of lit pixels from which a picture counts as one without a border."""
 
 
 def decode_side(size: int) -> int:
-    """The ``min_side`` to decode a photograph with, for a crop of ``size`` pixels and the finder."""
+    """The ``min_side`` to decode a photograph with, for a crop of ``size`` and for the finder."""
     return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 5 // 8)
 
 
@@ -72,7 +72,12 @@ def find(photo: Photo) -> FieldOfView:
         Centre and radius in the photograph's pixels; or ``found`` false with the reason.
     """
     field = locate(photo)
-    if field.found and not retina.plausible(crop(photo, field, retina.SIDE)):
+    if not field.found:
+        return field
+    square = crop(photo, field, retina.SIDE)
+    if retina.colourless(square):
+        return FieldOfView(False, reason="no_colour")
+    if not retina.plausible(square):
         return FieldOfView(False, reason="not_a_retina")
     return field
 
@@ -109,7 +114,8 @@ def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
     right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
     padded = np.pad(photo.pixels, ((top, bottom), (left, right), (0, 0)))
     square = Image.fromarray(padded).resize(
-        (size, size), Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR,
+        (size, size),
+        Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR,
         box=(x0 + left, y0 + top, x1 + left, y1 + top),
     )
     pixels: Pixels = np.array(square)
@@ -228,7 +234,8 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
         if start is not None:
             fits.append(rim.refine(signal, start, free=stretch is None))
     good = [
-        e for e in fits
+        e
+        for e in fits
         if rim.believable(e, size)
         and e.coverage >= MIN_COVERAGE
         and e.agreement >= MIN_AGREEMENT
@@ -236,7 +243,8 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
     ]
     circles = [e for e in good if e.stretch == 1.0]
     ellipses = [
-        e for e in good
+        e
+        for e in good
         if abs(e.stretch - 1) > NATURAL
         and e.stretch_error < STRETCH_ERROR
         and e.spread < STRETCHED_SPREAD

@@ -1,18 +1,16 @@
 """Whether what a disc shows can be a retina: its colours, its texture, and its dark vessels.
 
-A picture passes when it is not farther from real photographs than any real one is (Mahalanobis
-distance), and not on the other side of a border between real photographs and made pictures
-(quadratic logistic regression). Both were fitted by ``bench/fit_retina.py``, on the train splits of
-five sources and on pictures drawn by a program; ``retina.json`` holds the numbers. No photograph of
-anything but a retina took part, so the natural pictures of ``bench/field.py`` are news to it.
+Fifteen features of the field's square are judged by a support vector machine with a radial kernel.
+``bench/fit_retina.py`` fitted it on the train splits of five sources against pictures drawn by a
+program, and set its bound on the validation splits; ``retina.npz`` holds the numbers. No photograph
+of anything but a retina took part, so the natural pictures of ``bench/field.py`` are news to it.
 """
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +19,7 @@ from scipy import ndimage
 from fundoscope.photo.decode import Pixels
 
 SIDE: Final = 96
-"""Side in pixels of the field's square that is judged; vessels are then one to three pixels wide."""
+"""Side in pixels of the field's square that is judged; vessels are one to three pixels wide."""
 INNER: Final = 0.92
 """Share of the radius that is judged: the rim has glare and shadow of its own."""
 UNLIT: Final = 3
@@ -33,6 +31,11 @@ OFFSET: Final = 8.0
 SCALES: Final = (0.7, 1.4, 2.8, 5.6)
 """Standard deviations in pixels of the Gaussians between which texture is measured."""
 BLOCK: Final = 4
+"""Side in pixels of the blocks whose mean colours are compared, free of noise."""
+COLOURLESS: Final = 8.0
+"""Grey levels between red and green; the palest real photograph of 3,245 has 17."""
+FARTHEST: Final = 8.0
+"""Standard deviations at which a feature is cut off, so that no distance overflows."""
 NAMES: Final = (
     "brightness", "red_green", "green_blue", "red_green_spread", "green_blue_spread",
     "texture_fine", "texture_middle", "texture_coarse", "shading", "skew", "kurtosis",
@@ -49,25 +52,26 @@ def plausible(square: Pixels) -> bool:
         square: ``uint8 (SIDE, SIDE, 3)`` RGB, black outside of the disc.
     """
     values = features(square)
-    if values is None:
-        return False
-    far, other = scores(values)
-    return far <= _model()["farthest"] and other <= _model()["border"]
+    return values is not None and oddity(values) <= float(_machine()["bound"])
 
 
-def scores(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Distance from real photographs, and log-odds of being something else, of ``(K,)`` features."""
-    model = _model()
-    centred = values - model["mean"]
-    distance = float(np.sqrt(centred @ model["precision"] @ centred))
-    scaled = centred / model["scale"]
-    pairs = np.outer(scaled, scaled)[np.triu_indices(len(scaled))]
-    terms = np.concatenate([scaled, pairs])
-    return distance, float(terms @ model["weights"] + model["intercept"])
+def colourless(square: Pixels) -> bool:
+    """Whether red and green are the same everywhere, but for the noise of a JPEG; as above."""
+    red, green = (square[_inner()][:, c].astype(np.int16) for c in (0, 1))
+    return float(np.percentile(np.abs(red - green), 99)) < COLOURLESS
+
+
+def oddity(values: NDArray[np.float64]) -> float:
+    """How odd a retina ``(K,)`` features are: below -1 as real ones, above 1 as other pictures."""
+    machine = _machine()
+    scaled = np.clip((values - machine["mean"]) / machine["scale"], -FARTHEST, FARTHEST)
+    distance = ((machine["vectors"] - scaled) ** 2).sum(axis=1)
+    kernel = np.exp(-float(machine["gamma"]) * distance)
+    return float(kernel @ machine["weights"] + machine["intercept"])
 
 
 def features(square: Pixels) -> NDArray[np.float64] | None:
-    """What is measured: ``float64 (K,)`` in the order of :data:`NAMES`; ``None`` if too little is lit.
+    """What is measured: ``float64 (K,)`` in the order of :data:`NAMES`; ``None`` if little is lit.
 
     Args:
         square: ``uint8 (SIDE, SIDE, 3)`` RGB, black outside of the disc.
@@ -147,8 +151,6 @@ def _inner() -> NDArray[np.bool_]:
 
 
 @cache
-def _model() -> dict[str, Any]:
-    stored = json.loads((Path(__file__).parent / "retina.json").read_text())
-    return {
-        key: np.array(value) if isinstance(value, list) else value for key, value in stored.items()
-    }
+def _machine() -> dict[str, NDArray[np.float64]]:
+    with np.load(Path(__file__).with_name("retina.npz"), allow_pickle=False) as stored:
+        return {name: stored[name].astype(np.float64) for name in stored.files}

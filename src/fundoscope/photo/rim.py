@@ -24,10 +24,10 @@ VOTERS: Final = 240
 INLIER: Final = 0.015
 """A point belongs to an ellipse when it lies within this share of the radius."""
 CHORD: Final = 3.0
-"""A run of the outline within one pixel of a straight row or column is a cut, not the top of an arc,
-from this many times the length that a circle as wide as the picture has there, sqrt(2 · side)."""
+"""A run of the outline within one pixel of a straight row or column is a cut, not the top of an
+arc, from this many times the length that a circle as wide as the picture has there, √(2 · side)."""
 STRETCHES: Final = (0.55, 1.9)
-"""Bounds of a believable stretch; cameras write 1:1 to 3:2, and either side may have been squeezed."""
+"""Bounds of a believable stretch; cameras write 1:1 to 3:2, and either side may be squeezed."""
 RADII: Final = (0.1, 1.6)
 """Bounds of a believable radius as a share of the picture's longer side."""
 ANGLES: Final = 360
@@ -41,7 +41,7 @@ LEVEL_STEPS: Final = 8
 OUTSIDE_STEPS: Final = 4
 """Outermost steps within the picture that tell the level outside."""
 MIN_CONTRAST: Final = 6.0
-"""Grey levels between inside and outside that make a rim; sensor noise and JPEG blocks stay below."""
+"""Grey levels between inside and outside that make a rim; noise and JPEG blocks stay below."""
 TUKEY: Final = 4.685
 """Tuning constant of Tukey's biweight (95 % efficiency on Gaussian errors)."""
 FIT_ROUNDS: Final = 12
@@ -105,7 +105,9 @@ def outline(mask: NDArray[np.bool_]) -> Points:
         np.stack([left, rows + 0.5], axis=1)[(left > 1) & ~_straight(left, chord)],
         np.stack([right, rows + 0.5], axis=1)[(right < width - 1) & ~_straight(right, chord)],
         np.stack([columns + 0.5, top], axis=1)[(top > 1) & ~_straight(top, chord)],
-        np.stack([columns + 0.5, bottom], axis=1)[(bottom < height - 1) & ~_straight(bottom, chord)],
+        np.stack([columns + 0.5, bottom], axis=1)[
+            (bottom < height - 1) & ~_straight(bottom, chord)
+        ],
     ]
     return np.concatenate(sides).astype(np.float64)
 
