@@ -159,7 +159,7 @@ def test_a_dark_photograph_is_nearly_black() -> None:
     assert 1 < pixels[in_field(truth) < 0.9].mean() < 30
 
 
-@pytest.mark.parametrize("seed", range(1, 6))  # block, triangle and half-disc are among them
+@pytest.mark.parametrize("seed", [9, 3, 1])  # a block, a triangle, a half-disc
 def test_a_notch_lies_outside_the_rim_at_the_upper_right(seed: int) -> None:
     plain, truth = small(seed, size=(240, 240))
     notched, _ = small(seed, shape=("full", "notch"), size=(240, 240))

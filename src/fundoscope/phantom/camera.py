@@ -21,10 +21,21 @@ RIM: Final = (0.003, 0.011)
 NOTCH_SIZE: Final = (0.025, 0.055)
 NOTCH_ANGLE: Final = (25.0, 65.0)
 """Half width in radii, and degrees above the horizontal: makers put it at the upper right."""
+NOTCH_FORMS: Final = 3
+BLOCK: Final = 1.2
+TRIANGLE: Final = 1.5
+HALF_DISC: Final = 1.3
+NOTCH_ROOT: Final = 0.1
+"""How far the forms reach out in their half widths, and how deep into the field they are drawn."""
 BLACK: Final = (0.0, 0.014)
 GREY: Final = (0.25, 0.75)
 NOISY: Final = (0.05, 0.11)
-"""Brightness of a border."""
+BORDER_TINT: Final = 0.08
+BLACK_GRAIN: Final = 0.002
+NOISY_GRAIN: Final = (0.02, 0.04)
+"""Brightness of a border, spread of its colour, and of its noise."""
+CHROMA: Final = 0.6
+"""Colour noise relative to the noise of lightness."""
 DARK: Final = (0.08, 0.18)
 """Exposure of a nearly black photograph."""
 GRAIN: Final = (0.006, 0.015)
@@ -68,7 +79,7 @@ def photograph(retina: Picture, framing: Framing, spec: PhantomSpec, rng: Genera
         plane = _placed(retina[channel], framing, spec) * np.float32(exposure)
         plane = border[channel] + aperture * (plane - border[channel])
         plane += luminance
-        plane += _chroma(noise_rng, spec) * (0.6 * spread)
+        plane += _chroma(noise_rng, spec) * (CHROMA * spread)
         pixels[..., channel] = np.clip(plane * 255.0 + 0.5, 0.0, 255.0)
     return _marked(pixels, framing, spec, border_rng)
 
@@ -99,7 +110,7 @@ def _aperture(framing: Framing, spec: PhantomSpec, rng: Generator) -> Plane:
     reach = np.sqrt(x[None, :] ** 2 + y[:, None] ** 2)
     rim = max(rng.uniform(*RIM), 1.0 / framing.radius)
     angle, half = np.radians(rng.uniform(*NOTCH_ANGLE)), rng.uniform(*NOTCH_SIZE)
-    form = int(rng.integers(0, 3))
+    form = int(rng.integers(NOTCH_FORMS))
     outside = (reach - 1.0) / np.float32(rim)
     if "notch" in spec.shape:
         along = x[None, :] * np.float32(np.cos(angle)) - y[:, None] * np.float32(np.sin(angle))
@@ -112,23 +123,23 @@ def _notch(along: Plane, across: Plane, half: float, form: int) -> Plane:
     """Signed distance from a tab on the rim: a block, a triangle or a half-disc."""
     out = along - np.float32(1.0)
     if form == 0:
-        tab = np.maximum(np.abs(across) - half, out - 1.2 * half)
+        tab = np.maximum(np.abs(across) - half, out - BLOCK * half)
     elif form == 1:
-        tab = np.abs(across) + out - 1.5 * half
+        tab = np.abs(across) + out - TRIANGLE * half
     else:
-        tab = np.hypot(across, out) - 1.3 * half
-    return np.asarray(np.maximum(tab, -out - 0.1), dtype=np.float32)
+        tab = np.hypot(across, out) - HALF_DISC * half
+    return np.asarray(np.maximum(tab, -out - NOTCH_ROOT), dtype=np.float32)
 
 
 def _border(spec: PhantomSpec, rng: Generator) -> tuple[tuple[float, float, float], float]:
     """Colour of the border, 0 to 1, and the spread of its noise."""
     level = rng.uniform(*BLACK)
-    grain = 0.002
+    grain = BLACK_GRAIN
     if "grey" in spec.shape:
         level = rng.uniform(*GREY)
     if "noisy" in spec.shape:
-        level, grain = rng.uniform(*NOISY), rng.uniform(0.02, 0.04)
-    r, g, b = level * rng.normal(1.0, 0.08, 3)
+        level, grain = rng.uniform(*NOISY), rng.uniform(*NOISY_GRAIN)
+    r, g, b = level * rng.normal(1.0, BORDER_TINT, 3)
     return (float(r), float(g), float(b)), float(grain)
 
 

@@ -59,6 +59,22 @@ BRANCH_ANGLE: Final = (22.0, 52.0)
 TRUNK_GAPS: Final = (0.10, 0.26)
 BRANCH_GAPS: Final = (0.09, 0.22)
 """Distance from one fork to the next."""
+CHILD: Final = (0.42, 0.78)
+ALTERNATE: Final = 0.8
+DISC_STEPS: Final = 8
+"""Width of a branch relative to its parent, how often sides alternate, and the steps from the root
+of a trunk without branches."""
+WAVES: Final = (0.10, 0.45)
+SWAY: Final = 0.018
+"""Wave lengths of a trunk's waver, and its height relative to them."""
+TAPER: Final = 0.8
+TIP_STEPS: Final = 8.0
+ROOT_SHARE: Final = 0.55
+ROOT_STEPS: Final = 18.0
+"""Width at the end relative to the start, the steps of the tip, and the narrower root: its width,
+and the rate at which it widens."""
+ROOT_CELLS: Final = 2.5
+"""Cells from its root within which a branch may touch its kind: its parent is there."""
 DEEPEST: Final = 4
 BUD: Final = 5
 """Branches of fewer steps are left out."""
@@ -197,10 +213,10 @@ def _trunk(
 
 def _sway(count: int, rng: Generator) -> Points:
     """The slow sideways waver of a vessel, nought at its root."""
-    waves = rng.uniform(0.1, 0.45, 3)
+    waves = rng.uniform(*WAVES, 3)
     phases = rng.uniform(0.0, 2.0 * np.pi, (2, 3))
     along = np.arange(count)[:, None, None] * STEP
-    sway = np.sin(2.0 * np.pi * along / waves + phases) * (0.018 * waves)
+    sway = np.sin(2.0 * np.pi * along / waves + phases) * (SWAY * waves)
     return np.asarray((sway - sway[:1]).sum(axis=2))
 
 
@@ -214,10 +230,10 @@ def _branch_off(
         return replace(vessel, widths=_taper(widths)), children
     side = rng.choice([-1.0, 1.0])
     gaps = TRUNK_GAPS if depth == 0 else BRANCH_GAPS
-    at = int(rng.uniform(*gaps) / STEP) + (8 if depth == 0 else 0)
+    at = int(rng.uniform(*gaps) / STEP) + (DISC_STEPS if depth == 0 else 0)
     while at < len(widths) - 3:
         here = widths[at]
-        child = here * rng.uniform(0.42, 0.78)
+        child = here * rng.uniform(*CHILD)
         before, here_at, after = (complex(*vessel.points[at + step]) for step in (-1, 0, 1))
         angle = radians(rng.uniform(*BRANCH_ANGLE)) * side
         heading = phase(after - before) + angle
@@ -226,7 +242,7 @@ def _branch_off(
         if child > THINNEST:
             children.append(Sprout(here_at, heading, child, vessel.vein, depth + 1))
             widths[at + 1 :] = (here**3 - child**3) ** (1 / 3)
-        side = -side if rng.random() < 0.8 else side
+        side = -side if rng.random() < ALTERNATE else side
         at += int(rng.uniform(*gaps) / STEP)
     return replace(vessel, widths=_taper(widths)), children
 
@@ -234,10 +250,12 @@ def _branch_off(
 def _taper(widths: Points) -> Points:
     """Thin gently along the way, and to a point over the last steps."""
     count = len(widths)
-    end = np.minimum((count - np.arange(count)) / 8.0, 1.0) ** 0.5
+    end = np.minimum((count - np.arange(count)) / TIP_STEPS, 1.0) ** 0.5
     smooth = np.convolve(np.pad(widths, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
-    root = np.minimum(0.55 + np.arange(count) / 18.0, 1.0)
-    return np.asarray(np.maximum(smooth * np.linspace(1.0, 0.8, count) * end * root, THINNEST / 2))
+    root = np.minimum(ROOT_SHARE + np.arange(count) / ROOT_STEPS, 1.0)
+    return np.asarray(
+        np.maximum(smooth * np.linspace(1.0, TAPER, count) * end * root, THINNEST / 2)
+    )
 
 
 def _wander(sprout: Sprout, poles: Poles, taken: set[Cell], rng: Generator) -> Points | None:
@@ -255,7 +273,7 @@ def _wander(sprout: Sprout, poles: Poles, taken: set[Cell], rng: Generator) -> P
         heading += HOMING * turn + bend
         place += rect(STEP, heading)
         cell = _cell(place)
-        met = cell in taken and cell not in own and len(path) * STEP > 2.5 * CELL
+        met = cell in taken and cell not in own and len(path) * STEP > ROOT_CELLS * CELL
         if met or poles.barred(place):
             break
         own.add(cell)
