@@ -87,3 +87,14 @@ def test_a_full_disk_is_told_before_anything_is_written(labels, tmp_path, monkey
 def test_a_cache_that_is_a_file_is_told(labels):
     with pytest.raises(OutputError, match="cannot be made"):
         crops.load(manifest.read(labels), 48, labels, splits=("val",))
+
+
+def test_an_interrupted_build_leaves_nothing_behind(labels, tmp_path):
+    def interrupt(done, count):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crops.load(
+            manifest.read(labels), 48, tmp_path / "cache", splits=("val",), progress=interrupt
+        )
+    assert not list((tmp_path / "cache").iterdir())

@@ -130,23 +130,36 @@ def _build(
     """Write the crops that could be made one behind the other, then the list of reasons."""
     _make_room(stem.parent, len(rows) * size * size * 3)
     partial_file = stem.with_suffix(f".{os.getpid()}.partial")
-    target = np.lib.format.open_memmap(
-        partial_file, mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
-    )
+    try:
+        target = np.lib.format.open_memmap(
+            partial_file, mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
+        )
+        paths = [manifest.photograph(row) for row in rows]
+        reasons = _fill(target, _crops(paths, size), progress)
+        target.flush()
+        partial_file.replace(stem.with_suffix(".npy"))
+    finally:
+        partial_file.unlink(missing_ok=True)
+    # The list is written last: it says that the array is whole.
+    stem.with_suffix(".json").write_bytes(msgspec.json.encode(reasons))
+
+
+def _fill(
+    target: NDArray[np.uint8],
+    found: Iterator[NDArray[np.uint8] | str],
+    progress: Progress | None,
+) -> list[str | None]:
+    """Put the crops into the target; of each photograph, why it has none, or ``None``."""
     reasons: list[str | None] = []
     position = 0
-    paths = [manifest.photograph(row) for row in rows]
-    for done, crop in enumerate(_crops(paths, size), start=1):
+    for done, crop in enumerate(found, start=1):
         reasons.append(crop if isinstance(crop, str) else None)
         if not isinstance(crop, str):
             target[position] = crop
             position += 1
         if progress is not None:
-            progress(done, len(rows))
-    target.flush()
-    partial_file.replace(stem.with_suffix(".npy"))
-    # The list is written last: it says that the array is whole.
-    stem.with_suffix(".json").write_bytes(msgspec.json.encode(reasons))
+            progress(done, len(target))
+    return reasons
 
 
 def _make_room(folder: Path, needed: int) -> None:
