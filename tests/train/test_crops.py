@@ -40,7 +40,8 @@ def test_what_cannot_be_cropped_is_named(labels, tmp_path):
     whole = crops.load(manifest.read(labels), 48, tmp_path / "cache", splits=("train", "val"))
     assert [photograph.image for photograph in whole.left_out] == ["3.png"]
     assert "not an image" in whole.left_out[0].reason
-    assert len(whole.rows) == 11
+    assert len(whole.rows) == len(whole.pixels) == 11
+    assert whole.pixels[-1].max() > 50
 
 
 def test_black_photographs_are_left_out_with_the_reason(labels, tmp_path):

@@ -89,7 +89,7 @@ def load(
             "check the column split and the photographs",
         )
     return Crops(
-        np.load(stem.with_suffix(".npy"), mmap_mode="r"),
+        np.load(stem.with_suffix(".npy"), mmap_mode="r")[: kept.sum()],
         tuple(row for row, keep in zip(rows, kept, strict=True) if keep),
         tuple(
             LeftOut(row.image, reason)
