@@ -9,6 +9,8 @@ any border has the smallest disc that holds all of it.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -22,8 +24,8 @@ from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.rim import Ellipse, Signal
 from fundoscope.reading import FieldOfView
 
-WORKING_SIDE: Final = 448
-"""Longer side of the picture that the finder works on: 1 % of a radius is then about 2 px."""
+WORKING_SIDE: Final = 352
+"""Longer side of the picture that the finder works on: 1 % of a radius is then 1 to 2 px."""
 DECODE_MARGIN: Final = 1.1
 """Shorter side of the decoded photograph over the crop's side; the disc is rarely much smaller than
 the shorter side, so a crop is nearly always scaled down, not up."""
@@ -42,6 +44,9 @@ NATURAL: Final = 0.06
 """A stretch nearer to 1 than this is lens and fit error; no sensor is that nearly square."""
 STRETCH_ERROR: Final = 0.03
 """A stretch is believed when its standard error is below this."""
+CLEAN_SPREAD, CLEAN_AGREEMENT = 0.0025, 0.6
+"""A circle with so clean a rim, seen nearly all around, needs no ellipse beside it: real photographs
+leave 0.0005 to 0.001, and the best circle on a squashed one 0.0016 on a sixth of the rim."""
 BETTER: Final = 0.8
 """An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
 MIN_COVERAGE: Final = 0.05
@@ -59,7 +64,7 @@ FULL: Final = 0.9
 
 def decode_side(size: int) -> int:
     """The ``min_side`` to decode a photograph with, for a crop of ``size`` and for the finder."""
-    return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 5 // 8)
+    return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 3 // 4)
 
 
 def find(photo: Photo) -> FieldOfView:
@@ -71,6 +76,7 @@ def find(photo: Photo) -> FieldOfView:
     Returns:
         Centre and radius in the photograph's pixels; or ``found`` false with the reason.
     """
+    photo = _reduced(photo)
     field = locate(photo)
     if not field.found:
         return field
@@ -84,13 +90,14 @@ def find(photo: Photo) -> FieldOfView:
 
 def locate(photo: Photo) -> FieldOfView:
     """Find the disc alone, whatever it shows; arguments and result as :func:`find`."""
-    working, to_working = _working_copy(photo)
+    photo = _reduced(photo)
+    working = photo.pixels
     if float(np.percentile(working[::2, ::2], 99)) < DARK:
         return FieldOfView(False, reason="too_dark")
     ellipse = _ellipse(border_distance(working))
     if ellipse is None:
         return FieldOfView(False, reason="no_disc")
-    return _in_photograph(ellipse, to_working)
+    return _in_photograph(ellipse, photo.to_pixels)
 
 
 def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
@@ -109,15 +116,11 @@ def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
     """
     to_pixels = field.to_unit().inverse().then(photo.to_pixels)
     x0, y0, x1, y1 = to_pixels.box((-1.0, -1.0, 1.0, 1.0))
-    height, width = photo.pixels.shape[:2]
-    left, top = max(0, math.ceil(-x0)), max(0, math.ceil(-y0))
-    right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
-    padded = np.pad(photo.pixels, ((top, bottom), (left, right), (0, 0)))
-    square = Image.fromarray(padded).resize(
-        (size, size),
-        Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR,
-        box=(x0 + left, y0 + top, x1 + left, y1 + top),
-    )
+    left, top = math.floor(x0), math.floor(y0)
+    # Pillow fills with black where a box reaches beyond the picture.
+    around = Image.fromarray(photo.pixels).crop((left, top, math.ceil(x1), math.ceil(y1)))
+    sampling = Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR
+    square = around.resize((size, size), sampling, box=(x0 - left, y0 - top, x1 - left, y1 - top))
     pixels: Pixels = np.array(square)
     pixels[~disc(size)] = 0
     return pixels
@@ -152,10 +155,12 @@ def crop_map(field: FieldOfView, size: int) -> Affine:
     return field.to_unit().then(Affine.scale(size / 2)).then(Affine.shift(size / 2, size / 2))
 
 
+@cache
 def disc(size: int) -> NDArray[np.bool_]:
     """``bool (size, size)``: the pixels whose centre lies in the square's inscribed disc."""
     axis = (np.arange(size) + 0.5) * (2 / size) - 1
     inside: NDArray[np.bool_] = axis[:, None] ** 2 + axis**2 <= 1.0
+    inside.flags.writeable = False  # it is shared
     return inside
 
 
@@ -196,18 +201,21 @@ def _is_inside(pixels: Pixels, border: NDArray[np.float64]) -> bool:
     return alike and float(border.max()) > DARK
 
 
-def _working_copy(photo: Photo) -> tuple[Pixels, Affine]:
+def _reduced(photo: Photo) -> Photo:
+    """The small copy that the finder works on."""
     height, width = photo.pixels.shape[:2]
     factor = WORKING_SIDE / max(height, width)
     if factor >= 1:
-        return photo.pixels, photo.to_pixels
+        return photo
     # Whole pixels at exactly one scale for both axes: a circle stays a circle. What is lost is less
     # than one working pixel at the right and lower edge.
     size = (int(width * factor), int(height * factor))
     small = Image.fromarray(photo.pixels).resize(
         size, Image.Resampling.BOX, box=(0, 0, size[0] / factor, size[1] / factor)
     )
-    return np.asarray(small), photo.to_pixels.then(Affine.scale(factor))
+    return replace(
+        photo, pixels=np.asarray(small), to_pixels=photo.to_pixels.then(Affine.scale(factor))
+    )
 
 
 def _ellipse(signal: Signal) -> Ellipse | None:
@@ -228,35 +236,37 @@ def _ellipse(signal: Signal) -> Ellipse | None:
 
 def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
     """The better of a circle and an ellipse, if either is a believable aperture."""
-    fits = []
-    for stretch in (1.0, None):
-        start = rim.guess(points, size, stretch=stretch)
-        if start is not None:
-            fits.append(rim.refine(signal, start, free=stretch is None))
-    good = [
-        e
-        for e in fits
-        if rim.believable(e, size)
-        and e.coverage >= MIN_COVERAGE
-        and e.agreement >= MIN_AGREEMENT
-        and e.spread <= MAX_SPREAD
-    ]
-    circles = [e for e in good if e.stretch == 1.0]
-    ellipses = [
-        e
-        for e in good
-        if abs(e.stretch - 1) > NATURAL
-        and e.stretch_error < STRETCH_ERROR
-        and e.spread < STRETCHED_SPREAD
-    ]
-    if not ellipses:
-        return circles[0] if circles else None
-    ellipse = ellipses[0]
-    if not circles:
+    circle = _one(signal, points, size, stretch=1.0)
+    if circle is not None and circle.spread < CLEAN_SPREAD and circle.agreement > CLEAN_AGREEMENT:
+        return circle
+    ellipse = _one(signal, points, size, stretch=None)
+    if ellipse is None or not _stretched(ellipse):
+        return circle
+    if circle is None:
         return ellipse
-    circle = circles[0]
     better = ellipse.coverage > circle.coverage * 1.1 or ellipse.spread < BETTER * circle.spread
     return ellipse if better else circle
+
+
+def _one(
+    signal: Signal, points: NDArray[np.float64], size: tuple[int, int], stretch: float | None
+) -> Ellipse | None:
+    """A circle (``stretch`` 1) or an ellipse (``None``) that can be an aperture's."""
+    start = rim.guess(points, size, stretch=stretch)
+    if start is None:
+        return None
+    found = rim.refine(signal, start, free=stretch is None)
+    seen = found.coverage >= MIN_COVERAGE and found.agreement >= MIN_AGREEMENT
+    return found if seen and found.spread <= MAX_SPREAD and rim.believable(found, size) else None
+
+
+def _stretched(ellipse: Ellipse) -> bool:
+    """Whether an ellipse is surely not a circle."""
+    return (
+        abs(ellipse.stretch - 1) > NATURAL
+        and ellipse.stretch_error < STRETCH_ERROR
+        and ellipse.spread < STRETCHED_SPREAD
+    )
 
 
 def _around(width: int, height: int) -> Ellipse:

@@ -30,6 +30,8 @@ OFFSET: Final = 8.0
 """Added before the logarithm, so that sensor noise in the dark does not count as contrast."""
 SCALES: Final = (0.7, 1.4, 2.8, 5.6)
 """Standard deviations in pixels of the Gaussians between which texture is measured."""
+TRUNCATE: Final = 2.5
+"""Standard deviations at which a Gaussian is cut off."""
 BLOCK: Final = 4
 """Side in pixels of the blocks whose mean colours are compared, free of noise."""
 COLOURLESS: Final = 8.0
@@ -80,9 +82,10 @@ def features(square: Pixels) -> NDArray[np.float64] | None:
     if int(ndimage.binary_erosion(lit, iterations=2).sum()) < LEAST:
         return None
     red, green, blue = (np.log(square[..., c].astype(np.float32) + OFFSET) for c in range(3))
-    levels = _smoothed(green, lit, SCALES)
+    weights = [np.maximum(_blur(lit.astype(np.float32), s), 1e-3) for s in SCALES]
+    levels = [_blur(green * lit, s) / weight for s, weight in zip(SCALES, weights, strict=True)]
     bands = [(levels[i] - levels[i + 1])[lit] for i in range(3)]
-    red_fine, red_coarse = _smoothed(red, lit, (SCALES[0], SCALES[2]))
+    red_fine, red_coarse = (_blur(red * lit, SCALES[i]) / weights[i] for i in (0, 2))
     vessels = (levels[0] - levels[2])[lit]
     spread = float(vessels.std()) + 1e-6
     standard = (vessels - vessels.mean()) / spread
@@ -107,15 +110,9 @@ def features(square: Pixels) -> NDArray[np.float64] | None:
     )
 
 
-def _smoothed(plane: Floats, lit: NDArray[np.bool_], scales: tuple[float, ...]) -> list[Floats]:
-    """A plane smoothed at each scale, by its lit pixels only."""
-    weight = lit.astype(np.float32)
-    masked = plane * weight
-    return [
-        ndimage.gaussian_filter(masked, s, truncate=3)
-        / np.maximum(ndimage.gaussian_filter(weight, s, truncate=3), 1e-3)
-        for s in scales
-    ]
+def _blur(plane: Floats, scale: float) -> Floats:
+    blurred: Floats = ndimage.gaussian_filter(plane, scale, truncate=TRUNCATE)
+    return blurred
 
 
 def _ridges(plane: Floats, lit: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:

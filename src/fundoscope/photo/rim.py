@@ -5,7 +5,7 @@ All coordinates here are pixels of the working picture (see :mod:`fundoscope.pho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -30,11 +30,11 @@ STRETCHES: Final = (0.55, 1.9)
 """Bounds of a believable stretch; cameras write 1:1 to 3:2, and either side may be squeezed."""
 RADII: Final = (0.1, 1.6)
 """Bounds of a believable radius as a share of the picture's longer side."""
-ANGLES: Final = 360
-MIN_POINTS: Final = 12
+MIN_POINTS: Final = 8
 """Fewer rim points than this are not fitted."""
-REFINE_REACHES: Final = (0.12, 0.06, 0.04)
-"""Half-width of the ring that is searched for the rim, as a share of the radius, round by round."""
+ROUNDS: Final = ((0.12, 180), (0.06, 180), (0.04, 360))
+"""Half-width of the ring that is searched for the rim, as a share of the radius, and in how many
+directions, round by round."""
 RING_STEPS: Final = 49
 LEVEL_STEPS: Final = 8
 """Innermost steps of the ring that tell the level inside."""
@@ -45,6 +45,8 @@ MIN_CONTRAST: Final = 6.0
 TUKEY: Final = 4.685
 """Tuning constant of Tukey's biweight (95 % efficiency on Gaussian errors)."""
 FIT_ROUNDS: Final = 12
+KEPT: Final = 0.1
+"""A point of at least this weight supports the fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,29 +197,31 @@ def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
         free: let the stretch move, else it stays at the guess's.
     """
     ellipse = start
-    for reach in REFINE_REACHES:
-        points, looked = rim_points(signal, ellipse, reach)
+    for reach, directions in ROUNDS:
+        points, looked = rim_points(signal, ellipse, reach, directions)
         if len(points) < MIN_POINTS:
             break
-        ellipse = fit(points, ellipse, free=free)
-        ellipse = replace(ellipse, agreement=ellipse.coverage * ANGLES / looked)
+        ellipse = fit(points, ellipse, directions, looked, free=free)
     return ellipse
 
 
-def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> tuple[Points, int]:
+def rim_points(
+    signal: Signal, ellipse: Ellipse, reach: float, directions: int
+) -> tuple[Points, int]:
     """Where the light falls to half of its level just inside, in each direction that shows it.
 
     Args:
         signal: ``float32 (H, W)``.
         ellipse: where to look.
         reach: half-width of the ring that is searched, as a share of the radius.
+        directions: how many, evenly around.
 
     Returns:
         ``(N, 2)`` points, and in how many directions the picture covers the rim; those of them that
         show no fall of light give no point.
     """
     height, width = signal.shape
-    angles = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+    angles = np.arange(directions) * (2 * np.pi / directions)
     radii = np.linspace(1 - reach, 1 + reach, RING_STEPS)
     x = ellipse.x + np.cos(angles)[:, None] * radii * (ellipse.radius / ellipse.stretch)
     y = ellipse.y + np.sin(angles)[:, None] * radii * ellipse.radius
@@ -254,12 +258,14 @@ def rim_points(signal: Signal, ellipse: Ellipse, reach: float) -> tuple[Points, 
     return points, len(rays)
 
 
-def fit(points: Points, start: Ellipse, *, free: bool) -> Ellipse:
+def fit(points: Points, start: Ellipse, directions: int, looked: int, *, free: bool) -> Ellipse:
     """Robust least squares (Gauss-Newton with Tukey's weights) of an upright ellipse.
 
     Args:
         points: ``(N, 2)`` on the rim, a minority of them wrong.
         start: where to begin.
+        directions: in how many directions the full circle was divided.
+        looked: in how many of them the picture covers the rim.
         free: let the stretch move.
     """
     x0, y0, radius, stretch = start.x, start.y, start.radius, start.stretch
@@ -286,8 +292,9 @@ def fit(points: Points, start: Ellipse, *, free: bool) -> Ellipse:
     error = 0.0
     if free:
         # Neighbouring directions share a pixel, so their errors are not independent.
-        correlated = max(1.0, ANGLES / (2 * np.pi * max(radius, 1.0)))
+        correlated = max(1.0, directions / (2 * np.pi * max(radius, 1.0)))
         error = float(spread * np.sqrt(correlated * np.linalg.inv(normal)[3, 3]))
+    kept = int((weights > KEPT).sum())
     return Ellipse(
         float(x0),
         float(y0),
@@ -295,5 +302,6 @@ def fit(points: Points, start: Ellipse, *, free: bool) -> Ellipse:
         float(stretch),
         spread=float(spread / radius),
         stretch_error=error,
-        coverage=float((weights > 0.1).sum() / ANGLES),
+        coverage=kept / directions,
+        agreement=kept / looked,
     )
