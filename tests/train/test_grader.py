@@ -181,6 +181,15 @@ def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
         exporting.export(run, tmp_path / "bundle")
 
 
+def test_photographs_without_a_crop_are_told(run, tmp_path, capsys):
+    (tmp_path / "0.png").write_bytes(b"no picture")
+    arguments = [run, tmp_path / "bundle", "--cache", tmp_path / "new"]
+    assert main.run(["train", "export", *map(str, arguments)]) == 0
+    out = capsys.readouterr().out
+    assert "left out: 0.png: is not an image" in out
+    assert "validation, together: n 3" in out
+
+
 def test_a_run_without_an_epoch_cannot_be_exported(run, tmp_path):
     (run / loop.BEST).unlink()
     with pytest.raises(UsageError, match="no finished epoch"):

@@ -66,7 +66,9 @@ def export(
     _require_extra()
     from fundoscope.train import export as exporting
 
-    for line in _told(exporting.export(run, bundle, name=name, cache=cache)):
+    exported = exporting.export(run, bundle, name=name, cache=cache)
+    _lines_of_left_out(exported.left_out)
+    for line in _told(exported):
         typer.echo(line)
 
 

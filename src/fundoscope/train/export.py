@@ -59,6 +59,7 @@ class Exported:
         half_kappa, half_auc: how far pooled and mean kappa and AUC moved at most.
         halved: whether the weights are stored in half precision.
         calibration: what was fitted, and the figures on validation.
+        left_out: photographs of validation that had no part, because they could not be cropped.
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class Exported:
     half_auc: float
     halved: bool
     calibration: calibrate.Calibration
+    left_out: tuple[crops.LeftOut, ...]
 
 
 def export(
@@ -125,6 +127,7 @@ def export(
         moves["auc"],
         halved,
         calibration,
+        data.left_out,
     )
     manifest = _manifest(run, config, table, model, exported, name)
     bundles.write(folder, manifest, model, card.text(manifest, exported))
