@@ -3,8 +3,9 @@
     python bench/fit_retina.py [--data ../shared/data/grading/grading.csv]
 
 Positives: the train splits of the grading manifest, and phantoms; the validation splits set the
-bound first, and then take part as well. Negatives: pictures drawn by a program (``fundoscope.phantom.impostors``, and dead
-leaves, the usual model of natural pictures). No natural picture takes part.
+bound first, and then take part as well. Negatives: pictures drawn by a program
+(``fundoscope.phantom.impostors``, and dead leaves, the usual model of natural pictures). No natural
+picture takes part.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ IMPOSTOR_SEEDS = range(100, 106)
 CUTS = 2
 PHANTOMS, PHANTOM_SEED = 150, 1
 BOUND = 0.6
-"""On the machine's scale real photographs it was fitted on lie at -1 and below, made pictures at 1 and
-above. Of the validation photographs, not fitted on, one of 836 lies beyond 0.6 (a hazy yellow one)."""
+"""On the machine's scale real photographs that it was fitted on lie at -1 and below, made pictures
+at 1 and above. Of the validation photographs, before they took part in the fit, one of 836 lay
+beyond 0.6 (a hazy yellow one)."""
 SIDE = retina.SIDE
 DISC = field.disc(SIDE)
 

@@ -35,7 +35,7 @@ CORNER_AGREEMENT: Final = 40.0
 """Largest difference of corners (0-255) that still make one border."""
 INSIDE_LIKENESS: Final = 0.35
 """Corners that differ from the middle by less than this share of its brightness are retina."""
-DARK: Final = 14.0
+DARK: Final = 11.0
 """A photograph whose brightest parts stay below this level (0-255) shows nothing."""
 LIT_SHARE: Final = 0.12
 """A pixel is lit when it differs from the border by this share of the bright parts' difference."""
@@ -44,9 +44,9 @@ NATURAL: Final = 0.06
 """A stretch nearer to 1 than this is lens and fit error; no sensor is that nearly square."""
 STRETCH_ERROR: Final = 0.03
 """A stretch is believed when its standard error is below this."""
-CLEAN_SPREAD, CLEAN_AGREEMENT = 0.0025, 0.6
-"""A circle with so clean a rim, seen nearly all around, needs no ellipse beside it: real photographs
-leave 0.0005 to 0.001, and the best circle on a squashed one 0.0016 on a sixth of the rim."""
+CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
+"""A circle with so clean a rim, seen so far around, needs no ellipse beside it: real photographs
+leave 0.0005 to 0.001, and the best circle on a squashed one 0.0016, on a sixth of the rim."""
 BETTER: Final = 0.8
 """An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
 MIN_COVERAGE: Final = 0.05
@@ -58,6 +58,8 @@ MAX_SPREAD: Final = 0.02
 STRETCHED_SPREAD: Final = 0.006
 """A stretched disc must have a clean rim: real squashed ones leave 0.001 to 0.003, while cut-off
 and glaring ones that a stretch could explain away leave 0.01 and more."""
+LINE: Final = 4
+"""Width in working pixels of the line where a frame's colour fades into a black border."""
 FULL: Final = 0.9
 """Share of lit pixels from which a picture counts as one without a border."""
 
@@ -94,7 +96,7 @@ def locate(photo: Photo) -> FieldOfView:
     working = photo.pixels
     if float(np.percentile(working[::2, ::2], 99)) < DARK:
         return FieldOfView(False, reason="too_dark")
-    ellipse = _ellipse(border_distance(working))
+    ellipse = _ellipse(working)
     if ellipse is None:
         return FieldOfView(False, reason="no_disc")
     return _in_photograph(ellipse, photo.to_pixels)
@@ -164,15 +166,11 @@ def disc(size: int) -> NDArray[np.bool_]:
     return inside
 
 
-def border_distance(pixels: Pixels) -> Signal:
-    """How far each pixel is from the border's colour.
+def border_colour(pixels: Pixels) -> NDArray[np.float64]:
+    """The border's colour, RGB ``(3,)``: that of the corners where they agree, else black.
 
     Args:
         pixels: ``uint8 (H, W, 3)`` RGB.
-
-    Returns:
-        ``float32 (H, W)``: largest difference of a channel, 0 to 255. The border's colour is that
-        of the corners where they agree, else black.
     """
     side = max(2, round(CORNER * min(pixels.shape[:2])))
     patches = [
@@ -184,10 +182,27 @@ def border_distance(pixels: Pixels) -> Signal:
     middle = np.median(corners, axis=0)
     agree = np.abs(corners - middle).max(axis=1) < CORNER_AGREEMENT
     border = corners[agree].mean(axis=0) if agree.sum() >= 3 else np.zeros(3)
-    if _is_inside(pixels, border):
-        border = np.zeros(3)
+    return np.zeros(3) if _is_inside(pixels, border) else border
+
+
+def border_distance(pixels: Pixels, border: NDArray[np.float64]) -> Signal:
+    """How far each pixel is from a border's colour and from black: ``float32 (H, W)``, 0 to 255.
+
+    A frame of a colour often has a black border inside it; neither is retina.
+    """
+    distance = _distance(pixels, border)
+    if not _coloured(border):
+        return distance
+    return np.minimum(distance, _distance(pixels, np.zeros(3)))
+
+
+def _coloured(border: NDArray[np.float64]) -> bool:
+    return float(border.max()) > DARK
+
+
+def _distance(pixels: Pixels, colour: NDArray[np.float64]) -> Signal:
     # One plane at a time: numpy is slow along an axis of three.
-    planes = [np.abs(pixels[..., c] - np.float32(border[c])) for c in range(3)]
+    planes = [np.abs(pixels[..., c] - np.float32(colour[c])) for c in range(3)]
     distance: Signal = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
     return distance
 
@@ -218,14 +233,18 @@ def _reduced(photo: Photo) -> Photo:
     )
 
 
-def _ellipse(signal: Signal) -> Ellipse | None:
-    height, width = signal.shape
+def _ellipse(pixels: Pixels) -> Ellipse | None:
+    height, width = pixels.shape[:2]
+    border = border_colour(pixels)
+    signal = border_distance(pixels, border)
     smooth = ndimage.uniform_filter(signal, 3, mode="nearest")
     bright = float(np.percentile(smooth[::2, ::2], 90))
     mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
-    mask = _largest(mask)
+    share = float(mask.mean())
+    framed = _coloured(border) and share < FULL
+    mask = _largest(_without_line(mask) if framed else mask)
     found = _fitted(smooth, rim.outline(mask), (width, height))
-    if mask.mean() < FULL:
+    if share < FULL:
         return found
     # Nearly all of the picture is lit. What rim there is lies in the corners, outside of any disc
     # that fits into the picture; a smaller one would be something drawn on the retina.
@@ -237,7 +256,7 @@ def _ellipse(signal: Signal) -> Ellipse | None:
 def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
     """The better of a circle and an ellipse, if either is a believable aperture."""
     circle = _one(signal, points, size, stretch=1.0)
-    if circle is not None and circle.spread < CLEAN_SPREAD and circle.agreement > CLEAN_AGREEMENT:
+    if circle is not None and circle.spread < CLEAN_SPREAD and circle.coverage > CLEAN_COVERAGE:
         return circle
     ellipse = _one(signal, points, size, stretch=None)
     if ellipse is None or not _stretched(ellipse):
@@ -272,6 +291,17 @@ def _stretched(ellipse: Ellipse) -> bool:
 def _around(width: int, height: int) -> Ellipse:
     """The smallest circle that holds the whole picture: all of it is retina."""
     return Ellipse(width / 2, height / 2, math.hypot(width, height) / 2, 1.0)
+
+
+def _without_line(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask without the line that a frame leaves, where its colour fades into the border's."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    inner = np.zeros_like(mask)
+    if len(rows):
+        inner[rows[0] + LINE : rows[-1] + 1 - LINE, columns[0] + LINE : columns[-1] + 1 - LINE] = (
+            True
+        )
+    return mask & inner
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -36,6 +36,8 @@ BLOCK: Final = 4
 """Side in pixels of the blocks whose mean colours are compared, free of noise."""
 COLOURLESS: Final = 8.0
 """Grey levels between red and green; the palest real photograph of 3,245 has 17."""
+COLOURLESS_DARK: Final = 0.25
+"""The same on a nearly black photograph, as a share of its brightest red."""
 FARTHEST: Final = 8.0
 """Standard deviations at which a feature is cut off, so that no distance overflows."""
 NAMES: Final = (
@@ -60,7 +62,8 @@ def plausible(square: Pixels) -> bool:
 def colourless(square: Pixels) -> bool:
     """Whether red and green are the same everywhere, but for the noise of a JPEG; as above."""
     red, green = (square[_inner()][:, c].astype(np.int16) for c in (0, 1))
-    return float(np.percentile(np.abs(red - green), 99)) < COLOURLESS
+    bright = float(np.percentile(red, 99))
+    return float(np.percentile(np.abs(red - green), 99)) < min(COLOURLESS, COLOURLESS_DARK * bright)
 
 
 def oddity(values: NDArray[np.float64]) -> float:

@@ -42,6 +42,8 @@ OUTSIDE_STEPS: Final = 4
 """Outermost steps within the picture that tell the level outside."""
 MIN_CONTRAST: Final = 6.0
 """Grey levels between inside and outside that make a rim; noise and JPEG blocks stay below."""
+DARK_CONTRAST: Final = 0.4
+"""On a nearly black photograph this share of the level inside is enough."""
 TUKEY: Final = 4.685
 """Tuning constant of Tukey's biweight (95 % efficiency on Gaussian errors)."""
 FIT_ROUNDS: Final = 12
@@ -236,13 +238,12 @@ def rim_points(
     ends = seen[:, None] - OUTSIDE_STEPS + np.arange(OUTSIDE_STEPS)
     level_in = np.median(ring[:, :LEVEL_STEPS], axis=1)
     level_out = np.take_along_axis(ring, ends, axis=1).mean(axis=1)
+    contrast = min(MIN_CONTRAST, DARK_CONTRAST * float(np.median(level_in)))
     half = (level_in + level_out) / 2
     lit = (ring > half[:, None]) & (steps < seen[:, None])
     # The outermost crossing: vessels and dark spots inside the disc cross the level too.
     last = RING_STEPS - 1 - lit[:, ::-1].argmax(axis=1)
-    usable = np.flatnonzero(
-        (level_in - level_out > MIN_CONTRAST) & (last < seen - 1) & lit.any(axis=1)
-    )
+    usable = np.flatnonzero((level_in - level_out > contrast) & (last < seen - 1) & lit.any(axis=1))
     last = last[usable]
     high, low = ring[usable, last], ring[usable, last + 1]
     fraction = (high - half[usable]) / np.maximum(high - low, 1e-6)
