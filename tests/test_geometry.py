@@ -57,8 +57,9 @@ def test_a_mapped_box_holds_its_mapped_corners(
     x0, y0, x1, y1 = there.box((x, y, x + width, y + height))
     for corner in ((x, y), (x + width, y), (x, y + height), (x + width, y + height)):
         across, down = there.point(*corner)
-        assert x0 <= across <= x1
-        assert y0 <= down <= y1
+        slack = 1e-12 * max(abs(value) for value in (x0, y0, x1, y1, 1.0))  # rounding
+        assert x0 - slack <= across <= x1 + slack
+        assert y0 - slack <= down <= y1 + slack
 
 
 def test_a_turned_over_box_keeps_its_corners_in_order() -> None:
