@@ -85,7 +85,7 @@ def features(square: Pixels) -> NDArray[np.float64] | None:
     if int(ndimage.binary_erosion(lit, iterations=2).sum()) < LEAST:
         return None
     red, green, blue = (np.log(square[..., c].astype(np.float32) + OFFSET) for c in range(3))
-    weights = [np.maximum(_blur(lit.astype(np.float32), s), 1e-3) for s in SCALES]
+    weights = [_blur(lit.astype(np.float32), s) + np.float32(1e-6) for s in SCALES]
     levels = [_blur(green * lit, s) / weight for s, weight in zip(SCALES, weights, strict=True)]
     bands = [(levels[i] - levels[i + 1])[lit] for i in range(3)]
     red_fine, red_coarse = (_blur(red * lit, SCALES[i]) / weights[i] for i in (0, 2))
