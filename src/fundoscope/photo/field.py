@@ -19,7 +19,7 @@ from PIL import Image
 from scipy import ndimage
 
 from fundoscope.geometry import Affine
-from fundoscope.photo import retina, rim
+from fundoscope.photo import border, retina, rim
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.rim import Ellipse, Signal
 from fundoscope.reading import FieldOfView
@@ -29,12 +29,6 @@ WORKING_SIDE: Final = 352
 DECODE_MARGIN: Final = 1.1
 """Shorter side of the decoded photograph over the crop's side; the disc is rarely much smaller than
 the shorter side, so a crop is nearly always scaled down, not up."""
-CORNER: Final = 0.03
-"""Side of the corner patches that show the border's colour, as a share of the shorter side."""
-CORNER_AGREEMENT: Final = 40.0
-"""Largest difference of corners (0-255) that still make one border."""
-INSIDE_LIKENESS: Final = 0.35
-"""Corners that differ from the middle by less than this share of its brightness are retina."""
 DARK: Final = 11.0
 """A photograph whose brightest parts stay below this level (0-255) shows nothing."""
 LIT_SHARE: Final = 0.12
@@ -47,6 +41,8 @@ STRETCH_ERROR: Final = 0.03
 CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
 """A circle with so clean a rim, seen so far around, needs no ellipse beside it: real photographs
 leave 0.0005 to 0.001, and the best circle on a squashed one 0.0016, on a sixth of the rim."""
+WIDER: Final = 1.1
+"""An ellipse seen this much farther around than the circle is preferred to it."""
 BETTER: Final = 0.8
 """An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
 MIN_COVERAGE: Final = 0.05
@@ -58,10 +54,10 @@ MAX_SPREAD: Final = 0.02
 STRETCHED_SPREAD: Final = 0.006
 """A stretched disc must have a clean rim: real squashed ones leave 0.001 to 0.003, while cut-off
 and glaring ones that a stretch could explain away leave 0.01 and more."""
-LINE: Final = 4
-"""Width in working pixels of the line where a frame's colour fades into a black border."""
 FULL: Final = 0.9
 """Share of lit pixels from which a picture counts as one without a border."""
+CORNER_RIM: Final = 0.95
+"""Least radius, over half of the height, of a rim that shows in the corners of such a picture."""
 
 
 def decode_side(size: int) -> int:
@@ -166,56 +162,6 @@ def disc(size: int) -> NDArray[np.bool_]:
     return inside
 
 
-def border_colour(pixels: Pixels) -> NDArray[np.float64]:
-    """The border's colour, RGB ``(3,)``: that of the corners where they agree, else black.
-
-    Args:
-        pixels: ``uint8 (H, W, 3)`` RGB.
-    """
-    side = max(2, round(CORNER * min(pixels.shape[:2])))
-    patches = [
-        pixels[rows, columns].reshape(-1, 3)
-        for rows in (slice(None, side), slice(-side, None))
-        for columns in (slice(None, side), slice(-side, None))
-    ]
-    corners = np.array([np.median(patch, axis=0) for patch in patches])
-    middle = np.median(corners, axis=0)
-    agree = np.abs(corners - middle).max(axis=1) < CORNER_AGREEMENT
-    border = corners[agree].mean(axis=0) if agree.sum() >= 3 else np.zeros(3)
-    return np.zeros(3) if _is_inside(pixels, border) else border
-
-
-def border_distance(pixels: Pixels, border: NDArray[np.float64]) -> Signal:
-    """How far each pixel is from a border's colour and from black: ``float32 (H, W)``, 0 to 255.
-
-    A frame of a colour often has a black border inside it; neither is retina.
-    """
-    distance = _distance(pixels, border)
-    if not _coloured(border):
-        return distance
-    return np.minimum(distance, _distance(pixels, np.zeros(3)))
-
-
-def _coloured(border: NDArray[np.float64]) -> bool:
-    return float(border.max()) > DARK
-
-
-def _distance(pixels: Pixels, colour: NDArray[np.float64]) -> Signal:
-    # One plane at a time: numpy is slow along an axis of three.
-    planes = [np.abs(pixels[..., c] - np.float32(colour[c])) for c in range(3)]
-    distance: Signal = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
-    return distance
-
-
-def _is_inside(pixels: Pixels, border: NDArray[np.float64]) -> bool:
-    """Whether the corners look like the picture's middle: then they are retina, not border."""
-    height, width = pixels.shape[:2]
-    middle = pixels[height // 4 : -height // 4 : 4, width // 4 : -width // 4 : 4].reshape(-1, 3)
-    inside = np.median(middle, axis=0)
-    alike = float(np.abs(inside - border).max()) < INSIDE_LIKENESS * float(inside.max())
-    return alike and float(border.max()) > DARK
-
-
 def _reduced(photo: Photo) -> Photo:
     """The small copy that the finder works on."""
     height, width = photo.pixels.shape[:2]
@@ -235,20 +181,20 @@ def _reduced(photo: Photo) -> Photo:
 
 def _ellipse(pixels: Pixels) -> Ellipse | None:
     height, width = pixels.shape[:2]
-    border = border_colour(pixels)
-    signal = border_distance(pixels, border)
+    colour = border.colour(pixels)
+    signal = border.distance(pixels, colour)
     smooth = ndimage.uniform_filter(signal, 3, mode="nearest")
     bright = float(np.percentile(smooth[::2, ::2], 90))
     mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
     share = float(mask.mean())
-    framed = _coloured(border) and share < FULL
-    mask = _largest(_without_line(mask) if framed else mask)
+    framed = border.coloured(colour) and share < FULL
+    mask = _largest(border.without_line(mask) if framed else mask)
     found = _fitted(smooth, rim.outline(mask), (width, height))
     if share < FULL:
         return found
     # Nearly all of the picture is lit. What rim there is lies in the corners, outside of any disc
     # that fits into the picture; a smaller one would be something drawn on the retina.
-    if found is not None and found.radius > 0.95 * height / 2:
+    if found is not None and found.radius > CORNER_RIM * height / 2:
         return found
     return _around(width, height)
 
@@ -263,7 +209,7 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
         return circle
     if circle is None:
         return ellipse
-    better = ellipse.coverage > circle.coverage * 1.1 or ellipse.spread < BETTER * circle.spread
+    better = ellipse.coverage > WIDER * circle.coverage or ellipse.spread < BETTER * circle.spread
     return ellipse if better else circle
 
 
@@ -291,17 +237,6 @@ def _stretched(ellipse: Ellipse) -> bool:
 def _around(width: int, height: int) -> Ellipse:
     """The smallest circle that holds the whole picture: all of it is retina."""
     return Ellipse(width / 2, height / 2, math.hypot(width, height) / 2, 1.0)
-
-
-def _without_line(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask without the line that a frame leaves, where its colour fades into the border's."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    inner = np.zeros_like(mask)
-    if len(rows):
-        inner[rows[0] + LINE : rows[-1] + 1 - LINE, columns[0] + LINE : columns[-1] + 1 - LINE] = (
-            True
-        )
-    return mask & inner
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,0 +1,85 @@
+"""The border around the disc of retina: its colour, and how far from it each pixel is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.photo.decode import Pixels
+from fundoscope.photo.rim import Signal
+
+Colour = NDArray[np.float64]
+"""``float64 (3,)``, RGB, 0 to 255."""
+
+CORNER: Final = 0.03
+"""Side of the corner patches that show the border's colour, as a share of the shorter side."""
+CORNER_AGREEMENT: Final = 40.0
+"""Largest difference of corners (0-255) that still make one border."""
+INSIDE_LIKENESS: Final = 0.35
+"""Corners that differ from the middle by less than this share of its brightness are retina."""
+BLACK: Final = 11.0
+"""A border whose brightest channel stays below this level is black with noise."""
+LINE: Final = 4
+"""Width in working pixels of the line where a frame's colour fades into a black border."""
+
+
+def colour(pixels: Pixels) -> Colour:
+    """The border's colour, RGB ``(3,)``: that of the corners where they agree, else black.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)`` RGB.
+    """
+    side = max(2, round(CORNER * min(pixels.shape[:2])))
+    patches = [
+        pixels[rows, columns].reshape(-1, 3)
+        for rows in (slice(None, side), slice(-side, None))
+        for columns in (slice(None, side), slice(-side, None))
+    ]
+    corners = np.array([np.median(patch, axis=0) for patch in patches])
+    middle = np.median(corners, axis=0)
+    agree = np.abs(corners - middle).max(axis=1) < CORNER_AGREEMENT
+    border = corners[agree].mean(axis=0) if agree.sum() >= 3 else np.zeros(3)
+    return np.zeros(3) if _is_inside(pixels, border) else border
+
+
+def distance(pixels: Pixels, border: Colour) -> Signal:
+    """How far each pixel is from a border's colour and from black: ``float32 (H, W)``, 0 to 255.
+
+    A frame of a colour often has a black border inside it; neither is retina.
+    """
+    away = _away(pixels, border)
+    return np.minimum(away, _away(pixels, np.zeros(3))) if coloured(border) else away
+
+
+def coloured(border: Colour) -> bool:
+    """Whether a border's colour is another than black."""
+    return float(border.max()) > BLACK
+
+
+def _away(pixels: Pixels, colour: Colour) -> Signal:
+    # One plane at a time: numpy is slow along an axis of three.
+    planes = [np.abs(pixels[..., c] - np.float32(colour[c])) for c in range(3)]
+    away: Signal = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
+    return away
+
+
+def _is_inside(pixels: Pixels, border: Colour) -> bool:
+    """Whether the corners look like the picture's middle: then they are retina, not border."""
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 4 : -height // 4 : 4, width // 4 : -width // 4 : 4].reshape(-1, 3)
+    inside = np.median(middle, axis=0)
+    alike = float(np.abs(inside - border).max()) < INSIDE_LIKENESS * float(inside.max())
+    return alike and float(border.max()) > BLACK
+
+
+def without_line(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask without the line that a frame leaves, where its colour fades into the border's."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    inner = np.zeros_like(mask)
+    if len(rows):
+        inner[rows[0] + LINE : rows[-1] + 1 - LINE, columns[0] + LINE : columns[-1] + 1 - LINE] = (
+            True
+        )
+    return mask & inner
