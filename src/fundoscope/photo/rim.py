@@ -32,7 +32,7 @@ RADII: Final = (0.1, 1.6)
 """Bounds of a believable radius as a share of the picture's longer side."""
 MIN_POINTS: Final = 8
 """Fewer rim points than this are not fitted."""
-ROUNDS: Final = ((0.12, 180), (0.05, 360))
+ROUNDS: Final = ((0.12, 180), (0.06, 180), (0.04, 360))
 """Half-width of the ring that is searched for the rim, as a share of the radius, and in how many
 directions, round by round."""
 RING_STEPS: Final = 49
