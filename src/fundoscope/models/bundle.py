@@ -204,7 +204,7 @@ def _from_zip(path: Path, name: str, bound: int) -> bytes:
             return archive.read(name)
     except KeyError:
         raise _missing(path, name) from None
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise BundleError(
             path.name, f"is a damaged zip file ({error})", "get the bundle again"
         ) from None

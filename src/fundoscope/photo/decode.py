@@ -41,7 +41,6 @@ DECODER_ERRORS: Final = (
     AttributeError,
     EOFError,
     LookupError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     SyntaxError,

@@ -39,8 +39,8 @@ NATURAL: Final = 0.06
 STRETCH_ERROR: Final = 0.03
 """A stretch is believed when its standard error is below this."""
 CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
-"""A circle with so clean a rim, seen so far around, needs no ellipse beside it: real photographs
-leave 0.0005 to 0.001, and the best circle on a squashed one 0.0016, on a sixth of the rim."""
+"""A circle with so clean a rim, seen so far around, needs no ellipse beside it; the best circle on
+one squashed photograph left 0.0016, but on a sixth of the rim."""
 WIDER: Final = 1.1
 """An ellipse seen this much farther around than the circle is preferred to it."""
 BETTER: Final = 0.8
@@ -52,8 +52,8 @@ MIN_AGREEMENT: Final = 0.2
 MAX_SPREAD: Final = 0.02
 """A rim rougher than this share of the radius is no aperture's."""
 STRETCHED_SPREAD: Final = 0.006
-"""A stretched disc must have a clean rim: real squashed ones leave 0.001 to 0.003, while cut-off
-and glaring ones that a stretch could explain away leave 0.01 and more."""
+"""A stretched disc must have a clean rim: the squashed ones looked at left 0.0007 to 0.0015, a
+cut-off one that a stretch could explain away 0.013."""
 FULL: Final = 0.9
 """Share of lit pixels from which a picture counts as one without a border."""
 CORNER_RIM: Final = 0.95

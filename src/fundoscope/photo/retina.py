@@ -2,8 +2,9 @@
 
 Fifteen features of the field's square are judged by a support vector machine with a radial kernel.
 ``bench/fit_retina.py`` fitted it on the train splits of five sources against pictures drawn by a
-program, and set its bound on the validation splits; ``retina.npz`` holds the numbers. No photograph
-of anything but a retina took part, so the natural pictures of ``bench/field.py`` are news to it.
+program; ``retina.npz`` holds the numbers. No photograph of anything but a retina took part in the
+fit, but kernel, bound and the rule for grey pictures were chosen with the packaged pictures of
+``bench/field.py`` in view: what it says of those is no independent test.
 """
 
 from __future__ import annotations
