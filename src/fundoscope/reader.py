@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fundoscope import __version__
 from fundoscope.grading import grader as graders
+from fundoscope.grading import inputs
 from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading
@@ -69,10 +70,9 @@ class Reader:
 
         Args, errors: as :meth:`read`.
         """
-        size = self._grader.manifest.input_size
-        photo = _photo(source, min_side=field.decode_side(size))
+        photo = _photo(source, min_side=self._grader.input.decode_side)
         fov = field.find(photo)
-        grade, warnings = self._grade(photo, fov, size)
+        grade, warnings = self._grade(photo, fov)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
@@ -84,7 +84,7 @@ class Reader:
             software=SOFTWARE,
         )
 
-    def _grade(self, photo: Photo, fov: FieldOfView, size: int) -> tuple[Grade, tuple[str, ...]]:
+    def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:
             return Grade(), (NOT_GRADED[fov.reason or "no_disc"],)
         least = self._grader.manifest.minimum_radius
@@ -93,7 +93,8 @@ class Reader:
                 f"not graded: the field's radius is {fov.radius:.0f} pixels, and the grader needs"
                 f" {least:.0f}",
             )
-        return graders.grade(self._grader, field.crop(photo, fov, size)), ()
+        pixels = inputs.make(photo, fov, self._grader.input)
+        return graders.grade(self._grader, pixels), ()
 
 
 def _photo(source: Any, *, min_side: int) -> Photo:

@@ -67,9 +67,14 @@ def _in_words(one: dict[str, Any]) -> Iterator[str]:
     sources = ", ".join(f"{source} {count}" for source, count in trained_on.items())
     yield f"{one['name']}: verified, {one['path']}"
     yield (
-        f"  {one['task']} at {one['input_size']} px, {one['model_bytes'] / 1e6:.1f} MB, "
+        f"  {one['task']} at {_size(one['input_size'])} px, {one['model_bytes'] / 1e6:.1f} MB, "
         f"sha256 {one['model_sha256'][:12]}"
     )
     yield f"  referable from a probability of {one['referable_threshold']:.3f}"
     yield f"  trained on {sum(trained_on.values())} photographs ({sources})"
     yield f"  licence: {one['licence']}"
+
+
+def _size(size: int | list[int]) -> str:
+    """Side, or height x width."""
+    return str(size) if isinstance(size, int) else " x ".join(map(str, size))

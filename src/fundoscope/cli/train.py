@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
     from fundoscope.train.calibrate import Figures
-    from fundoscope.train.crops import LeftOut
     from fundoscope.train.export import Exported
-    from fundoscope.train.grader import Watcher
-    from fundoscope.train.loop import Report
 
 app = typer.Typer(help="Train networks (needs the extra [train]).", no_args_is_help=True)
 
-LINE_EVERY: Final = 50
-"""Steps between two lines where the output is no terminal."""
-CROPS_EVERY: Final = 500
 NEEDED: Final = ("torch", "timm", "lightning", "onnx", "onnxscript")
 
 
@@ -29,30 +21,66 @@ NEEDED: Final = ("torch", "timm", "lightning", "onnx", "onnxscript")
 def grader(
     config: Annotated[Path, typer.Argument(help="Configuration, e.g. configs/grader.toml.")],
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME by default.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Label table or class folders, in place of the file's.")
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="Start from: imagenet, hub, none, a file of weights, or a bundle."),
+    ] = None,
+    only_aspect: Annotated[
+        float | None, typer.Option(help="Only photographs of this width over height.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on where a killed run ended.")] = True,
     threads: Annotated[int | None, typer.Option(min=0, help="Processor threads; 0: all.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder of the cached crops.")] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="GPUs, or processes where there is none.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw augmented photographs, and do not train."),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Export the best network to this folder at the end.")
+    ] = None,
 ) -> None:
-    """Train a grader on a label table.
+    """Train a grader on a label table or on class folders.
 
-    The run folder gets the best network so far (best.pt), a figure a line (metrics.jsonl), and a
-    check-point from which the same command goes on.
+    The run folder gets the best network so far (best.pt), a line of figures an epoch
+    (metrics.jsonl), their curves (curves.png) and a check-point from which the same command goes
+    on.
     """
-    _require_extra()
-    import msgspec
-
+    require_extra()
+    from fundoscope.cli.training import watching
+    from fundoscope.train import config as configs
+    from fundoscope.train import curves, preview_sheet
     from fundoscope.train import grader as training
 
-    chosen = training.read_config(config)
-    if threads is not None:
-        chosen = msgspec.structs.replace(chosen, threads=threads)
-    if cache is not None:
-        data = msgspec.structs.replace(chosen.data, cache=str(cache))
-        chosen = msgspec.structs.replace(chosen, data=data)
+    chosen = configs.replaced(
+        configs.read_config(config),
+        network={"init": init},
+        data={
+            "manifest": None if data is None else str(data),
+            "cache": None if cache is None else str(cache),
+            "only_aspect": only_aspect,
+        },
+        threads=threads,
+        devices=devices,
+    )
+    if preview is not None:
+        preview_sheet.draw(chosen, preview)
+        typer.echo(f"{preview}: drawn; look whether each could be a photograph")
+        return
     folder = out or Path("runs") / config.stem
-    with _watcher() as watcher:
+    with watching() as watcher:
         training.train(chosen, folder, resume=resume, watcher=watcher)
-    typer.echo(f"trained; export it with: fundoscope train export {folder} BUNDLE")
+    curves.draw(folder)
+    typer.echo(f"trained; curves: {folder / curves.NAME}")
+    if bundle is None:
+        typer.echo(f"export it with: fundoscope train export {folder} BUNDLE")
+    else:
+        _export(folder, bundle, None, Path(chosen.data.cache))
 
 
 @app.command()
@@ -60,19 +88,19 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder; the run may still be going on.")],
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     name: Annotated[str | None, typer.Option(help="Name of the grader.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder of the cached crops.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")] = None,
 ) -> None:
     """Export a run's best network as a bundle, calibrated on validation."""
-    _require_extra()
-    from fundoscope.train import export as exporting
-
-    exported = exporting.export(run, bundle, name=name, cache=cache)
-    _lines_of_left_out(exported.left_out)
-    for line in _told(exported):
-        typer.echo(line)
+    require_extra()
+    _export(run, bundle, name, cache)
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Check that the extra is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
     from importlib.util import find_spec
 
     from fundoscope.errors import MissingExtraError
@@ -81,8 +109,18 @@ def _require_extra() -> None:
         raise MissingExtraError("fundoscope train", "train")
 
 
+def _export(run: Path, bundle: Path, name: str | None, cache: Path | None) -> None:
+    from fundoscope.cli.training import lines_of_left_out
+    from fundoscope.train import export as exporting
+
+    exported = exporting.export(run, bundle, name=name, cache=cache)
+    lines_of_left_out(exported.left_out)
+    for line in _told(exported):
+        typer.echo(line)
+
+
 def _told(exported: Exported) -> Iterator[str]:
-    fitted = exported.calibration
+    fitted, wanted = exported.calibration, exported.input
     yield (
         f"ONNX Runtime against torch on {exported.compared} validation photographs: largest"
         f" difference of a probability {exported.torch_difference:.1e}"
@@ -104,8 +142,8 @@ def _told(exported: Exported) -> Iterator[str]:
     means = " ".join(f"{key} {fitted.mean(key):.3f}" for key in ("auc", "kappa", "accuracy"))
     yield f"validation, mean of sources: {means}"
     yield (
-        f"{exported.folder}: epoch {exported.epoch + 1} at {exported.size} px,"
-        f" {exported.megabytes:.1f} MB"
+        f"{exported.folder}: epoch {exported.epoch + 1}, {wanted.kind} of"
+        f" {wanted.height}x{wanted.width} px, {exported.megabytes:.1f} MB"
     )
 
 
@@ -115,73 +153,3 @@ def _figures(figures: Figures) -> str:
         f" accuracy {figures.accuracy:.3f} sensitivity {figures.sensitivity:.3f}"
         f" specificity {figures.specificity:.3f}"
     )
-
-
-@contextmanager
-def _watcher() -> Iterator[Watcher]:
-    """Bars on a terminal, else a line now and then."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from fundoscope.train.grader import Watcher
-
-    console = Console()
-    if not console.is_terminal:
-        yield Watcher(_line_of_crops, _lines_of_left_out, _line_of_step, _line_of_epoch)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console) as bars:
-        crops = bars.add_task("crops", total=None, visible=False)
-        steps = bars.add_task("training", total=None, visible=False)
-
-        def show_crops(done: int, count: int) -> None:
-            bars.update(crops, completed=done, total=count, visible=done < count)
-
-        def show_step(report: Report) -> None:
-            bars.update(
-                steps,
-                completed=report.step,
-                total=report.steps,
-                visible=True,
-                description=_standing(report),
-            )
-
-        yield Watcher(show_crops, _lines_of_left_out, show_step, _line_of_epoch)
-
-
-def _line_of_crops(done: int, count: int) -> None:
-    if done % CROPS_EVERY == 0 or done == count:
-        typer.echo(f"crops {done}/{count}")
-
-
-def _lines_of_left_out(left_out: tuple[LeftOut, ...]) -> None:
-    for photograph in left_out:
-        typer.echo(f"left out: {photograph.image}: {photograph.reason}")
-
-
-def _line_of_step(report: Report) -> None:
-    if report.step % LINE_EVERY == 0:
-        typer.echo(f"step {report.step}/{report.steps} {_standing(report)}")
-
-
-def _standing(report: Report) -> str:
-    return (
-        f"epoch {report.epoch} {report.size} px loss {report.loss:.4f}"
-        f" {report.photographs_a_second:.1f} photographs/s {report.seconds_left / 60:.0f} min left"
-    )
-
-
-def _line_of_epoch(figures: dict[str, Any]) -> None:
-    sources = " ".join(
-        f"{name} {_number(v['kappa'])}/{_number(v['auc'])}"
-        for name, v in figures["by_source"].items()
-    )
-    typer.echo(
-        f"epoch {figures['epoch']}: kappa {_number(figures['kappa'])} (mean of sources"
-        f" {_number(figures['score'])}) accuracy {_number(figures['accuracy'])}"
-        f" AUC {_number(figures['auc'])}; kappa/AUC by source: {sources}"
-    )
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""The grade of one field's square, by a bundle's network."""
+"""The grade of one photograph, by a bundle's network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fundoscope.errors import BundleError
-from fundoscope.grading import heads
+from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import BundleManifest
@@ -19,14 +19,13 @@ from fundoscope.reading import Grade, ModelUsed, Referable
 if TYPE_CHECKING:
     import onnxruntime
 
-HEADS = ("cumulative",)
-
 
 @dataclass(frozen=True, slots=True)
 class Grader:
     """A loaded grading bundle."""
 
     manifest: BundleManifest
+    input: inputs.Input
     session: onnxruntime.InferenceSession
 
     @property
@@ -48,35 +47,58 @@ def load(path: str | Path | None = None) -> Grader:
     path = bundles.shipped(bundles.GRADING) if path is None else Path(path)
     bundle = bundles.load(path)
     manifest = bundle.manifest
-    if manifest.task != bundles.GRADING or manifest.head not in HEADS:
+    wanted = inputs.Input(manifest.input, *manifest.height_width)
+    if not _usable(manifest, wanted):
         raise BundleError(
             path.name,
-            f"does {manifest.task!r} with a {manifest.head!r} head: unknown here, it cannot grade",
+            f"does {manifest.task!r} with a {manifest.head!r} head on a {manifest.input!r} input:"
+            " unknown here, it cannot grade",
             "name a grading bundle",
         )
     session = runtime.session(bundle)
-    shape = session.get_inputs()[0].shape[1:]
-    wanted = [manifest.input_size, manifest.input_size, 3]
-    if shape != wanted:
+    _require_shapes(session, manifest, wanted, path.name)
+    return Grader(manifest, wanted, session)
+
+
+def _usable(manifest: BundleManifest, wanted: inputs.Input) -> bool:
+    return (
+        manifest.task == bundles.GRADING
+        and manifest.head in heads.OUTPUTS
+        and wanted.kind in inputs.KINDS
+        and (wanted.kind != inputs.CROP or wanted.height == wanted.width)
+    )
+
+
+def _require_shapes(
+    session: onnxruntime.InferenceSession,
+    manifest: BundleManifest,
+    wanted: inputs.Input,
+    title: str,
+) -> None:
+    """Check that the graph takes and gives what the manifest says; names are free dimensions."""
+    free = wanted.kind == inputs.NATIVE
+    takes = [n if isinstance(n, int) else None for n in session.get_inputs()[0].shape[1:]]
+    gives = session.get_outputs()[0].shape[-1]
+    expected = [None, None, 3] if free else [wanted.height, wanted.width, 3]
+    if takes != expected or gives != heads.OUTPUTS[manifest.head]:
         raise BundleError(
-            path.name,
-            f"its network takes {shape}, and {bundles.MANIFEST} says {wanted}",
+            title,
+            f"its network takes {takes} and gives {gives}, and {bundles.MANIFEST} says {expected}"
+            f" and {heads.OUTPUTS[manifest.head]}",
             "export it again",
         )
-    return Grader(manifest, session)
 
 
-def grade(grader: Grader, square: Pixels) -> Grade:
+def grade(grader: Grader, pixels: Pixels) -> Grade:
     """Grade one photograph.
 
     Args:
         grader: from :func:`load`.
-        square: ``uint8 (S, S, 3)`` RGB of :func:`fundoscope.photo.field.crop`, S the bundle's
-            ``input_size``.
+        pixels: ``uint8 (H, W, 3)`` RGB of :func:`fundoscope.grading.inputs.make`.
     """
     manifest = grader.manifest
-    logits = runtime.run(grader.session, square[np.newaxis])
-    p = heads.probabilities(logits, manifest.temperature)
+    outputs = runtime.run(grader.session, pixels[np.newaxis])
+    p = heads.probabilities(outputs, manifest.temperature, manifest.head)
     expected = float(heads.expected(p)[0])
     probability = float(heads.referable(p)[0])
     threshold = manifest.referable_threshold

@@ -1,7 +1,19 @@
-"""From a network's four cumulative logits to probabilities, expected grade and grade.
+"""From what a network puts out to probabilities of the grades, expected grade and grade.
 
-The head answers four questions, "is the grade above k?" for k = 0 to 3 (Frank and Hall, A simple
-approach to ordinal classification, 2001). Everything is numpy, float64, one row a photograph.
+Everything is numpy, float64, one row a photograph. Heads differ in the question that they answer:
+
+==============  =======  ==========================================================================
+head            outputs  each output is
+==============  =======  ==========================================================================
+``cumulative``  4        log-odds that the grade is above 0, 1, 2, 3 (Frank and Hall, A simple
+                         approach to ordinal classification, 2001)
+``corn``        4        log-odds that it is above k, given that it is above k - 1 (Shi, Cao and
+                         Raschka, Deep neural networks for rank-consistent ordinal regression, 2021)
+``softmax``     5        log-probability of a grade, up to a constant
+``regression``  1        the grade itself
+``sigmoid``     1        log-odds whose probability is read as the grade: it can only be 0 or 1. The
+                         form of the student project of 2019, kept for comparison
+==============  =======  ==========================================================================
 """
 
 from __future__ import annotations
@@ -15,28 +27,63 @@ from numpy.typing import ArrayLike, NDArray
 GRADE_COUNT: Final = 5
 REFERABLE_GRADE: Final = 2
 """Referable is "more than mild": moderate or worse (International Clinical scale, grade 2)."""
+CUMULATIVE, CORN, SOFTMAX = "cumulative", "corn", "softmax"
+REGRESSION, SIGMOID = "regression", "sigmoid"
+OUTPUTS: Final = {CUMULATIVE: 4, CORN: 4, SOFTMAX: 5, REGRESSION: 1, SIGMOID: 1}
+"""The heads, and how many numbers each puts out."""
+THRESHOLDS: Final = np.arange(GRADE_COUNT - 1) + 0.5
+"""Where a score in grades passes from one grade to the next."""
+SCORE_SCALE: Final = {REGRESSION: 0.25, SIGMOID: 0.05}
+"""A score passes a threshold with the probability sigmoid((score - threshold) / scale). For
+regression the fitted temperature then covers errors of a tenth of a grade to two grades; for the
+sigmoid the scale is so small that rounding the expected grade is rounding its output."""
 
 Floats = NDArray[np.float64]
 
 
-def probabilities(logits: ArrayLike, temperature: float = 1.0) -> Floats:
+def probabilities(outputs: ArrayLike, temperature: float = 1.0, head: str = CUMULATIVE) -> Floats:
     """Probabilities of the five grades.
 
-    The four answers are made monotone by their running minimum, because a grade above k+1 is above
-    k as well.
-
     Args:
-        logits: float ``(N, 4)``, log-odds that the grade is above 0, 1, 2, 3.
-        temperature: divides the logits; more than 1 makes the answer less certain.
+        outputs: float ``(N, outputs)`` of the network, as the head has them.
+        temperature: divides the log-odds; more than 1 makes the answer less certain.
+        head: a key of :data:`OUTPUTS`.
 
     Returns:
         float64 ``(N, 5)``, each row sums to one.
     """
-    scaled = np.asarray(logits, dtype=np.float64) / temperature
-    above = 0.5 * (1.0 + np.tanh(0.5 * scaled))  # The sigmoid, without overflow.
-    above = np.minimum.accumulate(above, axis=1)
-    edges = np.concatenate((np.ones((len(above), 1)), above, np.zeros((len(above), 1))), axis=1)
+    values = np.asarray(outputs, dtype=np.float64)
+    if head == SOFTMAX:
+        return _softmax(values / temperature)
+    edges = np.ones((len(values), GRADE_COUNT + 1))
+    edges[:, 1:-1], edges[:, -1] = _above(values, temperature, head), 0.0
     return edges[:, :-1] - edges[:, 1:]
+
+
+def _above(values: Floats, temperature: float, head: str) -> Floats:
+    """Probabilities ``(N, 4)`` that the grade is above 0, 1, 2, 3; they never rise.
+
+    Cumulative answers are made monotone by their running minimum, because a grade above k + 1 is
+    above k as well.
+    """
+    if head == CUMULATIVE:
+        return np.minimum.accumulate(_sigmoid(values / temperature), axis=1)
+    if head == CORN:
+        return np.multiply.accumulate(_sigmoid(values / temperature), axis=1)
+    score = values if head == REGRESSION else _sigmoid(values)
+    return _sigmoid((score - THRESHOLDS) / (SCORE_SCALE[head] * temperature))
+
+
+def _sigmoid(values: Floats) -> Floats:
+    """Without overflow."""
+    share: Floats = 0.5 * (1.0 + np.tanh(0.5 * values))
+    return share
+
+
+def _softmax(values: Floats) -> Floats:
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    share: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return share
 
 
 def expected(p: ArrayLike) -> Floats:

@@ -49,8 +49,11 @@ class BundleManifest:
     Attributes:
         name: short name with its version, e.g. ``grader-lite0-320-1``.
         task: what the model does; ``"grading"``.
-        input_size: side in pixels of the field's square that goes in, ``uint8 (N, S, S, 3)`` RGB.
-        head: what comes out; ``"cumulative"``: ``float32 (N, 4)`` logits of "the grade is above k".
+        input_size: in pixels, of what goes in, ``uint8 (N, H, W, 3)`` RGB: the side of a square, or
+            height and width. For ``native`` it says the area; the graph then takes any height and
+            width.
+        input: what of the photograph goes in; a kind of :mod:`fundoscope.grading.inputs`.
+        head: what comes out, ``float32 (N, outputs)``; a head of :mod:`fundoscope.grading.heads`.
         classes: names of the grades, 0 first.
         cut_points: four ascending values on the expected grade; reaching the last makes grade 4.
         temperature: divides the logits.
@@ -65,7 +68,7 @@ class BundleManifest:
 
     name: str
     task: str
-    input_size: int
+    input_size: int | tuple[int, int]
     head: str
     classes: tuple[str, ...]
     cut_points: tuple[float, float, float, float]
@@ -77,7 +80,14 @@ class BundleManifest:
     trained_on: TrainedOn
     licence: str
     versions: Mapping[str, str]
+    input: str = "crop"
     format: str = FORMAT
+
+    @property
+    def height_width(self) -> tuple[int, int]:
+        """Height and width that ``input_size`` stands for."""
+        size = self.input_size
+        return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Random changes of a training batch: what a camera, an eye and a technician may change.
 
-Works on whole batches of uint8 crops with torch, on any device. Cameras give the grade away in the
-public sets (their stretch, colour cast and sharpness go with how sick their patients are), so
+Works on whole batches of uint8 pictures with torch, on any device. Cameras give the grade away in
+the public sets (their stretch, colour cast and sharpness go with how sick their patients are), so
 shape, colour and sharpness are jittered on purpose. What lies outside of the retina stays black.
 """
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LUMA: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
 FULL: Final = 255.0
+HALF_TURN: Final = 180.0
+
+Size = int | tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class Jitter:
     """How far each change goes; every factor is drawn for each photograph by itself.
 
     Attributes:
+        rotation: degrees to either side; what comes from outside is ``fill``.
+        flip_horizontal, flip_vertical: mirrored or not, each with probability one half. With any
+            rotation one of them gives the other.
         scale: the disc's size is multiplied by 1 ± this.
         aspect: width over height is multiplied by up to 1 + this, or divided by it.
         shift: share of the side by which the disc moves at most.
@@ -31,8 +37,14 @@ class Jitter:
         gamma: exponent of exp(± this).
         blur: share of the photographs that lose sharpness.
         blur_factor: at most as if they had been this many times smaller.
+        jpeg: share of the photographs that are stored as JPEG once more.
+        jpeg_quality: the lowest quality of those; the highest is 95.
+        fill: level, 0 to 255, of what lies outside of the frame or the retina.
     """
 
+    rotation: float = HALF_TURN
+    flip_horizontal: bool = True
+    flip_vertical: bool = False
     scale: float = 0.12
     aspect: float = 0.10
     shift: float = 0.04
@@ -43,49 +55,60 @@ class Jitter:
     gamma: float = 0.20
     blur: float = 0.25
     blur_factor: float = 2.0
+    jpeg: float = 0.0
+    jpeg_quality: int = 30
+    fill: float = 0.0
 
 
-def augment(crops: Tensor, size: int, generator: Generator, jitter: Jitter) -> Tensor:
+BEST_QUALITY: Final = 95
+"""Of a JPEG; above it nothing visible is lost."""
+
+
+def augment(pictures: Tensor, size: Size, generator: Generator, jitter: Jitter) -> Tensor:
     """Change a batch at random.
 
     Args:
-        crops: uint8 ``(N, S, S, 3)`` RGB, black outside of the retina.
-        size: side of the result in pixels.
+        pictures: uint8 ``(N, H, W, 3)`` RGB, black outside of the retina.
+        size: side of the result in pixels, or height and width.
         generator: the only source of randomness (on the processor).
         jitter: how far the changes go.
 
     Returns:
-        float32 ``(N, 3, size, size)`` RGB, 0 to 255, in channels-last memory order.
+        float32 ``(N, 3, height, width)`` RGB, 0 to 255, in channels-last memory order.
     """
     import torch
     from torch.nn import functional
 
-    pixels = resize(crops, size)
+    pixels = resize(pictures, size)
+    height, width = pixels.shape[2:]
     inside = (pixels.amax(dim=1, keepdim=True) > 0).float()
-    theta = _transforms(len(crops), generator, jitter).to(crops.device)
-    grid = functional.affine_grid(theta, [len(crops), 4, size, size], align_corners=False)
+    theta = _transforms(len(pictures), width / height, generator, jitter).to(pictures.device)
+    grid = functional.affine_grid(theta, [len(pictures), 4, height, width], align_corners=False)
     planes = torch.cat((pixels, inside), dim=1).contiguous(memory_format=torch.channels_last)
     warped = functional.grid_sample(planes, grid, align_corners=False)
     pixels, inside = warped[:, :3], warped[:, 3:]
     pixels = _blur(pixels, generator, jitter)
-    return _recolour(pixels, generator, jitter).mul_(inside > 0.5)
+    pixels = _recolour(pixels, generator, jitter)
+    pixels = _jpeg(pixels, generator, jitter).mul_(inside > 0.5)
+    return pixels if jitter.fill == 0 else pixels.add_(jitter.fill * (inside <= 0.5))
 
 
-def resize(crops: Tensor, size: int) -> Tensor:
-    """Crops at another size, without random change: what validation and export see.
+def resize(pictures: Tensor, size: Size) -> Tensor:
+    """Pictures at another size, without random change: what validation and export see.
 
     Args:
-        crops: uint8 ``(N, S, S, 3)``.
-        size: side of the result in pixels; a smaller one averages (anti-aliased).
+        pictures: uint8 ``(N, H, W, 3)``.
+        size: side of the result in pixels, or height and width; smaller averages (anti-aliased).
 
     Returns:
-        float32 ``(N, 3, size, size)``, 0 to 255, in channels-last memory order.
+        float32 ``(N, 3, height, width)``, 0 to 255, in channels-last memory order.
     """
     from torch.nn import functional
 
-    planes = crops.permute(0, 3, 1, 2)
-    if crops.shape[1] != size:
-        planes = functional.interpolate(planes, size=(size, size), mode="bilinear", antialias=True)
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    planes = pictures.permute(0, 3, 1, 2)
+    if tuple(planes.shape[2:]) != sides:
+        planes = functional.interpolate(planes, size=sides, mode="bilinear", antialias=True)
     return planes.float()
 
 
@@ -96,20 +119,35 @@ def _uniform(shape: tuple[int, ...], reach: float, generator: Generator) -> Tens
     return (torch.rand(shape, generator=generator) * 2 - 1) * reach
 
 
-def _transforms(count: int, generator: Generator, jitter: Jitter) -> Tensor:
-    """Affine maps ``(N, 2, 3)`` from the result to the source: turn, mirror, size, shape, shift."""
+def _mirror(count: int, wanted: bool, generator: Generator) -> Tensor:
+    """1 or -1 for each photograph."""
     import torch
 
-    angle = _uniform((count,), math.pi, generator)
-    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    if not wanted:
+        return torch.ones(count)
+    return torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+
+
+def _transforms(count: int, shape: float, generator: Generator, jitter: Jitter) -> Tensor:
+    """Affine maps ``(N, 2, 3)`` from the result to the source: turn, mirror, size, shape, shift.
+
+    They are in units of half a side, so a turn must know the frame's width over height.
+    """
+    import torch
+
+    angle = _uniform((count,), math.radians(jitter.rotation), generator)
+    mirror = _mirror(count, jitter.flip_horizontal, generator)
     zoom = 1 / (1 + _uniform((count,), jitter.scale, generator))
     half_aspect = (1 + jitter.aspect) ** _uniform((count,), 0.5, generator)
     shift = _uniform((count, 2), 2 * jitter.shift, generator)  # The grid's side is 2 units.
+    upside_down = _mirror(count, jitter.flip_vertical, generator)
     cos, sin = angle.cos(), angle.sin()
     # Shape is changed along the source's own axes, as a camera or a careless resize would.
-    across = torch.stack((cos * mirror, -sin), dim=1) * (zoom * half_aspect)[:, None]
-    down = torch.stack((sin * mirror, cos), dim=1) * (zoom / half_aspect)[:, None]
-    linear = torch.stack((across, down), dim=1)
+    across = torch.stack((cos * mirror, -sin * upside_down / shape), dim=1)
+    down = torch.stack((sin * mirror * shape, cos * upside_down), dim=1)
+    linear = torch.stack(
+        (across * (zoom * half_aspect)[:, None], down * (zoom / half_aspect)[:, None]), dim=1
+    )
     return torch.cat((linear, shift[:, :, None]), dim=2)
 
 
@@ -123,11 +161,10 @@ def _blur(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
     index = chosen.nonzero().squeeze(1).to(pixels.device)
     if len(index) == 0:
         return pixels
-    size = pixels.shape[-1]
-    small = functional.interpolate(
-        pixels[index], size=(round(size / factor),) * 2, mode="bilinear", antialias=True
-    )
-    soft = functional.interpolate(small, size=(size, size), mode="bilinear")
+    sides = tuple(pixels.shape[2:])
+    smaller = tuple(max(1, round(side / factor)) for side in sides)
+    small = functional.interpolate(pixels[index], size=smaller, mode="bilinear", antialias=True)
+    soft = functional.interpolate(small, size=sides, mode="bilinear")
     return pixels.index_copy(0, index, soft)
 
 
@@ -150,3 +187,20 @@ def _recolour(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
     mixed = torch.baddbmm(offset, planes, matrix.transpose(1, 2).to(planes.device))
     bent = mixed.div_(FULL).clamp_(0, 1).pow_(gamma.to(planes.device)).mul_(FULL)
     return bent.reshape(count, *pixels.shape[2:], 3).permute(0, 3, 1, 2)
+
+
+def _jpeg(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
+    """Some photographs as JPEG leaves them."""
+    import simplejpeg
+    import torch
+
+    if jitter.jpeg == 0:
+        return pixels
+    chosen = torch.rand(len(pixels), generator=generator) < jitter.jpeg
+    draws = torch.rand(len(pixels), generator=generator)
+    for i in chosen.nonzero().flatten().tolist():
+        quality = jitter.jpeg_quality + (BEST_QUALITY - jitter.jpeg_quality) * draws[i].item()
+        picture = pixels[i].permute(1, 2, 0).round().to(torch.uint8).cpu().contiguous().numpy()
+        stored = simplejpeg.encode_jpeg(picture, quality=round(quality))
+        pixels[i] = torch.from_numpy(simplejpeg.decode_jpeg(stored)).permute(2, 0, 1)
+    return pixels

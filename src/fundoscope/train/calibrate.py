@@ -87,21 +87,27 @@ def calibrate(
     labels: Labels,
     sources: Sequence[str],
     gradable: NDArray[np.bool_],
+    head: str = heads.CUMULATIVE,
 ) -> Calibration:
     """Fit everything on validation.
 
+    For the head ``sigmoid``, whose answer is rounded as the students did it, only the threshold is
+    fitted.
+
     Args:
-        logits: ``(N, 4)``.
+        logits: ``(N, outputs)`` of the head.
         labels: ``(N,)`` grades, 0 to 4.
         sources: N names.
         gradable: ``(N,)``, false where a person could not judge the photograph; these have no part
             in the threshold.
+        head: of :mod:`fundoscope.grading.heads`.
     """
-    temperature = fit_temperature(logits, labels)
-    p = heads.probabilities(logits, temperature)
+    fixed = head == heads.SIGMOID
+    temperature = 1.0 if fixed else fit_temperature(logits, labels, head)
+    p = heads.probabilities(logits, temperature, head)
     expected, referable = heads.expected(p), heads.referable(p)
     names, numbers = source_numbers(sources)
-    cuts = fit_cut_points(expected, labels, numbers)
+    cuts = ROUNDING if fixed else fit_cut_points(expected, labels, numbers)
     positive = labels >= heads.REFERABLE_GRADE
     threshold = referable_threshold(referable[gradable], positive[gradable])
     grades = heads.icdr(expected, cuts)
@@ -144,12 +150,14 @@ def confusions(labels: Labels, grades: Labels, source: Labels) -> NDArray[np.int
     return np.bincount(cells, minlength=sources * n * n).reshape(sources, n, n)
 
 
-def fit_temperature(logits: NDArray[np.float32], labels: Labels) -> float:
+def fit_temperature(
+    logits: NDArray[np.float32], labels: Labels, head: str = heads.CUMULATIVE
+) -> float:
     """The temperature with the smallest negative log-likelihood of the five probabilities."""
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
-        p = heads.probabilities(logits, float(np.exp(log_temperature)))
+        p = heads.probabilities(logits, float(np.exp(log_temperature)), head)
         return float(-np.log(np.maximum(p[np.arange(len(p)), labels], TINY)).mean())
 
     low, high = np.log(TEMPERATURE_RANGE)

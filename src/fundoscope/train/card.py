@@ -5,11 +5,27 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from fundoscope.grading import heads
+from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
 from fundoscope.train.calibrate import TARGET_SENSITIVITY, Figures
 
 if TYPE_CHECKING:
+    from fundoscope.grading.inputs import Input
     from fundoscope.models.bundle import BundleManifest
     from fundoscope.train.export import Exported
+
+INPUTS = {
+    CROP: "the field of view's square, not stretched, black around it",
+    SQUASH: "the whole photograph brought to one shape, which stretches the retina",
+    NATIVE: "the whole photograph in its own shape, brought to one area",
+}
+OUTPUTS = {
+    heads.CUMULATIVE: 'four logits of "the grade is above 0, 1, 2, 3"',
+    heads.CORN: 'four logits of "the grade is above k, given that it is above k - 1"',
+    heads.SOFTMAX: "five logits, one a grade",
+    heads.REGRESSION: "the grade as a number",
+    heads.SIGMOID: "one logit, whose probability is read as the grade",
+}
 
 
 def text(manifest: BundleManifest, exported: Exported) -> str:
@@ -20,7 +36,7 @@ def text(manifest: BundleManifest, exported: Exported) -> str:
         _training(manifest, exported),
         _figures(exported),
         _fitted(manifest),
-        _graph(exported),
+        _graph(manifest, exported),
         LIMITATIONS,
     )
     return "\n".join(parts)
@@ -48,7 +64,7 @@ def _data(manifest: BundleManifest) -> str:
 | all | {sum(photographs.values()):,} |
 
 Manifest sha256 `{manifest.trained_on.manifest_sha256}`.
-Photographs are cropped to the field of view without stretching, as they are when it is used.
+What goes in is {INPUTS[manifest.input]}, made by the same code when it is used.
 """
 
 
@@ -104,17 +120,24 @@ def _number(value: float) -> str:
 
 
 def _fitted(manifest: BundleManifest) -> str:
-    cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
     return f"""## Fitted on validation
 
-- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the five grades)
-- cut-points on the expected grade {cuts} (largest mean over the sources of kappa and accuracy)
+{_fitted_grades(manifest)}
 - referable from a probability of {manifest.referable_threshold:.4f} (sensitivity \
 {TARGET_SENSITIVITY:.2f} over the gradable photographs of all sources together)
 """
 
 
-def _graph(exported: Exported) -> str:
+def _fitted_grades(manifest: BundleManifest) -> str:
+    if manifest.head == heads.SIGMOID:
+        return "- nothing of the grade: the output is rounded, so that it is 0 or 1"
+    cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
+    return f"""- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the \
+five grades)
+- cut-points on the expected grade {cuts} (largest mean over the sources of kappa and accuracy)"""
+
+
+def _graph(manifest: BundleManifest, exported: Exported) -> str:
     stored = (
         "Large weights are stored in half precision: on validation a probability changes by\n"
         f"{exported.half_difference:.1e} at most, kappa by {exported.half_kappa:.4f} and AUC by"
@@ -124,11 +147,15 @@ def _graph(exported: Exported) -> str:
     )
     return f"""## Graph
 
-Input: `uint8 (N, {exported.size}, {exported.size}, 3)` RGB, the field's square; normalisation is
-inside. Output: four logits of "the grade is above 0, 1, 2, 3". ONNX Runtime differs from torch by
+Input: `uint8 (N, {_sides(exported.input)}, 3)` RGB, {INPUTS[exported.input.kind]}; normalisation is
+inside. Output: {OUTPUTS[manifest.head]}. ONNX Runtime differs from torch by
 {exported.torch_difference:.1e} at most in a probability, on {exported.compared} validation
 photographs. {stored}
 """
+
+
+def _sides(wanted: Input) -> str:
+    return "H, W" if wanted.kind == NATIVE else f"{wanted.height}, {wanted.width}"
 
 
 LIMITATIONS = """## Limitations
@@ -137,7 +164,7 @@ LIMITATIONS = """## Limitations
 - Macular oedema, glaucoma and every other disease are outside of what it sees.
 - On cameras and populations that it was not trained on it can be much worse; evaluate it on your
   own photographs first (`fundoscope evaluate grading`).
-- Cameras go with how sick the patients of the public sets are; shape and colour were jittered in
-  training so that the grade is not read off the camera, which does not rule it out.
+- Cameras go with how sick the patients of the public sets are, and a network may read the grade off
+  the camera; jittering shape and colour in training makes that harder and does not rule it out.
 - It grades every photograph on which a field of view is found, also one that is too poor to judge.
 """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,13 +14,26 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.data import manifest as manifests
+from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.grading import heads
+from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
-from fundoscope.train import calibrate, card, crops, loop, networks, onnx_graph
-from fundoscope.train.grader import RUN, TRAIN, VAL, GraderConfig, predict, stored_run
+from fundoscope.train import (
+    calibrate,
+    card,
+    loop,
+    networks,
+    onnx_graph,
+    photographs,
+    pictures,
+    runs,
+)
+from fundoscope.train.config import GraderConfig, sides
+from fundoscope.train.grader import predict
+from fundoscope.train.photographs import TRAIN, VAL
+from fundoscope.train.pictures import Pictures
+from fundoscope.train.plan import Size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,7 +66,7 @@ class Exported:
         folder: of the bundle.
         megabytes: of ``model.onnx`` (10^6 bytes).
         epoch: which was exported, from 0.
-        size: side of the square that goes in.
+        input: what goes in.
         torch_difference: largest difference of a probability, ONNX Runtime against torch.
         compared: on how many photographs.
         half_difference: the same, half-precision weights against full ones, on all of validation.
@@ -65,7 +79,7 @@ class Exported:
     folder: Path
     megabytes: float
     epoch: int
-    size: int
+    input: inputs.Input
     torch_difference: float
     compared: int
     half_difference: float
@@ -73,7 +87,7 @@ class Exported:
     half_auc: float
     halved: bool
     calibration: calibrate.Calibration
-    left_out: tuple[crops.LeftOut, ...]
+    left_out: tuple[pictures.LeftOut, ...]
 
 
 def export(
@@ -82,7 +96,7 @@ def export(
     *,
     name: str | None = None,
     cache: Path | None = None,
-    progress: crops.Progress | None = None,
+    progress: pictures.Progress | None = None,
 ) -> Exported:
     """Write the bundle of a run's best epoch so far.
 
@@ -90,28 +104,37 @@ def export(
         run: the run folder; the run may still be going on.
         folder: of the bundle.
         name: of the grader; made from network and size by default.
-        cache: folder of the cached crops; that of the run by default.
-        progress: is told how the crops of validation are made where they are not cached.
+        cache: folder of the cached pictures; that of the run by default.
+        progress: is told how the pictures of validation are made where they are not cached.
 
     Raises:
         UsageError: no such run, or it has no finished epoch, or its manifest has changed.
         FundoscopeError: the graph does not say what torch says.
     """
-    config, manifest_sha256 = stored_run(run)
-    table = manifests.read(config.data.manifest)
+    config, manifest_sha256 = runs.stored_run(run)
+    table = photographs.read(config.data.manifest)
     if table.sha256 != manifest_sha256:
         raise UsageError(
             table.path.name, "has changed since the run began", "restore it, or train again"
         )
+    rows = photographs.choose(table, config.data, config.seed)
     network, epoch, size = _best(run, config)
-    data = crops.load(
-        table, size, cache or Path(config.data.cache), splits=(VAL,), progress=progress
+    wanted = inputs.Input(config.data.input, *sides(size))
+    data = pictures.load(
+        table,
+        [row for row in rows if row.split == VAL],
+        wanted,
+        cache or Path(config.data.cache),
+        progress=progress,
     )
-    whole = onnx_graph.to_onnx(network, size)
+    normalisation = networks.normalisation(config.network.name, config.normalise)
+    whole = onnx_graph.to_onnx(
+        network, normalisation, *sides(size), free=config.data.input == inputs.NATIVE
+    )
     half = onnx_graph.halve(whole)
-    logits, logits_half = _run_graph(whole, data.pixels), _run_graph(half, data.pixels)
-    difference, compared = _against_torch(network, logits, data, size)
-    before, after = _calibrated(logits, data), _calibrated(logits_half, data)
+    outputs, outputs_half = _run_graph(whole, data, config), _run_graph(half, data, config)
+    difference, compared = _against_torch(network, outputs, data, config, size)
+    before, after = (_calibrated(o, data, config.head) for o in (outputs, outputs_half))
     moves = {key: _moved(before, after, key) for key in ("kappa", "auc")}
     halved = max(moves.values()) <= MAX_MOVE
     model, calibration = (half, after) if halved else (whole, before)
@@ -119,51 +142,55 @@ def export(
         folder,
         len(model) / 1e6,
         epoch,
-        size,
+        wanted,
         difference,
         compared,
-        _difference(logits, logits_half),
+        _difference(outputs, outputs_half, config.head),
         moves["kappa"],
         moves["auc"],
         halved,
         calibration,
         data.left_out,
     )
-    manifest = _manifest(run, config, table, model, exported, name)
+    manifest = _manifest(run, config, table, rows, model, exported, name)
     bundles.write(folder, manifest, model, card.text(manifest, exported))
     return exported
 
 
-def _best(run: Path, config: GraderConfig) -> tuple[nn.Module, int, int]:
-    """The network of the best epoch, which epoch, and its side length."""
-    import torch
-
+def _best(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]:
+    """The network of the best epoch, which epoch, and the size at which it was judged."""
     if not (run / loop.BEST).is_file():
         raise UsageError(str(run), "has no finished epoch yet", "wait for the first one")
-    stored = torch.load(run / loop.BEST, map_location="cpu", weights_only=True)
-    network = networks.create(config.network.name, pretrained=False)
+    stored = loop.read_checkpoint(run / loop.BEST)
+    size = stored["size"] if isinstance(stored["size"], int) else tuple(stored["size"])
+    network = networks.create(
+        config.network.name, heads.OUTPUTS[config.head], networks.Size(*sides(size))
+    )
     network.load_state_dict(stored["network"])
-    return network.eval(), int(stored["epoch"]), int(stored["size"])
+    return network.eval(), int(stored["epoch"]), size
 
 
-def _run_graph(model: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _run_graph(model: bytes, data: Pictures, config: GraderConfig) -> NDArray[np.float32]:
     session = runtime.open_graph(model, "the exported graph")
-    parts = [
-        runtime.run(session, np.ascontiguousarray(pixels[start : start + BATCH]))
-        for start in range(0, len(pixels), BATCH)
-    ]
-    return np.concatenate(parts)
+    everything = np.arange(len(data.rows))
+    found = np.empty((len(everything), heads.OUTPUTS[config.head]), np.float32)
+    for places in data.batches(everything, BATCH):
+        found[places] = runtime.run(session, data.take(places))
+    return found
 
 
 def _against_torch(
-    network: nn.Module, logits: NDArray[np.float32], data: crops.Crops, size: int
+    network: nn.Module,
+    outputs: NDArray[np.float32],
+    data: Pictures,
+    config: GraderConfig,
+    size: Size,
 ) -> tuple[float, int]:
-    import torch
-
-    count = min(COMPARED, len(logits))
-    chosen = np.linspace(0, len(logits) - 1, count).astype(np.int64)
-    theirs = predict(network, data.pixels, chosen, size, torch.device("cpu"))
-    difference = _difference(logits[chosen], theirs)
+    count = min(COMPARED, len(outputs))
+    chosen = np.linspace(0, len(outputs) - 1, count).astype(np.int64)
+    normalisation = networks.normalisation(config.network.name, config.normalise)
+    theirs = predict(network, data, chosen, config, size, normalisation)
+    difference = _difference(outputs[chosen], theirs, config.head)
     if difference >= MAX_DIFFERENCE:
         raise FundoscopeError(
             "the exported graph",
@@ -173,17 +200,19 @@ def _against_torch(
     return difference, count
 
 
-def _difference(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
+def _difference(ours: NDArray[np.float32], theirs: NDArray[np.float32], head: str) -> float:
     """The largest difference of a probability of a grade."""
-    return float(np.abs(heads.probabilities(ours) - heads.probabilities(theirs)).max())
+    p, q = (heads.probabilities(outputs, head=head) for outputs in (ours, theirs))
+    return float(np.abs(p - q).max())
 
 
-def _calibrated(logits: NDArray[np.float32], data: crops.Crops) -> calibrate.Calibration:
+def _calibrated(outputs: NDArray[np.float32], data: Pictures, head: str) -> calibrate.Calibration:
     return calibrate.calibrate(
-        logits,
+        outputs,
         np.array([row.grade for row in data.rows], np.int64),
         [row.source for row in data.rows],
         np.array([row.gradable is not False for row in data.rows]),
+        head,
     )
 
 
@@ -197,17 +226,19 @@ def _moved(before: calibrate.Calibration, after: calibrate.Calibration, figure: 
 def _manifest(
     run: Path,
     config: GraderConfig,
-    table: manifests.Manifest,
+    table: Manifest,
+    rows: Sequence[Row],
     model: bytes,
     exported: Exported,
     name: str | None,
 ) -> bundles.BundleManifest:
     fitted = exported.calibration
     return bundles.BundleManifest(
-        name=name or f"{config.network.name.replace('_', '-')}-{exported.size}",
+        name=name or f"{re.sub('[_/]', '-', config.network.name)}-{_size_text(exported.input)}",
         task=bundles.GRADING,
-        input_size=exported.size,
-        head="cumulative",
+        input=exported.input.kind,
+        input_size=_input_size(exported.input),
+        head=config.head,
         classes=CLASSES,
         cut_points=fitted.cut_points,
         temperature=fitted.temperature,
@@ -217,7 +248,7 @@ def _manifest(
         model_sha256=hashlib.sha256(model).hexdigest(),
         trained_on=bundles.TrainedOn(
             manifest_sha256=table.sha256,
-            photographs=dict(sorted(Counter(r.source for r in table.of_split(TRAIN)).items())),
+            photographs=_by_source(rows),
             seed=config.seed,
             configuration=_shareable(config),
             minutes=_minutes(run),
@@ -227,19 +258,36 @@ def _manifest(
     )
 
 
+def _by_source(rows: Sequence[Row]) -> dict[str, int]:
+    """How many photographs of each source were trained on."""
+    return dict(sorted(Counter(row.source for row in rows if row.split == TRAIN).items()))
+
+
+def _input_size(wanted: inputs.Input) -> Size:
+    return wanted.height if wanted.height == wanted.width else (wanted.height, wanted.width)
+
+
+def _size_text(wanted: inputs.Input) -> str:
+    size = _input_size(wanted)
+    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
+
+
 def _shareable(config: GraderConfig) -> dict[str, Any]:
-    """The configuration without the folders of the machine that it ran on."""
+    """The configuration without the folders of the machine that it ran on.
+
+    What it started from is a word, or the bare name of a file.
+    """
     settings: dict[str, Any] = msgspec.to_builtins(config)
-    settings["data"] = {
-        "manifest": Path(config.data.manifest).name,
-        "crop_size": config.data.crop_size,
-    }
+    data = settings["data"]
+    data["manifest"] = Path(config.data.manifest).name
+    del data["cache"]
+    settings["network"]["init"] = Path(config.network.init).name
     return settings
 
 
 def _minutes(run: Path) -> float | None:
-    lines = (run / loop.METRICS).read_text().splitlines()
-    return round(json.loads(lines[-1])["training_seconds"] / 60, 1) if lines else None
+    lines = runs.metrics(run)
+    return round(lines[-1]["training_seconds"] / 60, 1) if lines else None
 
 
 def _versions(run: Path) -> dict[str, str]:
@@ -248,5 +296,5 @@ def _versions(run: Path) -> dict[str, str]:
 
     from fundoscope import __version__
 
-    trained: dict[str, str] = json.loads((run / RUN).read_text())["packages"]
-    return {"fundoscope": __version__, **{name: version(name) for name in PACKAGES}, **trained}
+    exported = {name: version(name) for name in PACKAGES}
+    return {"fundoscope": __version__, **exported, **runs.versions(run)}

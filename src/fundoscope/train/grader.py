@@ -1,97 +1,53 @@
-"""Training a grader: data, loss and evaluation of the loop, and the run folder around it."""
+"""Training a grader: data, loss and evaluation of the loop."""
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.data import manifest as manifests
-from fundoscope.errors import UsageError
 from fundoscope.evaluate.figures import quadratic_kappa
-from fundoscope.grading import heads
-from fundoscope.train import augment, calibrate, crops, loop, memory, networks
+from fundoscope.grading import heads, inputs
+from fundoscope.train import (
+    augment,
+    calibrate,
+    loop,
+    losses,
+    memory,
+    networks,
+    photographs,
+    pictures,
+    runs,
+    weights,
+)
+from fundoscope.train.config import GraderConfig, sides
+from fundoscope.train.normalise import Normalisation
+from fundoscope.train.photographs import TRAIN, VAL
+from fundoscope.train.pictures import Pictures
+from fundoscope.train.plan import Plan, Size
+from fundoscope.train.progress import Report
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-CONFIG, RUN = "config.json", "run.json"
-TRAIN, VAL = "train", "val"
 EVALUATION_BATCH: Final = 32
-PACKAGES: Final = ("torch", "timm", "lightning", "numpy")
-
-
-class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which photographs; paths are relative to the working directory.
-
-    ``licence`` says under which terms the weights may be used that come out of them.
-    """
-
-    manifest: str
-    cache: str = "cache"
-    crop_size: int = 320
-    licence: str = "not stated; the terms of the training photographs apply"
-
-
-class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which network of :data:`networks.REGISTRY`, and how it starts."""
-
-    name: str = "efficientnet_lite0"
-    dropout: float = 0.2
-    pretrained: bool = True
-
-
-class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole configuration of a run; the TOML file has the same names."""
-
-    data: Data
-    stages: tuple[loop.Stage, ...]
-    network: NetworkChoice = NetworkChoice()
-    optimiser: loop.Optimiser = loop.Optimiser()
-    jitter: augment.Jitter = augment.Jitter()
-    label_smoothing: float = 0.03
-    seed: int = 1
-    threads: int = 0
-    precision: str = "auto"
-    checkpoint_every: int = 100
-
-
-def read_config(path: Path) -> GraderConfig:
-    """Read a TOML configuration.
-
-    Raises:
-        UsageError: it cannot be read, or holds an unknown key or a value of the wrong kind.
-    """
-    try:
-        config = msgspec.toml.decode(path.read_bytes(), type=GraderConfig)
-    except OSError as error:
-        raise UsageError(
-            path.name, f"cannot be read ({error.strerror})", "name a configuration file"
-        ) from None
-    except msgspec.MsgspecError as error:
-        raise UsageError(
-            path.name, f"is no configuration of a grader ({error})", "see configs/grader.toml"
-        ) from None
-    if not config.stages:
-        raise UsageError(path.name, "has no stage", "add [[stages]] with size and epochs")
-    return config
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """Who is told how the run goes; each may be ``None``."""
 
-    crop: crops.Progress | None = None
-    left_out: Callable[[tuple[crops.LeftOut, ...]], None] | None = None
-    step: Callable[[loop.Report], None] | None = None
+    picture: pictures.Progress | None = None
+    left_out: Callable[[tuple[pictures.LeftOut, ...]], None] | None = None
+    network: Callable[[str, int], None] | None = None
+    """The network's name and how many weights it has."""
+    step: Callable[[Report], None] | None = None
     epoch: Callable[[dict[str, Any]], None] | None = None
 
 
@@ -108,127 +64,184 @@ def train(
 
     Raises:
         UsageError: the configuration, the manifest or the run folder does not fit.
+        FundoscopeError, OutputError: as :func:`loop.train`.
     """
     import torch
-    from lightning.fabric import Fabric
 
     watcher = watcher or Watcher()
     memory.keep()
     if config.threads:
         torch.set_num_threads(config.threads)
-    table = manifests.read(config.data.manifest)
-    table.require_files()
-    _open_run(config, table, folder, resume)
-    data = crops.load(
-        table,
-        config.data.crop_size,
-        Path(config.data.cache),
-        splits=(TRAIN, VAL),
-        progress=watcher.crop,
+    table = photographs.read(config.data.manifest)
+    rows = photographs.choose(table, config.data, config.seed)
+    count = memory.require(partial(_network, config, init=weights.NONE), _title(config))
+    if watcher.network is not None:
+        watcher.network(config.network.name, count)
+    runs.open_run(config, table.sha256, folder, resume=resume)
+    data = pictures.load(
+        table, rows, config.data.wanted, Path(config.data.cache), progress=watcher.picture
     )
     if watcher.left_out is not None:
         watcher.left_out(data.left_out)
+    photographs.require_usable(data.rows, table.path.name)
     torch.manual_seed(config.seed)
-    network = networks.create(
-        config.network.name, dropout=config.network.dropout, pretrained=config.network.pretrained
-    )
-    fabric = Fabric(devices=1, precision=_precision(config))
-    task = GradingTask(data, config, fabric.device, folder, watcher.epoch)
-    plan = loop.Plan(
-        len(task.train_positions),
+    network = _network(config, init=config.network.init)
+    fabric = _fabric(config)
+    task = GradingTask(data, config, fabric.device, folder)
+    plan = Plan(
+        data.shapes[task.train_positions],
         config.stages,
         config.optimiser,
         config.seed,
         config.checkpoint_every,
+        config.patience,
     )
-    loop.train(network, task, plan, fabric, folder, resume=resume, show=watcher.step)
+    listeners = loop.Listeners(watcher.step, watcher.epoch)
+    loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
+
+
+def _network(config: GraderConfig, *, init: str) -> nn.Module:
+    return weights.start(
+        config.network.name,
+        heads.OUTPUTS[config.head],
+        largest(config),
+        dropout=config.network.dropout,
+        init=init,
+    )
+
+
+def largest(config: GraderConfig) -> networks.Size:
+    """The size of the last stage, for which the network is made."""
+    return networks.Size(*sides(config.stages[-1].size))
+
+
+def _title(config: GraderConfig) -> str:
+    size = largest(config)
+    return f"{config.network.name} at {size.height}x{size.width}"
+
+
+def _fabric(config: GraderConfig) -> Any:
+    from lightning.fabric import Fabric
+
+    strategy = "auto" if config.devices == 1 else "ddp"
+    fabric = Fabric(devices=config.devices, strategy=strategy, precision=_precision(config))
+    fabric.launch()
+    return fabric
 
 
 class GradingTask:
-    """The loop's :class:`loop.Task` for grading with cumulative logits."""
+    """The loop's :class:`loop.Task` for grading."""
 
     def __init__(
         self,
-        data: crops.Crops,
+        data: Pictures,
         config: GraderConfig,
         device: torch.device,
         folder: Path,
-        tell: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        self.data, self.config, self.device = data, config, device
-        self.folder, self.tell = folder, tell
+        self.data, self.config, self.device, self.folder = data, config, device, folder
         self.train_positions, self.val_positions = data.of_split(TRAIN), data.of_split(VAL)
-        for split, positions in ((TRAIN, self.train_positions), (VAL, self.val_positions)):
-            if len(positions) == 0:
-                raise UsageError(
-                    config.data.manifest, f"has no row of split {split}", "fill the column split"
-                )
         self.grades = np.array([row.grade for row in data.rows], np.int64)
-        self.sources = [row.source for row in data.rows]
+        self.sources = [data.rows[i].source for i in self.val_positions]
+        self.normalisation = networks.normalisation(config.network.name, config.normalise)
+        self.punish = loss_of(config, self.grades[self.train_positions])
 
     def batch(
-        self, positions: NDArray[np.int64], size: int, generator: torch.Generator
+        self, positions: NDArray[np.int64], size: Size, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Augmented photographs, normalised ``(N, 3, size, size)``, and targets ``(N, 4)``."""
+        """Augmented photographs, normalised ``(N, 3, H, W)``, and grades ``(N,)``."""
         import torch
 
         chosen = self.train_positions[positions]
-        pixels = torch.from_numpy(self.data.pixels[chosen]).to(self.device)
-        inputs = augment.augment(pixels, size, generator, self.config.jitter)
+        pixels = torch.from_numpy(self.data.take(chosen)).to(self.device)
+        shown = shown_size(self.config, pixels.shape[1], pixels.shape[2], size)
+        changed = augment.augment(pixels, shown, generator, self.config.jitter)
         grades = torch.from_numpy(self.grades[chosen]).to(self.device)
-        return networks.normalise(inputs), targets(grades, self.config.label_smoothing)
+        return self.normalisation(changed), grades
 
-    def loss(self, network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Binary cross-entropy of the four cumulative answers."""
-        from torch.nn import functional
-
-        inputs, wanted = batch
-        return functional.binary_cross_entropy_with_logits(network(inputs).float(), wanted)
+    def loss(
+        self, network: nn.Module, batch: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, NDArray[np.int64]]:
+        """The head's loss, and how often each grade (row) was given each (column), rounded."""
+        shown, grades = batch
+        outputs = network(shown).float()
+        given = losses.expected(outputs.detach(), self.config.head).round()
+        cells = grades * heads.GRADE_COUNT + given.clamp(0, heads.GRADE_COUNT - 1).long()
+        counts = np.bincount(cells.cpu().numpy(), minlength=heads.GRADE_COUNT**2)
+        return self.punish(outputs, grades), counts
 
     def set_training(self, network: nn.Module, frozen: int) -> None:
         """See :func:`networks.set_training`."""
         networks.set_training(network, frozen)
 
-    def evaluate(self, network: nn.Module, size: int, epoch: int) -> dict[str, Any]:
-        """Kappa and referable AUC on validation; the logits are kept, a file an epoch."""
-        logits = predict(network, self.data.pixels, self.val_positions, size, self.device)
+    def summarise(self, counts: NDArray[np.int64]) -> dict[str, Any]:
+        """Accuracy and quadratic kappa of the augmented training photographs, rounded."""
+        table = counts.reshape(heads.GRADE_COUNT, heads.GRADE_COUNT)
+        return {
+            "accuracy": float(np.trace(table) / max(1, table.sum())),
+            "kappa": float(quadratic_kappa(table)),
+        }
+
+    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
+        """Kappa and referable AUC on validation; the outputs are kept, a file an epoch."""
+        import torch
+
+        outputs = predict(
+            network, self.data, self.val_positions, self.config, size, self.normalisation
+        )
         labels = self.grades[self.val_positions]
-        figures = measure(logits, labels, [self.sources[i] for i in self.val_positions])
-        np.savez(self.folder / f"validation-{epoch:03d}.npz", logits=logits, labels=labels)
-        if self.tell is not None:
-            self.tell({"epoch": epoch, "size": size, **figures})
-        return figures
+        loss = self.punish(torch.from_numpy(outputs), torch.from_numpy(labels))
+        np.savez(self.folder / f"validation-{epoch:03d}.npz", logits=outputs, labels=labels)
+        return {
+            "validation_loss": float(loss),
+            **measure(outputs, labels, self.sources, self.config.head),
+        }
 
 
-def targets(grades: Tensor, smoothing: float) -> Tensor:
-    """Float32 ``(N, 4)``: is the grade above 0, 1, 2, 3; ``smoothing`` away from 0 and 1."""
-    import torch
+def loss_of(config: GraderConfig, grades: NDArray[np.int64]) -> losses.Loss:
+    """The loss that a configuration asks for; ``grades`` are those of training."""
+    return losses.Loss(
+        config.head,
+        config.label_smoothing,
+        config.expected,
+        losses.weights_of(config.class_weights, grades),
+    )
 
-    above = grades[:, None] > torch.arange(networks.OUTPUTS, device=grades.device)
-    return above.float() * (1 - 2 * smoothing) + smoothing
+
+def shown_size(config: GraderConfig, height: int, width: int, size: Size) -> Size:
+    """The size at which a picture of a height and width is shown in a stage of a size."""
+    if config.data.input != inputs.NATIVE:
+        return size
+    return inputs.Input(inputs.NATIVE, *sides(size)).shape(height, width)
 
 
 def predict(
     network: nn.Module,
-    pixels: NDArray[np.uint8],
+    data: Pictures,
     positions: NDArray[np.int64],
-    size: int,
-    device: torch.device,
+    config: GraderConfig,
+    size: Size,
+    normalisation: Normalisation,
 ) -> NDArray[np.float32]:
-    """Logits ``(N, 4)`` of some crops, without augmentation."""
+    """Outputs ``(N, outputs)`` for some pictures, without augmentation, in their order."""
     import torch
 
-    parts = []
+    device = next(network.parameters()).device
+    found = np.empty((len(positions), heads.OUTPUTS[config.head]), np.float32)
     with torch.inference_mode():
-        for start in range(0, len(positions), EVALUATION_BATCH):
-            chosen = pixels[positions[start : start + EVALUATION_BATCH]]
-            inputs = augment.resize(torch.from_numpy(chosen).to(device), size)
-            parts.append(network(networks.normalise(inputs)).float().cpu().numpy())
-    return np.concatenate(parts)
+        for places in data.batches(positions, EVALUATION_BATCH):
+            pixels = torch.from_numpy(data.take(positions[places])).to(device)
+            shown = shown_size(config, pixels.shape[1], pixels.shape[2], size)
+            outputs = network(normalisation(augment.resize(pixels, shown)))
+            found[places] = outputs.float().cpu().numpy()
+    return found
 
 
 def measure(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], sources: Sequence[str]
+    outputs: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    sources: Sequence[str],
+    head: str = heads.CUMULATIVE,
 ) -> dict[str, Any]:
     """Figures of one epoch, pooled, by source and their mean.
 
@@ -237,8 +250,8 @@ def measure(
     calibration, which is fitted later, rather than what it sees).
     """
     everything = np.ones(len(labels), bool)
-    fitted = calibrate.calibrate(logits, labels, sources, everything)
-    expected = heads.expected(heads.probabilities(logits))
+    fitted = calibrate.calibrate(outputs, labels, sources, everything, head)
+    expected = heads.expected(heads.probabilities(outputs, head=head))
     rounded = calibrate.confusions(
         labels, np.rint(expected).astype(np.int64), np.zeros(len(labels), np.int64)
     )[0]
@@ -262,54 +275,3 @@ def _precision(config: GraderConfig) -> Any:
     if config.precision != "auto":
         return config.precision
     return "bf16-mixed" if torch.cuda.is_available() else "32-true"
-
-
-def _open_run(config: GraderConfig, table: manifests.Manifest, folder: Path, resume: bool) -> None:
-    """Write what the run is made of, or check that the folder's run is made of the same."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ours = {"config": msgspec.to_builtins(config), "manifest_sha256": table.sha256}
-    path = folder / CONFIG
-    if path.is_file() and resume:
-        if stored_run(folder) != (config, table.sha256):
-            raise UsageError(
-                str(folder),
-                "holds a run with another configuration or manifest",
-                "choose another --out, or start it anew with --no-resume",
-            )
-        return
-    for old in (loop.CHECKPOINT, loop.BEST, loop.METRICS):
-        (folder / old).unlink(missing_ok=True)
-    path.write_text(json.dumps(ours, indent=2) + "\n")
-    (folder / RUN).write_text(json.dumps(_surroundings(), indent=2) + "\n")
-
-
-def stored_run(folder: Path) -> tuple[GraderConfig, str]:
-    """Configuration and manifest hash of a run folder.
-
-    Raises:
-        UsageError: it is no run folder.
-    """
-    try:
-        stored = json.loads((folder / CONFIG).read_text())
-        return msgspec.convert(stored["config"], GraderConfig), str(stored["manifest_sha256"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            str(folder), f"is no run of train grader ({type(error).__name__})", "name its folder"
-        ) from None
-
-
-def _surroundings() -> dict[str, Any]:
-    """Versions and hardware."""
-    from importlib.metadata import version
-
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "system": platform.system(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "gpu": gpu,
-    }

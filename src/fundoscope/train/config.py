@@ -1,0 +1,188 @@
+"""The configuration of a training run, as its TOML file has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fundoscope.errors import UsageError
+from fundoscope.grading import heads, inputs
+from fundoscope.train import augment, losses, normalise, optimisers
+from fundoscope.train.plan import Stage
+
+FEWEST: Final = 2
+"""Photographs of a batch."""
+ASPECT_SPREAD: Final = 0.03
+"""``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
+1 % among each other and from 4:3 by 11 %."""
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which photographs, and what of them goes in; paths are relative to the working directory.
+
+    Attributes:
+        manifest: a label table, or a folder of class folders.
+        cache: folder of the pictures that are made once.
+        input: ``crop`` (the field's square), ``squash`` (the whole frame in one shape) or
+            ``native`` (the whole frame in its own shape).
+        crop_size: side of the cached pictures, or height and width; the largest useful stage.
+        only_aspect: only photographs of this width over height.
+        sample: so many training photographs, drawn by the seed; all where it is 0.
+        licence: under which terms the weights may be used that come out of them.
+    """
+
+    manifest: str
+    cache: str = "cache"
+    input: str = inputs.CROP
+    crop_size: int | tuple[int, int] = 320
+    only_aspect: float | None = None
+    sample: int = 0
+    licence: str = "not stated; the terms of the training photographs apply"
+
+    @property
+    def wanted(self) -> inputs.Input:
+        """What is cached of each photograph."""
+        return inputs.Input(self.input, *sides(self.crop_size))
+
+
+class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which network of :mod:`networks`, and what it starts from (see :mod:`weights`)."""
+
+    name: str = "efficientnet_lite0"
+    dropout: float = 0.2
+    init: str = "imagenet"
+
+
+class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration of a run; the TOML file has the same names.
+
+    Attributes:
+        head: of :mod:`fundoscope.grading.heads`; with the loss that belongs to it.
+        expected: weight of a further term of the loss, the squared error of the expected grade.
+        class_weights: ``none``, ``balanced``, or five weights.
+        label_smoothing: how far wanted probabilities stay away from 0 and 1.
+        normalise: a mode of :mod:`normalise`.
+        patience: epochs without a better one after which the run ends; 0: never.
+        devices: how many processors of the fastest kind that is there (GPUs, else processes).
+        threads: of the processor; 0: all.
+        precision: of Lightning Fabric; ``auto``: bf16 on a GPU, else float32.
+        checkpoint_every: steps.
+    """
+
+    data: Data
+    stages: tuple[Stage, ...]
+    network: NetworkChoice = NetworkChoice()
+    optimiser: optimisers.Optimiser = optimisers.Optimiser()
+    jitter: augment.Jitter = augment.Jitter()
+    head: str = heads.CUMULATIVE
+    expected: float = 0.0
+    class_weights: str | tuple[float, ...] = losses.NONE
+    label_smoothing: float = 0.03
+    normalise: str = normalise.IMAGENET
+    patience: int = 0
+    seed: int = 1
+    devices: int = 1
+    threads: int = 0
+    precision: str = "auto"
+    checkpoint_every: int = 100
+
+
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width that a size stands for."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def read_config(path: Path) -> GraderConfig:
+    """Read a TOML configuration.
+
+    Raises:
+        UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
+    """
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=GraderConfig)
+    except OSError as error:
+        raise UsageError(
+            path.name, f"cannot be read ({error.strerror})", "name a configuration file"
+        ) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(
+            path.name, f"is no configuration of a grader ({error})", "see configs/grader.toml"
+        ) from None
+    check(config, path.name)
+    return config
+
+
+def replaced(
+    config: GraderConfig,
+    *,
+    network: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> GraderConfig:
+    """The configuration with other values; a value of ``None`` changes nothing."""
+
+    def given(values: dict[str, Any] | None) -> dict[str, Any]:
+        return {key: value for key, value in (values or {}).items() if value is not None}
+
+    return msgspec.structs.replace(
+        config,
+        network=msgspec.structs.replace(config.network, **given(network)),
+        data=msgspec.structs.replace(config.data, **given(data)),
+        **given(changes),
+    )
+
+
+def from_builtins(settings: dict[str, Any]) -> GraderConfig:
+    """A configuration from plain values, such as those that a bundle stores.
+
+    Bundles of version 0.1 said ``pretrained`` where ``init`` stands now.
+
+    Raises:
+        UsageError: they are none.
+    """
+    network = dict(settings.get("network", {}))
+    if "pretrained" in network:
+        network["init"] = "imagenet" if network.pop("pretrained") else "none"
+    try:
+        return msgspec.convert({**settings, "network": network}, GraderConfig)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "the stored configuration", f"is none of a grader ({error})", "train it again"
+        ) from None
+
+
+def check(config: GraderConfig, title: str) -> None:
+    """Refuse values that cannot be meant.
+
+    Raises:
+        UsageError: names the key and what may stand there.
+    """
+
+    def require(fine: bool, key: str, value: object, remedy: str) -> None:
+        if not fine:
+            raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)
+
+    def one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+        require(value in known, key, value, f"write one of {', '.join(known)}")
+
+    optimiser = config.optimiser
+    if not config.stages:
+        raise UsageError(title, "has no stage", "add [[stages]] with size and epochs")
+    one_of("head", config.head, tuple(heads.OUTPUTS))
+    one_of("normalise", config.normalise, normalise.MODES)
+    one_of("data.input", config.data.input, inputs.KINDS)
+    one_of("optimiser.name", optimiser.name, optimisers.NAMES)
+    one_of("optimiser.schedule", optimiser.schedule, optimisers.SCHEDULES)
+    require(optimiser.batch >= FEWEST, "optimiser.batch", optimiser.batch, "write 2 or more")
+    require(optimiser.rate > 0, "optimiser.rate", optimiser.rate, "write a positive rate")
+    for stage in config.stages:
+        height, width = sides(stage.size)
+        require(min(height, width, stage.epochs) >= 1, "stages", stage, "write positive numbers")
+        square = height == width or config.data.input != inputs.CROP
+        require(square, "stages.size", stage.size, "a crop is square: write one number")
+    height, width = sides(config.data.crop_size)
+    require(min(height, width) >= 1, "data.crop_size", config.data.crop_size, "write pixels")
+    if config.data.input == inputs.CROP:
+        require(height == width, "data.crop_size", config.data.crop_size, "a crop is square")

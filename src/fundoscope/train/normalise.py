@@ -1,0 +1,46 @@
+"""How pixels become what a network takes. It is part of the exported graph.
+
+``imagenet``   as the network's ImageNet weights were trained: a mean and a scale for each channel
+``rescale``    divided by 255 (``ImageDataGenerator(rescale=1/255)`` of Keras)
+``samplewise`` the same, and the photograph's own mean taken off (with ``samplewise_center``)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMAGENET, RESCALE, SAMPLEWISE = "imagenet", "rescale", "samplewise"
+MODES: Final = (IMAGENET, RESCALE, SAMPLEWISE)
+FULL: Final = 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """A way to normalise; only ``imagenet`` uses mean and scale.
+
+    Attributes:
+        mode: one of :data:`MODES`.
+        mean, scale: of red, green and blue, in levels 0 to 255.
+    """
+
+    mode: str = IMAGENET
+    mean: tuple[float, float, float] = (127.0, 127.0, 127.0)
+    scale: tuple[float, float, float] = (128.0, 128.0, 128.0)
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Normalise float ``(N, 3, H, W)`` RGB of 0 to 255; shape and type stay."""
+        if self.mode == RESCALE:
+            return pixels / FULL
+        if self.mode == SAMPLEWISE:
+            scaled = pixels / FULL
+            return scaled - scaled.mean(dim=(1, 2, 3), keepdim=True)
+        if len({*self.mean}) == len({*self.scale}) == 1:
+            return (pixels - self.mean[0]) / self.scale[0]
+        mean, scale = (
+            pixels.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.scale)
+        )
+        return (pixels - mean) / scale

@@ -1,0 +1,233 @@
+"""What goes into a network, of all photographs of a manifest, made once and kept in one file.
+
+It is made by :mod:`fundoscope.grading.inputs` itself, so that what trains is what serves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.manifest import EXCLUDED, Manifest, Row
+from fundoscope.errors import OutputError, PhotoError, UsageError
+from fundoscope.grading import inputs
+from fundoscope.grading.inputs import Input
+
+MAX_PROCESSES: Final = 2
+CHUNK: Final = 16
+"""Photographs that a process takes at a time."""
+KEY_CHARACTERS: Final = 12
+MIXED: Final = 1.1
+"""Room for native inputs over their area, because their sides are rounded."""
+SUFFIX: Final = ".pixels"
+
+Progress = Callable[[int, int], None]
+"""Called with how many photographs are done and how many there are."""
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photograph that cannot be trained on, and why."""
+
+    image: str
+    reason: str
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What became of one photograph: height and width of its picture, or why there is none."""
+
+    height: int = 0
+    width: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of some rows of a manifest.
+
+    Attributes:
+        rows: those that have one, N in order.
+        left_out: the photographs without one.
+        sides: int64 ``(N, 2)``, height and width of each.
+        content: uint8, memory-mapped, one picture behind the other, RGB in rows.
+    """
+
+    rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...]
+    sides: NDArray[np.int64]
+    content: Pixels
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each picture begins."""
+        lengths = self.sides.prod(axis=1) * 3
+        return np.concatenate(([0], np.cumsum(lengths)))[:-1]
+
+    @cached_property
+    def shapes(self) -> NDArray[np.int64]:
+        """A number for each picture, from 0; those of equal sides have the same."""
+        _, numbers = np.unique(self.sides, axis=0, return_inverse=True)
+        return numbers.reshape(-1).astype(np.int64)
+
+    def take(self, positions: NDArray[np.int64]) -> Pixels:
+        """Pictures of one shape, uint8 ``(n, H, W, 3)``.
+
+        Raises:
+            ValueError: they are of several shapes.
+        """
+        height, width = self.sides[positions[0]]
+        if (self.sides[positions] != (height, width)).any():
+            raise ValueError("pictures of several shapes cannot be stacked")
+        length = int(height * width * 3)
+        parts = [self.content[start : start + length] for start in self.starts[positions]]
+        return np.stack(parts).reshape(len(parts), height, width, 3)
+
+    def batches(self, positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+        """Places in ``positions``, in groups of one shape and at most so many."""
+        shapes = self.shapes[positions]
+        for shape in np.unique(shapes):
+            same = np.flatnonzero(shapes == shape)
+            for start in range(0, len(same), size):
+                yield same[start : start + size]
+
+    def of_split(self, split: str) -> NDArray[np.int64]:
+        """Positions of the pictures of one split."""
+        return np.array([i for i, row in enumerate(self.rows) if row.split == split], np.int64)
+
+
+def load(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    wanted: Input,
+    cache: Path,
+    *,
+    progress: Progress | None = None,
+) -> Pictures:
+    """The pictures of some rows, from the cache or made now.
+
+    The cache's name holds a hash of the rows, the input and the code that makes it, so a stale one
+    is never used.
+
+    Raises:
+        UsageError: no photograph of these rows has a field of view.
+        OutputError: the cache has no room for them.
+    """
+    rows = tuple(row for row in rows if row.split != EXCLUDED)
+    stem = cache / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted)}"
+    listing = stem.with_suffix(".json")
+    if not listing.is_file():
+        _build(manifest, rows, wanted, stem, progress)
+    made = msgspec.json.decode(listing.read_bytes(), type=list[Made])
+    kept = [(row, one) for row, one in zip(rows, made, strict=True) if not one.reason]
+    if not kept:
+        raise UsageError(
+            manifest.path.name,
+            "has no photograph with a field of view among those that are wanted",
+            "check the column split and the photographs",
+        )
+    return Pictures(
+        tuple(row for row, _ in kept),
+        tuple(
+            LeftOut(row.image, one.reason)
+            for row, one in zip(rows, made, strict=True)
+            if one.reason
+        ),
+        np.array([(one.height, one.width) for _, one in kept], np.int64),
+        np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r"),
+    )
+
+
+def make(path: Path, wanted: Input) -> Pixels | str:
+    """The picture of one photograph, uint8 ``(H, W, 3)``, or why there is none."""
+    from fundoscope.photo import decode, field
+
+    try:
+        photo = decode.decode_file(path, min_side=wanted.decode_side)
+    except PhotoError as error:
+        return error.why
+    view = field.find(photo)
+    if not view.found:
+        return f"no field of view ({view.reason})"
+    return inputs.make(photo, view, wanted)
+
+
+def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input) -> str:
+    """A hash of the rows, the input, and the code that decodes, finds the field and makes it."""
+    from fundoscope import photo
+
+    digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:".encode())
+    digest.update("\0".join(row.image for row in rows).encode("utf-8", "surrogateescape"))
+    code = [file for file in Path(photo.__path__[0]).iterdir() if file.is_file()]
+    for file in (*sorted(code), Path(inputs.__file__)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:KEY_CHARACTERS]
+
+
+def _build(
+    manifest: Manifest, rows: Sequence[Row], wanted: Input, stem: Path, progress: Progress | None
+) -> None:
+    """Write the pictures that could be made one behind the other, then the list of them."""
+    _make_room(stem.parent, round(len(rows) * wanted.height * wanted.width * 3 * MIXED))
+    partial_file = stem.with_suffix(f".{os.getpid()}.partial")
+    paths = [manifest.photograph(row) for row in rows]
+    listing = []
+    try:
+        with partial_file.open("wb") as target:
+            for done, picture in enumerate(_pictures(paths, wanted), start=1):
+                if isinstance(picture, str):
+                    listing.append(Made(reason=picture))
+                else:
+                    listing.append(Made(*picture.shape[:2]))
+                    target.write(np.ascontiguousarray(picture).data)
+                if progress is not None:
+                    progress(done, len(rows))
+        partial_file.replace(stem.with_suffix(SUFFIX))
+    except OSError as error:
+        raise _unwritable(stem.parent, error) from None
+    finally:
+        partial_file.unlink(missing_ok=True)
+    # The list is written last: it says that the pictures are whole.
+    stem.with_suffix(".json").write_bytes(msgspec.json.encode(listing))
+
+
+def _make_room(folder: Path, needed: int) -> None:
+    """Make the cache's folder and see that it has room."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if free < needed:
+        raise OutputError(
+            str(folder),
+            f"has {free / 1e9:.1f} GB free, and the pictures need {needed / 1e9:.1f}",
+            "free some space, or name another cache folder",
+        )
+
+
+def _unwritable(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        str(folder), f"cannot be written ({error.strerror})", "name another cache folder"
+    )
+
+
+def _pictures(paths: Sequence[Path], wanted: Input) -> Iterator[Pixels | str]:
+    one = partial(make, wanted=wanted)
+    processes = min(MAX_PROCESSES, os.cpu_count() or 1)
+    if len(paths) <= CHUNK or processes == 1:
+        yield from map(one, paths)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(one, paths, chunksize=CHUNK)

@@ -1,0 +1,91 @@
+"""The folder of a run: its configuration, the table it was trained on, and where it ran."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fundoscope.errors import OutputError, UsageError
+from fundoscope.train import config as configs
+from fundoscope.train import loop
+from fundoscope.train.config import GraderConfig
+
+CONFIG, RUN = "config.json", "run.json"
+PACKAGES: Final = ("torch", "timm", "lightning", "numpy")
+
+
+def open_run(config: GraderConfig, manifest_sha256: str, folder: Path, *, resume: bool) -> None:
+    """Write what the run is made of, or check that the folder's run is made of the same.
+
+    Raises:
+        UsageError: the folder holds a run of another configuration or table.
+        OutputError: the folder cannot be written.
+    """
+    path = folder / CONFIG
+    if path.is_file() and resume:
+        if stored_run(folder) != (config, manifest_sha256):
+            raise UsageError(
+                str(folder),
+                "holds a run with another configuration or manifest",
+                "choose another --out, or start it anew with --no-resume",
+            )
+        return
+    ours = {"config": msgspec.to_builtins(config), "manifest_sha256": manifest_sha256}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in (loop.CHECKPOINT, loop.BEST, loop.METRICS):
+            (folder / old).unlink(missing_ok=True)
+        path.write_text(json.dumps(ours, indent=2) + "\n")
+        (folder / RUN).write_text(json.dumps(_surroundings(), indent=2) + "\n")
+    except OSError as error:
+        raise OutputError(
+            str(folder), f"cannot be written ({error.strerror})", "choose another --out"
+        ) from None
+
+
+def stored_run(folder: Path) -> tuple[GraderConfig, str]:
+    """Configuration and manifest hash of a run folder.
+
+    Raises:
+        UsageError: it is no run folder.
+    """
+    try:
+        stored = json.loads((folder / CONFIG).read_text())
+        return configs.from_builtins(stored["config"]), str(stored["manifest_sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            str(folder), f"is no run of train grader ({type(error).__name__})", "name its folder"
+        ) from None
+
+
+def versions(folder: Path) -> dict[str, str]:
+    """Versions of the libraries that a run was trained with."""
+    trained: dict[str, str] = json.loads((folder / RUN).read_text())["packages"]
+    return trained
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """The figures of each epoch so far, in order."""
+    path = folder / loop.METRICS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _surroundings() -> dict[str, Any]:
+    """Versions and hardware."""
+    from importlib.metadata import version
+
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "system": platform.system(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+    }
