@@ -1,0 +1,109 @@
+"""What three faults of handling data cost, shown on validation photographs.
+
+    python bench/students_faults.py [--runs runs/students] [--data TABLE] [--cache cache]
+
+The students trained at one shape and tested at another (`(600, 400)` is height first in Keras, so
+that 3:2 photographs became 2:3), normalised validation otherwise than training, and gave the
+accuracy of a part of the test photographs. Needs the runs of bench/comparison.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from fundoscope.grading import inputs
+from fundoscope.train import grader, loop, networks, normalise, photographs, pictures, runs
+from fundoscope.train.config import GraderConfig, sides
+
+PART, DRAWS = 100, 10_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--runs", type=Path, default=Path("runs/students"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/grading/grading.csv"))
+    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    args = parser.parse_args()
+    table = photographs.read(args.data)
+    rows = [row for row in table.rows if row.split == photographs.VAL]
+    wide = [
+        row
+        for row in rows
+        if abs(float(row.other["width"]) / float(row.other["height"]) - 1.5) < 0.05
+    ]
+
+    def figures(run: str, some: list, mode: str | None = None, shape: tuple | None = None) -> str:
+        network, config = best(args.runs / run)
+        if shape is not None:
+            data = msgspec.structs.replace(config.data, input=inputs.SQUASH, crop_size=shape)
+            config = msgspec.structs.replace(config, data=data)
+        size = shape or config.stages[-1].size
+        wanted = inputs.Input(config.data.input, *sides(size))
+        data = pictures.load(table, some, wanted, args.cache)
+        mode = mode or config.normalise
+        normalisation = networks.normalisation(config.network.name, mode)
+        everything = np.arange(len(data.rows))
+        outputs = grader.predict(network, data, everything, config, size, normalisation)
+        labels = np.array([row.grade for row in data.rows], np.int64)
+        measured = grader.measure(outputs, labels, [r.source for r in data.rows], config.head)
+        given = np.bincount(outputs.argmax(axis=1), minlength=5)
+        return (
+            f"rounded kappa {measured['kappa_rounded']:.3f}, AUC {measured['auc']:.3f},"
+            f" most probable grades {given.tolist()}"
+        )
+
+    print(
+        f"Validation not normalised like training ({len(rows)} validation photographs, adam.toml)"
+    )
+    print(f"  as in training (samplewise):    {figures('adam', rows)}")
+    print(f"  rescaled only:                  {figures('adam', rows, mode=normalise.RESCALE)}")
+    print(f"Height and width in the wrong order ({len(wide)} photographs of 3:2, pyramid.toml)")
+    print(f"  3:2 as in training (200x300):   {figures('pyramid', wide, shape=(200, 300))}")
+    print(f"  made 2:3 (300x200):             {figures('pyramid', wide, shape=(300, 200))}")
+    print("  (a network with Flatten cannot be asked: its weights belong to one height and width)")
+    print(f"The accuracy of a part (the network of lite0.toml, {PART} of {len(rows)} photographs)")
+    print(f"  {part(args.runs / 'lite0')}")
+
+
+def best(run: Path) -> tuple:
+    """The best network of a run, and the run's configuration."""
+    config: GraderConfig = runs.stored_run(run)[0]
+    stored = loop.read_checkpoint(run / loop.BEST)
+    size = networks.Size(
+        *sides(tuple(stored["size"]) if not isinstance(stored["size"], int) else stored["size"])
+    )
+    network = networks.create(config.network.name, networks_outputs(config), size)
+    network.load_state_dict(stored["network"])
+    return network.eval(), config
+
+
+def networks_outputs(config: GraderConfig) -> int:
+    from fundoscope.grading import heads
+
+    return heads.OUTPUTS[config.head]
+
+
+def part(run: Path) -> str:
+    """How far the accuracy of drawn parts spreads."""
+    from fundoscope.grading import heads
+
+    lines = runs.metrics(run)
+    line = max(lines, key=lambda one: one["score"])
+    stored = np.load(run / f"validation-{line['epoch']:03d}.npz")
+    p = heads.probabilities(stored["logits"], line["temperature"])
+    right = heads.icdr(heads.expected(p), line["cut_points"]) == stored["labels"]
+    random = np.random.default_rng(0)
+    draws = np.array([right[random.permutation(len(right))[:PART]].mean() for _ in range(DRAWS)])
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return (
+        f"accuracy of all {right.mean():.3f}; of {DRAWS:,} parts {draws.min():.2f} to"
+        f" {draws.max():.2f}, 95 % of them {low:.2f} to {high:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
