@@ -59,7 +59,9 @@ def to_onnx(
 
 
 def _exported(module: nn.Module, example: Tensor) -> Any:
+    """By the present exporter, without its optimiser, which would merge batch normalisation."""
     import torch
+    from onnxscript import optimizer
 
     program: Any = torch.onnx.export(
         module,
@@ -72,7 +74,12 @@ def _exported(module: nn.Module, example: Tensor) -> Any:
         optimize=False,
         verbose=False,
     )
-    return program.model_proto
+    model = program.model_proto
+    # Else Casts and Expands of constants stand between convolution and normalisation, and ONNX
+    # Runtime merges nothing: the graph was then 2.3 times slower.
+    optimizer.fold_constants(model)
+    optimizer.remove_unused_nodes(model)
+    return model
 
 
 def _traced(module: nn.Module, example: Tensor) -> Any:
