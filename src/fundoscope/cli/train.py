@@ -54,7 +54,7 @@ def grader(
     require_extra()
     from fundoscope.cli.training import watching
     from fundoscope.train import config as configs
-    from fundoscope.train import curves, preview_sheet
+    from fundoscope.train import curves, preview_sheet, tensorboard
     from fundoscope.train import grader as training
 
     chosen = configs.replaced(
@@ -74,6 +74,7 @@ def grader(
         return
     folder = out or Path("runs") / config.stem
     with watching() as watcher:
+        watcher = tensorboard.recording(watcher, folder)
         training.train(chosen, folder, resume=resume, watcher=watcher)
     curves.draw(folder)
     typer.echo(f"trained; curves: {folder / curves.NAME}")
