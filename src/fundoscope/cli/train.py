@@ -53,8 +53,9 @@ def grader(
     """
     require_extra()
     from fundoscope.cli.training import watching
+    from fundoscope.errors import FundoscopeError
     from fundoscope.train import config as configs
-    from fundoscope.train import curves, preview_sheet, tensorboard
+    from fundoscope.train import curves, preview_sheet, processes, tensorboard
     from fundoscope.train import grader as training
 
     chosen = configs.replaced(
@@ -68,14 +69,22 @@ def grader(
         threads=threads,
         devices=devices,
     )
+    configs.check(chosen, config.name)
     if preview is not None:
         preview_sheet.draw(chosen, preview)
         typer.echo(f"{preview}: drawn; look whether each could be a photograph")
         return
     folder = out or Path("runs") / config.stem
-    with watching() as watcher:
-        watcher = tensorboard.recording(watcher, folder)
-        training.train(chosen, folder, resume=resume, watcher=watcher)
+    try:
+        with watching() as watcher:
+            watcher = tensorboard.recording(watcher, folder)
+            training.train(chosen, folder, resume=resume, watcher=watcher)
+    except FundoscopeError as error:
+        if processes.is_first():
+            raise
+        raise typer.Exit(error.exit_code) from None  # the first process says why
+    if not processes.is_first():
+        return
     curves.draw(folder)
     typer.echo(f"trained; curves: {folder / curves.NAME}")
     if bundle is None:

@@ -8,8 +8,9 @@ shape, colour and sharpness are jittered on purpose. What lies outside of the re
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -22,8 +23,7 @@ HALF_TURN: Final = 180.0
 Size = int | tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Jitter:
+class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far each change goes; every factor is drawn for each photograph by itself.
 
     Attributes:

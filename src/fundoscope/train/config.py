@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads, inputs
-from fundoscope.train import augment, losses, normalise, optimisers
+from fundoscope.train import augment, losses, networks, normalise, optimisers
 from fundoscope.train.plan import Stage
 
 FEWEST: Final = 2
@@ -17,6 +20,40 @@ FEWEST: Final = 2
 ASPECT_SPREAD: Final = 0.03
 """``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
 1 % among each other and from 4:3 by 11 %."""
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "data.sample": (0, math.inf),
+    "network.dropout": (0, 0.99),
+    "optimiser.batch": (FEWEST, math.inf),
+    "optimiser.momentum": (0, 0.9999),
+    "optimiser.weight_decay": (0, math.inf),
+    "optimiser.warm_up": (0, 1),
+    "optimiser.clip": (0, math.inf),
+    "optimiser.ema": (0, 0.999999),
+    "jitter.rotation": (0, 180),
+    "jitter.scale": (0, 0.9),
+    "jitter.aspect": (0, 10),
+    "jitter.shift": (0, 1),
+    "jitter.brightness": (0, 1),
+    "jitter.contrast": (0, 1),
+    "jitter.gain": (0, 1),
+    "jitter.saturation": (0, 1),
+    "jitter.gamma": (0, 3),
+    "jitter.blur": (0, 1),
+    "jitter.blur_factor": (1, 100),
+    "jitter.jpeg": (0, 1),
+    "jitter.jpeg_quality": (1, augment.BEST_QUALITY),
+    "jitter.fill": (0, augment.FULL),
+    "expected": (0, math.inf),
+    "label_smoothing": (0, 0.49),
+    "patience": (0, math.inf),
+    "seed": (0, math.inf),
+    "devices": (1, math.inf),
+    "threads": (0, math.inf),
+    "checkpoint_every": (1, math.inf),
+}
+"""The lowest and the highest value of each number; anything between can be meant."""
+PRECISIONS: Final = ("auto", "32-true", "bf16-mixed", "64-true")
+"""Of Lightning Fabric; "16-mixed" scales the loss by a number that no check-point would hold."""
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,30 +196,67 @@ def check(config: GraderConfig, title: str) -> None:
     Raises:
         UsageError: names the key and what may stand there.
     """
-
-    def require(fine: bool, key: str, value: object, remedy: str) -> None:
-        if not fine:
-            raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)
-
-    def one_of(key: str, value: str, known: tuple[str, ...]) -> None:
-        require(value in known, key, value, f"write one of {', '.join(known)}")
-
-    optimiser = config.optimiser
     if not config.stages:
         raise UsageError(title, "has no stage", "add [[stages]] with size and epochs")
-    one_of("head", config.head, tuple(heads.OUTPUTS))
-    one_of("normalise", config.normalise, normalise.MODES)
-    one_of("data.input", config.data.input, inputs.KINDS)
-    one_of("optimiser.name", optimiser.name, optimisers.NAMES)
-    one_of("optimiser.schedule", optimiser.schedule, optimisers.SCHEDULES)
-    require(optimiser.batch >= FEWEST, "optimiser.batch", optimiser.batch, "write 2 or more")
-    require(optimiser.rate > 0, "optimiser.rate", optimiser.rate, "write a positive rate")
+    for key, known in (
+        ("head", tuple(heads.OUTPUTS)),
+        ("normalise", normalise.MODES),
+        ("precision", PRECISIONS),
+        ("data.input", inputs.KINDS),
+        ("optimiser.name", optimisers.NAMES),
+        ("optimiser.schedule", optimisers.SCHEDULES),
+    ):
+        value = _value(config, key)
+        _require(value in known, title, key, value, f"write one of {', '.join(known)}")
+    for key, (low, high) in BOUNDS.items():
+        value = _value(config, key)
+        wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+        _require(low <= value <= high, title, key, value, f"write {wanted}")
+    for key in ("optimiser.rate", "data.only_aspect"):
+        value = _value(config, key)
+        fine = value is None or 0 < value < math.inf
+        _require(fine, title, key, value, "write a positive number")
+    losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
+    _check_sizes(config, title)
+    _check_devices(config, title)
+
+
+def _check_sizes(config: GraderConfig, title: str) -> None:
+    crop = config.data.input == inputs.CROP
     for stage in config.stages:
         height, width = sides(stage.size)
-        require(min(height, width, stage.epochs) >= 1, "stages", stage, "write positive numbers")
-        square = height == width or config.data.input != inputs.CROP
-        require(square, "stages.size", stage.size, "a crop is square: write one number")
-    height, width = sides(config.data.crop_size)
-    require(min(height, width) >= 1, "data.crop_size", config.data.crop_size, "write pixels")
-    if config.data.input == inputs.CROP:
-        require(height == width, "data.crop_size", config.data.crop_size, "a crop is square")
+        fine = min(height, width, stage.epochs, stage.frozen + 1) >= 1
+        _require(fine, title, "stages", stage, "write positive numbers")
+        square = height == width or not crop
+        _require(square, title, "stages.size", stage.size, "a crop is square: write one number")
+    size = config.data.crop_size
+    height, width = sides(size)
+    _require(min(height, width) >= 1, title, "data.crop_size", size, "write pixels")
+    _require(height == width or not crop, title, "data.crop_size", size, "a crop is square")
+    any_shape = config.network.name != networks.SEQUENTIAL
+    _require(
+        any_shape or config.data.input != inputs.NATIVE,
+        title,
+        "data.input",
+        config.data.input,
+        f"{networks.SEQUENTIAL} takes one shape; take {networks.SEQUENTIAL_SPP}",
+    )
+
+
+def _check_devices(config: GraderConfig, title: str) -> None:
+    """Each device takes an equal part of a batch; what rests must not be waited for."""
+    devices, batch = config.devices, config.optimiser.batch
+    _require(
+        batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}"
+    )
+    resting = devices > 1 and any(stage.frozen for stage in config.stages)
+    _require(not resting, title, "devices", devices, "leave frozen out of the stages")
+
+
+def _value(config: GraderConfig, key: str) -> Any:
+    return reduce(getattr, key.split("."), config)
+
+
+def _require(fine: bool, title: str, key: str, value: object, remedy: str) -> None:
+    if not fine:
+        raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.errors import FundoscopeError
 from fundoscope.evaluate.figures import quadratic_kappa
 from fundoscope.grading import heads, inputs
 from fundoscope.train import (
@@ -22,9 +23,11 @@ from fundoscope.train import (
     networks,
     photographs,
     pictures,
+    processes,
     runs,
     weights,
 )
+from fundoscope.train import config as configs
 from fundoscope.train.config import GraderConfig, sides
 from fundoscope.train.normalise import Normalisation
 from fundoscope.train.photographs import TRAIN, VAL
@@ -68,13 +71,17 @@ def train(
     """
     import torch
 
-    watcher = watcher or Watcher()
+    watcher = watcher if watcher is not None and processes.is_first() else Watcher()
+    configs.check(config, "the configuration")
     memory.keep()
     if config.threads:
         torch.set_num_threads(config.threads)
     table = photographs.read(config.data.manifest)
     rows = photographs.choose(table, config.data, config.seed)
-    count = memory.require(partial(_network, config, init=weights.NONE), _title(config))
+    make = partial(_network, config, init=weights.NONE)
+    count = memory.require(make, _title(config))
+    shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
+    networks.require_takes(make, shown, _title(config))
     if watcher.network is not None:
         watcher.network(config.network.name, count)
     runs.open_run(config, table.sha256, folder, resume=resume)
@@ -189,6 +196,10 @@ class GradingTask:
         outputs = predict(
             network, self.data, self.val_positions, self.config, size, self.normalisation
         )
+        if not np.isfinite(outputs).all():
+            raise FundoscopeError(
+                f"epoch {epoch + 1}", "the network's outputs are no numbers", loop.NOT_A_NUMBER
+            )
         labels = self.grades[self.val_positions]
         loss = self.punish(torch.from_numpy(outputs), torch.from_numpy(labels))
         np.savez(self.folder / f"validation-{epoch:03d}.npz", logits=outputs, labels=labels)

@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, OutputError, UsageError
-from fundoscope.train import optimisers
+from fundoscope.train import optimisers, processes
 from fundoscope.train.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
 from fundoscope.train.progress import Report, Speed
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CHECKPOINT, BEST, METRICS = "checkpoint.pt", "best.pt", "metrics.jsonl"
+NOT_A_NUMBER: Final = "lower optimiser.rate or set optimiser.clip; the last check-point is kept"
 EMA_RAMP: Final = 10
 """The average forgets its untrained start: at step t its decay is at most (1 + t) / (10 + t)."""
 
@@ -104,10 +106,25 @@ class _State:
             "seconds": self.seconds,
             "epoch": (self.epoch.loss, self.epoch.steps, self.epoch.counts.tolist()),
         }
-        _write(path, _bytes(content))
+        write_whole(path, _bytes(content))
 
     def restore(self, path: Path) -> None:
+        """Go back to a check-point.
+
+        Raises:
+            UsageError: it is damaged, or of another network or version.
+        """
         content = read_checkpoint(path)
+        try:
+            self._take(content)
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise UsageError(
+                str(path),
+                "is no check-point of this network, or of another version of fundoscope",
+                "start the run anew with --no-resume, or choose another --out",
+            ) from None
+
+    def _take(self, content: dict[str, Any]) -> None:
         self.network.load_state_dict(content["network"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
@@ -158,10 +175,13 @@ def train(
         report = speed.report(state.step, epoch, loss, elapsed)
         if listeners.step is not None and fabric.is_global_zero:
             listeners.step(report)
-        if state.step % plan.steps_an_epoch == 0:
+        closing = state.step % plan.steps_an_epoch == 0
+        if closing or state.step % plan.checkpoint_every == 0:
+            _require_numbers(state)
+        if closing:
             _close_epoch(state, task, plan, epoch, folder, fabric, listeners)
-        elif state.step % plan.checkpoint_every == 0 and fabric.is_global_zero:
-            state.save(folder / CHECKPOINT)
+        elif state.step % plan.checkpoint_every == 0:
+            processes.by_first(fabric, partial(state.save, folder / CHECKPOINT))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -212,22 +232,36 @@ def _step(state: _State, task: Task, plan: Plan, fabric: Fabric) -> float:
     torch.manual_seed(generator_for(plan.seed, DROPOUT, draw).initial_seed())
     task.set_training(state.network, stage.frozen)
     loss, counts = task.loss(state.network, batch)
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise FundoscopeError(
-            f"step {state.step + 1}",
-            f"the loss is {value}",
-            "lower optimiser.rate or set optimiser.clip; the last check-point is kept",
-        )
+    value, counts = processes.together(fabric, loss.detach(), counts)
+    _require_number(value, "the loss", state.step + 1)
     fabric.backward(loss)
     if plan.optimiser.clip:
-        fabric.clip_gradients(state.network, state.optimiser, max_norm=plan.optimiser.clip)
+        norm: Any = fabric.clip_gradients(
+            state.network,
+            state.optimiser,
+            max_norm=plan.optimiser.clip,
+            error_if_nonfinite=False,  # it is told in our own words
+        )
+        _require_number(float(norm), "the gradient's norm", state.step + 1)
     state.optimiser.step()
     state.optimiser.zero_grad()
     if plan.optimiser.ema:
         _average(state, plan.optimiser.ema)
     state.epoch.add(value, counts)
     return value
+
+
+def _require_number(value: float, what: str, step: int) -> None:
+    if not math.isfinite(value):
+        raise FundoscopeError(f"step {step}", f"{what} is {value}", NOT_A_NUMBER)
+
+
+def _require_numbers(state: _State) -> None:
+    """Check the weights before they are kept: one step can ruin them with a finite loss."""
+    if not all(bool(p.detach().isfinite().all()) for p in state.network.parameters()):
+        raise FundoscopeError(
+            f"step {state.step}", "the weights are no numbers any more", NOT_A_NUMBER
+        )
 
 
 def _average(state: _State, decay: float) -> None:
@@ -254,7 +288,8 @@ def _close_epoch(
 ) -> None:
     """Evaluate the average, keep it if it is the best so far, write check-point and figures."""
     seen, state.epoch = state.epoch, _Epoch()
-    if fabric.is_global_zero:
+
+    def close() -> tuple[float, int]:
         figures = _judged(state, task, plan, epoch, fabric)
         _keep(state, plan, epoch, folder, figures["score"])
         line = {
@@ -271,8 +306,9 @@ def _close_epoch(
         state.save(folder / CHECKPOINT)
         if listeners.epoch is not None:
             listeners.epoch(line)
-    if fabric.world_size > 1:
-        state.best, state.stale = fabric.broadcast((state.best, state.stale))
+        return state.best, state.stale
+
+    state.best, state.stale = processes.by_first(fabric, close)
 
 
 def _judged(state: _State, task: Task, plan: Plan, epoch: int, fabric: Fabric) -> dict[str, Any]:
@@ -287,11 +323,13 @@ def _judged(state: _State, task: Task, plan: Plan, epoch: int, fabric: Fabric) -
 
 def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> None:
     state.stale += 1
+    if math.isnan(score):  # compared with it, no later score would be better
+        score = -math.inf
     if score > state.best or not (folder / BEST).is_file():
         state.best, state.stale = score, 0
         size = plan.stage(epoch).size
         best = {"network": state.average.state_dict(), "epoch": epoch, "size": size}
-        _write(folder / BEST, _bytes(best))
+        write_whole(folder / BEST, _bytes(best))
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
@@ -299,7 +337,7 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     lines = path.read_text().splitlines() if path.is_file() else []
     kept = [text for text in lines if json.loads(text)["epoch"] < line["epoch"]]
     content = "\n".join([*kept, json.dumps(line)]) + "\n"
-    _write(path, content.encode())
+    write_whole(path, content.encode())
 
 
 def _without_nan(value: Any) -> Any:
@@ -317,7 +355,7 @@ def _bytes(content: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all.
 
     Raises:

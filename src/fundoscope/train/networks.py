@@ -12,6 +12,7 @@ name                                        network
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -90,6 +91,32 @@ def create(
         architecture, pretrained=pretrained, num_classes=outputs, drop_rate=dropout
     )
     return network
+
+
+def require_takes(make: Callable[[], nn.Module], sizes: Sequence[Size], title: str) -> None:
+    """Check that a network takes pictures of all sizes that it will be shown.
+
+    Args:
+        make: makes the network; it is called on torch's "meta" device, which computes nothing.
+        sizes: of what goes in.
+        title: how messages call the network.
+
+    Raises:
+        UsageError: it takes one shape only, or needs larger pictures.
+    """
+    import torch
+
+    with torch.device("meta"):
+        network = make().eval()
+        for size in sizes:
+            try:
+                network(torch.zeros(1, 3, size.height, size.width))
+            except (RuntimeError, ValueError, AssertionError):
+                raise UsageError(
+                    title,
+                    f"does not take pictures of {size.height}x{size.width}",
+                    "give every stage the size that this network wants, or take another network",
+                ) from None
 
 
 def normalisation(name: str, mode: str) -> Normalisation:

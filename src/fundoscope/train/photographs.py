@@ -78,11 +78,13 @@ def require_usable(rows: Sequence[Row], title: str) -> None:
             f"has no photograph of grade {', '.join(map(str, missing))}",
             "add some: a grade that is never shown is never learnt",
         )
-    sick = [row.grade >= heads.REFERABLE_GRADE for row in rows if row.split == VAL]
+    # Those that a person could not judge have no part in the operating point.
+    judged = [row for row in rows if row.split == VAL and row.gradable is not False]
+    sick = [row.grade >= heads.REFERABLE_GRADE for row in judged]
     if all(sick) or not any(sick):
         raise UsageError(
             f"{title}, split {VAL}",
-            f"has {len(sick)} photographs, and not both of grade 0 or 1 and of 2 or more",
+            f"has {len(sick)} gradable photographs, not both of grade 0 or 1 and of 2 or more",
             "validation chooses the best epoch and the operating point; give it some of both",
         )
 

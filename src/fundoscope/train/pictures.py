@@ -126,10 +126,9 @@ def load(
     """
     rows = tuple(row for row in rows if row.split != EXCLUDED)
     stem = cache / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted)}"
-    listing = stem.with_suffix(".json")
-    if not listing.is_file():
-        _build(manifest, rows, wanted, stem, progress)
-    made = msgspec.json.decode(listing.read_bytes(), type=list[Made])
+    made = _listed(stem, len(rows))
+    if made is None:
+        made = _build(manifest, rows, wanted, stem, progress)
     kept = [(row, one) for row, one in zip(rows, made, strict=True) if not one.reason]
     if not kept:
         raise UsageError(
@@ -164,20 +163,36 @@ def make(path: Path, wanted: Input) -> Pixels | str:
 
 
 def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input) -> str:
-    """A hash of the rows, the input, and the code that decodes, finds the field and makes it."""
+    """A hash of the rows, the sizes of their files, the input, and the code that makes it of them.
+
+    Without the sizes two folders whose photographs have the same names would share a cache.
+    """
     from fundoscope import photo
 
     digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:".encode())
-    digest.update("\0".join(row.image for row in rows).encode("utf-8", "surrogateescape"))
+    for row in rows:
+        size = manifest.photograph(row).stat().st_size
+        digest.update(f"{row.image}\0{size}\0".encode("utf-8", "surrogateescape"))
     code = [file for file in Path(photo.__path__[0]).iterdir() if file.is_file()]
     for file in (*sorted(code), Path(inputs.__file__)):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:KEY_CHARACTERS]
 
 
+def _listed(stem: Path, count: int) -> list[Made] | None:
+    """What an earlier run made of so many rows; ``None`` where it is not there or not whole."""
+    try:
+        made = msgspec.json.decode(stem.with_suffix(".json").read_bytes(), type=list[Made])
+        length = stem.with_suffix(SUFFIX).stat().st_size
+    except (OSError, msgspec.DecodeError):
+        return None
+    whole = len(made) == count and length == sum(3 * one.height * one.width for one in made)
+    return made if whole else None
+
+
 def _build(
     manifest: Manifest, rows: Sequence[Row], wanted: Input, stem: Path, progress: Progress | None
-) -> None:
+) -> list[Made]:
     """Write the pictures that could be made one behind the other, then the list of them."""
     _make_room(stem.parent, round(len(rows) * wanted.height * wanted.width * 3 * MIXED))
     partial_file = stem.with_suffix(f".{os.getpid()}.partial")
@@ -194,12 +209,14 @@ def _build(
                 if progress is not None:
                     progress(done, len(rows))
         partial_file.replace(stem.with_suffix(SUFFIX))
+        # The list is written last: it says that the pictures are whole.
+        partial_file.write_bytes(msgspec.json.encode(listing))
+        partial_file.replace(stem.with_suffix(".json"))
     except OSError as error:
         raise _unwritable(stem.parent, error) from None
     finally:
         partial_file.unlink(missing_ok=True)
-    # The list is written last: it says that the pictures are whole.
-    stem.with_suffix(".json").write_bytes(msgspec.json.encode(listing))
+    return listing
 
 
 def _make_room(folder: Path, needed: int) -> None:

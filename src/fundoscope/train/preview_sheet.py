@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from fundoscope.errors import OutputError
+from fundoscope.errors import OutputError, UsageError
 from fundoscope.train import augment, photographs, pictures
 from fundoscope.train.config import GraderConfig
 from fundoscope.train.grader import shown_size
@@ -44,6 +44,12 @@ def draw(config: GraderConfig, path: Path) -> None:
             shown.append(_row(picture, config, len(shown)))
         if len(shown) == PHOTOGRAPHS:
             break
+    if not shown:
+        raise UsageError(
+            table.path.name,
+            "has no training photograph with a field of view",
+            "check the column split and the photographs",
+        )
     try:
         Image.fromarray(_stacked(shown)).save(path)
     except (OSError, ValueError) as error:

@@ -39,8 +39,9 @@ def open_run(config: GraderConfig, manifest_sha256: str, folder: Path, *, resume
         folder.mkdir(parents=True, exist_ok=True)
         for old in (loop.CHECKPOINT, loop.BEST, loop.METRICS):
             (folder / old).unlink(missing_ok=True)
-        path.write_text(json.dumps(ours, indent=2) + "\n")
-        (folder / RUN).write_text(json.dumps(_surroundings(), indent=2) + "\n")
+        # The configuration comes last: a folder without it is not taken for a run.
+        for name, content in ((RUN, _surroundings()), (CONFIG, ours)):
+            loop.write_whole(folder / name, (json.dumps(content, indent=2) + "\n").encode())
     except OSError as error:
         raise OutputError(
             str(folder), f"cannot be written ({error.strerror})", "choose another --out"

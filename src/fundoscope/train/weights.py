@@ -117,8 +117,15 @@ def _torch_file(path: Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping):
+        content = {}
+    tensors = {
+        key: value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, torch.Tensor)
+    }
+    if not tensors:
         raise UsageError(path.name, "holds no state_dict", "save the network's state_dict")
-    return dict(content)
+    return tensors
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
