@@ -1,0 +1,8 @@
+"""``fundoscope data check``."""
+
+from __future__ import annotations
+
+
+def check() -> None:
+    """Not there yet."""
+    raise NotImplementedError

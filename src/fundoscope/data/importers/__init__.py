@@ -1,0 +1,1 @@
+"""Public sets as label tables: one module a source."""
