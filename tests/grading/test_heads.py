@@ -57,3 +57,85 @@ def test_cut_points_count():
 def test_a_higher_expectation_never_means_a_lower_grade(values):
     grades = heads.icdr(sorted(values), (0.5, 1.4, 2.6, 3.3))
     assert np.all(np.diff(grades) >= 0)
+
+
+OUTPUTS = st.sampled_from(list(heads.OUTPUTS)).flatmap(
+    lambda head: st.tuples(
+        st.just(head),
+        arrays.arrays(
+            np.float32,
+            st.tuples(st.integers(1, 6), st.just(heads.OUTPUTS[head])),
+            elements=st.floats(-100, 100, width=32),
+        ),
+    )
+)
+
+
+@given(OUTPUTS, st.floats(0.2, 5))
+def test_every_head_gives_probabilities(drawn, temperature):
+    head, outputs = drawn
+    p = heads.probabilities(outputs, temperature, head)
+    assert p.shape == (len(outputs), 5)
+    assert p.dtype == np.float64
+    assert p.min() >= 0
+    assert np.allclose(p.sum(axis=1), 1)
+    assert np.all((heads.expected(p) >= 0) & (heads.expected(p) <= 4 + 1e-9))
+    above = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]
+    assert np.all(np.diff(above, axis=1) <= 1e-12)
+
+
+@given(
+    st.sampled_from(("cumulative", "corn", "regression", "sigmoid")),
+    st.lists(st.floats(-20, 20), min_size=4, max_size=4),
+    st.floats(0, 10),
+)
+def test_more_never_means_a_lower_grade(head, values, rise):
+    outputs = np.array([values[: heads.OUTPUTS[head]]])
+    low, high = (
+        heads.expected(heads.probabilities(o, head=head))[0] for o in (outputs, outputs + rise)
+    )
+    assert high >= low - 1e-9
+
+
+@given(st.floats(-1000, 1000))
+def test_a_sigmoid_rounds_to_0_or_1_as_its_output_does(logit):
+    p = heads.probabilities([[logit]], head="sigmoid")
+    expected = heads.expected(p)[0]
+    assert expected <= 1 + 1e-4
+    if abs(logit) > 1e-3:  # nearer to one half the two halves of the last bit differ
+        assert np.rint(expected) == (logit > 0)
+        assert heads.icdr([expected], (0.5, 1.5, 2.5, 3.5))[0] == (logit > 0)
+    assert heads.referable(p)[0] < 1e-3
+
+
+def test_corn_multiplies_its_answers():
+    share = np.array([0.9, 0.8, 0.5, 0.25])
+    p = heads.probabilities([np.log(share / (1 - share))], head="corn")[0]
+    assert p[4] == pytest.approx(0.9 * 0.8 * 0.5 * 0.25)
+    assert p[2:].sum() == pytest.approx(0.9 * 0.8)
+    assert p[0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_softmax_at_a_temperature(temperature):
+    from scipy.special import softmax
+
+    outputs = np.random.default_rng(0).normal(0, 3, (7, 5))
+    p = heads.probabilities(outputs, temperature, "softmax")
+    assert np.allclose(p, softmax(outputs / temperature, axis=1))
+    shifted = heads.probabilities(outputs + 1e4, temperature, "softmax")
+    assert np.allclose(shifted, p, atol=1e-9)
+
+
+def test_huge_outputs_neither_overflow_nor_lose_the_sum():
+    for head, count in heads.OUTPUTS.items():
+        for value in (-3e38, 3e38):
+            p = heads.probabilities(np.full((1, count), value, np.float32), head=head)
+            assert p.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("grade", range(5))
+def test_regression_is_surest_at_a_whole_grade(grade):
+    p = heads.probabilities([[float(grade)]], head="regression")
+    assert p[0].argmax() == grade
+    assert heads.expected(p)[0] == pytest.approx(grade, abs=0.13)

@@ -136,3 +136,30 @@ def test_an_installation_without_bundles_says_so(
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
     with pytest.raises(BundleError, match="does not come with this installation"):
         bundle.shipped("grading")
+
+
+@pytest.mark.parametrize(("size", "sides"), [(224, (224, 224)), ((200, 300), (200, 300))])
+def test_a_size_is_a_side_or_height_and_width(
+    tmp_path: Path, size: int | tuple[int, int], sides: tuple[int, int]
+) -> None:
+    manifest = replace(MANIFEST, input_size=size, input="squash")
+    bundle.write(tmp_path / "b", manifest, MODEL, "")
+    loaded = bundle.load(tmp_path / "b").manifest
+    assert loaded == manifest
+    assert loaded.height_width == sides
+
+
+def test_a_bundle_of_version_0_1_says_nothing_of_its_input_and_takes_crops(folder: Path) -> None:
+    path = folder / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["input"]
+    path.write_text(json.dumps(content))
+    assert bundle.load(folder).manifest.input == "crop"
+
+
+@pytest.mark.parametrize("size", ["wide", [200], [1, 2, 3], 2.5])
+def test_a_size_that_is_none_is_refused(folder: Path, size: object) -> None:
+    path = folder / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"input_size": size}))
+    with pytest.raises(BundleError, match=r"wrong bundle\.json"):
+        bundle.load(folder)

@@ -87,6 +87,8 @@ def _traced(module: nn.Module, example: Tensor) -> Any:
     import onnx
     import torch
 
+    # Of the wrapper alone, its parts stay as they are: else equal weights would be stored once.
+    module.training = True
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
@@ -97,6 +99,7 @@ def _traced(module: nn.Module, example: Tensor) -> Any:
             output_names=[OUTPUT],
             dynamic_axes={INPUT: {0: COUNT, 1: "height", 2: "width"}, OUTPUT: {0: COUNT}},
             opset_version=OPSET,
+            training=torch.onnx.TrainingMode.PRESERVE,  # EVAL would merge batch normalisation
             dynamo=False,
         )
         return onnx.load(path)
