@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,8 @@ def write_files(files: Iterable[tuple[Path, bytes]], *, overwrite: bool = False)
             _publish(path, temporary)
     finally:
         for temporary in waiting.values():
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
     return len(waiting)
 
 
