@@ -111,6 +111,19 @@ class AnnotatedPhoto:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that a format or this form cannot hold, told to the person who converts.
+
+    Attributes:
+        what: e.g. ``"score"``, ``"outlines"``, ``"sub-pixel boxes"``.
+        count: of how many objects or photographs.
+    """
+
+    what: str
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationSet:
     """Annotated photographs that belong together.
@@ -120,21 +133,10 @@ class AnnotationSet:
         kinds: the names of kinds in the order of the file (a YOLO class list); those that occur, in
             the order of :data:`fundoscope.kinds.KINDS`, where a format has no list.
         splits: name of a split (``train``) to the images in it, where the format tells.
+        left_out: what the reader passed over, for it has no place here (points, polylines …).
     """
 
     photos: tuple[AnnotatedPhoto, ...]
     kinds: tuple[str, ...] = ()
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Something that a format cannot hold, told to the person who converts.
-
-    Attributes:
-        what: e.g. ``"score"``, ``"outlines"``, ``"sub-pixel boxes"``.
-        count: of how many objects or photographs.
-    """
-
-    what: str
-    count: int
+    left_out: tuple[Loss, ...] = ()
