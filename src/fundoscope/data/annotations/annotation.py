@@ -134,9 +134,12 @@ class AnnotationSet:
             the order of :data:`fundoscope.kinds.KINDS`, where a format has no list.
         splits: name of a split (``train``) to the images in it, where the format tells.
         left_out: what the reader passed over, for it has no place here (points, polylines …).
+        warnings: sentences for the person who reads the set, of what the reader had to decide; not
+            part of what is compared.
     """
 
     photos: tuple[AnnotatedPhoto, ...]
     kinds: tuple[str, ...] = ()
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[Loss, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)
