@@ -15,7 +15,9 @@ pytest.importorskip("torch")
 pytest.importorskip("timm")
 pytest.importorskip("lightning")
 
-from fundoscope.train import grader, loop
+from fundoscope.train.config import Data, GraderConfig, NetworkChoice
+from fundoscope.train.optimisers import Optimiser
+from fundoscope.train.plan import Stage
 
 SIDE = 96
 
@@ -59,13 +61,13 @@ def labels(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(labels: Path, tmp_path: Path) -> grader.GraderConfig:
+def config(labels: Path, tmp_path: Path) -> GraderConfig:
     """A run of four epochs of two steps each."""
-    return grader.GraderConfig(
-        data=grader.Data(str(labels), str(tmp_path / "cache"), crop_size=64),
-        stages=(loop.Stage(32, 2), loop.Stage(64, 2)),
-        network=grader.NetworkChoice(pretrained=False),
-        optimiser=loop.Optimiser(batch=4, rate=1e-3),
+    return GraderConfig(
+        data=Data(str(labels), str(tmp_path / "cache"), crop_size=48),
+        stages=(Stage(32, 2), Stage(48, 2)),
+        network=NetworkChoice("sequential-spp", init="none"),
+        optimiser=Optimiser(batch=4, rate=1e-3),
         checkpoint_every=1,
     )
 
@@ -77,22 +79,26 @@ def retina_without_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def save_config(tmp_path: Path) -> Callable[[grader.GraderConfig], Path]:
+def save_config(tmp_path: Path) -> Callable[[GraderConfig], Path]:
     """Write a configuration as a TOML file (none of its values is a list of lists)."""
 
-    def save(config: grader.GraderConfig) -> Path:
+    def save(config: GraderConfig) -> Path:
         settings = msgspec.to_builtins(config)
         lines = [f"{k} = {json.dumps(v)}" for k, v in settings.items() if not _nested(v)]
         for name, section in settings.items():
             if isinstance(section, dict):
-                lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in section.items())]
+                lines += [f"[{name}]", *_lines(section)]
         for stage in settings["stages"]:
-            lines += ["[[stages]]", *(f"{k} = {v}" for k, v in stage.items())]
+            lines += ["[[stages]]", *_lines(stage)]
         path = tmp_path / "grader.toml"
         path.write_text("\n".join(lines) + "\n")
         return path
 
     return save
+
+
+def _lines(section: dict[str, object]) -> list[str]:
+    return [f"{k} = {json.dumps(v)}" for k, v in section.items() if v is not None]
 
 
 def _nested(value: object) -> bool:
