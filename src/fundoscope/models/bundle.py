@@ -64,6 +64,7 @@ class BundleManifest:
         trained_on: data, seed and settings.
         licence: under which terms the weights may be used.
         versions: of the libraries that made it.
+        validation: figures on validation, by source and in all; empty where nobody measured them.
     """
 
     name: str
@@ -81,6 +82,7 @@ class BundleManifest:
     licence: str
     versions: Mapping[str, str]
     input: str = "crop"
+    validation: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     format: str = FORMAT
 
     @property

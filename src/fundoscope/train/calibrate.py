@@ -5,6 +5,7 @@ Numpy and scipy only. Each function states what it optimises; none ever sees a t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +32,9 @@ TARGET_SENSITIVITY: Final = 0.90
 """Of referable over the gradable validation photographs of all sources together."""
 TINY: Final = 1e-7
 """Keeps logarithms finite and comparisons of grid points exact."""
+MEAN, POOLED, GRADABLE = "mean of sources", "together", "gradable"
+SHARES: Final = ("auc", "kappa", "accuracy", "sensitivity", "specificity")
+"""The figures but for how many photographs there are."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -81,6 +85,21 @@ class Calibration:
         known = values[np.isfinite(values)]
         return float(known.mean()) if len(known) else float("nan")
 
+    def table(self) -> dict[str, dict[str, float | None]]:
+        """All figures by name: of each source, :data:`MEAN`, :data:`POOLED` and
+        :data:`GRADABLE`; ``None`` where undefined.
+        """
+        rows = {
+            **{name: dataclasses.asdict(figures) for name, figures in self.by_source.items()},
+            MEAN: {name: self.mean(name) for name in SHARES},
+            POOLED: dataclasses.asdict(self.pooled),
+            GRADABLE: dataclasses.asdict(self.gradable),
+        }
+        return {
+            row: {name: value if np.isfinite(value) else None for name, value in figures.items()}
+            for row, figures in rows.items()
+        }
+
 
 def calibrate(
     logits: NDArray[np.float32],
@@ -105,19 +124,45 @@ def calibrate(
     fixed = head == heads.SIGMOID
     temperature = 1.0 if fixed else fit_temperature(logits, labels, head)
     p = heads.probabilities(logits, temperature, head)
-    expected, referable = heads.expected(p), heads.referable(p)
-    names, numbers = source_numbers(sources)
-    cuts = ROUNDING if fixed else fit_cut_points(expected, labels, numbers)
+    cuts = (
+        ROUNDING if fixed else fit_cut_points(heads.expected(p), labels, source_numbers(sources)[1])
+    )
     positive = labels >= heads.REFERABLE_GRADE
-    threshold = referable_threshold(referable[gradable], positive[gradable])
-    grades = heads.icdr(expected, cuts)
+    threshold = referable_threshold(heads.referable(p)[gradable], positive[gradable])
+    return judge(
+        logits,
+        labels,
+        sources,
+        gradable,
+        head,
+        temperature=temperature,
+        cut_points=cuts,
+        threshold=threshold,
+    )
+
+
+def judge(
+    logits: NDArray[np.float32],
+    labels: Labels,
+    sources: Sequence[str],
+    gradable: NDArray[np.bool_],
+    head: str,
+    *,
+    temperature: float,
+    cut_points: tuple[float, float, float, float],
+    threshold: float,
+) -> Calibration:
+    """How a grader does with values that were fitted before; arguments as :func:`calibrate`'s."""
+    p = heads.probabilities(logits, temperature, head)
+    referable, grades = heads.referable(p), heads.icdr(heads.expected(p), cut_points)
+    names, numbers = source_numbers(sources)
 
     def of(mask: NDArray[np.bool_]) -> Figures:
         return _figures(labels[mask], grades[mask], referable[mask], threshold)
 
     return Calibration(
         temperature,
-        cuts,
+        cut_points,
         threshold,
         {name: of(numbers == i) for i, name in enumerate(names)},
         of(np.ones(len(labels), bool)),

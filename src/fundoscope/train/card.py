@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fundoscope.grading import heads
 from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
-from fundoscope.train.calibrate import TARGET_SENSITIVITY, Figures
+from fundoscope.train.calibrate import SHARES, TARGET_SENSITIVITY, Figures
 
 if TYPE_CHECKING:
     from fundoscope.grading.inputs import Input
@@ -86,7 +86,7 @@ Versions: {versions}.
 def _figures(exported: Exported) -> str:
     fitted = exported.calibration
     rows = [_row(name or "(not named)", figures) for name, figures in fitted.by_source.items()]
-    means = (fitted.mean(key) for key in ("auc", "kappa", "accuracy", "sensitivity", "specificity"))
+    means = (fitted.mean(key) for key in SHARES)
     rows.append(f"| mean of the sources | | {' | '.join(_number(value) for value in means)} |")
     rows.append(_row("together", fitted.pooled))
     rows.append(_row("together, gradable ones", fitted.gradable))
@@ -105,13 +105,7 @@ Sensitivity and specificity are those of "referable" at the threshold.
 
 
 def _row(name: str, figures: Figures) -> str:
-    values = (
-        figures.auc,
-        figures.kappa,
-        figures.accuracy,
-        figures.sensitivity,
-        figures.specificity,
-    )
+    values = (getattr(figures, key) for key in SHARES)
     return f"| {name} | {figures.n} | {' | '.join(_number(value) for value in values)} |"
 
 

@@ -132,7 +132,7 @@ def export(
         network, normalisation, *sides(size), free=config.data.input == inputs.NATIVE
     )
     half = onnx_graph.halve(whole)
-    outputs, outputs_half = _run_graph(whole, data, config), _run_graph(half, data, config)
+    outputs, outputs_half = (outputs_of(model, data, config.head) for model in (whole, half))
     difference, compared = _against_torch(network, outputs, data, config, size)
     before, after = (_calibrated(o, data, config.head) for o in (outputs, outputs_half))
     moves = {key: _moved(before, after, key) for key in ("kappa", "auc")}
@@ -170,10 +170,11 @@ def _best(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]:
     return network.eval(), int(stored["epoch"]), size
 
 
-def _run_graph(model: bytes, data: Pictures, config: GraderConfig) -> NDArray[np.float32]:
+def outputs_of(model: bytes, data: Pictures, head: str) -> NDArray[np.float32]:
+    """What a graph, the bytes of ``model.onnx``, says of all pictures, ``(N, outputs)``."""
     session = runtime.open_graph(model, "the exported graph")
     everything = np.arange(len(data.rows))
-    found = np.empty((len(everything), heads.OUTPUTS[config.head]), np.float32)
+    found = np.empty((len(everything), heads.OUTPUTS[head]), np.float32)
     for places in data.batches(everything, BATCH):
         found[places] = runtime.run(session, data.take(places))
     return found
@@ -255,6 +256,7 @@ def _manifest(
         ),
         licence=config.data.licence,
         versions=_versions(run),
+        validation=fitted.table(),
     )
 
 
