@@ -1,17 +1,25 @@
-"""A CSV table as text: header and rows, with the line of each row; what they mean is not here."""
+"""A table as text, column by column, from CSV or Parquet; what the columns mean is not here."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from fundoscope import limits
+from fundoscope.data import parquet
 from fundoscope.errors import TableError
+
+Line = tuple[int, list[str]]
+"""Where a row of a CSV file begins, the header being line 1, and its cells."""
+
+BLOCK: Final = 10_000
+"""Rows that are turned into columns at a time: the collector of garbage has little to look at."""
 
 
 class CsvReader(Protocol):
@@ -24,6 +32,9 @@ class CsvReader(Protocol):
     def __iter__(self) -> Iterator[list[str]]:
         """Row by row."""
 
+    def __next__(self) -> list[str]:
+        """The next row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -31,50 +42,80 @@ class Table:
 
     Attributes:
         path: the file it was read from.
-        columns: the header, in order, each name once.
-        rows: line in the file (the header being line 1) and cells by column, stripped of blanks.
+        cells: the columns in order: name and cells, stripped of blanks, all of one length.
+        lines: of each row, the line in the file (the header being line 1), or the row's number
+            in a Parquet file.
         sha256: of the file's bytes.
     """
 
     path: Path
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, dict[str, str]], ...]
+    cells: Mapping[str, Sequence[str]]
+    lines: Sequence[int]
     sha256: str
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in order, each once."""
+        return tuple(self.cells)
 
-def read_table(path: str | Path, *, required: tuple[str, ...]) -> Table:
-    """Read a CSV file in UTF-8 with a header; empty lines are passed over.
+    @property
+    def rows(self) -> tuple[tuple[int, dict[str, str]], ...]:
+        """Row by row: its line, and its cells by column."""
+        names = self.columns
+        rows = zip(self.lines, zip(*self.cells.values(), strict=True), strict=True)
+        return tuple((line, dict(zip(names, cells, strict=True))) for line, cells in rows)
+
+    def place(self, row: int, column: str) -> str:
+        """Where a cell stands, for a message.
+
+        Args:
+            row: from 0, in the order of ``lines``.
+            column: its name.
+        """
+        return place(self.path, self.lines[row], column)
+
+
+def place(path: Path, line: int, column: str) -> str:
+    """Where a cell stands in a file, for a message: ``labels.csv, line 3, column grade``."""
+    return f"{path.name}, {'row' if parquet.is_parquet(path) else 'line'} {line}, column {column}"
+
+
+def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = ",") -> Table:
+    """Read a table with a header.
+
+    Blank lines are passed over, and so are columns without name and cell, as spreadsheets write
+    them at the end of each line.
 
     Args:
-        path: the file.
+        path: CSV in UTF-8 (a byte-order mark and Windows line ends are fine), or Parquet if its
+            name ends in ``.parquet`` or ``.pq``.
         required: columns that the header must have.
+        delimiter: between the cells of a CSV file.
 
     Raises:
-        TableError: the file cannot be read, is empty, too large or no CSV, lacks a required
+        TableError: the file cannot be read, is empty, too large or no table, lacks a required
             column, names one twice, or a row has too many or too few cells.
+        MissingExtraError: the file is Parquet, and the extra [evaluate] is not installed.
     """
     path = Path(path)
-    data = _bytes(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TableError(
-            path.name, f"is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8"
-        ) from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = _header(next(reader, []), required, path.name)
-        rows = tuple(_rows(reader, columns, path.name))
-    except csv.Error as error:
-        raise TableError(
-            f"{path.name}, line {reader.line_num}", f"is not CSV ({error})", "save it as CSV again"
-        ) from None
-    if not rows:
+    data = read_bytes(path)
+    if parquet.is_parquet(path):
+        cells = parquet.read_cells(path.name, data)
+        lines: Sequence[int] = range(1, 1 + len(next(iter(cells.values()), ())))
+        _require_names(list(cells), required, path.name)
+    else:
+        lines, cells = _read_csv(path.name, data, required, delimiter)
+    if not lines:
         raise TableError(path.name, "has no rows below its header", "list at least one photograph")
-    return Table(path, columns, rows, hashlib.sha256(data).hexdigest())
+    return Table(path, cells, lines, hashlib.sha256(data).hexdigest())
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a table's file.
+
+    Raises:
+        TableError: it cannot be read, is empty, or is too large.
+    """
     try:
         size = path.stat().st_size
         if size > limits.MAX_TABLE_BYTES:
@@ -88,49 +129,109 @@ def _bytes(path: Path) -> bytes:
         raise TableError(path.name, "does not exist", "check the path of the table") from None
     except OSError as error:
         raise TableError(
-            path.name, f"cannot be read ({error.strerror})", "name a CSV file that you may read"
+            path.name, f"cannot be read ({error.strerror})", "name a file that you may read"
         ) from None
     if not data.strip():
         raise TableError(path.name, "is empty", "write a header and a row for each photograph")
     return data
 
 
-def _header(names: list[str], required: tuple[str, ...], title: str) -> tuple[str, ...]:
-    columns = tuple(name.strip() for name in names)
+def decoded(title: str, data: bytes) -> str:
+    """The text of a table's bytes, without byte-order mark.
+
+    Raises:
+        TableError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(
+            title, f"is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8"
+        ) from None
+
+
+def _read_csv(
+    title: str, data: bytes, required: tuple[str, ...], delimiter: str
+) -> tuple[Sequence[int], dict[str, Sequence[str]]]:
+    text = io.StringIO(decoded(title, data), newline="")
+    reader = csv.reader(text, strict=True, delimiter=delimiter)
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        _require_names(names, required, title)
+        lines, columns = _by_column(_rows(reader, len(names), title), len(names))
+    except csv.Error as error:
+        raise TableError(
+            f"{title}, line {reader.line_num}", f"is not CSV ({error})", "save it as CSV again"
+        ) from None
+    _require_nameless_blank(title, names, columns, lines)
+    named = zip(names, columns, strict=True)
+    return lines, {name: cells for name, cells in named if name}
+
+
+def _require_names(names: Sequence[str], required: tuple[str, ...], title: str) -> None:
     for name in required:
-        if name not in columns:
-            there = ", ".join(columns)[: limits.MAX_NAME_CHARACTERS]
+        if name not in names:
+            there = ", ".join(filter(None, names))[: limits.MAX_NAME_CHARACTERS]
             raise TableError(
                 f"{title}, line 1",
                 f"has no column {name} (it has: {there})",
                 f"name the columns {' and '.join(required)} in the first line, between commas",
             )
-    for name in columns:
-        if columns.count(name) > 1:
+    for name in filter(None, names):
+        if names.count(name) > 1:
             raise TableError(
-                f"{title}, line 1, column {name or '(no name)'}",
-                f"appears {columns.count(name)} times",
+                f"{title}, line 1, column {name}",
+                f"appears {names.count(name)} times",
                 "give every column a name of its own",
             )
-    return columns
 
 
-def _rows(
-    reader: CsvReader, columns: tuple[str, ...], title: str
-) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(reader: CsvReader, width: int, title: str) -> Iterator[Line]:
+    """The rows that are not blank, each with as many cells as the header."""
     line, count = reader.line_num + 1, 0
     for cells in reader:
-        if any(cell.strip() for cell in cells):
+        if any(map(str.strip, cells)):
             count += 1
             if count > limits.MAX_TABLE_ROWS:
                 raise TableError(
                     title, f"has more than {limits.MAX_TABLE_ROWS} rows", "split it into tables"
                 )
-            if len(cells) != len(columns):
-                raise TableError(
-                    f"{title}, line {line}",
-                    f"has {len(cells)} cells where the header has {len(columns)}",
-                    "put quotes around cells that hold commas",
-                )
-            yield line, dict(zip(columns, map(str.strip, cells), strict=True))
+            if len(cells) != width:
+                cells = _fitted(cells, width, f"{title}, line {line}")
+            yield line, cells
         line = reader.line_num + 1
+
+
+def _fitted(cells: list[str], width: int, where: str) -> list[str]:
+    """A row that is longer than the header, if only by blank cells."""
+    if len(cells) < width or any(map(str.strip, cells[width:])):
+        raise TableError(
+            where,
+            f"has {len(cells)} cells where the header has {width}",
+            "put quotes around cells that hold commas",
+        )
+    return cells[:width]
+
+
+def _by_column(rows: Iterator[Line], width: int) -> tuple[list[int], list[list[str]]]:
+    lines: list[int] = []
+    columns: list[list[str]] = [[] for _ in range(width)]
+    while block := list(islice(rows, BLOCK)):
+        lines.extend(line for line, _ in block)
+        by_column = zip(*(cells for _, cells in block), strict=True)
+        for column, cells in zip(columns, by_column, strict=True):
+            column.extend(map(str.strip, cells))
+    return lines, columns
+
+
+def _require_nameless_blank(
+    title: str, names: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int]
+) -> None:
+    for number, (name, cells) in enumerate(zip(names, columns, strict=True), start=1):
+        if not name and any(cells):
+            line = next(line for line, cell in zip(lines, cells, strict=True) if cell)
+            raise TableError(
+                f"{title}, line {line}, column {number}",
+                "has a cell, but the header gives the column no name",
+                "name the column in the first line, or empty the cell",
+            )
