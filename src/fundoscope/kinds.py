@@ -5,6 +5,7 @@ The keys are the words of the contract (``lesions[].kind``), of tables and of an
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,3 +70,196 @@ KINDS: Final = {
 
 LESIONS: Final = tuple(key for key, kind in KINDS.items() if not kind.anatomy)
 ANATOMY: Final = tuple(key for key, kind in KINDS.items() if kind.anatomy)
+
+SYNONYMS: Final = {
+    "microaneurysm": (
+        "MA",
+        "micro-aneurysm",
+        "microaneurism",
+        "red small dot",
+        "red dot",
+        "微血管瘤",
+        "微动脉瘤",
+        "微動脈瘤",
+        "毛细血管瘤",
+    ),
+    "haemorrhage": (
+        "HE",
+        "HEM",
+        "HM",
+        "hemorrhage",
+        "hemohedge",
+        "retinal haemorrhage",
+        "intraretinal haemorrhage",
+        "dot haemorrhage",
+        "blot haemorrhage",
+        "dot and blot haemorrhage",
+        "flame haemorrhage",
+        "flame-shaped haemorrhage",
+        "出血",
+        "出血点",
+        "出血斑",
+        "视网膜出血",
+        "視網膜出血",
+    ),
+    "hard_exudate": (
+        "EX",
+        "HEX",
+        "hard exudation",
+        "exudate",
+        "exudation",
+        "硬性渗出",
+        "硬性滲出",
+        "硬性渗出物",
+        "硬渗",
+        "硬渗出",
+        "渗出",
+    ),
+    "soft_exudate": (
+        "SE",
+        "CWS",
+        "soft exudation",
+        "cotton wool spot",
+        "cotton wool",
+        "cottonwool patch",
+        "软性渗出",
+        "軟性滲出",
+        "软性渗出物",
+        "软渗",
+        "软渗出",
+        "棉絮斑",
+        "棉絮状斑",
+        "棉绒斑",
+    ),
+    "neovascularisation": (
+        "NV",
+        "NVD",
+        "NVE",
+        "new vessel",
+        "neovascular",
+        "neovascularisation of the disc",
+        "neovascularisation elsewhere",
+        "新生血管",
+        "视网膜新生血管",
+    ),
+    "vitreous_haemorrhage": ("VH", "玻璃体出血", "玻璃體出血", "玻璃体积血"),
+    "preretinal_haemorrhage": (
+        "PRH",
+        "PH",
+        "pre-retinal haemorrhage",
+        "subhyaloid haemorrhage",
+        "视网膜前出血",
+        "視網膜前出血",
+    ),
+    "fibrous_proliferation": (
+        "FP",
+        "fibrovascular proliferation",
+        "fibroproliferation",
+        "fibrous tissue",
+        "纤维增殖",
+        "纤维增生",
+        "纤维增殖膜",
+        "纖維增殖",
+    ),
+    "irma": (
+        "intraretinal microvascular abnormalities",
+        "intraretinal microvascular anomaly",
+        "视网膜内微血管异常",
+        "視網膜內微血管異常",
+    ),
+    "venous_beading": ("VB", "venous bead", "beading", "静脉串珠", "静脉串珠样改变", "靜脈串珠"),
+    "laser_scar": (
+        "LS",
+        "laser mark",
+        "laser spot",
+        "laser burn",
+        "laser photocoagulation",
+        "photocoagulation scar",
+        "PRP scar",
+        "激光斑",
+        "激光瘢痕",
+        "激光光凝斑",
+        "雷射疤痕",
+    ),
+    "optic_disc": (
+        "OD",
+        "ONH",
+        "disc",
+        "optic nerve head",
+        "papilla",
+        "视盘",
+        "視盤",
+        "视乳头",
+        "視乳頭",
+        "视神经盘",
+    ),
+    "fovea": (
+        "FC",
+        "fovea centralis",
+        "fovea centre",
+        "foveal centre",
+        "macula",
+        "macula lutea",
+        "macula centre",
+        "中心凹",
+        "黄斑中心凹",
+        "黄斑",
+        "黃斑",
+    ),
+}
+"""What each kind is called elsewhere, besides its key and its name. Spelled in British English:
+:func:`find` takes American spelling, plurals, any case, and any mark between words.
+
+From the folders and tables of IDRiD, DDR, e-ophtha, DIARETDB1 ("red small dots"), FGADR (whose
+folder says "Hemohedge") and Retinal-Lesions, and from Chinese reports. HE is a haemorrhage, as in
+IDRiD, DDR and FGADR; an exudate without an adjective is hard; the fovea stands for the macula.
+"""
+
+_AMERICAN: Final = (
+    ("hemorr", "haemorr"),
+    ("haemorrage", "haemorrhage"),
+    ("vascularization", "vascularisation"),
+    ("disk", "disc"),
+    ("center", "centre"),
+    ("aneurism", "aneurysm"),
+)
+"""What is spelled otherwise, and our spelling."""
+ALIKE: Final = 0.7
+"""Share of letters that two names must have in common to be called near (``difflib``'s ratio)."""
+
+
+def find(name: str) -> Kind | None:
+    """The kind that a class name of an annotation tool or data set stands for.
+
+    Case, spaces, hyphens, underscores, full-width letters, a number in front ("3. Hard Exudates"),
+    American spelling and plurals do not matter.
+
+    Returns:
+        ``None`` for a name that is in no table here; see :func:`nearest`.
+    """
+    plain = _plain(name)
+    key = _KEYS.get(plain) or _KEYS.get(plain.removesuffix("s"))
+    return None if key is None else KINDS[key]
+
+
+def nearest(name: str) -> str | None:
+    """The key of the kind whose names look most like an unknown one; ``None`` if none does."""
+    import difflib
+
+    near = difflib.get_close_matches(_plain(name), _KEYS, n=1, cutoff=ALIKE)
+    return _KEYS[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    """A name without what does not matter: letters in lower case, British spelling."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    letters = "".join(character for character in folded if character.isalpha())
+    for american, british in _AMERICAN:
+        letters = letters.replace(american, british)
+    return letters
+
+
+_KEYS: Final = {
+    _plain(name): key for key, kind in KINDS.items() for name in (key, kind.name, *SYNONYMS[key])
+}
+"""Key of the kind by every name, plain."""

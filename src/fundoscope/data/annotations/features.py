@@ -40,7 +40,7 @@ ALL: Final = frozenset(
 """Every feature; the constant ``HOLDS`` of a format's module is a part of these."""
 
 _OF_OBJECTS: Final[Mapping[str, Callable[[Annotation], bool]]] = {
-    SUB_PIXEL: lambda item: any(side != int(side) for side in item.box),
+    SUB_PIXEL: lambda item: any(side % 1 != 0 for side in item.box),
     OUTLINES: lambda item: bool(item.outlines),
     MASKS: lambda item: item.mask is not None,
     SCORE: lambda item: item.score is not None,
@@ -66,9 +66,7 @@ def losses(found: AnnotationSet, holds: frozenset[str]) -> tuple[Loss, ...]:
     counts[SIZE] = len(found.photos)
     counts[KINDS_ORDER] = 0 if found.kinds == kinds_in(found) else len(found.kinds)
     return tuple(
-        Loss(feature, count)
-        for feature, count in counts.items()
-        if count and feature not in holds
+        Loss(feature, count) for feature, count in counts.items() if count and feature not in holds
     )
 
 
