@@ -6,8 +6,10 @@ It is made by :mod:`fundoscope.grading.inputs` itself, so that what trains is wh
 from __future__ import annotations
 
 import hashlib
+import multiprocessing.connection
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -246,5 +248,20 @@ def _pictures(paths: Sequence[Path], wanted: Input) -> Iterator[Pixels | str]:
     if len(paths) <= CHUNK or processes == 1:
         yield from map(one, paths)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=_end_with_parent) as pool:
         yield from pool.map(one, paths, chunksize=CHUNK)
+
+
+def _end_with_parent() -> None:
+    """Let a process of the pool end when the one that started it is killed.
+
+    Otherwise it would wait for work for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_leave, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_leave(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
