@@ -3,19 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from fundoscope.data.manifest import EXCLUDED, Row
 from fundoscope.errors import TableError
 
 SHOWN: Final = 3
+Key = tuple[str, ...]
 
 
-def require_apart(rows: Iterable[Row], title: str) -> None:
-    """Check that no patient and no group has photographs in two splits.
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A patient or a group with photographs in several splits.
+
+    Attributes:
+        column: ``"patient"`` or ``"group"``.
+        name: the cell of that column.
+        rows: all its rows that count, in order.
+    """
+
+    column: str
+    name: str
+    rows: tuple[Row, ...]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that it stands in, sorted."""
+        return tuple(sorted({row.split for row in self.rows}))
+
+
+def torn(rows: Iterable[Row]) -> tuple[Torn, ...]:
+    """Every patient and every group that has photographs in two splits or more.
 
     Patients are told apart by source as well; rows that are ``excluded`` or have no split do not
     count.
+    """
+    together: dict[Key, list[Row]] = {}
+    for row in rows:
+        if row.split and row.split != EXCLUDED:
+            for key in _keys(row):
+                together.setdefault(key, []).append(row)
+    return tuple(
+        Torn(key[0], key[-1], tuple(of_key))
+        for key, of_key in together.items()
+        if any(row.split != of_key[0].split for row in of_key)
+    )
+
+
+def require_apart(rows: Iterable[Row], title: str) -> None:
+    """Check that no patient and no group has photographs in two splits; see :func:`torn`.
 
     Args:
         rows: of one label table.
@@ -24,23 +61,18 @@ def require_apart(rows: Iterable[Row], title: str) -> None:
     Raises:
         TableError: names the first ones, and how many there are.
     """
-    splits: dict[tuple[str, ...], set[str]] = {}
-    for row in rows:
-        if row.split and row.split != EXCLUDED:
-            for key in _keys(row):
-                splits.setdefault(key, set()).add(row.split)
-    torn = [key for key, sides in splits.items() if len(sides) > 1]
-    if torn:
-        named = ", ".join(f"{key[0]} {key[-1]}" for key in torn[:SHOWN])
+    found = torn(rows)
+    if found:
+        named = ", ".join(f"{one.column} {one.name}" for one in found[:SHOWN])
         raise TableError(
             title,
             f"has photographs of one patient or group in several splits ({named};"
-            f" {len(torn)} in all)",
+            f" {len(found)} in all)",
             "put all of them into one split, or write excluded as their split",
         )
 
 
-def _keys(row: Row) -> Iterator[tuple[str, ...]]:
+def _keys(row: Row) -> Iterator[Key]:
     if row.patient:
         yield "patient", row.source, row.patient
     if row.group:

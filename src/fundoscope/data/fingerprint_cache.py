@@ -1,0 +1,207 @@
+"""Fingerprints of many files; those of files that did not change come from a database.
+
+The database is one SQLite file. It holds absolute paths and small grey crops of the photographs, so
+it belongs where the photographs may be; only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fundoscope.data.fingerprint import Fingerprint, Refusal, fingerprint
+from fundoscope.errors import OutputError, UsageError
+
+VERSION: Final = 1
+"""Raised whenever a photograph's fingerprint would come out differently."""
+FILE_NAME: Final = f"fingerprints-{VERSION}.sqlite"
+AHEAD: Final = 4
+"""Photographs in work or waiting, for each thread."""
+SAVED_EVERY: Final = 100
+"""Fingerprints after which they are brought onto the disk: what an interruption costs at most."""
+PRIVATE: Final = 0o700
+
+Found = Fingerprint | Refusal
+State = tuple[int, int]
+"""Size in bytes, and the time of the last change in nanoseconds."""
+
+
+def user_cache() -> Path:
+    """The folder for caches of the person who runs this, after the customs of the system."""
+    if os.name == "nt":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "fundoscope"
+    xdg = os.environ.get("XDG_CACHE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".cache") / "fundoscope"
+
+
+def fingerprints(
+    paths: Sequence[Path],
+    *,
+    cache: Path | None = None,
+    workers: int = 1,
+    on_done: Callable[[], None] = lambda: None,
+) -> tuple[Found, ...]:
+    """The fingerprints of files, in their order.
+
+    Args:
+        paths: the photographs, which need not exist.
+        cache: folder where fingerprints are kept: a file whose path, size and time of change are
+            as before is not opened again. ``None`` keeps nothing.
+        workers: how many photographs are decoded at a time.
+        on_done: called after each photograph, for progress.
+
+    Raises:
+        OutputError: the cache cannot be written.
+        UsageError: the cache is damaged.
+    """
+    found = []
+    with nullcontext() if cache is None else open_cache(cache) as kept:
+        for one in _in_order(paths, kept, workers):
+            found.append(one)
+            on_done()
+    return tuple(found)
+
+
+def _in_order(
+    paths: Sequence[Path], cache: FingerprintCache | None, workers: int
+) -> Iterator[Found]:
+    """Threads, because decoding and numpy free the lock; the database stays on this one."""
+    waiting = iter(paths)
+    window: deque[tuple[Path, State | None, Found | Future[Found]]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="fingerprint")
+
+    def begin(path: Path) -> None:
+        state = _state(path)
+        known = cache.get(path, state) if cache is not None and state is not None else None
+        window.append((path, state, known or pool.submit(fingerprint, path)))
+
+    try:
+        for path in islice(waiting, AHEAD * workers):
+            begin(path)
+        while window:
+            path, state, one = window.popleft()
+            if isinstance(one, Future):
+                one = one.result()
+                if cache is not None and state is not None:
+                    cache.put(path, state, one)
+            yield one
+            for following in islice(waiting, 1):
+                begin(following)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _state(path: Path) -> State | None:
+    """What changes when a file does; ``None`` where there is no file to remember."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # opening it will say what is wrong
+        return None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
+class FingerprintCache:
+    """The open database; see :func:`open_cache`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._unsaved = 0
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS fingerprints"
+            " (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, found BLOB) WITHOUT ROWID"
+        )
+
+    def get(self, path: Path, state: State) -> Found | None:
+        """What was kept of a file; ``None`` if nothing was, or the file is another by now."""
+        row = self._connection.execute(
+            "SELECT found FROM fingerprints WHERE path = ? AND size = ? AND changed = ?",
+            (_key(path), *state),
+        ).fetchone()
+        if row is None:
+            return None
+        kept = _decoder.decode(row[0])
+        return kept.fingerprint or kept.refusal
+
+    def put(self, path: Path, state: State, found: Found) -> None:
+        """Keep a file's fingerprint, in place of an earlier one."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO fingerprints VALUES (?, ?, ?, ?)",
+            (_key(path), *state, _encoder.encode(_kept(found))),
+        )
+        self._unsaved += 1
+        if self._unsaved >= SAVED_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Bring what was put onto the disk."""
+        self._connection.commit()
+        self._unsaved = 0
+
+
+@contextmanager
+def open_cache(folder: Path) -> Iterator[FingerprintCache]:
+    """The cache in a folder, which is made where it does not exist; saved at the end.
+
+    Raises:
+        OutputError: the folder cannot be made, or the file in it cannot be written.
+        UsageError: the file is damaged.
+    """
+    file = folder / FILE_NAME
+    with _explained(file):
+        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file)) as connection:
+            file.chmod(PRIVATE & ~0o111)
+            cache = FingerprintCache(connection)
+            try:
+                yield cache
+            finally:
+                cache.save()
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"--cache {file.parent}",
+            f"cannot be written to ({reason})",
+            "free some space, or name another folder",
+        ) from None
+    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        raise UsageError(
+            str(file), f"is damaged ({error})", "delete it; it will be made again"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What stands in the database: one of the two."""
+
+    fingerprint: Fingerprint | None = None
+    refusal: Refusal | None = None
+
+
+def _kept(found: Found) -> _Kept:
+    return _Kept(refusal=found) if isinstance(found, Refusal) else _Kept(found)
+
+
+def _key(path: Path) -> bytes:
+    return os.fsencode(path.absolute())
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(_Kept)

@@ -1,0 +1,219 @@
+"""How well the grade is told from what no doctor looks at: shape, size, border colour, source.
+
+Where a few decision trees read the grade off the frame of a photograph, a network will too, and
+fail on the next camera. Nothing of the retina is seen here. Needs the extra [evaluate].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.fingerprint import Fingerprint
+from fundoscope.data.manifest import EXCLUDED, Row
+from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
+
+TREES: Final = 100
+LEAF: Final = 10
+"""Fewest photographs in a leaf: frames that repeat exactly share one, and a cue that is the same
+for all tells just the commonest grade (nearest neighbours would tell a chance draw of them)."""
+FOLDS: Final = 5
+SEED: Final = 0
+LEAST: Final = 100
+"""Fewer photographs to learn from or to test on than this tell nothing."""
+TRAIN, VAL, TEST = "train", "val", "test"
+CROSS_VALIDATED: Final = f"{FOLDS}-fold cross-validation"
+ALL: Final = "all together"
+MAJORITY: Final = "commonest grade"
+WHOLE: Final = "all"
+FAIR: Final = 0.2
+"""Quadratic kappa above which a shortcut counts as a finding: agreement is more than "slight"
+(Landis and Koch, Biometrics 1977;33:159)."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How well one cue tells the grade.
+
+    Attributes:
+        cue: ``shape``, ``size``, ``border``, ``source``, all together, or the commonest grade.
+        accuracy: share of right grades.
+        quadratic_kappa: 0 is chance; ``None`` where all labels are one.
+        referable_auc: 0.5 is chance; ``None`` where all are referable or none is.
+    """
+
+    cue: str
+    accuracy: float
+    quadratic_kappa: float | None
+    referable_auc: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The audit of all photographs, or of one source's.
+
+    Attributes:
+        of: :data:`WHOLE`, or the source.
+        how: ``train to test``, ``train to val`` or cross-validated.
+        learned_from, tested_on: how many photographs.
+        figures: the commonest grade first, then cue by cue.
+    """
+
+    of: str
+    how: str
+    learned_from: int
+    tested_on: int
+    figures: tuple[Figures, ...]
+
+    @property
+    def telling(self) -> tuple[Figures, ...]:
+        """The cues that tell more than they should."""
+        return tuple(one for one in self.figures if (one.quadratic_kappa or 0.0) > FAIR)
+
+
+def audit(rows: Sequence[Row], found: Sequence[Fingerprint | None]) -> tuple[Audit, ...]:
+    """Audit all photographs, and those of each source by themselves.
+
+    Learns from the split ``train`` and tests on ``test`` (else ``val``) where a table has them and
+    they are large enough; else cross-validates by patient and group.
+
+    Args:
+        rows: of a label table; ``excluded`` ones do not take part.
+        found: the fingerprint of each row's photograph; those without one do not take part.
+
+    Returns:
+        Nothing for fewer than ``LEAST`` photographs.
+    """
+    seen = [
+        (row, print_)
+        for row, print_ in zip(rows, found, strict=True)
+        if print_ is not None and row.split != EXCLUDED
+    ]
+    sources = sorted({row.source for row, _ in seen})
+    parts = {WHOLE: seen}
+    if len(sources) > 1:
+        parts |= {name: [one for one in seen if one[0].source == name] for name in sources}
+    audits = [_audit(name, part) for name, part in parts.items()]
+    return tuple(one for one in audits if one is not None)
+
+
+def _audit(name: str, seen: Sequence[tuple[Row, Fingerprint]]) -> Audit | None:
+    rows = [row for row, _ in seen]
+    label = np.array([row.grade for row in rows], dtype=np.int64)
+    folds, how = _folds(rows, label)
+    if not folds:
+        return None
+    cues = _cues([print_ for _, print_ in seen])
+    if len({row.source for row in rows}) > 1:
+        cues["source"] = _one_hot([row.source for row in rows])
+    cues[ALL] = np.hstack(list(cues.values()))
+    tested = np.concatenate([test for _, test in folds])
+    figures = [_figures(MAJORITY, label[tested], _commonest(label, folds))]
+    figures += [
+        _figures(cue, label[tested], _forest(values, label, folds)) for cue, values in cues.items()
+    ]
+    learned = len(folds[0][0]) if len(folds) == 1 else len(rows)
+    return Audit(name, how, learned, len(tested), tuple(figures))
+
+
+def _folds(rows: Sequence[Row], label: Ints) -> tuple[list[tuple[Ints, Ints]], str]:
+    """Places to learn from and to test on; none where there are too few."""
+    split = np.array([row.split for row in rows])
+    train = np.flatnonzero(split == TRAIN)
+    for name in (TEST, VAL):
+        other = np.flatnonzero(split == name)
+        if min(len(train), len(other)) >= LEAST:
+            return [(train, other)], f"{TRAIN} to {name}"
+    if len(rows) < LEAST:
+        return [], ""
+    return _cross_validation(rows, label), CROSS_VALIDATED
+
+
+def _cross_validation(rows: Sequence[Row], label: Ints) -> list[tuple[Ints, Ints]]:
+    import warnings
+
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    keys = [_key(row, place) for place, row in enumerate(rows)]
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    with warnings.catch_warnings():
+        # A grade with fewer photographs than folds is missing in some; that is as it should be.
+        warnings.filterwarnings("ignore", message="The least populated class", module="sklearn")
+        return list(folds.split(label, label, keys))
+
+
+def _key(row: Row, place: int) -> str:
+    if row.patient:
+        return f"patient {row.source} {row.patient}"
+    return f"group {row.group}" if row.group else f"photograph {place}"
+
+
+def _cues(found: Sequence[Fingerprint]) -> dict[str, Floats]:
+    """By cue, ``float64 (N, K)``."""
+    width, height, stretch, radius, x, y = np.array([_frame(one) for one in found]).T
+    # All measured in heights of the picture, as the retina's own proportions have them: what
+    # squeezing a photograph hides, the disc's stretch gives away.
+    shape = (width * stretch / height, 2 * radius / height, x * stretch / height, y / height)
+    return {
+        "shape": np.column_stack(shape),
+        "size": np.column_stack((width, height)),
+        "border": np.array([one.border for one in found]),
+    }
+
+
+def _frame(found: Fingerprint) -> tuple[float, ...]:
+    """Width, height, stretch, radius and centre; where no disc was found, as if it filled all."""
+    disc, width, height = found.field, found.width, found.height
+    if disc.stretch is None or disc.radius is None or disc.centre is None:
+        return (width, height, 1.0, height / 2, width / 2, height / 2)
+    return (width, height, disc.stretch, disc.radius, *disc.centre)
+
+
+def _one_hot(names: Sequence[str]) -> Floats:
+    places = {name: place for place, name in enumerate(sorted(set(names)))}
+    return np.eye(len(places))[[places[name] for name in names]]
+
+
+def _commonest(label: Ints, folds: Sequence[tuple[Ints, Ints]]) -> Floats:
+    shares = [np.bincount(label[train], minlength=GRADE_COUNT) / len(train) for train, _ in folds]
+    return np.concatenate(
+        [np.tile(share, (len(test), 1)) for share, (_, test) in zip(shares, folds, strict=True)]
+    )
+
+
+def _forest(values: Floats, label: Ints, folds: Sequence[tuple[Ints, Ints]]) -> Floats:
+    """Probability of each grade, ``float64 (tested, 5)``."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    told = []
+    for train, test in folds:
+        forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=SEED)
+        forest.fit(values[train], label[train])
+        shares = np.zeros((len(test), GRADE_COUNT))
+        shares[:, forest.classes_] = forest.predict_proba(values[test])
+        told.append(shares)
+    return np.concatenate(told)
+
+
+def _figures(cue: str, label: Ints, shares: Floats) -> Figures:
+    from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
+    given = shares.argmax(axis=1)
+    referable = label >= REFERABLE_GRADE
+    kappa = cohen_kappa_score(label, given, weights="quadratic") if len(set(label)) > 1 else None
+    area = None
+    if referable.any() and not referable.all():
+        area = roc_auc_score(referable, shares[:, REFERABLE_GRADE:].sum(axis=1))
+    return Figures(
+        cue,
+        float((given == label).mean()),
+        None if kappa is None else float(kappa),
+        None if area is None else float(area),
+    )
