@@ -20,7 +20,7 @@ LARGEST: Final = Decimal(10**9)
 
 def decimal(value: float) -> Decimal:
     """The shortest decimal that stands for a float, which is not how floats are stored."""
-    return Decimal(repr(value))
+    return Decimal(int(value)) if value % 1 == 0 else Decimal(repr(float(value)))
 
 
 def add(one: Decimal, other: Decimal) -> Decimal:

@@ -1,0 +1,117 @@
+"""COCO's run-length encoding of masks, plain and compressed.
+
+Runs of pixels outside and inside alternate, beginning outside, down the columns from left to right.
+Compressed, every count but the first three is the difference to the one two places before, in
+groups of five bits, the lowest first, each as one character from "0" on; the sixth bit says that
+more follow (``rleToString`` and ``rleFrString`` of pycocotools' ``maskApi.c``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.annotations.annotation import Mask
+
+ZERO: Final = ord("0")
+GROUP_BITS: Final = 5
+GROUP: Final = 0b011111
+MORE: Final = 0b100000
+SIGN: Final = 0b010000
+MOST_GROUPS: Final = 7
+"""Of one count: 35 bits, more than any photograph has pixels."""
+DELTA_FROM: Final = 3
+"""The first count that is a difference."""
+
+Counts = NDArray[np.int64]
+"""``int64 (N,)``: lengths of the runs."""
+
+
+def decompress(text: str) -> Counts:
+    """The counts of a compressed encoding.
+
+    Raises:
+        ValueError: it has other characters, ends early, or a count has too many bits.
+    """
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64) - ZERO
+    if len(codes) == 0:
+        return np.zeros(0, np.int64)
+    if codes.min() < 0 or codes.max() > (MORE | GROUP):
+        raise ValueError("has characters that no run-length encoding has")
+    ends = np.flatnonzero(codes & MORE == 0)
+    if len(ends) == 0 or ends[-1] != len(codes) - 1:
+        raise ValueError("ends in the middle of a count")
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    sizes = ends - starts + 1
+    if sizes.max() > MOST_GROUPS:
+        raise ValueError("has a count of too many bits")
+    place = np.arange(len(codes)) - np.repeat(starts, sizes)
+    values = np.add.reduceat((codes & GROUP) << (GROUP_BITS * place), starts)
+    values -= np.where(codes[ends] & SIGN, 1, 0) << (GROUP_BITS * sizes)
+    # Each difference is to the count two places before, so odd and even places sum up apart.
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def compress(counts: Counts) -> str:
+    """The compressed encoding of counts; the inverse of :func:`decompress`."""
+    values = counts.copy()
+    values[DELTA_FROM:] -= counts[DELTA_FROM - 2 : -2]
+    groups = np.arange(MOST_GROUPS)
+    codes = (values[:, None] >> (GROUP_BITS * groups)) & GROUP
+    # What is left after a group is only its sign once it is 0, or -1, and the sign bit agrees.
+    rest = values[:, None] >> (GROUP_BITS * (groups + 1))
+    done = np.where(codes & SIGN, rest == -1, rest == 0)
+    last = done.argmax(axis=1)
+    codes |= np.where(groups < last[:, None], MORE, 0)
+    return bytes((codes[groups <= last[:, None]] + ZERO).astype(np.uint8)).decode("ascii")
+
+
+def decode(counts: Sequence[int] | str, width: int, height: int) -> Mask | None:
+    """The mask of an encoding; ``None`` when no pixel is inside.
+
+    Args:
+        counts: plain (numbers) or compressed (text).
+        width, height: of the photograph in pixels.
+
+    Raises:
+        ValueError: the encoding is damaged, or its runs do not fill the photograph.
+    """
+    runs = decompress(counts) if isinstance(counts, str) else np.array(counts, np.int64)
+    if len(runs) and (runs.min() < 0 or runs.max() > width * height):
+        raise ValueError("has a run that is longer than the photograph, or negative")
+    if runs.sum() != width * height:
+        raise ValueError(f"covers {runs.sum()} pixels, where the photograph has {width * height}")
+    ends = np.cumsum(runs)
+    starts = ends - runs
+    inside = np.flatnonzero((np.arange(len(runs)) % 2 == 1) & (runs > 0))
+    if len(inside) == 0:
+        return None
+    # Only the columns that the object touches are unfolded: most objects are small.
+    left = int(starts[inside[0]]) // height
+    right = (int(ends[inside[-1]]) - 1) // height + 1
+    steps = np.zeros((right - left) * height + 1, np.int8)
+    steps[starts[inside] - left * height] += 1
+    steps[ends[inside] - left * height] -= 1
+    pixels = np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)
+    return Mask.of(pixels.reshape(right - left, height).T, x=left)
+
+
+def encode(mask: Mask, width: int, height: int) -> Counts:
+    """The counts of a mask.
+
+    Args:
+        mask: inside the photograph.
+        width, height: of the photograph in pixels.
+    """
+    rows, columns = mask.pixels.shape
+    strip = np.zeros((columns, height), np.bool_)
+    strip[:, mask.y : mask.y + rows] = mask.pixels.T
+    changes = np.flatnonzero(np.diff(strip.ravel(), prepend=False, append=False))
+    edges = np.concatenate(([0], changes + mask.x * height, [width * height]))
+    counts: Counts = np.diff(edges)
+    return counts[:-1] if counts[-1] == 0 else counts
