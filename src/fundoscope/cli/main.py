@@ -20,7 +20,10 @@ COMMANDS: Final = {
     "doctor": "Say what is installed and whether it works.",
     "phantom": "Draw synthetic eyes.",
     "evaluate": "Measure a grader.",
+    "data": "Import, check, split, sort and convert labels and annotations.",
     "train": "Train networks.",
+    "bundle": "Exchange bundles with Keras.",
+    "reproduce": "Train a bundle again.",
 }
 """In the order of the help. Each is ``fundoscope.cli.<name>``, loaded when it is called: either a
 Typer app named ``app`` or a function of the command's name."""
