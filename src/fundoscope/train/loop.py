@@ -12,6 +12,7 @@ import io
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -195,7 +196,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles; what cannot be read is told below
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
         raise UsageError(
             str(path), "is damaged", "start the run anew with --no-resume, or restore the file"

@@ -146,7 +146,8 @@ def halve(model: bytes) -> bytes:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < HALF_FROM:
             continue
-        half = values.astype(np.float16)
+        with np.errstate(over="ignore"):  # what half precision cannot hold stays whole
+            half = values.astype(np.float16)
         if not np.isfinite(half).all():
             continue
         stored = numpy_helper.from_array(half, tensor.name + HALF_SUFFIX)
