@@ -1,1 +1,1 @@
-"""Public sets as label tables: one module a source."""
+"""Public sets as label tables and annotations: one module a source, each with ``read(folder)``."""

@@ -1,0 +1,182 @@
+"""IDRiD: ``A. Segmentation``, ``B. Disease Grading`` and ``C. Localization``, each if it is there.
+
+Grading: ``2. Groundtruths/a. IDRiD_Disease Grading_Training Labels.csv`` (Image name, Retinopathy
+grade, Risk of macular edema; trailing blank columns and rows), photographs in ``1. Original
+Images/a. Training Set``. The same names mean other eyes in the training and the testing set.
+Localisation: tables of the centres of optic disc and fovea, in pixels; they stand in the label
+table as well where both parts are there. Segmentation: ``2. All Segmentation Groundtruths/a.
+Training Set/1. Microaneurysms/IDRiD_01_MA.tif`` and so on.
+
+Names of files and masks checked on real files; folders and tables from documentation: the set's
+page (ieee-dataport.org/open-access/indian-diabetic-retinopathy-image-dataset-idrid) and programs
+that read the set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from fundoscope import kinds
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.importers.source import (
+    MAX_SHOWN,
+    TEST,
+    TRAIN,
+    Imported,
+    Label,
+    Part,
+    assemble_parts,
+    files_named,
+    joined,
+    nothing_of,
+    photograph,
+    subfolder,
+)
+from fundoscope.data.table import Table, read_table
+from fundoscope.errors import TableError
+
+SETS: Final = {"train": TRAIN, "test": TEST}
+"""By a word in the names of folders and tables: the split."""
+GRADING: Final = "*Disease*Grading*Labels.csv"
+CENTRES: Final = {
+    kinds.OPTIC_DISC.key: "*OD_Center*.csv",
+    kinds.FOVEA.key: "*Fovea_Center*.csv",
+}
+GROUNDTRUTHS: Final = "Segmentation Groundtruths"
+ORIGINALS: Final = "Original Images"
+IMAGE_NAME, GRADE, EDEMA = "Image name", "Retinopathy grade", "Risk of macular edema"
+IMAGE_NO: Final = "Image No"
+COORDINATES: Final = ("xcoordinate", "ycoordinate")
+"""``X- Coordinate`` and ``Y - Coordinate``, without blanks and hyphens."""
+POINT: Final = {"point": "centre"}
+"""Attribute of an annotation that is a point: its box is the one pixel."""
+
+Centres = dict[tuple[str, str], dict[str, tuple[int, int]]]
+"""By split and photograph: column and row of optic disc and fovea."""
+
+
+def read(folder: Path) -> Imported:
+    """What is there of IDRiD.
+
+    Raises:
+        TableError: nothing of it is there, or a table or mask is wrong.
+        PhotoError: a mask or photograph cannot be read.
+    """
+    grading = files_named(folder, GRADING)
+    tables = {kind: files_named(folder, pattern) for kind, pattern in CENTRES.items()}
+    centres = _centres(tables)
+    graded = _graded(folder, grading, centres) if grading else Imported()
+    parts = [*_lesions(folder), *_points(tables, centres)]
+    if not grading and not parts:
+        raise nothing_of(folder, "IDRiD", "A. Segmentation or B. Disease Grading")
+    return replace(graded, annotations=joined(folder, parts) if parts else None)
+
+
+def _graded(folder: Path, tables: list[Path], centres: Centres) -> Imported:
+    parts = []
+    for path in tables:
+        split = _split(path.name)
+        table = read_table(path, required=(IMAGE_NAME, GRADE))
+        labels = [_label(table, row, split, centres) for row in range(len(table.lines))]
+        parts.append((labels, Pictures.of(_photographs(path.parent.parent, split))))
+    return assemble_parts(folder, parts)
+
+
+def _label(table: Table, row: int, split: str, centres: Centres) -> Label:
+    name = table.cells[IMAGE_NAME][row]
+    cells = {"source": "idrid", "split": split}
+    if EDEMA in table.cells:
+        cells["dme"] = table.cells[EDEMA][row]
+    for kind, (x, y) in centres.get((split, name), {}).items():
+        cells |= {f"{kind}_x": str(x), f"{kind}_y": str(y)}
+    grade, place = table.cells[GRADE][row], table.place(row, GRADE)
+    return Label(photo=name, grade=grade, place=place, cells=cells)
+
+
+def _lesions(folder: Path) -> Iterator[Part]:
+    from fundoscope.data.annotations import masks
+
+    truths = [path for path in folder.rglob("*") if GROUNDTRUTHS in path.name and path.is_dir()]
+    for truth in sorted(truths):
+        for split in SETS.values():
+            drawn = subfolder(truth, split)
+            if drawn is not None:
+                images = _photographs(truth.parent, split)
+                yield split, images, masks.read(drawn, images=images)
+
+
+def _points(tables: dict[str, list[Path]], centres: Centres) -> Iterator[Part]:
+    places = {_split(path.name): path for paths in tables.values() for path in paths}
+    for split, table in places.items():
+        images = _photographs(table.parent.parent.parent, split)
+        pictures = Pictures.of(images)
+        photos = [
+            AnnotatedPhoto(
+                image=image,
+                width=size[0],
+                height=size[1],
+                annotations=tuple(_point(kind, *point) for kind, point in points.items()),
+            )
+            for (of, name), points in sorted(centres.items())
+            if of == split and (image := photograph(pictures, name)) is not None
+            for size in [pictures.size(image)]
+        ]
+        yield split, images, AnnotationSet(photos=tuple(photos), kinds=tuple(CENTRES))
+
+
+def _point(kind: str, x: int, y: int) -> Annotation:
+    return Annotation(kind=kind, box=(x, y, x + 1, y + 1), attributes=POINT)
+
+
+def _centres(tables: dict[str, list[Path]]) -> Centres:
+    centres: Centres = {}
+    for kind, paths in tables.items():
+        for path in paths:
+            split, table = _split(path.name), read_table(path, required=(IMAGE_NO,))
+            columns = {name.casefold().translate(_PLAIN): name for name in table.columns}
+            if not set(COORDINATES) <= set(columns):
+                raise TableError(
+                    f"{path.name}, line 1",
+                    f"has no columns of coordinates (it has: {', '.join(table.columns)})",
+                    "give the table of the official set",
+                )
+            for row, name in enumerate(table.cells[IMAGE_NO]):
+                x, y = (_number(table, row, columns[axis]) for axis in COORDINATES)
+                centres.setdefault((split, name), {})[kind] = (x, y)
+    return centres
+
+
+_PLAIN: Final = str.maketrans("", "", " -")
+
+
+def _number(table: Table, row: int, column: str) -> int:
+    cell = table.cells[column][row]
+    if not cell.isdecimal():
+        raise TableError(
+            table.place(row, column), f"is {cell[:MAX_SHOWN]!r}, not a pixel", "write 0, 1, 2 …"
+        )
+    return int(cell)
+
+
+def _photographs(part: Path, split: str) -> Path:
+    """The folder of a part's photographs in training or testing."""
+    originals = subfolder(part, ORIGINALS)
+    found = subfolder(originals, split) if originals else None
+    if found is None:
+        raise TableError(
+            str(part),
+            f"has no folder of photographs of split {split}",
+            f"unpack the whole set: they lie in 1. {ORIGINALS}",
+        )
+    return found
+
+
+def _split(name: str) -> str:
+    for word, split in SETS.items():
+        if f"{word}ing" in name.lower():
+            return split
+    raise TableError(name, "names neither training nor testing", "keep the official names")

@@ -1,0 +1,228 @@
+"""What every importer gives, and what the importers share: finding files, and labels to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from fundoscope.data import manifest as manifests
+from fundoscope.data.annotations.annotation import AnnotationSet
+from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.manifest import GRADES, Manifest, Row
+from fundoscope.errors import TableError
+
+Part = tuple[str, Path, AnnotationSet]
+"""Split (or nothing), folder of photographs, and what is annotated on them."""
+
+TRAIN, VAL, TEST = "train", "val", "test"
+MAX_SHOWN: Final = 40
+"""Characters of a wrong cell that a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a source holds.
+
+    Attributes:
+        table: the photographs that have a grade; ``None`` when the source grades none.
+        annotations: what is drawn on photographs, their ``image`` relative to the folder that was
+            imported; ``None`` when nothing is.
+        notes: what was left out and why, a sentence each.
+    """
+
+    table: Manifest | None = None
+    annotations: AnnotationSet | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A line of a source's labels.
+
+    Attributes:
+        photo: the photograph's name or path as the source has it, with or without its suffix.
+        grade: as the source has it.
+        place: where it stands, for messages: ``trainLabels.csv, line 2, column level``.
+        cells: further columns of the label table, all text; ``gradable`` as ``"1"`` or ``"0"``.
+    """
+
+    photo: str
+    grade: str
+    place: str
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+
+def files_named(folder: Path, *patterns: str) -> list[Path]:
+    """The files in a folder and below whose name fits one of the patterns, nearest first.
+
+    Capitals and small letters are equal; hidden files are passed over.
+
+    Raises:
+        TableError: it is no folder, or may not be read.
+    """
+    if not folder.is_dir():
+        why = "is a file" if folder.exists() else "does not exist"
+        raise TableError(str(folder), why, "name the folder of the source")
+    try:
+        found = [
+            path
+            for path in folder.rglob("*")
+            if any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            and path.is_file()
+        ]
+    except OSError as error:
+        raise TableError(
+            str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
+        ) from None
+    return sorted(found, key=lambda path: (len(path.parts), path))
+
+
+def subfolder(folder: Path, *words: str) -> Path | None:
+    """The first folder in a folder whose name holds one of the words, tried in their order.
+
+    Capitals and small letters are equal; ``None`` when there is none.
+    """
+    if not folder.is_dir():
+        return None
+    inner = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    named = (entry for word in words for entry in inner if word.lower() in entry.name.lower())
+    return next(named, None)
+
+
+def nothing_of(folder: Path, source: str, wanted: str) -> TableError:
+    """The error for a folder that holds nothing of a source.
+
+    Args:
+        folder: that was looked through.
+        source: e.g. ``"APTOS 2019"``.
+        wanted: the files that tell it, e.g. ``"train.csv"``.
+    """
+    return TableError(
+        str(folder), f"holds nothing of {source}", f"name the folder in which {wanted} lies"
+    )
+
+
+def assemble(
+    root: Path, labels: Sequence[Label], pictures: Pictures, *, ungraded: Sequence[str] = ("",)
+) -> Imported:
+    """The label table of a source's labels.
+
+    Labels without a photograph are left out and counted in a note, and so are those whose grade
+    says that there is none; photographs without a label are counted in a note.
+
+    Args:
+        root: what paths in the table are relative to.
+        labels: in the order of the source.
+        pictures: the photographs, in ``root`` or below it.
+        ungraded: grades that stand for none, e.g. ``"5"`` where a source calls ungradable so.
+
+    Raises:
+        TableError: a grade is none, two labels name one photograph, or no label has a photograph.
+    """
+    return assemble_parts(root, [(labels, pictures)], ungraded=ungraded)
+
+
+def assemble_parts(
+    root: Path,
+    parts: Iterable[tuple[Sequence[Label], Pictures]],
+    *,
+    ungraded: Sequence[str] = ("",),
+) -> Imported:
+    """As :func:`assemble`, where each part of a source has photographs of its own."""
+    rows: dict[str, Row] = {}
+    missing: list[str] = []
+    without_grade = count = photographs = 0
+    for labels, pictures in parts:
+        photographs += len(pictures.names)
+        count += len(labels)
+        for label in labels:
+            name = photograph(pictures, label.photo)
+            if name is None:
+                missing.append(label.photo)
+            elif label.grade in ungraded:
+                without_grade += 1
+            else:
+                row = _row(label, (pictures.folder / name).relative_to(root).as_posix())
+                if row.image in rows:
+                    raise TableError(label.place, f"{row.image} has a label already", "keep one")
+                rows[row.image] = row
+    if not rows:
+        first = f" (the first: {missing[0]})" if missing else ""
+        raise TableError(
+            str(root),
+            f"holds none of the {count} labelled photographs{first}",
+            "put the photographs into the folder, beside their table",
+        )
+    unlabelled = photographs - len(rows) - without_grade
+    return Imported(
+        manifests.of_rows(root, rows.values()),
+        notes=tuple(_notes(missing, without_grade, unlabelled)),
+    )
+
+
+def photograph(pictures: Pictures, name: str) -> str | None:
+    """The photograph that a source calls ``name``, with its suffix, another one, or none."""
+    path = PurePosixPath(name.replace("\\", "/").lstrip("/"))
+    if path.suffix.lower() not in PHOTOGRAPH_SUFFIXES:
+        return pictures.with_stem(path.as_posix()) if path.name else None
+    return pictures.find(path.as_posix()) or pictures.with_stem(path.with_suffix("").as_posix())
+
+
+def joined(root: Path, parts: Iterable[Part]) -> AnnotationSet:
+    """Annotations of several folders of photographs as one set.
+
+    Args:
+        root: what paths become relative to.
+        parts: what was read, and of where.
+    """
+    photos, kinds, splits = [], dict[str, None](), dict[str, list[str]]()
+    for split, folder, part in parts:
+        inner = folder.relative_to(root)
+        moved = [replace(p, image=(inner / p.image).as_posix()) for p in part.photos]
+        photos += moved
+        kinds |= dict.fromkeys(part.kinds)
+        if split:
+            splits.setdefault(split, []).extend(photo.image for photo in moved)
+    return AnnotationSet(
+        photos=tuple(sorted(photos, key=lambda photo: photo.image)),
+        kinds=tuple(kinds),
+        splits={split: tuple(sorted(images)) for split, images in splits.items()},
+    )
+
+
+def _row(label: Label, image: str) -> Row:
+    if label.grade not in GRADES:
+        raise TableError(
+            label.place, f"is {label.grade[:MAX_SHOWN]!r}, not a grade", "write 0, 1, 2, 3 or 4"
+        )
+    cell = label.cells.get
+    return Row(
+        image,
+        int(label.grade),
+        patient=cell("patient", ""),
+        eye=cell("eye", ""),
+        split=cell("split", ""),
+        source=cell("source", ""),
+        camera=cell("camera", ""),
+        group=cell("group", ""),
+        quality=cell("quality", ""),
+        gradable=manifests.JUDGED.get(cell(manifests.GRADABLE, "")),
+        other={name: text for name, text in label.cells.items() if name not in manifests.KNOWN},
+    )
+
+
+def _notes(missing: Sequence[str], without_grade: int, unlabelled: int) -> Iterable[str]:
+    if missing:
+        yield (
+            f"{len(missing)} labels were left out: their photograph is not here, or there several"
+            f" times (the first: {missing[0]})"
+        )
+    if without_grade:
+        yield f"{without_grade} photographs were left out: they were not graded"
+    if unlabelled:
+        yield f"{unlabelled} photographs have no label"
