@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ SPLITS: Final = {
     "test": "test",
 }
 """Names of split folders, in lower case, and what the split is called here."""
+FOLD: Final = re.compile(r"fold\d+")
 
 
 def from_class_folders(folder: str | Path) -> Manifest:
@@ -51,10 +53,16 @@ def from_class_folders(folder: str | Path) -> Manifest:
     return Manifest(folder, columns, rows, digest, folder)
 
 
+def split_of(name: str) -> str | None:
+    """The split that a folder of this name holds: train, val, test, ``fold1`` …; else ``None``."""
+    name = name.lower()
+    return name if FOLD.fullmatch(name) else SPLITS.get(name)
+
+
 def _rows(folder: Path) -> Iterator[Row]:
     yield from _classes(folder, folder, "")
     for inner in _subfolders(folder):
-        split = SPLITS.get(inner.name.lower())
+        split = split_of(inner.name)
         if split is not None:
             yield from _classes(inner, folder, split)
 

@@ -42,7 +42,7 @@ def torn(rows: Iterable[Row]) -> tuple[Torn, ...]:
     together: dict[Key, list[Row]] = {}
     for row in rows:
         if row.split and row.split != EXCLUDED:
-            for key in _keys(row):
+            for key in keys(row):
                 together.setdefault(key, []).append(row)
     return tuple(
         Torn(key[0], key[-1], tuple(of_key))
@@ -72,7 +72,10 @@ def require_apart(rows: Iterable[Row], title: str) -> None:
         )
 
 
-def _keys(row: Row) -> Iterator[Key]:
+def keys(row: Row) -> Iterator[Key]:
+    """What a row belongs to: its patient (of its source), and its group; rows that share one of
+    these belong together.
+    """
     if row.patient:
         yield "patient", row.source, row.patient
     if row.group:

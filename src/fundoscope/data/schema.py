@@ -9,7 +9,7 @@ from fundoscope.data.manifest import EXCLUDED, GRADABLE, GRADE, GRADES, IMAGE, R
 _TEXTS: Final = {
     "patient": "Who was photographed; the same text for both eyes.",
     "eye": "left or right.",
-    "split": f"train, val, test, a number of a fold, or {EXCLUDED} (no command uses the row).",
+    "split": f"train, val, test, fold1, fold2 …, or {EXCLUDED} (no command uses the row).",
     "source": "The data set, e.g. eyepacs. Patients are told apart by source as well.",
     "camera": "Make or kind of camera.",
     "group": "The same text for photographs of one eye, or near-duplicates, of any source.",

@@ -1,0 +1,171 @@
+"""A label table as class folders, ``train/0`` … ``test/4``: by copies, hard or symbolic links.
+
+Nothing is deleted, and nothing is replaced unasked. The way back is
+:func:`fundoscope.data.class_folders.from_class_folders`; what folders cannot say (patients, free
+columns) goes along in ``labels.csv``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import msgspec
+
+from fundoscope.data import manifest as manifests
+from fundoscope.data.class_folders import split_of
+from fundoscope.data.manifest import EXCLUDED, GRADES, Manifest, Row
+from fundoscope.data.writing import refuse_existing
+from fundoscope.errors import OutputError, UsageError
+
+LABELS: Final = "labels.csv"
+COPY, HARD, SYMBOLIC = "copy", "hard", "symbolic"
+
+Put = Callable[[Path, Path], object]
+"""Brings a photograph (first) to a path where nothing is (second)."""
+
+WAYS: Final[Mapping[str, Put]] = {
+    COPY: shutil.copy2,
+    HARD: os.link,
+    SYMBOLIC: os.symlink,
+}
+
+
+def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = False) -> Manifest:
+    """Put the photographs of a label table into class folders.
+
+    Rows of the split ``excluded`` are left out. Photographs of one name in one folder are told
+    apart by the folders they came from, else by a number. When something fails, what was put is
+    taken away again.
+
+    Args:
+        manifest: the table.
+        out: the folder in which ``0`` … ``4`` or ``train`` … are made; it may be there.
+        way: ``copy``, ``hard`` (link) or ``symbolic`` (link).
+        overwrite: replace files that are there.
+
+    Returns:
+        The table of the sorted photographs, as it was written to ``labels.csv``.
+
+    Raises:
+        UsageError: there is no row to sort, or a split is no name for a folder.
+        TableError: a photograph is missing.
+        OutputError: a file is there already, or cannot be written.
+    """
+    rows = tuple(row for row in manifest.rows if row.split != EXCLUDED)
+    if not rows:
+        raise UsageError(manifest.path.name, "has no rows to sort", "name another table")
+    replace(manifest, rows=rows).require_files()
+    moved = tuple(
+        msgspec.structs.replace(row, image=place)
+        for row, place in zip(rows, _places(rows), strict=True)
+    )
+    wanted = {
+        out / there.image: manifest.photograph(row).absolute()
+        for row, there in zip(rows, moved, strict=True)
+    }
+    labels = out / LABELS
+    _require_free((labels, *wanted), wanted, overwrite=overwrite)
+    _put_all(wanted, WAYS[way])
+    sorted_table = replace(manifest, path=labels, rows=moved, folder=out)
+    manifests.write(sorted_table, labels, overwrite=overwrite)
+    return sorted_table
+
+
+def _places(rows: Sequence[Row]) -> list[str]:
+    """Where each photograph goes, relative to the folder, no two alike even to Windows."""
+    folders = [f"{_folder(row.split)}{row.grade}/" for row in rows]
+    names = [PurePosixPath(row.image.replace("\\", "/")) for row in rows]
+    often = Counter(_alike(folder + name.name) for folder, name in zip(folders, names, strict=True))
+    taken: set[str] = set()
+    places = []
+    for folder, name in zip(folders, names, strict=True):
+        alone = often[_alike(folder + name.name)] == 1
+        place = folder + (name.name if alone else _with_folders(name))
+        for number in itertools.count(2):
+            if _alike(place) not in taken:
+                break
+            place = f"{folder}{_with_folders(name.with_stem(f'{name.stem}_{number}'))}"
+        taken.add(_alike(place))
+        places.append(place)
+    return places
+
+
+def _folder(split: str) -> str:
+    if not split:
+        return ""
+    if split_of(split) is None or split in GRADES:
+        raise UsageError(
+            f"split {split!r:.40}",
+            "is no name by which class folders are read again",
+            "call the splits train, val and test, or fold1, fold2, …",
+        )
+    return f"{split}/"
+
+
+def _with_folders(name: PurePosixPath) -> str:
+    return "_".join(part for part in name.parts if part not in ("..", "/"))
+
+
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _require_free(targets: Sequence[Path], wanted: Mapping[Path, Path], *, overwrite: bool) -> None:
+    """Refuse to replace what is there unasked, and a photograph of the table even when asked."""
+    photographs = {_identity(photograph) for photograph in wanted.values()}
+    for target in targets:
+        if _is_photograph(target, wanted.get(target)):
+            continue
+        refuse_existing(target, overwrite=overwrite)
+        if target.exists() and _identity(target) in photographs:
+            raise OutputError(
+                str(target), "is another photograph of the table", "name another folder"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _is_photograph(target: Path, photograph: Path | None) -> bool:
+    """Whether a path is the photograph already: linked there before, or never moved."""
+    return photograph is not None and target.exists() and target.samefile(photograph)
+
+
+def _put_all(wanted: Mapping[Path, Path], put: Put) -> None:
+    done: list[Path] = []
+    try:
+        for target, photograph in wanted.items():
+            if not _is_photograph(target, photograph):
+                existed = os.path.lexists(target)
+                _put(target, photograph, put)
+                if not existed:
+                    done.append(target)
+    except OSError as error:
+        for target in done:
+            with suppress(OSError):
+                target.unlink()
+        raise OutputError(
+            str(target), f"cannot be made ({error.strerror})", "free some space, or try --link"
+        ) from None
+
+
+def _put(target: Path, photograph: Path, put: Put) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{os.getpid()}.part")
+    try:
+        put(photograph, temporary)
+        temporary.replace(target)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

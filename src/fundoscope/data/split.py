@@ -1,0 +1,186 @@
+"""Draw train, validation and test, or folds: what belongs together stays on one side.
+
+Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`) belong together, and
+so does whoever shares one with these. The draw is stratified by grade and source
+(``sklearn.model_selection.StratifiedGroupKFold``) and depends on the rows and the seed alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+from fundoscope.data.leaks import keys, require_apart
+from fundoscope.data.manifest import EXCLUDED, Manifest, Row
+from fundoscope.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TRAIN, VAL, TEST = "train", "val", "test"
+FOLD: Final = "fold"
+MAX_PARTS: Final = 20
+"""The rows are dealt into so many equal parts at most, of which each split takes some."""
+MAX_FOLDS: Final = 100
+
+
+def into_shares(manifest: Manifest, *, test: float, val: float, seed: int) -> Manifest:
+    """The table with a split drawn for every row that is not ``excluded``.
+
+    Args:
+        manifest: the table; splits that it has are replaced.
+        test, val: shares of the rows, from 0 to below 1, met to about a twentieth; the rest is
+            train. A split of share 0 is not made.
+        seed: of the draw.
+
+    Raises:
+        UsageError: the shares leave nothing to train on, or a grade has too few patients to stand
+            in every split.
+    """
+    if not (0 <= test < 1 and 0 <= val < 1 and 0 < test + val < 1):
+        raise UsageError(
+            f"--test {test:g} --val {val:g}",
+            "are no shares that leave something to train on",
+            "give two shares from 0 to 1 whose sum lies between",
+        )
+    count = _parts(test, val)
+    parts, rows = _dealt(manifest, count, seed)
+    # The fullest parts first: a small split needs every grade more than a large one does.
+    order = sorted(range(count), key=lambda part: (-len(_grades(rows, parts, part)), part))
+    names = dict.fromkeys(order, TRAIN)
+    sizes = {VAL: round(val * count), TEST: round(test * count)}
+    chosen = iter(order)
+    for split, size in sizes.items():
+        names |= {next(chosen): split for _ in range(size)}
+    return _named(manifest, [names[part] for part in parts.tolist()])
+
+
+def into_folds(manifest: Manifest, *, folds: int, seed: int) -> Manifest:
+    """The table with ``fold1`` to ``foldN`` as splits of the rows that are not ``excluded``.
+
+    Args:
+        manifest: the table; splits that it has are replaced.
+        folds: how many, 2 or more.
+        seed: of the draw.
+
+    Raises:
+        UsageError: the number is out of bounds, or a grade has too few patients to stand in every
+            fold.
+    """
+    if not 2 <= folds <= MAX_FOLDS:
+        raise UsageError(f"--folds {folds}", "is out of bounds", f"give 2 to {MAX_FOLDS}")
+    parts, _ = _dealt(manifest, folds, seed)
+    return _named(manifest, [f"{FOLD}{part + 1}" for part in parts.tolist()])
+
+
+def together(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """For each row the number of what it belongs to, int64 ``(N,)``, counted from 0."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    numbers: dict[tuple[str, ...], int] = {}
+    links = [
+        (row, len(rows) + numbers.setdefault(key, len(numbers)))
+        for row, of_row in enumerate(rows)
+        for key in keys(of_row)
+    ]
+    size = len(rows) + len(numbers)
+    ends = np.array(links, dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(links)), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    _, labels = connected_components(graph, directed=False)
+    found: NDArray[np.int64] = labels[: len(rows)].astype(np.int64)
+    return found
+
+
+def counts(rows: Sequence[Row]) -> dict[str, Counter[int]]:
+    """By split: how many rows of each grade; train, val and test first, ``excluded`` last."""
+    order = {TRAIN: 0, VAL: 1, TEST: 2, EXCLUDED: 4}
+    splits = sorted({row.split for row in rows}, key=lambda s: (order.get(s, 3), len(s), s))
+    return {split: Counter(row.grade for row in rows if row.split == split) for split in splits}
+
+
+def _parts(test: float, val: float) -> int:
+    """The smallest number of equal parts that comes closest to the shares, and serves each."""
+
+    def error(count: int) -> float:
+        away = (abs(round(share * count) / count - share) for share in (test, val))
+        starved = any(share and not round(share * count) for share in (test, val))
+        return round(sum(away), 6) + starved
+
+    return min(range(2, MAX_PARTS + 1), key=error)
+
+
+def _dealt(manifest: Manifest, parts: int, seed: int) -> tuple[NDArray[np.int64], list[Row]]:
+    """The rows that are not excluded, and the part (from 0) of each, int64 ``(N,)``."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rows = [row for row in manifest.rows if row.split != EXCLUDED]
+    groups = together(rows)
+    _require_enough(manifest, rows, groups, parts)
+    strata = _strata(rows, parts)
+    dealer = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
+    dealt = np.zeros(len(rows), dtype=np.int64)
+    with warnings.catch_warnings():
+        # It warns of strata with fewer rows than parts; whether grades suffer is checked here.
+        warnings.simplefilter("ignore", UserWarning)
+        for part, (_, chosen) in enumerate(dealer.split(strata, strata, groups)):
+            dealt[chosen] = part
+    return dealt, rows
+
+
+def _require_enough(
+    manifest: Manifest, rows: Sequence[Row], groups: NDArray[np.int64], parts: int
+) -> None:
+    whole = len(set(groups.tolist()))
+    if whole < parts:
+        raise UsageError(
+            manifest.path.name,
+            f"has {whole} patients or groups, too few for {parts} parts",
+            "add photographs, or ask for larger shares or fewer folds",
+        )
+    if max(Counter(row.grade for row in rows).values()) < parts:
+        raise UsageError(
+            manifest.path.name,
+            f"has fewer than {parts} photographs of each grade",
+            "add photographs, or ask for larger shares or fewer folds",
+        )
+
+
+def _strata(rows: Sequence[Row], parts: int) -> list[str]:
+    """Grade and source; the grade alone where all are too few to be dealt to every part."""
+    strata = [f"{row.grade} {row.source}" for row in rows]
+    return strata if max(Counter(strata).values()) >= parts else [str(row.grade) for row in rows]
+
+
+def _grades(rows: Sequence[Row], parts: NDArray[np.int64], part: int) -> set[int]:
+    return {rows[i].grade for i in np.flatnonzero(parts == part).tolist()}
+
+
+def _named(manifest: Manifest, splits: Sequence[str]) -> Manifest:
+    drawn = iter(splits)
+    rows = tuple(
+        row if row.split == EXCLUDED else msgspec.structs.replace(row, split=next(drawn))
+        for row in manifest.rows
+    )
+    _require_every_grade(manifest, rows)
+    require_apart(rows, manifest.path.name)
+    columns = tuple(dict.fromkeys((*manifest.columns, "split")))
+    return replace(manifest, columns=columns, rows=rows)
+
+
+def _require_every_grade(manifest: Manifest, rows: Sequence[Row]) -> None:
+    whole = {row.grade for row in rows if row.split != EXCLUDED}
+    for split, grades in counts(rows).items():
+        missing = sorted(whole - set(grades))
+        if missing and split != EXCLUDED:
+            raise UsageError(
+                manifest.path.name,
+                f"cannot be split: {split} would have no photograph of grade {missing[0]}",
+                "too few patients have it; ask for a larger share or fewer folds, or try --seed",
+            )
