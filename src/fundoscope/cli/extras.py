@@ -14,6 +14,7 @@ EXTRAS: Final = {
         "onnx": "onnx",
         "onnxscript": "onnxscript",
     },
+    "keras": {"keras": "keras", "h5py": "h5py"},
 }
 """By extra: its packages, by the name that pip knows, and the module that each is imported as."""
 

@@ -1,0 +1,229 @@
+"""How a Keras classifier ends, and which of our heads that is.
+
+===========================  =========================================  =====================
+last activation, outputs     what must be said                          head
+===========================  =========================================  =====================
+softmax, any                 classes                                    softmax
+linear (logits), 2 and more  classes, and head softmax                  softmax
+sigmoid, 1                   nothing (or classes 0,1): the raw grade    sigmoid
+sigmoid, 1                   two other classes, "not" and "is"          softmax
+sigmoid or linear, 4         head cumulative or corn                    cumulative, corn
+linear, 1                    nothing                                    regression
+===========================  =========================================  =====================
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.errors import UsageError
+from fundoscope.grading import heads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
+ACTIVATIONS: Final = (SOFTMAX, SIGMOID, LINEAR)
+RAW: Final = (0, 1)
+"""What one sigmoid stands for in the student project of 2019: the grade itself, 0 or 1."""
+ORDINAL: Final = (heads.CUMULATIVE, heads.CORN)
+FLOOR: Final = -30.0
+"""Log-probability of a grade that no output stands for, and least one of the others: 1e-13."""
+EDGE: Final = 1e-7
+"""A sigmoid is kept this far from 0 and 1 before its log-odds are taken: float32 has no more."""
+REFERABLE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a network ends.
+
+    Attributes:
+        activation: what its outputs have gone through; of :data:`ACTIVATIONS`.
+        head: which of ours is put behind it.
+        grades: what each class stands for, in order; empty where the outputs are no classes.
+    """
+
+    activation: str
+    head: str
+    grades: tuple[int, ...] = ()
+
+
+def find(model: Any, classes: tuple[int, ...] | None, head: str | None, title: str) -> Ending:
+    """How a Keras network ends, with what its user says about it.
+
+    Args:
+        model: ``keras.Model`` with one output.
+        classes: the grade that each output stands for.
+        head: needed where activation and number of outputs leave it open.
+        title: how messages call the file.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+    activation, count = _activation(model), _outputs_of(model, title)
+    if activation not in ACTIVATIONS:
+        raise UsageError(
+            title, f"ends in {activation}", f"only endings in {', '.join(ACTIVATIONS)} are graders"
+        )
+    ending = _ending(activation, count, classes, head)
+    if ending is None:
+        raise UsageError(
+            title, f"ends in {activation} of {count}", _remedy(activation, count, classes, head)
+        )
+    if ending.grades:
+        _check_grades(ending.grades, 2 if count == 1 else count, title)
+    return ending
+
+
+def _ending(
+    activation: str, count: int, classes: tuple[int, ...] | None, head: str | None
+) -> Ending | None:
+    if head in ORDINAL:
+        fits = count == heads.OUTPUTS[head] and activation != SOFTMAX and classes is None
+        return Ending(activation, head) if fits else None
+    if activation == SIGMOID and count == 1:
+        raw = classes in (None, RAW) and head in (None, heads.SIGMOID)
+        if raw:
+            return Ending(SIGMOID, heads.SIGMOID)
+        fits = classes is not None and head in (None, heads.SOFTMAX)
+        return Ending(SIGMOID, heads.SOFTMAX, classes or ()) if fits else None
+    if activation == LINEAR and count == 1:
+        fits = classes is None and head in (None, heads.REGRESSION)
+        return Ending(LINEAR, heads.REGRESSION) if fits else None
+    asked = head == heads.SOFTMAX or (activation == SOFTMAX and head is None)
+    if activation != SIGMOID and count > 1 and asked and classes is not None:
+        return Ending(activation, heads.SOFTMAX, classes)
+    return None
+
+
+def _remedy(activation: str, count: int, classes: tuple[int, ...] | None, head: str | None) -> str:
+    if activation == SOFTMAX and classes is None and head in (None, heads.SOFTMAX):
+        return "say with --classes which grade each output stands for, e.g. --classes 0,1,2,3,4"
+    if activation != SOFTMAX and count == heads.OUTPUTS[heads.CUMULATIVE]:
+        return "say --head cumulative (above 0, 1, 2, 3) or --head corn, without --classes" + (
+            "" if activation == SIGMOID else ", or --head softmax with --classes"
+        )
+    if activation == LINEAR and count > 1:
+        return "say --head softmax, and --classes, where these are logits of classes"
+    said = f"--classes {','.join(map(str, classes or ()))}" if classes else f"--head {head}"
+    return f"that does not go with {said}" if classes or head else "no head of ours is like that"
+
+
+def _check_grades(grades: tuple[int, ...], count: int, title: str) -> None:
+    text = ",".join(map(str, grades))
+    if len(grades) != count:
+        raise UsageError(
+            f"--classes {text}",
+            f"names {len(grades)} grades, and {title} tells {count} classes apart",
+            "name the grade of each, in their order (Keras sorts the names of class folders)",
+        )
+    if len(set(grades)) != count or not set(grades) <= set(range(heads.GRADE_COUNT)):
+        raise UsageError(f"--classes {text}", "is wrong", "name grades of 0 to 4, each only once")
+
+
+def _activation(model: Any) -> str:
+    """The name of the last activation; of the last layer where it has none of these."""
+    last = model.outputs[0]._keras_history.operation
+    if hasattr(last, "layers"):
+        return _activation(last)
+    if type(last).__name__ == "Softmax":
+        return SOFTMAX
+    activation = getattr(last, "activation", None)
+    if activation is None:
+        return LINEAR if type(last).__name__.startswith("Global") else type(last).__name__
+    return str(getattr(activation, "__name__", type(activation).__name__))
+
+
+def _outputs_of(model: Any, title: str) -> int:
+    shape = model.outputs[0].shape
+    if len(shape) != 2 or shape[1] is None:
+        raise UsageError(
+            title,
+            f"gives {'x'.join(map(str, shape[1:]))} numbers a picture",
+            "a grader gives one row of numbers",
+        )
+    return int(shape[1])
+
+
+def outputs(values: Tensor, ending: Ending) -> Tensor:
+    """What the head takes, ``float (N, outputs)``, of what the Keras network gives."""
+    import torch
+
+    if ending.activation == SIGMOID:
+        p = values.clamp(EDGE, 1 - EDGE)
+        no, yes = torch.log(1 - p), torch.log(p)
+        if not ending.grades:
+            return yes - no
+        return _spread(torch.cat([no, yes], dim=1), ending.grades)
+    if not ending.grades:
+        return values
+    if ending.activation == LINEAR:
+        return _spread(values.log_softmax(dim=1).clamp_min(FLOOR), ending.grades)
+    return _spread(values.clamp_min(math.exp(FLOOR)).log(), ending.grades)
+
+
+def _spread(logs: Tensor, grades: tuple[int, ...]) -> Tensor:
+    """Log-probabilities in the order of the grades; what no class stands for gets the floor."""
+    import torch
+
+    floor = torch.full_like(logs[:, :1], FLOOR)
+    columns = [
+        logs[:, grades.index(grade)].unsqueeze(1) if grade in grades else floor
+        for grade in range(heads.GRADE_COUNT)
+    ]
+    return torch.cat(columns, dim=1)
+
+
+def said_by_keras(raw: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
+    """Probabilities (grades, for regression) of a Keras network's outputs, in its own order."""
+    values = raw.astype(np.float64)
+    if ending.activation != LINEAR or ending.head == heads.REGRESSION:
+        return values
+    if ending.head in ORDINAL:
+        return _sigmoid(values)
+    return heads.probabilities(values, head=heads.SOFTMAX)
+
+
+def said_by_bundle(outputs: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
+    """The same of the bundle's outputs; the way back of :func:`outputs`."""
+    values = outputs.astype(np.float64)
+    if ending.grades:
+        p = heads.probabilities(values, head=heads.SOFTMAX)[:, list(ending.grades)]
+        return p[:, 1:] if ending.activation == SIGMOID else p
+    return values if ending.head == heads.REGRESSION else _sigmoid(values)
+
+
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-values))
+
+
+def cut_points(ending: Ending) -> tuple[float, float, float, float]:
+    """Where the expected grade passes to the next: half-way between two grades that can come out.
+
+    With all five that is rounding; with 0 and 2 alone both of the first cut-points are 1.
+    """
+    grades = sorted(ending.grades) or list(range(heads.GRADE_COUNT))
+    cuts = []
+    for grade in range(heads.GRADE_COUNT - 1):
+        below = max((g for g in grades if g <= grade), default=grade)
+        above = min((g for g in grades if g > grade), default=grade + 1)
+        cuts.append((below + above) / 2)
+    first, second, third, fourth = cuts
+    return first, second, third, fourth
+
+
+def referable_threshold(ending: Ending) -> float:
+    """The operating point on the probability of grade 2 or more.
+
+    One half; for the raw sigmoid, which never says 2, what it is where its output is one half: the
+    best it can say of a patient is "not 0".
+    """
+    if ending.head != heads.SIGMOID:
+        return REFERABLE
+    return float(heads.referable(heads.probabilities([[0.0]], head=heads.SIGMOID))[0])
