@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fundoscope import limits
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.errors import PhotoError, TableError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EXIF_ORIENTATION: Final = 0x0112
 TRANSPOSED: Final = range(5, 9)
@@ -88,17 +92,34 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         PhotoError: ``unreadable``, ``not_an_image`` or ``too_large``.
     """
+    with opened(path) as image:
+        width, height = image.size
+        # A PNG has its EXIF block in `info` (where it stands in front); TIFF is turned by now.
+        turned = image.format == "JPEG" or "exif" in image.info
+        if turned and image.getexif().get(EXIF_ORIENTATION, 1) in TRANSPOSED:
+            return height, width
+        return width, height
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture's header, its pixels not decoded yet; what fails inside the block is a refusal.
+
+    Raises:
+        PhotoError: ``unreadable``, ``not_an_image`` or ``too_large``.
+    """
     from PIL import Image, UnidentifiedImageError
 
     from fundoscope.photo.decode import DECODER_ERRORS
 
     try:
-        with _no_warning(), Image.open(path) as image:
-            width, height = image.size
-            # A PNG has its EXIF block in `info` (where it stands in front); TIFF is turned by now.
-            turned = image.format == "JPEG" or "exif" in image.info
-            if turned and image.getexif().get(EXIF_ORIENTATION, 1) in TRANSPOSED:
-                width, height = height, width
+        # Pillow's bounds on pixels are not ours: what it warns of is decided here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                if max(image.size) > limits.MAX_SIDE or math.prod(image.size) > limits.MAX_PIXELS:
+                    raise _too_large(path)
+                yield image
     except UnidentifiedImageError:
         raise PhotoError(
             path.name, "is not an image", "give a JPEG, PNG or TIFF file", code="not_an_image"
@@ -109,17 +130,6 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise PhotoError(
             path.name, f"cannot be read ({error})", "check the file", code="unreadable"
         ) from None
-    if max(width, height) > limits.MAX_SIDE or width * height > limits.MAX_PIXELS:
-        raise _too_large(path)
-    return width, height
-
-
-@contextmanager
-def _no_warning() -> Iterator[None]:
-    """Pillow's bounds are not ours: what it warns of is decided below."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _too_large(path: Path) -> PhotoError:

@@ -1,0 +1,103 @@
+"""IDRiD's masks to boxes: are they those of its table of objects, and do they survive each format?
+
+    python bench/masks.py [--data ../shared/data] [--formats masks labelstudio cvat ...]
+
+Prints how many of the rows of `lesions/idrid/objects.csv` (class, box as 1-based inclusive pixels,
+area) the masks give, and for each format whether writing all 81 photographs and reading them again
+gives the same set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import tempfile
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from fundoscope.data.annotations import masks
+from fundoscope.data.annotations.annotation import AnnotationSet
+
+Row = tuple[str, str, int, int, int, int, int]
+
+
+def rows_of_table(path: Path) -> Counter[Row]:
+    with path.open(newline="") as file:
+        return Counter(
+            (
+                row["image"],
+                row["class"],
+                *(int(row[name]) for name in ("xmin", "ymin", "xmax", "ymax", "area_px")),
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+def rows_of_masks(found: AnnotationSet) -> Counter[Row]:
+    rows: Counter[Row] = Counter()
+    for photo in found.photos:
+        for item in photo.annotations:
+            x0, y0, x1, y1 = (int(side) for side in item.box)
+            area = 0 if item.mask is None else item.mask.area
+            rows[Path(photo.image).stem, item.kind, x0 + 1, y0 + 1, x1, y1, area] += 1
+    return rows
+
+
+def objects(folder: Path) -> AnnotationSet:
+    started = time.perf_counter()
+    found = masks.read(folder / "masks", images=folder / "JPEGImages")
+    seconds = time.perf_counter() - started
+    table, read = rows_of_table(folder / "objects.csv"), rows_of_masks(found)
+    areas = [row[-1] for row in read]
+    print(
+        f"{len(found.photos)} photographs, {read.total()} objects in {seconds:.0f} s;"
+        f" {(table & read).total()} of {table.total()} rows equal,"
+        f" {(table - read).total()} missing, {(read - table).total()} more;"
+        f" smallest {min(areas)} px, largest {max(areas)} px"
+    )
+    for row in [*(table - read), *(read - table)][:10]:
+        print("  differs:", row)
+    return found
+
+
+def round_trip(found: AnnotationSet, name: str, folder: Path) -> None:
+    module = importlib.import_module(f"fundoscope.data.annotations.{name}")
+    with tempfile.TemporaryDirectory() as place:
+        started = time.perf_counter()
+        losses = module.write(found, Path(place), images=folder / "JPEGImages")
+        written = time.perf_counter()
+        again = module.read(Path(place), images=folder / "JPEGImages")
+        done = time.perf_counter()
+        size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
+    boxes = [boxes_of(found) == boxes_of(again), replace(again, kinds=found.kinds) == found]
+    told = ", ".join(f"{loss.what} {loss.count}" for loss in losses) or "nothing"
+    print(
+        f"{name}: boxes equal {boxes[0]}, everything equal {boxes[1]}; lost: {told};"
+        f" {size / 2**20:.1f} MiB, written in {written - started:.0f} s,"
+        f" read in {done - written:.0f} s"
+    )
+
+
+def boxes_of(found: AnnotationSet) -> list[tuple[str, list[tuple[str, tuple[float, ...]]]]]:
+    return [
+        (photo.image, [(item.kind, item.box) for item in photo.annotations])
+        for photo in found.photos
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--formats", nargs="*", default=["masks", "labelstudio", "cvat"])
+    asked = parser.parse_args()
+    folder = asked.data / "lesions" / "idrid"
+    found = objects(folder)
+    for name in asked.formats:
+        round_trip(found, name, folder)
+
+
+if __name__ == "__main__":
+    main()

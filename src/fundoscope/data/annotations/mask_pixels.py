@@ -1,0 +1,91 @@
+"""Pictures that are masks: which of their pixels belong to the class, or what class each one has.
+
+A mask of one class may be a picture of one bit, 0 and 1, 0 and 255, 16 bits, painted in colour,
+with a palette, or on a transparent ground (IDRiD's official IDRiD_81_EX.tif is RGBA where the other
+masks have a palette). One rule serves all: *what is painted is not black and not transparent*.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.annotations.pictures import opened
+from fundoscope.errors import PhotoError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+NUMBERS: Final = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
+"""Modes of Pillow whose pixels are one number each."""
+COLOURS: Final = ("RGB", "RGBA", "LA", "PA", "F")
+
+
+def painted(path: Path) -> NDArray[np.bool_]:
+    """Bool ``(H, W)``: which pixels of a mask of one class are painted.
+
+    Where nothing but black is painted on a transparent ground, what is not transparent counts;
+    where all of a palette is black, what is not its first entry.
+
+    Raises:
+        PhotoError: the file cannot be read, or is no mask (``unsupported_mode``, ``animated``).
+    """
+    with opened(path) as image:
+        _check(image, path, NUMBERS + COLOURS)
+        if image.mode == "P":
+            return _painted_by_palette(image)
+        values = np.asarray(image)
+        if image.mode in ("RGBA", "LA", "PA"):
+            return _painted_on_ground(np.asarray(image.convert("RGBA")))
+        in_any: NDArray[np.bool_] = (values != 0).reshape(*values.shape[:2], -1).any(axis=2)
+        return in_any
+
+
+def numbers(path: Path) -> NDArray[np.integer[Any]]:
+    """Integer ``(H, W)``: the class of every pixel of an indexed mask; of a palette, the entry.
+
+    Raises:
+        PhotoError: the file cannot be read, or its pixels are colours rather than numbers.
+    """
+    with opened(path) as image:
+        _check(image, path, NUMBERS)
+        values = np.asarray(image)
+        return values.astype(np.uint8) if values.dtype == bool else values
+
+
+def _painted_by_palette(image: Image.Image) -> NDArray[np.bool_]:
+    entries = np.asarray(image)
+    used = np.flatnonzero(np.bincount(entries.ravel(), minlength=256))
+    swatches = image.crop((0, 0, len(used), 1))
+    swatches.putdata(used.tolist())
+    shown = _painted_on_ground(np.asarray(swatches.convert("RGBA")))[0]
+    table = np.zeros(256, dtype=bool)
+    table[used] = shown if shown.any() else used != 0
+    shown_there: NDArray[np.bool_] = table[entries]
+    return shown_there
+
+
+def _painted_on_ground(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    seen: NDArray[np.bool_] = pixels[..., 3] != 0
+    coloured: NDArray[np.bool_] = pixels[..., :3].any(axis=-1) & seen
+    # Black paint: only the ground's transparency tells it from the ground.
+    return coloured if coloured.any() or seen.all() else seen
+
+
+def _check(image: Image.Image, path: Path, modes: tuple[str, ...]) -> None:
+    if getattr(image, "n_frames", 1) > 1:
+        raise PhotoError(
+            path.name, "holds several pictures", "store one mask a file", code="animated"
+        )
+    # Pillow keeps the upper 8 bits of a 16-bit colour: a class painted in 1 would vanish.
+    deep = image.mode in COLOURS and ";16" in str(getattr(image, "tile", ""))
+    if image.mode not in modes or deep:
+        raise PhotoError(
+            path.name,
+            f"has pixels of mode {image.mode}{' in 16 bits' if deep else ''}",
+            "store the mask as numbers (grey or with a palette) or in 8-bit RGB",
+            code="unsupported_mode",
+        )

@@ -1,0 +1,96 @@
+"""From boxes and outlines to pixels, by one rule: a pixel belongs when its centre lies inside.
+
+The centre of the first pixel is (0.5, 0.5); a centre on the left or upper edge is inside, one on
+the right or lower edge is not, so shapes that share an edge share no pixel. A shape between all
+centres gets the one pixel in which its middle lies: no lesion vanishes for being small.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.annotations.annotation import Annotation, Mask, Outline
+from fundoscope.geometry import Box
+
+
+def pixels_of(annotation: Annotation, width: int, height: int) -> Mask | None:
+    """The pixels of an object inside a photograph of ``width`` x ``height`` pixels.
+
+    They come from its mask, else from its outlines, else from its box.
+
+    Returns:
+        ``None`` when all of it lies outside of the photograph.
+    """
+    if annotation.mask is not None:
+        return _clipped(annotation.mask, width, height)
+    if annotation.outlines:
+        return fill_outlines(annotation.outlines, width, height)
+    return fill_box(annotation.box, width, height)
+
+
+def fill_box(box: Box, width: int, height: int) -> Mask | None:
+    """The pixels in a box; ``None`` when it lies outside of the photograph."""
+    left, right = _pixels_between(box[0], box[2], width)
+    top, bottom = _pixels_between(box[1], box[3], height)
+    if left >= right or top >= bottom:
+        return None
+    return Mask(left, top, np.ones((bottom - top, right - left), dtype=bool))
+
+
+def fill_outlines(outlines: tuple[Outline, ...], width: int, height: int) -> Mask | None:
+    """The pixels in any of the polygons; where a polygon crosses itself, every other part counts.
+
+    Returns:
+        ``None`` when they lie outside of the photograph.
+    """
+    corners = np.concatenate([np.asarray(outline, dtype=np.float64) for outline in outlines])
+    (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+    frame = fill_box((float(x0), float(y0), float(x1), float(y1)), width, height)
+    if frame is None:
+        return None
+    inside = np.zeros(frame.pixels.shape, dtype=bool)
+    for outline in outlines:
+        inside |= _inside(np.asarray(outline, dtype=np.float64), frame)
+    if inside.any():
+        return Mask.of(inside, frame.x, frame.y)
+    middle_x = (max(x0, 0.0) + min(x1, width)) / 2
+    middle_y = (max(y0, 0.0) + min(y1, height)) / 2
+    return fill_box((middle_x, middle_y, middle_x, middle_y), width, height)
+
+
+def _inside(corners: NDArray[np.float64], frame: Mask) -> NDArray[np.bool_]:
+    """Which pixel centres of a frame lie inside a polygon: an odd number of edges to their left."""
+    rows, columns = frame.pixels.shape
+    crossings = np.zeros((rows, columns + 1), dtype=np.int64)
+    centres = frame.y + np.arange(rows) + 0.5
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        low, high = min(y0, y1), max(y0, y1)
+        first, last = np.searchsorted(centres, (low, high))
+        if first == last:
+            continue
+        crossed = x0 + (centres[first:last] - y0) * ((x1 - x0) / (y1 - y0))
+        column = np.clip(np.ceil(crossed - 0.5) - frame.x, 0, columns).astype(np.int64)
+        crossings[np.arange(first, last), column] += 1
+    odd: NDArray[np.bool_] = np.cumsum(crossings[:, :-1], axis=1) % 2 == 1
+    return odd
+
+
+def _pixels_between(low: float, high: float, side: int) -> tuple[int, int]:
+    """First pixel, and the one behind the last, whose centres lie from ``low`` to ``high``."""
+    if low >= side or high < 0.0 or low < high <= 0.0:
+        return 0, 0
+    low, high = max(low, 0.0), min(high, float(side))
+    first, end = math.ceil(low - 0.5), math.ceil(high - 0.5)
+    if first >= end:
+        first = min(math.floor((low + high) / 2), side - 1)
+        end = first + 1
+    return first, end
+
+
+def _clipped(mask: Mask, width: int, height: int) -> Mask | None:
+    left, top = max(-mask.x, 0), max(-mask.y, 0)
+    inner = mask.pixels[top : max(height - mask.y, 0), left : max(width - mask.x, 0)]
+    return Mask.of(inner, mask.x + left, mask.y + top) if inner.any() else None
