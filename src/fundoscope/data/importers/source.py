@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope.data import manifest as manifests
-from fundoscope.data.annotations.annotation import AnnotationSet
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.manifest import GRADES, Manifest, Row
@@ -180,9 +180,15 @@ def joined(root: Path, parts: Iterable[Part]) -> AnnotationSet:
         root: what paths become relative to.
         parts: what was read, and of where.
     """
-    photos, kinds, splits = [], dict[str, None](), dict[str, list[str]]()
+    photos: list[AnnotatedPhoto] = []
+    kinds: dict[str, None] = {}
+    splits: dict[str, list[str]] = {}
+    left_out: list[Loss] = []
+    warnings: list[str] = []
     for split, folder, part in parts:
         inner = folder.relative_to(root)
+        left_out += part.left_out
+        warnings += part.warnings
         moved = [replace(p, image=(inner / p.image).as_posix()) for p in part.photos]
         photos += moved
         kinds |= dict.fromkeys(part.kinds)
@@ -192,6 +198,8 @@ def joined(root: Path, parts: Iterable[Part]) -> AnnotationSet:
         photos=tuple(sorted(photos, key=lambda photo: photo.image)),
         kinds=tuple(kinds),
         splits={split: tuple(sorted(images)) for split, images in splits.items()},
+        left_out=tuple(left_out),
+        warnings=tuple(warnings),
     )
 
 
