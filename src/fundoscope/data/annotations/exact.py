@@ -6,13 +6,13 @@ Done in binary floating point, 0.1 + 1 − 1 is no longer 0.1; done in decimals,
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, InvalidOperation
-from fractions import Fraction
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Final
 
 DIGITS: Final = Context(prec=400)
 """Enough for the sum of any two floats below 10¹⁶: the smallest float ends 340 digits after the
 point."""
+ONE: Final = Decimal(1)
 MOST_DECIMALS: Final = 340
 LARGEST: Final = Decimal(10**9)
 """Beyond it no pixel lies; a number like 1e999999999 would take all memory when it is computed."""
@@ -66,16 +66,16 @@ def checked(value: Decimal) -> Decimal:
     return value
 
 
-def simplest(low: Fraction, high: Fraction) -> float:
-    """The number of fewest decimals from ``low`` to ``high``, the one nearest to their middle.
+def simplest(low: Decimal, high: Decimal) -> float:
+    """The number of fewest decimals from ``low`` to ``high``, near their middle.
 
     Where a format gives a coordinate in parts of the picture, with so many decimals, every number
     of an interval would have been written so; the shortest is the one that was meant.
     """
-    middle = (low + high) / 2
-    for decimals in range(MOST_DECIMALS):
-        scale = 10**decimals
-        rounded = Fraction(round(middle * scale), scale)
-        if low <= rounded <= high:
-            return float(rounded)
-    return float(middle)
+    with localcontext(DIGITS):
+        middle = (low + high) / 2
+        for decimals in range(MOST_DECIMALS):
+            rounded = middle.quantize(ONE.scaleb(-decimals))
+            if low <= rounded <= high:
+                return float(rounded)
+        return float(middle)
