@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundoscope.data import manifest
-from fundoscope.data.manifest import Row
-from fundoscope.errors import TableError
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.data.schema import schema
+from fundoscope.errors import OutputError, TableError, UsageError
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "grading" / "grading.csv"
 
@@ -110,3 +114,105 @@ def test_the_real_table():
     found = manifest.read(REAL)
     assert len(found.rows) == 8152
     assert len(found.of_split("test")) == 1638
+
+
+def test_names_of_all_kinds(table):
+    images = ["with blanks.jpg", "病人 一/左眼.jpg", "a,b.jpg", 'say "ah".jpg', "línea.jpg"]
+    quoted = "".join('"{}",1\r\n'.format(image.replace('"', '""')) for image in images)
+    found = manifest.read(table("image,grade\r\n" + quoted, "utf-8-sig"))
+    assert [row.image for row in found.rows] == images
+
+
+def test_quality_is_free_text(table):
+    found = manifest.read(table("image,grade,quality\na,1,blurred below\n"))
+    assert found.rows[0].quality == found.rows[0].text("quality") == "blurred below"
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_written_and_read_again(table, tmp_path, name):
+    if name.endswith("parquet"):
+        pytest.importorskip("polars")
+    text = 'image,grade,gradable,quality,note\na.jpg,3,1,good,"x, y"\n眼/b.jpg,0,,,\n'
+    before = manifest.read(table(text))
+    manifest.write(before, tmp_path / name)
+    after = manifest.read(tmp_path / name)
+    assert after.columns == before.columns
+    for one, other in zip(before.rows, after.rows, strict=True):
+        assert [one.text(c) for c in before.columns] == [other.text(c) for c in before.columns]
+
+
+def test_paths_are_written_relative_to_the_new_file(table, tmp_path):
+    before = manifest.read(table("image,grade\nphotos/a.jpg,3\n../b.jpg,0\n"))
+    new = tmp_path / "deep" / "er" / "new.csv"
+    manifest.write(before, new)
+    after = manifest.read(new)
+    assert [row.image for row in after.rows] == ["../../photos/a.jpg", "../../../b.jpg"]
+    for one, other in zip(before.rows, after.rows, strict=True):
+        assert after.photograph(other).resolve() == before.photograph(one).resolve()
+
+
+def test_nothing_is_overwritten_unasked(table, tmp_path):
+    before = manifest.read(table("image,grade\na.jpg,3\n"))
+    (tmp_path / "new.csv").write_text("mine")
+    with pytest.raises(OutputError, match="is there already"):
+        manifest.write(before, tmp_path / "new.csv")
+    assert (tmp_path / "new.csv").read_text() == "mine"
+    manifest.write(before, tmp_path / "new.csv", overwrite=True)
+    assert manifest.read(tmp_path / "new.csv").rows == before.rows
+
+
+def test_what_cannot_be_written(tmp_path):
+    with pytest.raises(UsageError, match=r"end it in \.csv or \.parquet"):
+        manifest.write(manifest.of_rows(tmp_path, [Row("a", 1)]), tmp_path / "labels.xlsx")
+    if sys.platform != "win32":
+        odd = manifest.of_rows(tmp_path, [Row(os.fsdecode(b"\xff.jpg"), 1)])
+        with pytest.raises(UsageError, match=r"\\udcff\.jpg: has a name that is not UTF-8"):
+            manifest.write(odd, tmp_path / "labels.csv")
+        assert not (tmp_path / "labels.csv").exists()
+
+
+def test_a_table_of_rows_has_the_columns_that_are_filled(tmp_path):
+    rows = [Row("a", 1, eye="left", other={"x": ""}), Row("b", 0, gradable=False, other={"y": "1"})]
+    found = manifest.of_rows(tmp_path, rows)
+    assert found.columns == ("image", "grade", "eye", "gradable", "y")
+    assert found.photograph(found.rows[0]) == tmp_path / "a"
+    assert found.sha256 != manifest.of_rows(tmp_path, rows[:1]).sha256
+
+
+def test_the_published_schema_agrees_with_the_reader(table):
+    jsonschema.Draft202012Validator.check_schema(schema())
+    good = {"image": "a.jpg", "grade": "3", "gradable": "", "eye": "left", "mine": "x"}
+    assert set(schema()["properties"]) == set(manifest.KNOWN)
+    for changed in ({}, {"grade": "7"}, {"image": ""}, {"gradable": "yes"}):
+        row = good | changed
+        text = f"{','.join(row)}\n{','.join(row.values())}\n"
+        valid = jsonschema.Draft202012Validator(schema()).is_valid(row)
+        try:
+            assert isinstance(manifest.read(table(text)), Manifest)
+            assert valid
+        except TableError:
+            assert not valid
+
+
+@given(
+    st.lists(
+        st.builds(
+            Row,
+            st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=8),
+            st.integers(0, 4),
+            quality=st.sampled_from(["", "good", "über, alles", 'a "b"', "一\n二"]),
+            gradable=st.sampled_from([None, True, False]),
+            other=st.fixed_dictionaries({"note": st.sampled_from(["", "x", "0", ";"])}),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_any_rows_survive_a_file(tmp_path_factory, rows):
+    folder = tmp_path_factory.getbasetemp()
+    columns = ("image", "grade", "quality", "gradable", "note")
+    before = Manifest(folder / "x.csv", columns, tuple(rows), "")
+    manifest.write(before, folder / "any-rows.csv", overwrite=True)
+    after = manifest.read(folder / "any-rows.csv")
+    for one, other in zip(before.rows, after.rows, strict=True):
+        assert [one.text(c) for c in columns] == [other.text(c) for c in columns]

@@ -51,7 +51,7 @@ def read_cells(title: str, data: bytes) -> dict[str, Sequence[str]]:
         raise TableError(
             title, f"is not Parquet or is damaged ({reason})", "write it again"
         ) from None
-    return {name.strip(): _as_text(title, frame.get_column(name)) for name in frame.columns}
+    return {name: _as_text(title, frame.get_column(name)) for name in frame.columns}
 
 
 def to_bytes(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:

@@ -157,7 +157,7 @@ def _read_csv(
     reader = csv.reader(text, strict=True, delimiter=delimiter)
     try:
         names = [name.strip() for name in next(reader, [])]
-        _require_names(names, required, title)
+        _require_names(names, required, f"{title}, line 1")
         lines, columns = _by_column(_rows(reader, len(names), title), len(names))
     except csv.Error as error:
         raise TableError(
@@ -168,19 +168,19 @@ def _read_csv(
     return lines, {name: cells for name, cells in named if name}
 
 
-def _require_names(names: Sequence[str], required: tuple[str, ...], title: str) -> None:
+def _require_names(names: Sequence[str], required: tuple[str, ...], where: str) -> None:
     for name in required:
         if name not in names:
             there = ", ".join(filter(None, names))[: limits.MAX_NAME_CHARACTERS]
             raise TableError(
-                f"{title}, line 1",
+                where,
                 f"has no column {name} (it has: {there})",
-                f"name the columns {' and '.join(required)} in the first line, between commas",
+                f"name the columns {' and '.join(required)} in the header",
             )
     for name in filter(None, names):
         if names.count(name) > 1:
             raise TableError(
-                f"{title}, line 1, column {name}",
+                f"{where}, column {name}",
                 f"appears {names.count(name)} times",
                 "give every column a name of its own",
             )

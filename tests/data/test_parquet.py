@@ -1,0 +1,112 @@
+"""Tables in Parquet."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fundoscope import limits
+from fundoscope.data import manifest, parquet
+from fundoscope.data.table import read_table
+from fundoscope.errors import MissingExtraError, TableError
+
+pl = pytest.importorskip("polars")
+
+
+@pytest.fixture
+def table(tmp_path: Path):
+    def write(columns: dict[str, list[object]], name: str = "labels.parquet") -> Path:
+        path = tmp_path / name
+        pl.DataFrame(columns, strict=False).write_parquet(path)
+        return path
+
+    return write
+
+
+def test_numbers_truth_and_nothing_become_text(table) -> None:
+    path = table(
+        {
+            "image": ["a.jpg", " 眼 b.jpg "],
+            "grade": [3.0, 0.0],
+            "gradable": [True, None],
+            "dme": [None, 2.0],
+            "score": [0.25, float("nan")],
+            "note": ["x", None],
+        }
+    )
+    found = manifest.read(path)
+    assert [[row.text(name) for name in found.columns] for row in found.rows] == [
+        ["a.jpg", "3", "1", "", "0.25", "x"],
+        ["眼 b.jpg", "0", "", "2", "NaN", ""],
+    ]
+    assert [row.line for row in found.rows] == [1, 2]
+
+
+def test_a_wrong_row_is_told_by_its_number(table) -> None:
+    with pytest.raises(TableError, match=r"labels\.PQ, row 2, column grade: is '7'"):
+        manifest.read(table({"image": ["a", "b"], "grade": [1, 7]}, "labels.PQ"))
+
+
+def test_a_missing_photograph_is_told_by_its_row(table) -> None:
+    found = manifest.read(table({"image": ["a.jpg"], "grade": [1]}))
+    with pytest.raises(TableError, match="row 1, column image"):
+        found.require_files()
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"image": ["a"], "level": [1]}, "labels.parquet: has no column grade (it has: image, level)"),
+        ({"image": [], "grade": []}, "has no rows"),
+        ({"image": ["a"], "grade": [[1, 2]]}, "column grade: holds List"),
+        ({"image": ["a"], "grade": [b"1"]}, "column grade: holds Binary"),
+    ],
+)
+def test_what_is_no_label_table(table, columns: dict[str, list[object]], told: str) -> None:
+    with pytest.raises(TableError) as caught:
+        manifest.read(table(columns))
+    assert told in str(caught.value)
+
+
+def test_damaged_files(table) -> None:
+    path = table({"image": ["a"], "grade": [1]})
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:-4] + b"none", b"image,grade\n", whole[20:]):
+        path.write_bytes(damaged)
+        with pytest.raises(TableError, match="is not Parquet or is damaged"):
+            manifest.read(path)
+
+
+@given(st.integers(0, 600), st.binary(min_size=1, max_size=4))
+def test_any_bytes_are_a_table_or_a_table_error(
+    tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes
+) -> None:
+    data = parquet.to_bytes(["image", "grade"], [["a", "1"], ["b", "2"]])
+    path = tmp_path_factory.getbasetemp() / "any.parquet"
+    path.write_bytes(data[:at] + noise + data[at + len(noise) :])
+    try:
+        found = manifest.read(path)
+    except TableError:
+        return
+    assert all(0 <= row.grade <= 4 for row in found.rows)
+
+
+def test_bounds(table, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table({"image": ["a", "b"], "grade": [1, 2]})
+    monkeypatch.setattr(parquet, "MAX_COLUMNS", 1)
+    with pytest.raises(TableError, match="more than 1 columns"):
+        read_table(path, required=())
+    monkeypatch.setattr(limits, "MAX_TABLE_ROWS", 1)
+    with pytest.raises(TableError, match="more than 1 rows"):
+        read_table(path, required=())
+
+
+def test_without_polars(table, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table({"image": ["a"], "grade": [1]})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r'pip install "fundoscope\[evaluate\]"'):
+        manifest.read(path)
