@@ -64,3 +64,8 @@ def test_a_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(TableError, match="cannot be opened"):
         from_class_folders(tmp_path / "file")
+
+
+def test_folds_are_splits(tmp_path):
+    plant(tmp_path, "fold1/0/a.jpg", "Fold12/4/b.jpg", "folds/1/c.jpg")
+    assert [row[1:] for row in listed(tmp_path)] == [(4, "fold12"), (0, "fold1")]

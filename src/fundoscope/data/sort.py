@@ -74,9 +74,16 @@ def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = Fa
     }
     labels = out / LABELS
     _require_free((labels, *wanted), wanted, overwrite=overwrite)
-    _put_all(wanted, WAYS[way])
     sorted_table = replace(manifest, path=labels, rows=moved, folder=out)
-    manifests.write(sorted_table, labels, overwrite=overwrite)
+    done: list[Path] = []
+    try:
+        _put_all(wanted, WAYS[way], done)
+        manifests.write(sorted_table, labels, overwrite=overwrite)
+    except BaseException:
+        for target in done:
+            with suppress(OSError):
+                target.unlink()
+        raise
     return sorted_table
 
 
@@ -142,30 +149,26 @@ def _is_photograph(target: Path, photograph: Path | None) -> bool:
     return photograph is not None and target.exists() and target.samefile(photograph)
 
 
-def _put_all(wanted: Mapping[Path, Path], put: Put) -> None:
-    done: list[Path] = []
-    try:
-        for target, photograph in wanted.items():
-            if not _is_photograph(target, photograph):
-                existed = os.path.lexists(target)
-                _put(target, photograph, put)
-                if not existed:
-                    done.append(target)
-    except OSError as error:
-        for target in done:
-            with suppress(OSError):
-                target.unlink()
-        raise OutputError(
-            str(target), f"cannot be made ({error.strerror})", "free some space, or try --link"
-        ) from None
+def _put_all(wanted: Mapping[Path, Path], put: Put, done: list[Path]) -> None:
+    """Put every photograph that is not there; what is new is added to ``done``."""
+    for target, photograph in wanted.items():
+        if not _is_photograph(target, photograph):
+            existed = os.path.lexists(target)
+            _put(target, photograph, put)
+            if not existed:
+                done.append(target)
 
 
 def _put(target: Path, photograph: Path, put: Put) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{os.getpid()}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         put(photograph, temporary)
         temporary.replace(target)
+    except OSError as error:
+        raise OutputError(
+            str(target), f"cannot be made ({error.strerror})", "free some space, or try --link"
+        ) from None
     finally:
         with suppress(OSError):
             temporary.unlink()
