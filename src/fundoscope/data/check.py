@@ -11,35 +11,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fundoscope.data.duplicates import SAME, Link, groups, near_duplicates
 from fundoscope.data.fingerprint import Fingerprint, Refusal
 from fundoscope.data.fingerprint_cache import Found, fingerprints
 from fundoscope.data.leaks import torn
-from fundoscope.data.manifest import EXCLUDED, Manifest, Row
+from fundoscope.data.manifest import EXCLUDED, Row
 from fundoscope.data.shortcuts import Audit, audit
+from fundoscope.data.subjects import Subject
+
+if TYPE_CHECKING:
+    from fundoscope.data.annotations.faults import Fault
 
 VERSION: Final = "fundoscope.data-check/1"
 MISSING: Final = "not_found"
 """The code of a file that is not there; see :mod:`fundoscope.photo.decode`."""
 NO_RETINA: Final = ("shows no retina that could be graded", "look at it, and leave it out if so")
 """Reason and remedy; the code says more, see :data:`fundoscope.reading.NO_FIELD_REASONS`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A photograph to check.
-
-    Attributes:
-        image: how it is named: the cell of the table, or the path below the folder.
-        path: where its file should be.
-        row: its labels; ``None`` for a folder of photographs without.
-    """
-
-    image: str
-    path: Path
-    row: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +111,7 @@ class Report:
         counts: source to split to grade to how many.
         shapes: ``"768 x 512"`` to how many, the commonest first.
         shortcuts: see :mod:`fundoscope.data.shortcuts`.
+        faults: of the boxes, where they were checked.
     """
 
     photographs: int
@@ -134,6 +124,7 @@ class Report:
     counts: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     shapes: Mapping[str, int] = field(default_factory=dict)
     shortcuts: tuple[Audit, ...] = ()
+    faults: tuple[Fault, ...] = ()
     version: str = VERSION
 
     @property
@@ -150,17 +141,14 @@ class Report:
             "contradictory labels": len(self.contradictions),
             "on two sides": len(self.leaks),
             "shortcuts": sum(bool(one.telling) for one in self.shortcuts),
+            "faults of boxes": len(self.faults),
         }
-
-
-def subjects(manifest: Manifest, rows: Sequence[Row]) -> tuple[Subject, ...]:
-    """Rows of a label table as what is to be checked."""
-    return tuple(Subject(row.image, manifest.photograph(row), row) for row in rows)
 
 
 def check(
     of: Sequence[Subject],
     *,
+    faults: Sequence[Fault] = (),
     cache: Path | None = None,
     workers: int = 1,
     same: float = SAME,
@@ -170,6 +158,7 @@ def check(
 
     Args:
         of: the photographs.
+        faults: of their boxes, which stand in the report.
         cache: folder of fingerprints; see :func:`fundoscope.data.fingerprint_cache.fingerprints`.
         workers: photographs decoded at a time.
         same: least correlation of near duplicates.
@@ -195,6 +184,7 @@ def check(
         counts=_counts(rows),
         shapes=_shapes(found),
         shortcuts=audit(rows, [_seen(one) for one in found]) if labelled else (),
+        faults=tuple(faults),
     )
 
 
@@ -205,6 +195,14 @@ class _Linked:
     equal: tuple[tuple[int, ...], ...]
     alike: tuple[Link, ...]
     groups: tuple[tuple[int, ...], ...]
+
+
+def to_json(report: Report) -> bytes:
+    """A report for programs: all of its fields, and ``findings``."""
+    import msgspec
+
+    content = msgspec.to_builtins(report) | {"findings": report.findings}
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
 def _seen(found: Found) -> Fingerprint | None:

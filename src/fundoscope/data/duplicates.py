@@ -37,6 +37,9 @@ noise of JPEG, coarser is shading, in which most eyes are alike (with 5, up to 0
 between strangers, with 2 up to 0.56)."""
 TRUNCATE: Final = 2.5
 """Standard deviations at which a Gaussian is cut off."""
+FLAT: Final = 0.004
+"""Structure (standard deviation of the logarithm) below which there is none to compare; the
+blurriest of 6,500 real photographs has 0.0066."""
 CLIP: Final = 2.0
 """Standard deviations at which a pixel is cut off, or the reflex of the flash would decide."""
 QUANTUM: Final = 127 / CLIP
@@ -48,13 +51,14 @@ BLOCK: Final = 4
 BITS: Final = (SIDE // BLOCK) ** 2
 LEAST_BITS: Final = 64
 """Fewer common bits (of about 150 in a disc) tell nothing."""
-NEAR: Final = 0.25
-"""Largest share of differing bits of a candidate; true pairs stay below 0.1, strangers' pairs lie
-above this for 999 of 1,000."""
+NEAR: Final = 0.2
+"""Largest share of differing bits of a candidate; see docs/data.md for what was measured."""
 SHIFT: Final = 2
 """Pixels by which a crop may lie beside the other: 6 % of the radius."""
-ROWS: Final = 1024
-"""Photographs whose hashes are compared, or pairs that are correlated, at a time; for memory."""
+AT_A_TIME: Final = 1024
+"""Crops that are in memory as floats, or pairs of them."""
+HASHES_AT_A_TIME: Final = 2**23
+"""Pairs whose hashes are compared at a time: 32 MB for each of a few tables."""
 
 Residuals = NDArray[np.int8]
 """``int8 (N, SIDE, SIDE)``: structure in steps of ``QUANTUM``; ``NOWHERE`` beside the retina."""
@@ -151,8 +155,8 @@ def _residuals(crops: Sequence[bytes]) -> Residuals:
         level = np.log(pixels + np.float32(OFFSET)) * lit
         detail = (level - _blur(level, lit, COARSE)) * lit
         detail = _blur(detail, lit, FINE)
-        spread = float(np.sqrt((detail**2 * lit).sum() / max(lit.sum(), 1.0))) + 1e-6
-        steps = np.clip(detail / spread, -CLIP, CLIP) * QUANTUM
+        spread = float(np.sqrt((detail**2 * lit).sum() / max(lit.sum(), 1.0)))
+        steps = np.clip(detail / max(spread, FLAT), -CLIP, CLIP) * QUANTUM
         found[place] = np.where(lit > 0, np.rint(steps), NOWHERE)
     return found
 
@@ -168,12 +172,12 @@ def _hashes(residuals: Residuals) -> Floats:
     """``float32 (N, BITS)``: 1 or -1, whether a block is brighter than around it; 0 without one."""
     count, blocks = len(residuals), SIDE // BLOCK
     bits = np.zeros((count, BITS), dtype=np.float32)
-    for start in range(0, count, ROWS):
-        values, lit = _values(residuals[start : start + ROWS])
+    for start in range(0, count, AT_A_TIME):
+        values, lit = _values(residuals[start : start + AT_A_TIME])
         shape = (-1, blocks, BLOCK, blocks, BLOCK)
         level = values.reshape(shape).mean(axis=(2, 4))
         mostly = lit.reshape(shape).mean(axis=(2, 4)) > 0.5
-        bits[start : start + ROWS] = (np.sign(level) * mostly).reshape(-1, BITS)
+        bits[start : start + AT_A_TIME] = (np.sign(level) * mostly).reshape(-1, BITS)
     return bits
 
 
@@ -185,14 +189,15 @@ def _turned(bits: Floats) -> Floats:
 def _candidates(bits: Floats, others: Floats) -> Iterator[NDArray[np.intp]]:
     """Pairs ``(K, 2)`` of nearly equal hashes, the first place being the lower one."""
     known, others_known = np.abs(bits), np.abs(others)
-    for start in range(0, len(bits), ROWS):
-        rows = slice(start, start + ROWS)
+    step = max(1, HASHES_AT_A_TIME // max(1, len(bits)))
+    for start in range(0, len(bits), step):
+        rows = slice(start, start + step)
         common = known[rows] @ others_known[start:].T
         agreement = bits[rows] @ others[start:].T
         near = (common >= LEAST_BITS) & (agreement >= (1 - 2 * NEAR) * common)
         pairs = np.argwhere(np.triu(near, k=1)) + start
-        for first in range(0, len(pairs), ROWS):
-            yield pairs[first : first + ROWS]
+        for first in range(0, len(pairs), AT_A_TIME):
+            yield pairs[first : first + AT_A_TIME]
 
 
 def _values(residuals: Residuals) -> tuple[Floats, Floats]:

@@ -26,11 +26,14 @@ from fundoscope.errors import OutputError, UsageError
 VERSION: Final = 1
 """Raised whenever a photograph's fingerprint would come out differently."""
 FILE_NAME: Final = f"fingerprints-{VERSION}.sqlite"
+SYSTEM: Final = os.name
 AHEAD: Final = 4
 """Photographs in work or waiting, for each thread."""
 SAVED_EVERY: Final = 100
 """Fingerprints after which they are brought onto the disk: what an interruption costs at most."""
-PRIVATE: Final = 0o700
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+PATIENCE_SECONDS: Final = 60.0
+"""How long to wait while another check saves into the same file."""
 
 Found = Fingerprint | Refusal
 State = tuple[int, int]
@@ -39,7 +42,7 @@ State = tuple[int, int]
 
 def user_cache() -> Path:
     """The folder for caches of the person who runs this, after the customs of the system."""
-    if os.name == "nt":
+    if SYSTEM == "nt":
         local = os.environ.get("LOCALAPPDATA")
         return (Path(local) if local else Path.home() / "AppData" / "Local") / "fundoscope"
     xdg = os.environ.get("XDG_CACHE_HOME")
@@ -160,9 +163,9 @@ def open_cache(folder: Path) -> Iterator[FingerprintCache]:
     """
     file = folder / FILE_NAME
     with _explained(file):
-        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        with closing(sqlite3.connect(file)) as connection:
-            file.chmod(PRIVATE & ~0o111)
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        file.touch(mode=PRIVATE_FILE)
+        with closing(sqlite3.connect(file, timeout=PATIENCE_SECONDS)) as connection:
             cache = FingerprintCache(connection)
             try:
                 yield cache
