@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Final
 from fundoscope import kinds
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures, opened
+from fundoscope.data.importers.mask_pictures import annotations_of
 from fundoscope.data.importers.source import (
+    NO_GRADES,
     TEST,
     TRAIN,
     Imported,
@@ -27,7 +29,6 @@ from fundoscope.data.importers.source import (
     photograph,
 )
 from fundoscope.data.table import decoded, read_bytes
-from fundoscope.errors import TableError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,25 +82,14 @@ def read(folder: Path) -> Imported:
     }
     there = {split: images for split, images in splits.items() if images}
     found = AnnotationSet(photos=photos, kinds=tuple(FOLDERS.values()), splits=there)
-    return Imported(annotations=found, notes=("the photographs have no grades",))
+    return Imported(annotations=found, notes=(NO_GRADES,))
 
 
 def _annotations(truth: Path, name: str, size: tuple[int, int]) -> Iterator[Annotation]:
-    from fundoscope.data.annotations.components import components
-
     for folder, kind in FOLDERS.items():
         path = (truth / folder / name).with_suffix(".png")
         if path.is_file():
-            pixels = _agreed(path)
-            if pixels.shape != size[::-1]:
-                raise TableError(
-                    str(path),
-                    f"has {pixels.shape[1]}x{pixels.shape[0]} pixels where its photograph has"
-                    f" {size[0]}x{size[1]}",
-                    "give the pictures of the official set",
-                )
-            for mask in components(pixels).objects:
-                yield Annotation(kind=kind, box=mask.box, mask=mask)
+            yield from annotations_of(path, _agreed(path), kind, size)
 
 
 def _agreed(path: Path) -> NDArray[np.bool_]:

@@ -1,9 +1,9 @@
 """e-ophtha: ``e_optha_EX`` and ``e_optha_MA``, each with photographs, masks and healthy eyes.
 
-``e_optha_EX/EX/E0019457/C0001273.jpg`` has its mask in ``e_optha_EX/Annotation_EX/E0019457/
-C0001273_EX.png``; ``healthy`` holds photographs without lesions. The folder ``E…`` is an
-examination. A photograph of both halves is there twice, once for each kind of lesion. The
-photographs are not graded.
+``e_optha_EX/EX/E0019457/C0001273.jpg`` has its mask in ``e_optha_EX/Annotation_EX/E0019457/``,
+as ``C0001273_EX.png`` or ``C0001273.png``; ``healthy`` holds photographs without lesions. The
+folder ``E…`` is an examination. A photograph that is in both halves is there twice, once for each
+kind of lesion. The photographs are not graded.
 
 Layout from documentation: the set's page (adcis.net/en/third-party/e-ophtha) and programs that read
 the set, which spell its folders like this.
@@ -11,14 +11,14 @@ the set, which spell its folders like this.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from fundoscope import kinds
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures
-from fundoscope.data.importers.source import Imported, Part, joined, nothing_of
+from fundoscope.data.importers.mask_pictures import annotations_of
+from fundoscope.data.importers.source import NO_GRADES, Imported, Part, joined, nothing_of
 
 HALVES: Final = {"EX": kinds.HARD_EXUDATE.key, "MA": kinds.MICROANEURYSM.key}
 MASKS: Final = "Annotation_"
@@ -29,32 +29,60 @@ def read(folder: Path) -> Imported:
     """The lesions of e-ophtha.
 
     Raises:
-        TableError: nothing of it is there, or a mask is wrong.
+        TableError: nothing of it is there, or a mask has another size than its photograph.
         PhotoError: a mask or photograph cannot be read.
     """
-    parts = [part for half in HALVES for part in _half(folder, half)]
-    if not parts:
+    found = {
+        drawn: half
+        for half in HALVES
+        for drawn in sorted(folder.rglob(MASKS + half))
+        if drawn.is_dir() and drawn.with_name(half).is_dir()
+    }
+    if not found:
         raise nothing_of(folder, "e-ophtha", "e_optha_EX or e_optha_MA")
-    return Imported(annotations=joined(folder, parts), notes=("the photographs have no grades",))
+    parts: list[Part] = []
+    notes = [NO_GRADES]
+    for drawn, half in found.items():
+        images, healthy = drawn.with_name(half), drawn.with_name(HEALTHY)
+        lesions, without_mask = _lesions(images, drawn, half)
+        parts.append(("", images, lesions))
+        if healthy.is_dir():
+            parts.append(("", healthy, _healthy(healthy, HALVES[half])))
+        if without_mask:
+            notes.append(f"{without_mask} photographs of {half} were left out: they have no mask")
+    return Imported(annotations=joined(folder, parts), notes=tuple(notes))
 
 
-def _half(folder: Path, half: str) -> Iterator[Part]:
-    from fundoscope.data.annotations import masks
+def _lesions(images: Path, drawn: Path, half: str) -> tuple[AnnotationSet, int]:
+    from fundoscope.data.annotations.mask_pixels import painted
 
-    for drawn in sorted(folder.rglob(MASKS + half)):
-        images = drawn.with_name(half)
-        if drawn.is_dir() and images.is_dir():
-            yield "", images, masks.read(drawn, images=images)
-            healthy = drawn.with_name(HEALTHY)
-            if healthy.is_dir():
-                yield "", healthy, _without_lesions(healthy, HALVES[half])
+    pictures, kind, photos = Pictures.of(images), HALVES[half], []
+    for name in pictures.names:
+        mask = _mask(drawn / name, half)
+        if mask is not None:
+            size = pictures.size(name)
+            objects = annotations_of(mask, painted(mask), kind, size)
+            photos.append(_photo(name, size, tuple(objects)))
+    found = AnnotationSet(photos=tuple(photos), kinds=(kind,))
+    return found, len(pictures.names) - len(photos)
 
 
-def _without_lesions(folder: Path, kind: str) -> AnnotationSet:
+def _mask(photograph: Path, half: str) -> Path | None:
+    stem = photograph.stem
+    names = (f"{stem}_{half}.png", f"{stem}.png")
+    return next((p for p in map(photograph.with_name, names) if p.is_file()), None)
+
+
+def _healthy(folder: Path, kind: str) -> AnnotationSet:
     pictures = Pictures.of(folder)
-    photos = tuple(
-        AnnotatedPhoto(image=name, width=width, height=height)
-        for name in pictures.names
-        for width, height in [pictures.size(name)]
-    )
+    photos = tuple(_photo(name, pictures.size(name)) for name in pictures.names)
     return AnnotationSet(photos=photos, kinds=(kind,))
+
+
+def _photo(
+    name: str, size: tuple[int, int], annotations: tuple[Annotation, ...] = ()
+) -> AnnotatedPhoto:
+    width, height = size
+    return AnnotatedPhoto(
+        image=name, width=width, height=height, annotations=annotations, source="e-ophtha"
+    )

@@ -19,6 +19,7 @@ Part = tuple[str, Path, AnnotationSet]
 """Split (or nothing), folder of photographs, and what is annotated on them."""
 
 TRAIN, VAL, TEST = "train", "val", "test"
+NO_GRADES: Final = "the photographs have no grades"
 MAX_SHOWN: Final = 40
 """Characters of a wrong cell that a message shows."""
 

@@ -1,0 +1,41 @@
+"""Annotations from a mask whose class is known, for sets that name their masks otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fundoscope.data.annotations.annotation import Annotation
+from fundoscope.errors import TableError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def annotations_of(
+    path: Path, pixels: NDArray[np.bool_], kind: str, size: tuple[int, int]
+) -> Iterator[Annotation]:
+    """An annotation for each connected component.
+
+    Args:
+        path: the mask's file, for messages.
+        pixels: bool ``(H, W)``, true where the lesion is.
+        kind: a key of :data:`fundoscope.kinds.KINDS`.
+        size: width and height of the photograph.
+
+    Raises:
+        TableError: the mask has another size than the photograph.
+    """
+    from fundoscope.data.annotations.components import components
+
+    height, width = pixels.shape
+    if (width, height) != size:
+        raise TableError(
+            str(path),
+            f"has {width}x{height} pixels where its photograph has {size[0]}x{size[1]}",
+            "give the masks of the official set",
+        )
+    for mask in components(pixels).objects:
+        yield Annotation(kind=kind, box=mask.box, mask=mask)

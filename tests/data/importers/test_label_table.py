@@ -1,0 +1,121 @@
+"""Folders with a label table in them or beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fundoscope.data.importers.label_table import names_of, read
+from fundoscope.data.manifest import Row
+from fundoscope.errors import TableError
+
+Plant = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("header", "lines"),
+    [
+        ("id_code,diagnosis", "{},{}"),
+        ("image,level", "{},{}"),
+        ("Image name,Retinopathy grade,Risk of macular edema ,,", "{},{},1,,"),
+        ("filename;grade", "{};{}"),
+        ("grade\tImage_Path\tnotes", "{1}\t{0}\t\t"),
+        ("图像,分级", "{},{}.0"),
+    ],
+)
+def test_columns_by_their_synonyms(plant: Plant, header: str, lines: str) -> None:
+    folder = plant("photos/a 1.jpg", "photos/眼.PNG")
+    text = "\r\n".join([header, lines.format("a 1", 3), lines.format("photos/眼.PNG", 0), ",,,,"])
+    text = text.replace(",,,,", ",,,," if "," in header else "")
+    (folder / "labels.csv").write_bytes(text.encode("utf-8-sig"))
+    found = read(folder)
+    assert found.table is not None
+    assert [(row.image, row.grade) for row in found.table.rows] == [
+        ("photos/a 1.jpg", 3),
+        ("photos/眼.PNG", 0),
+    ]
+    assert found.notes == ()
+
+
+def test_what_else_a_table_says(plant: Plant) -> None:
+    folder = plant("a.jpg", "b.jpg")
+    (folder / "labels.csv").write_text(
+        "image,dr_grade,Patient ID,laterality,image quality,gradable,age\n"
+        "a.jpg,3,7,OS,good,1,54\nb.jpg,0,7,OD,,0,\n"
+    )
+    found = read(folder).table
+    assert found is not None
+    assert found.rows == (
+        Row(
+            "a.jpg", 3, patient="7", eye="left", quality="good", gradable=True, other={"age": "54"}
+        ),
+        Row("b.jpg", 0, patient="7", eye="right", gradable=False, other={"age": ""}),
+    )
+
+
+def test_a_table_beside_the_folder_and_a_table_by_name(plant: Plant) -> None:
+    folder = plant("photos/a.jpg")
+    (folder / "labels.csv").write_text("image,grade\na,3\n")
+    for given in (folder / "photos", folder / "labels.csv"):
+        found = read(given).table
+        assert found is not None
+        assert [found.photograph(row) for row in found.rows] == [folder / "photos" / "a.jpg"]
+
+
+def test_other_tables_in_the_folder_do_not_disturb(plant: Plant) -> None:
+    folder = plant("a.jpg")
+    (folder / "labels.csv").write_text("image,grade\na,3\n")
+    (folder / "cameras.csv").write_text("camera,year\nx,2001\n")
+    assert read(folder).table is not None
+    (folder / "second.csv").write_text("id,level\na,3\n")
+    with pytest.raises(TableError, match=r"several label tables \(labels\.csv, second\.csv\)"):
+        read(folder)
+
+
+def test_what_is_left_out_is_told(plant: Plant) -> None:
+    folder = plant("a.jpg", "b.jpg", "c.jpg", "new.jpg")
+    (folder / "t.csv").write_text("image,grade\na,3\nb,\nnone.jpg,2\n")
+    assert read(folder).notes == (
+        "1 labels were left out: their photograph is not here, or there several times"
+        " (the first: none.jpg)",
+        "1 photographs were left out: they were not graded",
+        "2 photographs have no label",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("image,grade\na,7\n", "t.csv, line 2, column grade: is '7', not a grade"),
+        ("image,level\na,mild\n", "t.csv, line 2, column level: is 'mild'"),
+        ("image,grade\na,1\na.jpg,1\n", "t.csv, line 3, column grade: a.jpg has a label already"),
+        ("image,grade\nx,1\n", "holds none of the 1 labelled photographs (the first: x)"),
+        ("image,grade\na,\n", "holds none of the 1 labelled photographs"),
+        ("image,note\na,1\n", "has no label table in it or beside it"),
+    ],
+)
+def test_what_is_wrong(plant: Plant, text: str, told: str) -> None:
+    folder = plant("a.jpg")
+    (folder / "t.csv").write_text(text)
+    with pytest.raises(TableError) as caught:
+        read(folder)
+    assert told in str(caught.value)
+
+
+def test_a_named_table_without_its_columns(plant: Plant) -> None:
+    folder = plant("a.jpg")
+    (folder / "t.csv").write_text("image,note\na,1\n")
+    with pytest.raises(TableError, match=r"no column for the photograph and for the grade"):
+        read(folder / "t.csv")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="has no label table"):
+        read(tmp_path / "none" / "deeper")
+
+
+def test_a_better_name_wins() -> None:
+    names = names_of(("id", "image", "label", "Diagnosis"))
+    assert names == {"image": "image", "grade": "Diagnosis"}
