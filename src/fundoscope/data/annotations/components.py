@@ -59,9 +59,10 @@ def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Compone
     if not pixels.any():
         return Components(())
     whole = Mask.of(pixels)
-    grown = _grown(whole.pixels, rules.seam)
-    labels, _ = ndimage.label(grown, structure=EIGHT_NEIGHBOURS)
-    labels = np.where(whole.pixels, labels[: whole.pixels.shape[0], : whole.pixels.shape[1]], 0)
+    labels, _ = ndimage.label(_grown(whole.pixels, rules.seam), structure=EIGHT_NEIGHBOURS)
+    if rules.seam:
+        height, width = whole.pixels.shape
+        labels = np.where(whole.pixels, labels[:height, :width], 0)
     objects: list[Mask] = []
     specks = 0
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
@@ -102,6 +103,8 @@ def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, 
 
 def _grown(pixels: NDArray[np.bool_], seam: int) -> NDArray[np.bool_]:
     """Every true pixel as a square of ``seam + 1`` that begins at it: squares touch over a seam."""
+    if seam == 0:
+        return pixels
     height, width = pixels.shape
     rows = np.zeros((height + seam, width), dtype=bool)
     for shift in range(seam + 1):

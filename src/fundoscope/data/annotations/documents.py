@@ -14,6 +14,8 @@ from fundoscope.errors import TableError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+    from msgspec import Raw
+
 WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte-order marks of what Windows calls "Unicode"."""
 CONTROL: Final = frozenset(map(chr, range(32)))
@@ -56,19 +58,49 @@ def read_json(path: Path, form: type[T]) -> T:
     Raises:
         TableError: the file cannot be read, is not JSON (``NaN`` is none), or has another form.
     """
+    return of_form(_json_bytes(path), form, str(path))
+
+
+def read_json_items(path: Path) -> list[Raw]:
+    """The items of a JSON list, not decoded yet; a document that is no list is the only item.
+
+    Raises:
+        TableError: the file cannot be read or is not JSON.
+    """
+    from msgspec import Raw
+
+    data = _json_bytes(path)
+    if data.lstrip().startswith(b"["):
+        return of_form(data, list[Raw], str(path))
+    return [of_form(data, Raw, str(path))]
+
+
+def of_form(data: bytes | Raw, form: type[T], where: str) -> T:
+    """JSON of a given form.
+
+    Raises:
+        TableError: it is not JSON (``NaN`` is none), or has another form.
+    """
     import msgspec
 
-    data = read_bytes(path)
     try:
-        if data.startswith(WIDE_MARKS):
-            data = data.decode("utf-16").encode()
-        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=form)
+        return msgspec.json.decode(data, type=form)
     except msgspec.ValidationError as error:
         raise TableError(
-            str(path), f"has another form ({error})", "check that it is of the format you named"
+            where, f"has another form ({error})", "check that it is of the format you named"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TableError(str(path), f"is not JSON ({error})", "export it again") from None
+        raise TableError(where, f"is not JSON ({error})", "export it again") from None
+
+
+def _json_bytes(path: Path) -> bytes:
+    data = read_bytes(path)
+    if not data.startswith(WIDE_MARKS):
+        return data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeDecodeError as error:
+        raise TableError(str(path), f"is not text ({error})", "store it as UTF-8") from None
 
 
 def read_xml(path: Path) -> Element:

@@ -25,7 +25,7 @@ MASK_SUFFIXES: Final = (".png", ".tif", ".tiff", ".bmp", ".gif")
 """Formats that keep pixels as they are."""
 BETWEEN: Final = "_"
 """Stands between the photograph's name and the class."""
-TABLE_OF_CLASSES: Final = "classes.txt"
+TABLE_OF_CLASSES: Final = "mask_classes.txt"
 """States the classes of indexed masks, a line each: a number and a name."""
 ENTRY: Final = re.compile(r"(\d+)[\s,;:=]+(\S.*)")
 LARGEST_CLASS: Final = 65_535

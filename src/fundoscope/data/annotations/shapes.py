@@ -1,0 +1,92 @@
+"""Turned rectangles and ellipses as outlines, and how an object is best said to a format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from fundoscope.data.annotations.annotation import Annotation, AnnotationSet, Loss, Outline
+from fundoscope.geometry import Box
+
+SAGITTA: Final = 0.1
+"""How far, in pixels, an ellipse's outline may lie inside of it between two corners."""
+FEWEST_CORNERS, MOST_CORNERS = 12, 720
+CORNERS_OF_POLYGON: Final = 3
+OTHER_BOXES: Final = "boxes other than around their outline or mask"
+
+
+def turned_rectangle(
+    x: float, y: float, width: float, height: float, degrees: float, pivot: tuple[float, float]
+) -> Outline:
+    """The corners of a rectangle, turned clockwise (y points down) about a pivot.
+
+    Args:
+        x, y: its upper left corner before the turn.
+        width, height: of it.
+        degrees: the turn.
+        pivot: the point that stays.
+    """
+    cosine, sine = _turn(degrees)
+    corners = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
+    return tuple(
+        (
+            pivot[0] + (a - pivot[0]) * cosine - (b - pivot[1]) * sine,
+            pivot[1] + (a - pivot[0]) * sine + (b - pivot[1]) * cosine,
+        )
+        for a, b in corners
+    )
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0) -> tuple[Outline, Box]:
+    """The outline of an ellipse, with as many corners as its size asks for, and its exact box.
+
+    Args:
+        x, y: its centre.
+        rx, ry: its semi-axes, before it is turned.
+        degrees: clockwise (y points down).
+    """
+    cosine, sine = _turn(degrees)
+    largest = max(rx, ry, SAGITTA)
+    count = math.ceil(math.pi / math.acos(1.0 - SAGITTA / largest))
+    count = min(max(count, FEWEST_CORNERS), MOST_CORNERS)
+    outline = []
+    for corner in range(count):
+        a = rx * math.cos(math.tau * corner / count)
+        b = ry * math.sin(math.tau * corner / count)
+        outline.append((x + a * cosine - b * sine, y + a * sine + b * cosine))
+    half_width = math.hypot(rx * cosine, ry * sine)
+    half_height = math.hypot(rx * sine, ry * cosine)
+    return tuple(outline), (x - half_width, y - half_height, x + half_width, y + half_height)
+
+
+def extent(outlines: Iterable[Outline]) -> Box:
+    """The smallest box around polygons."""
+    corners = [corner for outline in outlines for corner in outline]
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+def in_order(x0: float, y0: float, x1: float, y1: float) -> Box:
+    """A box from two opposite corners, whichever they are."""
+    return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+
+
+def other_boxes(found: AnnotationSet) -> tuple[Loss, ...]:
+    """What a format loses that says an object once: the boxes that are not around its shape."""
+    count = sum(_says_two(item) for photo in found.photos for item in photo.annotations)
+    return (Loss(OTHER_BOXES, count),) if count else ()
+
+
+def _says_two(item: Annotation) -> bool:
+    if item.mask is not None:
+        return item.box != item.mask.box
+    return bool(item.outlines) and item.box != extent(item.outlines)
+
+
+def _turn(degrees: float) -> tuple[float, float]:
+    """Cosine and sine; exact for quarter turns."""
+    quarters, rest = divmod(degrees % 360.0, 90.0)
+    if rest == 0.0:
+        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters)]
+    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
