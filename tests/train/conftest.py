@@ -102,4 +102,4 @@ def _lines(section: dict[str, object]) -> list[str]:
 
 
 def _nested(value: object) -> bool:
-    return isinstance(value, dict | list | tuple)
+    return value is None or isinstance(value, dict | list | tuple)

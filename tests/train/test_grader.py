@@ -1,6 +1,7 @@
+"""Training as a whole: what a run leaves, that a kill changes nothing, and what is refused."""
+
 from __future__ import annotations
 
-import hashlib
 import json
 
 import msgspec
@@ -8,49 +9,35 @@ import numpy as np
 import pytest
 import torch
 
-from fundoscope.cli import main
-from fundoscope.errors import UsageError
-from fundoscope.models import bundle as bundles
-from fundoscope.train import export as exporting
-from fundoscope.train import grader, loop, onnx_graph
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.grading import heads
+from fundoscope.train import calibrate, grader, loop, runs
+from fundoscope.train import config as configs
+from fundoscope.train.config import NetworkChoice
+from fundoscope.train.grader import Watcher
+from fundoscope.train.plan import Stage
 
 
 @pytest.fixture
 def run(config, tmp_path):
-    folder = tmp_path / "run"
-    grader.train(config, folder)
-    return folder
+    grader.train(config, tmp_path / "run")
+    return tmp_path / "run"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def exported_once():
-    """Tracing a network takes seconds: each that is the same is traced once."""
-    known = {}
-    trace = onnx_graph.to_onnx
-
-    def to_onnx(network, size):
-        weights = b"".join(v.numpy().tobytes() for v in network.state_dict().values())
-        key = (hashlib.sha256(weights).hexdigest(), size)
-        if key not in known:
-            known[key] = trace(network, size)
-        return known[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_graph, "to_onnx", to_onnx)
-        yield
-
-
-def test_a_run_leaves_all_that_is_needed(run, config, labels):
-    stored, sha256 = grader.stored_run(run)
-    assert stored == config
-    assert len(sha256) == 64
-    lines = [json.loads(text) for text in (run / loop.METRICS).read_text().splitlines()]
+def test_a_run_leaves_all_that_is_needed(run, config):
+    assert runs.stored_run(run)[0] == config
+    lines = runs.metrics(run)
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
-    assert [line["size"] for line in lines] == [32, 32, 64, 64]
+    assert [line["size"] for line in lines] == [32, 32, 48, 48]
     assert set(lines[0]["by_source"]) == {"a", "b"}
-    assert (run / "validation-003.npz").is_file()
-    surroundings = json.loads((run / grader.RUN).read_text())
-    assert set(surroundings["packages"]) == {"torch", "timm", "lightning", "numpy"}
+    for line in lines:
+        assert line["loss"] > 0
+        assert line["validation_loss"] > 0
+        assert 0 <= line["training"]["accuracy"] <= 1
+        assert -1 <= line["training"]["kappa"] <= 1
+    stored = np.load(run / "validation-003.npz")
+    assert stored["logits"].shape == (4, 4)
+    assert stored["labels"].tolist() == [0, 3, 1, 4]
 
 
 def test_a_killed_run_gives_the_same_network(run, config, tmp_path):
@@ -60,172 +47,163 @@ def test_a_killed_run_gives_the_same_network(run, config, tmp_path):
 
     other = tmp_path / "other"
     with pytest.raises(KeyboardInterrupt):
-        grader.train(config, other, watcher=grader.Watcher(step=kill))
+        grader.train(config, other, watcher=Watcher(step=kill))
     grader.train(config, other)
-    ours = torch.load(run / loop.CHECKPOINT, weights_only=True)
-    theirs = torch.load(other / loop.CHECKPOINT, weights_only=True)
-    for part in ("network", "average"):
-        for name, value in ours[part].items():
-            assert torch.equal(value, theirs[part][name])
+    for name in (loop.CHECKPOINT, loop.BEST):
+        ours, theirs = (torch.load(f / name, weights_only=True) for f in (run, other))
+        for part in {"network", "average"} & ours.keys():
+            for key, value in ours[part].items():
+                assert torch.equal(value, theirs[part][key])
+    without_time = [
+        [{k: v for k, v in line.items() if k != "training_seconds"} for line in runs.metrics(f)]
+        for f in (run, other)
+    ]
+    assert without_time[0] == without_time[1]
 
 
 def test_a_run_is_not_continued_with_other_settings(run, config):
-    other = msgspec.structs.replace(config, seed=2)
     with pytest.raises(UsageError, match="another configuration"):
-        grader.train(other, run)
-    grader.train(other, run, resume=False)
-    assert grader.stored_run(run)[0].seed == 2
+        grader.train(msgspec.structs.replace(config, seed=2), run)
 
 
-def test_smoothed_targets():
-    targets = grader.targets(torch.tensor([0, 2, 4]), 0.1)
-    assert torch.allclose(targets[0], torch.full((4,), 0.1))
-    assert torch.allclose(targets[1], torch.tensor([0.9, 0.9, 0.1, 0.1]))
-    assert torch.allclose(targets[2], torch.full((4,), 0.9))
+def test_who_watches_is_told(config, tmp_path):
+    told = {"pictures": [], "left out": [], "network": [], "steps": [], "epochs": []}
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    watcher = Watcher(
+        lambda *n: told["pictures"].append(n),
+        told["left out"].append,
+        lambda *n: told["network"].append(n),
+        told["steps"].append,
+        told["epochs"].append,
+    )
+    grader.train(
+        configs.replaced(config, stages=(Stage(32, 2),)), tmp_path / "run", watcher=watcher
+    )
+    assert told["pictures"][-1] == (12, 12)
+    assert [photograph.image for photograph in told["left out"][0]] == ["1.png"]
+    assert told["network"] == [("sequential-spp", 125_060)]
+    assert [report.step for report in told["steps"]] == [1, 2]
+    assert [line["epoch"] for line in told["epochs"]] == [0, 1]
 
 
-def test_no_validation_is_an_error(config, labels, tmp_path):
-    labels.write_text(labels.read_text().replace(",val,", ",train,"))
-    with pytest.raises(UsageError, match="has no row of split val"):
-        grader.train(config, tmp_path / "run")
+@pytest.mark.parametrize("head", heads.OUTPUTS)
+@pytest.mark.parametrize("mode", ["imagenet", "rescale", "samplewise"])
+def test_every_head_and_normalisation_learns(config, tmp_path, head, mode):
+    chosen = configs.replaced(
+        config, head=head, normalise=mode, stages=(Stage(32, 1),), expected=0.1,
+        class_weights="balanced",
+    )  # fmt: skip
+    grader.train(chosen, tmp_path / "run")
+    (line,) = runs.metrics(tmp_path / "run")
+    assert np.isfinite(line["loss"])
+    stored = np.load(tmp_path / "run" / "validation-000.npz")
+    assert stored["logits"].shape == (4, heads.OUTPUTS[head])
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("name", "outputs"), [("timm/resnet10t", 4), ("torchvision/mobilenet_v3_small", 4)]
+)
+def test_networks_of_others_can_be_trained(config, tmp_path, name, outputs):
+    chosen = configs.replaced(
+        config, network={"name": name}, stages=(Stage(32, 1),), checkpoint_every=100
+    )
+    grader.train(chosen, tmp_path / "run")
+    assert np.load(tmp_path / "run" / "validation-000.npz")["logits"].shape == (4, outputs)
+
+
+@pytest.mark.parametrize(
+    ("network", "stages", "why"),
     [
-        ("", "is no configuration"),
-        ('stages = []\n[data]\nmanifest = "a.csv"\n', "has no stage"),
-        ('[data]\nmanifest = "a.csv"\nspeed = 3\n', "speed"),
-        ("[data", "is no configuration"),
+        ("sequential", (Stage(32, 1), Stage(48, 1)), "sequential at 48x48: does not take pictures"),
+        ("sequential-spp", (Stage(16, 1),), "an input of 16x16: is smaller than"),
+        ("timm/vit_tiny_patch16_224", (Stage(32, 1),), "does not take pictures of 32x32"),
+        ("sequential-spp", (Stage(32, 1, frozen=1),), "groups of blocks"),
+        ("mystery", (Stage(32, 1),), "is not known"),
     ],
 )
-def test_a_wrong_configuration_is_told(tmp_path, text, why):
-    path = tmp_path / "c.toml"
-    path.write_text(text)
+def test_what_cannot_be_trained_is_told(config, tmp_path, network, stages, why):
     with pytest.raises(UsageError, match=why):
-        grader.read_config(path)
-
-
-def test_a_missing_configuration_is_told(tmp_path):
-    with pytest.raises(UsageError, match="cannot be read"):
-        grader.read_config(tmp_path / "none.toml")
-
-
-def test_the_shipped_configurations_are_whole():
-    from pathlib import Path
-
-    folder = Path(__file__).parents[2] / "configs"
-    names = [path.name for path in sorted(folder.glob("grader*.toml"))]
-    assert "grader.toml" in names
-    for name in names:
-        assert grader.read_config(folder / name).data.manifest.startswith("../shared/data/")
-
-
-def test_an_exported_bundle_says_what_torch_says(run, labels, tmp_path):
-    found = exporting.export(run, tmp_path / "bundle")
-    assert found.torch_difference < exporting.MAX_DIFFERENCE
-    assert found.halved == (max(found.half_kappa, found.half_auc) <= exporting.MAX_MOVE)
-    bundle = bundles.load(tmp_path / "bundle")
-    assert bundle.manifest.input_size in (32, 64)
-    assert bundle.manifest.opset == onnx_graph.OPSET
-    assert bundle.manifest.trained_on.photographs == {"a": 4, "b": 4}
-    everything = (tmp_path / "bundle" / bundles.MANIFEST).read_text()
-    card = (tmp_path / "bundle" / bundles.CARD).read_text()
-    for text in (everything, card, bundle.model.decode("latin-1")):
-        assert str(tmp_path) not in text
-        assert "site-packages" not in text
-    assert "| a | 2 |" in card
-
-
-def test_a_bundle_reads_a_photograph(run, tmp_path):
-    from fundoscope.reader import Reader
-
-    folder = tmp_path / "bundle"
-    exporting.export(run, folder, name="tiny-1")
-    manifest = bundles.load(folder).manifest
-    assert manifest.name == "tiny-1"
-    # The synthetic photographs are smaller than any that the real graders were trained on.
-    bundles.write(
-        folder,
-        msgspec.convert(
-            {**msgspec.to_builtins(manifest), "minimum_radius": 10.0}, bundles.BundleManifest
-        ),
-        bundles.load(folder).model,
-        "",
-    )
-    reading = Reader(grader=folder).read(tmp_path / "4.png")
-    assert reading.grade.icdr in range(5)
-
-
-def test_halved_weights_are_half_as_large_and_nearly_the_same(run):
-    from fundoscope.models import runtime
-
-    network, _, size = exporting._best(run, grader.stored_run(run)[0])
-    whole = onnx_graph.to_onnx(network, size)
-    half = onnx_graph.halve(whole)
-    assert len(half) < 0.55 * len(whole)
-    for count in (1, 3):
-        pixels = np.random.default_rng(0).integers(0, 255, (count, size, size, 3), np.uint8)
-        ours, theirs = (
-            runtime.run(runtime.open_graph(model, "test"), pixels) for model in (whole, half)
+        grader.train(
+            configs.replaced(config, network={"name": network}, stages=stages), tmp_path / "run"
         )
-        assert ours.shape == (count, 4)
-        assert np.allclose(ours, theirs, atol=0.01)
 
 
-def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
-    with pytest.raises(UsageError, match="is no run of train grader"):
-        exporting.export(tmp_path, tmp_path / "bundle")
-    labels.write_text(labels.read_text() + "1.png,0,test,a,\n")
-    with pytest.raises(UsageError, match="has changed since the run began"):
-        exporting.export(run, tmp_path / "bundle")
+def test_weights_that_do_not_fit_into_memory_are_told_before_anything(
+    config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("fundoscope.train.memory.available", lambda: 10**6)
+    with pytest.raises(UsageError, match="sequential-spp at 48x48: has 0 million weights"):
+        grader.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists()
 
 
-def test_photographs_without_a_crop_are_told(run, tmp_path, capsys):
-    (tmp_path / "0.png").write_bytes(b"no picture")
-    arguments = [run, tmp_path / "bundle", "--cache", tmp_path / "new"]
-    assert main.run(["train", "export", *map(str, arguments)]) == 0
-    out = capsys.readouterr().out
-    assert "left out: 0.png: is not an image" in out
-    assert "validation, together: n 3" in out
+def test_outputs_that_are_no_numbers_are_one_clear_error(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(grader, "predict", lambda *_: np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(FundoscopeError, match="epoch 1: the network's outputs are no numbers"):
+        grader.train(config, tmp_path / "run")
 
 
-def test_a_run_without_an_epoch_cannot_be_exported(run, tmp_path):
-    (run / loop.BEST).unlink()
-    with pytest.raises(UsageError, match="no finished epoch"):
-        exporting.export(run, tmp_path / "bundle")
+def test_a_rate_beyond_all_bounds_is_one_clear_error(config, tmp_path):
+    wild = msgspec.structs.replace(config.optimiser, name="sgd", rate=1e30, clip=0.0, warm_up=0.0)
+    chosen = configs.replaced(config, optimiser=wild, head="regression")
+    with pytest.raises(FundoscopeError, match=r"lower optimiser\.rate"):
+        grader.train(chosen, tmp_path / "run")
+    kept = loop.read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["network"]
+    assert all(value.isfinite().all() for value in kept.values())
 
 
-def test_a_graph_that_differs_is_refused(run, tmp_path, monkeypatch):
-    from fundoscope.errors import FundoscopeError
-
-    monkeypatch.setattr(exporting, "MAX_DIFFERENCE", 0.0)
-    with pytest.raises(FundoscopeError, match="differs from torch by"):
-        exporting.export(run, tmp_path / "bundle")
-    assert not (tmp_path / "bundle").exists()
-
-
-def test_weights_that_suffer_stay_whole(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "MAX_MOVE", -1.0)
-    found = exporting.export(run, tmp_path / "bundle")
-    assert not found.halved
-    assert "full precision" in (tmp_path / "bundle" / bundles.CARD).read_text()
-
-
-def test_the_commands(config, save_config, tmp_path, capsys):
-    toml, run, bundle = save_config(config), tmp_path / "run", tmp_path / "bundle"
-    cache = tmp_path / "elsewhere"
-    code = main.run(
-        ["train", "grader", str(toml), "--out", str(run), "--threads", "1", "--cache", str(cache)]
+def test_a_run_starts_from_another_runs_best(run, config, tmp_path):
+    chosen = configs.replaced(
+        config, network={"init": str(run / loop.BEST)}, stages=(Stage(32, 1),), head="corn"
     )
-    out = capsys.readouterr().out
-    assert code == 0
-    assert "crops 12/12" in out
-    assert "epoch 3: kappa" in out
-    assert list(cache.iterdir())
-    assert main.run(["train", "export", str(run), str(bundle)]) == 0
-    out = capsys.readouterr().out
-    assert "largest difference of a probability" in out
-    assert "validation, together: n 4" in out
-    assert main.run(["train", "grader", str(toml), "--out", str(run)]) == 2
-    assert "holds a run with another configuration" in capsys.readouterr().err
+    grader.train(chosen, tmp_path / "second")
+    assert runs.stored_run(tmp_path / "second")[0].network == NetworkChoice(
+        "sequential-spp", init=str(run / loop.BEST)
+    )
+
+
+def test_mixed_shapes_are_trained_on_in_batches_of_one(config, tmp_path, save_eye, monkeypatch):
+    lines = ["image,grade,split"]
+    for i in range(16):
+        wide = i % 2
+        save_eye(tmp_path / f"m{i}.png", shade=i, width=240 if wide else 160, height=160)
+        lines.append(f"m{i}.png,{(i // 2) % 5},{'val' if i > 11 else 'train'}")
+    (tmp_path / "mixed.csv").write_text("\n".join(lines) + "\n")
+    seen = []
+    batch = grader.GradingTask.batch
+
+    def look(self, *args):
+        made = batch(self, *args)
+        seen.append(tuple(made[0].shape))
+        return made
+
+    monkeypatch.setattr(grader.GradingTask, "batch", look)
+    chosen = configs.replaced(
+        config,
+        data={"manifest": str(tmp_path / "mixed.csv"), "input": "native", "crop_size": (40, 60)},
+        stages=(Stage((32, 48), 1),),
+        optimiser=msgspec.structs.replace(config.optimiser, batch=2),
+    )
+    grader.train(chosen, tmp_path / "run")
+    assert {shape[2:] for shape in seen} == {(40, 40), (32, 48)}
+    assert all(shape[:2] == (2, 3) for shape in seen)
+    assert len(seen) == 6
+
+
+def test_the_figures_of_an_epoch():
+    labels = np.array([0, 1, 2, 3, 4, 0, 2, 4])
+    outputs = np.where(np.arange(4) < labels[:, None], 6.0, -6.0).astype(np.float32)
+    found = grader.measure(outputs, labels, ["a", "b"] * 4)
+    assert found["kappa"] == found["accuracy"] == found["auc"] == found["score"] == 1
+    assert found["kappa_rounded"] == 1
+    assert json.dumps(found)
+
+
+def test_the_sigmoid_is_judged_as_it_is_rounded():
+    """Grades above 1 can never be right, however it is calibrated."""
+    labels = np.array([0, 0, 1, 1, 2, 3, 4, 4])
+    outputs = np.array([[-3.0], [-1.0], [2.0], [1.0], [5.0], [9.0], [20.0], [3.0]], np.float32)
+    found = grader.measure(outputs, labels, ["a"] * 8, "sigmoid")
+    assert found["accuracy"] == 0.5
+    assert found["cut_points"] == list(calibrate.ROUNDING)

@@ -172,7 +172,8 @@ class GradingTask:
         """The head's loss, and how often each grade (row) was given each (column), rounded."""
         shown, grades = batch
         outputs = network(shown).float()
-        given = losses.expected(outputs.detach(), self.config.head).round()
+        # The loop says so where outputs are no numbers; they must not break the counting before.
+        given = losses.expected(outputs.detach(), self.config.head).nan_to_num().round()
         cells = grades * heads.GRADE_COUNT + given.clamp(0, heads.GRADE_COUNT - 1).long()
         counts = np.bincount(cells.cpu().numpy(), minlength=heads.GRADE_COUNT**2)
         return self.punish(outputs, grades), counts
