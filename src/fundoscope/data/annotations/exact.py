@@ -61,7 +61,8 @@ def checked(value: Decimal) -> Decimal:
     """
     if not value.is_finite():
         raise ValueError(f"{value} is not a finite number")
-    if abs(value) > LARGEST or int(value.as_tuple().exponent) < -MOST_DECIMALS:
+    decimals = -int(value.as_tuple().exponent)
+    if not -LARGEST <= value <= LARGEST or decimals > MOST_DECIMALS:
         raise ValueError(f"{value} is too large, or has too many decimals, for a coordinate")
     return value
 

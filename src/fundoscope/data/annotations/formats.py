@@ -23,6 +23,8 @@ ROOT: Final = re.compile(rb"<([A-Za-z][\w.-]*)[\s>/]")
 ROOTS: Final = {b"annotation": VOC, b"annotations": CVAT}
 """The first element of a document."""
 MASK_SUFFIXES: Final = (".png", ".tif", ".tiff", ".bmp", ".gif")
+MASK_TABLE: Final = "masks.csv"
+YOLO_CLASSES: Final = "classes.txt"
 SNIFFED_BYTES: Final = 65_536
 """Of an XML file, enough to pass declarations and comments."""
 
@@ -75,8 +77,8 @@ def module(form: str) -> Format:
 def detect(path: Path) -> str:
     """The format of a file or folder.
 
-    By content for XML and JSON. A folder is looked through for ``data.yaml``, XML, JSON, YOLO's
-    text files and masks, in this order.
+    By content for XML and JSON. A folder is looked through for a table of masks, ``data.yaml``,
+    XML, JSON, YOLO's text files and masks, in this order.
 
     Raises:
         TableError: it does not exist, or is of none of the formats.
@@ -96,17 +98,25 @@ def _forms(path: Path) -> Iterator[str]:
     if path.is_file():
         yield from _forms_of_file(path)
         return
+    if (path / MASK_TABLE).is_file():
+        yield MASKS
     if any(path.glob("*.yaml")) or any(path.glob("*.yml")):
         yield YOLO
     for pattern in ("Annotations/**/*.xml", "*.xml", "annotations/*.json", "*.json", "*/*.json"):
         for file in sorted(path.glob(pattern))[:1]:
             yield from _forms_of_file(file)
-    if any(path.glob("classes.txt")) or any(path.glob("**/labels/**/*.txt")):
+    if any(path.glob("**/labels/**/*.txt")) or _has_labels_and_classes(path):
         yield YOLO
     if any(file.suffix.lower() in MASK_SUFFIXES for file in path.rglob("*")):
         yield MASKS
     if any(path.rglob("*.xml")):
         yield VOC
+
+
+def _has_labels_and_classes(folder: Path) -> bool:
+    # Indexed masks may have a table of classes of this name as well, but nothing beside it.
+    texts = {file.name for file in folder.glob("*.txt")}
+    return YOLO_CLASSES in texts and len(texts) > 1
 
 
 def _forms_of_file(path: Path) -> Iterator[str]:

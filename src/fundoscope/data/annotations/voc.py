@@ -67,7 +67,7 @@ POINTS: Final = _Counting(Decimal(0), Decimal(0))
 
 
 def read(path: Path, *, images: Path | None = None, origin: int | None = None) -> AnnotationSet:
-    """Read a folder of VOC (with or without its inner folders), or one document.
+    """Read a folder of VOC (with or without its inner folders), or one document without splits.
 
     Pixels are counted from 1 unless a file says otherwise (``<annotation origin="0">``), or the
     caller does, or a coordinate from 0 up to below 1 is found: then every file of the set that does
@@ -89,7 +89,7 @@ def read(path: Path, *, images: Path | None = None, origin: int | None = None) -
     pictures = _pictures(images, root, folder)
     counting, warnings = _counting(files, origin)
     photos, more = _photos(files, pictures, counting)
-    splits, missing = _splits(root, photos)
+    splits, missing = _splits(root, photos) if path.is_dir() else ({}, [])
     found = AnnotationSet(
         photos=tuple(sorted(photos.values(), key=lambda photo: photo.image)),
         splits=splits,
@@ -289,9 +289,9 @@ def _splits(
     warnings = []
     for path in _lists(root):
         names = _names(path)
-        if names is None:
-            continue
         known = [name if name in photos else by_stem.get(name) for name in names]
+        if not any(known) and _is_of_one_class(names):
+            continue
         splits[path.stem] = tuple(dict.fromkeys(name for name in known if name is not None))
         missing = known.count(None)
         if missing:
@@ -305,16 +305,17 @@ def _lists(root: Path) -> list[Path]:
     return inside or [path for path in beside if path.is_file()]
 
 
-def _names(path: Path) -> list[str] | None:
-    """The names in a list, one a line; ``None`` for a list of one class."""
+def _names(path: Path) -> list[str]:
+    """The names in a list, one a line."""
     try:
         text = read_bytes(path).decode("utf-8-sig") if path.stat().st_size else ""
     except UnicodeDecodeError:
         raise TableError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if lines and all(len(words := line.split()) > 1 and words[-1] in FLAGS for line in lines):
-        return None
-    return lines
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _is_of_one_class(lines: list[str]) -> bool:
+    return bool(lines) and all(line.rpartition(" ")[2] in FLAGS for line in lines)
 
 
 def write(

@@ -1,0 +1,361 @@
+"""Pascal VOC: where the pixel goes, the dialects, and bad input."""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fundoscope.data.annotations import voc
+from fundoscope.data.annotations.annotation import (
+    AnnotatedPhoto,
+    Annotation,
+    AnnotationSet,
+    Loss,
+    Mask,
+)
+from fundoscope.errors import OutputError, TableError
+
+IDRID = Path("../shared/data/lesions/idrid")
+needs_idrid = pytest.mark.skipif(not IDRID.is_dir(), reason="the real data are not here")
+
+
+def document(
+    *boxes: tuple[object, ...],
+    filename: str = "a.jpg",
+    size: tuple[int, int] | None = (100, 80),
+    root: str = "<annotation>",
+    name: str = "MA",
+    more: str = "",
+) -> str:
+    """A VOC document with boxes (xmin, ymin, xmax, ymax)."""
+    sizes = (
+        "" if size is None else f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
+    )
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
+        f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox>{more}</object>"
+        for x0, y0, x1, y1 in boxes
+    )
+    return f"{root}<filename>{filename}</filename>{sizes}{objects}</annotation>"
+
+
+def boxes_of(found: AnnotationSet) -> list[tuple[float, ...]]:
+    return [item.box for photo in found.photos for item in photo.annotations]
+
+
+def single(*items: Annotation, image: str = "a.jpg", source: str = "") -> AnnotationSet:
+    photo = AnnotatedPhoto(image=image, width=100, height=80, annotations=items, source=source)
+    return AnnotationSet(photos=(photo,), kinds=tuple(sorted({item.kind for item in items})))
+
+
+@pytest.fixture
+def xml(tmp_path: Path) -> Callable[..., Path]:
+    def save(text: str | bytes, name: str = "a.xml") -> Path:
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return save
+
+
+def test_the_first_pixel_alone_is_the_box_from_0_to_1(xml: Callable[..., Path]) -> None:
+    found = voc.read(xml(document((1, 1, 1, 1), (1, 1, 100, 80))))
+    assert boxes_of(found) == [(0, 0, 1, 1), (0, 0, 100, 80)]
+    assert found.warnings == ()
+    assert found.kinds == ("microaneurysm",)
+
+
+def test_whole_pixels_are_written_whole_and_others_keep_their_decimals(tmp_path: Path) -> None:
+    found = single(
+        Annotation(kind="irma", box=(0.0, 9.0, 20.0, 30.0)),
+        Annotation(kind="irma", box=(0.1, 9.25, 20.7, 30.123456789)),
+    )
+    assert voc.write(found, tmp_path) == ()
+    text = (tmp_path / "Annotations" / "a.xml").read_text()
+    assert re.findall(r"<[xy]m\w+>(.*)<", text)[:4] == ["1", "10", "20", "30"]
+    assert re.findall(r"<[xy]m\w+>(.*)<", text)[4:] == ["1.1", "10.25", "20.7", "30.123456789"]
+    assert voc.read(tmp_path) == found
+
+
+def test_everything_that_voc_holds_comes_back(tmp_path: Path) -> None:
+    item = Annotation(
+        kind="drusen <&> 玻璃膜疣",
+        box=(1.5, 2.0, 30.0, 40.0),
+        outlines=(((1.5, 2.0), (30.0, 2.0), (30.0, 40.0)), ((2.0, 3.0), (9.1, 3.0), (9.0, 7.0))),
+        score=0.1 + 0.2,
+        difficult=True,
+        author="Dr. Ä",
+        attributes={"truncated": "1", "pose": "Left", "occluded": "1", "my own": "x > y"},
+    )
+    looked = AnnotatedPhoto(image="b c/出血 1.png", width=9, height=7)
+    found = single(item, Annotation(kind="fovea", box=(0.0, 0.0, 1.0, 1.0)), source="IDRiD")
+    found = AnnotationSet(
+        photos=(*found.photos, looked),
+        kinds=("fovea", item.kind),
+        splits={"train": ("b c/出血 1.png",), "trainval": ("a.jpg", "b c/出血 1.png"), "none": ()},
+    )
+    (tmp_path / "p" / "b c").mkdir(parents=True)
+    (tmp_path / "p" / "b c" / "出血 1.png").touch()
+    assert voc.write(found, tmp_path / "out") == ()
+    assert voc.read(tmp_path / "out", images=tmp_path / "p") == found
+    assert voc.read(tmp_path / "out" / "Annotations") == found
+
+
+def test_what_voc_cannot_hold_is_told(tmp_path: Path) -> None:
+    mask = Mask(0, 0, __import__("numpy").ones((2, 2), bool))
+    found = single(Annotation(kind="irma", box=mask.box, mask=mask))
+    found = AnnotationSet(photos=found.photos, kinds=("venous_beading", "irma"))
+    assert voc.write(found, tmp_path) == (Loss("masks", 1), Loss("kinds order", 2))
+
+
+def test_a_coordinate_of_0_says_that_the_whole_set_counts_from_0(
+    xml: Callable[..., Path],
+) -> None:
+    xml(document((5, 5, 9, 9)), "a.xml")
+    path = xml(document((0, 3, 9, 9), filename="b.jpg"), "b.xml")
+    found = voc.read(path.parent)
+    assert boxes_of(found) == [(5, 5, 10, 10), (0, 3, 10, 10)]
+    assert re.match(r"b.xml has a coordinate of 0: .* from 0, as first and last", found.warnings[0])
+    assert boxes_of(voc.read(path.parent, origin=1)) == [(4, 4, 9, 9), (-1, 2, 9, 9)]
+    assert voc.read(path.parent, origin=1).warnings == ()
+
+
+@pytest.mark.parametrize("corners", [(0, 0, 100, 80), ("0.0", "1.0", "5.0", "5.0"), (0, 1, 5, 80)])
+def test_corners_from_0_that_no_pixel_can_have_are_points(
+    xml: Callable[..., Path], corners: tuple[object, ...]
+) -> None:
+    found = voc.read(xml(document(corners)))
+    assert boxes_of(found) == [tuple(float(str(corner)) for corner in corners)]
+    assert "as points" in found.warnings[0]
+
+
+def test_the_caller_or_the_file_says_where_counting_begins(xml: Callable[..., Path]) -> None:
+    path = xml(document((5, 5, 9, 9)))
+    assert boxes_of(voc.read(path, origin=0)) == [(5, 5, 10, 10)]
+    path = xml(document((5, 5, 9, 9), root='<annotation origin="0">'))
+    assert boxes_of(voc.read(path)) == [(5, 5, 10, 10)]
+    path = xml(document((0, 5, 9, 9), root='<annotation origin="1">'))
+    assert boxes_of(voc.read(path)) == [(-1, 4, 9, 9)]
+    with pytest.raises(TableError, match="has the origin '2'"):
+        voc.read(xml(document(root='<annotation origin="2">')))
+
+
+def test_a_box_beyond_the_photograph_does_not_mislead_our_own_reader(tmp_path: Path) -> None:
+    found = single(Annotation(kind="irma", box=(-0.5, -1.0, 5.0, 120.0)))
+    voc.write(found, tmp_path)
+    assert voc.read(tmp_path) == found
+
+
+def test_corners_that_are_swapped_are_put_right_and_told(xml: Callable[..., Path]) -> None:
+    found = voc.read(xml(document((10, 20, 5, 2), (3, 3, 3, 3))))
+    assert boxes_of(found) == [(4, 1, 10, 20), (2, 2, 3, 3)]
+    assert found.warnings == ("1 boxes had their corners swapped, and were put right",)
+
+
+def test_thin_and_empty_boxes_are_not_swapped(tmp_path: Path) -> None:
+    found = single(
+        Annotation(kind="irma", box=(10.2, 5.0, 10.7, 5.0)),
+        Annotation(kind="irma", box=(3.0, 4.0, 3.0, 4.0)),
+    )
+    voc.write(found, tmp_path)
+    assert voc.read(tmp_path) == found
+    assert voc.read(tmp_path).warnings == ()
+
+
+def test_labelimgs_dialect(xml: Callable[..., Path], tmp_path: Path) -> None:
+    text = (
+        '<annotation verified="yes"><folder>x</folder><filename>a.jpg</filename>'
+        "<path>C:\\Users\\me\\a.jpg</path><source><database>Unknown</database></source>"
+        "<size><width>100</width><height>80</height><depth>3</depth></size>"
+        "<segmented>0</segmented><object><name>出血</name><pose>Unspecified</pose>"
+        "<truncated>1</truncated><difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2</ymin>"
+        "<xmax>50</xmax><ymax>40</ymax></bndbox></object></annotation>"
+    )
+    found = voc.read(xml(text))
+    (item,) = found.photos[0].annotations
+    assert item == Annotation(
+        kind="haemorrhage",
+        box=(0, 1, 50, 40),
+        difficult=True,
+        attributes={"truncated": "1", "verified": "yes"},
+    )
+    assert found.photos[0].source == ""
+    voc.write(found, tmp_path / "out")
+    written = (tmp_path / "out" / "Annotations" / "a.xml").read_text()
+    assert written.startswith('<annotation verified="yes">')
+    assert "Users" not in written
+    assert voc.read(tmp_path / "out") == found
+
+
+def test_a_size_that_is_not_told_is_that_of_the_photograph(
+    xml: Callable[..., Path], save_eye: Callable[..., Path]
+) -> None:
+    path = xml(document((1, 1, 5, 5), size=(0, 0)))
+    with pytest.raises(TableError, match=r"says no size.*a\.jpg is not found; .*--images"):
+        voc.read(path)
+    save_eye(path.parent / "a.jpg", width=90, height=70)
+    photo = voc.read(path).photos[0]
+    assert (photo.width, photo.height) == (90, 70)
+    path = xml(document(size=None))
+    assert voc.read(path).photos[0].width == 90
+
+
+def test_a_photograph_renamed_with_its_file_is_found(
+    xml: Callable[..., Path], save_eye: Callable[..., Path]
+) -> None:
+    path = xml(document((1, 1, 5, 5), filename="old.jpg"), "new name.xml")
+    save_eye(path.parent / "new name.png")
+    assert voc.read(path).photos[0].image == "new name.png"
+    path = xml(document(filename="000005"), "000005.xml")
+    assert voc.read(path).photos[0].image == "000005.jpg"
+
+
+def test_annotations_without_photograph_and_the_reverse_are_counted(
+    xml: Callable[..., Path], save_eye: Callable[..., Path]
+) -> None:
+    root = xml(document(), "Annotations/a.xml").parent.parent
+    for name in ("b.jpg", "c.jpg"):
+        save_eye(root / "JPEGImages" / name)
+    first, second = voc.read(root).warnings
+    assert first == f"1 annotated photographs are not in {root / 'JPEGImages'}"
+    assert second == f"2 photographs in {root / 'JPEGImages'} have no annotation file"
+
+
+def test_lists_of_names(xml: Callable[..., Path]) -> None:
+    root = xml(document(filename="a b.jpg"), "Annotations/a b.xml").parent.parent
+    xml(document(filename="c.jpg"), "Annotations/c.xml")
+    xml("\ufeffa b\r\nc.jpg\r\ngone\n\n", "train.txt")
+    xml("These photographs …", "README.txt")
+    found = voc.read(root)
+    assert found.splits == {"train": ("a b.jpg", "c.jpg")}
+    assert found.warnings == ("train.txt lists 1 names that have no annotation file",)
+    xml("c\n", "ImageSets/Main/val.txt")
+    xml("", "ImageSets/Main/test.txt")
+    xml("a b -1\nc  1\n", "ImageSets/Main/haemorrhage_val.txt")
+    assert voc.read(root).splits == {"val": ("c.jpg",), "test": ()}
+    xml("出血".encode("gb2312"), "ImageSets/Main/val.txt")
+    with pytest.raises(TableError, match=r"val.txt: is not UTF-8"):
+        voc.read(root)
+
+
+def test_an_object_with_a_polygon_alone_and_other_elements(xml: Callable[..., Path]) -> None:
+    polygon = "<polygon><x1>2</x1><y1>3</y1><x2>9</x2><y2>3</y2><x3>9</x3><y3>8</y3></polygon>"
+    text = document().replace(
+        "</annotation>",
+        f"<object><name>EX</name>{polygon}<occluded>1</occluded><part><name>x</name></part>"
+        "<attributes><attribute><name>seen</name><value>twice</value></attribute></attributes>"
+        "</object></annotation>",
+    )
+    (item,) = voc.read(xml(text)).photos[0].annotations
+    assert item.box == (1, 2, 8, 7)
+    assert item.outlines == (((1, 2), (8, 2), (8, 7)),)
+    assert item.attributes == {"occluded": "1", "seen": "twice"}
+
+
+BOMB = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>
+<annotation><filename>&b;</filename></annotation>"""
+EXTERNAL = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>
+<annotation><filename>&a;</filename></annotation>"""
+POINTS = "<polygon><x1>1</x1><y1>1</y1><x2>3</x2><y2>3</y2></polygon>"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("<annotation><filename>", "is not well-formed XML .*line 1, column 22"),
+        (BOMB, "declares entities or refers to other files"),
+        (EXTERNAL, "declares entities or refers to other files"),
+        ("<annotations/>", r"is <annotations>, not the <annotation> of Pascal VOC"),
+        (document((1, 1, "NaN", 5)), r"a.xml, object 1 \(MA\), xmax: NaN is not a finite number"),
+        (document((1, 1, 5, 5), (1, "", 5, 5)), r"object 2 \(MA\), ymin: '' is not a number"),
+        (document((1, 1, "1e400000000", 5)), "too large, or has too many decimals"),
+        (document((1, 1, 5, "Infinity")), "is not a finite number"),
+        (document((1, 1, 5, 5), name=" "), "object 1: has no name"),
+        (document((1, 1, 5, 5), more="<score>7</score>"), "score: 7 is not from 0 to 1"),
+        (document((1, 1, 5, 5), more=POINTS), "a polygon of fewer than three corners"),
+        (document().replace("</annotation>", "<object><name>a</name></object></annotation>"),
+         "has no bndbox"),
+        (document(filename="a\nb.jpg"), "is no name of a photograph"),
+        ('<?xml version="1.0" encoding="gb2312"?><annotation/>', "encoding that cannot be read"),
+    ],
+)  # fmt: skip
+def test_bad_files_are_named_with_what_is_wrong(
+    xml: Callable[..., Path], text: str, said: str
+) -> None:
+    with pytest.raises(TableError, match=said):
+        voc.read(xml(text))
+
+
+def test_a_folder_without_files_and_one_photograph_twice(
+    xml: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(TableError, match="has no XML files"):
+        voc.read(tmp_path)
+    xml(document(), "a.xml")
+    with pytest.raises(TableError, match=r"b.xml: annotates a.jpg, as a.xml does"):
+        voc.read(xml(document(), "b.xml").parent)
+
+
+def test_a_byte_order_mark_and_utf_16_are_read(xml: Callable[..., Path]) -> None:
+    assert voc.read(xml("\ufeff" + document(filename="出血.jpg"))).photos[0].image == "出血.jpg"
+    text = '<?xml version="1.0" encoding="utf-16"?>' + document(filename="出血.jpg")
+    assert voc.read(xml(text.encode("utf-16"))).photos[0].image == "出血.jpg"
+
+
+def test_nothing_is_overwritten_unasked_and_nothing_half_written(tmp_path: Path) -> None:
+    found = single(Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0)))
+    voc.write(found, tmp_path)
+    with pytest.raises(OutputError, match="is there already"):
+        voc.write(found, tmp_path)
+    voc.write(found, tmp_path, overwrite=True)
+    twins = AnnotationSet(
+        photos=tuple(AnnotatedPhoto(image=name, width=5, height=5) for name in ("b.jpg", "b.png"))
+    )
+    with pytest.raises(OutputError, match=r"b.xml: would be written twice"):
+        voc.write(twins, tmp_path)
+    with pytest.raises(OutputError, match="a character that XML has no place for"):
+        voc.write(single(Annotation(kind="a\x00b", box=(0.0, 0.0, 5.0, 5.0)), image="c"), tmp_path)
+    assert [path.name for path in (tmp_path / "Annotations").iterdir()] == ["a.xml"]
+
+
+def test_other_readers_see_the_same_boxes(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
+    reader = pytest.importorskip("libs.pascal_voc_io", reason="labelImg is not installed")
+    found = single(
+        Annotation(kind="haemorrhage", box=(0.0, 0.0, 100.0, 80.0), difficult=True),
+        Annotation(kind="出血 x", box=(11.0, 12.0, 13.0, 14.0)),
+    )
+    voc.write(found, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shapes = reader.PascalVocReader(str(tmp_path / "Annotations" / "a.xml")).get_shapes()
+    assert [(name, points[0], points[2], hard) for name, points, _, _, hard in shapes] == [
+        ("haemorrhage", (1, 1), (100, 80), True),
+        ("出血 x", (12, 13), (13, 14), False),
+    ]
+
+
+@needs_idrid
+def test_idrid_is_its_table_and_comes_back(tmp_path: Path) -> None:
+    for name in ("IDRiD_01", "IDRiD_55", "IDRiD_81"):
+        path = IDRID / "Annotations" / f"{name}.xml"
+        found = voc.read(path)
+        with (IDRID / "objects.csv").open() as stream:
+            rows = [row for row in csv.DictReader(stream) if row["image"] == name]
+        assert sorted(
+            (item.kind, item.box[0] + 1, item.box[1] + 1, item.box[2], item.box[3])
+            for item in found.photos[0].annotations
+        ) == sorted(
+            (row["class"], *(int(row[side]) for side in ("xmin", "ymin", "xmax", "ymax")))
+            for row in rows
+        )
+        voc.write(found, tmp_path)
+        numbers = re.compile(r"<[xy]m\w+>.*<")
+        written = (tmp_path / "Annotations" / f"{name}.xml").read_text()
+        assert numbers.findall(written) == numbers.findall(path.read_text())
