@@ -88,5 +88,5 @@ def _turn(degrees: float) -> tuple[float, float]:
     """Cosine and sine; exact for quarter turns."""
     quarters, rest = divmod(degrees % 360.0, 90.0)
     if rest == 0.0:
-        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters)]
+        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters) % 4]
     return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
