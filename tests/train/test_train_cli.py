@@ -63,8 +63,8 @@ def test_train_then_export(native, save_config, tmp_path, command):
     assert "validation, together: n 4" in out
     assert "native of 32x48 px" in out
     assert bundles.load(tmp_path / "bundle").manifest.name == "ours-1"
-    code, out, err = command("grader", toml, "--out", run)
-    assert (code, out) == (2, "")
+    code, _, err = command("grader", toml, "--out", run)
+    assert code == 2
     assert "holds a run with another configuration" in err
 
 
@@ -164,7 +164,7 @@ def in_processes(toml, run, *options):
     command = [sys.executable, "-m", "fundoscope", "train", "grader", str(toml), "--out", str(run)]
     return subprocess.run(
         [*command, "--devices", "2", *map(str, options)],
-        capture_output=True, text=True, env=environment, timeout=240, check=False,
+        capture_output=True, text=True, env=environment, timeout=500, check=False,
     )  # fmt: skip
 
 
