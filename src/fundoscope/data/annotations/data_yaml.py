@@ -19,14 +19,14 @@ from fundoscope.errors import TableError
 
 KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*?)\s*:(?:\s+|$)""")
 """A key, plain or quoted, and the colon behind it."""
-QUOTE: Final = re.compile("[\"']")
+QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 MARKS: Final = ("---", "...")
 """Lines around a document."""
 INLINE: Final = re.compile(
     r"""\s*((?:[^\s:,\[\]{}]+:\s+)?(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,\[\]{}]+?))\s*(?:,|$)"""
 )
 """An item of a list between brackets."""
-COMMENT: Final = re.compile(r"\s#.*$")
+COMMENT: Final = re.compile(r"\s#")
 PLAIN: Final = re.compile(r"^[^\W\d_][\w .()/-]*(?<! )$")
 """A text that needs no quotes."""
 YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -110,7 +110,7 @@ def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
     """Number from 1, key and text of the lines that belong to used keys; an open list as one."""
     key, opened, start = "", "", 0
     for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw if QUOTE.search(raw) else COMMENT.sub("", raw)
+        line = _without_comment(raw)
         if not line.strip() or line.lstrip().startswith("#") or line.rstrip() in MARKS:
             continue
         match = None if opened else KEY.match(line)
@@ -124,16 +124,26 @@ def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
         if key not in USED and not line.strip("\"' ").endswith(LIST):
             continue
         start = start if opened else number
+        can_open = match is not None or opened
         opened = f"{opened} {line.strip()}" if opened else line.rstrip()
-        if not _is_open(opened):
+        if not (can_open and _is_open(opened)):
             yield start, key, opened
             opened = ""
     if opened:
         yield start, key, opened
 
 
+def _without_comment(line: str) -> str:
+    for mark in COMMENT.finditer(line):
+        before = line[: mark.start()]
+        if not {'"', "'"} & set(QUOTED.sub("", before)):
+            return before
+    return line
+
+
 def _is_open(line: str) -> bool:
-    return line.count("[") + line.count("{") > line.count("]") + line.count("}")
+    bare = QUOTED.sub("", line)
+    return bare.count("[") + bare.count("{") > bare.count("]") + bare.count("}")
 
 
 def _inline(text: str, where: str) -> Value:

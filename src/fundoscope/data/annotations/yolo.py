@@ -44,10 +44,8 @@ PHOTOS, LABELS = "images", "labels"
 CONFIG: Final = "data.yaml"
 CLASSES: Final = "classes.txt"
 """List of class names that labelImg and Label Studio write, one a line."""
-NO_LABELS: Final = frozenset(
-    {CLASSES, "train.txt", "val.txt", "valid.txt", "test.txt", "README.txt"}
-)
-"""Text files that may lie among the labels."""
+NO_LABELS: Final = frozenset({"train.txt", "val.txt", "valid.txt", "test.txt", "README.txt"})
+"""Other text files that may lie beside photographs and labels."""
 BOX_WORDS: Final = 5
 MIN_POLYGON_WORDS: Final = 7
 """A line's words: the class, and four numbers or three corners."""
@@ -86,7 +84,7 @@ def read(path: Path, *, images: Path | None = None) -> AnnotationSet:
         PhotoError: a photograph cannot be read.
     """
     config, layout = _config(path), _layout(path, images)
-    files = _label_files(layout.labels)
+    files = _label_files(layout)
     if not files:
         raise TableError(str(path), "has no YOLO labels", "name the folder of the text files")
     names = config.names or _classes(layout)
@@ -130,9 +128,14 @@ def _existing(folder: Path, otherwise: Path) -> Path:
     return folder if folder.is_dir() else otherwise
 
 
-def _label_files(folder: Path) -> list[Path]:
-    files = (file for file in folder.rglob("*.txt") if not file.name.startswith("."))
-    return sorted(file for file in files if file.name not in NO_LABELS)
+def _label_files(layout: _Layout) -> list[Path]:
+    files = (file for file in layout.labels.rglob("*.txt") if not file.name.startswith("."))
+    beside = NO_LABELS if layout.labels == layout.root and layout.root.name != LABELS else ()
+    return sorted(
+        file
+        for file in files
+        if file.name != CLASSES and not (file.parent == layout.root and file.name in beside)
+    )
 
 
 def _classes(layout: _Layout) -> tuple[str, ...]:
