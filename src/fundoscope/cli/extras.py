@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 EXTRAS: Final = {
-    "evaluate": {"scikit-learn": "sklearn", "matplotlib": "matplotlib"},
+    "evaluate": {"scikit-learn": "sklearn", "matplotlib": "matplotlib", "polars": "polars"},
     "train": {
         "torch": "torch",
         "torchvision": "torchvision",

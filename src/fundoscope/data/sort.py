@@ -119,7 +119,7 @@ def _folder(split: str) -> str:
 
 
 def _with_folders(name: PurePosixPath) -> str:
-    return "_".join(part for part in name.parts if part not in ("..", "/"))
+    return "_".join(part for part in name.parts if part not in ("..", "/") and ":" not in part)
 
 
 def _alike(name: str) -> str:

@@ -94,6 +94,7 @@ def test_deepdrid(plant: Plant) -> None:
         f"{regular}-training/Images/1/1_l1.jpg",
         f"{regular}-validation/Images/265/265_l1.jpg",
         f"{regular}-validation/Images/265/265_r1.jpg",
+        f"{regular}-validation/Images/164/164_l3.jpg",
         f"{wide}/Images/34/34_r1.jpg",
     )
     header = (
@@ -108,6 +109,7 @@ def test_deepdrid(plant: Plant) -> None:
         header
         + "265,265_l1,\\regular-fundus-validation\\265\\265_l1.jpg,0,3,,4,4,8,10\n"
         + "265,265_r1,\\regular-fundus-validation\\265\\265_r1.jpg,1,,4.0,4,6,8,6\n"
+        + "164,164_l3,\\regular-fundus-validation\\164\\164_l3.jpg,1,,0,0,8,10,1\n"
     )
     (folder / f"{wide}/ultra-widefield-validation.csv").write_text(
         "patient_id,image_id,image_path,DR_level,position\n"
@@ -117,6 +119,7 @@ def test_deepdrid(plant: Plant) -> None:
     assert cells(found, *COLUMNS[1:], "camera", "gradable", "artifact") == [
         ("3", "265", "left", "val", "regular", "0", "10"),
         ("4", "265", "right", "val", "regular", "1", "6"),
+        ("0", "164", "", "val", "regular", "1", "1"),
         ("0", "34", "right", "val", "ultra-widefield", "", ""),
     ]
     assert found.notes == ("1 photographs were left out: they were not graded",)

@@ -68,6 +68,8 @@ def test_other_tables_in_the_folder_do_not_disturb(plant: Plant) -> None:
     folder = plant("a.jpg")
     (folder / "labels.csv").write_text("image,grade\na,3\n")
     (folder / "cameras.csv").write_text("camera,year\nx,2001\n")
+    (folder / "ragged.csv").write_text("image,grade\nx\n")
+    (folder / "empty.csv").touch()
     assert read(folder).table is not None
     (folder / "second.csv").write_text("id,level\na,3\n")
     with pytest.raises(TableError, match=r"several label tables \(labels\.csv, second\.csv\)"):
@@ -94,6 +96,7 @@ def test_what_is_left_out_is_told(plant: Plant) -> None:
         ("image,grade\nx,1\n", "holds none of the 1 labelled photographs (the first: x)"),
         ("image,grade\na,\n", "holds none of the 1 labelled photographs"),
         ("image,note\na,1\n", "has no label table in it or beside it"),
+        ("image,grade\na\n", "t.csv, line 2: has 1 cells where the header has 2"),
     ],
 )
 def test_what_is_wrong(plant: Plant, text: str, told: str) -> None:

@@ -2,8 +2,10 @@
 
 Each photograph has the grade of its eye (``left_eye_DR_Level``, ``right_eye_DR_Level``; in
 ultra-widefield ``DR_level``), a patient and, in regular ones, a judgement of its quality
-(``Overall quality``: 1 is good enough to diagnose). The evaluation's table is blank in the
-published set and is left aside unless somebody filled it (``Challenge1_labels.csv``).
+(``Overall quality``: 1 is good enough to diagnose). Where the name (``164_r3``) and the column of
+the grade (left) name different eyes, as for some patients, the table names none. The evaluation's
+table is blank in the published set and is left aside unless somebody filled it
+(``Challenge1_labels.csv``).
 
 Layout checked on real files: the tables and the names of files in the official repository
 (github.com/deepdrdoc/DeepDRiD), in which paths begin with another folder than the photographs'.
@@ -35,9 +37,9 @@ TABLES: Final = {
 }
 NOT_THESE: Final = "-source-"
 """Tables of the hospitals that photographs come from."""
-GRADES: Final = ("left_eye_DR_Level", "right_eye_DR_Level", "DR_level", "DR_Level", "DR_Levels")
+OF_AN_EYE: Final = "_eye_DR_Level"
+GRADES: Final = (f"left{OF_AN_EYE}", f"right{OF_AN_EYE}", "DR_level", "DR_Level", "DR_Levels")
 """Columns of the grade; of the two eyes, one is blank."""
-PATIENT_GRADE: Final = "patient_DR_Level"
 JUDGEMENTS: Final = {
     "Clarity": "clarity",
     "Field definition": "field_definition",
@@ -80,20 +82,22 @@ def _labels(path: Path, split: str) -> list[Label]:
                     "source": "deepdrid",
                     "split": split,
                     "camera": "ultra-widefield" if wide else "regular",
-                    **_of_photo(cells),
+                    **_of_photo(cells, graded),
                 },
             )
         )
     return labels
 
 
-def _of_photo(cells: Mapping[str, str]) -> dict[str, str]:
-    """What the name ``265_l1`` and the other columns say."""
-    patient, _, eye = cells["image_id"].rpartition("_")
+def _of_photo(cells: Mapping[str, str], graded: str) -> dict[str, str]:
+    """What the name ``265_l1``, the column of the grade and the other columns say."""
+    patient, _, side = cells["image_id"].rpartition("_")
+    eye = EYES.get(side[:1], "")
+    agreed = not graded.endswith(OF_AN_EYE) or graded == eye + OF_AN_EYE
     judged = {known: cells[name] for name, known in JUDGEMENTS.items() if cells.get(name)}
     return {
         "patient": cells.get("patient_id") or patient,
-        "eye": EYES.get(eye[:1], ""),
+        "eye": eye if agreed else "",
         "gradable": cells.get("Overall quality", ""),
         **judged,
     }

@@ -106,8 +106,9 @@ def _table(folder: Path) -> tuple[Table, dict[str, str]]:
                 "name these columns image and grade",
             )
         return table, names
+    failures: list[TableError] = []
     for place in (folder, folder.absolute().parent):
-        fitting = _fitting(place)
+        fitting = _fitting(place, failures)
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -115,6 +116,8 @@ def _table(folder: Path) -> tuple[Table, dict[str, str]]:
             raise TableError(
                 str(place), f"holds several label tables ({named})", "name the table itself"
             )
+    if failures:
+        raise failures[0]
     raise TableError(
         str(folder),
         "has no label table in it or beside it",
@@ -122,13 +125,18 @@ def _table(folder: Path) -> tuple[Table, dict[str, str]]:
     )
 
 
-def _fitting(folder: Path) -> list[tuple[Table, dict[str, str]]]:
+def _fitting(folder: Path, failures: list[TableError]) -> list[tuple[Table, dict[str, str]]]:
+    """The label tables in a folder; why others cannot be read is added to ``failures``."""
     if not folder.is_dir():
         return []
     found = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            table = _read(path)
+            try:
+                table = _read(path)
+            except TableError as error:
+                failures.append(error)
+                continue
             names = names_of(table.columns)
             if IMAGE in names and GRADE in names:
                 found.append((table, names))

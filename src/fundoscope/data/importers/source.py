@@ -233,5 +233,5 @@ def _notes(missing: Sequence[str], without_grade: int, unlabelled: int) -> Itera
         )
     if without_grade:
         yield f"{without_grade} photographs were left out: they were not graded"
-    if unlabelled:
+    if unlabelled > 0:
         yield f"{unlabelled} photographs have no label"
