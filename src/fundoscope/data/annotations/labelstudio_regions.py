@@ -2,7 +2,7 @@
 
 A percentage that Label Studio computed is a double and stands for all numbers that round to it; the
 pixel coordinate of fewest decimals among them is taken, so that a box drawn on whole pixels comes
-back whole. We write 40 digits, from which every coordinate comes back as it was.
+back whole. We write up to 40 digits, from which every coordinate comes back as it was.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def pixel(side: int, *percents: Decimal) -> float:
 
 
 def percent(value: float, side: int) -> Decimal:
-    """A coordinate in pixels as percentage of ``side``, to 40 digits."""
-    with localcontext(exact.DIGITS):
-        return WRITTEN.create_decimal(exact.decimal(value) * HUNDRED / side).normalize()
+    """A coordinate in pixels as percentage of ``side``, which :func:`pixel` reads as it was."""
+    short = _share(value, side)
+    return short if pixel(side, short) == value else _padded(short)
 
 
 def value_of(item: Annotation, size: Size) -> tuple[str, dict[str, Any]]:
@@ -116,9 +116,23 @@ def value_of(item: Annotation, size: Size) -> tuple[str, dict[str, Any]]:
 
 
 def _start_and_length(low: float, high: float, side: int) -> tuple[Decimal, Decimal]:
-    start, end = percent(low, side), percent(high, side)
+    start = percent(low, side)
     with localcontext(exact.DIGITS):
-        return start, WRITTEN.create_decimal(end - start).normalize()
+        length = WRITTEN.create_decimal(_share(high, side) - start).normalize()
+    if pixel(side, start, length) == high:
+        return start, length
+    return _padded(start), _padded(length)
+
+
+def _share(value: float, side: int) -> Decimal:
+    with localcontext(exact.DIGITS):
+        return WRITTEN.create_decimal(exact.decimal(value) * HUNDRED / side).normalize()
+
+
+def _padded(percentage: Decimal) -> Decimal:
+    """With zeros behind it, so that it is not taken for a double."""
+    with localcontext(exact.DIGITS):
+        return percentage.quantize(exact.ONE.scaleb(percentage.adjusted() + 1 - WRITTEN.prec))
 
 
 def _uncertainty(percentage: Decimal) -> Decimal:
