@@ -187,7 +187,7 @@ def test_only_its_owner_may_read_it(tmp_path, photograph):
 
 def test_a_damaged_cache_says_so(tmp_path, photograph):
     (tmp_path / FILE_NAME).write_bytes(b"this is no database, " * 100)
-    with pytest.raises(UsageError, match="damaged.*delete it"):
+    with pytest.raises(UsageError, match=r"damaged.*delete it"):
         fingerprints([photograph], cache=tmp_path)
 
 

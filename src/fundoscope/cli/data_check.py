@@ -114,10 +114,10 @@ def _subjects(labels: Path, where: Sequence[str]) -> tuple[tuple[Subject, ...], 
 
 
 def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
+    from fundoscope.data.annotations import formats
     from fundoscope.data.annotations.faults import faults
-    from fundoscope.data.annotations.formats import read_any
 
-    return faults(read_any(annotations), images)
+    return faults(formats.read(annotations, images=images), images)
 
 
 def _in_words(report: Report, json: Path | None) -> Iterator[str]:
@@ -271,7 +271,8 @@ def _leak(one: Leak) -> str:
 def _fault(one: Fault) -> str:
     from fundoscope.report.wording import printable
 
-    return printable(str(one))
+    number = f", object {one.number}" if one.number else ""
+    return printable(f"{one.image}{number}: {one.sentence} [{one.code}]")
 
 
 def _members(members: Sequence[Member]) -> str:

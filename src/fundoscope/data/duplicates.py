@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from fundoscope.data.fingerprint import SIDE
 
-SAME: Final = 0.9
+SAME: Final = 0.75
 """Least correlation of two photographs that are one; see docs/data.md for what was measured."""
 INNER: Final = 0.9
 """Share of the radius that is compared: the rim has glare and shadow of its own."""
