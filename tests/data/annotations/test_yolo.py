@@ -270,7 +270,7 @@ def test_other_yaml_is_refused_by_its_line(tmp_path: Path, text: str | bytes, sa
 @given(st.lists(st.text(st.characters(exclude_categories=("C", "Z")), max_size=9), unique=True))
 def test_any_names_come_back_and_are_yaml(names: list[str]) -> None:
     text = data_yaml.to_yaml(names, {"train": "train.txt"})
-    read = data_yaml._names(data_yaml._values(text, Path("x")).get("names") or [], Path("x"))
+    read = data_yaml._names(data_yaml._values(text, Path("x")).get("names", []), Path("x"))
     assert read == tuple(names)
     library = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    assert library.safe_load(text)["names"] == (dict(enumerate(names)) or None)
+    assert library.safe_load(text)["names"] == (dict(enumerate(names)) or [])

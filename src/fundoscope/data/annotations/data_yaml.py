@@ -209,7 +209,8 @@ def to_yaml(names: Iterable[str], folders: Mapping[str, str]) -> str:
     lines = [f"{_quoted(split)}: {_quoted(folder)}" for split, folder in folders.items()]
     if not folders:
         lines.append("# Name the photographs to learn from and to validate on: train: … and val: …")
-    lines.append("names:")
+    names = tuple(names)
+    lines.append("names:" if names else "names: []")
     lines += [f"  {number}: {_quoted(name)}" for number, name in enumerate(names)]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,201 @@
+"""Annotations in every format, and what other programs read in our files.
+
+    python bench/annotations.py ../shared/data/lesions/idrid
+
+Reads IDRiD's boxes, compares them with its table, sends them through every pair of formats, and has
+labelImg, torchvision, supervision and pycocotools read what was written, where they are installed.
+Prints a table of counts; a row that disagrees ends with WRONG, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import importlib.util
+import io
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fundoscope.data.annotations import formats
+from fundoscope.data.annotations.annotation import AnnotationSet
+
+Row = tuple[str, str, float, float, float, float]
+"""Photograph without suffix, class, and a box: VOC's numbers, or half-open."""
+FORMATS = ("voc", "coco", "yolo", "labelstudio", "cvat")
+CORNERS = re.compile(r"<[xy]m(?:in|ax)>.*?<")
+TOLERANCE = 0.01
+"""Pixels: what six decimals of a YOLO file leave open to readers that do not round."""
+
+
+def rows(found: AnnotationSet) -> list[Row]:
+    """Every box, half-open, in order."""
+    return [
+        (Path(photo.image).stem, item.kind, *item.box)
+        for photo in found.photos
+        for item in photo.annotations
+    ]
+
+
+def as_voc(boxes: list[Row]) -> list[Row]:
+    return [(name, kind, x0 + 1, y0 + 1, x1, y1) for name, kind, x0, y0, x1, y1 in boxes]
+
+
+def table(path: Path) -> list[Row]:
+    with path.open() as stream:
+        return [
+            (row["image"], row["class"], *(float(row[c]) for c in ("xmin", "ymin", "xmax", "ymax")))
+            for row in csv.DictReader(stream)
+        ]
+
+
+def labelimg(folder: Path) -> list[Row]:
+    """VOC's numbers, as labelImg's own reader has them."""
+    from libs.pascal_voc_io import PascalVocReader
+
+    return [
+        (path.stem, name, *map(float, points[0]), *map(float, points[2]))
+        for path in sorted((folder / "Annotations").iterdir())
+        for name, points, *_ in PascalVocReader(str(path)).get_shapes()
+    ]
+
+
+def torchvision_voc(folder: Path, images: Path) -> list[Row]:
+    """VOC's numbers, as torchvision's VOCDetection has them; the photographs are not decoded."""
+    from defusedxml.ElementTree import parse
+    from torchvision.datasets import VOCDetection
+
+    devkit = folder / "VOCdevkit"
+    devkit.mkdir()
+    (devkit / "VOC2007").symlink_to(folder)
+    (folder / "JPEGImages").symlink_to(images.resolve())
+    boxes: list[Row] = []
+    for split in ("train", "test"):
+        dataset = VOCDetection(str(folder), year="2007", image_set=split)
+        for path in dataset.annotations:
+            tree = dataset.parse_voc_xml(parse(path).getroot())["annotation"]
+            for item in tree["object"]:
+                box = item["bndbox"]
+                numbers = (float(box[c]) for c in ("xmin", "ymin", "xmax", "ymax"))
+                boxes.append((Path(tree["filename"]).stem, item["name"], *numbers))
+    return boxes
+
+
+def pycocotools(path: Path) -> list[Row]:
+    """Half-open boxes, as pycocotools has them."""
+    from pycocotools.coco import COCO
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(path))
+    boxes: list[Row] = []
+    for item in coco.loadAnns(coco.getAnnIds()):
+        x, y, width, height = item["bbox"]
+        name = Path(coco.imgs[item["image_id"]]["file_name"]).stem
+        kind = coco.cats[item["category_id"]]["name"]
+        boxes.append((name, kind, x, y, x + width, y + height))
+    return boxes
+
+
+def supervision(form: str, folder: Path, images: Path) -> list[Row]:
+    """Half-open boxes, as supervision has them."""
+    import supervision as sv
+
+    sets = sv.DetectionDataset
+    if form == "voc":
+        found = sets.from_pascal_voc(str(images), str(folder / "Annotations"))
+    elif form == "coco":
+        found = sets.from_coco(str(images), str(folder / "all.json"))
+    else:
+        found = sets.from_yolo(str(images), str(folder / "labels"), str(folder / "data.yaml"))
+    return [
+        (Path(path).stem, found.classes[kind], *map(float, box))
+        for path, detections in found.annotations.items()
+        for box, kind in zip(detections.xyxy, detections.class_id, strict=True)
+    ]
+
+
+def differing(ours: list[Row], theirs: list[Row], tolerance: float = 0.0) -> int:
+    """How many boxes have no partner of the same photograph, class and place."""
+    one, other = sorted(ours), sorted(theirs)
+    if len(one) != len(other):
+        return max(len(one), len(other))
+    if tolerance == 0.0:
+        return sum(a != b for a, b in zip(one, other, strict=True))
+    rounded = [sorted((*row[:2], *map(round, row[2:])) for row in part) for part in (ours, theirs)]
+    far = sum(max(abs(value - round(value)) for value in row[2:]) > tolerance for row in theirs)
+    return far + sum(a != b for a, b in zip(*rounded, strict=True))
+
+
+def checks(root: Path, folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, number of boxes, and how many of them differ, of each check."""
+    images = root / "JPEGImages"
+    found = formats.read(root)
+    boxes = rows(found)
+    yield (
+        "IDRiD's VOC files, against objects.csv",
+        len(boxes),
+        differing(as_voc(boxes), table(root / "objects.csv")),
+    )
+    for form in FORMATS:
+        formats.write(found, folder / form, form)
+    formats.write(found, folder / "coco" / "all.json", "coco")
+    texts = [
+        (
+            CORNERS.findall(path.read_text()),
+            CORNERS.findall((root / "Annotations" / path.name).read_text()),
+        )
+        for path in sorted((folder / "voc" / "Annotations").iterdir())
+    ]
+    yield (
+        "numbers in our VOC files, as text",
+        sum(len(ours) for ours, _ in texts),
+        sum(ours != theirs for ours, theirs in texts),
+    )
+    for one in FORMATS:
+        first = formats.read(folder / one, images=images)
+        yield f"{one}, read again", len(boxes), differing(boxes, rows(first))
+        for other in FORMATS:
+            out = folder / f"{one}-{other}"
+            formats.write(first, out, other)
+            again = rows(formats.read(out, images=images))
+            yield f"{one} -> {other}, read again", len(again), differing(boxes, again)
+    yield from other_readers(folder, images, boxes)
+
+
+def other_readers(folder: Path, images: Path, boxes: list[Row]) -> Iterator[tuple[str, int, int]]:
+    """The checks by programs of others, where they are installed."""
+    if importlib.util.find_spec("libs") and importlib.util.find_spec("labelImg"):
+        theirs = labelimg(folder / "voc")
+        yield "labelImg reads our VOC", len(theirs), differing(as_voc(boxes), theirs)
+    if importlib.util.find_spec("torchvision"):
+        theirs = torchvision_voc(folder / "voc", images)
+        yield "torchvision reads our VOC", len(theirs), differing(as_voc(boxes), theirs)
+    if importlib.util.find_spec("pycocotools"):
+        theirs = pycocotools(folder / "coco" / "all.json")
+        yield "pycocotools reads our COCO", len(theirs), differing(boxes, theirs)
+    if importlib.util.find_spec("supervision"):
+        for form in ("voc", "coco", "yolo"):
+            theirs = supervision(form, folder / form, images)
+            slack = TOLERANCE if form == "yolo" else 0.0
+            yield f"supervision reads our {form}", len(theirs), differing(boxes, theirs, slack)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("idrid", type=Path)
+    root = parser.parse_args().idrid
+    warnings.simplefilter("ignore")
+    wrong = 0
+    with TemporaryDirectory() as folder:
+        for name, count, different in checks(root, Path(folder)):
+            wrong += different
+            print(f"{name:45} {count:7} {different:7}{'  WRONG' if different else ''}", flush=True)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
