@@ -75,6 +75,7 @@ def test_an_export_as_cvat_makes_it(tmp_path: Path) -> None:
     <polyline label="MA" source="manual" occluded="0" points="1.00,1.00;2.00,2.00" z_order="0"/>
     <skeleton label="MA" source="manual" z_order="0"><points label="1" points="1,1"/></skeleton>
     <tag label="MA" source="manual"/>
+    <hologram label="MA" source="manual"/>
   </image>
   <image id="4" name="b.jpg" width="10" height="20"/>
 </annotations>
@@ -90,6 +91,7 @@ def test_an_export_as_cvat_makes_it(tmp_path: Path) -> None:
     assert found.left_out == (
         Loss("points", 1),
         Loss("polylines", 1),
+        Loss("shapes of other kinds", 1),
         Loss("skeletons", 1),
         Loss("tags of whole photographs", 1),
     )
@@ -224,6 +226,9 @@ def test_a_document_that_is_none(text: str, words: str, tmp_path: Path) -> None:
 
 def test_a_missing_document(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="does not exist"):
+        cvat.read(tmp_path)
+    (tmp_path / "annotations.xml").mkdir()
+    with pytest.raises(TableError, match="cannot be read"):
         cvat.read(tmp_path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,8 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
+from fundoscope.data.annotations.labelstudio_form import Value
+from fundoscope.data.annotations.labelstudio_regions import shape
 from fundoscope.errors import OutputError, TableError, UsageError
 
 WIDTH, HEIGHT = 200, 100
@@ -225,6 +228,11 @@ def blank() -> list[int]:
 
 
 # People and models
+
+
+def test_values_that_are_no_region_have_no_shape() -> None:
+    for text in (b"{}", b'{"x": 1, "y": 1}', b'{"x": 1, "y": 1, "width": 1}'):
+        assert shape(msgspec.json.decode(text, type=Value), (9, 9)) is None
 
 
 def test_several_annotators(tmp_path: Path) -> None:

@@ -304,6 +304,18 @@ def test_folders_without_masks(tmp_path: Path) -> None:
         masks.read(tmp_path)
 
 
+def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    saved(tmp_path / "a_MA.png", TWO)
+    monkeypatch.setattr(Path, "rglob", refuse)
+    with pytest.raises(TableError, match="cannot be read"):
+        masks.read(tmp_path)
+    with pytest.raises(TableError, match="cannot be read"):
+        masks.read(tmp_path, images=tmp_path)
+
+
 # Components
 
 

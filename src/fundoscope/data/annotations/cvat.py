@@ -51,6 +51,8 @@ PASSED_OVER: Final = {
     "tag": "tags of whole photographs",
 }
 
+OTHER: Final = "shapes of other kinds"
+
 
 def read(path: Path, *, images: Path | None = None) -> AnnotationSet:
     """Read an XML document of CVAT.
@@ -159,7 +161,9 @@ def _annotations(image: Element, left_out: Counter[str], where: str) -> Iterator
     for place, element in enumerate(image, start=1):
         if element.tag in PASSED_OVER:
             left_out[PASSED_OVER[element.tag]] += 1
-        elif element.tag in cvat_shapes.SHAPES:
+        elif element.tag not in cvat_shapes.SHAPES:
+            left_out[OTHER] += 1
+        else:
             try:
                 yield _annotation(element)
             except ValueError as error:
