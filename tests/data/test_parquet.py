@@ -60,7 +60,10 @@ def test_a_missing_photograph_is_told_by_its_row(table) -> None:
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        ({"image": ["a"], "level": [1]}, "labels.parquet: has no column grade (it has: image, level)"),
+        (
+            {"image": ["a"], "level": [1]},
+            "labels.parquet: has no column grade (it has: image, level)",
+        ),
         ({"image": [], "grade": []}, "has no rows"),
         ({"image": ["a"], "grade": [[1, 2]]}, "column grade: holds List"),
         ({"image": ["a"], "grade": [b"1"]}, "column grade: holds Binary"),
