@@ -121,6 +121,19 @@ def test_only_some_rows(fundoscope, table, tmp_path):
     assert "needs labels" in said.err
 
 
+def test_the_table_again_with_its_groups(fundoscope, table, tmp_path):
+    labels = table(("a.png", 0, "p", ""), ("b.png", 0, "q", ""), seeds=(1, 1))
+    assert fundoscope("data", "check", labels, "--groups", tmp_path / "new.csv").code == 3
+    with (tmp_path / "new.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["group"] for row in csv.DictReader(file)] == ["a.png", "a.png"]
+    said = fundoscope("data", "check", tmp_path / "new.csv")
+    assert said.code == 0
+    assert "groups of duplicates: 1, 1 of them declared" in said.out
+    bare = fundoscope("data", "check", tmp_path, "--groups", tmp_path / "none.csv")
+    assert bare.code == 2
+    assert "needs labels" in bare.err
+
+
 def test_boxes_are_checked_too(fundoscope, tmp_path):
     (tmp_path / "photographs").mkdir()
     (tmp_path / "boxes").mkdir()

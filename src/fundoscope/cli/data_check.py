@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fundoscope.data.annotations.faults import Fault
     from fundoscope.data.check import Duplicates, Leak, Member, Report, Trouble
+    from fundoscope.data.manifest import Manifest
     from fundoscope.data.shortcuts import Audit
     from fundoscope.data.subjects import Subject
 
@@ -49,6 +50,13 @@ def check(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write everything that was found.")
     ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the label table again, with the duplicates in its column group.",
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +68,7 @@ def check(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Photographs opened at a time; all processors.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace each FILE.")] = False,
 ) -> None:
     """Look for missing, damaged and duplicate photographs, leaks, and grades that the frame tells.
 
@@ -69,12 +77,18 @@ def check(
     _require_extra()
     from fundoscope.cli.terminal import quiet_libraries, terminal
     from fundoscope.data import check as checking
+    from fundoscope.data import manifest
     from fundoscope.data.fingerprint_cache import user_cache
+    from fundoscope.data.grouping import with_groups
     from fundoscope.data.writing import refuse_existing, write_bytes
 
-    if json is not None:
-        refuse_existing(json, overwrite=overwrite)
-    subjects, folder = _subjects(labels, where or ())
+    for file in (json, groups):
+        if file is not None:
+            refuse_existing(file, overwrite=overwrite)
+    table, subjects = _subjects(labels, where or ())
+    if groups is not None and table is None:
+        raise UsageError("--groups", "needs labels", "name a label table")
+    folder = labels if table is None else table.folder or table.path.parent
     faults = () if annotations is None else _faults(annotations, folder)
     with quiet_libraries(), terminal(len(subjects)) as screen:
         report = checking.check(
@@ -86,9 +100,14 @@ def check(
         )
     if json is not None:
         write_bytes(json, checking.to_json(report), overwrite=overwrite)
+    if groups is not None and table is not None:
+        manifest.write(with_groups(table, report.duplicates), groups, overwrite=overwrite)
     with terminal(0) as screen:
-        for line in _in_words(report, json):
+        for line in _in_words(report):
             screen.out(line)
+        for file in (json, groups):
+            if file is not None:
+                screen.out(f"written: {file}")
     if any(report.findings.values()):
         raise typer.Exit(PhotoError.exit_code)
 
@@ -98,8 +117,8 @@ def _require_extra() -> None:
         raise MissingExtraError("fundoscope data check", "evaluate")
 
 
-def _subjects(labels: Path, where: Sequence[str]) -> tuple[tuple[Subject, ...], Path]:
-    """What to check, and the folder that images are relative to."""
+def _subjects(labels: Path, where: Sequence[str]) -> tuple[Manifest | None, tuple[Subject, ...]]:
+    """The label table, if there is one, and what to check."""
     from fundoscope.data import manifest, subjects
     from fundoscope.data.selection import select
 
@@ -107,10 +126,10 @@ def _subjects(labels: Path, where: Sequence[str]) -> tuple[tuple[Subject, ...], 
     if table is None:
         if where:
             raise UsageError("--where", "needs labels", "name a label table")
-        return subjects.of_folder(labels), labels
+        return None, subjects.of_folder(labels)
     # Rows that are excluded count as well: they are there because somebody found duplicates.
     rows = select(table, where=where) if where else table.rows
-    return subjects.of_rows(table, rows), table.folder or table.path.parent
+    return table, subjects.of_rows(table, rows)
 
 
 def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
@@ -120,7 +139,7 @@ def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
     return faults(formats.read(annotations, images=images), images)
 
 
-def _in_words(report: Report, json: Path | None) -> Iterator[str]:
+def _in_words(report: Report) -> Iterator[str]:
     """The report as lines of text, with tables."""
     from rich.console import Console
 
@@ -138,8 +157,6 @@ def _in_words(report: Report, json: Path | None) -> Iterator[str]:
         console.print(part)
     yield from map(str.rstrip, text.getvalue().splitlines())
     yield from _totals(report)
-    if json is not None:
-        yield f"all of it: {json}"
 
 
 def _totals(report: Report) -> Iterator[str]:

@@ -133,7 +133,12 @@ def _diameters(axes: Axes, rows: Sequence[Row], found: Sequence[Found]) -> None:
 
 
 def _short(name: str) -> str:
+    """A name as it fits beside a bar; what matplotlib's own font cannot draw becomes "?"."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
     if not name:
         return UNKNOWN
-    name = "".join(c if c.isprintable() and c != "$" else "_" for c in name)
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    font = get_font(findfont(FontProperties()))
+    # A pair of dollar signs would be set as a formula.
+    drawn = "".join(c if font.get_char_index(ord(c)) and c != "$" else "?" for c in name)
+    return drawn if len(drawn) <= LONGEST else drawn[: LONGEST - 1] + "…"
