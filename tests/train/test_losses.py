@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -96,7 +98,7 @@ def test_a_sigmoid_on_a_grade_above_1_has_no_smallest_loss(grade):
     """-g x + log(1 + e^x) falls for ever where g > 1: the surer of 1, the better."""
     logits = torch.tensor([0.0, 1.0, 10.0, 100.0, 1e4])
     found = [float(Loss("sigmoid")(logit.view(1, 1), torch.tensor([grade]))) for logit in logits]
-    assert all(b < a for a, b in zip(found, found[1:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(found))
     assert found[-1] == pytest.approx((1 - grade) * 1e4, rel=1e-3)
     for fine in (0, 1):
         assert float(Loss("sigmoid")(torch.tensor([[3.0]]), torch.tensor([fine]))) > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,10 @@ from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Plan, Stage
 
 
-def plan(shapes, batch=4, seed=3, stages=(Stage(32, 2), Stage(64, 3, frozen=1)), **changes):
+STAGES = (Stage(32, 2), Stage(64, 3, frozen=1))
+
+
+def plan(shapes, batch=4, seed=3, stages=STAGES, **changes):
     return Plan(np.asarray(shapes, np.int64), stages, Optimiser(batch=batch), seed, 2, **changes)
 
 
@@ -56,7 +61,7 @@ def test_what_is_left_over_changes_from_epoch_to_epoch():
 def test_shapes_are_mixed_over_the_epoch():
     p = plan([0] * 200 + [1] * 200)
     order = [int(chosen[0] >= 200) for chosen in epoch_of(p, 0)]
-    assert 20 < sum(a != b for a, b in zip(order, order[1:], strict=False))
+    assert sum(a != b for a, b in itertools.pairwise(order)) > 20
 
 
 def test_the_order_is_a_function_of_the_seed():

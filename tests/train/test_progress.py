@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_the_end():
     speed = Speed(PLAN)
     lefts = [speed.report(step, (step - 1) // 5, 0.5, 0.1).seconds_left for step in range(1, 11)]
     assert lefts[-1] == 0
-    assert all(a > b for a, b in zip(lefts, lefts[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(lefts))
 
 
 def test_a_step_that_took_no_time():
