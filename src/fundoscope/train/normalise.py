@@ -37,10 +37,21 @@ class Normalisation:
             return pixels / FULL
         if self.mode == SAMPLEWISE:
             scaled = pixels / FULL
-            return scaled - scaled.mean(dim=(1, 2, 3), keepdim=True)
+            return scaled - _mean(scaled)
         if len({*self.mean}) == len({*self.scale}) == 1:
             return (pixels - self.mean[0]) / self.scale[0]
         mean, scale = (
             pixels.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.scale)
         )
         return (pixels - mean) / scale
+
+
+def _mean(pixels: Tensor) -> Tensor:
+    """Of each photograph, float ``(N, 1, 1, 1)``; dimension by dimension.
+
+    ONNX Runtime adds up one value after the other: over all 180,000 of a photograph of 200x300 at
+    once it was wrong by 4e-5, which moved probabilities by 1e-4.
+    """
+    for dim in (3, 2, 1):
+        pixels = pixels.mean(dim=dim, keepdim=True)
+    return pixels
