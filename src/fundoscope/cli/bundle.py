@@ -53,7 +53,7 @@ def from_keras(
         typer.Option(help="Grade that each output stands for, in their order, e.g. 0,1,2,3,4."),
     ] = None,
     normalise: Annotated[
-        str, typer.Option(help="rescale, samplewise, none, signed or imagenet.")
+        str, typer.Option(help="rescale, samplewise, none, lite, signed or imagenet.")
     ] = "rescale",
     head: Annotated[
         str | None, typer.Option(help="cumulative, corn or softmax, where it must be said.")

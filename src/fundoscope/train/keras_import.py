@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,11 +31,13 @@ NORMALISATIONS: Final = {
     "rescale": Normalisation(normalise.RESCALE),
     "samplewise": Normalisation(normalise.SAMPLEWISE),
     "none": Normalisation(normalise.IMAGENET, (0.0,) * 3, (1.0,) * 3),
+    "lite": Normalisation(),
     "signed": Normalisation(normalise.IMAGENET, (127.5,) * 3, (127.5,) * 3),
     "imagenet": Normalisation(normalise.IMAGENET, networks.IMAGENET_MEAN, networks.IMAGENET_SCALE),
 }
 """How pixels of 0 to 255 become what the network was trained on: divided by 255; the same less the
-photograph's own mean; as they are; from -1 to 1; less ImageNet's mean and by its deviation."""
+photograph's own mean; as they are; less 127 and by 128, which is what our own networks call
+"imagenet"; from -1 to 1; less ImageNet's mean and by its deviation."""
 KINDS: Final = (inputs.SQUASH, inputs.CROP)
 MAX_DIFFERENCE: Final = 1e-4
 """Largest difference of a probability between ONNX Runtime and Keras."""
@@ -238,12 +241,16 @@ def _pictures(height: int, width: int) -> NDArray[np.uint8]:
     """Noise and drawn eyes, ``uint8 (N, height, width, 3)``."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (RANDOM, height, width, 3), dtype=np.uint8)
-    eyes = []
-    for number in range(PHANTOMS):
-        drawn, _ = draw(PhantomSpec(number, *PHANTOM_SIZE, grade=number))
-        frame = Image.fromarray(drawn).resize((width, height), Image.Resampling.BILINEAR)
-        eyes.append(np.array(frame))
-    return np.concatenate([noise, np.stack(eyes)])
+    frames = [
+        Image.fromarray(eye).resize((width, height), Image.Resampling.BILINEAR) for eye in _eyes()
+    ]
+    return np.concatenate([noise, np.stack([np.array(frame) for frame in frames])])
+
+
+@cache
+def _eyes() -> tuple[NDArray[np.uint8], ...]:
+    specs = (PhantomSpec(number, *PHANTOM_SIZE, grade=number) for number in range(PHANTOMS))
+    return tuple(draw(spec)[0] for spec in specs)
 
 
 def _compared(
@@ -272,6 +279,8 @@ def _normalised(pixels: NDArray[np.float32], mode: str) -> Any:
         return pixels / 255
     if mode == "samplewise":
         return pixels / 255 - (pixels / 255).mean(axis=(1, 2, 3), keepdims=True)
+    if mode == "lite":
+        return (pixels - 127) / 128
     if mode == "signed":
         return pixels / 127.5 - 1
     if mode == "imagenet":

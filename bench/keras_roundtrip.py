@@ -1,0 +1,176 @@
+"""How far `sequential` in Keras lies from its bundle, there and back, on real photographs.
+
+    python bench/keras_roundtrip.py [--bundle BUNDLE] [--data ../shared/data] [--photographs 50]
+
+There: `bundle to-keras`, the file opened with `keras.models.load_model`, predictions compared with
+the bundle's. Back: `bundle from-keras` of that file, the new bundle compared with the first one.
+Both for .h5 and .keras, on photographs of validation drawn by seed, through the reader's own input.
+Without --bundle the network has random weights at 200x300 (squash, softmax, samplewise), scaled up
+so that its probabilities are not all alike. Layers and parameters are compared with those of the
+students' definition, written out below. Needs [keras].
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fundoscope.grading import grader as graders
+from fundoscope.grading import heads, inputs
+from fundoscope.models import bundle as bundles
+from fundoscope.models import runtime
+from fundoscope.photo import decode, field
+from fundoscope.train import keras_export, keras_files, keras_import, networks, onnx_graph
+
+SIZE = (200, 300)
+SEED = 0
+SPREAD = 30.0
+"""By how much the last layer's random weights are scaled up."""
+BACK = {"imagenet": "lite"}
+"""What from-keras calls a normalisation of ours."""
+
+
+def random_bundle(folder: Path) -> Path:
+    """`sequential` with seeded random weights."""
+    torch.manual_seed(SEED)
+    network = networks.create("sequential", heads.OUTPUTS["softmax"], networks.Size(*SIZE))
+    with torch.no_grad():
+        network.get_submodule("10").weight.mul_(SPREAD)
+    mode = "samplewise"
+    model = onnx_graph.to_onnx(network, networks.normalisation("sequential", mode), *SIZE)
+    manifest = bundles.BundleManifest(
+        name="random-sequential",
+        task=bundles.GRADING,
+        input=inputs.SQUASH,
+        input_size=SIZE,
+        head="softmax",
+        classes=keras_import.CLASSES,
+        cut_points=(0.5, 1.5, 2.5, 3.5),
+        temperature=1.0,
+        referable_threshold=0.5,
+        minimum_radius=80.0,
+        opset=onnx_graph.OPSET,
+        model_sha256=hashlib.sha256(model).hexdigest(),
+        trained_on=bundles.TrainedOn(
+            manifest_sha256="",
+            photographs={},
+            seed=SEED,
+            configuration={"network": {"name": "sequential"}, "normalise": mode},
+        ),
+        licence="none",
+        versions={},
+    )
+    bundles.write(folder, manifest, model, "# random weights\n")
+    return folder
+
+
+def photographs(data: Path, count: int, wanted: inputs.Input) -> np.ndarray:
+    """Inputs of photographs of validation, as the reader makes them: uint8 (N, H, W, 3)."""
+    with (data / "grading" / "grading.csv").open(newline="") as file:
+        names = [row["image"] for row in csv.DictReader(file) if row["split"] == "val"]
+    made: list[np.ndarray] = []
+    for number in np.random.default_rng(SEED).permutation(len(names)):
+        photo = decode.decode_file(data / "grading" / names[number], min_side=wanted.decode_side)
+        fov = field.find(photo)
+        if fov.found:
+            made.append(inputs.make(photo, fov, wanted))
+        if len(made) == count:
+            break
+    return np.stack(made)
+
+
+def normalised(pixels: np.ndarray, mode: str) -> np.ndarray:
+    """As the command tells a Keras user to."""
+    values = pixels.astype(np.float32)
+    if mode == "imagenet":
+        return (values - 127) / 128
+    scaled = values / 255
+    return scaled if mode == "rescale" else np.stack([one - one.mean() for one in scaled])
+
+
+def students_definition(height: int, width: int, outputs: int, activation: str) -> Any:
+    keras = keras_files.framework()
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((height, width, 3)),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(outputs, activation=activation),
+        ]
+    )
+
+
+def grade_probabilities(grader: graders.Grader, pixels: np.ndarray) -> np.ndarray:
+    outputs = np.concatenate([runtime.run(grader.session, one[np.newaxis]) for one in pixels])
+    return heads.probabilities(outputs, 1.0, grader.manifest.head)
+
+
+def wishes_for(manifest: bundles.BundleManifest, mode: str) -> keras_import.Wishes:
+    """What has to be said on the way back."""
+    head = manifest.head if manifest.head in ("cumulative", "corn") else None
+    classes = (0, 1, 2, 3, 4) if manifest.head == "softmax" else None
+    return keras_import.Wishes(
+        input=manifest.input,
+        classes=classes,
+        head=head,
+        normalise=BACK.get(mode, mode),
+        name="back",
+        size=None if manifest.input != inputs.NATIVE else manifest.height_width,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bundle", type=Path, help="a trained `sequential`; random weights else")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--photographs", type=int, default=50)
+    asked = parser.parse_args()
+    keras = keras_files.framework()
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        path = asked.bundle or random_bundle(here / "bundle")
+        grader = graders.load(path)
+        manifest = grader.manifest
+        mode = str(manifest.trained_on.configuration["normalise"])
+        pixels = photographs(asked.data, asked.photographs, grader.input)
+        session = grader.session
+        outputs = np.concatenate([runtime.run(session, one[np.newaxis]) for one in pixels])
+        ours = keras_export.meaning(outputs, manifest.head)
+        spread = ours.std(axis=0).max()
+        print(f"{manifest.name}, {len(pixels)} photographs, {'x'.join(map(str, ours.shape))}")
+        print(f"largest standard deviation of an output over the photographs: {spread:.3f}")
+        for suffix in keras_export.SUFFIXES:
+            written = keras_export.to_keras(path, here / f"there{suffix}")
+            with keras_files.quiet():
+                model = keras.models.load_model(written.path)
+            theirs = np.concatenate(
+                [model.predict_on_batch(one[np.newaxis]) for one in normalised(pixels, mode)]
+            )
+            print(f"there, {suffix}: largest difference {np.abs(theirs - ours).max():.1e}")
+            keras_import.from_keras(written.path, here / "back", wishes_for(manifest, mode))
+            back = grade_probabilities(graders.load(here / "back"), pixels)
+            first = grade_probabilities(grader, pixels)
+            print(f"back, {suffix}: largest difference {np.abs(back - first).max():.1e}")
+        if written.network == "sequential":
+            activation = keras_export.ACTIVATIONS[manifest.head]
+            theirs = students_definition(*manifest.height_width, ours.shape[1], activation)
+            same = written.layers == tuple(type(layer).__name__ for layer in theirs.layers)
+            print(f"layers: {', '.join(written.layers)}; equal to Keras' own: {same}")
+            print(f"parameters: {written.parameters:,}; Keras' own: {theirs.count_params():,}")
+
+
+if __name__ == "__main__":
+    main()
