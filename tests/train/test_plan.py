@@ -13,7 +13,6 @@ from fundoscope.train import plan as plans
 from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Plan, Stage
 
-
 STAGES = (Stage(32, 2), Stage(64, 3, frozen=1))
 
 
