@@ -52,7 +52,8 @@ def test_counts_and_sizes():
 @pytest.mark.parametrize("cameras", [1, 30])
 def test_a_plot_of_few_and_of_many_values(cameras):
     rows = [
-        Row(f"{k}", k % 5, source="s", camera=f"camera number {k % cameras}") for k in range(60)
+        Row(f"{k}", k % 5, source="st"[k % 2], camera=f"camera number {k % cameras}")
+        for k in range(60)
     ]
     found = [seen(radius=30.0 + k) for k in range(60)]
     picture = opened(stats_plot.draw(stats(rows, found), rows, found))
