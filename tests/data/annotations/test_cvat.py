@@ -135,6 +135,7 @@ def test_an_ellipse_becomes_an_outline_and_its_exact_box(tmp_path: Path) -> None
         assert math.hypot((x - 60) / 30, (y - 50) / 40) == pytest.approx(1.0)
 
 
+@settings(deadline=None)
 @given(rx=st.floats(0, 300), ry=st.floats(0, 300), degrees=st.floats(-400, 400, allow_nan=False))
 def test_an_ellipses_outline_lies_in_its_box_and_nearly_fills_it(
     rx: float, ry: float, degrees: float
@@ -353,6 +354,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     cvat.write(found, tmp_path, overwrite=True)
 
 
+@settings(deadline=None)
 @given(arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_run_lengths_begin_blank_and_cover_the_frame(pixels: NDArray[np.bool_]) -> None:
     if not pixels.any():

@@ -600,9 +600,17 @@ def test_any_box_and_polygon_come_back_as_they_were(
 
 # The run-length code, and Label Studio's own converter
 
+
+@pytest.fixture(scope="module")
+def converter() -> Any:
+    """Label Studio's own functions for brush strokes."""
+    return pytest.importorskip("label_studio_converter.brush")
+
+
 some_pixels = arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
 
+@settings(deadline=None)
 @given(pixels=some_pixels)
 def test_the_code_there_and_back(pixels: NDArray[np.bool_]) -> None:
     height, width = pixels.shape
@@ -611,9 +619,9 @@ def test_the_code_there_and_back(pixels: NDArray[np.bool_]) -> None:
         assert brush.decode(bytes(brush.encode(mask, width, height)), width, height) == mask
 
 
+@settings(deadline=None)
 @given(pixels=some_pixels)
-def test_our_code_is_the_converters_bit_by_bit(pixels: NDArray[np.bool_]) -> None:
-    converter = pytest.importorskip("label_studio_converter.brush")
+def test_our_code_is_the_converters_bit_by_bit(converter: Any, pixels: NDArray[np.bool_]) -> None:
     if not pixels.any():
         return
     height, width = pixels.shape
@@ -623,14 +631,14 @@ def test_our_code_is_the_converters_bit_by_bit(pixels: NDArray[np.bool_]) -> Non
     assert np.array_equal(decoded, pixels)
 
 
+@settings(deadline=None)
 @given(
     values=arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(4))),
     sizes=st.just([3, 4, 8, 16]),
 )
 def test_any_picture_of_the_converter_is_read_by_its_alpha(
-    values: NDArray[np.uint8], sizes: list[int]
+    converter: Any, values: NDArray[np.uint8], sizes: list[int]
 ) -> None:
-    converter = pytest.importorskip("label_studio_converter.brush")
     code = converter.encode_rle(values.ravel(), rle_sizes=sizes)
     painted = values[..., 3] > 0
     expected = Mask.of(painted) if painted.any() else None
@@ -654,7 +662,7 @@ def test_a_piece_longer_than_the_picture() -> None:
         brush.decode(code, 1, 1)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_picture_or_an_error(code: bytes) -> None:
     with suppress(ValueError):
@@ -664,7 +672,7 @@ def test_any_bytes_are_a_picture_or_an_error(code: bytes) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_label_studios_converter_reads_our_tasks_to_the_same_boxes(tmp_path: Path) -> None:
-    converter = pytest.importorskip("label_studio_converter")
+    whole = pytest.importorskip("label_studio_converter")
     boxes = [(20.0, 10.0, 30.5, 30.25), (0.1, 1 / 3, 2.7, 100 / 7), (199, 99, 200, 100)]
     items = [Annotation(kind="irma", box=box, author="A", difficult=True) for box in boxes]
     items.append(Annotation(kind="fovea", box=(1.0, 1.0, 9.1, 8.25), outlines=(TRIANGLE,)))
@@ -677,7 +685,7 @@ def test_label_studios_converter_reads_our_tasks_to_the_same_boxes(tmp_path: Pat
         for place, work in enumerate(each["annotations"]):
             work |= {"id": place, "completed_by": 1}
     (tmp_path / "export.json").write_text(json.dumps(tasks))
-    reader = converter.Converter(str(tmp_path / "out" / "labels.xml"), str(tmp_path))
+    reader = whole.Converter(str(tmp_path / "out" / "labels.xml"), str(tmp_path))
     reader.convert_to_coco(str(tmp_path / "export.json"), str(tmp_path / "coco"), is_dir=False)
     coco = json.loads((tmp_path / "coco" / "result.json").read_text())
     names = {category["id"]: category["name"] for category in coco["categories"]}

@@ -347,6 +347,7 @@ def test_rules_that_make_no_sense(rules: dict[str, int]) -> None:
 some_pixels = arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
 
+@settings(deadline=None)
 @given(pixels=some_pixels, seam=st.integers(0, 3))
 def test_components_part_the_pixels_and_no_two_touch(pixels: Pixels, seam: int) -> None:
     found = components(pixels, Rules(seam=seam)).objects
@@ -391,6 +392,7 @@ def test_no_lesion_vanishes_for_being_small() -> None:
     assert fill_outlines((sliver,), 9, 9) is not None
 
 
+@settings(deadline=None)
 @given(
     x0=st.integers(-3, 12),
     y0=st.integers(-3, 12),
@@ -408,7 +410,7 @@ def test_a_rectangle_fills_the_same_as_box_and_as_outline(
 coordinate = st.floats(-3, 15, allow_nan=False)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=7))
 def test_a_polygon_has_the_pixels_whose_centres_an_odd_number_of_edges_passes(
     corners: list[tuple[float, float]],
