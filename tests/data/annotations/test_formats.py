@@ -150,7 +150,7 @@ def passed(found: AnnotationSet, form: str, pictures: Path) -> AnnotationSet:
 
 
 @pytest.mark.parametrize(("one", "other"), list(product(available(), repeat=2)))
-@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(found=sets())
 def test_from_any_format_to_any_nothing_is_lost_that_both_hold(
     pictures: Path, one: str, other: str, found: AnnotationSet
