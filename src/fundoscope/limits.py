@@ -24,8 +24,8 @@ MAX_TABLE_ROWS: Final = 5_000_000
 """Rows of a label table; a programme reads 100,000 photographs a night."""
 
 MAX_ANNOTATION_BYTES: Final = 256 * 2**20
-"""Largest file of annotations (XML, JSON). The 17,270 objects of IDRiD with their pixels take 7 MB in
-CVAT's XML and 163 MB as Label Studio's brush strokes, which list every pixel of the photograph."""
+"""Largest file of annotations (XML, JSON). IDRiD's 17,270 objects with their pixels take 7 MB in
+CVAT's XML and 163 MB as Label Studio's brush strokes, which count through the whole photograph."""
 
 MAX_NAME_CHARACTERS: Final = 255
 """Longest file name that is copied into a result (the bound of common file systems)."""
