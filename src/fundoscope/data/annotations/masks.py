@@ -1,8 +1,9 @@
 """Masks: pictures whose pixels say where a lesion is.
 
 Reading takes one mask a class a photograph (:mod:`mask_layout`), or indexed masks whose classes are
-stated (an argument, or ``mask_classes.txt`` in the folder). Every connected component becomes an object
-with its pixels and the box around them, see :mod:`components`; nothing is dropped unless asked.
+stated (an argument, or ``mask_classes.txt`` in the folder). Every connected component becomes an
+object with its pixels and the box around them, see :mod:`components`; nothing is dropped unless
+asked.
 
 Writing makes one picture of one bit a class a photograph, named as IDRiD's (``IDRiD_01_MA.png``),
 and the table ``masks.csv``, which also holds what pictures cannot: the photograph's full name, its
