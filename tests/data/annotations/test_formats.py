@@ -238,6 +238,12 @@ def test_formats_are_told_from_files(tmp_path: Path, files: dict[str, str], form
     assert formats.detect(tmp_path) == form
 
 
+def test_data_yaml_names_its_set(tmp_path: Path) -> None:
+    path = tmp_path / "data.yaml"
+    path.write_text("names: [a]\n")
+    assert formats.detect(path) == "yolo"
+
+
 @pytest.mark.parametrize("name", ["a.xml", "a.json", "a.txt"])
 def test_a_file_of_no_format(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

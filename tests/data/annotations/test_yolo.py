@@ -208,6 +208,14 @@ def test_a_bad_line_is_told_with_its_place(eyes: Path, line: str, said: str) -> 
         yolo.read(eyes)
 
 
+def test_two_files_for_one_photograph(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
+    save_eye(tmp_path / "images" / "sub" / "b.png")
+    label(tmp_path, "", "b")
+    label(tmp_path, "", "sub/b")
+    with pytest.raises(TableError, match=r"is a second one for sub/b.png"):
+        yolo.read(tmp_path)
+
+
 def test_labels_without_photograph_names_or_text(eyes: Path, tmp_path: Path) -> None:
     with pytest.raises(TableError, match="has no YOLO labels"):
         yolo.read(eyes)
