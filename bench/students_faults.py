@@ -50,10 +50,9 @@ def main() -> None:
         outputs = grader.predict(network, data, everything, config, size, normalisation)
         labels = np.array([row.grade for row in data.rows], np.int64)
         measured = grader.measure(outputs, labels, [r.source for r in data.rows], config.head)
-        given = np.bincount(outputs.argmax(axis=1), minlength=5)
         return (
-            f"rounded kappa {measured['kappa_rounded']:.3f}, AUC {measured['auc']:.3f},"
-            f" most probable grades {given.tolist()}"
+            f"accuracy {measured['accuracy']:.3f}, kappa {measured['kappa']:.3f},"
+            f" AUC {measured['auc']:.3f}, log-loss {loss(outputs, labels, config):.3f}"
         )
 
     print(
@@ -61,12 +60,20 @@ def main() -> None:
     )
     print(f"  as in training (samplewise):    {figures('adam', rows)}")
     print(f"  rescaled only:                  {figures('adam', rows, mode=normalise.RESCALE)}")
-    print(f"Height and width in the wrong order ({len(wide)} photographs of 3:2, pyramid.toml)")
-    print(f"  3:2 as in training (200x300):   {figures('pyramid', wide, shape=(200, 300))}")
-    print(f"  made 2:3 (300x200):             {figures('pyramid', wide, shape=(300, 200))}")
+    print(f"Height and width in the wrong order ({len(wide)} photographs of 3:2, lite0.toml)")
+    print(f"  3:2 as photographed (192x288):  {figures('lite0', wide, shape=(192, 288))}")
+    print(f"  made 2:3 (288x192):             {figures('lite0', wide, shape=(288, 192))}")
     print("  (a network with Flatten cannot be asked: its weights belong to one height and width)")
     print(f"The accuracy of a part (the network of lite0.toml, {PART} of {len(rows)} photographs)")
     print(f"  {part(args.runs / 'lite0')}")
+
+
+def loss(outputs: np.ndarray, labels: np.ndarray, config: GraderConfig) -> float:
+    """The mean negative log-likelihood of the labels."""
+    from fundoscope.grading import heads
+
+    p = heads.probabilities(outputs, head=config.head)
+    return float(-np.log(np.maximum(p[np.arange(len(p)), labels], 1e-7)).mean())
 
 
 def best(run: Path) -> tuple:
