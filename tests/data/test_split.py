@@ -50,6 +50,13 @@ def test_shares_by_patient_with_every_grade_and_source() -> None:
         assert 0.4 <= np.mean([row.source == "a" for row in of_split]) <= 0.6
 
 
+def test_a_photograph_that_is_listed_twice_stays_on_one_side() -> None:
+    names = [(f"{i}.jpg", f"./{i}.jpg") for i in range(50)]
+    rows = [Row(name, (i + k) % 5) for i, both in enumerate(names) for k, name in enumerate(both)]
+    drawn = into_shares(table(rows), test=0.2, val=0.1, seed=0).rows
+    assert all(drawn[i].split == drawn[i + 1].split for i in range(0, len(drawn), 2))
+
+
 def test_the_same_twice_and_another_with_another_seed() -> None:
     rows = table(people(60))
     first = into_shares(rows, test=0.2, val=0.2, seed=7)

@@ -1,12 +1,13 @@
 """Draw train, validation and test, or folds: what belongs together stays on one side.
 
-Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`) belong together, and
-so does whoever shares one with these. The draw is stratified by grade and source
-(``sklearn.model_selection.StratifiedGroupKFold``) and depends on the rows and the seed alone.
+Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`), or are of one file,
+belong together, and so does whoever shares one with these. The draw is stratified by grade and
+source (``sklearn.model_selection.StratifiedGroupKFold``) and depends on the rows and the seed alone.
 """
 
 from __future__ import annotations
 
+import posixpath
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import msgspec
 import numpy as np
 
 from fundoscope.data.leaks import keys, require_apart
-from fundoscope.data.manifest import EXCLUDED, Manifest, Row
+from fundoscope.data.manifest import EXCLUDED, IMAGE, Manifest, Row
 from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def together(rows: Sequence[Row]) -> NDArray[np.int64]:
     links = [
         (row, len(rows) + numbers.setdefault(key, len(numbers)))
         for row, of_row in enumerate(rows)
-        for key in keys(of_row)
+        for key in (*keys(of_row), (IMAGE, posixpath.normpath(of_row.image)))
     ]
     size = len(rows) + len(numbers)
     ends = np.array(links, dtype=np.int64).reshape(-1, 2)
