@@ -149,6 +149,15 @@ def test_boxes_are_checked_too(fundoscope, tmp_path):
     assert "b.png, object 1:" in said.out
 
 
+def test_what_the_reader_of_boxes_decided_is_told(fundoscope, tmp_path):
+    Image.fromarray(eye(1)).save(tmp_path / "a.png")
+    text = VOC.format(image="a.png", name="microaneurysm", bottom=20)
+    (tmp_path / "a.xml").write_text(text.replace("<xmin>11", "<xmin>0"))
+    said = fundoscope("data", "check", tmp_path, "--annotations", tmp_path)
+    assert said.code == 0
+    assert "a.xml has a coordinate of 0" in said.err
+
+
 def test_a_report_is_not_replaced_unasked(fundoscope, table, tmp_path):
     labels = table(("a.png", 0, "p", "train"))
     (tmp_path / "check.json").write_text("mine")

@@ -136,7 +136,10 @@ def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
     from fundoscope.data.annotations import formats
     from fundoscope.data.annotations.faults import faults
 
-    return faults(formats.read(annotations, images=images), images)
+    found = formats.read(annotations, images=images)
+    for warning in found.warnings:
+        typer.echo(warning, err=True)
+    return faults(found, images)
 
 
 def _in_words(report: Report) -> Iterator[str]:
