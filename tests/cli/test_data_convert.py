@@ -100,6 +100,14 @@ def test_a_faulty_file_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_damaged_mask_leaves_with_3(fundoscope: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "a_MA.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    said = fundoscope("data", "convert", tmp_path, tmp_path / "out.json", "--to", "coco")
+    assert said.code == 3
+    assert "a_MA.png" in said.err
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_unknown_classes_are_told(
     fundoscope: Callable[..., Any], drawn: Path, tmp_path: Path
 ) -> None:

@@ -45,7 +45,9 @@ def convert(
 ) -> None:
     """Convert annotations; what the other format cannot hold is told, not dropped in silence.
 
-    Photographs stay where they are. Exit code 0; 2 misuse or a faulty file; 1 failure.
+    Photographs stay where they are.
+
+    Exit code 0; 2 misuse or a faulty file; 3 a picture that cannot be opened; 1 failure.
     """
     from fundoscope.data.annotations import formats
 
