@@ -84,6 +84,7 @@ def test_colours_can_be_told_apart() -> None:
         ("视盘", "optic_disc"),
         ("fovea", "fovea"),
         ("黄斑", "fovea"),
+        ("黄斑中央凹", "fovea"),
         ("\uff2d\uff21", "microaneurysm"),  # full-width MA
     ],
 )

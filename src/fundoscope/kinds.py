@@ -202,6 +202,8 @@ SYNONYMS: Final = {
         "macula lutea",
         "macula centre",
         "中心凹",
+        "中央凹",
+        "黄斑中央凹",
         "黄斑中心凹",
         "黄斑",
         "黃斑",
