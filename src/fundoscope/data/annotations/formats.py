@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, cast
 from fundoscope import kinds
 from fundoscope.data.annotations.annotation import AnnotationSet, Loss
 from fundoscope.data.annotations.documents import read_bytes
+from fundoscope.data.annotations.mask_layout import MASK_SUFFIXES
 from fundoscope.errors import TableError, UsageError
 
 FORMATS: Final = ("voc", "coco", "yolo", "labelstudio", "cvat", "masks")
@@ -22,7 +23,6 @@ VOC, COCO, YOLO, LABEL_STUDIO, CVAT, MASKS = FORMATS
 ROOT: Final = re.compile(rb"<([A-Za-z][\w.-]*)[\s>/]")
 ROOTS: Final = {b"annotation": VOC, b"annotations": CVAT}
 """The first element of a document."""
-MASK_SUFFIXES: Final = (".png", ".tif", ".tiff", ".bmp", ".gif")
 MASK_TABLE: Final = "masks.csv"
 YOLO_CLASSES: Final = "classes.txt"
 SNIFFED_BYTES: Final = 65_536
