@@ -2,7 +2,8 @@
 
 Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`), or are of one file,
 belong together, and so does whoever shares one with these. The draw is stratified by grade and
-source (``sklearn.model_selection.StratifiedGroupKFold``) and depends on the rows and the seed alone.
+source (``sklearn.model_selection.StratifiedGroupKFold``) and depends on the rows and the seed
+alone.
 """
 
 from __future__ import annotations
