@@ -149,6 +149,16 @@ def test_boxes_are_checked_too(fundoscope, tmp_path):
     assert "b.png, object 1:" in said.out
 
 
+def test_a_malformed_file_of_boxes_is_a_finding_and_the_check_goes_on(fundoscope, tmp_path):
+    Image.fromarray(eye(1)).save(tmp_path / "a.png")
+    (tmp_path / "a.xml").write_text("<annotation><object>")
+    said = fundoscope("data", "check", tmp_path, "--annotations", tmp_path)
+    assert said.code == 3
+    assert "1 faults of boxes" in said.out
+    assert "[malformed_file]" in said.out
+    assert "Sizes in pixels" in said.out
+
+
 def test_what_the_reader_of_boxes_decided_is_told(fundoscope, tmp_path):
     Image.fromarray(eye(1)).save(tmp_path / "a.png")
     text = VOC.format(image="a.png", name="microaneurysm", bottom=20)

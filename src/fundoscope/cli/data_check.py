@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fundoscope.errors import MissingExtraError, PhotoError, UsageError
+from fundoscope.errors import MissingExtraError, PhotoError, TableError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -133,10 +133,15 @@ def _subjects(labels: Path, where: Sequence[str]) -> tuple[Manifest | None, tupl
 
 
 def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
+    """What is wrong with annotations; a file that cannot be read is all that is told of them."""
     from fundoscope.data.annotations import formats
-    from fundoscope.data.annotations.faults import faults
+    from fundoscope.data.annotations.faults import MALFORMED, Fault, faults
 
-    found = formats.read(annotations, images=images)
+    try:
+        found = formats.read(annotations, images=images)
+    except (TableError, PhotoError) as error:
+        sentence = f"{error.why}; the other annotations were not looked at"
+        return (Fault(error.what, 0, MALFORMED, sentence),)
     for warning in found.warnings:
         typer.echo(warning, err=True)
     return faults(found, images)

@@ -196,6 +196,15 @@ def test_a_mask_of_another_size_than_its_photograph_is_an_error_with_both(tmp_pa
         masks.read(tmp_path / "masks", images=tmp_path / "photos")
 
 
+def test_photographs_beside_the_masks_are_found(tmp_path: Path) -> None:
+    saved(tmp_path / "JPEGImages" / "a.jpeg", np.zeros((9, 12, 3), np.uint8))
+    saved(tmp_path / "masks" / "a_MA.png", TWO)
+    assert masks.read(tmp_path / "masks").photos[0].image == "a.jpeg"
+    saved(tmp_path / "JPEGImages" / "a.jpeg", np.zeros((18, 24, 3), np.uint8))
+    with pytest.raises(TableError, match=r"has 12 x 9 pixels, the photograph a.jpeg 24 x 18"):
+        masks.read(tmp_path / "masks")
+
+
 def test_masks_of_one_photograph_have_one_size(tmp_path: Path) -> None:
     saved(tmp_path / "a_HE.png", TWO)
     saved(tmp_path / "a_MA.png", TWO[:5])

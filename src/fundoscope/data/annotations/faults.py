@@ -26,6 +26,7 @@ OTHER_SIZE: Final = "other_size"
 NO_PICTURE: Final = "no_picture"
 UNREADABLE: Final = "unreadable_picture"
 NO_ANNOTATION: Final = "no_annotation"
+MALFORMED: Final = "malformed_file"
 
 CODES: Final = (
     NOT_FINITE,
@@ -39,6 +40,7 @@ CODES: Final = (
     NO_PICTURE,
     UNREADABLE,
     NO_ANNOTATION,
+    MALFORMED,
 )
 """Every code of a :class:`Fault`."""
 TOLERANCE: Final = 1e-6

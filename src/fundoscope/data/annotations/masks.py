@@ -54,6 +54,8 @@ HOLDS: Final = frozenset(
         features.SIZE,
     }
 )
+PHOTOGRAPHS: Final = ("JPEGImages", "images")
+"""Where the photographs of masks lie by default."""
 CODES: Final = {
     "microaneurysm": "MA",
     "haemorrhage": "HE",
@@ -111,7 +113,8 @@ def read(
 
     Args:
         path: the folder; a ``masks.csv`` in it (as :func:`write` makes it) says what is what.
-        images: the photographs: gives their names, and their sizes to compare.
+        images: the photographs: gives their names, and their sizes to compare; by default the
+            folder ``JPEGImages`` or ``images`` in the folder or beside it, where there is one.
         classes: the masks are indexed, and this is the class of each number; 0 is the ground.
         rules: which components count, and as how many objects.
 
@@ -120,6 +123,7 @@ def read(
             photograph or than another mask of it; two files are one mask.
         PhotoError: a mask or photograph cannot be read.
     """
+    images = images or _beside(path)
     pictures = None if images is None else Pictures.of(images)
     stated = path / mask_layout.TABLE_OF_CLASSES
     if classes is None and (path / TABLE).is_file():
@@ -130,6 +134,12 @@ def read(
     listed = mask_layout.one_a_class if classes is None else mask_layout.indexed
     entries = [_of_file(file, pictures) for file in listed(path, images)]
     return _gather(entries, classes, rules or Rules(), pictures)
+
+
+def _beside(path: Path) -> Path | None:
+    """The folder of the photographs, where it lies in the usual place."""
+    places = (folder / name for folder in (path, path.parent) for name in PHOTOGRAPHS)
+    return next((place for place in places if place.is_dir()), None)
 
 
 def _of_file(file: MaskFile, pictures: Pictures | None) -> _Entry:
