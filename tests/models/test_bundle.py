@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fundoscope import limits
-from fundoscope.errors import BundleError
+from fundoscope.errors import BundleError, OutputError
 from fundoscope.models import bundle
 from fundoscope.models.bundle import BundleManifest, TrainedOn
 
@@ -123,6 +123,12 @@ def test_a_bundle_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(BundleError, match="cannot be read"):
         bundle.load(folder)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        bundle.write(tmp_path / "file", MANIFEST, MODEL, "")
 
 
 def test_a_manifest_for_another_model_is_not_written(tmp_path: Path) -> None:

@@ -74,3 +74,10 @@ def test_a_folder_that_cannot_be_written_is_told(config, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another --out"):
         open_run(config, tmp_path / "file" / "run")
+
+
+def test_a_run_that_never_came_to_a_step_keeps_nobody_out(config, tmp_path):
+    open_run(config, tmp_path)
+    other = msgspec.structs.replace(config, seed=2)
+    open_run(other, tmp_path)
+    assert runs.stored_run(tmp_path) == (other, SHA)

@@ -172,7 +172,7 @@ def test_a_file_without_weights_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-@pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x03\x04 no zip"])
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"junk\n", b"PK\x03\x04 no zip"])
 def test_a_damaged_file_is_told(tmp_path, suffix, content):
     path = tmp_path / f"weights.{suffix}"
     path.write_bytes(content)

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from fundoscope.train.keras_export import ToKeras
     from fundoscope.train.keras_import import FromKeras
 
-app = typer.Typer(
-    help="Exchange bundles with Keras (needs the extra [keras]).", no_args_is_help=True
-)
+app = typer.Typer(help="Exchange bundles with Keras (needs the extra keras).", no_args_is_help=True)
 
 NEEDED: Final = ("keras", "h5py", "torch", "onnx", "onnxscript")
 INPUTS: Final = {

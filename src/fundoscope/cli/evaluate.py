@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fundoscope.evaluate.summary import Summary
 
 app = typer.Typer(
-    help="Measure a grader on labelled photographs (needs the extra [evaluate]).",
+    help="Measure a grader on labelled photographs (needs the extra evaluate).",
     no_args_is_help=True,
 )
 
@@ -37,7 +37,7 @@ NAMED_AT_MOST: Final = 20
 
 @app.callback()
 def group() -> None:
-    """Measure a grader on labelled photographs (needs the extra [evaluate])."""
+    """Measure a grader on labelled photographs (needs the extra evaluate)."""
 
 
 @app.command()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fundoscope.train.calibrate import Calibration
     from fundoscope.train.reproduce import Comparison, Reproduction
 
-app = typer.Typer(help="Train a bundle again (needs the extra [train]).", no_args_is_help=True)
+app = typer.Typer(help="Train a bundle again (needs the extra train).", no_args_is_help=True)
 
 NAMES: Final = {
     "auc": "AUC referable",

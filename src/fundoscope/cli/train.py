@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fundoscope.train.calibrate import Figures
     from fundoscope.train.export import Exported
 
-app = typer.Typer(help="Train networks (needs the extra [train]).", no_args_is_help=True)
+app = typer.Typer(help="Train networks (needs the extra train).", no_args_is_help=True)
 
 NEEDED: Final = ("torch", "timm", "lightning", "onnx", "onnxscript")
 

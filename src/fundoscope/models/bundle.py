@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.errors import BundleError
+from fundoscope.errors import BundleError, OutputError
 
 FORMAT: Final = "fundoscope.bundle/1"
 MODEL, MANIFEST, CARD = "model.onnx", "bundle.json", "card.md"
@@ -145,20 +145,25 @@ def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str)
 
     Raises:
         ValueError: ``manifest.model_sha256`` is not that of ``model``.
-        OSError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     import msgspec
 
     if hashlib.sha256(model).hexdigest() != manifest.model_sha256:
         raise ValueError("the manifest's model_sha256 is not that of the model")
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    for name, content in ((MODEL, model), (CARD, card.encode()), (MANIFEST, text + b"\n")):
-        # The manifest comes last: a folder without it is not taken for a bundle.
-        temporary = folder / f".{name}.partial"
-        temporary.write_bytes(content)
-        temporary.replace(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ((MODEL, model), (CARD, card.encode()), (MANIFEST, text + b"\n")):
+            # The manifest comes last: a folder without it is not taken for a bundle.
+            temporary = folder / f".{name}.partial"
+            temporary.write_bytes(content)
+            temporary.replace(folder / name)
+    except OSError as error:
+        raise OutputError(
+            str(folder), f"cannot be written ({error.strerror})", "name another folder"
+        ) from None
 
 
 def _manifest(text: bytes, path: Path) -> BundleManifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -78,6 +79,7 @@ def train(
         torch.set_num_threads(config.threads)
     table = photographs.read(config.data.manifest)
     rows = photographs.choose(table, config.data, config.seed)
+    weights.require(config.network.name, config.network.init)
     make = partial(_network, config, init=weights.NONE)
     count = memory.require(make, _title(config))
     shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
@@ -203,7 +205,9 @@ class GradingTask:
             )
         labels = self.grades[self.val_positions]
         loss = self.punish(torch.from_numpy(outputs), torch.from_numpy(labels))
-        np.savez(self.folder / f"validation-{epoch:03d}.npz", logits=outputs, labels=labels)
+        content = io.BytesIO()
+        np.savez(content, logits=outputs, labels=labels)
+        loop.write_whole(self.folder / f"validation-{epoch:03d}.npz", content.getvalue())
         return {
             "validation_loss": float(loss),
             **measure(outputs, labels, self.sources, self.config.head),

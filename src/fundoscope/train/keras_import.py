@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fundoscope import limits
-from fundoscope.errors import FundoscopeError, OutputError, UsageError
+from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.grading import inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
@@ -323,12 +323,7 @@ def _write(
         licence=wishes.licence,
         versions=_versions(),
     )
-    try:
-        bundles.write(result.folder, manifest, model, keras_card.text(manifest, result))
-    except OSError as error:
-        raise OutputError(
-            str(result.folder), f"cannot be written ({error.strerror})", "check folder and disk"
-        ) from None
+    bundles.write(result.folder, manifest, model, keras_card.text(manifest, result))
 
 
 def _versions() -> dict[str, str]:

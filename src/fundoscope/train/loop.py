@@ -12,7 +12,6 @@ import io
 import json
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, OutputError, UsageError
-from fundoscope.train import optimisers, processes
+from fundoscope.train import optimisers, processes, torch_files
 from fundoscope.train.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
 from fundoscope.train.progress import Report, Speed
 
@@ -191,18 +190,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it is damaged.
     """
-    import pickle
-
-    import torch
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles; what cannot be read is told below
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-        raise UsageError(
-            str(path), "is damaged", "start the run anew with --no-resume, or restore the file"
-        ) from None
+    content: dict[str, Any] = torch_files.read(
+        path,
+        str(path),
+        "is damaged",
+        "start the run anew with --no-resume, or restore the file",
+    )
     return content
 
 

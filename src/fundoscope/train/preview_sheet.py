@@ -53,7 +53,9 @@ def draw(config: GraderConfig, path: Path) -> None:
     try:
         Image.fromarray(_stacked(shown)).save(path)
     except (OSError, ValueError) as error:
-        raise OutputError(str(path), f"cannot be written ({error})", "name a .png file") from None
+        why = getattr(error, "strerror", None) or error
+        remedy = "name a .png file in a folder that is there"
+        raise OutputError(str(path), f"cannot be written ({why})", remedy) from None
 
 
 def _row(picture: pictures.Pixels, config: GraderConfig, number: int) -> pictures.Pixels:

@@ -15,6 +15,8 @@ from fundoscope.train import loop
 from fundoscope.train.config import GraderConfig
 
 CONFIG, RUN = "config.json", "run.json"
+RESULTS: Final = (loop.CHECKPOINT, loop.BEST, loop.METRICS)
+"""A folder without any of them may be taken by another run: its own never came to a step."""
 PACKAGES: Final = ("torch", "timm", "lightning", "numpy")
 
 
@@ -27,17 +29,18 @@ def open_run(config: GraderConfig, manifest_sha256: str, folder: Path, *, resume
     """
     path = folder / CONFIG
     if path.is_file() and resume:
-        if stored_run(folder) != (config, manifest_sha256):
+        if stored_run(folder) == (config, manifest_sha256):
+            return
+        if any((folder / result).is_file() for result in RESULTS):
             raise UsageError(
                 str(folder),
                 "holds a run with another configuration or manifest",
                 "choose another --out, or start it anew with --no-resume",
             )
-        return
     ours = {"config": msgspec.to_builtins(config), "manifest_sha256": manifest_sha256}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in (loop.CHECKPOINT, loop.BEST, loop.METRICS):
+        for old in RESULTS:
             (folder / old).unlink(missing_ok=True)
         # The configuration comes last: a folder without it is not taken for a run.
         for name, content in ((RUN, _surroundings()), (CONFIG, ours)):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fundoscope.errors import BundleError, MissingExtraError, UsageError
 from fundoscope.models import bundle as bundles
-from fundoscope.train import networks, onnx_graph
+from fundoscope.train import networks, onnx_graph, torch_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,6 +26,24 @@ PREFIXES: Final = ("module.", "model.", "network.")
 COUNTERS: Final = "num_batches_tracked"
 
 
+def require(name: str, init: str) -> None:
+    """Check that there is what a network is to start from; its content is not looked at.
+
+    Raises:
+        UsageError: there is no such file, or the network has no ImageNet weights.
+    """
+    if init in (IMAGENET, HUB) and name in networks.OWN:
+        raise UsageError(
+            f"network {name}", "has no ImageNet weights", 'start it with init = "none"'
+        )
+    if init not in BY_NAME and not Path(init).exists():
+        raise UsageError(
+            f"--init {init}",
+            "is no file, no bundle and no known word",
+            f"name a file or bundle, or write {', '.join(BY_NAME)}",
+        )
+
+
 def start(name: str, outputs: int, size: networks.Size, *, dropout: float, init: str) -> nn.Module:
     """A network with its starting weights.
 
@@ -42,6 +58,7 @@ def start(name: str, outputs: int, size: networks.Size, *, dropout: float, init:
         UsageError: there is no such file, it is damaged, or its weights are another network's.
         MissingExtraError: the package with the weights is not installed.
     """
+    require(name, init)
     if init in (HUB, IMAGENET) and not (init == IMAGENET and name in networks.LITE):
         return _from_hub(name, outputs, size, dropout)
     network = networks.create(name, outputs, size, dropout=dropout)
@@ -53,10 +70,6 @@ def start(name: str, outputs: int, size: networks.Size, *, dropout: float, init:
 
 
 def _from_hub(name: str, outputs: int, size: networks.Size, dropout: float) -> nn.Module:
-    if name in networks.OWN:
-        raise UsageError(
-            f"network {name}", "has no ImageNet weights", 'start it with init = "none"'
-        )
     try:
         return networks.create(name, outputs, size, dropout=dropout, pretrained=True)
     except UsageError:
@@ -83,12 +96,6 @@ def _stored(path: Path) -> dict[str, Tensor]:
     """The weights of a file or bundle, by name."""
     import torch
 
-    if not path.exists():
-        raise UsageError(
-            f"--init {path}",
-            "is no file, no bundle and no known word",
-            f"name a file or bundle, or write {', '.join(BY_NAME)}",
-        )
     if path.suffix in (".pth", ".pt"):
         return _torch_file(path)
     if path.suffix == ".safetensors":
@@ -106,16 +113,12 @@ def _stored(path: Path) -> dict[str, Tensor]:
 def _torch_file(path: Path) -> dict[str, Tensor]:
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles; what cannot be read is told below
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-        raise UsageError(
-            path.name,
-            "is damaged, or holds more than tensors",
-            "save the network's state_dict alone with torch.save",
-        ) from None
+    content = torch_files.read(
+        path,
+        path.name,
+        "is damaged, or holds more than tensors",
+        "save the network's state_dict alone with torch.save",
+    )
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

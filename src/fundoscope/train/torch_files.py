@@ -1,0 +1,45 @@
+"""Files of torch, read without unpickling more than tensors and plain values."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+from fundoscope.errors import UsageError
+
+UNREADABLE: Final = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    struct.error,
+    pickle.UnpicklingError,
+)
+"""What torch's own unpickler raises at files that are none: a text file, for one, is a KeyError."""
+
+
+def read(path: Path, title: str, why: str, remedy: str) -> Any:
+    """The content of a file of ``torch.save``.
+
+    Args:
+        path: of the file.
+        title, why, remedy: what the error says where the file is damaged or holds program code.
+
+    Raises:
+        UsageError: it is.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles; what cannot be read is told below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE:
+        raise UsageError(title, why, remedy) from None
