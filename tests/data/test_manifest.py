@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -177,6 +178,11 @@ def test_a_table_of_rows_has_the_columns_that_are_filled(tmp_path):
     assert found.columns == ("image", "grade", "eye", "gradable", "y")
     assert found.photograph(found.rows[0]) == tmp_path / "a"
     assert found.sha256 != manifest.of_rows(tmp_path, rows[:1]).sha256
+
+
+def test_the_published_file_holds_the_schema():
+    published = Path(__file__).parents[2] / "docs" / "label-table.schema.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == schema()
 
 
 def test_the_published_schema_agrees_with_the_reader(table):
