@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from fundoscope.grading import inputs
-from fundoscope.train import grader, loop, networks, normalise, photographs, pictures, runs
+from fundoscope.train import export, grader, networks, normalise, photographs, pictures, runs
 from fundoscope.train.config import GraderConfig, sides
 
 PART, DRAWS = 100, 10_000
@@ -37,7 +37,8 @@ def main() -> None:
     ]
 
     def figures(run: str, some: list, mode: str | None = None, shape: tuple | None = None) -> str:
-        network, config = best(args.runs / run)
+        config, _ = runs.stored_run(args.runs / run)
+        network, _, _ = export.best_network(args.runs / run, config)
         if shape is not None:
             data = msgspec.structs.replace(config.data, input=inputs.SQUASH, crop_size=shape)
             config = msgspec.structs.replace(config, data=data)
@@ -74,24 +75,6 @@ def loss(outputs: np.ndarray, labels: np.ndarray, config: GraderConfig) -> float
 
     p = heads.probabilities(outputs, head=config.head)
     return float(-np.log(np.maximum(p[np.arange(len(p)), labels], 1e-7)).mean())
-
-
-def best(run: Path) -> tuple:
-    """The best network of a run, and the run's configuration."""
-    config: GraderConfig = runs.stored_run(run)[0]
-    stored = loop.read_checkpoint(run / loop.BEST)
-    size = networks.Size(
-        *sides(tuple(stored["size"]) if not isinstance(stored["size"], int) else stored["size"])
-    )
-    network = networks.create(config.network.name, networks_outputs(config), size)
-    network.load_state_dict(stored["network"])
-    return network.eval(), config
-
-
-def networks_outputs(config: GraderConfig) -> int:
-    from fundoscope.grading import heads
-
-    return heads.OUTPUTS[config.head]
 
 
 def part(run: Path) -> str:

@@ -81,3 +81,12 @@ def test_a_run_that_never_came_to_a_step_keeps_nobody_out(config, tmp_path):
     other = msgspec.structs.replace(config, seed=2)
     open_run(other, tmp_path)
     assert runs.stored_run(tmp_path) == (other, SHA)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [(loop.METRICS, runs.metrics), (runs.RUN, runs.versions)]
+)
+def test_a_damaged_file_of_a_run_is_one_clear_line(tmp_path, name, read):
+    (tmp_path / name).write_text('{"epoch": 0')
+    with pytest.raises(UsageError, match=r"is damaged .*; restore it, or train the run again"):
+        read(tmp_path)

@@ -118,7 +118,7 @@ def export(
             table.path.name, "has changed since the run began", "restore it, or train again"
         )
     rows = photographs.choose(table, config.data, config.seed)
-    network, epoch, size = _best(run, config)
+    network, epoch, size = best_network(run, config)
     wanted = inputs.Input(config.data.input, *sides(size))
     data = pictures.load(
         table,
@@ -157,8 +157,16 @@ def export(
     return exported
 
 
-def _best(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]:
-    """The network of the best epoch, which epoch, and the size at which it was judged."""
+def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]:
+    """The network of a run's best epoch, which epoch, and the size at which it was judged.
+
+    Args:
+        run: the run folder.
+        config: the run's configuration.
+
+    Raises:
+        UsageError: no epoch is finished yet, or the file is damaged.
+    """
     if not (run / loop.BEST).is_file():
         raise UsageError(str(run), "has no finished epoch yet", "wait for the first one")
     stored = loop.read_checkpoint(run / loop.BEST)

@@ -67,15 +67,37 @@ def stored_run(folder: Path) -> tuple[GraderConfig, str]:
 
 
 def versions(folder: Path) -> dict[str, str]:
-    """Versions of the libraries that a run was trained with."""
-    trained: dict[str, str] = json.loads((folder / RUN).read_text())["packages"]
+    """Versions of the libraries that a run was trained with.
+
+    Raises:
+        UsageError: the file that says so is missing or damaged.
+    """
+    try:
+        trained: dict[str, str] = json.loads((folder / RUN).read_text())["packages"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder / RUN, error) from None
     return trained
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The figures of each epoch so far, in order."""
+    """The figures of each epoch so far, in order.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
     path = folder / loop.METRICS
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        str(path), f"is damaged ({type(error).__name__})", "restore it, or train the run again"
+    )
 
 
 def _surroundings() -> dict[str, Any]:
