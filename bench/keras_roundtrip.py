@@ -45,7 +45,7 @@ def random_bundle(folder: Path) -> Path:
         network.get_submodule("10").weight.mul_(SPREAD)
     mode = "samplewise"
     model = onnx_graph.to_onnx(network, networks.normalisation("sequential", mode), *SIZE)
-    manifest = bundles.BundleManifest(
+    manifest = bundles.GraderManifest(
         name="random-sequential",
         task=bundles.GRADING,
         input=inputs.SQUASH,
@@ -118,7 +118,7 @@ def grade_probabilities(grader: graders.Grader, pixels: np.ndarray) -> np.ndarra
     return heads.probabilities(outputs, 1.0, grader.manifest.head)
 
 
-def wishes_for(manifest: bundles.BundleManifest, mode: str) -> keras_import.Wishes:
+def wishes_for(manifest: bundles.GraderManifest, mode: str) -> keras_import.Wishes:
     """What has to be said on the way back."""
     head = manifest.head if manifest.head in ("cumulative", "corn") else None
     classes = (0, 1, 2, 3, 4) if manifest.head == "softmax" else None

@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Any
 from fundoscope import __version__
 from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions import summary
 from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Photo
-from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading
+from fundoscope.reading import (
+    Anatomy,
+    FieldOfView,
+    Grade,
+    Lesion,
+    LesionSummary,
+    ModelUsed,
+    Quality,
+    Reading,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,18 +44,32 @@ class Reader:
 
     Args:
         grader: a grading bundle (folder or zip); ``None`` takes the one that ships.
+        detector: a detection bundle; ``None`` takes the one that ships.
+        lesions: whether lesions are looked for.
+        threads: of the processor, that one photograph may use; more than one pays where fewer
+            photographs are read side by side than there are processors. The result is the same.
 
     Raises:
         BundleError: a bundle is missing or damaged.
     """
 
-    def __init__(self, grader: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        grader: str | Path | None = None,
+        detector: str | Path | None = None,
+        *,
+        lesions: bool = True,
+        threads: int = 1,
+    ) -> None:
         self._grader = graders.load(grader)
+        self._detector = detectors.load(detector, threads=threads) if lesions else None
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
         """The bundles that take part, as a Reading names them."""
-        return (self._grader.used,)
+        if self._detector is None:
+            return (self._grader.used,)
+        return (self._grader.used, self._detector.used)
 
     @property
     def referable_threshold(self) -> float:
@@ -70,19 +95,28 @@ class Reader:
 
         Args, errors: as :meth:`read`.
         """
-        photo = _photo(source, min_side=self._grader.input.decode_side)
+        photo = _photo(source, min_side=self._decode_side)
         fov = field.find(photo)
         grade, warnings = self._grade(photo, fov)
+        lesions, lesion_summary, anatomy = self._lesions(photo, fov)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
             quality=Quality(),
             grade=grade,
-            lesions=(),
+            lesions=lesions,
             models=self.models,
             warnings=photo.warnings + field.warnings(photo, fov) + warnings,
             software=SOFTWARE,
+            lesion_summary=lesion_summary,
+            anatomy=anatomy,
         )
+
+    @property
+    def _decode_side(self) -> int:
+        """The largest need of the models: a photograph is decoded once."""
+        detector = 0 if self._detector is None else self._detector.decode_side
+        return max(self._grader.input.decode_side, detector)
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:
@@ -95,6 +129,17 @@ class Reader:
             )
         pixels = inputs.make(photo, fov, self._grader.input)
         return graders.grade(self._grader, pixels), ()
+
+    def _lesions(
+        self, photo: Photo, fov: FieldOfView
+    ) -> tuple[tuple[Lesion, ...], tuple[LesionSummary, ...], Anatomy]:
+        if self._detector is None:
+            return (), summary.NO_DETECTOR, Anatomy()
+        if not fov.found:
+            return (), summary.NO_FIELD, Anatomy()
+        found = detectors.find(self._detector, photo, fov)
+        anatomy, lesions = summary.anatomy_of(found, self._detector, fov)
+        return lesions, summary.summarise(lesions, anatomy, self._detector, fov), anatomy
 
 
 def _photo(source: Any, *, min_side: int) -> Photo:

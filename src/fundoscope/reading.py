@@ -13,6 +13,13 @@ from fundoscope.geometry import Affine, Box
 
 VERSION: Final = "fundoscope.reading/1"
 NO_FIELD_REASONS: Final = ("too_dark", "no_disc", "no_colour", "not_a_retina")
+NOT_ASSESSED_REASONS: Final = (
+    "no_detector",
+    "unknown_to_detector",
+    "no_field",
+    "photograph_too_small",
+)
+"""Why a kind of lesion was not looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,55 @@ class Lesion:
 
 
 @dataclass(frozen=True, slots=True)
+class LesionSummary:
+    """What was seen of one kind of lesion on the whole photograph.
+
+    Attributes:
+        kind: a key of :data:`fundoscope.kinds.LESIONS`.
+        assessed: whether it was looked for; if not, the numbers are ``None``, never 0.
+        reason: why it was not, one of :data:`NOT_ASSESSED_REASONS`.
+        count: of boxes.
+        box_area: of the union of the boxes, in square pixels of the photograph. A lesion's own area
+            is smaller; boxes do not tell it.
+        box_area_discs: the same in areas of the optic disc, where that was found.
+    """
+
+    kind: str
+    assessed: bool
+    reason: str | None = None
+    count: int | None = None
+    box_area: float | None = None
+    box_area_discs: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpticDisc:
+    """The optic disc.
+
+    Attributes:
+        found: whether it was; ``None`` where it was not looked for.
+        box: around it, in the photograph's pixels.
+        centre: x, y, of the box.
+        diameter: one disc diameter, the conventional ruler: the mean of the box's sides, across
+            counted in the pixel's height where the photograph is stretched.
+        score: 0 to 1.
+    """
+
+    found: bool | None = None
+    box: Box | None = None
+    centre: tuple[float, float] | None = None
+    diameter: float | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """The landmarks of the eye."""
+
+    disc: OpticDisc = OpticDisc()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelUsed:
     """A bundle that took part: its task, its name and the sha256 of its ``model.onnx``."""
 
@@ -123,7 +179,13 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What fundoscope says about one photograph that opens."""
+    """What fundoscope says about one photograph that opens.
+
+    Attributes:
+        lesions: what was found, without the landmarks, best first.
+        lesion_summary: an entry for every kind of lesion, in the order of
+            :data:`fundoscope.kinds.LESIONS`, those that were not looked for too.
+    """
 
     photo: PhotoFacts
     field: FieldOfView
@@ -133,6 +195,8 @@ class Reading:
     models: tuple[ModelUsed, ...]
     warnings: tuple[str, ...]
     software: str
+    lesion_summary: tuple[LesionSummary, ...] = ()
+    anatomy: Anatomy = Anatomy()
     version: str = VERSION
 
     def to_json(self) -> str:

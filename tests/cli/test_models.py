@@ -17,7 +17,7 @@ GRAPH = b"not a real graph; its hash is what counts here"
 
 
 def make_bundle(folder: Path, name: str = "grader-test-1") -> Path:
-    manifest = bundle.BundleManifest(
+    manifest = bundle.GraderManifest(
         name=name,
         task="grading",
         input_size=224,

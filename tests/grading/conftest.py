@@ -107,7 +107,7 @@ def tiny(tmp_path: Path) -> Callable[..., Path]:
             "licence": "none",
             "versions": {},
         }
-        manifest = bundles.BundleManifest(**{**settings, **fields})
+        manifest = bundles.GraderManifest(**{**settings, **fields})
         bundles.write(tmp_path / "tiny", manifest, model, "# tiny")
         return tmp_path / "tiny"
 

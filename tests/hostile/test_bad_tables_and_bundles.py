@@ -166,7 +166,7 @@ def test_a_bundle_with_a_wrong_hash(
     tmp_path: Path, save_eye: Save, real_fundoscope: Callable[..., tuple[int, str, str]]
 ) -> None:
     photo, grader = save_eye(tmp_path / "a.jpg"), tmp_path / "grader"
-    settings_ = bundle.BundleManifest(
+    settings_ = bundle.GraderManifest(
         name="g",
         task="grading",
         input_size=224,

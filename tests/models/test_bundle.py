@@ -11,10 +11,10 @@ import pytest
 from fundoscope import limits
 from fundoscope.errors import BundleError, OutputError
 from fundoscope.models import bundle
-from fundoscope.models.bundle import BundleManifest, TrainedOn
+from fundoscope.models.bundle import GraderManifest, TrainedOn
 
 MODEL = b"not really a graph"
-MANIFEST = BundleManifest(
+MANIFEST = GraderManifest(
     name="test",
     task="grading",
     input_size=32,

@@ -44,7 +44,7 @@ def write_bundle(
         model = at_one_size(model)
     model = onnx_graph.halve(model) if half else model
     told = {"network": {"name": name}, "normalise": normalise}
-    manifest = bundles.BundleManifest(
+    manifest = bundles.GraderManifest(
         name="test-1",
         task="grading",
         input=kind,

@@ -190,7 +190,7 @@ def test_a_word_that_is_nothing_is_told(init, tmp_path, monkeypatch):
 def bundle_of(model, folder):
     import hashlib
 
-    manifest = bundles.BundleManifest(
+    manifest = bundles.GraderManifest(
         name="t", task="grading", input_size=(24, 32), input="native", head="cumulative",
         classes=("0", "1", "2", "3", "4"), cut_points=(0.5, 1.5, 2.5, 3.5), temperature=1.0,
         referable_threshold=0.5, minimum_radius=1.0, opset=18,

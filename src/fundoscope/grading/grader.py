@@ -12,7 +12,7 @@ from fundoscope.errors import BundleError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
-from fundoscope.models.bundle import BundleManifest
+from fundoscope.models.bundle import GraderManifest
 from fundoscope.photo.decode import Pixels
 from fundoscope.reading import Grade, ModelUsed, Referable
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Grader:
     """A loaded grading bundle."""
 
-    manifest: BundleManifest
+    manifest: GraderManifest
     input: inputs.Input
     session: onnxruntime.InferenceSession
 
@@ -45,7 +45,7 @@ def load(path: str | Path | None = None) -> Grader:
         BundleError: it is missing or damaged, or it is not a grader that this version can use.
     """
     path = bundles.shipped(bundles.GRADING) if path is None else Path(path)
-    bundle = bundles.load(path)
+    bundle = bundles.load_grader(path)
     manifest = bundle.manifest
     wanted = inputs.Input(manifest.input, *manifest.height_width)
     if not _usable(manifest, wanted):
@@ -60,10 +60,9 @@ def load(path: str | Path | None = None) -> Grader:
     return Grader(manifest, wanted, session)
 
 
-def _usable(manifest: BundleManifest, wanted: inputs.Input) -> bool:
+def _usable(manifest: GraderManifest, wanted: inputs.Input) -> bool:
     return (
-        manifest.task == bundles.GRADING
-        and manifest.head in heads.OUTPUTS
+        manifest.head in heads.OUTPUTS
         and wanted.kind in inputs.KINDS
         and (wanted.kind != inputs.CROP or wanted.height == wanted.width)
     )
@@ -71,7 +70,7 @@ def _usable(manifest: BundleManifest, wanted: inputs.Input) -> bool:
 
 def _require_shapes(
     session: onnxruntime.InferenceSession,
-    manifest: BundleManifest,
+    manifest: GraderManifest,
     wanted: inputs.Input,
     title: str,
 ) -> None:

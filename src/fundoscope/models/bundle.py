@@ -1,7 +1,7 @@
 """A bundle: one model with all that is needed to use it and to judge it.
 
 A folder or a zip file with ``model.onnx`` (normalisation inside the graph), ``bundle.json``
-(:class:`BundleManifest`) and ``card.md`` (the model card). It is verified before it is loaded;
+(a :class:`BundleManifest`) and ``card.md`` (the model card). It is verified before it is loaded;
 nothing is unpacked to disk and nothing is ever unpickled.
 """
 
@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from fundoscope import limits
 from fundoscope.errors import BundleError, OutputError
@@ -20,7 +20,9 @@ from fundoscope.errors import BundleError, OutputError
 FORMAT: Final = "fundoscope.bundle/1"
 MODEL, MANIFEST, CARD = "model.onnx", "bundle.json", "card.md"
 GRADING: Final = "grading"
+DETECTION: Final = "detection"
 SHIPPED: Final = Path(__file__).parent / "shipped"
+_Form = TypeVar("_Form")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,44 +46,30 @@ class TrainedOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleManifest:
-    """The content of ``bundle.json``.
+    """What every ``bundle.json`` says, whatever the model does.
 
     Attributes:
         name: short name with its version, e.g. ``grader-lite0-320-1``.
-        task: what the model does; ``"grading"``.
+        task: what the model does; a key of :data:`MANIFESTS`.
         input_size: in pixels, of what goes in, ``uint8 (N, H, W, 3)`` RGB: the side of a square, or
-            height and width. For ``native`` it says the area; the graph then takes any height and
-            width.
-        input: what of the photograph goes in; a kind of :mod:`fundoscope.grading.inputs`.
-        head: what comes out, ``float32 (N, outputs)``; a head of :mod:`fundoscope.grading.heads`.
-        classes: names of the grades, 0 first.
-        cut_points: four ascending values on the expected grade; reaching the last makes grade 4.
-        temperature: divides the logits.
-        referable_threshold: operating point on the probability of grade 2 or more.
-        minimum_radius: smallest radius of the field, in the photograph's pixels, that is graded.
+            height and width.
         opset: of the ONNX graph.
         model_sha256: of ``model.onnx``.
         trained_on: data, seed and settings.
         licence: under which terms the weights may be used.
         versions: of the libraries that made it.
-        validation: figures on validation, by source and in all; empty where nobody measured them.
+        validation: figures on validation, by source or kind of lesion, and in all; empty where
+            nobody measured them.
     """
 
     name: str
     task: str
     input_size: int | tuple[int, int]
-    head: str
-    classes: tuple[str, ...]
-    cut_points: tuple[float, float, float, float]
-    temperature: float
-    referable_threshold: float
-    minimum_radius: float
     opset: int
     model_sha256: str
     trained_on: TrainedOn
     licence: str
     versions: Mapping[str, str]
-    input: str = "crop"
     validation: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     format: str = FORMAT
 
@@ -92,11 +80,75 @@ class BundleManifest:
         return (size, size) if isinstance(size, int) else size
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraderManifest(BundleManifest):
+    """The ``bundle.json`` of a grader.
+
+    For a ``native`` input ``input_size`` says the area; the graph then takes any height and width.
+
+    Attributes:
+        input: what of the photograph goes in; a kind of :mod:`fundoscope.grading.inputs`.
+        head: what comes out, ``float32 (N, outputs)``; a head of :mod:`fundoscope.grading.heads`.
+        classes: names of the grades, 0 first.
+        cut_points: four ascending values on the expected grade; reaching the last makes grade 4.
+        temperature: divides the logits.
+        referable_threshold: operating point on the probability of grade 2 or more.
+        minimum_radius: smallest radius of the field, in the photograph's pixels, that is graded.
+    """
+
+    head: str
+    classes: tuple[str, ...]
+    cut_points: tuple[float, float, float, float]
+    temperature: float
+    referable_threshold: float
+    minimum_radius: float
+    input: str = "crop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorManifest(BundleManifest):
+    """The ``bundle.json`` of a detector of lesions.
+
+    The photograph is brought to the scale at which its field has the radius ``radius``, and read in
+    tiles no larger than ``input_size``.
+
+    Attributes:
+        head: what comes out; a head of :mod:`fundoscope.lesions.heads`.
+        classes: keys of the kinds that it finds; label 1 is the first.
+        thresholds: for each kind, the score from which a box is taken for a lesion.
+        minimum_radius: for each kind, the smallest radius of the field, in the photograph's pixels,
+            at which it is assessed.
+        radius: of the field at the working scale, in pixels.
+        overlap: of two neighbouring tiles, in pixels, at least.
+        step: sides of tiles are multiples of it, in pixels.
+        suppress: of two boxes of one kind that overlap by this (IoU) the better one stays.
+    """
+
+    head: str
+    classes: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    minimum_radius: Mapping[str, float]
+    radius: float
+    overlap: int
+    step: int
+    suppress: float
+
+
+MANIFESTS: Final[Mapping[str, type[GraderManifest] | type[DetectorManifest]]] = {
+    GRADING: GraderManifest,
+    DETECTION: DetectorManifest,
+}
+"""The form of ``bundle.json`` for each task."""
+
+
+_Manifest_co = TypeVar("_Manifest_co", bound=BundleManifest, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Generic[_Manifest_co]):
     """A verified bundle in memory: its manifest and the bytes of ``model.onnx``."""
 
-    manifest: BundleManifest
+    manifest: _Manifest_co
     model: bytes
 
 
@@ -116,7 +168,7 @@ def shipped(task: str = GRADING) -> Path:
     return path
 
 
-def load(path: str | Path) -> Bundle:
+def load(path: str | Path) -> Bundle[BundleManifest]:
     """Read a bundle and verify it.
 
     Args:
@@ -138,6 +190,30 @@ def load(path: str | Path) -> Bundle:
             "get the bundle again from where it came from",
         )
     return Bundle(manifest, model)
+
+
+def load_grader(path: str | Path) -> Bundle[GraderManifest]:
+    """Read and verify a grading bundle.
+
+    Raises:
+        BundleError: as :func:`load`, or it is the bundle of another task.
+    """
+    bundle = load(path)
+    if not isinstance(bundle.manifest, GraderManifest):
+        raise _other_task(path, bundle.manifest, GRADING)
+    return Bundle(bundle.manifest, bundle.model)
+
+
+def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
+    """Read and verify a detection bundle.
+
+    Raises:
+        BundleError: as :func:`load`, or it is the bundle of another task.
+    """
+    bundle = load(path)
+    if not isinstance(bundle.manifest, DetectorManifest):
+        raise _other_task(path, bundle.manifest, DETECTION)
+    return Bundle(bundle.manifest, bundle.model)
 
 
 def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str) -> None:
@@ -167,23 +243,36 @@ def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str)
 
 
 def _manifest(text: bytes, path: Path) -> BundleManifest:
+    header = _decoded(text, _Header, path)
+    if header.format != FORMAT or header.task not in MANIFESTS:
+        raise BundleError(
+            path.name,
+            f"has the format {header.format!r} and does {header.task!r}; this version reads"
+            f" {FORMAT!r} for {' and '.join(MANIFESTS)}",
+            "use the fundoscope version that it was made with, or export it again",
+        )
+    return _decoded(text, MANIFESTS[header.task], path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What decides how the rest is read."""
+
+    task: str
+    format: str
+
+
+def _decoded(text: bytes, form: type[_Form], path: Path) -> _Form:
     import msgspec
 
     try:
-        manifest = msgspec.json.decode(text, type=BundleManifest)
+        return msgspec.json.decode(text, type=form)
     except msgspec.DecodeError as error:
         raise BundleError(
             path.name,
             f"has a wrong {MANIFEST}: {error}",
             "get the bundle again, or export it again",
         ) from None
-    if manifest.format != FORMAT:
-        raise BundleError(
-            path.name,
-            f"has the format {manifest.format!r}, and this version reads {FORMAT!r}",
-            "use the fundoscope version that it was made with, or export it again",
-        )
-    return manifest
 
 
 def _reader(path: Path) -> Callable[[str, int], bytes]:
@@ -225,6 +314,14 @@ def _from_zip(path: Path, name: str, bound: int) -> bytes:
         raise BundleError(
             path.name, f"is a damaged zip file ({error})", "get the bundle again"
         ) from None
+
+
+def _other_task(path: str | Path, manifest: BundleManifest, wanted: str) -> BundleError:
+    return BundleError(
+        Path(path).name,
+        f"does {manifest.task}, and a bundle for {wanted} is wanted",
+        f"name a {wanted} bundle",
+    )
 
 
 def _missing(path: Path, name: str) -> BundleError:

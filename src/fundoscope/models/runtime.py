@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError
-from fundoscope.models.bundle import Bundle
+from fundoscope.models.bundle import Bundle, BundleManifest
 
 if TYPE_CHECKING:
     import onnxruntime
 
 
-def session(bundle: Bundle, *, threads: int = 1) -> onnxruntime.InferenceSession:
+def session(bundle: Bundle[BundleManifest], *, threads: int = 1) -> onnxruntime.InferenceSession:
     """Load a verified bundle's graph.
 
     Args:

@@ -93,6 +93,14 @@ def augment(pictures: Tensor, size: Size, generator: Generator, jitter: Jitter) 
     return pixels if jitter.fill == 0 else pixels.add_(jitter.fill * (inside <= 0.5))
 
 
+def recolour(pictures: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
+    """Change colours and sharpness alone; arguments and result as :func:`augment`."""
+    height, width = pictures.shape[1:3]
+    pixels = resize(pictures, (height, width))
+    inside = pixels.amax(dim=1, keepdim=True) > 0
+    return _recolour(_blur(pixels, generator, jitter), generator, jitter).mul_(inside)
+
+
 def resize(pictures: Tensor, size: Size) -> Tensor:
     """Pictures at another size, without random change: what validation and export see.
 

@@ -11,7 +11,7 @@ from fundoscope.train.calibrate import SHARES, TARGET_SENSITIVITY, Figures
 
 if TYPE_CHECKING:
     from fundoscope.grading.inputs import Input
-    from fundoscope.models.bundle import BundleManifest
+    from fundoscope.models.bundle import GraderManifest
     from fundoscope.train.export import Exported
 
 INPUTS = {
@@ -28,7 +28,7 @@ OUTPUTS = {
 }
 
 
-def text(manifest: BundleManifest, exported: Exported) -> str:
+def text(manifest: GraderManifest, exported: Exported) -> str:
     """The card as Markdown."""
     parts = (
         _head(manifest),
@@ -42,7 +42,7 @@ def text(manifest: BundleManifest, exported: Exported) -> str:
     return "\n".join(parts)
 
 
-def _head(manifest: BundleManifest) -> str:
+def _head(manifest: GraderManifest) -> str:
     return f"""# {manifest.name}
 
 Grades diabetic retinopathy on a photograph of the retina, 0 to 4 of the International Clinical
@@ -53,7 +53,7 @@ Licence of the weights: {manifest.licence}.
 """
 
 
-def _data(manifest: BundleManifest) -> str:
+def _data(manifest: GraderManifest) -> str:
     photographs = manifest.trained_on.photographs
     rows = "\n".join(f"| {name or '(not named)'} | {n:,} |" for name, n in photographs.items())
     return f"""## Trained on
@@ -68,7 +68,7 @@ What goes in is {INPUTS[manifest.input]}, made by the same code when it is used.
 """
 
 
-def _training(manifest: BundleManifest, exported: Exported) -> str:
+def _training(manifest: GraderManifest, exported: Exported) -> str:
     trained = manifest.trained_on
     minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
     settings = "\n".join(f"- {key}: {value}" for key, value in trained.configuration.items())
@@ -113,7 +113,7 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.3f}"
 
 
-def _fitted(manifest: BundleManifest) -> str:
+def _fitted(manifest: GraderManifest) -> str:
     return f"""## Fitted on validation
 
 {_fitted_grades(manifest)}
@@ -122,7 +122,7 @@ def _fitted(manifest: BundleManifest) -> str:
 """
 
 
-def _fitted_grades(manifest: BundleManifest) -> str:
+def _fitted_grades(manifest: GraderManifest) -> str:
     if manifest.head == heads.SIGMOID:
         return "- nothing of the grade: the output is rounded, so that it is 0 or 1"
     cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
@@ -131,7 +131,7 @@ five grades)
 - cut-points on the expected grade {cuts} (largest mean over the sources of kappa and accuracy)"""
 
 
-def _graph(manifest: BundleManifest, exported: Exported) -> str:
+def _graph(manifest: GraderManifest, exported: Exported) -> str:
     stored = (
         "Large weights are stored in half precision: on validation a probability changes by\n"
         f"{exported.half_difference:.1e} at most, kappa by {exported.half_kappa:.4f} and AUC by"

@@ -240,9 +240,9 @@ def _manifest(
     model: bytes,
     exported: Exported,
     name: str | None,
-) -> bundles.BundleManifest:
+) -> bundles.GraderManifest:
     fitted = exported.calibration
-    return bundles.BundleManifest(
+    return bundles.GraderManifest(
         name=name or f"{re.sub('[_/]', '-', config.network.name)}-{_size_text(exported.input)}",
         task=bundles.GRADING,
         input=exported.input.kind,

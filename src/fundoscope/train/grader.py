@@ -95,7 +95,7 @@ def train(
     photographs.require_usable(data.rows, table.path.name)
     torch.manual_seed(config.seed)
     network = _network(config, init=config.network.init)
-    fabric = _fabric(config)
+    fabric = runs.fabric(config)
     task = GradingTask(data, config, fabric.device, folder)
     plan = Plan(
         data.shapes[task.train_positions],
@@ -127,15 +127,6 @@ def largest(config: GraderConfig) -> networks.Size:
 def _title(config: GraderConfig) -> str:
     size = largest(config)
     return f"{config.network.name} at {size.height}x{size.width}"
-
-
-def _fabric(config: GraderConfig) -> Any:
-    from lightning.fabric import Fabric
-
-    strategy = "auto" if config.devices == 1 else "ddp"
-    fabric = Fabric(devices=config.devices, strategy=strategy, precision=_precision(config))
-    fabric.launch()
-    return fabric
 
 
 class GradingTask:
@@ -282,12 +273,3 @@ def measure(
         "temperature": fitted.temperature,
         "cut_points": list(fitted.cut_points),
     }
-
-
-def _precision(config: GraderConfig) -> Any:
-    """bf16 on a GPU; float32 on a processor, where bf16 was slower (7.8 against 11.6 a second)."""
-    import torch
-
-    if config.precision != "auto":
-        return config.precision
-    return "bf16-mixed" if torch.cuda.is_available() else "32-true"

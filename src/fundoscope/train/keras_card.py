@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from fundoscope.models.bundle import BundleManifest
+    from fundoscope.models.bundle import GraderManifest
     from fundoscope.train.keras_import import FromKeras
 
 INPUTS: Final = {
@@ -14,7 +14,7 @@ INPUTS: Final = {
 }
 
 
-def text(manifest: BundleManifest, taken: FromKeras) -> str:
+def text(manifest: GraderManifest, taken: FromKeras) -> str:
     """The card as Markdown."""
     cuts = ", ".join(f"{cut:g}" for cut in manifest.cut_points)
     grades = ", ".join(map(str, taken.grades))

@@ -17,7 +17,7 @@ from fundoscope.errors import FundoscopeError, OutputError, UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
-from fundoscope.models.bundle import Bundle, BundleManifest
+from fundoscope.models.bundle import Bundle, GraderManifest
 from fundoscope.train import keras_files, networks, normalise, onnx_graph, sequential
 from fundoscope.train.normalise import Normalisation
 
@@ -81,7 +81,7 @@ def to_keras(path: Path, out: Path) -> ToKeras:
     """
     if out.suffix not in SUFFIXES:
         raise UsageError(out.name, "has no suffix of a Keras file", "end it in .h5 or .keras")
-    bundle = bundles.load(path)
+    bundle = bundles.load_grader(path)
     name, mode = _origin(bundle.manifest, path.name)
     keras = keras_files.framework()
     with keras.device("cpu"):
@@ -106,7 +106,7 @@ def to_keras(path: Path, out: Path) -> ToKeras:
     )
 
 
-def definition(name: str, manifest: BundleManifest) -> Any:
+def definition(name: str, manifest: GraderManifest) -> Any:
     """The network in Keras, with any weights: ``keras.Model``.
 
     Args:
@@ -147,7 +147,7 @@ def _chain(layers: list[Any], values: Any) -> Any:
     return values
 
 
-def _origin(manifest: BundleManifest, title: str) -> tuple[str, str]:
+def _origin(manifest: GraderManifest, title: str) -> tuple[str, str]:
     """The network's name and its normalisation."""
     configuration: Any = manifest.trained_on.configuration
     network = configuration.get("network")
@@ -164,11 +164,11 @@ def _origin(manifest: BundleManifest, title: str) -> tuple[str, str]:
     return name, mode
 
 
-def _shape(manifest: BundleManifest) -> tuple[int, int] | None:
+def _shape(manifest: GraderManifest) -> tuple[int, int] | None:
     return None if manifest.input == inputs.NATIVE else manifest.height_width
 
 
-def _weights(bundle: Bundle, title: str) -> Weights:
+def _weights(bundle: Bundle[GraderManifest], title: str) -> Weights:
     found = onnx_graph.weights(bundle.model)
     wanted = {f"{n}.{part}" for n in (FIRST, SECOND, HIDDEN, LAST) for part in ("weight", "bias")}
     if wanted - set(found):
@@ -223,7 +223,7 @@ def meaning(outputs: NDArray[np.float32], head: str) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-values)) if kind == "sigmoid" else values
 
 
-def _compared(model: Any, bundle: Bundle, normalisation: Normalisation) -> float:
+def _compared(model: Any, bundle: Bundle[GraderManifest], normalisation: Normalisation) -> float:
     """The largest difference of a probability on random pictures."""
     import torch
 

@@ -295,7 +295,7 @@ def _rescales(layer: Any) -> bool:
 def _write(
     result: FromKeras, read: KerasFile, model: bytes, wishes: Wishes, ending: Ending
 ) -> None:
-    manifest = bundles.BundleManifest(
+    manifest = bundles.GraderManifest(
         name=result.name,
         task=bundles.GRADING,
         input=wishes.input,

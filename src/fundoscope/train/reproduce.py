@@ -17,7 +17,7 @@ from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
-from fundoscope.models.bundle import Bundle, BundleManifest
+from fundoscope.models.bundle import Bundle, GraderManifest
 from fundoscope.train import calibrate, export, grader, photographs, pictures, runs
 from fundoscope.train import config as configs
 from fundoscope.train.calibrate import Calibration
@@ -68,8 +68,8 @@ class Reproduction:
         comparison: how far the two lie apart.
     """
 
-    given: BundleManifest
-    made: BundleManifest
+    given: GraderManifest
+    made: GraderManifest
     config: GraderConfig
     threads: int
     trained: bool
@@ -103,7 +103,7 @@ def reproduce(
             on, or the folder holds another run.
         FundoscopeError, OutputError: as :func:`grader.train` and :func:`export.export`.
     """
-    given = bundles.load(bundle)
+    given = bundles.load_grader(bundle)
     stated = recipe(given.manifest)
     sha256 = given.manifest.trained_on.manifest_sha256
     folder = folder or Path("runs") / f"reproduce-{given.manifest.name}"
@@ -122,7 +122,7 @@ def reproduce(
         grader.train(config, folder, watcher=watcher)
     name = f"{given.manifest.name}-again"
     exported = export.export(folder, folder / BUNDLE, name=name, cache=cache)
-    made = bundles.load(folder / BUNDLE)
+    made = bundles.load_grader(folder / BUNDLE)
     rows = [row for row in photographs.choose(table, config.data, config.seed) if row.split == VAL]
     comparison = compare(given, made, table, rows, cache or Path(config.data.cache))
     return Reproduction(
@@ -130,7 +130,7 @@ def reproduce(
     )
 
 
-def recipe(manifest: BundleManifest) -> GraderConfig:
+def recipe(manifest: GraderManifest) -> GraderConfig:
     """The configuration that a bundle was trained with, its table by its bare name.
 
     Raises:
@@ -152,7 +152,11 @@ def finished(config: GraderConfig, folder: Path) -> bool:
 
 
 def compare(
-    given: Bundle, made: Bundle, table: Manifest, rows: list[Row], cache: Path
+    given: Bundle[GraderManifest],
+    made: Bundle[GraderManifest],
+    table: Manifest,
+    rows: list[Row],
+    cache: Path,
 ) -> Comparison:
     """Run two bundles on the same photographs.
 
@@ -188,7 +192,7 @@ class _Judged:
 class _Read:
     """What a bundle's graph said of photographs."""
 
-    manifest: BundleManifest
+    manifest: GraderManifest
     data: Pictures
     outputs: NDArray[np.float32]
 
@@ -210,14 +214,14 @@ class _Read:
         return _Judged(expected, heads.icdr(expected, m.cut_points), calibration)
 
 
-def _read(bundle: Bundle, table: Manifest, rows: list[Row], cache: Path) -> _Read:
+def _read(bundle: Bundle[GraderManifest], table: Manifest, rows: list[Row], cache: Path) -> _Read:
     manifest = bundle.manifest
     wanted = inputs.Input(manifest.input, *manifest.height_width)
     data = pictures.load(table, rows, wanted, cache)
     return _Read(manifest, data, export.outputs_of(bundle.model, data, manifest.head))
 
 
-def _from_card(manifest: BundleManifest, found: Calibration) -> float | None:
+def _from_card(manifest: GraderManifest, found: Calibration) -> float | None:
     """The largest difference of the figures that were found from those that are stated."""
     differences = []
     for row, figures in found.table().items():

@@ -1,0 +1,147 @@
+"""Faster R-CNN, made of torchvision's parts so that its graph can leave torch.
+
+====================================  ===========================================================
+name                                  backbone
+====================================  ===========================================================
+``efficientnet_lite0`` to ``2``       timm's, with a pyramid of features from stride 4 up
+``torchvision/NAME``                  a ResNet of torchvision, the same pyramid
+``timm/NAME``                         any network of timm that gives features, the same pyramid
+``vgg16``                             VGG16's thirteen convolutions, one map of stride 16
+====================================  ===========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fundoscope.train.anchors import Anchors
+
+POOL: Final = 7
+"""Side of the grid that a proposal's features are brought to."""
+SAMPLING: Final = 2
+"""Points a cell of that grid."""
+BOX_WEIGHTS: Final = (10.0, 10.0, 5.0, 5.0)
+"""Of the four differences of a box in the second stage (Ren et al., 2015)."""
+FIRST_NEAR, FIRST_FAR = 0.5, 0.3
+"""IoU from which an anchor is to find a box, and below which it is to find nothing. Torchvision asks
+0.7, which an anchor beside a box of 8 pixels never reaches."""
+FIRST_SAMPLED: Final = 256
+"""Anchors a tile that the first stage is trained on."""
+FIRST_SUPPRESS: Final = 0.6
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sizes of a Faster R-CNN; the defaults are those of the detector that ships.
+
+    Attributes:
+        channels: of each level of the pyramid.
+        hidden: of both layers of the box head.
+        proposals_kept: of the first stage, a tile, before the second one; in reading.
+        detections: boxes a tile.
+        least_score: boxes below it are dropped.
+        suppress: boxes of one kind that overlap a better one by this (IoU) are dropped.
+        sampled: proposals a tile that the second stage is trained on.
+        positive: at most this share of them are lesions.
+        near, far: a proposal of at least ``near`` IoU with a lesion is one, below ``far`` none. Of
+            boxes of 8 pixels, 2 pixels beside each other, the IoU is 0.4.
+    """
+
+    channels: int = 64
+    hidden: int = 256
+    proposals_kept: int = 300
+    detections: int = 300
+    least_score: float = 0.05
+    suppress: float = 0.3
+    sampled: int = 128
+    positive: float = 0.5
+    near: float = 0.4
+    far: float = 0.4
+
+
+def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> nn.Module:
+    """A Faster R-CNN with random weights in all but the backbone.
+
+    In training it takes normalised tiles ``(N, 3, H, W)`` and a target for each (``boxes``, float
+    ``(M, 4)`` in the tile's pixels, and ``labels``, from 1) and gives named losses; else it takes
+    tiles and gives for each ``boxes``, ``labels`` and ``scores``, best first.
+
+    Args:
+        backbone: of :mod:`fundoscope.train.backbones`; gives named maps of ``shape.channels``.
+        kinds: how many kinds of box there are; 0 stands for none of them.
+        anchors: boxes that the first stage starts from, a level of the pyramid each.
+        shape: sizes.
+    """
+    from torch import nn
+    from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+    from torchvision.models.detection.image_list import ImageList
+    from torchvision.models.detection.roi_heads import RoIHeads
+    from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+    from torchvision.ops import MultiScaleRoIAlign
+
+    channels: Any = backbone.channels
+    levels: Any = backbone.levels
+
+    class FasterRCNN(nn.Module):
+        """Backbone, first stage and second stage."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = backbone
+            self.rpn = RegionProposalNetwork(
+                _anchor_generator(anchors),
+                RPNHead(channels, len(anchors[0])),
+                fg_iou_thresh=FIRST_NEAR,
+                bg_iou_thresh=FIRST_FAR,
+                batch_size_per_image=FIRST_SAMPLED,
+                positive_fraction=0.5,
+                pre_nms_top_n={
+                    "training": 2 * shape.proposals_kept,
+                    "testing": shape.proposals_kept,
+                },
+                post_nms_top_n={
+                    "training": 2 * shape.proposals_kept,
+                    "testing": shape.proposals_kept,
+                },
+                nms_thresh=FIRST_SUPPRESS,
+            )
+            self.roi_heads = RoIHeads(
+                MultiScaleRoIAlign(levels, POOL, SAMPLING),
+                TwoMLPHead(channels * POOL**2, shape.hidden),
+                FastRCNNPredictor(shape.hidden, kinds + 1),
+                fg_iou_thresh=shape.near,
+                bg_iou_thresh=shape.far,
+                batch_size_per_image=shape.sampled,
+                positive_fraction=shape.positive,
+                bbox_reg_weights=BOX_WEIGHTS,
+                score_thresh=shape.least_score,
+                nms_thresh=shape.suppress,
+                detections_per_img=shape.detections,
+            )
+
+        def forward(self, tiles: Tensor, targets: Any = None) -> Any:
+            features = self.backbone(tiles)
+            sizes = [(tiles.shape[2], tiles.shape[3])] * tiles.shape[0]
+            proposals, first = self.rpn(ImageList(tiles, sizes), features, targets)
+            found, second = self.roi_heads(features, proposals, sizes, targets)
+            return {**first, **second} if self.training else found
+
+    return FasterRCNN()
+
+
+def _anchor_generator(anchors: Anchors) -> nn.Module:
+    """torchvision's, with boxes of any width and height about the middle of each cell."""
+    import torch
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+
+    count = len(anchors[0])
+    generator = AnchorGenerator(((1.0,) * count,) * len(anchors), ((1.0,),) * len(anchors))
+    sides = [torch.tensor(level, dtype=torch.float32) for level in anchors]
+    generator.cell_anchors = [torch.cat((-side / 2, side / 2), dim=1) for side in sides]
+    made: nn.Module = generator
+    return made

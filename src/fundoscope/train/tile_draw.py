@@ -1,0 +1,153 @@
+"""Which tiles a detector is trained on: around a lesion of a kind that is due, or anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from fundoscope.kinds import ANATOMY
+from fundoscope.photo.decode import Pixels
+from fundoscope.train.views import AnnotatedView
+
+KEPT_SHARE: Final = 0.3
+"""A lesion cut by the tile's edge is one where this share of its box is on the tile."""
+LEAST_SIDE: Final = 2.0
+"""Pixels; what is smaller on a tile cannot be found."""
+QUARTERS: Final = 4
+
+
+class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How tiles are drawn.
+
+    Attributes:
+        tiles: an epoch.
+        anywhere: share of them that lie anywhere on the retina, with lesions or without.
+        anatomy: how often the optic disc is due, where each kind of lesion is due once.
+        scale: a tile shows the retina larger or smaller by up to this share.
+        turns: by quarters, and mirrored.
+    """
+
+    tiles: int = 400
+    anywhere: float = 0.25
+    anatomy: float = 0.25
+    scale: float = 0.2
+    turns: bool = True
+
+
+class Drawer:
+    """Draws tiles with their boxes from annotated views."""
+
+    def __init__(
+        self,
+        views: Sequence[AnnotatedView],
+        kinds: Sequence[str],
+        size: tuple[int, int],
+        settings: Draw,
+    ) -> None:
+        self.views, self.size, self.settings = views, size, settings
+        labels = range(1, len(kinds) + 1)
+        having = [[v for v in views if (v.labels == label).any()] for label in labels]
+        self.having = {label: found for label, found in zip(labels, having, strict=True) if found}
+        due = [settings.anatomy if kinds[label - 1] in ANATOMY else 1.0 for label in self.having]
+        self.due = np.array(due) / sum(due)
+
+    def draw(self, random: Generator) -> tuple[Pixels, NDArray[np.float64], NDArray[np.int64]]:
+        """A tile ``uint8 (height, width, 3)``, its boxes ``(N, 4)`` and their labels ``(N,)``."""
+        if self.having and random.random() >= self.settings.anywhere:
+            label = int(random.choice(list(self.having), p=self.due))
+            chosen = self.having[label][int(random.integers(len(self.having[label])))]
+            box = random.choice(chosen.boxes[chosen.labels == label])
+            middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+            reach = 0.5
+        else:
+            chosen = self.views[int(random.integers(len(self.views)))]
+            middle = _on_retina(chosen, random)
+            reach = 0.0
+        reach_log = math.log1p(self.settings.scale)
+        zoom = math.exp(random.uniform(-reach_log, reach_log))
+        height, width = (side / zoom for side in self.size)
+        x0 = middle[0] - width * (0.5 + reach * random.uniform(-1, 1))
+        y0 = middle[1] - height * (0.5 + reach * random.uniform(-1, 1))
+        x0, y0 = (
+            _inside(start, side, limit)
+            for start, side, limit in (
+                (x0, width, chosen.pixels.shape[1]),
+                (y0, height, chosen.pixels.shape[0]),
+            )
+        )
+        pixels = _cut(chosen.pixels, (x0, y0, x0 + width, y0 + height), self.size)
+        boxes, labels = _clipped(chosen, (x0, y0), zoom, self.size)
+        if self.settings.turns:
+            pixels, boxes = _turned(pixels, boxes, random)
+        return pixels, boxes, labels
+
+
+def _on_retina(chosen: AnnotatedView, random: Generator) -> tuple[float, float]:
+    """A point of the disc that is in the frame, evenly."""
+    height, width = chosen.pixels.shape[:2]
+    x, y = chosen.view.centre
+    while True:
+        at = (random.uniform(0, width), random.uniform(0, height))
+        if math.hypot(at[0] - x, at[1] - y) <= chosen.view.radius:
+            return at
+
+
+def _inside(start: float, side: float, limit: float) -> float:
+    """A tile's start, moved so that the tile does not reach beyond the view if it need not."""
+    return max(0.0, min(start, limit - side)) if side < limit else (limit - side) / 2
+
+
+def _cut(
+    pixels: Pixels, source: tuple[float, float, float, float], size: tuple[int, int]
+) -> Pixels:
+    left, top = math.floor(source[0]), math.floor(source[1])
+    right, bottom = math.ceil(source[2]), math.ceil(source[3])
+    rows = slice(max(0, top), max(0, bottom))
+    columns = slice(max(0, left), max(0, right))
+    part = Image.fromarray(np.ascontiguousarray(pixels[rows, columns]))
+    # Pillow fills with black where a box reaches beyond the picture.
+    around = part.crop(
+        (left - columns.start, top - rows.start, right - columns.start, bottom - rows.start)
+    )
+    inner = (source[0] - left, source[1] - top, source[2] - left, source[3] - top)
+    return np.array(around.resize(size[::-1], Image.Resampling.BICUBIC, box=inner))
+
+
+def _clipped(
+    chosen: AnnotatedView, start: tuple[float, float], zoom: float, size: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The boxes on a tile, in its pixels."""
+    whole = (chosen.boxes - np.tile(start, 2)) * zoom
+    limits = np.tile(size[::-1], 2)
+    boxes = np.clip(whole, 0, limits)
+    sides, full = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
+    kept = (sides.prod(axis=1) >= KEPT_SHARE * full.prod(axis=1)) & (sides >= LEAST_SIDE).all(
+        axis=1
+    )
+    return boxes[kept], chosen.labels[kept]
+
+
+def _turned(
+    pixels: Pixels, boxes: NDArray[np.float64], random: Generator
+) -> tuple[Pixels, NDArray[np.float64]]:
+    """A tile turned by quarters and mirrored; a tile that is not square only by halves."""
+    height, width = pixels.shape[:2]
+    turns = int(random.integers(QUARTERS)) if height == width else 2 * int(random.integers(2))
+    for _ in range(turns):
+        # A quarter to the left: x' = y and y' = width - x.
+        pixels = np.rot90(pixels)
+        x0, y0, x1, y1 = boxes.T
+        side = pixels.shape[0]
+        boxes = np.stack((y0, side - x1, y1, side - x0), axis=1)
+    if random.random() < 0.5:
+        pixels = pixels[:, ::-1]
+        x0, y0, x1, y1 = boxes.T
+        boxes = np.stack((width - x1, y0, width - x0, y1), axis=1)
+    return np.ascontiguousarray(pixels), boxes
