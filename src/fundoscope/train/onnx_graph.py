@@ -53,7 +53,7 @@ def to_onnx(
         # compared with torch's afterwards.
         warnings.simplefilter("ignore")
         model = _traced(module, example) if free else _exported(module, example)
-    _forget_origin(model)
+    forget_origin(model)
     content: bytes = model.SerializeToString()
     return content
 
@@ -118,7 +118,7 @@ def weights(model: bytes) -> dict[str, NDArray[np.float32]]:
     return found
 
 
-def _forget_origin(model: Any) -> None:
+def forget_origin(model: Any) -> None:
     """Take out what names the machine and the source lines that the graph was traced on."""
     for node in model.graph.node:
         del node.metadata_props[:]

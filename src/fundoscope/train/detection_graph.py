@@ -1,0 +1,83 @@
+"""A trained detector as one ONNX graph, from a tile's pixels to boxes."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from fundoscope.lesions.heads import OUTPUTS
+from fundoscope.train import onnx_graph
+
+if TYPE_CHECKING:
+    from fundoscope.photo.decode import Pixels
+    from fundoscope.train.normalise import Normalisation
+
+HEIGHT, WIDTH, FOUND = "height", "width", "found"
+
+
+class FromPixels(nn.Module):
+    """A detector with its normalisation in front and one list of boxes behind."""
+
+    def __init__(self, network: nn.Module, normalisation: Normalisation) -> None:
+        super().__init__()
+        self.network, self.normalisation = network, normalisation
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """``uint8 (B, H, W, 3)`` RGB to tile, boxes, label and score of all boxes."""
+        found = self.network(self.normalisation(pixels.permute(0, 3, 1, 2).float()))
+        tile = [torch.full_like(each["labels"], place) for place, each in enumerate(found)]
+        boxes, labels, scores = (
+            torch.cat([each[key] for each in found]) for key in ("boxes", "labels", "scores")
+        )
+        return torch.cat(tile), boxes, labels, scores
+
+
+def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -> bytes:
+    """The graph of a detector; its outputs are those of :data:`fundoscope.lesions.heads.OUTPUTS`.
+
+    By the older exporter: the newer one fails in torchvision's suppression of boxes (torch 2.14).
+    Height and width stay free, the number of tiles does not.
+
+    Args:
+        network: of :mod:`fundoscope.train.detection_network`, on the processor; put into
+            evaluation mode.
+        normalisation: what stands between the pixels and the network.
+        example: ``uint8 (B, H, W, 3)`` tiles on which the network proposes something; a graph that
+            was traced without a proposal fails later. B is the number of tiles a call.
+
+    Returns:
+        The bytes of an ``.onnx`` file of :data:`onnx_graph.OPSET`.
+    """
+    import onnx
+
+    module = FromPixels(network, normalisation).eval()
+    # Of the wrapper alone, its parts stay as they are: batch normalisation is then not merged, so
+    # that the graph holds every weight under the network's own name.
+    module.training = True
+    free: dict[str, dict[int, str]] = {onnx_graph.INPUT: {1: HEIGHT, 2: WIDTH}}
+    free |= {name: {0: FOUND} for name in OUTPUTS}
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        # The tracer warns of every size that it takes for a constant; the result is compared with
+        # torch's on tiles of several sizes.
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module,
+            (torch.from_numpy(example),),
+            path,
+            input_names=[onnx_graph.INPUT],
+            output_names=list(OUTPUTS),
+            dynamic_axes=free,
+            opset_version=onnx_graph.OPSET,
+            training=torch.onnx.TrainingMode.PRESERVE,
+            dynamo=False,
+        )
+        model: Any = onnx.load(path)
+    onnx_graph.forget_origin(model)
+    content: bytes = model.SerializeToString()
+    return content

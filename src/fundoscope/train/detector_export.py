@@ -1,0 +1,434 @@
+"""From a detector's run folder to a bundle: compared with torch, its thresholds set, described."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.data.annotations import voc
+from fundoscope.evaluate import hits
+from fundoscope.evaluate.hits import Matched
+from fundoscope.geometry import Affine
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions import heads, tiles, view
+from fundoscope.lesions.detector import Detector
+from fundoscope.lesions.heads import Boxes
+from fundoscope.models import bundle as bundles
+from fundoscope.models import runtime
+from fundoscope.photo import field
+from fundoscope.photo.decode import Photo, Pixels, decode_file, from_array
+from fundoscope.reading import FieldOfView
+from fundoscope.train import (
+    detection_graph,
+    detector,
+    detector_card,
+    loop,
+    networks,
+    onnx_graph,
+    operating,
+    runs,
+    views,
+)
+from fundoscope.train.anchors import Anchors
+from fundoscope.train.detector_config import DetectorConfig
+from fundoscope.train.export import PACKAGES
+from fundoscope.train.normalise import Normalisation
+from fundoscope.train.views import AnnotatedView
+
+if TYPE_CHECKING:
+    from torch import nn
+
+READ_TILE: Final = 1120
+"""Side of the largest tile in reading. A photograph of IDRiD's shape is four of them; larger ones
+have fewer seams and look at less twice, smaller ones need less memory."""
+STEP: Final = 32
+"""Sides of tiles are multiples of the coarsest stride of the pyramid."""
+AT_ONCE: Final = 2
+"""Tiles a call."""
+PROPOSALS, DETECTIONS = 1000, 1000
+"""Of a tile in reading: an eye with 500 lesions may have them all on one tile."""
+COMPARED: Final = 12
+"""Tiles of validation on which ONNX Runtime is compared with torch."""
+COMPARED_SIDES: Final = ((512, 512), (416, 608))
+MAX_PIXELS, MAX_SCORE = 1.0, 0.01
+"""By how much a box and its score may differ between ONNX Runtime and torch."""
+SURE: Final = 0.1
+"""Boxes of a lower score are not compared one by one: near-equal ones change places at the edge
+of what is kept."""
+MAX_FALL: Final = 0.01
+"""By how much half-precision weights may lower average precision on validation."""
+SCALES: Final = (1.0, 0.75, 0.6, 0.5, 0.4, 0.3, 0.22, 0.15)
+"""Of the validation photographs, for the smallest size at which a kind is assessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export found.
+
+    Attributes:
+        folder: of the bundle.
+        megabytes: of ``model.onnx`` (10^6 bytes).
+        epoch: which was exported, from 0.
+        compared: boxes that were compared between ONNX Runtime and torch.
+        pixel_difference, score_difference: the largest between them.
+        halved: whether the weights are stored in half precision.
+        fall: by how much the average precision of a kind fell with them at most.
+        validation: figures of each kind; see :func:`figures`.
+        recalls: recall of each kind by the field's radius.
+    """
+
+    folder: Path
+    megabytes: float
+    epoch: int
+    compared: int
+    pixel_difference: float
+    score_difference: float
+    halved: bool
+    fall: float
+    validation: Mapping[str, Mapping[str, float | None]]
+    recalls: Mapping[str, Mapping[float, float]]
+
+
+def export(
+    run: Path,
+    folder: Path,
+    *,
+    name: str | None = None,
+    cache: Path | None = None,
+    progress: views.Progress | None = None,
+) -> Exported:
+    """Write the bundle of a run's best epoch so far.
+
+    Args:
+        run: the run folder; the run may still be going on.
+        folder: of the bundle.
+        name: of the detector; made from its backbone by default.
+        cache: folder of the cached views; that of the run by default.
+        progress: is told how the views are made where they are not cached.
+
+    Raises:
+        UsageError: the run has no finished epoch, or its data has changed.
+        FundoscopeError: ONNX Runtime finds other boxes than torch.
+    """
+    config, sha256 = runs.stored_detector_run(run)
+    if cache is not None:
+        data = msgspec.structs.replace(config.data, cache=str(cache))
+        config = msgspec.structs.replace(config, data=data)
+    found = detector.read_set(config, progress)
+    if found.sha256 != sha256:
+        raise UsageError(
+            config.data.annotations, "has changed since the run began", "restore it, or train again"
+        )
+    network, epoch = best_network(run, config)
+    whole = _graph(network, config, found.val)
+    compared, pixels, scores = _against_torch(network, whole, config, found.val)
+    half = onnx_graph.halve(whole)
+    manifest = _manifest(run, config, found, whole, name)
+    before, after = (_candidates(_loaded(manifest, model), found.val) for model in (whole, half))
+    falls = {kind: _precision(before, kind) - _precision(after, kind) for kind in found.kinds}
+    fall = max([0.0, *(value for value in falls.values() if np.isfinite(value))])
+    halved = fall <= MAX_FALL
+    model, matched = (half, after) if halved else (whole, before)
+    thresholds = {kind: operating.threshold(hits.pooled(matched[kind])) for kind in found.kinds}
+    recalls = _recalls(_loaded(manifest, model), config, found, thresholds)
+    validation = figures(matched, thresholds)
+    least = {kind: operating.minimum_radius(by_radius) for kind, by_radius in recalls.items()}
+    manifest = replace(
+        manifest,
+        thresholds=thresholds,
+        minimum_radius={kind: radius for kind, radius in least.items() if radius is not None},
+        model_sha256=hashlib.sha256(model).hexdigest(),
+        validation=validation,
+    )
+    exported = Exported(
+        folder,
+        len(model) / 1e6,
+        epoch,
+        compared,
+        pixels,
+        scores,
+        halved,
+        fall,
+        validation,
+        recalls,
+    )
+    bundles.write(folder, manifest, model, detector_card.text(manifest, exported))
+    return exported
+
+
+def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:
+    """The network of a run's best epoch, set up for reading, and which epoch.
+
+    Raises:
+        UsageError: no epoch is finished yet, or a file is damaged.
+    """
+    if not (run / loop.BEST).is_file():
+        raise UsageError(str(run), "has no finished epoch yet", "wait for the first one")
+    stored = loop.read_checkpoint(run / loop.BEST)
+    kinds, anchors = _description(run)
+    shape = msgspec.structs.replace(config.shape, proposals_kept=PROPOSALS, detections=DETECTIONS)
+    network = detector.network_of(
+        msgspec.structs.replace(config, shape=shape), kinds, anchors, init="none"
+    )
+    network.load_state_dict(stored["network"])
+    return network.eval(), int(stored["epoch"])
+
+
+def _description(run: Path) -> tuple[tuple[str, ...], Anchors]:
+    """Class list and anchors of a run."""
+    path = run / detector.DETECTOR
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=_Description)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            str(path), f"is damaged ({type(error).__name__})", "restore it, or train the run again"
+        ) from None
+    return content.kinds, content.anchors
+
+
+class _Description(msgspec.Struct):
+    kinds: tuple[str, ...]
+    anchors: Anchors
+
+
+def _graph(network: nn.Module, config: DetectorConfig, val: Sequence[AnnotatedView]) -> bytes:
+    example = next(_tiles(val, COMPARED_SIDES[0]))
+    return detection_graph.to_onnx(network, normalisation(config), example)
+
+
+def normalisation(config: DetectorConfig) -> Normalisation:
+    """What stands between the pixels and the network."""
+    return networks.normalisation(config.backbone.name, "imagenet")
+
+
+def _tiles(val: Sequence[AnnotatedView], size: tuple[int, int]) -> Iterator[Pixels]:
+    """Tiles of validation around a lesion each, ``uint8 (AT_ONCE, H, W, 3)``, without an end."""
+    cut = []
+    while True:
+        for each in val:
+            middle = each.boxes[len(each.boxes) // 2] if len(each.boxes) else np.zeros(4)
+            height, width = size
+            x = int(np.clip(middle[0] - width / 2, 0, max(0, each.pixels.shape[1] - width)))
+            y = int(np.clip(middle[1] - height / 2, 0, max(0, each.pixels.shape[0] - height)))
+            cut.append(tiles.cut(each.view, (x, y), height, width))
+            if len(cut) == AT_ONCE:
+                yield np.stack(cut)
+                cut = []
+
+
+def _against_torch(
+    network: nn.Module, model: bytes, config: DetectorConfig, val: Sequence[AnnotatedView]
+) -> tuple[int, float, float]:
+    """Boxes compared, and the largest differences in pixels and score."""
+    import torch
+
+    session = runtime.open_graph(model, "the exported graph")
+    module = detection_graph.FromPixels(network, normalisation(config)).eval()
+    compared, pixels, scores = 0, 0.0, 0.0
+    for size in COMPARED_SIDES:
+        source = _tiles(val, size)
+        for _ in range(COMPARED // AT_ONCE // len(COMPARED_SIDES)):
+            shown = next(source)
+            ours = heads.boxes(session, shown)
+            with torch.inference_mode():
+                theirs = Boxes(*(out.numpy() for out in module(torch.from_numpy(shown))))
+            count, *differences = _difference(theirs, ours)
+            compared += count
+            pixels, scores = max(pixels, differences[0]), max(scores, differences[1])
+    if pixels >= MAX_PIXELS or scores >= MAX_SCORE or compared == 0:
+        raise FundoscopeError(
+            "the exported graph",
+            f"differs from torch by {pixels:.3f} pixels and {scores:.1e} in a score on"
+            f" {compared} boxes",
+            "report it with the versions of torch, torchvision, onnx and onnxruntime",
+        )
+    return compared, pixels, scores
+
+
+def _difference(theirs: Boxes, ours: Boxes) -> tuple[int, float, float]:
+    """How far each sure box of torch is from the nearest of the same tile and kind."""
+    sure = theirs.scores >= SURE
+    if not sure.any():
+        return 0, 0.0, 0.0
+    if len(ours.scores) == 0:
+        return int(sure.sum()), float("inf"), float("inf")
+    same = (theirs.tile[sure, None] == ours.tile) & (theirs.labels[sure, None] == ours.labels)
+    away = np.abs(theirs.boxes[sure, None] - ours.boxes[None]).max(axis=2)
+    apart = np.abs(theirs.scores[sure, None] - ours.scores[None])
+    nearest = np.where(same, away + apart, np.inf).argmin(axis=1)
+    rows = np.arange(len(nearest))
+    missing = ~same[rows, nearest]
+    return (
+        int(sure.sum()),
+        float(np.where(missing, np.inf, away[rows, nearest]).max()),
+        float(np.where(missing, np.inf, apart[rows, nearest]).max()),
+    )
+
+
+def _loaded(manifest: bundles.DetectorManifest, model: bytes) -> Detector:
+    """A detector that finds everything, of a graph that is in no bundle yet."""
+    import os
+
+    session = runtime.open_graph(model, "the exported graph")
+    return Detector(manifest, session, os.cpu_count() or 1)
+
+
+def _candidates(loaded: Detector, val: Sequence[AnnotatedView]) -> dict[str, list[Matched]]:
+    """What is found on the whole validation photographs, against the truth, by kind."""
+    matched: dict[str, list[Matched]] = {kind: [] for kind in loaded.manifest.classes}
+    for each in val:
+        found = detectors.on_view(loaded, each.view)
+        for label, kind in enumerate(loaded.manifest.classes, start=1):
+            of_kind = found.labels == label
+            matched[kind].append(
+                hits.match(
+                    found.boxes[of_kind], found.scores[of_kind], each.boxes[each.labels == label]
+                )
+            )
+    return matched
+
+
+def _precision(matched: Mapping[str, Sequence[Matched]], kind: str) -> float:
+    return hits.average_precision(hits.pooled(matched[kind]))
+
+
+def figures(
+    matched: Mapping[str, Sequence[Matched]], thresholds: Mapping[str, float]
+) -> dict[str, dict[str, float | None]]:
+    """Lesions, average precision, and precision and recall at the threshold, of each kind."""
+    found: dict[str, dict[str, float | None]] = {}
+    for kind, photographs in matched.items():
+        together = hits.pooled(photographs)
+        precision, recall = hits.at_threshold(together, thresholds[kind])
+        values = {
+            "lesions": float(together.lesions),
+            "average_precision": hits.average_precision(together),
+            "precision": precision,
+            "recall": recall,
+        }
+        found[kind] = {key: value if np.isfinite(value) else None for key, value in values.items()}
+    return found
+
+
+def _recalls(
+    loaded: Detector,
+    config: DetectorConfig,
+    found: detector.Set,
+    thresholds: Mapping[str, float],
+) -> dict[str, dict[float, float]]:
+    """Recall of each kind at its threshold on validation photographs made smaller, by radius."""
+    matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in SCALES}
+    radii = []
+    for each in found.val:
+        photo = decode_file(_images(config) / each.name)
+        fov = field.find(photo)
+        radii.append(fov.radius or 0.0)
+        for scale in SCALES:
+            boxes = _read_smaller(loaded, photo, fov, each, scale)
+            for label, kind in enumerate(found.kinds, start=1):
+                of_kind = boxes.labels == label
+                truth = each.boxes[each.labels == label]
+                matched[scale].setdefault(kind, []).append(
+                    hits.match(boxes.boxes[of_kind], boxes.scores[of_kind], truth)
+                )
+    radius = float(np.mean(radii))
+    return {
+        kind: {
+            float(round(radius * scale)): operating.recall(matched[scale][kind], thresholds[kind])
+            for scale in SCALES
+        }
+        for kind in found.kinds
+    }
+
+
+def _read_smaller(
+    loaded: Detector, photo: Photo, fov: FieldOfView, each: AnnotatedView, scale: float
+) -> Boxes:
+    """Boxes in the pixels of the photograph's own view, found on a smaller copy of it."""
+    height, width = photo.pixels.shape[:2]
+    size = (round(width * scale), round(height * scale))
+    small = from_array(
+        np.array(Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC))
+    )
+    shrunk = Affine.scale(size[0] / width, size[1] / height)
+    made = view.make(small, _through(fov, shrunk), loaded.manifest.radius)
+    boxes = detectors.on_view(loaded, made)
+    back = made.to_view.inverse().then(shrunk.inverse()).then(each.view.to_view)
+    moved = [back.box((box[0], box[1], box[2], box[3])) for box in boxes.boxes.tolist()]
+    return replace(boxes, boxes=np.array(moved, np.float64).reshape(-1, 4))
+
+
+def _through(fov: FieldOfView, shrunk: Affine) -> FieldOfView:
+    """The field on a smaller copy."""
+    if fov.centre is None or fov.radius is None:
+        raise ValueError("no field of view was found")
+    return replace(fov, centre=shrunk.point(*fov.centre), radius=fov.radius * shrunk.yy)
+
+
+def _images(config: DetectorConfig) -> Path:
+    return Path(config.data.images or Path(config.data.annotations) / voc.PHOTOS)
+
+
+def _manifest(
+    run: Path, config: DetectorConfig, found: detector.Set, model: bytes, name: str | None
+) -> bundles.DetectorManifest:
+    """All but what is found out later: thresholds, smallest radii, validation."""
+    data = config.data
+    return bundles.DetectorManifest(
+        name=name or f"detector-{re.sub('[_/]', '-', config.backbone.name)}",
+        task=bundles.DETECTION,
+        input_size=READ_TILE,
+        head=heads.BOXES,
+        classes=found.kinds,
+        thresholds=dict.fromkeys(found.kinds, 0.0),
+        minimum_radius={},
+        radius=data.radius,
+        overlap=data.overlap,
+        step=STEP,
+        suppress=config.shape.suppress,
+        opset=onnx_graph.OPSET,
+        model_sha256=hashlib.sha256(model).hexdigest(),
+        trained_on=bundles.TrainedOn(
+            manifest_sha256=found.sha256,
+            photographs={Path(data.annotations).name: len(found.train)},
+            seed=config.seed,
+            configuration=_shareable(config),
+            minutes=_minutes(run),
+        ),
+        licence=data.licence,
+        versions=_versions(run),
+    )
+
+
+def _shareable(config: DetectorConfig) -> dict[str, Any]:
+    """The configuration without the folders of the machine that it ran on."""
+    settings: dict[str, Any] = msgspec.to_builtins(config)
+    for key in ("annotations", "images", "train", "val"):
+        settings["data"][key] = Path(settings["data"][key]).name
+    del settings["data"]["cache"]
+    settings["backbone"]["init"] = Path(config.backbone.init).name
+    return settings
+
+
+def _minutes(run: Path) -> float | None:
+    lines = runs.metrics(run)
+    return round(lines[-1]["training_seconds"] / 60, 1) if lines else None
+
+
+def _versions(run: Path) -> dict[str, str]:
+    """Of the libraries that trained and exported it, and of fundoscope."""
+    from importlib.metadata import version
+
+    from fundoscope import __version__
+
+    exported = {name: version(name) for name in (*PACKAGES, "torchvision")}
+    return {"fundoscope": __version__, **exported, **runs.versions(run)}
