@@ -1,40 +1,103 @@
-"""What a detector sees with: maps of features at several strides."""
+"""What a detector sees with: maps of features, at several strides or at one.
+
+=========================================  =====================================================
+name                                       backbone
+=========================================  =====================================================
+``efficientnet_lite0`` to ``2``            a pyramid of features from stride 4 up
+``timm/NAME``, e.g. ``timm/resnet50``,     the same of any network of timm that gives features of
+``timm/mobilenetv2_100``                   strides 4, 8, 16 and 32
+``vgg16``                                  VGG16's thirteen convolutions, one map of stride 16
+=========================================  =====================================================
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fundoscope.train import networks, weights
+from fundoscope.errors import UsageError
+from fundoscope.train import hed_weights, networks, weights
 
 if TYPE_CHECKING:
     from torch import nn
 
-STRIDES: Final = (1, 2, 3, 4)
-"""Of timm's stages: strides 4, 8, 16 and 32."""
+VGG16: Final = "vgg16"
+STAGES: Final = (1, 2, 3, 4)
+STRIDES: Final = [4, 8, 16, 32]
+"""Of those stages of timm's networks; the pyramid adds one of 64."""
+VGG16_LAYERS: Final = 30
+"""Convolutions, activations and pools of VGG16 without the last pool."""
+VGG16_RESTING: Final = 10
+"""Those of its first two blocks, which rest when they start from weights, as those of
+py-faster-rcnn did."""
+VGG16_CHANNELS: Final = 512
+IMAGENET_SIZE: Final = networks.Size(224, 224)
 
 
-def pyramid(name: str, channels: int, *, init: str) -> nn.Module:
-    """A network's features as a pyramid (Lin et al., 2017) of strides 4, 8, 16, 32 and 64.
+def levels(name: str) -> int:
+    """How many maps a backbone gives."""
+    return 1 if name == VGG16 else len(STRIDES) + 1
+
+
+def create(name: str, channels: int, *, init: str) -> nn.Module:
+    """A backbone; it takes normalised float ``(N, 3, H, W)`` and gives named maps, finest first.
+
+    Its attribute ``channels`` says how many each map has, ``levels`` names those that the second
+    stage looks at.
 
     Args:
-        name: a network of :mod:`fundoscope.train.networks`, of an EfficientNet-Lite or of timm.
-        channels: of each level.
-        init: what it starts from, see :mod:`fundoscope.train.weights`.
+        name: see the head of this module.
+        channels: of each level of a pyramid; VGG16's map has its own 512.
+        init: what it starts from, see :mod:`fundoscope.train.weights`; for ``vgg16`` also ``hed``,
+            see :mod:`fundoscope.train.hed_weights`.
 
     Raises:
-        UsageError: as :func:`fundoscope.train.weights.start`.
+        UsageError: no such backbone, or as :func:`fundoscope.train.weights.start`.
+        MissingExtraError: the package with the weights is not installed.
     """
-    import timm
+    return _vgg16(init) if name == VGG16 else _pyramid(name, channels, init)
+
+
+def _vgg16(init: str) -> nn.Module:
+    from torch import nn
+    from torchvision.models import vgg16
+
+    layers: Any = vgg16(weights=None).features[:VGG16_LAYERS]
+    if init == hed_weights.HED:
+        layers.load_state_dict(hed_weights.read())
+    elif init != weights.NONE:
+        whole = weights.start(networks.TIMM + VGG16, 1, IMAGENET_SIZE, dropout=0.0, init=init)
+        layers.load_state_dict({key: whole.state_dict()[f"features.{key}"] for key in layers.state_dict()})
+    if init != weights.NONE:
+        layers[:VGG16_RESTING].requires_grad_(False)
+
+    class Vgg16(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = layers
+            self.channels = VGG16_CHANNELS
+            self.levels = ["0"]
+
+        def forward(self, tiles: Any) -> Any:
+            return {"0": self.body(tiles)}
+
+    return Vgg16()
+
+
+def _pyramid(name: str, channels: int, init: str) -> nn.Module:
+    """A network's features as a pyramid (Lin et al., 2017) of strides 4, 8, 16, 32 and 64."""
     from torch import nn
     from torchvision.ops import FeaturePyramidNetwork
     from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-    body: Any = timm.create_model(
-        name.removeprefix(networks.TIMM), features_only=True, out_indices=STRIDES
-    )
+    body = _features(name)
     if init != weights.NONE:
-        whole = weights.start(name, 1, networks.Size(224, 224), dropout=0.0, init=init)
-        stored = whole.state_dict()
+        stored = weights.start(name, 1, IMAGENET_SIZE, dropout=0.0, init=init).state_dict()
+        if not body.state_dict().keys() <= stored.keys():
+            raise UsageError(
+                f"backbone {name}",
+                "names its features otherwise than its weights",
+                'start it with init = "none", or take another backbone',
+            )
         body.load_state_dict({key: stored[key] for key in body.state_dict()})
 
     class Pyramid(nn.Module):
@@ -52,3 +115,28 @@ def pyramid(name: str, channels: int, *, init: str) -> nn.Module:
             return self.pyramid({str(level): found for level, found in enumerate(maps)})
 
     return Pyramid()
+
+
+def _features(name: str) -> Any:
+    """The part of a network that gives maps of :data:`STRIDES`.
+
+    Raises:
+        UsageError: there is no such network, or it gives other maps.
+    """
+    import timm
+
+    architecture = name.removeprefix(networks.TIMM)
+    known = name in networks.LITE or (name.startswith(networks.TIMM) and networks.known(name))
+    try:
+        body: Any = known and timm.create_model(
+            architecture, features_only=True, out_indices=STAGES
+        )
+    except (RuntimeError, IndexError, AttributeError, AssertionError):
+        body = None  # timm's ways to say that a network has no such maps
+    if not body or body.feature_info.reduction() != STRIDES:
+        raise UsageError(
+            f"backbone {name}",
+            f"gives no features of strides {', '.join(map(str, STRIDES))}" if known else "is not known",
+            f"name one of {', '.join(networks.LITE)}, {VGG16}, timm/resnet50, timm/mobilenetv2_100",
+        )
+    return body

@@ -1,14 +1,4 @@
-"""Faster R-CNN, made of torchvision's parts so that its graph can leave torch.
-
-====================================  ===========================================================
-name                                  backbone
-====================================  ===========================================================
-``efficientnet_lite0`` to ``2``       timm's, with a pyramid of features from stride 4 up
-``torchvision/NAME``                  a ResNet of torchvision, the same pyramid
-``timm/NAME``                         any network of timm that gives features, the same pyramid
-``vgg16``                             VGG16's thirteen convolutions, one map of stride 16
-====================================  ===========================================================
-"""
+"""Faster R-CNN, made of torchvision's parts so that its graph can leave torch."""
 
 from __future__ import annotations
 
@@ -28,12 +18,12 @@ SAMPLING: Final = 2
 """Points a cell of that grid."""
 BOX_WEIGHTS: Final = (10.0, 10.0, 5.0, 5.0)
 """Of the four differences of a box in the second stage (Ren et al., 2015)."""
-FIRST_NEAR, FIRST_FAR = 0.5, 0.3
-"""IoU from which an anchor is to find a box, and below which it is to find nothing. Torchvision asks
-0.7, which an anchor beside a box of 8 pixels never reaches."""
+FIRST_FAR: Final = 0.3
+"""IoU with every box below which an anchor is to find nothing."""
 FIRST_SAMPLED: Final = 256
 """Anchors a tile that the first stage is trained on."""
-FIRST_SUPPRESS: Final = 0.6
+LEAST_SIDE: Final = 1e-3
+"""Of a proposal, in pixels, where nothing else is asked: it has an area."""
 
 
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +40,12 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         positive: at most this share of them are lesions.
         near, far: a proposal of at least ``near`` IoU with a lesion is one, below ``far`` none. Of
             boxes of 8 pixels, 2 pixels beside each other, the IoU is 0.4.
+        first_near: an anchor of at least this IoU with a box is to find it. Torchvision asks 0.7,
+            which an anchor beside a box of 8 pixels never reaches.
+        first_ranked: proposals of each map before those that overlap are dropped, in reading;
+            twice as many in training. 0: as many as are kept of the tile.
+        first_suppress: a proposal that overlaps a better one by this (IoU) is dropped.
+        first_least: proposals with a side below it, in a tile's pixels, are dropped.
     """
 
     channels: int = 64
@@ -62,6 +58,10 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     positive: float = 0.5
     near: float = 0.4
     far: float = 0.4
+    first_near: float = 0.5
+    first_ranked: int = 0
+    first_suppress: float = 0.6
+    first_least: float = LEAST_SIDE
 
 
 def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> nn.Module:
@@ -72,16 +72,15 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
     tiles and gives for each ``boxes``, ``labels`` and ``scores``, best first.
 
     Args:
-        backbone: of :mod:`fundoscope.train.backbones`; gives named maps of ``shape.channels``.
+        backbone: of :mod:`fundoscope.train.backbones`; gives named maps.
         kinds: how many kinds of box there are; 0 stands for none of them.
-        anchors: boxes that the first stage starts from, a level of the pyramid each.
+        anchors: boxes that the first stage starts from, of each map of the backbone so many.
         shape: sizes.
     """
     from torch import nn
     from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
     from torchvision.models.detection.image_list import ImageList
     from torchvision.models.detection.roi_heads import RoIHeads
-    from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
     from torchvision.ops import MultiScaleRoIAlign
 
     channels: Any = backbone.channels
@@ -93,23 +92,7 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
         def __init__(self) -> None:
             super().__init__()
             self.backbone = backbone
-            self.rpn = RegionProposalNetwork(
-                _anchor_generator(anchors),
-                RPNHead(channels, len(anchors[0])),
-                fg_iou_thresh=FIRST_NEAR,
-                bg_iou_thresh=FIRST_FAR,
-                batch_size_per_image=FIRST_SAMPLED,
-                positive_fraction=0.5,
-                pre_nms_top_n={
-                    "training": 2 * shape.proposals_kept,
-                    "testing": shape.proposals_kept,
-                },
-                post_nms_top_n={
-                    "training": 2 * shape.proposals_kept,
-                    "testing": shape.proposals_kept,
-                },
-                nms_thresh=FIRST_SUPPRESS,
-            )
+            self.rpn = _first_stage(channels, anchors, shape)
             self.roi_heads = RoIHeads(
                 MultiScaleRoIAlign(levels, POOL, SAMPLING),
                 TwoMLPHead(channels * POOL**2, shape.hidden),
@@ -132,6 +115,27 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
             return {**first, **second} if self.training else found
 
     return FasterRCNN()
+
+
+def _first_stage(channels: int, anchors: Anchors, shape: Shape) -> nn.Module:
+    """What proposes boxes of no kind yet."""
+    from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+
+    ranked = shape.first_ranked or shape.proposals_kept
+    stage = RegionProposalNetwork(
+        _anchor_generator(anchors),
+        RPNHead(channels, len(anchors[0])),
+        fg_iou_thresh=shape.first_near,
+        bg_iou_thresh=FIRST_FAR,
+        batch_size_per_image=FIRST_SAMPLED,
+        positive_fraction=0.5,
+        pre_nms_top_n={"training": 2 * ranked, "testing": ranked},
+        post_nms_top_n={"training": 2 * shape.proposals_kept, "testing": shape.proposals_kept},
+        nms_thresh=shape.first_suppress,
+    )
+    stage.min_size = shape.first_least
+    made: nn.Module = stage
+    return made
 
 
 def _anchor_generator(anchors: Anchors) -> nn.Module:

@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from functools import reduce
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
+from fundoscope import kinds
+from fundoscope.errors import UsageError
+from fundoscope.train import config as grader_config
+from fundoscope.train import optimisers
+from fundoscope.train.anchors import Anchors
+from fundoscope.train.config import sides
 from fundoscope.train.detection_network import Shape
 from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Size
 from fundoscope.train.tile_draw import Draw
+
+SMALLEST_TILE: Final = 32
+"""Pixels: one cell of the stride that most backbones end with."""
+MOST_ANCHORS: Final = 100
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "data.radius": (SMALLEST_TILE, 10_000),
+    "data.overlap": (0, math.inf),
+    "data.validation": (0, math.inf),
+    "shape.channels": (1, math.inf),
+    "shape.hidden": (1, math.inf),
+    "shape.proposals_kept": (1, math.inf),
+    "shape.detections": (1, math.inf),
+    "shape.least_score": (0, 1),
+    "shape.suppress": (0, 1),
+    "shape.sampled": (1, math.inf),
+    "shape.positive": (0, 1),
+    "shape.near": (0, 1),
+    "shape.far": (0, 1),
+    "draw.tiles": (1, math.inf),
+    "draw.anywhere": (0, 1),
+    "draw.anatomy": (0, math.inf),
+    "draw.scale": (0, 4),
+    **{
+        f"recolour.{key}": grader_config.BOUNDS[f"jitter.{key}"]
+        for key in ("brightness", "contrast", "gain", "saturation", "gamma", "blur", "blur_factor")
+    },
+    **{k: v for k, v in grader_config.BOUNDS.items() if k.startswith("optimiser.")},
+    "optimiser.batch": (1, math.inf),
+    "epochs": (1, math.inf),
+    **{
+        key: grader_config.BOUNDS[key]
+        for key in ("patience", "seed", "devices", "threads", "checkpoint_every")
+    },
+}
+"""The lowest and the highest value of each number; anything between can be meant."""
 
 
 class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,9 +61,15 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         annotations: a VOC folder, or a file or folder of any other format of ``data convert``.
-        images: folder of the photographs; ``JPEGImages`` of a VOC folder when left out.
+        images: folder of the photographs; ``JPEGImages`` of a VOC folder, or the folder of the
+            annotations, when left out.
         train, val: lists of names, one a line; the names of ``val`` are taken out of ``train``.
-            When left out, the annotations' own splits (``ImageSets/Main``) count.
+            When left out, the manifest's splits count, or the annotations' own
+            (``ImageSets/Main``); where those know no ``train``, all but ``test``.
+        manifest: a table with the column ``image``, and any of ``split`` (``train``, ``val``),
+            ``patient`` and ``group``: photographs of one patient or group stay on one side.
+        validation: so many photographs are carved out for validation, where nothing names them;
+            0: a sixth.
         kinds: the class list; all kinds that occur in training when left out.
         left_out: names of photographs that take no part.
         radius: of the field at the working scale, in pixels. IDRiD's is 1704 in its 4288x2848, so
@@ -34,6 +84,8 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: str = ""
     train: str = ""
     val: str = ""
+    manifest: str = ""
+    validation: int = 0
     kinds: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     radius: float = 852.0
@@ -67,8 +119,10 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         epochs: of ``draw.tiles`` each.
-        anchors: so many a level of the pyramid.
+        anchors: so many for each map of the backbone, fitted to the training boxes; or, for each
+            map, a list of their widths and heights in a tile's pixels.
         patience: epochs without a better one after which the run ends; 0: never.
+        devices: how many processors of the fastest kind that is there (GPUs, else processes).
         threads: of the processor; 0: all.
         precision: of Lightning Fabric; ``auto``: bf16 on a GPU, else float32.
         checkpoint_every: steps.
@@ -78,7 +132,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: int
     backbone: Backbone = Backbone()
     shape: Shape = Shape()
-    anchors: int = 2
+    anchors: int | Anchors = 2
     draw: Draw = Draw()
     recolour: Recolour = Recolour()
     optimiser: Optimiser = Optimiser(batch=4, rate=8e-4, clip=5.0)
@@ -90,6 +144,131 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint_every: int = 50
 
 
+def read_config(path: Path) -> DetectorConfig:
+    """Read a TOML configuration.
+
+    Raises:
+        UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
+    """
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=DetectorConfig)
+    except OSError as error:
+        raise UsageError(
+            path.name, f"cannot be read ({error.strerror})", "name a configuration file"
+        ) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(
+            path.name, f"is no configuration of a detector ({error})", "see configs/detector.toml"
+        ) from None
+    check(config, path.name)
+    return config
+
+
+def replaced(
+    config: DetectorConfig,
+    *,
+    backbone: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> DetectorConfig:
+    """The configuration with other values; a value of ``None`` changes nothing."""
+
+    def given(values: dict[str, Any] | None) -> dict[str, Any]:
+        return {key: value for key, value in (values or {}).items() if value is not None}
+
+    return msgspec.structs.replace(
+        config,
+        backbone=msgspec.structs.replace(config.backbone, **given(backbone)),
+        data=msgspec.structs.replace(config.data, **given(data)),
+        **given(changes),
+    )
+
+
+def on_other_data(config: DetectorConfig, annotations: Path) -> DetectorConfig:
+    """The configuration for another set of annotations: what names photographs is taken out."""
+    nobody = {"images": "", "train": "", "val": "", "manifest": "", "left_out": ()}
+    return replaced(config, data={**nobody, "annotations": str(annotations)})
+
+
 def from_builtins(settings: dict[str, Any]) -> DetectorConfig:
-    """A configuration from plain values, such as those that a run stores."""
-    return msgspec.convert(settings, DetectorConfig)
+    """A configuration from plain values, such as those that a run stores.
+
+    Raises:
+        UsageError: they are none.
+    """
+    try:
+        return msgspec.convert(settings, DetectorConfig)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "the stored configuration", f"is none of a detector ({error})", "train it again"
+        ) from None
+
+
+def check(config: DetectorConfig, title: str) -> None:
+    """Refuse values that cannot be meant.
+
+    Raises:
+        UsageError: names the key and what may stand there.
+    """
+    for key, known in (
+        ("precision", grader_config.PRECISIONS),
+        ("optimiser.name", optimisers.NAMES),
+        ("optimiser.schedule", optimisers.SCHEDULES),
+    ):
+        value = _value(config, key)
+        _require(value in known, title, key, value, f"write one of {', '.join(known)}")
+    for key, (low, high) in BOUNDS.items():
+        value = _value(config, key)
+        wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+        _require(low <= value <= high, title, key, value, f"write {wanted}")
+    rate, shape = config.optimiser.rate, config.shape
+    _require(0 < rate < math.inf, title, "optimiser.rate", rate, "write a positive number")
+    _require(
+        shape.far <= shape.near, title, "shape.far", shape.far, "write no more than shape.near"
+    )
+    carved = config.data.validation
+    fine = not (config.data.val and carved)
+    _require(fine, title, "data.validation", carved, "leave it out, data.val names the photographs")
+    _check_tile(config, title)
+    _check_anchors(config.anchors, title)
+    _check_kinds(config.data.kinds, title)
+    batch, devices = config.optimiser.batch, config.devices
+    _require(
+        batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}"
+    )
+
+
+def _check_tile(config: DetectorConfig, title: str) -> None:
+    tile, overlap = config.data.tile, config.data.overlap
+    least = min(sides(tile))
+    _require(least >= SMALLEST_TILE, title, "data.tile", tile, f"write {SMALLEST_TILE} or more")
+    _require(overlap < least, title, "data.overlap", overlap, f"write less than a tile, {least}")
+
+
+def _check_anchors(anchors: int | Anchors, title: str) -> None:
+    if isinstance(anchors, int):
+        fine = 1 <= anchors <= MOST_ANCHORS
+        _require(fine, title, "anchors", anchors, f"write 1 to {MOST_ANCHORS}")
+        return
+    alike = len({len(level) for level in anchors}) == 1
+    positive = all(0 < side < math.inf for level in anchors for pair in level for side in pair)
+    remedy = "write lists of as many [width, height] each, in pixels, one for each map"
+    _require(alike and len(anchors[0]) > 0 and positive, title, "anchors", anchors, remedy)
+
+
+def _check_kinds(wanted: tuple[str, ...], title: str) -> None:
+    for name in wanted:
+        near = kinds.nearest(name)
+        remedy = f"write {near}" if near else f"write some of {', '.join(kinds.KINDS)}"
+        _require(name in kinds.KINDS, title, "data.kinds", name, remedy)
+    twice = next((name for name in wanted if wanted.count(name) > 1), None)
+    _require(twice is None, title, "data.kinds", twice, "write each kind once")
+
+
+def _value(config: DetectorConfig, key: str) -> Any:
+    return reduce(getattr, key.split("."), config)
+
+
+def _require(fine: bool, title: str, key: str, value: object, remedy: str) -> None:
+    if not fine:
+        raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)
