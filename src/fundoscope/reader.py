@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,11 @@ class Reader:
     def referable_threshold(self) -> float:
         """The operating point on the probability of grade 2 or more."""
         return self._grader.manifest.referable_threshold
+
+    @property
+    def lesion_thresholds(self) -> Mapping[str, float]:
+        """For each kind that is looked for, the score from which a box is taken for a lesion."""
+        return {} if self._detector is None else self._detector.manifest.thresholds
 
     def read(self, source: Source) -> Reading:
         """Read one photograph.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from fundoscope.batch.inputs import Input
 from fundoscope.errors import PhotoError
-from fundoscope.reading import Reading
+from fundoscope.kinds import LESIONS
+from fundoscope.reading import LesionSummary, Reading
 from fundoscope.report.wording import certainty, grade_in_words, why_not_graded
 
 READ, NOT_GRADED, REFUSED = "read", "not_graded", "refused"
@@ -16,6 +17,9 @@ STATUSES: Final = (READ, NOT_GRADED, REFUSED)
 
 DIGITS: Final = 6
 """Decimals of probabilities in tables; float32 has no more to say."""
+OF_A_KIND: Final = ("count", "box_area", "box_area_discs", "not_assessed")
+"""What stands in the table of each kind of lesion: three numbers where it was looked for, else the
+reason, one of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`. Areas in square pixels and discs."""
 
 COLUMNS: Final = (
     "image", "id", "patient", "eye",
@@ -25,6 +29,8 @@ COLUMNS: Final = (
     "gradable", "quality_reasons", "warnings",
     "field_found", "field_x", "field_y", "field_radius", "field_stretch",
     "width", "height", "sha256", "picture",
+    "disc_found", "disc_x", "disc_y", "disc_diameter", "disc_score",
+    *(f"{kind}_{what}" for kind in LESIONS for what in OF_A_KIND),
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has nothing to say."""
 
@@ -107,6 +113,7 @@ def row(outcome: Outcome, picture: str = "") -> Mapping[str, str]:
     }
     if outcome.reading is not None:
         cells |= _of_photo(outcome.reading) | _of_grade(outcome.reading)
+        cells |= _of_disc(outcome.reading) | dict(_of_lesions(outcome.reading))
     return cells | trouble(outcome)
 
 
@@ -149,6 +156,34 @@ def _of_grade(reading: Reading) -> dict[str, str]:
             "referable_threshold": _number(grade.referable.threshold),
         }
     return cells
+
+
+def _of_disc(reading: Reading) -> dict[str, str]:
+    disc, cells = reading.anatomy.disc, dict[str, str]()
+    if disc.found is not None:
+        cells["disc_found"] = _truth(disc.found)
+    if disc.centre is not None:
+        cells |= {"disc_x": f"{disc.centre[0]:.2f}", "disc_y": f"{disc.centre[1]:.2f}"}
+    if disc.diameter is not None:
+        cells["disc_diameter"] = f"{disc.diameter:.2f}"
+    if disc.score is not None:
+        cells["disc_score"] = _number(disc.score)
+    return cells
+
+
+def _of_lesions(reading: Reading) -> Iterator[tuple[str, str]]:
+    for one in reading.lesion_summary:
+        yield from zip((f"{one.kind}_{what}" for what in OF_A_KIND), _of_kind(one), strict=True)
+
+
+def _of_kind(one: LesionSummary) -> tuple[str, str, str, str]:
+    """The cells of :data:`OF_A_KIND`."""
+    return (
+        "" if one.count is None else str(one.count),
+        "" if one.box_area is None else f"{one.box_area:.1f}",
+        "" if one.box_area_discs is None else _number(one.box_area_discs),
+        "" if one.assessed else one.reason or "no_detector",
+    )
 
 
 def _truth(value: bool) -> str:

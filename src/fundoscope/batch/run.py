@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcom
 from fundoscope.batch.results import Results, results_in
 from fundoscope.errors import FundoscopeError, PhotoError
 from fundoscope.reading import ModelUsed, Reading
-from fundoscope.report.wording import not_assessed
+from fundoscope.report.wording import NotAssessed, not_assessed
 
 if TYPE_CHECKING:
     from fundoscope.photo.decode import Photo
@@ -42,6 +42,10 @@ class PhotoReader(Protocol):
     def models(self) -> tuple[ModelUsed, ...]:
         """The bundles it reads with."""
 
+    @property
+    def lesion_thresholds(self) -> Mapping[str, float]:
+        """For each kind that is looked for, the score from which a box is taken for a lesion."""
+
     def examine(self, source: str | Path) -> tuple[Photo, Reading]:
         """Read a photograph's file, and hand out its decoded pixels too.
 
@@ -59,7 +63,7 @@ class Tally:
         statuses: how many had each status so far.
         referable: how many of those graded are referable.
         thresholds: the operating points for "referable" that were met.
-        unseen: what was not assessed on any photograph that was read, in order.
+        unseen: what was not assessed, in order, and on how many of the photographs that opened.
         troubled: image, status, code, reason and remedy of each one without a grade.
         interrupted: whether the run was stopped before its end.
     """
@@ -68,7 +72,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     referable: int = 0
     thresholds: set[float] = field(default_factory=set)
-    unseen: dict[str, None] = field(default_factory=dict)
+    unseen: Counter[NotAssessed] = field(default_factory=Counter)
     troubled: list[dict[str, str]] = field(default_factory=list)
     interrupted: bool = False
 
@@ -76,7 +80,7 @@ class Tally:
         """Count one photograph."""
         self.statuses[outcome.status] += 1
         if outcome.reading is not None:
-            self.unseen.update(dict.fromkeys(not_assessed(outcome.reading)))
+            self.unseen.update(not_assessed(outcome.reading))
             referable = outcome.reading.grade.referable
             if referable is not None:
                 self.thresholds.add(referable.threshold)
@@ -85,6 +89,11 @@ class Tally:
         else:
             named = {"image": outcome.input.image, "status": outcome.status}
             self.troubled.append(named | trouble(outcome))
+
+    @property
+    def opened(self) -> int:
+        """How many photographs could be opened."""
+        return self.done - self.statuses[REFUSED]
 
     @property
     def done(self) -> int:
@@ -113,6 +122,7 @@ def run(
     stop: Event,
     out: Path | None = None,
     pictures: bool = True,
+    labels: bool = False,
     arguments: dict[str, Any] | None = None,
 ) -> Tally:
     """Read photographs, write the results and show each as it comes, in the order of the inputs.
@@ -125,6 +135,7 @@ def run(
         stop: once set, the run ends after the photograph at hand; what was finished is written.
         out: folder for the results (see :mod:`fundoscope.batch.results`); ``None`` writes none.
         pictures: whether to draw a picture of each photograph into ``out``.
+        labels: whether kind and score are written at each lesion on it.
         arguments: of the command, for ``run.json``.
 
     Raises:
@@ -133,12 +144,13 @@ def run(
     """
     started = _now()
     tally = Tally(len(inputs))
-    examine = partial(_examine, reader=reader, draw=pictures and out is not None)
+    draw = partial(_picture, labels=labels) if pictures and out is not None else None
+    look = partial(examine, reader=reader, draw=draw)
     if out is None:
-        _walk(inputs, examine, workers, stop, tally, show)
+        _walk(inputs, look, workers, stop, tally, show)
         return tally
     with results_in(out, with_patients=any(one.patient for one in inputs)) as results:
-        _walk(inputs, examine, workers, stop, tally, show, results)
+        _walk(inputs, look, workers, stop, tally, show, results)
         results.run = _manifest(reader, tally, arguments or {}, started)
     return tally
 
@@ -182,12 +194,27 @@ def in_order(
         pool.shutdown(cancel_futures=True)
 
 
-def _examine(one: Input, *, reader: PhotoReader, draw: bool) -> Outcome:
+def examine(
+    one: Input,
+    *,
+    reader: PhotoReader,
+    draw: Callable[[Photo, Reading], bytes] | None = None,
+) -> Outcome:
+    """Read one photograph; what is wrong with it alone becomes its refusal.
+
+    Args:
+        one: what to read.
+        reader: with which.
+        draw: makes the picture of the outcome, a PNG file's bytes; ``None`` makes none.
+
+    Raises:
+        FundoscopeError: reading failed in a way that the next photograph would meet too.
+    """
     try:
         if one.problem is not None:
             raise one.problem
         photo, reading = reader.examine(one.path)
-        return Outcome(one, reading, picture=_picture(photo, reading) if draw else None)
+        return Outcome(one, reading, picture=draw(photo, reading) if draw else None)
     except PhotoError as refusal:
         return Outcome(one, refusal=refusal.with_traceback(None))
     except FundoscopeError:
@@ -201,11 +228,11 @@ def _examine(one: Input, *, reader: PhotoReader, draw: bool) -> Outcome:
         return Outcome(one, refusal=PhotoError(one.image, why, REPORT, code=INTERNAL_ERROR))
 
 
-def _picture(photo: Photo, reading: Reading) -> bytes:
+def _picture(photo: Photo, reading: Reading, *, labels: bool) -> bytes:
     from fundoscope.report.overlay import draw
 
     buffer = io.BytesIO()
-    draw(photo, reading).save(buffer, "PNG", compress_level=PNG_COMPRESSION)
+    draw(photo, reading, labels=labels).save(buffer, "PNG", compress_level=PNG_COMPRESSION)
     return buffer.getvalue()
 
 
@@ -221,9 +248,12 @@ def _manifest(
         "arguments": arguments,
         "versions": versions(),
         "models": reader.models,
-        "thresholds": {"referable": sorted(tally.thresholds)},
+        "thresholds": {
+            "referable": sorted(tally.thresholds),
+            "lesions": dict(reader.lesion_thresholds),
+        },
         "counts": tally.counts(),
-        "not_assessed": list(tally.unseen),
+        "not_assessed": [str(one) for one in tally.unseen],
         "refused": [one for one in tally.troubled if one["status"] == REFUSED],
         "not_graded": [one for one in tally.troubled if one["status"] == NOT_GRADED],
         "started": started,

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 from fundoscope.batch.versions import CORE_LIBRARIES, installed
@@ -107,16 +106,13 @@ def _import_apart(name: str, parts: dict[str, str]) -> Finding:
 def _bundles() -> Iterator[Finding]:
     from fundoscope.models import bundle
 
-    paths = sorted(path.parent for path in bundle.SHIPPED.glob(f"*/{bundle.MANIFEST}"))
-    if not paths:
-        yield _tried("bundle", lambda: str(bundle.shipped()), needed=True)
-    for path in paths:
+    for task in bundle.MANIFESTS:
 
-        def verify(path: Path = path) -> str:
-            manifest = bundle.load(path).manifest
+        def verify(task: str = task) -> str:
+            manifest = bundle.load(bundle.shipped(task)).manifest
             return f"{manifest.name}, sha256 {manifest.model_sha256[:12]}, verified"
 
-        yield _tried(f"bundle {path.name}", verify, needed=True)
+        yield _tried(f"bundle {task}", verify, needed=True)
 
 
 def _inference() -> Finding:
@@ -131,7 +127,7 @@ def _inference() -> Finding:
         took = time.perf_counter() - begun
         if reading.grade.icdr is None:
             raise FundoscopeError("a phantom", "was not graded", "install fundoscope again")
-        return f"a phantom was graded in {took * 1000:.0f} ms"
+        return f"a phantom was graded and looked through for lesions in {took * 1000:.0f} ms"
 
     return _tried("inference", read_a_phantom, needed=True)
 

@@ -15,7 +15,8 @@ from fundoscope.cli.extras import extra_of
 from fundoscope.errors import FundoscopeError, MissingExtraError
 
 COMMANDS: Final = {
-    "read": "Grade photographs.",
+    "read": "Grade photographs and find lesions on them.",
+    "annotate": "Write the lesions that are found as boxes for an annotator to correct.",
     "models": "List bundles and verify them.",
     "doctor": "Say what is installed and whether it works.",
     "phantom": "Draw synthetic eyes.",

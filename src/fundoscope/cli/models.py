@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -70,9 +70,23 @@ def _in_words(one: dict[str, Any]) -> Iterator[str]:
         f"  {one['task']} at {_size(one['input_size'])} px, {one['model_bytes'] / 1e6:.1f} MB, "
         f"sha256 {one['model_sha256'][:12]}"
     )
-    yield f"  referable from a probability of {one['referable_threshold']:.3f}"
+    yield from _OF_TASK[one["task"]](one)
     yield f"  trained on {sum(trained_on.values())} photographs ({sources})"
     yield f"  licence: {one['licence']}"
+
+
+def _of_grader(one: dict[str, Any]) -> Iterator[str]:
+    yield f"  referable from a probability of {one['referable_threshold']:.3f}"
+
+
+def _of_detector(one: dict[str, Any]) -> Iterator[str]:
+    for kind in one["classes"]:
+        least = one["minimum_radius"].get(kind)
+        seen = "on no photograph" if least is None else f"on fields of a radius from {least:.0f} px"
+        yield f"  {kind} from a score of {one['thresholds'][kind]:.3f}, {seen}"
+
+
+_OF_TASK: Final = {"grading": _of_grader, "detection": _of_detector}
 
 
 def _size(size: int | list[int]) -> str:

@@ -1,8 +1,7 @@
-"""``fundoscope read``: grade photographs."""
+"""``fundoscope read``: grade photographs and find lesions on them."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -37,6 +36,12 @@ def read(
     grader: Annotated[
         Path | None, typer.Option(metavar="BUNDLE", help="Grade with this bundle.")
     ] = None,
+    lesions: Annotated[
+        bool, typer.Option("--lesions/--no-lesions", help="Look for lesions and the optic disc.")
+    ] = True,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="BUNDLE", help="Look for lesions with this bundle.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Photographs read at a time; as many as processors by default."),
@@ -44,11 +49,14 @@ def read(
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Draw a picture of each into DIR.")
     ] = True,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Write kind and score at each lesion on the pictures.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
     ] = False,
 ) -> None:
-    """Grade diabetic retinopathy on photographs of the retina.
+    """Grade diabetic retinopathy on photographs of the retina, and find its lesions.
 
     For research; not a diagnosis.
 
@@ -56,6 +64,7 @@ def read(
 
     2: misuse. 1: failure.
     """
+    from fundoscope.batch import processors
     from fundoscope.batch.inputs import gather
     from fundoscope.batch.results import check_folder
     from fundoscope.batch.run import run
@@ -64,18 +73,30 @@ def read(
 
     if overwrite and out is None:
         raise UsageError("--overwrite", "replaces results in a folder", "name it with --out DIR")
+    if labels and not (lesions and pictures and out is not None):
+        raise UsageError(
+            "--labels",
+            "writes at the lesions on pictures",
+            "name their folder with --out DIR, without --no-lesions or --no-pictures",
+        )
+    if detector is not None and not lesions:
+        raise UsageError("--detector", "finds lesions", "leave out --no-lesions")
     inputs = gather(paths, leave_out=out)
     if out is not None:
         check_folder(out, overwrite=overwrite)
-    reader = Reader(grader=grader)
-    threads = workers or _processors()
+    workers = workers or processors.available()
+    threads = processors.threads(workers, len(inputs.photographs))
+    reader = Reader(grader, detector, lesions=lesions, threads=threads)
     arguments = {
         "paths": [str(path) for path in paths],
         "out": None if out is None else str(out),
         "json": json,
         "grader": None if grader is None else str(grader),
-        "workers": threads,
+        "lesions": lesions,
+        "detector": None if detector is None else str(detector),
+        "workers": workers,
         "pictures": pictures,
+        "labels": labels,
         "overwrite": overwrite,
     }
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
@@ -88,21 +109,15 @@ def read(
         tally = run(
             inputs.photographs,
             reader,
-            workers=threads,
+            workers=workers,
             show=show,
             stop=stop,
             out=out,
             pictures=pictures,
+            labels=labels,
             arguments=arguments,
         )
     raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
@@ -139,7 +154,7 @@ def _conclude(
 
 
 def _totals(tally: Tally, inputs: Inputs, out: Path | None) -> list[str]:
-    from fundoscope.report.wording import DISCLAIMER
+    from fundoscope.report.wording import DISCLAIMER, listed_over
 
     counts = tally.counts()
     noun = "photograph" if tally.photographs == 1 else "photographs"
@@ -151,7 +166,7 @@ def _totals(tally: Tally, inputs: Inputs, out: Path | None) -> list[str]:
         others = ", ".join(f"{count} {suffix}" for suffix, count in inputs.passed_over.items())
         lines.append(f"not taken for photographs: {others}")
     if tally.unseen:
-        lines.append(f"not assessed: {', '.join(tally.unseen)}")
+        lines.append(f"not assessed: {listed_over(tally.unseen, tally.opened)}")
     if out is not None:
         lines.append(f"results: {out}")
     return [*lines, DISCLAIMER]

@@ -12,16 +12,19 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fundoscope.geometry import Affine
-from fundoscope.kinds import KINDS, Colour
-from fundoscope.report.panels import GROUND, OTHER_LESION, footer, header
+from fundoscope.kinds import Colour
+from fundoscope.report import lesion_boxes
+from fundoscope.report.panels import GROUND, font_of, footer, header
 
 if TYPE_CHECKING:
     from fundoscope.photo.decode import Photo
-    from fundoscope.reading import FieldOfView, Lesion, Reading
+    from fundoscope.reading import FieldOfView, Reading
 
 MIN_WIDTH, MAX_WIDTH = 720, 1200
-"""Of the picture, in pixels: room for the header, and no more than a page or a screen shows."""
-MAX_PHOTOGRAPH_HEIGHT: Final = 1200
+"""Of the picture of a grade, in pixels: room for the header, and no more than a page shows."""
+MIN_WIDTH_OF_LESIONS, MAX_WIDTH_OF_LESIONS = 1440, 2400
+"""Where lesions were looked for: a microaneurysm of 17 pixels at 4,288 has 8 or more, as it has for
+the detector, and a line beside it is thin."""
 
 OUTLINE: Final[Colour] = (86, 180, 233)
 """Okabe and Ito's sky blue: unlike anything in an eye, for every kind of colour vision."""
@@ -29,25 +32,28 @@ OUTLINE_PIXELS: Final = 2
 SMOOTHING: Final = 2
 """The outline is drawn this many times larger and reduced, Pillow's own lines being jagged."""
 OUTLINE_POINTS: Final = 360
-LESION_PIXELS: Final = 2
 
 
-def draw(photo: Photo, reading: Reading) -> Image.Image:
+def draw(photo: Photo, reading: Reading, *, labels: bool = False) -> Image.Image:
     """Draw a reading on its photograph.
 
     Args:
         photo: the decoded photograph; its pixels may be smaller than the photograph.
         reading: what was read from it.
+        labels: whether kind and score are written at each lesion.
 
     Returns:
-        An RGB picture, 720 to 1200 pixels wide.
+        An RGB picture: 720 to 1200 pixels wide, or 1440 to 2400 where lesions were looked for.
     """
-    picture, to_picture = _fitted(photo)
+    narrowest, widest = _widths(reading)
+    picture, to_picture = _fitted(photo, narrowest, widest)
     if reading.field.found:
         _outline(picture, reading.field, to_picture)
-    _lesions(picture, reading.lesions, to_picture)
-    width = max(picture.width, MIN_WIDTH)
-    top, bottom = header(reading, width), footer(reading, width)
+    font = font_of(lesion_boxes.TYPE) if labels else None
+    lesion_boxes.draw(picture, reading.lesions, reading.anatomy.disc, to_picture, font=font)
+    width = max(picture.width, narrowest)
+    scale = max(1.0, width / MAX_WIDTH)
+    top, bottom = header(reading, width, scale), footer(reading, width, scale, labels=labels)
     page = Image.new("RGB", (width, top.height + picture.height + bottom.height), GROUND)
     page.paste(top, (0, 0))
     page.paste(picture, ((width - picture.width) // 2, top.height))
@@ -55,11 +61,18 @@ def draw(photo: Photo, reading: Reading) -> Image.Image:
     return page
 
 
-def _fitted(photo: Photo) -> tuple[Image.Image, Affine]:
+def _widths(reading: Reading) -> tuple[int, int]:
+    """The narrowest and the widest picture of a reading."""
+    if reading.lesions or any(one.assessed for one in reading.lesion_summary):
+        return MIN_WIDTH_OF_LESIONS, MAX_WIDTH_OF_LESIONS
+    return MIN_WIDTH, MAX_WIDTH
+
+
+def _fitted(photo: Photo, narrowest: int, widest: int) -> tuple[Image.Image, Affine]:
     """The photograph in the size of the picture, and the map from its own pixels to there."""
     height, width = photo.pixels.shape[:2]
-    wanted = min(max(width, MIN_WIDTH), MAX_WIDTH)
-    scale = min(wanted / width, MAX_PHOTOGRAPH_HEIGHT / height)
+    wanted = min(max(width, narrowest), widest)
+    scale = min(wanted / width, widest / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(photo.pixels)
     if size != picture.size:
@@ -76,16 +89,3 @@ def _outline(picture: Image.Image, field: FieldOfView, to_picture: Affine) -> No
     mask = Image.new("L", (picture.width * SMOOTHING, picture.height * SMOOTHING))
     ImageDraw.Draw(mask).line(points, fill=255, width=OUTLINE_PIXELS * SMOOTHING, joint="curve")
     picture.paste(OUTLINE, mask=mask.reduce(SMOOTHING))
-
-
-def _lesions(picture: Image.Image, lesions: tuple[Lesion, ...], to_picture: Affine) -> None:
-    pen = ImageDraw.Draw(picture)
-    for lesion in lesions:
-        kind = KINDS.get(lesion.kind)
-        x0, y0, x1, y1 = to_picture.box(lesion.box)
-        margin = LESION_PIXELS  # The line lies around the lesion, not on it.
-        pen.rectangle(
-            (x0 - margin, y0 - margin, x1 + margin, y1 + margin),
-            outline=kind.colour if kind is not None else OTHER_LESION,
-            width=LESION_PIXELS,
-        )

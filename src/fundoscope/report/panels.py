@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -12,17 +11,25 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fundoscope.kinds import KINDS, Colour
+from fundoscope.kinds import OPTIC_DISC, Colour
+from fundoscope.report.lesion_boxes import colour_of
 from fundoscope.report.wording import (
     DISCLAIMER,
+    SHORT_NAMES,
+    TOO_SMALL,
+    NotAssessed,
     certainty,
     grade_in_words,
+    kind_in_words,
+    lesion_counts,
+    listed,
     not_assessed,
+    why_not_assessed,
     why_not_graded,
 )
 
 if TYPE_CHECKING:
-    from fundoscope.reading import Grade, Reading
+    from fundoscope.reading import Grade, OpticDisc, Reading
 
 GROUND: Final[Colour] = (18, 20, 24)
 TEXT: Final[Colour] = (240, 240, 240)
@@ -31,22 +38,22 @@ FAINT: Final[Colour] = (92, 97, 106)
 CALM: Final[Colour] = (86, 180, 233)
 ALERT: Final[Colour] = (230, 159, 0)
 """Okabe and Ito's sky blue and orange; the words say the same, so nothing hangs on colour."""
-OTHER_LESION: Final[Colour] = ALERT
 
 MARGIN: Final = 20
 LARGE, MEDIUM, SMALL = 32, 20, 16
-"""Sizes of type in pixels."""
+"""Sizes of type. All measures here are units of the design: pixels of a page of ordinary size, more
+of them on a large one."""
 LEADING: Final = 1.4
 """From line to line, in sizes of type."""
 BAR, BAR_GAP, BAR_HEIGHT = 34, 14, 56
-"""The five bars of probability, in pixels."""
+"""The five bars of probability."""
 BARS_WIDTH: Final = 5 * BAR + 4 * BAR_GAP
 BARS_CAPTION: Final = "probability of each grade"
 LABEL_GAP: Final = 6
-"""Between a bar and the numbers above and below it, in pixels."""
+"""Between a bar and the numbers above and below it."""
 BARS_HEIGHT: Final = BAR_HEIGHT + 3 * (SMALL + LABEL_GAP)
 SWATCH: Final = 12
-"""Side of the square that shows the colour of a kind of lesion, in pixels."""
+"""Side of the square that shows the colour of a kind of lesion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +66,55 @@ class Line:
     swatch: Colour | None = None
 
 
-def header(reading: Reading, width: int) -> Image.Image:
-    """The strip above the photograph: the grade, whether to refer, and the five probabilities."""
+class Strip:
+    """A strip of the page while it is drawn, in units of the design.
+
+    Args:
+        width: of the strip.
+        height: of the strip.
+        scale: pixels a unit.
+    """
+
+    def __init__(self, width: float, height: float, scale: float) -> None:
+        size = (round(width * scale), round(height * scale))
+        self.picture = Image.new("RGB", size, GROUND)
+        self._pen = ImageDraw.Draw(self.picture)
+        self._scale = scale
+
+    def text(
+        self, x: float, y: float, text: str, size: int, colour: Colour, anchor: str = "la"
+    ) -> None:
+        """Write ``text`` at a place; ``anchor`` as Pillow's."""
+        font = font_of(round(size * self._scale))
+        self._pen.text((x * self._scale, y * self._scale), text, colour, font, anchor=anchor)
+
+    def fill(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
+        """Fill a box."""
+        self._pen.rectangle([round(side * self._scale) for side in (x0, y0, x1, y1)], colour)
+
+
+def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
+    """The strip above the photograph: the grade, whether to refer, and the five probabilities.
+
+    Args:
+        reading: what to say.
+        width: of the strip in pixels.
+        scale: pixels a unit of the design.
+    """
+    units = width / scale
     cause = why_not_graded(reading)
     if cause is not None:
         sentence = f"The photograph {cause.reason}: {cause.remedy}."
-        return _panel([Line("Not graded", LARGE, TEXT), Line(sentence, MEDIUM, TEXT)], width)
-    room = width - 3 * MARGIN - BARS_WIDTH
-    lines = [Line(_plain(line.text), line.size, line.colour) for line in _graded(reading.grade)]
-    panel = Image.new("RGB", (width, 2 * MARGIN + BARS_HEIGHT), GROUND)
-    pen, y = ImageDraw.Draw(panel), float(MARGIN)
-    for line in lines:
-        pen.text((MARGIN, y), line.text, line.colour, _fitting(line.text, line.size, room))
+        lines = [Line("Not graded", LARGE, TEXT), Line(sentence, MEDIUM, TEXT)]
+        return _panel(lines, units, scale)
+    strip, y = Strip(units, 2 * MARGIN + BARS_HEIGHT, scale), float(MARGIN)
+    room = units - 3 * MARGIN - BARS_WIDTH
+    for line in _graded(reading.grade):
+        text = _plain(line.text)
+        strip.text(MARGIN, y, text, _fitting(text, line.size, room), line.colour)
         y += line.size * LEADING
-    _bars(pen, reading.grade, width - MARGIN - BARS_WIDTH)
-    return panel
+    _bars(strip, reading.grade, units - MARGIN - BARS_WIDTH)
+    return strip.picture
 
 
 def _graded(grade: Grade) -> Iterator[Line]:
@@ -87,75 +128,106 @@ def _graded(grade: Grade) -> Iterator[Line]:
         yield Line(f"Certainty of this grade: {sure:.0%}", MEDIUM, QUIET)
 
 
-def _bars(pen: ImageDraw.ImageDraw, grade: Grade, left: int) -> None:
+def _bars(strip: Strip, grade: Grade, left: float) -> None:
     """A bar for each grade's probability, its share above and the grade below."""
-    font = _font(SMALL)
     bottom = MARGIN + SMALL + LABEL_GAP + BAR_HEIGHT
     for icdr, probability in enumerate(grade.probabilities or ()):
         x = left + icdr * (BAR + BAR_GAP)
         given = icdr == grade.icdr
         top = bottom - max(1, round(probability * BAR_HEIGHT))
-        pen.rectangle((x, top, x + BAR, bottom), TEXT if given else FAINT)
+        strip.fill(x, top, x + BAR, bottom, TEXT if given else FAINT)
         colour, middle = TEXT if given else QUIET, x + BAR / 2
-        pen.text((middle, top - LABEL_GAP), f"{probability:.0%}", colour, font, anchor="ms")
-        pen.text((middle, bottom + LABEL_GAP), str(icdr), colour, font, anchor="mt")
-    caption = (left + BARS_WIDTH / 2, bottom + SMALL + 2 * LABEL_GAP)
-    pen.text(caption, BARS_CAPTION, QUIET, font, anchor="mt")
+        strip.text(middle, top - LABEL_GAP, f"{probability:.0%}", SMALL, colour, "ms")
+        strip.text(middle, bottom + LABEL_GAP, str(icdr), SMALL, colour, "mt")
+    below = bottom + SMALL + 2 * LABEL_GAP
+    strip.text(left + BARS_WIDTH / 2, below, BARS_CAPTION, SMALL, QUIET, "mt")
 
 
-def footer(reading: Reading, width: int) -> Image.Image:
-    """The strip below the photograph: lesions, warnings, what was not looked at, and its origin."""
-    return _panel(list(_notes(reading)), width)
+def footer(
+    reading: Reading, width: int, scale: float = 1.0, *, labels: bool = False
+) -> Image.Image:
+    """The strip below the photograph: lesions, warnings, what was not looked at, and its origin.
+
+    Args:
+        reading: what to say.
+        width: of the strip in pixels.
+        scale: pixels a unit of the design.
+        labels: whether the boxes are labelled, so that the legend explains the short names.
+    """
+    return _panel(list(_notes(reading, labels=labels)), width / scale, scale)
 
 
-def _notes(reading: Reading) -> Iterator[Line]:
+def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
     if not reading.field.found:
         yield Line("No field of view was found, so none is outlined.", SMALL, ALERT)
+    yield from _legend(reading, labels=labels)
     for warning in reading.warnings:
         yield Line(f"Note: {warning}.", SMALL, ALERT)
-    for kind, count in Counter(lesion.kind for lesion in reading.lesions).most_common():
-        known = KINDS.get(kind)
-        name, colour = (known.name, known.colour) if known is not None else (kind, OTHER_LESION)
-        yield Line(f"{name}: {count}", SMALL, TEXT, swatch=colour)
-    yield Line(f"Not assessed: {', '.join(not_assessed(reading))}.", SMALL, QUIET)
+    yield Line(f"Not assessed: {listed(not_assessed(reading))}.", SMALL, QUIET)
     photo = reading.photo
     origin = f"{photo.name or 'photograph'} ({photo.width} x {photo.height}, {photo.sha256[:8]})"
     yield Line(f"{origin}. {reading.software}.", SMALL, QUIET)
     yield Line(f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]}.", SMALL, TEXT)
 
 
-def _panel(lines: list[Line], width: int) -> Image.Image:
+def _legend(reading: Reading, *, labels: bool) -> Iterator[Line]:
+    """A line for each kind that was looked for, then those that the photograph is too small for."""
+    for kind, count in lesion_counts(reading).items():
+        text = f"{_name(kind, labels=labels)}: {count or 'none found'}"
+        yield Line(text, SMALL, TEXT if count else QUIET, swatch=colour_of(kind))
+    for one in reading.lesion_summary:
+        if one.reason == TOO_SMALL:
+            missing = NotAssessed("not assessed", why_not_assessed(one))
+            yield Line(f"{_name(one.kind, labels=labels)}: {missing}", SMALL, QUIET)
+    yield from _disc(reading.anatomy.disc, labels=labels)
+
+
+def _disc(disc: OpticDisc, *, labels: bool) -> Iterator[Line]:
+    if disc.found:
+        text = f"{_name(OPTIC_DISC.key, labels=labels, count=1)} (dashed)"
+        yield Line(text, SMALL, TEXT, swatch=OPTIC_DISC.colour)
+    elif disc.found is not None:
+        yield Line(f"{OPTIC_DISC.name}: not found", SMALL, QUIET)
+
+
+def _name(kind: str, *, labels: bool, count: int = 0) -> str:
+    """The name of a kind, and what stands at its boxes."""
+    name, short = kind_in_words(kind, count), SHORT_NAMES.get(kind)
+    return f"{name} ({short})" if labels and short else name
+
+
+def _panel(lines: list[Line], units: float, scale: float) -> Image.Image:
     """A strip with these lines below one another, wrapped where they are too long."""
     placed: list[tuple[float, str, Line]] = []
     y = float(MARGIN)
     for line in lines:
-        for text in _wrapped(_plain(line.text), _font(line.size), width - 2 * MARGIN):
+        for text in _wrapped(_plain(line.text), font_of(line.size), units - 2 * MARGIN):
             placed.append((y, text, line))
             y += line.size * LEADING
-    panel = Image.new("RGB", (width, round(y) + MARGIN), GROUND)
-    pen = ImageDraw.Draw(panel)
+    strip = Strip(units, round(y) + MARGIN, scale)
     for y, text, line in placed:
         x = float(MARGIN)
         if line.swatch is not None:
-            pen.rectangle((x, y + 2, x + SWATCH, y + 2 + SWATCH), line.swatch)
+            strip.fill(x, y + 2, x + SWATCH, y + 2 + SWATCH, line.swatch)
             x += SWATCH + LABEL_GAP
-        pen.text((x, y), text, line.colour, _font(line.size))
-    return panel
+        strip.text(x, y, text, line.size, line.colour)
+    return strip.picture
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font_of(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font in a size of pixels."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("this Pillow was built without FreeType and can draw no text")
     return font
 
 
-def _fitting(text: str, size: int, room: float) -> ImageFont.FreeTypeFont:
-    """The font of ``size``, or the largest smaller one in which ``text`` fits into ``room``."""
-    while size > SMALL and _font(size).getlength(text) > room:
+def _fitting(text: str, size: int, room: float) -> int:
+    """``size`` of type, or the largest smaller one in which ``text`` fits into ``room``."""
+    while size > SMALL and font_of(size).getlength(text) > room:
         size -= 1
-    return _font(size)
+    return size
 
 
 def _plain(text: str) -> str:

@@ -350,12 +350,13 @@ def write(
 def _documents(found: AnnotationSet, out: Path) -> Iterator[tuple[Path, bytes]]:
     for photo in found.photos:
         path = out / ANNOTATIONS / f"{_stem(photo.image)}.xml"
-        yield path, voc_document.to_xml(_document(photo), str(path))
+        yield path, voc_document.to_xml(document(photo), str(path))
     for split, names in found.splits.items():
         yield out / SETS / f"{split}.txt", _lines(map(_stem, names))
 
 
-def _document(photo: AnnotatedPhoto) -> VocDocument:
+def document(photo: AnnotatedPhoto) -> VocDocument:
+    """The document of one photograph, in VOC's numbers."""
     objects = tuple(map(_object, photo.annotations))
     misleading = any(_zero(corner) for item in objects for corner in item.corners)
     return VocDocument(

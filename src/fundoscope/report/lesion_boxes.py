@@ -1,0 +1,187 @@
+"""Boxes of lesions on a picture: thin, around the lesion rather than on it, labelled if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fundoscope.geometry import Affine, Box
+from fundoscope.kinds import KINDS, OPTIC_DISC, Colour
+from fundoscope.report.wording import SHORT_NAMES
+
+if TYPE_CHECKING:
+    from fundoscope.reading import Lesion, OpticDisc
+
+OTHER_LESION: Final[Colour] = (230, 159, 0)
+"""Okabe and Ito's orange, for a kind that is in no table."""
+EDGE: Final[Colour] = (0, 0, 0)
+"""Along each line, so that it shows on bright exudates as on dark haemorrhages."""
+
+MARGIN: Final = 2
+"""Pixels of the picture between a box and its line: the lesion's own edge stays to be seen."""
+SMALLEST: Final = 12
+"""Side of the smallest frame in pixels: a microaneurysm is not hidden by what points at it."""
+LARGE: Final = 60
+"""From this side on, in pixels, a frame has a line that is seen on the whole picture too."""
+LINE, LARGE_LINE = 1, 2
+"""Widths of lines in pixels, without their edge."""
+DASHES: Final = 36
+"""Of the ring around the optic disc."""
+
+TYPE: Final = 11
+"""Size of a label in pixels."""
+WHITE: Final = 255
+CROWDED: Final = 8
+"""How much worse it is to cover another label than to cover a lesion's frame."""
+
+Frame = tuple[int, int, int, int]
+"""First and last column and row of a line, x0, y0, x1, y1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """What is drawn of one lesion."""
+
+    frame: Frame
+    colour: Colour
+    label: str
+
+    @property
+    def line(self) -> int:
+        """Width of its line in pixels."""
+        x0, y0, x1, y1 = self.frame
+        return LARGE_LINE if min(x1 - x0, y1 - y0) >= LARGE else LINE
+
+
+def colour_of(kind: str) -> Colour:
+    """The colour of a kind of lesion, known or not."""
+    known = KINDS.get(kind)
+    return OTHER_LESION if known is None else known.colour
+
+
+def draw(
+    picture: Image.Image,
+    lesions: Sequence[Lesion],
+    disc: OpticDisc,
+    to_picture: Affine,
+    *,
+    font: ImageFont.FreeTypeFont | None = None,
+) -> None:
+    """Draw boxes around lesions, and a dashed ring around the optic disc.
+
+    Args:
+        picture: RGB; drawn on.
+        lesions: boxes in the photograph's pixels.
+        disc: of the same photograph, found or not.
+        to_picture: map from the photograph's pixels to the picture's.
+        font: of the labels, kind and score at each box; ``None`` writes none.
+    """
+    pen = ImageDraw.Draw(picture)
+    if disc.box is not None:
+        _ring(pen, to_picture.box(disc.box))
+    framed = [_framed(lesion, to_picture) for lesion in lesions]
+    # The large ones first, and all edges before all lines: what is small lies on top.
+    framed.sort(key=lambda one: -_area(one.frame))
+    for one in framed:
+        pen.rectangle(_grown(one.frame, 1), outline=EDGE)
+    for one in framed:
+        pen.rectangle(one.frame, outline=one.colour, width=one.line)
+    if font is not None:
+        _labels(pen, picture.size, [*framed, *_disc_label(disc, to_picture)], font)
+
+
+def _framed(lesion: Lesion, to_picture: Affine) -> Framed:
+    short = SHORT_NAMES.get(lesion.kind, lesion.kind)
+    frame = _frame(to_picture.box(lesion.box))
+    return Framed(frame, colour_of(lesion.kind), f"{short} {lesion.score:.2f}")
+
+
+def _disc_label(disc: OpticDisc, to_picture: Affine) -> Iterator[Framed]:
+    if disc.box is not None and disc.score is not None:
+        label = f"{SHORT_NAMES[OPTIC_DISC.key]} {disc.score:.2f}"
+        yield Framed(_frame(to_picture.box(disc.box)), OPTIC_DISC.colour, label)
+
+
+def _frame(box: Box) -> Frame:
+    x0, x1 = _sides(box[0], box[2])
+    y0, y1 = _sides(box[1], box[3])
+    return (x0, y0, x1, y1)
+
+
+def _sides(low: float, high: float) -> tuple[int, int]:
+    """Where two opposite lines lie, :data:`MARGIN` beyond a box and no nearer than a smallest."""
+    more = max(MARGIN, (SMALLEST - (high - low)) / 2)
+    return round(low - more) - 1, round(high + more)
+
+
+def _grown(frame: Frame, by: int) -> Frame:
+    x0, y0, x1, y1 = frame
+    return (x0 - by, y0 - by, x1 + by, y1 + by)
+
+
+def _area(frame: Frame) -> int:
+    return (frame[2] - frame[0]) * (frame[3] - frame[1])
+
+
+def _ring(pen: ImageDraw.ImageDraw, box: Box) -> None:
+    around = _grown(_frame(box), 1)
+    step = 360 / DASHES
+    for number in range(DASHES):
+        start, end = number * step, (number + 0.5) * step
+        pen.arc(_grown(around, 1), start, end, fill=EDGE, width=LARGE_LINE + 2)
+        pen.arc(around, start, end, fill=OPTIC_DISC.colour, width=LARGE_LINE)
+
+
+def _labels(
+    pen: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    framed: Sequence[Framed],
+    font: ImageFont.FreeTypeFont,
+) -> None:
+    """Write each label where it covers least: of lesions, and of labels before all."""
+    covered = np.zeros((size[1], size[0]), np.uint8)
+    for one in framed:
+        if one.line == LINE:  # the inside of a large one has room for labels
+            x0, y0, x1, y1 = (max(side, 0) for side in one.frame)
+            covered[y0 : y1 + 1, x0 : x1 + 1] = 1
+    for one in framed:
+        width, height = round(font.getlength(one.label)) + 2, TYPE + 1
+        x, y = min(
+            _places(one.frame, width, height, size),
+            key=lambda at: int(covered[at[1] : at[1] + height, at[0] : at[0] + width].sum()),
+        )
+        covered[y : y + height, x : x + width] = CROWDED
+        at, colour = (x + 1, y + TYPE), _paler(one.colour)
+        pen.text(at, one.label, colour, font, "ls", stroke_width=1, stroke_fill=EDGE)
+
+
+def _paler(colour: Colour) -> Colour:
+    """Half-way to white: small letters of a dark colour cannot be read on their edge."""
+    red, green, blue = colour
+    return ((red + WHITE) // 2, (green + WHITE) // 2, (blue + WHITE) // 2)
+
+
+def _places(
+    frame: Frame, width: int, height: int, size: tuple[int, int]
+) -> Iterator[tuple[int, int]]:
+    """Corners of labels around a frame, the best first, all within the picture."""
+    x0, y0, x1, y1 = _grown(frame, 2)
+    above, below, left, right = y0 - height, y1 + 1, x0 - width, x1 + 1
+    middle = (y0 + y1 - height) // 2
+    for x, y in (
+        (x0, above),
+        (x0, below),
+        (right, middle),
+        (left, middle),
+        (x1 - width, above),
+        (x1 - width, below),
+        (right, above),
+        (left, below),
+        (right, below),
+        (left, above),
+    ):
+        yield min(max(x, 0), max(size[0] - width, 0)), min(max(y, 0), max(size[1] - height, 0))
