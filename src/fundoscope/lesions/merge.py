@@ -78,7 +78,7 @@ def _placed(found: Boxes, corners: NDArray[np.int64], view: tuple[int, int]) -> 
     """In the view's pixels and inside of it."""
     boxes = found.boxes + np.tile(corners[found.tile], 2)
     boxes = np.clip(boxes, 0.0, (view[1], view[0], view[1], view[0]))
-    there = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    there = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
     return _taken(Boxes(found.tile, boxes, found.labels, found.scores), there)
 
 
@@ -158,37 +158,49 @@ def _without_pieces(found: Boxes, cut: Sides) -> Boxes:
     """Rule 2."""
     kept = np.ones(len(found.scores), bool)
     scores = found.scores.copy()
+    # Smallest piece first, best box for it first: a score goes from piece to piece, each to one.
+    for piece, box in _replaced(found, np.flatnonzero(cut.any(axis=1))):
+        if kept[piece]:
+            kept[piece] = False
+            scores[box] = max(scores[box], scores[piece])
+    left = Boxes(found.tile, found.boxes, found.labels, scores)
+    return _taken(left, np.flatnonzero(kept))
+
+
+def _replaced(found: Boxes, pieces: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Pieces and the boxes that show them; small pieces first, then the best boxes."""
+    near = [_around(found, pieces, kind) for kind in np.unique(found.labels[pieces])]
+    piece, box = np.hstack([np.empty((2, 0), np.int64), *near])
     area = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
-    for kind in np.unique(found.labels[cut.any(axis=1)]):
-        same = np.flatnonzero(found.labels == kind)
-        # Smallest first: a score can go from piece to piece. The order of equals does not matter,
-        # as long as it is one: two boxes must not replace each other.
-        same = same[np.argsort(area[same], kind="stable")]
-        places = np.flatnonzero(cut[same].any(axis=1))
-        fits = _replaces(_taken(found, same), area[same], places)
-        for row, place in enumerate(places):
-            larger = same[fits[row]]
-            if larger.size:
-                best = larger[np.argmax(found.scores[larger])]
-                scores[best] = max(scores[best], scores[same[place]])
-                kept[same[place]] = False
-    return _taken(Boxes(found.tile, found.boxes, found.labels, scores), kept)
-
-
-def _replaces(found: Boxes, area: NDArray[np.float64], pieces: NDArray[np.int64]) -> Sides:
-    """For each piece (row), which boxes (columns) show it; boxes are in the order of their area."""
-    piece, box = found.boxes[pieces].T[..., None], found.boxes.T[:, None]
-    width = np.minimum(piece[2], box[2]) - np.maximum(piece[0], box[0])
-    height = np.minimum(piece[3], box[3]) - np.maximum(piece[1], box[1])
-    common = np.clip(width, 0, None) * np.clip(height, 0, None)
-    worse, better = _scores(found.scores[pieces][:, None], found.scores[None])
-    shows: Sides = (
-        (common > INSIDE * area[pieces][:, None])
-        & (pieces[:, None] < np.arange(len(area))[None])
-        & (found.tile[pieces][:, None] != found.tile[None])
+    one, other = found.boxes[piece], found.boxes[box]
+    common = np.prod(
+        np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2]), axis=1
+    )
+    worse, better = _scores(found.scores[piece], found.scores[box])
+    # Of equals the later is taken for the larger: two must not replace each other.
+    larger = (area[box] > area[piece]) | ((area[box] == area[piece]) & (box > piece))
+    shows = np.flatnonzero(
+        (common > INSIDE * area[piece])
+        & larger
+        & (found.tile[piece] != found.tile[box])
         & (worse >= ORDER * better)
     )
-    return shows
+    piece, box = piece[shows], box[shows]
+    order = np.lexsort((-found.scores[box], piece, area[piece]))
+    return list(zip(piece[order].tolist(), box[order].tolist(), strict=True))
+
+
+def _around(found: Boxes, pieces: NDArray[np.int64], kind: int) -> NDArray[np.int64]:
+    """``(2, M)``: pieces of a kind and the boxes of it that their centres lie in.
+
+    A box that holds more than half of another holds its centre; that is quickly told.
+    """
+    same = np.flatnonzero(found.labels == kind)
+    pieces = pieces[found.labels[pieces] == kind]
+    x, y = ((found.boxes[pieces, :2] + found.boxes[pieces, 2:]) / 2).T[..., None]
+    x0, y0, x1, y1 = found.boxes[same].T
+    rows, columns = np.nonzero((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1))
+    return np.stack([pieces[rows], same[columns]])
 
 
 def _suppressed(found: Boxes, suppress: float) -> Boxes:
@@ -225,5 +237,5 @@ def _scores(
     return np.minimum(one, other), np.maximum(one, other)
 
 
-def _taken(found: Boxes, which: NDArray[np.bool_] | NDArray[np.int64]) -> Boxes:
+def _taken(found: Boxes, which: NDArray[np.int64]) -> Boxes:
     return Boxes(found.tile[which], found.boxes[which], found.labels[which], found.scores[which])

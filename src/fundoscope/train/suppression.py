@@ -7,6 +7,8 @@ writes it anew into the package, which itself does without ``onnx``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from fundoscope.lesions.merge import GRAPH
 from fundoscope.train.onnx_graph import OPSET
 
@@ -19,7 +21,7 @@ def graph() -> bytes:
     and box."""
     from onnx import TensorProto, checker, helper
 
-    def value(name: str, kind: int, shape: tuple[int | str, ...]) -> object:
+    def value(name: str, kind: int, shape: tuple[int | str, ...]) -> Any:
         return helper.make_tensor_value_info(name, kind, shape)
 
     takes = (
