@@ -5,37 +5,32 @@ Either all files of an evaluation appear in the folder, or (disk full, killed) n
 
 from __future__ import annotations
 
-import csv
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from fundoscope.errors import OutputError, UsageError
+from fundoscope.evaluate import folder as folders
 from fundoscope.evaluate import plots
 from fundoscope.evaluate.calibration import BINS, expected_calibration_error
 from fundoscope.evaluate.figures import NAMES, RECALLS, confusion
+from fundoscope.evaluate.folder import METRICS, PREDICTIONS, RUN, RUN_VERSION, write_csv, write_json
+from fundoscope.evaluate.folder import figure as as_document
 from fundoscope.evaluate.grading import REFUSED, STATUSES, UNGRADED, Evaluation, Outcome
-from fundoscope.evaluate.intervals import PERCENTILES, Figure
+from fundoscope.evaluate.intervals import PERCENTILES
 from fundoscope.evaluate.summary import Summary
 from fundoscope.grading.heads import GRADE_COUNT
 from fundoscope.reading import ModelUsed
 from fundoscope.report.wording import printable
 
-METRICS: Final = "metrics.json"
-PREDICTIONS: Final = "predictions.csv"
 CONFUSION: Final = "confusion.csv"
 CONFUSION_PICTURE: Final = "confusion.png"
 ROC_PICTURE: Final = "roc.png"
 RELIABILITY: Final = "reliability.csv"
 RELIABILITY_PICTURE: Final = "reliability.png"
-RUN: Final = "run.json"
 FILES: Final = (
     METRICS,
     PREDICTIONS,
@@ -49,8 +44,6 @@ FILES: Final = (
 """All that an evaluation writes."""
 
 VERSION: Final = "fundoscope.grading-metrics/1"
-RUN_VERSION: Final = "fundoscope.run/1"
-"""The form of ``run.json``, the same as of ``fundoscope read``."""
 PREDICTED: Final = (
     "icdr",
     *(f"p{grade}" for grade in range(GRADE_COUNT)),
@@ -96,19 +89,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         UsageError: it is a file, or holds an evaluation already and ``overwrite`` is false.
         OutputError: it cannot be made, or nothing can be written into it.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
-    there = [name for name in FILES if (folder / name).exists()]
-    if there and not overwrite:
-        raise UsageError(
-            f"--out {folder}",
-            f"holds the results of an earlier run ({', '.join(there)})",
-            "name another folder, or add --overwrite",
-        )
-    with _as_output_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+    folders.check(folder, FILES, overwrite=overwrite)
 
 
 def write(evaluation: Evaluation, circumstances: Circumstances, folder: Path) -> None:
@@ -117,12 +98,12 @@ def write(evaluation: Evaluation, circumstances: Circumstances, folder: Path) ->
     Raises:
         OutputError: something could not be written; then nothing was changed.
     """
-    with _staged(folder) as stage:
-        _write_json(stage / METRICS, metrics(evaluation))
-        _write_json(stage / RUN, _run(evaluation, circumstances))
-        _write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, circumstances.columns))
-        _write_csv(stage / CONFUSION, _confusion_rows(evaluation))
-        _write_csv(stage / RELIABILITY, _reliability_rows(evaluation))
+    with folders.staged(folder, FILES) as stage:
+        write_json(stage / METRICS, metrics(evaluation))
+        write_json(stage / RUN, _run(evaluation, circumstances))
+        write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, circumstances.columns))
+        write_csv(stage / CONFUSION, _confusion_rows(evaluation))
+        write_csv(stage / RELIABILITY, _reliability_rows(evaluation))
         _draw(evaluation, stage)
 
 
@@ -138,7 +119,7 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
             for column, breakdown in found.by.items()
         },
         "mean": {
-            column: {name: _figure(figure) for name, figure in breakdown.mean.items()}
+            column: {name: as_document(figure) for name, figure in breakdown.mean.items()}
             for column, breakdown in found.by.items()
         },
         "calibration": {
@@ -158,17 +139,12 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
 def _summary(summary: Summary) -> dict[str, Any]:
     written = {
         "n": summary.n,
-        **{name: _figure(summary.figures[name]) for name in NAMES},
-        "recall": {name[-1]: _figure(summary.figures[name]) for name in RECALLS},
+        **{name: as_document(summary.figures[name]) for name in NAMES},
+        "recall": {name[-1]: as_document(summary.figures[name]) for name in RECALLS},
     }
     if summary.graded is not None:
         written["graded"] = _summary(summary.graded)
     return written
-
-
-def _figure(figure: Figure) -> dict[str, float | str | None]:
-    reason = {} if figure.reason is None else {"reason": figure.reason}
-    return {"value": figure.value, "low": figure.low, "high": figure.high, **reason}
 
 
 def _run(evaluation: Evaluation, circumstances: Circumstances) -> dict[str, Any]:
@@ -247,38 +223,3 @@ def _draw(evaluation: Evaluation, stage: Path) -> None:
     )
     table = evaluation.reliability
     plots.draw_reliability(table, expected_calibration_error(table), stage / RELIABILITY_PICTURE)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-
-
-def _write_csv(path: Path, rows: Iterator[Sequence[object]]) -> None:
-    # File names need not be text: their odd bytes are written out rather than refused.
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-@contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """A new folder inside ``folder``, whose files move into it once all are written."""
-    with _as_output_error(folder):
-        stage = Path(tempfile.mkdtemp(prefix=".evaluation-", dir=folder))
-        try:
-            yield stage
-            for file in sorted(stage.iterdir()):
-                file.replace(folder / file.name)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-
-
-@contextmanager
-def _as_output_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            str(folder),
-            f"cannot be written to ({error.strerror or error})",
-            "free some space, or name another folder with --out",
-        ) from None
