@@ -1,4 +1,4 @@
-"""``fundoscope train``: train a grader, and export it as a bundle."""
+"""``fundoscope train``: train a grader or a detector, and export it as a bundle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
+    from fundoscope.errors import FundoscopeError
     from fundoscope.train.calibrate import Figures
+    from fundoscope.train.detector_config import DetectorConfig
+    from fundoscope.train.detector_export import Exported as ExportedDetector
     from fundoscope.train.export import Exported
 
 app = typer.Typer(help="Train networks (needs the extra train).", no_args_is_help=True)
@@ -55,8 +58,8 @@ def grader(
     from fundoscope.cli.training import watching
     from fundoscope.errors import FundoscopeError
     from fundoscope.train import config as configs
-    from fundoscope.train import curves, preview_sheet, processes, tensorboard
     from fundoscope.train import grader as training
+    from fundoscope.train import preview_sheet, tensorboard
 
     chosen = configs.replaced(
         configs.read_config(config),
@@ -80,9 +83,109 @@ def grader(
             watcher = tensorboard.recording(watcher, folder)
             training.train(chosen, folder, resume=resume, watcher=watcher)
     except FundoscopeError as error:
-        if processes.is_first():
-            raise
-        raise typer.Exit(error.exit_code) from None  # the first process says why
+        raise _told_once(error) from None
+    _finish(folder, bundle, Path(chosen.data.cache))
+
+
+@app.command()
+def detector(
+    config: Annotated[Path, typer.Argument(help="Configuration, e.g. configs/detector.toml.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME by default.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Annotations in any format of data convert, in place of the file's."),
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of their photographs.")] = None,
+    leave_out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Names of photographs to leave out, one a line."),
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Start the backbone from: imagenet, hub, none, or a file.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where a killed run ended.")] = True,
+    threads: Annotated[int | None, typer.Option(min=0, help="Processor threads; 0: all.")] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="GPUs, or processes where there is none.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of the photographs at the working scale.")
+    ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw training tiles, and do not train."),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Export the best network to this folder at the end.")
+    ] = None,
+) -> None:
+    """Train a detector of lesions on annotated photographs.
+
+    The run folder gets the best network so far (best.pt), a line of figures an epoch
+    (metrics.jsonl), tiles with truth and findings (validation-NNN.jpg), curves (curves.png) and a
+    check-point from which the same command goes on.
+    """
+    require_extra()
+    from fundoscope.cli.training import watching_detector
+    from fundoscope.errors import FundoscopeError
+    from fundoscope.train import detector as training
+    from fundoscope.train import detector_config as configs
+
+    chosen = configs.read_config(config)
+    if data is not None:
+        chosen = configs.on_other_data(chosen, data)
+    chosen = configs.replaced(
+        chosen,
+        backbone={"init": init},
+        data={
+            "images": None if images is None else str(images),
+            "left_out": _left_out(chosen, leave_out),
+            "cache": None if cache is None else str(cache),
+        },
+        threads=threads,
+        devices=devices,
+    )
+    configs.check(chosen, config.name)
+    if preview is not None:
+        _preview_detector(chosen, preview)
+        return
+    folder = out or Path("runs") / config.stem
+    try:
+        with watching_detector() as watcher:
+            training.train(chosen, folder, resume=resume, watcher=watcher)
+    except FundoscopeError as error:
+        raise _told_once(error) from None
+    _finish(folder, bundle, Path(chosen.data.cache))
+
+
+def _left_out(config: DetectorConfig, file: Path | None) -> tuple[str, ...] | None:
+    from fundoscope.train.photo_names import read_names
+
+    return None if file is None else (*config.data.left_out, *read_names(str(file)))
+
+
+def _preview_detector(config: DetectorConfig, path: Path) -> None:
+    from fundoscope.cli.training import watching_detector
+    from fundoscope.train import detection_pictures
+    from fundoscope.train import detector as training
+
+    with watching_detector() as watcher:
+        task = training.preview_task(config, watcher)
+    detection_pictures.preview(task, config.seed, path)
+    typer.echo(f"{path}: drawn; look whether the boxes hold what they should")
+
+
+def _told_once(error: FundoscopeError) -> Exception:
+    """What to raise in each of the processes of a run, so that the first one alone says why."""
+    from fundoscope.train import processes
+
+    return error if processes.is_first() else typer.Exit(error.exit_code)
+
+
+def _finish(folder: Path, bundle: Path | None, cache: Path) -> None:
+    """Draw the curves of a run that has ended, and export it if asked."""
+    from fundoscope.train import curves, processes
+
     if not processes.is_first():
         return
     curves.draw(folder)
@@ -90,17 +193,17 @@ def grader(
     if bundle is None:
         typer.echo(f"export it with: fundoscope train export {folder} BUNDLE")
     else:
-        _export(folder, bundle, None, Path(chosen.data.cache))
+        _export(folder, bundle, None, cache)
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder; the run may still be going on.")],
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
-    name: Annotated[str | None, typer.Option(help="Name of the grader.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the bundle.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")] = None,
 ) -> None:
-    """Export a run's best network as a bundle, calibrated on validation."""
+    """Export a run's best network as a bundle; what it needs is fitted on validation."""
     require_extra()
     _export(run, bundle, name, cache)
 
@@ -120,6 +223,44 @@ def require_extra() -> None:
 
 
 def _export(run: Path, bundle: Path, name: str | None, cache: Path | None) -> None:
+    from fundoscope.train import runs
+
+    if runs.is_detector(run):
+        _export_detector(run, bundle, name, cache)
+    else:
+        _export_grader(run, bundle, name, cache)
+
+
+def _export_detector(run: Path, bundle: Path, name: str | None, cache: Path | None) -> None:
+    from fundoscope.cli.training import watching_detector
+    from fundoscope.train import detector_export as exporting
+
+    with watching_detector() as watcher:
+        exported = exporting.export(run, bundle, name=name, cache=cache, progress=watcher.picture)
+    for line in _told_of_detector(exported):
+        typer.echo(line)
+
+
+def _told_of_detector(exported: ExportedDetector) -> Iterator[str]:
+    yield (
+        f"ONNX Runtime against torch on {exported.compared} boxes: largest difference"
+        f" {exported.pixel_difference:.1e} px, {exported.score_difference:.1e} of a score"
+    )
+    yield (
+        f"half precision against full: average precision of a kind falls by {exported.fall:.4f} at"
+        f" most: {'taken' if exported.halved else 'not taken'}"
+    )
+    for kind, figures in exported.validation.items():
+        told = {key: "-" if value is None else f"{value:.3f}" for key, value in figures.items()}
+        yield (
+            f"validation, {kind}: {figures['lesions'] or 0:.0f} boxes, average precision"
+            f" {told['average_precision']}, at the threshold precision {told['precision']} recall"
+            f" {told['recall']}"
+        )
+    yield f"{exported.folder}: epoch {exported.epoch + 1}, {exported.megabytes:.1f} MB"
+
+
+def _export_grader(run: Path, bundle: Path, name: str | None, cache: Path | None) -> None:
     from fundoscope.cli.training import lines_of_left_out
     from fundoscope.train import export as exporting
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 if TYPE_CHECKING:
+    from fundoscope.train.detector import Set
+    from fundoscope.train.detector import Watcher as DetectorWatcher
     from fundoscope.train.grader import Watcher
     from fundoscope.train.pictures import LeftOut
     from fundoscope.train.progress import Report
+
+    ShowPictures = Callable[[int, int], None]
+    ShowStep = Callable[[Report], None]
 
 LINE_EVERY: Final = 50
 """Steps between two lines where the output is no terminal."""
@@ -23,17 +29,33 @@ MINUTES_FROM: Final = 90
 
 @contextmanager
 def watching() -> Iterator[Watcher]:
-    """A watcher that shows a run on the standard output while it lasts."""
+    """A watcher that shows a grader's run on the standard output while it lasts."""
+    from fundoscope.train.grader import Watcher
+
+    with _progress("photographs") as (show_pictures, show_step):
+        yield Watcher(show_pictures, lines_of_left_out, _line_of_network, show_step, _line_of_epoch)
+
+
+@contextmanager
+def watching_detector() -> Iterator[DetectorWatcher]:
+    """The same for a detector's run."""
+    from fundoscope.train.detector import Watcher as DetectorWatcher
+
+    with _progress("tiles") as (show_pictures, show_step):
+        yield DetectorWatcher(
+            show_pictures, _lines_of_set, _line_of_network, show_step, _line_of_detector_epoch
+        )
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
+    """What shows how many pictures are made, and each step of so many ``unit`` a second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from fundoscope.train.grader import Watcher
-
     console = Console()
     if not console.is_terminal:
-        yield Watcher(
-            _line_of_pictures, lines_of_left_out, _line_of_network, _line_of_step, _line_of_epoch
-        )
+        yield _line_of_pictures, partial(_line_of_step, unit)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console) as bars:
@@ -49,10 +71,10 @@ def watching() -> Iterator[Watcher]:
                 completed=report.step,
                 total=report.steps,
                 visible=True,
-                description=_standing(report),
+                description=_standing(report, unit),
             )
 
-        yield Watcher(show_pictures, lines_of_left_out, _line_of_network, show_step, _line_of_epoch)
+        yield show_pictures, show_step
 
 
 def lines_of_left_out(left_out: tuple[LeftOut, ...]) -> None:
@@ -70,15 +92,33 @@ def _line_of_pictures(done: int, count: int) -> None:
         typer.echo(f"pictures {done}/{count}")
 
 
-def _line_of_step(report: Report) -> None:
+def _lines_of_set(found: Set) -> None:
+    """How many photographs and boxes of each kind there are, and the anchors that fit them."""
+    sides = {"training": found.train, "validation": found.val}
+    for side, views in sides.items():
+        labels = [label for view in views for label in view.labels.tolist()]
+        boxes = ", ".join(
+            f"{labels.count(label)} {kind}" for label, kind in enumerate(found.kinds, start=1)
+        )
+        carved = " (carved out)" if found.carved and side == "validation" else ""
+        typer.echo(f"{side}: {len(views)} photographs{carved}, boxes: {boxes}")
+    for kind in found.unseen:
+        typer.echo(f"validation has no box of {kind}: it has no part in choosing the epoch")
+    levels = " | ".join(
+        " ".join(f"{width:g}x{height:g}" for width, height in level) for level in found.anchors
+    )
+    typer.echo(f"anchors, pixels: {levels}")
+
+
+def _line_of_step(unit: str, report: Report) -> None:
     if report.step % LINE_EVERY == 0:
-        typer.echo(f"step {report.step}/{report.steps} {_standing(report)}")
+        typer.echo(f"step {report.step}/{report.steps} {_standing(report, unit)}")
 
 
-def _standing(report: Report) -> str:
+def _standing(report: Report, unit: str) -> str:
     return (
         f"epoch {report.epoch + 1}/{report.epochs} {_size(report.size)} px loss {report.loss:.4f}"
-        f" {report.photographs_a_second:.1f} photographs/s {_left(report.seconds_left)} left"
+        f" {report.photographs_a_second:.1f} {unit}/s {_left(report.seconds_left)} left"
     )
 
 
@@ -106,6 +146,17 @@ def _line_of_epoch(line: dict[str, Any]) -> None:
             for name, v in line["by_source"].items()
         )
         typer.echo(f"  kappa/AUC by source: {sources}")
+
+
+def _line_of_detector_epoch(line: dict[str, Any]) -> None:
+    """The loss in training, and on validation the average precision of each kind."""
+    kinds = ", ".join(
+        f"{kind} {_number(value)}" for kind, value in line["average_precision"].items()
+    )
+    typer.echo(
+        f"epoch {line['epoch'] + 1} training: loss {line['loss']:.4f};"
+        f" validation: average precision {kinds}; mean of lesions {_number(line['score'])}"
+    )
 
 
 def _number(value: float) -> str:

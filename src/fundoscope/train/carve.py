@@ -1,4 +1,4 @@
-"""Carving a validation part out of annotated photographs, so that it holds its share of each kind."""
+"""Carving a validation part out of annotated photographs, with its share of each kind."""
 
 from __future__ import annotations
 
@@ -21,39 +21,46 @@ def carve(
     """Choose photographs for validation, whole groups at a time.
 
     Of many random choices, the one in which every kind has its share: both of the boxes and of the
-    photographs that show it.
+    photographs that show it. Among those choices, the ones come first that leave every kind in
+    training, and then those that come nearest to the number.
 
     Args:
         counts: ``(N, K)``, boxes of each kind on each photograph.
         groups: the eye or patient of each photograph; equal ones stay together.
-        wanted: photographs of the validation part.
+        wanted: photographs of the validation part; fewer where groups do not add up to it.
         seed: of the choices.
 
     Returns:
         ``bool (N,)``, true for validation.
 
     Raises:
-        UsageError: no choice of whole groups has so many photographs and leaves any for training.
+        UsageError: no group is so small, or nothing would be left for training.
     """
     names, places = np.unique(np.array(groups), return_inverse=True)
+    sizes = np.bincount(places)
     features = np.concatenate((counts, counts > 0), axis=1)
-    share = wanted / len(counts)
-    target = np.log(features.sum(axis=0) * share + FEW)
+    whole = features.sum(axis=0)
+    target = np.log(whole * wanted / len(counts) + FEW)
     random = np.random.default_rng(seed)
-    best, chosen = np.inf, None
-    for _ in range(TRIES):
+    best: tuple[float, ...] = (np.inf,)
+    chosen = np.zeros(len(names), bool)
+    by_group = np.zeros((len(names), features.shape[1]), np.int64)
+    np.add.at(by_group, places, features)
+    for _ in range(TRIES if wanted < len(counts) else 0):
         order = random.permutation(len(names))
-        sizes = np.cumsum(np.bincount(places)[order])
-        if wanted not in sizes or wanted >= len(counts):
+        taken = order[: int((np.cumsum(sizes[order]) <= wanted).sum())]
+        if len(taken) == 0:
             continue
-        taken = np.isin(places, order[: int(np.flatnonzero(sizes == wanted)[0]) + 1])
-        away = float(((np.log(features[taken].sum(axis=0) + FEW) - target) ** 2).sum())
-        if away < best:
-            best, chosen = away, taken
-    if chosen is None:
+        ours = by_group[taken].sum(axis=0)
+        emptied = int(((whole > 0) & (ours == whole)).sum())
+        away = float(((np.log(ours + FEW) - target) ** 2).sum())
+        rank = (emptied, wanted - int(sizes[taken].sum()), away)
+        if rank < best:
+            best, chosen = rank, np.isin(np.arange(len(names)), taken)
+    if not chosen.any():
         raise UsageError(
             f"validation = {wanted}",
             f"cannot be taken out of {len(counts)} photographs of {len(names)} eyes",
             "choose another number, or name the photographs in val",
         )
-    return chosen
+    return np.asarray(chosen[places])

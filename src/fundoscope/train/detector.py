@@ -265,7 +265,10 @@ class DetectionTask:
         self.jitter = Jitter(**msgspec.to_builtins(config.recolour))
 
     def batch(
-        self, positions: NDArray[np.int64], size: Size, generator: torch.Generator
+        self,
+        positions: NDArray[np.int64],
+        size: Size,  # noqa: ARG002 (a detector's tiles have one size)
+        generator: torch.Generator,
     ) -> tuple[Tensor, list[dict[str, Tensor]]]:
         """Tiles drawn at random, normalised ``(N, 3, H, W)``, and their targets."""
         import torch
@@ -305,7 +308,11 @@ class DetectionTask:
         values = [int(MICRO * min(1e6, float(part.detach().nan_to_num()))) for part in parts]
         return sum(parts[1:], parts[0]), np.array([1, len(targets), boxes, *values], np.int64)
 
-    def set_training(self, network: nn.Module, frozen: int) -> None:
+    def set_training(
+        self,
+        network: nn.Module,
+        frozen: int,  # noqa: ARG002 (nothing rests but what the backbone itself holds still)
+    ) -> None:
         """The whole network learns."""
         network.train()
 
@@ -317,7 +324,12 @@ class DetectionTask:
         }
         return {"boxes_a_tile": boxes / max(1, tiles_seen), **means}
 
-    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
+    def evaluate(
+        self,
+        network: nn.Module,
+        size: Size,  # noqa: ARG002 (as in batch)
+        epoch: int,
+    ) -> dict[str, Any]:
         """Figures of each kind on the whole validation photographs, by our hit rule.
 
         ``score`` is the mean average precision of the lesions; of the landmarks where no lesion is

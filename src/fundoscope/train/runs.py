@@ -24,7 +24,9 @@ RESULTS: Final = (loop.CHECKPOINT, loop.BEST, loop.METRICS)
 PACKAGES: Final = ("torch", "timm", "lightning", "numpy")
 
 
-def open_run(config: msgspec.Struct, manifest_sha256: str, folder: Path, *, resume: bool) -> None:
+def open_run(
+    config: GraderConfig | DetectorConfig, manifest_sha256: str, folder: Path, *, resume: bool
+) -> None:
     """Write what the run is made of, or check that the folder's run is made of the same.
 
     Args:
@@ -39,7 +41,7 @@ def open_run(config: msgspec.Struct, manifest_sha256: str, folder: Path, *, resu
     """
     path = folder / CONFIG
     if path.is_file() and resume:
-        if _stored(folder) == (msgspec.to_builtins(config), manifest_sha256):
+        if _is_of(folder, config, manifest_sha256):
             return
         if any((folder / result).is_file() for result in RESULTS):
             raise UsageError(
@@ -59,6 +61,30 @@ def open_run(config: msgspec.Struct, manifest_sha256: str, folder: Path, *, resu
         raise OutputError(
             str(folder), f"cannot be written ({error.strerror})", "choose another --out"
         ) from None
+
+
+def _is_of(folder: Path, config: GraderConfig | DetectorConfig, manifest_sha256: str) -> bool:
+    """Whether a folder's run is made of this; settings that it does not state have their defaults.
+
+    Raises:
+        UsageError: it is no run folder.
+    """
+    settings, sha256 = _stored(folder)
+    read = detector_config if isinstance(config, DetectorConfig) else configs
+    try:
+        return sha256 == manifest_sha256 and read.from_builtins(settings) == config
+    except UsageError:  # of another task, or with a setting that is there no more
+        return False
+
+
+def is_detector(folder: Path) -> bool:
+    """Whether a run folder is a detector's; else it is a grader's.
+
+    Raises:
+        UsageError: it is no run folder.
+    """
+    data = _stored(folder)[0].get("data")
+    return isinstance(data, dict) and "annotations" in data
 
 
 def stored_run(folder: Path) -> tuple[GraderConfig, str]:

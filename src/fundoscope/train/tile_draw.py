@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fundoscope.kinds import ANATOMY
+from fundoscope.lesions.view import View
 from fundoscope.photo.decode import Pixels
 from fundoscope.train.views import AnnotatedView
 
@@ -52,23 +53,32 @@ class Drawer:
         settings: Draw,
     ) -> None:
         self.views, self.size, self.settings = views, size, settings
-        labels = range(1, len(kinds) + 1)
-        having = [[v for v in views if (v.labels == label).any()] for label in labels]
-        self.having = {label: found for label, found in zip(labels, having, strict=True) if found}
-        due = [settings.anatomy if kinds[label - 1] in ANATOMY else 1.0 for label in self.having]
-        self.due = np.array(due) / sum(due)
+        due = {
+            label: settings.anatomy if kind in ANATOMY else 1.0
+            for label, kind in enumerate(kinds, start=1)
+        }
+        having = {label: [v for v in views if (v.labels == label).any()] for label in due}
+        self.having = {label: found for label, found in having.items() if found and due[label] > 0}
+        self.due = np.array([due[label] for label in self.having])
+        self.due /= self.due.sum()
 
     def draw(self, random: Generator) -> tuple[Pixels, NDArray[np.float64], NDArray[np.int64]]:
-        """A tile ``uint8 (height, width, 3)``, its boxes ``(N, 4)`` and their labels ``(N,)``."""
+        """A tile ``uint8 (height, width, 3)``, its boxes ``(N, 4)`` and their labels ``(N,)``.
+
+        Raises:
+            UsageError: a view is gone from the cache.
+        """
         if self.having and random.random() >= self.settings.anywhere:
             label = int(random.choice(list(self.having), p=self.due))
             chosen = self.having[label][int(random.integers(len(self.having[label])))]
             box = random.choice(chosen.boxes[chosen.labels == label])
+            shown = chosen.view
             middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
             reach = 0.5
         else:
             chosen = self.views[int(random.integers(len(self.views)))]
-            middle = _on_retina(chosen, random)
+            shown = chosen.view
+            middle = _on_retina(shown, random)
             reach = 0.0
         reach_log = math.log1p(self.settings.scale)
         zoom = math.exp(random.uniform(-reach_log, reach_log))
@@ -78,24 +88,24 @@ class Drawer:
         x0, y0 = (
             _inside(start, side, limit)
             for start, side, limit in (
-                (x0, width, chosen.pixels.shape[1]),
-                (y0, height, chosen.pixels.shape[0]),
+                (x0, width, shown.pixels.shape[1]),
+                (y0, height, shown.pixels.shape[0]),
             )
         )
-        pixels = _cut(chosen.pixels, (x0, y0, x0 + width, y0 + height), self.size)
+        pixels = _cut(shown.pixels, (x0, y0, x0 + width, y0 + height), self.size)
         boxes, labels = _clipped(chosen, (x0, y0), zoom, self.size)
         if self.settings.turns:
             pixels, boxes = _turned(pixels, boxes, random)
         return pixels, boxes, labels
 
 
-def _on_retina(chosen: AnnotatedView, random: Generator) -> tuple[float, float]:
+def _on_retina(shown: View, random: Generator) -> tuple[float, float]:
     """A point of the disc that is in the frame, evenly."""
-    height, width = chosen.pixels.shape[:2]
-    x, y = chosen.view.centre
+    height, width = shown.pixels.shape[:2]
+    x, y = shown.centre
     while True:
         at = (random.uniform(0, width), random.uniform(0, height))
-        if math.hypot(at[0] - x, at[1] - y) <= chosen.view.radius:
+        if math.hypot(at[0] - x, at[1] - y) <= shown.radius:
             return at
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,18 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
-from fundoscope.errors import OutputError, TableError
+from fundoscope.data.writing import write_files
+from fundoscope.errors import OutputError, PhotoError, UsageError
 from fundoscope.geometry import Affine
 from fundoscope.lesions import view
 from fundoscope.lesions.view import View
 from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Pixels
-from fundoscope.train.loop import write_whole
 
 VERSION: Final = 1
 """Raise it when a view of the same photograph comes out otherwise."""
 KEY: Final = 20
 """Hexadecimal digits of a file's name in the cache."""
+UNREADABLE: Final = (OSError, ValueError, EOFError)
+"""What numpy raises at a file that is cut off or none of its own."""
 
 Progress = Callable[[int, int], None]
 
@@ -35,19 +38,31 @@ class AnnotatedView:
     """A photograph at the working scale and its lesions.
 
     Attributes:
-        name: the photograph's file name.
-        view: at the working scale.
+        photograph: its file.
         boxes: ``float (N, 4)`` in the view's pixels.
         labels: ``int (N,)``, from 1: place of the kind in the class list, plus one.
+        open: gives the view. Its pixels stay on the disk, and no file stays open for them: there
+            may be more photographs than a process may have open files.
     """
 
-    name: str
-    view: View
+    photograph: Path
     boxes: NDArray[np.float64]
     labels: NDArray[np.int64]
+    open: Callable[[], View]
+
+    @property
+    def name(self) -> str:
+        """The photograph's file name."""
+        return self.photograph.name
+
+    @property
+    def view(self) -> View:
+        """The photograph at the working scale; only those of its pixels are read that are used."""
+        return self.open()
 
     @property
     def pixels(self) -> Pixels:
+        """Of the view."""
         return self.view.pixels
 
 
@@ -70,47 +85,83 @@ def load(
         progress: is told how many are done, of how many.
 
     Raises:
-        PhotoError: a photograph cannot be read.
-        TableError: no field of view is found on one.
+        UsageError: names the photographs that cannot be read, and those without a field of view.
         OutputError: the cache cannot be written.
     """
-    made = []
+    made: list[AnnotatedView] = []
+    refused: list[str] = []
     for done, photo in enumerate(photos, start=1):
-        found = _cached(images / photo.image, radius, cache)
-        items = [item for item in photo.annotations if item.kind in kinds]
-        boxes = np.array([found.to_view.box(item.box) for item in items], np.float64)
-        labels = np.array([kinds.index(item.kind) + 1 for item in items], np.int64)
-        made.append(AnnotatedView(Path(photo.image).name, found, boxes.reshape(-1, 4), labels))
+        path = images / photo.image
+        try:
+            opened = _cached(path, radius, cache)
+        except PhotoError as error:
+            refused.append(f"{photo.image} ({error.why})")
+        else:
+            to_view = opened().to_view
+            items = [item for item in photo.annotations if item.kind in kinds]
+            boxes = np.array([to_view.box(item.box) for item in items], np.float64)
+            labels = np.array([kinds.index(item.kind) + 1 for item in items], np.int64)
+            made.append(AnnotatedView(path, boxes.reshape(-1, 4), labels, opened))
         if progress is not None:
             progress(done, len(photos))
+    if refused:
+        raise UsageError(
+            str(images),
+            f"has {len(refused)} photographs that cannot be used: {', '.join(refused)}",
+            "replace them, or leave them out: data.left_out or --leave-out FILE",
+        )
     return made
 
 
-def _cached(path: Path, radius: float, cache: Path) -> View:
-    """A photograph's view; its pixels stay on the disk and are read where they are looked at."""
+def _cached(path: Path, radius: float, cache: Path) -> Callable[[], View]:
+    """What opens a photograph's view, which is made where it is not there or damaged.
+
+    Raises:
+        PhotoError: it cannot be made.
+    """
     content = decode.read_bytes(path)
     key = hashlib.sha256(content + f"{radius}:{VERSION}".encode()).hexdigest()[:KEY]
-    pixels, place = cache / f"view-{key}.npy", cache / f"view-{key}.json"
-    if not (pixels.is_file() and place.is_file()):
+    opened = partial(_open, cache / f"view-{key}", radius)
+    try:
+        opened()
+    except UsageError:
         photo = decode.decode(content, name=path.name, min_side=view.decode_side(radius))
         fov = field.find(photo)
         if not fov.found:
-            raise TableError(path.name, "shows no field of view", "leave it out of the names")
-        _store(view.make(photo, fov, radius), pixels, place)
-    to_view, centre = msgspec.json.decode(
-        place.read_bytes(), type=tuple[Affine, tuple[float, float]]
-    )
-    return View(np.load(pixels, mmap_mode="r"), to_view, centre, radius)
+            why = f"shows no field of view: {fov.reason}"
+            raise PhotoError(path.name, why, "leave it out", code="no_field") from None
+        _store(view.make(photo, fov, radius), cache / f"view-{key}")
+    return opened
 
 
-def _store(made: View, pixels: Path, place: Path) -> None:
+def _open(stem: Path, radius: float) -> View:
+    """A view in the cache.
+
+    Raises:
+        UsageError: it is not there, or damaged.
+    """
+    try:
+        place = stem.with_suffix(".json").read_bytes()
+        to_view, centre = msgspec.json.decode(place, type=tuple[Affine, tuple[float, float]])
+        pixels = np.load(stem.with_suffix(".npy"), mmap_mode="r")
+    except (*UNREADABLE, msgspec.DecodeError) as error:
+        raise UsageError(
+            str(stem.with_suffix(".npy")),
+            f"is gone or damaged ({type(error).__name__})",
+            "start the same command again: it is made anew",
+        ) from None
+    return View(pixels, to_view, centre, radius)
+
+
+def _store(made: View, stem: Path) -> None:
+    """Write a view; runs that make the same one at a time do not disturb each other."""
     content = io.BytesIO()
     np.save(content, made.pixels)
+    place = msgspec.json.encode((made.to_view, made.centre))
+    files = ((stem.with_suffix(".npy"), content.getvalue()), (stem.with_suffix(".json"), place))
     try:
-        pixels.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(pixels, content.getvalue())
-        write_whole(place, msgspec.json.encode((made.to_view, made.centre)))
-    except OSError as error:
+        write_files(files, overwrite=True)
+    except OutputError as error:
         raise OutputError(
-            str(pixels.parent), f"cannot be written ({error.strerror})", "choose another cache"
+            str(stem.parent), error.why, "free some space, or choose another cache"
         ) from None

@@ -1,0 +1,103 @@
+"""Annotated photographs by the names that people write into lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from fundoscope.data.annotations.annotation import AnnotatedPhoto
+from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.table import read_bytes
+from fundoscope.errors import TableError
+
+SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, ".xml")
+SHOWN: Final = 12
+"""Names that a message lists."""
+
+
+def read_names(path: str) -> list[str]:
+    """The names in a list, one a line.
+
+    Raises:
+        TableError: it cannot be read, is no text, or is empty.
+    """
+    try:
+        text = read_bytes(Path(path)).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise TableError(path, "is not UTF-8 text", "save it as UTF-8") from None
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    return list(dict.fromkeys(names))
+
+
+def stem(name: str) -> str:
+    """The last part of a name without the suffix of a photograph."""
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+
+
+class Names:
+    """Finds photographs by name: with or without folders and suffix.
+
+    A path that is longer than it should be (``JPEGImages/a.jpg``) is shortened from the front; one
+    that is shorter (``a`` for ``left/a.jpg``) must be the only such photograph.
+    """
+
+    def __init__(self, photos: Iterable[AnnotatedPhoto], title: Path) -> None:
+        self.title = title
+        self._by_path: dict[str, str] = {}
+        self._by_ending: dict[str, list[str]] = {}
+        for image in (photo.image for photo in photos):
+            self._by_path[image] = image
+            for ending in _endings(_plain(image)):
+                self._by_ending.setdefault(ending, []).append(image)
+
+    def one(self, name: str, listed_in: str) -> str | None:
+        """The image of a name; ``None`` where there is none.
+
+        Raises:
+            TableError: there are several.
+        """
+        if name in self._by_path:
+            return name
+        plain = _plain(name)
+        for ending in _endings(plain):
+            found = self._by_ending.get(ending, [])
+            whole = [image for image in found if _plain(image) == ending]
+            if len(whole) == 1 or len(found) == 1:
+                return (whole or found)[0]
+            if found:
+                raise TableError(
+                    listed_in,
+                    f"names {name}, and {len(found)} photographs are called so",
+                    "write their folders and suffixes too",
+                )
+        return None
+
+    def find(self, names: Sequence[str], listed_in: str) -> list[str]:
+        """The images of names, each once, in order.
+
+        Raises:
+            TableError: names those that are not there, or of which there are several.
+        """
+        found = [self.one(name, listed_in) for name in names]
+        missing = [name for name, image in zip(names, found, strict=True) if image is None]
+        if missing:
+            more = f" … ({len(missing)} in all)" if len(missing) > SHOWN else ""
+            raise TableError(
+                listed_in,
+                f"names what is not annotated in {self.title}: {', '.join(missing[:SHOWN])}{more}",
+                "correct the names, or take them out",
+            )
+        return list(dict.fromkeys(image for image in found if image is not None))
+
+
+def _plain(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.with_suffix("").as_posix() if path.suffix.lower() in SUFFIXES else path.as_posix()
+
+
+def _endings(path: str) -> list[str]:
+    """``a/b/c``, ``b/c`` and ``c``."""
+    parts = PurePosixPath(path).parts
+    return ["/".join(parts[start:]) for start in range(len(parts))]
