@@ -140,8 +140,9 @@ def test(name: str, table: Manifest) -> None:
 
 def reader(name: str) -> Any:
     if name == BY_SHAPE:
-        return ByShape(*(Reader(RUNS / f"shape-{shape}.bundle") for shape in ("3-2", "1-1")))
-    return Reader(None if name == SHIPPED else RUNS / f"{name}.bundle")
+        folders = (RUNS / f"shape-{shape}.bundle" for shape in ("3-2", "1-1"))
+        return ByShape(*(Reader(folder, lesions=False) for folder in folders))
+    return Reader(None if name == SHIPPED else RUNS / f"{name}.bundle", lesions=False)
 
 
 def hashes(name: str) -> list[str]:

@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    reader = Reader()
+    reader = Reader(lesions=False)
     size = reader._grader.manifest.input_size
     folder = args.data / "lesions" / "idrid" / "JPEGImages"
     paths = sorted(folder.glob("*.jpg"))[:: max(1, 81 // args.photographs)][: args.photographs]

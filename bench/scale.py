@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--grader", type=Path)
     args = parser.parse_args()
-    reader = Reader(args.grader)
+    reader = Reader(args.grader, lesions=False)
     lesions = args.data / "lesions" / "idrid"
     with (lesions / "seg_to_grading.csv").open(newline="") as file:
         pairs = [row for row in csv.DictReader(file) if row["relation"] in SAME]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,9 +102,13 @@ class Reader:
 
         Args, errors: as :meth:`read`.
         """
-        photo = _photo(source, min_side=self._decode_side)
+        content = _content(source)
+        photo = _photo(content, min_side=self._grader.input.decode_side)
         fov = field.find(photo)
         grade, warnings = self._grade(photo, fov)
+        if self._detector is not None and fov.found and not _whole(photo):
+            # Decoded again, larger: so the grade is the same whether lesions are looked for or not.
+            photo = _photo(content, min_side=self._detector.decode_side)
         lesions, lesion_summary, anatomy = self._lesions(photo, fov)
         return photo, Reading(
             photo=photo.facts,
@@ -117,12 +122,6 @@ class Reader:
             lesion_summary=lesion_summary,
             anatomy=anatomy,
         )
-
-    @property
-    def _decode_side(self) -> int:
-        """The largest need of the models: a photograph is decoded once."""
-        detector = 0 if self._detector is None else self._detector.decode_side
-        return max(self._grader.input.decode_side, detector)
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:
@@ -148,12 +147,33 @@ class Reader:
         return lesions, summary.summarise(lesions, anatomy, self._detector, fov), anatomy
 
 
-def _photo(source: Any, *, min_side: int) -> Photo:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A photograph's file in memory."""
+
+    name: str | None
+    data: bytes
+
+
+def _content(source: Any) -> _File | Any:
+    """A file's bytes, so that they are read once; an array is left as it is."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode.decode(bytes(source), min_side=min_side)
+        return _File(None, bytes(source))
     if isinstance(source, str | Path):
-        return decode.decode_file(source, min_side=min_side)
-    return decode.from_array(source)
+        return _File(decode.name_of(Path(source)), decode.read_bytes(Path(source)))
+    return source
+
+
+def _photo(content: _File | Any, *, min_side: int) -> Photo:
+    if isinstance(content, _File):
+        return decode.decode(content.data, name=content.name, min_side=min_side)
+    return decode.from_array(content)
+
+
+def _whole(photo: Photo) -> bool:
+    """Whether every pixel was decoded."""
+    height, width = photo.pixels.shape[:2]
+    return (width, height) == (photo.facts.width, photo.facts.height)
 
 
 _default: Reader | None = None

@@ -143,6 +143,7 @@ def test_a_reader_grades_a_drawn_eye_with_every_input(
     size = 32 if kind == "crop" else (24, 40)
     eye = phantom.draw(PhantomSpec(seed=3, width=480, height=320))[0]
     reader = Reader(
-        tiny(ANSWERS["regression"], head="regression", shape=shape, input=kind, input_size=size)
+        tiny(ANSWERS["regression"], head="regression", shape=shape, input=kind, input_size=size),
+        lesions=False,
     )
     assert reader.read(eye).grade.icdr == 2

@@ -87,9 +87,12 @@ def decode_file(path: str | Path, *, min_side: int | None = None) -> Photo:
         PhotoError: the file cannot be read, or is not a photograph that can be decoded.
     """
     path = Path(path)
-    # A file name may hold bytes that are no text; JSON cannot.
-    name = path.name.encode("utf-8", "backslashreplace").decode()
-    return decode(read_bytes(path), name=name, min_side=min_side)
+    return decode(read_bytes(path), name=name_of(path), min_side=min_side)
+
+
+def name_of(path: Path) -> str:
+    """A file's bare name as text; it may hold bytes that are none, and JSON cannot."""
+    return path.name.encode("utf-8", "backslashreplace").decode()
 
 
 def read_bytes(path: Path) -> bytes:

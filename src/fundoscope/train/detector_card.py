@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fundoscope.kinds import KINDS
-from fundoscope.train.operating import KEPT_RECALL
+from fundoscope.train.operating import KEPT
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import DetectorManifest
@@ -80,18 +80,18 @@ def _number(row: Mapping[str, float | None], key: str, digits: int = 3) -> str:
 
 
 def _sizes(manifest: DetectorManifest, exported: Exported) -> str:
-    radii = sorted({r for by_radius in exported.recalls.values() for r in by_radius}, reverse=True)
+    radii = sorted({r for sizes in exported.sizes.values() for r in sizes}, reverse=True)
     head = " | ".join(f"{radius:.0f}" for radius in radii)
     rows = "\n".join(
         f"| {KINDS[kind].name} | {_least(manifest, kind)} | "
-        + " | ".join(f"{by_radius[radius]:.2f}" for radius in radii)
+        + " | ".join(f"{sizes[radius][0]:.2f} / {sizes[radius][1]:.2f}" for radius in radii)
         + " |"
-        for kind, by_radius in exported.recalls.items()
+        for kind, sizes in exported.sizes.items()
     )
     return f"""## How small a photograph may be
 
-Recall at the threshold on the validation photographs made smaller, by the radius of their field in
-pixels. A kind is assessed down to the smallest radius at which {KEPT_RECALL:.0%} of the recall at
+Precision and recall at the threshold on the validation photographs made smaller, by the radius of
+their field in pixels. A kind is assessed down to the smallest radius at which {KEPT:.0%} of both at
 full size is left; on a smaller photograph it is "not assessed", never "none found".
 
 | kind | assessed from | {head} |

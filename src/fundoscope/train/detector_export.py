@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.data.annotations import voc
+from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.evaluate import hits
 from fundoscope.evaluate.hits import Matched
 from fundoscope.geometry import Affine
@@ -42,19 +42,24 @@ from fundoscope.train.anchors import Anchors
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.export import PACKAGES
 from fundoscope.train.normalise import Normalisation
+from fundoscope.train.operating import Sizes
 from fundoscope.train.views import AnnotatedView
 
 if TYPE_CHECKING:
     from torch import nn
 
-READ_TILE: Final = 1120
-"""Side of the largest tile in reading. A photograph of IDRiD's shape is four of them; larger ones
-have fewer seams and look at less twice, smaller ones need less memory."""
+READ_TILE: Final = (2144, 1248)
+"""Height and width of the largest tile in reading: half of a whole disc at the shipped working
+scale, so that a photograph is two tiles, one for each of two processors."""
+READ_OVERLAP: Final = 340
+"""Of those tiles, in pixels: more than an optic disc has (about 325 at the shipped working scale),
+so that one of them shows it whole. A seam through it made two discs of it."""
 STEP: Final = 32
 """Sides of tiles are multiples of the coarsest stride of the pyramid."""
-AT_ONCE: Final = 2
-"""Tiles a call."""
-PROPOSALS, DETECTIONS = 1000, 1000
+AT_ONCE: Final = 1
+"""Tiles a call. Two in one call need twice the memory and are no faster than two calls on two
+threads."""
+PROPOSALS, DETECTIONS = 1500, 1500
 """Of a tile in reading: an eye with 500 lesions may have them all on one tile."""
 COMPARED: Final = 12
 """Tiles of validation on which ONNX Runtime is compared with torch."""
@@ -66,7 +71,7 @@ SURE: Final = 0.1
 of what is kept."""
 MAX_FALL: Final = 0.01
 """By how much half-precision weights may lower average precision on validation."""
-SCALES: Final = (1.0, 0.75, 0.6, 0.5, 0.4, 0.3, 0.22, 0.15)
+SCALES: Final = (1.0, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13)
 """Of the validation photographs, for the smallest size at which a kind is assessed."""
 
 
@@ -83,7 +88,7 @@ class Exported:
         halved: whether the weights are stored in half precision.
         fall: by how much the average precision of a kind fell with them at most.
         validation: figures of each kind; see :func:`figures`.
-        recalls: recall of each kind by the field's radius.
+        sizes: precision and recall of each kind by the field's radius.
     """
 
     folder: Path
@@ -95,7 +100,7 @@ class Exported:
     halved: bool
     fall: float
     validation: Mapping[str, Mapping[str, float | None]]
-    recalls: Mapping[str, Mapping[float, float]]
+    sizes: Mapping[str, Sizes]
 
 
 def export(
@@ -138,10 +143,10 @@ def export(
     fall = max([0.0, *(value for value in falls.values() if np.isfinite(value))])
     halved = fall <= MAX_FALL
     model, matched = (half, after) if halved else (whole, before)
-    thresholds = {kind: operating.threshold(hits.pooled(matched[kind])) for kind in found.kinds}
-    recalls = _recalls(_loaded(manifest, model), config, found, thresholds)
+    thresholds = {kind: operating.threshold(kind, matched[kind]) for kind in found.kinds}
+    sizes = _sizes(_loaded(manifest, model), config, found, thresholds)
     validation = figures(matched, thresholds)
-    least = {kind: operating.minimum_radius(by_radius) for kind, by_radius in recalls.items()}
+    least = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     manifest = replace(
         manifest,
         thresholds=thresholds,
@@ -159,7 +164,7 @@ def export(
         halved,
         fall,
         validation,
-        recalls,
+        sizes,
     )
     bundles.write(folder, manifest, model, detector_card.text(manifest, exported))
     return exported
@@ -307,7 +312,7 @@ def figures(
     """Lesions, average precision, and precision and recall at the threshold, of each kind."""
     found: dict[str, dict[str, float | None]] = {}
     for kind, photographs in matched.items():
-        together = hits.pooled(photographs)
+        together = hits.pooled([operating.counted(kind, one) for one in photographs])
         precision, recall = hits.at_threshold(together, thresholds[kind])
         values = {
             "lesions": float(together.lesions),
@@ -319,13 +324,13 @@ def figures(
     return found
 
 
-def _recalls(
+def _sizes(
     loaded: Detector,
     config: DetectorConfig,
     found: detector.Set,
     thresholds: Mapping[str, float],
-) -> dict[str, dict[float, float]]:
-    """Recall of each kind at its threshold on validation photographs made smaller, by radius."""
+) -> dict[str, Sizes]:
+    """Precision and recall at the thresholds on validation photographs made smaller, by radius."""
     matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in SCALES}
     radii = []
     for each in found.val:
@@ -337,13 +342,14 @@ def _recalls(
             for label, kind in enumerate(found.kinds, start=1):
                 of_kind = boxes.labels == label
                 truth = each.boxes[each.labels == label]
-                matched[scale].setdefault(kind, []).append(
-                    hits.match(boxes.boxes[of_kind], boxes.scores[of_kind], truth)
-                )
+                one = hits.match(boxes.boxes[of_kind], boxes.scores[of_kind], truth)
+                matched[scale].setdefault(kind, []).append(operating.counted(kind, one))
     radius = float(np.mean(radii))
     return {
         kind: {
-            float(round(radius * scale)): operating.recall(matched[scale][kind], thresholds[kind])
+            float(round(radius * scale)): hits.at_threshold(
+                hits.pooled(matched[scale][kind]), thresholds[kind]
+            )
             for scale in SCALES
         }
         for kind in found.kinds
@@ -392,7 +398,7 @@ def _manifest(
         thresholds=dict.fromkeys(found.kinds, 0.0),
         minimum_radius={},
         radius=data.radius,
-        overlap=data.overlap,
+        overlap=READ_OVERLAP,
         step=STEP,
         suppress=config.shape.suppress,
         opset=onnx_graph.OPSET,

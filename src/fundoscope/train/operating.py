@@ -12,55 +12,63 @@ import numpy as np
 
 from fundoscope.evaluate import hits
 from fundoscope.evaluate.hits import Matched
+from fundoscope.kinds import ANATOMY
 
-KEPT_RECALL: Final = 0.8
-"""A kind is assessed on photographs so small that still this share of the recall at full size is
-reached there, and on none smaller."""
+KEPT: Final = 0.8
+"""A kind is assessed on photographs so small that still this share of the precision and of the
+recall at full size is reached there, and on none smaller."""
+BELOW_LANDMARKS: Final = 0.5
+"""Threshold of a landmark over the lowest score with which it was rightly found on validation. A
+photograph has one, its best box, and validation has no photograph without: the threshold is only
+there to refuse what is nothing like it."""
+NEVER: Final = 1.01
+"""A threshold that no score reaches."""
 
-
-def threshold(matched: Matched) -> float:
-    """The score at which precision and recall are both as high as they can be.
-
-    It maximises the lower of the two: about as many boxes are false as lesions are missed, so that
-    counts come out right on average.
-
-    Args:
-        matched: all of validation, :func:`fundoscope.evaluate.hits.pooled`.
-
-    Returns:
-        Halfway between two scores; above 1 where nothing was hit, so that nothing counts.
-    """
-    true = np.cumsum(matched.hit)
-    if matched.lesions == 0 or not matched.hit.any():
-        return 1.01
-    precision = true / np.arange(1, len(true) + 1)
-    recall = true / matched.lesions
-    best = int(np.argmax(np.minimum(precision, recall)))
-    following = matched.scores[best + 1] if best + 1 < len(true) else 0.0
-    return float((matched.scores[best] + following) / 2)
+Sizes = Mapping[float, tuple[float, float]]
+"""Precision and recall by the radius of the field, in pixels; the largest is full size."""
 
 
-def minimum_radius(recalls: Mapping[float, float]) -> float | None:
-    """The smallest radius of the field at which a kind keeps its recall.
+def threshold(kind: str, photographs: Sequence[Matched]) -> float:
+    """The score from which a box counts.
+
+    For a lesion, where precision and recall are both as high as they can be: it maximises the lower
+    of the two. About as many boxes are then false as lesions are missed, so that counts come out
+    right on average.
 
     Args:
-        recalls: recall at the shipped threshold by radius in pixels; the largest is full size.
+        kind: a key of :data:`fundoscope.kinds.KINDS`.
+        photographs: all of validation.
+    """
+    together = hits.pooled([counted(kind, one) for one in photographs])
+    if not together.hit.any():
+        return NEVER
+    if kind in ANATOMY:
+        return float(together.scores[together.hit].min() * BELOW_LANDMARKS)
+    true = np.cumsum(together.hit)
+    lower = np.minimum(true / np.arange(1, len(true) + 1), true / together.lesions)
+    best = int(np.argmax(lower))
+    following = together.scores[best + 1] if best + 1 < len(true) else 0.0
+    return float((together.scores[best] + following) / 2)
+
+
+def counted(kind: str, one: Matched) -> Matched:
+    """Of a landmark only the best box of a photograph counts; of a lesion all."""
+    return Matched(one.scores[:1], one.hit[:1], one.lesions) if kind in ANATOMY else one
+
+
+def minimum_radius(sizes: Sizes) -> float | None:
+    """The smallest radius of the field at which a kind is assessed.
 
     Returns:
-        ``None`` where it is not recalled at full size either.
+        ``None`` where nothing of it is found at full size either.
     """
-    radii = sorted(recalls, reverse=True)
-    wanted = KEPT_RECALL * recalls[radii[0]]
-    if not recalls[radii[0]] > 0:
+    radii = sorted(sizes, reverse=True)
+    full = sizes[radii[0]]
+    if not min(full) > 0:
         return None
     smallest = radii[0]
     for radius in radii[1:]:
-        if recalls[radius] < wanted:
+        if any(not value >= KEPT * of for value, of in zip(sizes[radius], full, strict=True)):
             break
         smallest = radius
     return smallest
-
-
-def recall(photographs: Sequence[Matched], at: float) -> float:
-    """Of all photographs together, at a threshold."""
-    return hits.at_threshold(hits.pooled(photographs), at)[1]
