@@ -24,6 +24,8 @@ VGG16: Final = "vgg16"
 STAGES: Final = (1, 2, 3, 4)
 STRIDES: Final = [4, 8, 16, 32]
 """Of those stages of timm's networks; the pyramid adds one of 64."""
+FEATURES: Final = "features."
+"""What stands before the convolutions in the whole network."""
 VGG16_LAYERS: Final = 30
 """Convolutions, activations and pools of VGG16 without the last pool."""
 VGG16_RESTING: Final = 10
@@ -59,15 +61,16 @@ def create(name: str, channels: int, *, init: str) -> nn.Module:
 
 def _vgg16(init: str) -> nn.Module:
     from torch import nn
-    from torchvision.models import vgg16
+    from torchvision.models import vgg
 
-    layers: Any = vgg16(weights=None).features[:VGG16_LAYERS]
-    if init == hed_weights.HED:
-        layers.load_state_dict(hed_weights.read())
-    elif init != weights.NONE:
-        whole = weights.start(networks.TIMM + VGG16, 1, IMAGENET_SIZE, dropout=0.0, init=init)
-        layers.load_state_dict({key: whole.state_dict()[f"features.{key}"] for key in layers.state_dict()})
-    if init != weights.NONE:
+    layers: Any = vgg.make_layers(vgg.cfgs["D"])[:VGG16_LAYERS]
+    if init == weights.NONE:
+        for part in layers:
+            if isinstance(part, nn.Conv2d):  # as torchvision's VGG starts
+                nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+    else:
+        stored = hed_weights.read() if init == hed_weights.HED else _vgg16_features(init)
+        layers.load_state_dict(stored)
         layers[:VGG16_RESTING].requires_grad_(False)
 
     class Vgg16(nn.Module):
@@ -81,6 +84,16 @@ def _vgg16(init: str) -> nn.Module:
             return {"0": self.body(tiles)}
 
     return Vgg16()
+
+
+def _vgg16_features(init: str) -> dict[str, Any]:
+    """Of the whole network, whose weights timm keeps under torchvision's names."""
+    whole = weights.start(networks.TIMM + VGG16, 1, IMAGENET_SIZE, dropout=0.0, init=init)
+    return {
+        key.removeprefix(FEATURES): value
+        for key, value in whole.state_dict().items()
+        if key.startswith(FEATURES)
+    }
 
 
 def _pyramid(name: str, channels: int, init: str) -> nn.Module:
@@ -136,7 +149,7 @@ def _features(name: str) -> Any:
     if not body or body.feature_info.reduction() != STRIDES:
         raise UsageError(
             f"backbone {name}",
-            f"gives no features of strides {', '.join(map(str, STRIDES))}" if known else "is not known",
+            f"gives no features of strides {STRIDES}" if known else "is not known",
             f"name one of {', '.join(networks.LITE)}, {VGG16}, timm/resnet50, timm/mobilenetv2_100",
         )
     return body
