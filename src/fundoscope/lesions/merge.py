@@ -33,13 +33,17 @@ GRAPH: Final = Path(__file__).with_name("suppress.onnx")
 """One NonMaxSuppression, made by :mod:`fundoscope.train.suppression`: 5,000 boxes take ONNX Runtime
 4 ms, and a loop in numpy 100 or more."""
 TOUCH: Final = 2.0
-"""Pixels between a box and the edge that cuts it: boxes are about so exact."""
+"""Pixels between a box and the edge that cuts it, at most; small boxes are about so exact."""
+TOUCH_SHARE: Final = 0.1
+"""The same as a share of the box's side, for large ones: a cut optic disc is found so exactly."""
 BESIDE: Final = 0.5
 """Of the shorter of two pieces along a seam, the share that lies beside the other one, at least."""
 INSIDE: Final = 0.5
 """Of a piece's area, the share that lies inside the box that replaces it; more than this."""
-ORDER: Final = 0.5
-"""Worse over better score of boxes that say the same, at least."""
+ORDER: Final = 0.25
+"""Worse over better score of boxes that say the same, at least. On the eight validation photographs
+of IDRiD 0.25 has an average precision of haemorrhages 0.012 above 0.5, and no kind has a lower
+one."""
 NOT_OF_KIND: Final = -1.0
 """Stands for the score of a box in kinds that it is not of."""
 
@@ -87,8 +91,14 @@ def _cut_sides(
 ) -> Sides:
     """Which sides of boxes lie on edges of their tiles inside the view."""
     inner = np.hstack([frames[:, :2] > 0, frames[:, 2:] < (view[1], view[0])])
-    cut: Sides = inner & (np.abs(boxes - frames) <= TOUCH)
+    cut: Sides = inner & (np.abs(boxes - frames) <= np.tile(_exactness(boxes), 2))
     return cut
+
+
+def _exactness(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far a box's sides may be from an edge that they lie on, across and down, ``(N, 2)``."""
+    exactness: NDArray[np.float64] = np.maximum(TOUCH, TOUCH_SHARE * (boxes[:, 2:] - boxes[:, :2]))
+    return exactness
 
 
 def _joined(found: Boxes, frames: NDArray[np.float64], cut: Sides) -> tuple[Boxes, Sides]:
@@ -118,7 +128,10 @@ def _pairs(
     before, behind = np.flatnonzero(cut[:, axis + 2]), np.flatnonzero(cut[:, axis])
     one, other = found.boxes[before][:, None], found.boxes[behind][None]
     start, end = frames[behind, axis][None], frames[before, axis + 2][:, None]
-    through = (one[..., axis] <= start + TOUCH) & (other[..., axis + 2] >= end - TOUCH)
+    slack = _exactness(found.boxes)[:, axis]
+    through = (one[..., axis] <= start + slack[before][:, None]) & (
+        other[..., axis + 2] >= end - slack[behind][None]
+    )
     faces = (frames[before, axis][:, None] < start) & (start <= end)
     low, high = 1 - axis, 3 - axis
     shared = np.minimum(one[..., high], other[..., high]) - np.maximum(
