@@ -15,11 +15,24 @@ pytest.importorskip("torch")
 pytest.importorskip("timm")
 pytest.importorskip("lightning")
 
+from fundoscope.data.annotations import voc
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
 from fundoscope.train.config import Data, GraderConfig, NetworkChoice
+from fundoscope.train.detection_network import Shape
+from fundoscope.train.detector_config import Backbone, DetectorConfig, LesionData
 from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Stage
+from fundoscope.train.tile_draw import Draw
 
 SIDE = 96
+LESION_PHOTO = (240, 180)
+"""Width and height."""
+LESIONS = {
+    "haemorrhage": (5, (90, 20, 10)),
+    "hard_exudate": (4, (250, 230, 120)),
+    "optic_disc": (16, (255, 210, 150)),
+}
+"""Radius in pixels, and colour."""
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +116,86 @@ def _lines(section: dict[str, object]) -> list[str]:
 
 def _nested(value: object) -> bool:
     return value is None or isinstance(value, dict | list | tuple)
+
+
+def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Annotation]]:
+    """An eye of 240x180 with so many round lesions of each kind, and where they are."""
+    rng = np.random.default_rng(seed)
+    width, height = LESION_PHOTO
+    y, x = np.mgrid[:height, :width] + 0.5
+    from_middle = np.hypot(x - width / 2, y - height / 2)
+    shade = sum(
+        rng.uniform(5, 9) * np.sin(x * rng.uniform(0.1, 0.5) + y * rng.uniform(0.1, 0.5) + k)
+        for k in range(8)
+    )
+    pixels = np.zeros((height, width, 3))
+    pixels[:] = (190, 100, 45)
+    pixels += shade[..., None]
+    found = []
+    for kind, count in kinds.items():
+        radius, colour = LESIONS.get(kind, (6, (30, 120, 60)))
+        for _ in range(count):
+            angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0, 80 - radius)
+            cx, cy = np.round((width / 2 + away * np.cos(angle), height / 2 + away * np.sin(angle)))
+            pixels[np.hypot(x - cx, y - cy) < radius] = colour
+            box = (cx - radius, cy - radius, cx + radius, cy + radius)
+            found.append(Annotation(kind=kind, box=tuple(map(float, box))))
+    pixels[from_middle > 86] = 0
+    return np.clip(pixels, 0, 255).astype(np.uint8), found
+
+
+@pytest.fixture
+def save_lesions(tmp_path: Path) -> Callable[..., Path]:
+    """Write photographs with lesions as a VOC folder: how many of each kind, by name."""
+
+    def save(
+        photos: dict[str, dict[str, int]],
+        splits: dict[str, list[str]] | None = None,
+        folder: str = "voc",
+    ) -> Path:
+        root = tmp_path / folder
+        (root / voc.PHOTOS).mkdir(parents=True, exist_ok=True)
+        annotated = []
+        for seed, (name, kinds) in enumerate(photos.items()):
+            pixels, found = draw_lesions(seed, kinds)
+            Image.fromarray(pixels).save(root / voc.PHOTOS / f"{name}.png")
+            annotated.append(
+                AnnotatedPhoto(
+                    image=f"{name}.png",
+                    width=LESION_PHOTO[0],
+                    height=LESION_PHOTO[1],
+                    annotations=tuple(found),
+                )
+            )
+        members = {k: tuple(f"{n}.png" for n in v) for k, v in (splits or {}).items()}
+        voc.write(AnnotationSet(photos=tuple(annotated), splits=members), root, overwrite=True)
+        return root
+
+    return save
+
+
+@pytest.fixture
+def lesion_set(save_lesions: Callable[..., Path]) -> Path:
+    """Eight photographs in training, one of them without a lesion, and three in validation."""
+    some = {"haemorrhage": 3, "hard_exudate": 4, "optic_disc": 1}
+    photos = {f"eye{i:02d}": dict(some) for i in range(11)}
+    photos["eye03"] = {}
+    names = list(photos)
+    return save_lesions(photos, {"train": names[:8], "val": names[8:]})
+
+
+@pytest.fixture
+def detector_config(lesion_set: Path, tmp_path: Path) -> DetectorConfig:
+    """A run of two epochs of two steps each, on tiles of 64."""
+    return DetectorConfig(
+        data=LesionData(
+            str(lesion_set), radius=86, tile=64, overlap=16, cache=str(tmp_path / "cache")
+        ),
+        epochs=2,
+        backbone=Backbone(init="none"),
+        shape=Shape(channels=8, hidden=16, proposals_kept=20, detections=20, sampled=16),
+        anchors=1,
+        draw=Draw(tiles=4),
+        optimiser=Optimiser(batch=2, rate=1e-3, ema=0.0),
+        checkpoint_every=1,
+    )

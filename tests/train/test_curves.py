@@ -58,3 +58,26 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / curves.NAME).mkdir()
     with pytest.raises(OutputError, match="cannot be written"):
         drawn(tmp_path, line(0))
+
+
+def detector_line(epoch, **changes):
+    parts = dict.fromkeys(curves.LOSSES.values(), 0.3 / (epoch + 1))
+    figures = {
+        "epoch": epoch,
+        "loss": 1.2 / (epoch + 1),
+        "training": {"boxes_a_tile": 3.0, **parts},
+        "average_precision": {"microaneurysm": 0.1 * epoch, "irma": None, "optic_disc": 0.9},
+        "score": 0.1 * epoch,
+    }
+    return {**figures, **changes}
+
+
+@pytest.mark.parametrize("epochs", [1, 5])
+def test_the_curves_of_a_detector(tmp_path, epochs):
+    pixels = drawn(tmp_path, *(detector_line(epoch) for epoch in range(epochs)))
+    for colour in curves.HUES[:4]:
+        assert near(pixels, colour) > 20
+
+
+def test_a_detector_of_landmarks_and_an_undefined_score(tmp_path):
+    drawn(tmp_path, detector_line(0, average_precision={"optic_disc": 0.5}, score=None))

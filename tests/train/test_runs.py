@@ -90,3 +90,22 @@ def test_a_damaged_file_of_a_run_is_one_clear_line(tmp_path, name, read):
     (tmp_path / name).write_text('{"epoch": 0')
     with pytest.raises(UsageError, match=r"is damaged .*; restore it, or train the run again"):
         read(tmp_path)
+
+
+def test_a_run_of_a_detector_is_known_as_one(config, detector_config, tmp_path):
+    open_run(detector_config, tmp_path / "lesions")
+    open_run(config, tmp_path / "grades")
+    assert runs.is_detector(tmp_path / "lesions")
+    assert not runs.is_detector(tmp_path / "grades")
+    assert runs.stored_detector_run(tmp_path / "lesions") == (detector_config, SHA)
+    for read, other in (
+        (runs.stored_detector_run, "grades"),
+        (runs.stored_run, "lesions"),
+    ):
+        with pytest.raises(UsageError, match="is none of a"):
+            read(tmp_path / other)
+    (tmp_path / "grades" / loop.BEST).write_bytes(b"kept")
+    with pytest.raises(UsageError, match="another configuration"):
+        open_run(detector_config, tmp_path / "grades")
+    with pytest.raises(UsageError, match="is no run"):
+        runs.is_detector(tmp_path)

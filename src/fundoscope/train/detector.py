@@ -337,21 +337,27 @@ class DetectionTask:
         choose. A sheet of tiles with truth and findings is drawn into the run folder.
         """
         found = [self.detect(network, each) for each in self.val]
-        by_kind: dict[str, hits.Matched] = {}
-        for label, kind in enumerate(self.kinds, start=1):
-            by_kind[kind] = hits.pooled(
-                [
-                    hits.match(
-                        boxes[labels == label],
-                        scores[labels == label],
-                        each.boxes[each.labels == label],
-                    )
-                    for (boxes, labels, scores), each in zip(found, self.val, strict=True)
-                ]
-            )
-        precision = {kind: hits.average_precision(one) for kind, one in by_kind.items()}
-        thresholds = {kind: operating.threshold(one) for kind, one in by_kind.items()}
-        at_threshold = {kind: _at(one, thresholds[kind]) for kind, one in by_kind.items()}
+        matched = {
+            kind: [
+                hits.match(
+                    boxes[labels == label],
+                    scores[labels == label],
+                    each.boxes[each.labels == label],
+                )
+                for (boxes, labels, scores), each in zip(found, self.val, strict=True)
+            ]
+            for label, kind in enumerate(self.kinds, start=1)
+        }
+        precision = {
+            kind: hits.average_precision(hits.pooled(photographs))
+            for kind, photographs in matched.items()
+        }
+        thresholds = {
+            kind: operating.threshold(kind, photographs) for kind, photographs in matched.items()
+        }
+        at_threshold = {
+            kind: _at(kind, photographs, thresholds[kind]) for kind, photographs in matched.items()
+        }
         if self.folder is not None:
             self._draw(found, thresholds, epoch)
         return {
@@ -421,6 +427,7 @@ def _score(precision: dict[str, float]) -> float:
     return float(np.mean(judged)) if judged else float("nan")
 
 
-def _at(matched: hits.Matched, threshold: float) -> dict[str, float]:
-    precision, recall = hits.at_threshold(matched, threshold)
+def _at(kind: str, photographs: Sequence[hits.Matched], threshold: float) -> dict[str, float]:
+    counted = hits.pooled([operating.counted(kind, one) for one in photographs])
+    precision, recall = hits.at_threshold(counted, threshold)
     return {"threshold": threshold, "precision": precision, "recall": recall}
