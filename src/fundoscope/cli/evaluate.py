@@ -1,43 +1,40 @@
-"""``fundoscope evaluate``: how good a grader is on labelled photographs."""
+"""``fundoscope evaluate``: how good a grader or a detector is on labelled photographs."""
 
 from __future__ import annotations
 
-import csv
-import importlib.util
-import io
 import os
 import shlex
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from fundoscope.errors import MissingExtraError, PhotoError
+from fundoscope.cli.evaluate_lesions import lesions
+from fundoscope.cli.evaluation import TEST, name_lacking, now, remind, span
+from fundoscope.cli.extras import require
+from fundoscope.errors import PhotoError
 
 if TYPE_CHECKING:
     from fundoscope.data.manifest import Manifest
     from fundoscope.evaluate.grading import Evaluation
-    from fundoscope.evaluate.intervals import Figure
     from fundoscope.evaluate.summary import Summary
 
 app = typer.Typer(
-    help="Measure a grader on labelled photographs (needs the extra evaluate).",
+    help="Measure a grader or a detector on labelled photographs (needs the extra evaluate).",
     no_args_is_help=True,
 )
 
 EXTRA_MODULES: Final = ("matplotlib", "sklearn")
-TEST: Final = "test"
-LOOKS: Final = "docs/test-looks.csv"
 TOLD: Final = ("accuracy", "quadratic_kappa", "referable_auc")
 """The figures of the line that is printed; all others are in metrics.json."""
-NAMED_AT_MOST: Final = 20
-"""Photographs without a grade that are named on the terminal; run.json names all."""
 
 
 @app.callback()
 def group() -> None:
-    """Measure a grader on labelled photographs (needs the extra evaluate)."""
+    """Measure a grader or a detector on labelled photographs (needs the extra evaluate)."""
+
+
+app.command()(lesions)
 
 
 @app.command()
@@ -65,19 +62,19 @@ def grading(
 
     Exit code 0; 3 when photographs were refused or not graded; 2 misuse; 1 failure.
     """
-    _require_extra()
+    require("fundoscope evaluate", "evaluate", EXTRA_MODULES)
     from fundoscope.batch.versions import installed, versions
     from fundoscope.cli.terminal import terminal
     from fundoscope.data.selection import select
-    from fundoscope.evaluate import results
+    from fundoscope.evaluate import folder, results
     from fundoscope.evaluate.grading import evaluate
     from fundoscope.reader import Reader
 
-    started = _now()
+    started = now()
     manifest = _manifest(labels)
     rows = select(manifest, split=split, where=where or ())
     results.check_folder(out, overwrite=overwrite)
-    reader = Reader(grader=grader)
+    reader = Reader(grader=grader, lesions=False)
     with terminal(len(rows)) as screen:
         evaluation = evaluate(
             manifest,
@@ -101,20 +98,17 @@ def grading(
         models=reader.models,
         versions=versions() | {name: installed(name) for name in ("scikit-learn", "matplotlib")},
         started=started,
-        finished=_now(),
+        finished=now(),
     )
     results.write(evaluation, circumstances, out)
     _tell(evaluation)
     if any(row.split == TEST for row in rows):
         bundles = " ".join(model.sha256 for model in reader.models)
-        _remind(evaluation.metrics.whole, bundles, _command(arguments), split or "all")
-    if _name_ungraded(evaluation, out / results.RUN):
+        whole = evaluation.metrics.whole
+        remind(bundles, _command(arguments), split or "all", whole.n, _main_figures(whole))
+    lacking = [(each.row.image, each.reason, each.remedy) for each in evaluation.without_grade]
+    if name_lacking(lacking, out / folder.RUN):
         raise typer.Exit(PhotoError.exit_code)
-
-
-def _require_extra() -> None:
-    if any(importlib.util.find_spec(name) is None for name in EXTRA_MODULES):
-        raise MissingExtraError("fundoscope evaluate", "evaluate")
 
 
 def _manifest(labels: Path) -> Manifest:
@@ -131,39 +125,25 @@ def _tell(evaluation: Evaluation) -> None:
     for column, breakdown in metrics.by.items():
         for value, summary in breakdown.values.items():
             typer.echo(f"{column}={value}: {_in_words(summary)}")
-        means = ", ".join(f"{_name(name)} {_span(f)}" for name, f in breakdown.mean.items())
+        means = ", ".join(f"{_name(name)} {span(f)}" for name, f in breakdown.mean.items())
         typer.echo(f"mean over {column}: {means}")
 
 
 def _in_words(summary: Summary) -> str:
-    figures = ", ".join(f"{_name(name)} {_span(summary.figures[name])}" for name in TOLD)
+    figures = ", ".join(f"{_name(name)} {span(summary.figures[name])}" for name in TOLD)
     return f"{figures}, n {summary.n}"
-
-
-def _span(figure: Figure) -> str:
-    if figure.value is None:
-        return f"undefined ({figure.reason})"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def _name(figure: str) -> str:
     return figure.replace("_", " ").replace("auc", "AUC")
 
 
-def _remind(whole: Summary, bundles: str, command: str, split: str) -> None:
-    """A look at a test split is recorded, so that nobody tunes on it unseen."""
-    figures = "; ".join(
+def _main_figures(whole: Summary) -> str:
+    return "; ".join(
         f"{name} {figure.value:.4f}"
         for name in TOLD
         if (figure := whole.figures[name]).value is not None
     )
-    row = io.StringIO()
-    today = datetime.now(UTC).date().isoformat()
-    csv.writer(row, lineterminator="").writerow([today, bundles, command, split, whole.n, figures])
-    typer.echo(f"a look at a test split: add this row to {LOOKS}", err=True)
-    typer.echo(row.getvalue(), err=True)
 
 
 def _command(arguments: dict[str, Any]) -> str:
@@ -174,19 +154,3 @@ def _command(arguments: dict[str, Any]) -> str:
         for value in given if isinstance(given, list) else [given] if given else []:
             words += [f"--{name}", value]
     return shlex.join(words)
-
-
-def _name_ungraded(evaluation: Evaluation, run: Path) -> bool:
-    from fundoscope.report.wording import printable
-
-    lacking = evaluation.without_grade
-    for outcome in lacking[:NAMED_AT_MOST]:
-        image = printable(outcome.row.image)
-        typer.echo(f"{image}: {outcome.reason}; {outcome.remedy}", err=True)
-    if len(lacking) > NAMED_AT_MOST:
-        typer.echo(f"and {len(lacking) - NAMED_AT_MOST} more, named in {run}", err=True)
-    return bool(lacking)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
 from typing import Final
 
+from fundoscope.errors import MissingExtraError
+
 EXTRAS: Final = {
-    "evaluate": {"scikit-learn": "sklearn", "matplotlib": "matplotlib", "polars": "polars"},
+    "evaluate": {
+        "faster-coco-eval": "faster_coco_eval",
+        "matplotlib": "matplotlib",
+        "polars": "polars",
+        "scikit-learn": "sklearn",
+    },
     "train": {
         "torch": "torch",
         "torchvision": "torchvision",
@@ -22,3 +31,18 @@ EXTRAS: Final = {
 def extra_of(module: str) -> str | None:
     """The extra that brings a module; ``None`` where none does."""
     return next((extra for extra, parts in EXTRAS.items() if module in parts.values()), None)
+
+
+def require(feature: str, extra: str, modules: Sequence[str]) -> None:
+    """Check that an optional part is installed, without importing it.
+
+    Args:
+        feature: what needs it, as the user called it.
+        extra: the part.
+        modules: those of its modules that the feature imports.
+
+    Raises:
+        MissingExtraError: one of them is not there.
+    """
+    if any(importlib.util.find_spec(name) is None for name in modules):
+        raise MissingExtraError(feature, extra)

@@ -22,6 +22,8 @@ Boxes = NDArray[np.float64]
 LEAST_IOU: Final = 0.3
 LARGEST_RATIO: Final = 4.0
 """Of the areas of two boxes whose centres lie inside each other."""
+NOTHING: Final = -1
+"""Stands for the lesion of a false box."""
 PAIRS_AT_ONCE: Final = 2**17
 """Held against each other at a time: a few MiB, which stay in the processor's cache."""
 
@@ -89,13 +91,24 @@ def match(found: Boxes, scores: NDArray[np.float64], truth: Boxes) -> Matched:
         truth: ``(M, 4)``, in the same pixels.
     """
     order = np.argsort(-scores, kind="stable")
-    hit = np.zeros(len(found), bool)
-    taken = np.zeros(len(truth), bool)
-    for row, lesions in _candidates(found[order], truth):
-        free = lesions[~taken[lesions]]
-        if len(free):
-            taken[free[0]] = hit[row] = True
+    hit = pairs(found, scores, truth)[order] != NOTHING
     return Matched(scores[order].astype(np.float64), hit, len(truth))
+
+
+def pairs(found: Boxes, scores: NDArray[np.float64], truth: Boxes) -> NDArray[np.int64]:
+    """Which lesion (its row) each found box has, ``int (N,)``; :data:`NOTHING` where it has none.
+
+    Args: as :func:`match`.
+    """
+    order = np.argsort(-scores, kind="stable")
+    given = np.full(len(found), NOTHING)
+    free = np.ones(len(truth), bool)
+    for place, lesions in _candidates(found[order], truth):
+        wanted = lesions[free[lesions]]
+        if len(wanted):
+            free[wanted[0]] = False
+            given[order[place]] = wanted[0]
+    return given
 
 
 def _candidates(found: Boxes, truth: Boxes) -> list[tuple[int, NDArray[np.int64]]]:

@@ -12,6 +12,7 @@ import numpy as np
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.grading import OUT_OF_MEMORY, READ, REFUSED
 from fundoscope.evaluate.ranked import Floats
+from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
 from fundoscope.photo import decode
@@ -88,7 +89,9 @@ def _look(detector: Detector, path: Path) -> Seen:
 
 
 def of_kind(found: tuple[Lesion, ...], kind: str) -> Boxes:
-    """The boxes of one kind among lesions, best first."""
+    """The boxes of one kind among lesions, best first; of a landmark the best alone, as an eye has
+    one and a reading shows one."""
     chosen = sorted((one for one in found if one.kind == kind), key=lambda one: -one.score)
+    chosen = chosen[:1] if kind in ANATOMY else chosen
     corners = np.array([one.box for one in chosen], np.float64).reshape(-1, 4)
     return Boxes(corners, np.array([one.score for one in chosen], np.float64))

@@ -6,7 +6,6 @@ twenty-seven photographs of twelve megapixels takes no memory.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,8 +18,8 @@ from fundoscope.data.annotations import mask_layout
 from fundoscope.data.annotations.mask_pixels import painted
 from fundoscope.evaluate.hits import Boxes
 
-UNCOVERED: Final = -math.inf
-"""The score of pixels that no box covers."""
+UNCOVERED: Final = -1.0
+"""The score of pixels that no box covers, below that of any box."""
 
 Pixels = NDArray[np.bool_]
 

@@ -42,7 +42,7 @@ def draw_confusion(matrix: Ints, path: Path) -> None:
         matrix: ``int64 (5, 6)``, label by given grade, the last column not graded.
         path: the file.
     """
-    canvas, axes = _canvas(width=SIDE_INCHES + 1.0)
+    canvas, axes = new_canvas(width=SIDE_INCHES + 1.0)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for (label, given), count in np.ndenumerate(matrix):
@@ -61,7 +61,7 @@ def draw_confusion(matrix: Ints, path: Path) -> None:
     axes.set_ylabel("label")
     axes.set_title(f"{matrix.sum()} photographs; per cent of each label")
     axes.axvline(GRADE_COUNT - 0.5, color="black", linewidth=0.8)
-    _save(canvas, path)
+    save(canvas, path)
 
 
 def draw_roc(
@@ -79,7 +79,7 @@ def draw_roc(
         threshold: the operating point of the referable call, for the legend.
         path: the file.
     """
-    canvas, axes = _canvas()
+    canvas, axes = new_canvas()
     axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=":")
     referable = scores.label >= REFERABLE_GRADE
     threatening = scores.label >= VISION_THREATENING_GRADE
@@ -110,7 +110,7 @@ def draw_roc(
     axes.legend(loc="lower right", frameon=False)
     lacking = int((scores.given == NOT_GRADED).sum())
     axes.set_title(f"{len(scores)} photographs, {lacking} of them not graded")
-    _save(canvas, path)
+    save(canvas, path)
 
 
 def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> None:
@@ -121,7 +121,7 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
         error: the expected calibration error, for the title.
         path: the file.
     """
-    canvas, axes = _canvas()
+    canvas, axes = new_canvas()
     filled = [
         (row.predicted, row.observed, row.n)
         for row in table
@@ -152,7 +152,7 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
         "no photograph was graded" if error is None else f"expected calibration error {error:.3f}"
     )
     axes.set_title(f"{said} (numbers: photographs)")
-    _save(canvas, path)
+    save(canvas, path)
 
 
 def _curve(axes: Axes, positive: Mask, score: Floats, name: str, area: Figure, colour: str) -> None:
@@ -168,7 +168,8 @@ def _curve(axes: Axes, positive: Mask, score: Floats, name: str, area: Figure, c
     axes.plot(false_positive, true_positive, color=colour, label=label)
 
 
-def _canvas(width: float = SIDE_INCHES) -> tuple[Canvas, Axes]:
+def new_canvas(width: float = SIDE_INCHES) -> tuple[Canvas, Axes]:
+    """A canvas of a width in inches, and axes to draw on."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as NewCanvas
 
@@ -177,5 +178,6 @@ def _canvas(width: float = SIDE_INCHES) -> tuple[Canvas, Axes]:
     return canvas, canvas.add_subplot()
 
 
-def _save(canvas: Canvas, path: Path) -> None:
+def save(canvas: Canvas, path: Path) -> None:
+    """Write a canvas as PNG: the same drawing gives the same bytes."""
     canvas.savefig(path, format="png", metadata={"Software": None})

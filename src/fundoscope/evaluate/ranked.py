@@ -94,7 +94,9 @@ def rank(
         np.concatenate([np.zeros(0), *(each[part] for each in entries)]) for part in range(3)
     )
     order = np.argsort(-score, kind="stable")
-    last = np.diff(score[order], append=-np.inf) != 0 if ties else np.ones(len(score), bool)
+    last = np.ones(len(score), bool)
+    if ties:
+        last[:-1] = score[order][1:] != score[order][:-1]
     return Ranked(
         photograph[order],
         score[order],
