@@ -14,14 +14,27 @@ from hypothesis import settings
 from PIL import Image
 
 from fundoscope.cli import main
+from fundoscope.kinds import LESIONS
 from fundoscope.photo.decode import Photo, decode_file
-from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading, Referable
+from fundoscope.reading import (
+    Anatomy,
+    FieldOfView,
+    Grade,
+    Lesion,
+    LesionSummary,
+    ModelUsed,
+    OpticDisc,
+    Quality,
+    Reading,
+    Referable,
+)
 
 # How long an example takes depends on what else the machine does; it says nothing about the code.
 settings.register_profile("fundoscope", deadline=None)
 settings.load_profile("fundoscope")
 
 MODEL = ModelUsed("grading", "fake-1", "f" * 64)
+DETECTOR = ModelUsed("detection", "fake-detector-1", "d" * 64)
 THRESHOLD = 0.4
 
 
@@ -60,16 +73,54 @@ def save_eye() -> Callable[..., Path]:
 
 
 class FakeReader:
-    """Grades by the file's name: ``g3`` in it means grade 3, ``noeye`` that no field is found."""
+    """Grades by the file's name: ``g3`` in it means grade 3, ``noeye`` that no field is found.
+
+    ``lesions`` in it puts lesions there, see :func:`with_lesions`.
+    """
 
     models = (MODEL,)
+    lesion_thresholds: dict[str, float] = {"haemorrhage": 0.5}  # noqa: RUF012
+    made: list[FakeReader] = []  # noqa: RUF012
 
-    def __init__(self, grader: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        grader: str | Path | None = None,
+        detector: str | Path | None = None,
+        *,
+        lesions: bool = True,
+        threads: int = 1,
+    ) -> None:
         self.grader = grader
+        self.detector = detector
+        self.lesions = lesions
+        self.threads = threads
+        FakeReader.made.append(self)
 
     def examine(self, source: str | Path) -> tuple[Photo, Reading]:
-        photo = decode_file(source)
-        return photo, reading_of(photo, Path(source).stem)
+        photo, stem = decode_file(source), Path(source).stem
+        reading = reading_of(photo, stem)
+        return photo, with_lesions(reading) if "lesions" in stem and self.lesions else reading
+
+
+def with_lesions(reading: Reading) -> Reading:
+    """With two haemorrhages, no exudate, an optic disc; too small for microaneurysms."""
+    known = {
+        "microaneurysm": LesionSummary("microaneurysm", False, "photograph_too_small"),
+        "haemorrhage": LesionSummary("haemorrhage", True, None, 2, 200.0, 0.3),
+        "hard_exudate": LesionSummary("hard_exudate", True, None, 0, 0.0, 0.0),
+    }
+    return replace(
+        reading,
+        lesions=(
+            Lesion("haemorrhage", (60.2, 40.4, 70.4, 50.6), 0.91234),
+            Lesion("haemorrhage", (80.0, 60.0, 90.0, 70.0), 0.75),
+        ),
+        lesion_summary=tuple(
+            known.get(kind, LesionSummary(kind, False, "unknown_to_detector")) for kind in LESIONS
+        ),
+        models=(MODEL, DETECTOR),
+        anatomy=Anatomy(OpticDisc(True, (90.0, 50.0, 110.0, 70.0), (100.0, 60.0), 20.0, 0.99)),
+    )
 
 
 def reading_of(photo: Photo, stem: str) -> Reading:
@@ -124,11 +175,18 @@ class Said:
 
 
 @pytest.fixture
+def made_readers() -> list[FakeReader]:
+    """The readers that commands of a test have made so far."""
+    return FakeReader.made
+
+
+@pytest.fixture
 def fundoscope(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
     """The command line with the fake reader, in this process."""
     monkeypatch.setattr("fundoscope.reader.Reader", FakeReader)
+    FakeReader.made.clear()
 
     def command(*arguments: object) -> Said:
         capsys.readouterr()

@@ -23,7 +23,9 @@ from fundoscope.batch.results import (
 )
 from fundoscope.batch.run import AHEAD, Tally, in_order, run
 from fundoscope.errors import BundleError, OutputError, PhotoError, UsageError
+from fundoscope.kinds import LESIONS
 from fundoscope.reading import Reading
+from fundoscope.report.wording import NotAssessed
 
 Save = Callable[..., Path]
 
@@ -143,12 +145,44 @@ def test_the_run_manifest_says_how_the_results_came_about(
     manifest = json.loads((out / "run.json").read_text())
     assert manifest["arguments"] == {"workers": 2}
     assert manifest["models"] == [{"task": "grading", "name": "fake-1", "sha256": "f" * 64}]
-    assert manifest["thresholds"] == {"referable": [0.4]}
+    assert manifest["thresholds"] == {"referable": [0.4], "lesions": {"haemorrhage": 0.5}}
+    assert manifest["not_assessed"] == ["image quality", "single lesions", "macular oedema"]
     assert manifest["counts"]["refused"] == 1
     assert manifest["refused"][0]["code"] == "empty"
     assert manifest["versions"]["numpy"]
     assert not manifest["interrupted"]
     assert manifest["started"] <= manifest["finished"]
+
+
+def test_lesions_in_the_table(tmp_path: Path, save_eye: Save, fake_reader: Any) -> None:
+    save_eye(tmp_path / "in" / "a_lesions.jpg")
+    save_eye(tmp_path / "in" / "b_g1.jpg")
+    out = tmp_path / "out"
+    tally = read_into(out, [tmp_path / "in"], fake_reader)
+    seen, unseen = rows(out / "readings.csv")
+    assert (seen["haemorrhage_count"], seen["haemorrhage_box_area"]) == ("2", "200.0")
+    assert float(seen["haemorrhage_box_area_discs"]) == 0.3
+    assert seen["haemorrhage_not_assessed"] == ""
+    assert seen["hard_exudate_count"] == "0"
+    assert seen["microaneurysm_count"] == seen["microaneurysm_box_area"] == ""
+    assert seen["microaneurysm_not_assessed"] == "photograph_too_small"
+    assert seen["irma_not_assessed"] == "unknown_to_detector"
+    disc = [seen[f"disc_{what}"] for what in ("found", "x", "y", "diameter", "score")]
+    assert disc == ["true", "100.00", "60.00", "20.00", "0.990000"]
+    assert all(unseen[f"{kind}_count"] == "" for kind in LESIONS)
+    assert unseen["disc_found"] == ""
+    assert tally.unseen[NotAssessed("microaneurysms", "photograph too small")] == 1
+    assert tally.opened == 2
+
+
+def test_labels_are_on_the_picture(tmp_path: Path, save_eye: Save, fake_reader: Any) -> None:
+    photo = save_eye(tmp_path / "a_lesions.jpg")
+    for name, labels in (("bare", False), ("labelled", True)):
+        read_into(tmp_path / name, [photo], fake_reader, labels=labels)
+    bare, labelled = (
+        next((tmp_path / name).glob("*.png")).read_bytes() for name in ("bare", "labelled")
+    )
+    assert bare != labelled
 
 
 def test_nothing_in_the_folder_is_deleted(tmp_path: Path, save_eye: Save, fake_reader: Any) -> None:

@@ -31,7 +31,7 @@ def test_one_clear_line_a_photograph_and_totals(
     assert said.err == ""
     assert lines[0] == (f"{photo}: 2 moderate NPDR, certainty 80 %, referable (probability 0.90)")
     assert "1 photograph: 1 graded (1 referable), 0 not graded, 0 refused" in lines
-    assert "not assessed: image quality, single lesions, macular oedema" in lines
+    assert "not assessed: image quality; single lesions; macular oedema" in lines
     assert lines[-1] == "research use, not a diagnosis"
 
 
@@ -80,6 +80,76 @@ def test_out_writes_everything(tmp_path: Path, save_eye: Save, fundoscope: Comma
     arguments = json.loads((out / "run.json").read_text())["arguments"]
     assert arguments["paths"] == [str(tmp_path / "eyes.csv")]
     assert arguments["workers"] == 1
+
+
+def test_lesions_are_told_in_words(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    photo = save_eye(tmp_path / "g2_lesions.jpg")
+    lines = fundoscope("read", photo, save_eye(tmp_path / "g0.jpg")).out.splitlines()
+    assert lines[0] == (
+        f"{photo}: 2 moderate NPDR, certainty 80 %, referable (probability 0.90);"
+        " 2 haemorrhages, no hard exudates found;"
+        " not assessed: microaneurysms (photograph too small)"
+    )
+    missing = next(line for line in lines if line.startswith("not assessed: "))
+    assert "microaneurysms (photograph too small, on 1 of 2)" in missing
+    assert "single lesions (on 1 of 2)" in missing
+
+
+def test_how_lesions_are_looked_for(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, made_readers: list[Any]
+) -> None:
+    photo = save_eye(tmp_path / "g2_lesions.jpg")
+    said = fundoscope("read", photo, "--no-lesions", "--json")
+    assert Reading.from_json(said.out).lesions == ()
+    fundoscope("read", photo, "--detector", "mine", "--grader", "ours")
+    last = made_readers[-1]
+    assert (last.lesions, last.detector, last.grader) == (True, Path("mine"), Path("ours"))
+    assert not made_readers[0].lesions
+
+
+def test_the_run_says_how_lesions_were_looked_for(
+    tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    photo, out = save_eye(tmp_path / "g2_lesions.jpg"), tmp_path / "out"
+    assert fundoscope("read", photo, "--out", out, "--labels").code == 0
+    arguments = json.loads((out / "run.json").read_text())["arguments"]
+    assert (arguments["lesions"], arguments["labels"], arguments["detector"]) == (True, True, None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--labels",),
+        ("--labels", "--out", "out", "--no-pictures"),
+        ("--labels", "--out", "out", "--no-lesions"),
+        ("--detector", "mine", "--no-lesions"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, options: tuple[str, ...]
+) -> None:
+    said = fundoscope("read", save_eye(tmp_path / "a.jpg"), *options)
+    assert said.code == 2
+    assert said.err.startswith(options[0])
+    assert not Path("out").exists()
+
+
+def test_all_processors_work_on_a_single_photograph(
+    tmp_path: Path,
+    save_eye: Save,
+    fundoscope: Command,
+    made_readers: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fundoscope.batch.processors.available", lambda: 6)
+    for index in range(4):
+        save_eye(tmp_path / f"{index}.jpg")
+    fundoscope("read", tmp_path / "0.jpg")
+    fundoscope("read", tmp_path / "0.jpg", tmp_path / "1.jpg")
+    fundoscope("read", tmp_path)
+    fundoscope("read", tmp_path, "--workers", 1)
+    fundoscope("read", tmp_path, "--workers", 9)
+    assert [one.threads for one in made_readers] == [6, 3, 1, 6, 1]
 
 
 def test_a_second_run_needs_overwrite(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:

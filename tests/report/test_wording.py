@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fundoscope.kinds import KINDS, LESIONS
 from fundoscope.reading import (
     NO_FIELD_REASONS,
+    NOT_ASSESSED_REASONS,
     FieldOfView,
     Grade,
+    Lesion,
+    LesionSummary,
     ModelUsed,
     PhotoFacts,
     Quality,
@@ -19,10 +23,17 @@ from fundoscope.reading import (
     Referable,
 )
 from fundoscope.report.wording import (
+    SHORT_NAMES,
+    NotAssessed,
     certainty,
+    kind_in_words,
+    lesions_in_words,
+    listed,
+    listed_over,
     not_assessed,
     printable,
     summary,
+    why_not_assessed,
     why_not_graded,
 )
 
@@ -81,12 +92,130 @@ def test_low_quality_and_other_causes() -> None:
     assert unsaid.reason == "was given no grade"
 
 
-def test_what_was_not_assessed() -> None:
-    assert not_assessed(GRADED) == ("image quality", "single lesions", "macular oedema")
-    seen = replace(
-        GRADED, quality=Quality(True, ()), models=(ModelUsed("detection", "d", "0" * 64),)
+def with_summary(*entries: LesionSummary, unknown: str = "unknown_to_detector") -> Reading:
+    """A reading with these entries, and all other kinds not assessed."""
+    given = {one.kind: one for one in entries}
+    summary = tuple(given.get(kind, LesionSummary(kind, False, unknown)) for kind in LESIONS)
+    return replace(GRADED, lesion_summary=summary)
+
+
+def found(kind: str, count: int) -> LesionSummary:
+    return LesionSummary(kind, True, None, count, 10.0 * count)
+
+
+TOO_SMALL = LesionSummary("microaneurysm", False, "photograph_too_small")
+
+
+def test_what_is_never_assessed() -> None:
+    assert [str(one) for one in not_assessed(GRADED)] == [
+        "image quality", "single lesions", "macular oedema",
+    ]  # fmt: skip
+    judged = replace(GRADED, quality=Quality(True, ()))
+    assert [one.what for one in not_assessed(judged)] == ["single lesions", "macular oedema"]
+
+
+def test_lesions_without_a_detector_or_a_field_are_told_together() -> None:
+    without = not_assessed(with_summary(unknown="no_detector"))
+    assert "single lesions" in map(str, without)
+    no_field = not_assessed(with_summary(unknown="no_field"))
+    assert "single lesions (no field of view)" in map(str, no_field)
+
+
+def test_kinds_that_could_not_be_seen_are_told_one_by_one_with_the_reason() -> None:
+    told = list(map(str, not_assessed(with_summary(TOO_SMALL, found("haemorrhage", 0)))))
+    assert "microaneurysms (photograph too small)" in told
+    assert "laser scars (this detector does not know them)" in told
+    assert "neovascularisation (this detector does not know them)" in told
+    assert not any(one.startswith("haemorrhages") for one in told)
+    assert len(told) == len(LESIONS) - 1 + 2
+
+
+@pytest.mark.parametrize("reason", [*NOT_ASSESSED_REASONS, None, "a_new_one"])
+def test_every_reason_has_words(reason: str | None) -> None:
+    words = why_not_assessed(LesionSummary("irma", False, reason))
+    assert bool(words) == (reason not in ("no_detector", None))
+    assert "_" not in words
+
+
+def test_what_has_one_reason_stands_together() -> None:
+    missing = (
+        NotAssessed("image quality"),
+        NotAssessed("microaneurysms", "photograph too small"),
+        NotAssessed("laser scars", "unknown"),
+        NotAssessed("soft exudates", "photograph too small"),
+        NotAssessed("macular oedema"),
     )
-    assert not_assessed(seen) == ("macular oedema",)
+    assert listed(missing) == (
+        "image quality; microaneurysms, soft exudates (photograph too small);"
+        " laser scars (unknown); macular oedema"
+    )
+
+
+def test_over_many_photographs_it_is_said_on_how_many() -> None:
+    counts = {
+        NotAssessed("macular oedema"): 5,
+        NotAssessed("microaneurysms", "photograph too small"): 2,
+        NotAssessed("image quality"): 1,
+    }
+    assert listed_over(counts, 5) == (
+        "macular oedema; microaneurysms (photograph too small, on 2 of 5);"
+        " image quality (on 1 of 5)"
+    )
+
+
+def test_lesions_stand_in_the_summary_as_words() -> None:
+    reading = with_summary(
+        found("microaneurysm", 12),
+        found("haemorrhage", 1),
+        found("hard_exudate", 0),
+        found("soft_exudate", 0),
+    )
+    assert summary(reading).endswith(
+        "; 12 microaneurysms, 1 haemorrhage, no hard exudates or soft exudates found"
+    )
+
+
+def test_none_is_never_said_out_of_blindness() -> None:
+    reading = with_summary(TOO_SMALL, found("haemorrhage", 0))
+    assert summary(reading).endswith(
+        "; no haemorrhages found; not assessed: microaneurysms (photograph too small)"
+    )
+    blind = summary(with_summary(unknown="no_detector"))
+    assert blind == summary(GRADED)
+    assert " found" not in blind
+
+
+def test_a_reading_of_an_older_version_still_counts_its_lesions() -> None:
+    old = replace(GRADED, lesions=(Lesion("irma", (0.0, 0.0, 1.0, 1.0), 0.5),) * 2)
+    assert lesions_in_words(old) == "2 intraretinal microvascular abnormalities"
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "several", "of_all"),
+    [
+        ("haemorrhage", "haemorrhage", "haemorrhages", "haemorrhages"),
+        (
+            "neovascularisation",
+            "area of neovascularisation",
+            "areas of neovascularisation",
+            "neovascularisation",
+        ),
+        (
+            "venous_beading",
+            "stretch of venous beading",
+            "stretches of venous beading",
+            "venous beading",
+        ),
+        ("Drusen", "Drusen", "Drusen", "Drusen"),
+    ],
+)
+def test_kinds_in_words(kind: str, one: str, several: str, of_all: str) -> None:
+    assert [kind_in_words(kind, n) for n in (1, 3, 0)] == [one, several, of_all]
+
+
+def test_every_kind_has_a_short_name_of_its_own() -> None:
+    assert set(SHORT_NAMES) == set(KINDS)
+    assert len(set(SHORT_NAMES.values())) == len(KINDS)
 
 
 @given(st.text())

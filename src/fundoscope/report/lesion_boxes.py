@@ -20,6 +20,8 @@ OTHER_LESION: Final[Colour] = (230, 159, 0)
 """Okabe and Ito's orange, for a kind that is in no table."""
 EDGE: Final[Colour] = (0, 0, 0)
 """Along each line, so that it shows on bright exudates as on dark haemorrhages."""
+EDGE_STRENGTH: Final = 130
+"""Of 255: a darker one would take the colour from thin lines on a picture that is shown smaller."""
 
 MARGIN: Final = 2
 """Pixels of the picture between a box and its line: the lesion's own edge stays to be seen."""
@@ -80,14 +82,18 @@ def draw(
         to_picture: map from the photograph's pixels to the picture's.
         font: of the labels, kind and score at each box; ``None`` writes none.
     """
-    pen = ImageDraw.Draw(picture)
-    if disc.box is not None:
-        _ring(pen, to_picture.box(disc.box))
     framed = [_framed(lesion, to_picture) for lesion in lesions]
     # The large ones first, and all edges before all lines: what is small lies on top.
     framed.sort(key=lambda one: -_area(one.frame))
+    ring = None if disc.box is None else _grown(_frame(to_picture.box(disc.box)), 1)
+    edges = Image.new("L", picture.size)
+    shade = ImageDraw.Draw(edges)
     for one in framed:
-        pen.rectangle(_grown(one.frame, 1), outline=EDGE)
+        shade.rectangle(_grown(one.frame, 1), outline=EDGE_STRENGTH)
+    _dashed(shade, ring, grown=1, fill=EDGE_STRENGTH)
+    picture.paste(EDGE, mask=edges)
+    pen = ImageDraw.Draw(picture)
+    _dashed(pen, ring, grown=0, fill=OPTIC_DISC.colour)
     for one in framed:
         pen.rectangle(one.frame, outline=one.colour, width=one.line)
     if font is not None:
@@ -127,13 +133,16 @@ def _area(frame: Frame) -> int:
     return (frame[2] - frame[0]) * (frame[3] - frame[1])
 
 
-def _ring(pen: ImageDraw.ImageDraw, box: Box) -> None:
-    around = _grown(_frame(box), 1)
-    step = 360 / DASHES
+def _dashed(
+    pen: ImageDraw.ImageDraw, ring: Frame | None, *, grown: int, fill: int | Colour
+) -> None:
+    """A dashed ring in a frame, and as much wider on both sides as it is grown."""
+    if ring is None:
+        return
+    step, width = 360 / DASHES, LARGE_LINE + 2 * grown
     for number in range(DASHES):
-        start, end = number * step, (number + 0.5) * step
-        pen.arc(_grown(around, 1), start, end, fill=EDGE, width=LARGE_LINE + 2)
-        pen.arc(around, start, end, fill=OPTIC_DISC.colour, width=LARGE_LINE)
+        start = number * step
+        pen.arc(_grown(ring, grown), start, start + step / 2, fill=fill, width=width)
 
 
 def _labels(

@@ -179,7 +179,9 @@ def kind_in_words(kind: str, count: int) -> str:
         kind: a key of :data:`fundoscope.kinds.KINDS`; another is taken as it is.
         count: of how many is spoken; 0 where of all.
     """
-    name = KINDS[kind].name if kind in KINDS else kind.replace("_", " ")
+    if kind not in KINDS:
+        return kind
+    name = KINDS[kind].name
     part = PARTS.get(kind)
     if part is None:
         return name if count == 1 else PLURALS.get(kind, f"{name}s")
