@@ -190,16 +190,16 @@ def _replaced(found: Boxes, pieces: NDArray[np.int64]) -> list[tuple[int, int]]:
         np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2]), axis=1
     )
     worse, better = _scores(found.scores[piece], found.scores[box])
-    # Of equals the later is taken for the larger: two must not replace each other.
-    larger = (area[box] > area[piece]) | ((area[box] == area[piece]) & (box > piece))
+    # Of two as large the better is taken for the larger: they must not replace each other.
+    rank = np.argsort(np.lexsort((found.scores, area)))
     shows = np.flatnonzero(
         (common > INSIDE * area[piece])
-        & larger
+        & (rank[piece] < rank[box])
         & (found.tile[piece] != found.tile[box])
         & (worse >= ORDER * better)
     )
     piece, box = piece[shows], box[shows]
-    order = np.lexsort((-found.scores[box], piece, area[piece]))
+    order = np.lexsort((-found.scores[box], rank[piece]))
     return list(zip(piece[order].tolist(), box[order].tolist(), strict=True))
 
 
