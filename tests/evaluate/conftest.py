@@ -93,3 +93,83 @@ def table_of(tmp_path):
 def manifest_of(table_of):
     """The same, read."""
     return lambda *args, **kwargs: manifest.read(table_of(*args, **kwargs))
+
+
+KINDS_SEEN = ("microaneurysm", "hard_exudate", "optic_disc")
+
+
+@pytest.fixture
+def eyes(tmp_path):
+    """Writes annotated photographs of 120 x 80 pixels and their masks; gives their folders.
+
+    ``lesions`` has by stem a list of kind and box; a mask has all pixels of the boxes of its kind.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from fundoscope.data.annotations import formats
+    from fundoscope.data.annotations.annotation import (
+        AnnotatedPhoto,
+        Annotation,
+        AnnotationSet,
+    )
+
+    def write(lesions, absent=(), splits=None):
+        for folder in ("JPEGImages", "masks"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        photos = []
+        for place, (stem, there) in enumerate(sorted(lesions.items())):
+            items = [Annotation(kind=kind, box=tuple(map(float, box))) for kind, box in there]
+            photos.append(
+                AnnotatedPhoto(image=f"{stem}.png", width=120, height=80, annotations=tuple(items))
+            )
+            picture = np.full((80, 120, 3), 90 + place, np.uint8)
+            Image.fromarray(picture).save(tmp_path / "JPEGImages" / f"{stem}.png")
+            if stem in absent:
+                (tmp_path / "JPEGImages" / f"{stem}.png").unlink()
+            for kind in {kind for kind, _ in there}:
+                mask = np.zeros((80, 120), bool)
+                for x0, y0, x1, y1 in (box for other, box in there if other == kind):
+                    mask[y0:y1, x0:x1] = True
+                Image.fromarray(mask).save(tmp_path / "masks" / f"{stem}_{kind}.png")
+        formats.write(
+            AnnotationSet(photos=tuple(photos), splits=splits or {}),
+            tmp_path,
+            "voc",
+            overwrite=True,
+        )
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def seen_as():
+    """A function that sees given boxes: by stem a list of kind, box and score."""
+    import numpy as np
+
+    from fundoscope.evaluate.looking import NO_RETINA, Boxes, Seen
+
+    def make(found, kinds=KINDS_SEEN, unassessed=None):
+        def look(path):
+            if not path.exists():
+                return Seen(
+                    "refused", code="not_found", reason="does not exist", remedy="check the path"
+                )
+            there = found.get(path.stem)
+            if there is None:
+                return Seen(
+                    NO_RETINA, (120, 80), code="too_dark", reason="is too dark", remedy="more flash"
+                )
+            blind = (unassessed or {}).get(path.stem, ())
+            boxes = {}
+            for kind in kinds:
+                if kind not in blind:
+                    mine = sorted((each for each in there if each[0] == kind), key=lambda e: -e[2])
+                    corners = np.array([box for _, box, _ in mine], np.float64).reshape(-1, 4)
+                    boxes[kind] = Boxes(corners, np.array([s for *_, s in mine], np.float64))
+            return Seen("read", (120, 80), boxes, tuple(blind))
+
+        return look
+
+    return make

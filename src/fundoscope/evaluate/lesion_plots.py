@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -29,8 +29,12 @@ STYLES: Final = (
     ("#56b4e9", "--"), ("#000000", "--"), ("#0072b2", ":"), ("#d55e00", ":"), ("#009e73", ":"),
 )  # fmt: skip
 """Okabe and Ito's colours, told apart by the colour-blind; other lines where kinds are many."""
+WIDTH_INCHES: Final = 8.5
+FAR: Final = 1e6
+"""A rate that no axis reaches."""
 GRID: Final = "#dddddd"
-LEAST_RATE, MOST_RATE = froc.RATES[0] / 1.25, froc.RATES[-1] * 1.25
+LEAST_RATE, MARGIN = froc.RATES[0] / 1.25, 1.25
+THRESHOLD: Final = "dots: at the bundle's thresholds"
 
 
 def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
@@ -41,14 +45,15 @@ def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
         photographs: how many there were.
         path: the file.
     """
-    canvas, axes = new_canvas()
+    canvas, axes = new_canvas(width=WIDTH_INCHES)
+    most = froc.RATES[-1]
     for kind, each, colour, line in _kinds(figures):
         curve = ranked.curve(each.ranked, np.ones((1, photographs)))
         rates = (curve.count - curve.true)[0] / photographs
         label = f"{KINDS[kind].name}: mean {_said(each, FROC_MEAN)}"
         start = np.array([LEAST_RATE / 2])
         axes.plot(
-            np.concatenate([start, np.maximum(rates, start), [MOST_RATE * 2]]),
+            np.concatenate([start, np.maximum(rates, start), [FAR]]),
             _extended(curve.recall[0]),
             color=colour,
             linestyle=line,
@@ -58,13 +63,14 @@ def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
         if each.found:
             false = max((each.found - each.hits) / photographs, LEAST_RATE)
             axes.plot(false, each.hits / each.lesions, "o", color=colour)
+            most = max(most, false)
     axes.set_xscale("log", base=2)
-    axes.set_xlim(LEAST_RATE, MOST_RATE)
-    axes.set_xticks(froc.RATES, ["1/8", "1/4", "1/2", "1", "2", "4", "8", "16", "32"])
+    axes.set_xlim(LEAST_RATE, most * MARGIN)
+    ticks = [2.0**power for power in range(-3, int(np.log2(most)) + 1)]
+    axes.set_xticks(ticks, [f"{t:g}" if t >= 1 else f"1/{1 / t:g}" for t in ticks])
     axes.set_xlabel("false boxes a photograph")
     axes.set_ylabel("sensitivity")
-    title = f"{photographs} photographs; means over 1 to 32 false boxes; dots: thresholds in use"
-    _finish(axes, title, "upper left")
+    _finish(axes, f"{photographs} photographs; means over 1 to 32 false boxes")
     save(canvas, path)
 
 
@@ -73,7 +79,7 @@ def draw_precision_recall(figures: LesionFigures, photographs: int, path: Path) 
 
     Args: as :func:`draw_froc`.
     """
-    canvas, axes = new_canvas()
+    canvas, axes = new_canvas(width=WIDTH_INCHES)
     for kind, each, colour, line in _kinds(figures):
         curve = ranked.curve(each.ranked, np.ones((1, photographs)))
         axes.plot(
@@ -89,7 +95,7 @@ def draw_precision_recall(figures: LesionFigures, photographs: int, path: Path) 
     axes.set_xlabel("recall")
     axes.set_ylabel("precision")
     axes.set_xlim(-0.01, 1.01)
-    _finish(axes, f"{photographs} photographs, hit rule; dots: thresholds in use", "lower left")
+    _finish(axes, f"{photographs} photographs, by the hit rule")
     save(canvas, path)
 
 
@@ -114,10 +120,18 @@ def _said(each: KindFigures, name: str) -> str:
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 
-def _finish(axes: Axes, title: str, place: Literal["upper left", "lower left"]) -> None:
+def _finish(axes: Axes, title: str) -> None:
     axes.set_ylim(-0.01, 1.01)
     axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_title(title, fontsize="medium")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc=place, fontsize="small", framealpha=0.85)
+        # Beside the curves, which may go anywhere.
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(1.0, 1.0),
+            fontsize="small",
+            frameon=False,
+            title=THRESHOLD,
+            title_fontsize="small",
+        )

@@ -39,6 +39,7 @@ FALSE: Final[Colour] = (240, 228, 66)
 MARGIN: Final = 2
 """In pixels, between a lesion and the line around it."""
 DASH: Final = 4
+"""Length of a dash in pixels; a side has at least four."""
 QUALITY: Final = 90
 
 
@@ -167,12 +168,14 @@ def _outline(
     if not dashed:
         pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour)
         return
-    for x in range(x0, x1 + 1, 2 * DASH):
-        end = min(x + DASH - 1, x1)
+    # Small boxes have short dashes, or their corners would be all there is of them.
+    dash = max(1, min(DASH, (min(x1 - x0, y1 - y0) + 1) // DASH))
+    for x in range(x0, x1 + 1, 2 * dash):
+        end = min(x + dash - 1, x1)
         pen.line((x, y0, end, y0), colour)
         pen.line((x, y1, end, y1), colour)
-    for y in range(y0, y1 + 1, 2 * DASH):
-        end = min(y + DASH - 1, y1)
+    for y in range(y0, y1 + 1, 2 * dash):
+        end = min(y + dash - 1, y1)
         pen.line((x0, y, x0, end), colour)
         pen.line((x1, y, x1, end), colour)
 

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from fundoscope.errors import TableError
+from fundoscope.evaluate import centres
+from fundoscope.evaluate.centres import Disc
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text):
+        (tmp_path / "discs.csv").write_text(text)
+        return centres.read(tmp_path / "discs.csv")
+
+    return write
+
+
+def test_two_splits_of_the_same_names(table):
+    """IDRiD's 516: train and test both have an IDRiD_001."""
+    found = table(
+        "split,image,od_x,od_y\ntest,IDRiD_001,100,200\ntrain,IDRiD_001,300,400\n"
+        "train,IDRiD_002,5,6\n"
+    )
+    assert (found["IDRiD_001_test"].x, found["IDRiD_001_test"].y) == (100, 200)
+    assert found["IDRiD_001"] == found["IDRiD_001_train"]
+    assert found["IDRiD_001"].x == 300
+    assert found["IDRiD_002"].y == 6
+
+
+def test_a_name_of_one_split_alone_needs_no_ending(table):
+    assert set(table("split,image,od_x,od_y\ntest,a.jpg,1,2\n")) == {"a", "a_test"}
+
+
+def test_centres_are_scaled_to_the_photograph(table):
+    disc = table("image,od_x,od_y\na,2144,1000\n")["a"]
+    small = disc.on(768)
+    assert small.x == pytest.approx(384)
+    assert small.half_diameter == pytest.approx(260 * 768 / 4288)
+    # 46 px of the small photograph are just inside half a disc diameter.
+    assert small.distance((384 + 36, small.y - 10, 384 + 56, small.y + 10)) < 1
+    assert small.distance((384 + 37, small.y - 10, 384 + 57, small.y + 10)) > 1
+
+
+def test_a_table_may_say_how_wide_its_photographs_are(table):
+    disc = table("image,od_x,od_y,width_orig\na,100,50,1072\nb,1,1,\n")
+    assert disc["a"] == Disc(100, 50, 65, 1072)
+    assert disc["b"].width == 4288
+
+
+def test_a_photograph_whose_disc_is_not_seen_is_left_out(table):
+    assert set(table("image,od_x,od_y\na,,\nb,1,2\n")) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [("a,x,2,1", "od_x"), ("a,1,inf,1", "od_y"), ("a,1,2,0", "width_orig"), ("a,1,,9", "od_y")],
+)
+def test_a_cell_that_is_no_place_is_named(table, cells, column):
+    with pytest.raises(TableError, match=f"line 2, column {column}"):
+        table(f"image,od_x,od_y,width_orig\n{cells}\n")
+
+
+def test_the_disc_of_a_box():
+    disc = centres.of_box((100, 200, 140, 220), 800)
+    assert (disc.x, disc.y, disc.half_diameter) == (120, 210, 15)
+    assert disc.distance((100, 200, 140, 220)) == 0
+    assert disc.distance((115, 200, 155, 220)) == 1

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fundoscope.evaluate import truth
+from fundoscope.evaluate.detection import compare, evaluate
+from fundoscope.evaluate.looking import Boxes, Seen
+from fundoscope.evaluate.truth import Subject
+
+MA, EX, OD = "microaneurysm", "hard_exudate", "optic_disc"
+EYES = {
+    "a": [(MA, (10, 10, 20, 20)), (MA, (40, 10, 50, 20)), (OD, (50, 20, 90, 60))],
+    "b": [(MA, (10, 10, 20, 20)), (EX, (30, 30, 44, 40))],
+    "c": [(EX, (30, 30, 44, 40)), (OD, (50, 20, 90, 60))],
+}
+FOUND = {
+    "a": [(MA, (10, 10, 20, 20), 0.9), (MA, (70, 70, 80, 80), 0.6), (OD, (55, 20, 95, 60), 0.8)],
+    "b": [(MA, (11, 10, 21, 20), 0.3), (EX, (30, 30, 44, 40), 0.7)],
+    "c": [(MA, (60, 60, 70, 70), 0.2), (OD, (0, 0, 40, 40), 0.9)],
+}
+THRESHOLDS = {MA: 0.5, EX: 0.5, OD: 0.5}
+
+
+@pytest.fixture
+def evaluated(eyes, seen_as):
+    def call(found=FOUND, lesions=EYES, thresholds=THRESHOLDS, masks=False, absent=(), **options):
+        root = eyes(lesions, absent)
+        known = truth.gather(root / "JPEGImages", root, masks=root / "masks" if masks else None)
+        look = seen_as(found, tuple(thresholds), options.pop("unassessed", None))
+        return evaluate(known, look, thresholds, resamples=20, **options)
+
+    return call
+
+
+def figure(evaluation, kind, name):
+    return evaluation.figures.kinds[kind].figures[name].value
+
+
+def test_counts_at_the_threshold(evaluated):
+    found = evaluated()
+    micro = found.figures.kinds[MA]
+    assert (micro.lesions, micro.found, micro.hits) == (3, 2, 1)
+    assert figure(found, MA, "precision") == 0.5
+    assert figure(found, MA, "recall") == pytest.approx(1 / 3)
+    assert figure(found, MA, "f1") == pytest.approx(0.4)
+
+
+def test_curves_take_all_boxes(evaluated):
+    # Ranked: hit, false, hit, false; the second lesion of a is never found.
+    assert figure(evaluated(), MA, "ap_hit") == pytest.approx((1 + 2 / 3) / 3)
+    assert figure(evaluated(), MA, "sensitivity_at_0.25") == pytest.approx(1 / 3)
+    assert figure(evaluated(), MA, "sensitivity_at_0.5") == pytest.approx(2 / 3)
+
+
+def test_counts_by_photograph(evaluated):
+    found = evaluated()
+    # a: 2 found of 2, b: 0 of 1, c: 0 of 0.
+    assert figure(found, MA, "count_error") == pytest.approx(1 / 3)
+    assert figure(found, MA, "count_bias") == pytest.approx(-1 / 3)
+    # Best scores 0.9 and 0.3 with, 0.2 without.
+    assert figure(found, MA, "present_auc") == 1.0
+
+
+def test_overall_is_of_lesions_without_the_disc(evaluated):
+    found = evaluated()
+    overall = found.figures.overall
+    assert overall["precision"].value == pytest.approx(2 / 3)
+    assert overall["recall"].value == pytest.approx(2 / 5)
+    mean = (figure(found, MA, "ap_hit") + figure(found, EX, "ap_hit")) / 2
+    assert overall["ap_hit"].value == pytest.approx(mean)
+
+
+def test_the_disc_is_found_where_its_centre_is(evaluated):
+    found = evaluated()
+    a, b, c = found.photographs
+    assert a.disc_distance == pytest.approx(5 / 20)
+    assert b.disc_distance is None
+    assert c.disc_distance > 1
+    assert found.figures.discs == (2, 1)
+    assert found.figures.disc.value == 0.5
+
+
+def test_a_disc_below_the_threshold_is_not_found(evaluated):
+    found = evaluated(thresholds={**THRESHOLDS, OD: 0.85})
+    assert found.photographs[0].disc_distance == math.inf
+    assert found.figures.discs == (2, 0)
+
+
+def test_photographs_that_cannot_be_read_are_missed_lesions(evaluated):
+    dark = {stem: boxes for stem, boxes in FOUND.items() if stem != "a"}
+    for found in (evaluated(dark, masks=True), evaluated(absent=("a",), masks=True)):
+        assert [each.subject.image for each in found.not_read] == ["a.png"]
+        assert found.figures.kinds[MA].lesions == 3
+        assert figure(found, MA, "recall") == 0.0
+        assert found.figures.discs == (2, 0)
+        # Its pixels count as missed too.
+        assert figure(found, MA, "aupr_pixels") < 0.5
+
+
+def test_kinds_that_cannot_be_seen_at_that_size_are_not_found(evaluated):
+    found = evaluated(unassessed={"a": (MA,)})
+    assert found.photographs[0].seen.unassessed == (MA,)
+    assert figure(found, MA, "recall") == 0.0
+    assert found.figures.kinds[MA].lesions == 3
+
+
+def test_kinds_that_the_detector_does_not_know(evaluated):
+    found = evaluated(thresholds={MA: 0.5})
+    assert found.unknown == (EX, OD)
+    assert found.figures.kinds[EX].threshold == math.inf
+    assert figure(found, EX, "recall") == 0.0
+    assert figure(found, EX, "precision") is None
+    assert found.figures.discs == (2, 0)
+
+
+def test_kinds_that_nobody_annotated_are_not_measured(evaluated):
+    found = evaluated(lesions={"a": [(MA, (10, 10, 20, 20))], "b": [], "c": []})
+    assert list(found.figures.kinds) == [MA]
+    assert found.unmeasured == (EX, OD)
+    assert found.figures.disc.value is None
+    assert found.figures.overall["recall"].value == 1.0
+
+
+def test_pixels_of_perfect_boxes(evaluated):
+    perfect = {stem: [(kind, box, 0.9) for kind, box in there] for stem, there in EYES.items()}
+    found = evaluated(perfect, masks=True)
+    for kind in (MA, EX, OD):
+        for name in ("precision", "recall", "f1", "ap_hit", "ap_50", "aupr_pixels"):
+            assert figure(found, kind, name) == pytest.approx(1.0)
+    assert found.figures.overall["aupr_pixels"].value == pytest.approx(1.0)
+    assert figure(found, MA, "count_error") == 0
+
+
+def test_without_masks_there_is_no_figure_of_pixels(evaluated):
+    found = evaluated().figures.kinds[MA].figures["aupr_pixels"]
+    assert found.value is None
+    assert "no masks" in found.reason
+
+
+def test_landmarks_alone_have_no_overall(evaluated):
+    found = evaluated(lesions={"a": [(OD, (50, 20, 90, 60))], "b": [], "c": []})
+    assert found.figures.overall == {}
+    assert found.figures.kinds[OD].hits == 1
+
+
+def test_lesions_of_which_there_are_none(evaluated, eyes, seen_as):
+    root = eyes(EYES)
+    (root / "one.txt").write_text("c")
+    known = truth.gather(root / "JPEGImages", root, names=root / "one.txt")
+    found = evaluate(known, seen_as(FOUND), THRESHOLDS, resamples=20)
+    assert found.figures.kinds[MA].figures["recall"].reason == "there is no lesion of this kind"
+    # The mean over kinds is that of hard exudates, the only ones there.
+    assert found.figures.overall["ap_hit"].value == figure(found, EX, "ap_hit")
+
+
+def test_workers_and_repetition_change_nothing(evaluated):
+    one, two = evaluated(masks=True), evaluated(masks=True, workers=3)
+    for kind in (MA, EX, OD):
+        assert one.figures.kinds[kind].figures == two.figures.kinds[kind].figures
+    assert one.figures.overall == two.figures.overall
+
+
+def test_progress_is_told(evaluated):
+    told = []
+    evaluated(on_read=lambda: told.append(1))
+    assert len(told) == 3
+
+
+def test_boxes_on_a_photograph_smaller_than_the_one_that_centres_were_marked_on():
+    from fundoscope.evaluate.centres import Disc
+
+    subject = Subject("a.jpg", None, disc=Disc(2144, 1424, 260, 4288))
+    box = Boxes(np.array([[50.0, 30, 70, 50]]), np.array([0.9]))
+    seen = Seen("read", (120, 80), {OD: box})
+    found = compare(subject, seen, (), {OD: 0.5})
+    assert found.disc_distance == pytest.approx(abs(40 - 1424 * 120 / 4288) / (260 * 120 / 4288))

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fundoscope.errors import TableError, UsageError
+from fundoscope.evaluate import truth
+
+EYES = {
+    "a": [
+        ("microaneurysm", (10, 10, 20, 20)),
+        ("optic_disc", (50, 20, 90, 60)),
+        ("optic_disc", (50, 20, 55, 25)),
+    ],
+    "b": [("hard_exudate", (30, 30, 44, 40))],
+    "c": [],
+}
+
+
+@pytest.fixture
+def gather(eyes):
+    def call(lesions=EYES, absent=(), splits=None, **options):
+        root = eyes(lesions, absent, splits)
+        names = options.pop("names", None)
+        if names is not None:
+            (root / names[0]).write_text(names[1])
+            options["names"] = root / names[0]
+        return truth.gather(root / "JPEGImages", options.pop("annotations", root), **options)
+
+    return call
+
+
+def test_every_photograph_that_somebody_looked_at(gather):
+    found = gather()
+    assert [each.image for each in found.subjects] == ["a.png", "b.png", "c.png"]
+    assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
+    assert found.subjects[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
+    assert found.subjects[2].of_kind("microaneurysm").shape == (0, 4)
+    assert found.subjects[0].masks is None
+    assert not found.test
+
+
+def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
+    (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1,1\nb,2144,1424\n")
+    one, two, three = gather(table=tmp_path / "discs.csv").subjects
+    assert (one.disc.x, one.disc.y, one.disc.half_diameter) == (70, 40, 20)
+    assert two.disc.on(120).x == 60
+    assert three.disc is None
+
+
+def test_names_choose_and_order(gather):
+    found = gather(names=("some.txt", "# two of them\nb\n\n a.png \n"))
+    assert [each.image for each in found.subjects] == ["b.png", "a.png"]
+    # What is annotated elsewhere in the set can be measured here: as nothing that is there.
+    assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("a\nx\ny\n", "not there: x, y"), ("# none\n", "names none")]
+)
+def test_names_of_nothing(gather, text, said):
+    with pytest.raises(UsageError, match=said):
+        gather(names=("some.txt", text))
+
+
+def test_many_unknown_names_are_not_all_told(gather):
+    with pytest.raises(UsageError, match="n4 and 3 more"):
+        gather(names=("some.txt", "\n".join(f"n{i}" for i in range(8))))
+
+
+def test_names_that_are_no_text(gather, tmp_path):
+    gather()
+    with pytest.raises(UsageError, match="cannot be read"):
+        truth.gather(tmp_path / "JPEGImages", tmp_path, names=tmp_path / "none.txt")
+
+
+def test_a_test_split_is_known_by_the_names_or_the_annotations(gather):
+    assert gather(names=("test.txt", "a\n")).test
+
+
+def test_a_test_split_of_the_annotations(gather):
+    assert gather(splits={"test": ("c.png",), "train": ("a.png", "b.png")}).test
+
+
+def test_masks_are_those_of_the_photograph(gather, tmp_path):
+    found = gather(masks=tmp_path / "masks")
+    assert set(found.subjects[0].masks) == {"microaneurysm", "optic_disc"}
+    assert found.subjects[2].masks is None
+    assert any("c.png" in note for note in found.notes)
+
+
+def test_a_photograph_of_another_size_than_annotated_is_refused_at_once(gather, tmp_path):
+    gather()
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "JPEGImages" / "b.png")
+    with pytest.raises(TableError, match=r"60 x 40 .* 120 x 80"):
+        truth.gather(tmp_path / "JPEGImages", tmp_path)
+
+
+def test_a_mask_that_cannot_be_read_is_refused_at_once(gather, tmp_path):
+    gather()
+    (tmp_path / "masks" / "a_microaneurysm.png").write_bytes(b"nothing")
+    with pytest.raises(TableError, match="not an image"):
+        truth.gather(tmp_path / "JPEGImages", tmp_path, masks=tmp_path / "masks")
+
+
+def test_one_missing_photograph_is_no_fault_all_missing_are(gather):
+    assert len(gather(absent=("a",)).subjects) == 3
+
+
+def test_all_photographs_missing(gather):
+    with pytest.raises(UsageError, match="none of the photographs"):
+        gather(absent=tuple("abc"))
+
+
+def test_nothing_to_hold_against(tmp_path):
+    with pytest.raises(UsageError, match="nothing to hold against"):
+        truth.gather(tmp_path, None)
+    with pytest.raises(UsageError, match="nothing to hold against"):
+        truth.gather(tmp_path, None, masks=tmp_path, table=tmp_path)
+
+
+def test_centres_alone(gather, tmp_path):
+    gather()
+    (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1072,712\nother,1,1\n")
+    found = truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
+    assert [each.image for each in found.subjects] == ["a.png"]
+    assert found.kinds == ()
+    assert found.notes == ("2 photographs are left out: the table has no centre of them",)
+
+
+def test_centres_of_none_of_the_photographs(gather, tmp_path):
+    gather()
+    (tmp_path / "discs.csv").write_text("image,od_x,od_y\nother,1,1\n")
+    with pytest.raises(UsageError, match="no photograph"):
+        truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
+
+
+def test_a_box_changes_the_digest(eyes):
+    root = eyes({"a": [("microaneurysm", (10, 10, 20, 20))]})
+    one = truth.gather(root / "JPEGImages", root).sha256
+    assert truth.gather(root / "JPEGImages", root).sha256 == one
+    xml = root / "Annotations" / "a.xml"
+    xml.write_text(xml.read_text().replace("<xmax>20<", "<xmax>21<"))
+    assert truth.gather(root / "JPEGImages", root).sha256 != one
