@@ -36,6 +36,7 @@ from fundoscope.train import (
 from fundoscope.train import detector_config as configs
 from fundoscope.train.augment import Jitter
 from fundoscope.train.config import sides
+from fundoscope.train.detection_network import Target
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.plan import Plan, Size, Stage
 from fundoscope.train.progress import Report
@@ -169,7 +170,7 @@ def train(
         described = {"kinds": data.kinds, "anchors": data.anchors}
         loop.write_whole(folder / DETECTOR, msgspec.json.encode(described))
     torch.manual_seed(config.seed)
-    network = network_of(config, data.kinds, data.anchors, init=config.backbone.init)
+    network = _started(config, data)
     fabric = runs.fabric(config)
     task = DetectionTask(data.train, data.val, data.kinds, config, fabric.device, folder)
     plan = Plan(
@@ -224,6 +225,26 @@ def network_of(
     return detection_network.create(backbone, len(kinds), anchors, config.shape)
 
 
+def _started(config: DetectorConfig, data: Set) -> nn.Module:
+    """The detector with its starting weights.
+
+    Raises:
+        UsageError: the run to go on from has none, or is of another network.
+    """
+    if not config.start:
+        return network_of(config, data.kinds, data.anchors, init=config.backbone.init)
+    network = network_of(config, data.kinds, data.anchors, init="none")
+    try:
+        network.load_state_dict(loop.read_checkpoint(Path(config.start))["network"])
+    except (KeyError, RuntimeError, TypeError):
+        raise UsageError(
+            f"start = {config.start}",
+            "holds no weights of this network and class list",
+            "name best.pt of a run with the same backbone, shape, anchors and kinds",
+        ) from None
+    return network
+
+
 @contextmanager
 def memory_told() -> Iterator[None]:
     """Tell of memory that does not suffice in our own words.
@@ -269,16 +290,16 @@ class DetectionTask:
         positions: NDArray[np.int64],
         size: Size,  # noqa: ARG002 (a detector's tiles have one size)
         generator: torch.Generator,
-    ) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    ) -> tuple[Tensor, list[Target]]:
         """Tiles drawn at random, normalised ``(N, 3, H, W)``, and their targets."""
         import torch
 
         changed, drawn = self.tiles(len(positions), generator)
         targets = [
-            {
-                "boxes": torch.from_numpy(boxes.astype(np.float32)).to(self.device),
-                "labels": torch.from_numpy(labels).to(self.device),
-            }
+            Target(
+                torch.from_numpy(boxes.astype(np.float32)).to(self.device),
+                torch.from_numpy(labels).to(self.device),
+            )
             for boxes, labels in drawn
         ]
         return self.normalisation(changed), targets
@@ -304,7 +325,7 @@ class DetectionTask:
         pixels, targets = batch
         losses = network(pixels, targets)
         parts = [losses[name] for name in LOSSES]
-        boxes = sum(len(target["labels"]) for target in targets)
+        boxes = sum(len(target.labels) for target in targets)
         values = [int(MICRO * min(1e6, float(part.detach().nan_to_num()))) for part in parts]
         return sum(parts[1:], parts[0]), np.array([1, len(targets), boxes, *values], np.int64)
 

@@ -119,6 +119,8 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         epochs: of ``draw.tiles`` each.
+        start: ``best.pt`` of an earlier run of the same kinds, anchors and network, from which all
+            weights are taken; those of the backbone alone (``backbone.init``) when left out.
         anchors: so many for each map of the backbone, fitted to the training boxes; or, for each
             map, a list of their widths and heights in a tile's pixels.
         patience: epochs without a better one after which the run ends; 0: never.
@@ -130,6 +132,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     data: LesionData
     epochs: int
+    start: str = ""
     backbone: Backbone = Backbone()
     shape: Shape = Shape()
     anchors: int | Anchors = 2

@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from fundoscope.data.annotations import voc
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.evaluate import hits
 from fundoscope.evaluate.hits import Matched
@@ -144,7 +143,7 @@ def export(
     halved = fall <= MAX_FALL
     model, matched = (half, after) if halved else (whole, before)
     thresholds = {kind: operating.threshold(kind, matched[kind]) for kind in found.kinds}
-    sizes = _sizes(_loaded(manifest, model), config, found, thresholds)
+    sizes = _sizes(_loaded(manifest, model), found, thresholds)
     validation = figures(matched, thresholds)
     least = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     manifest = replace(
@@ -326,7 +325,6 @@ def figures(
 
 def _sizes(
     loaded: Detector,
-    config: DetectorConfig,
     found: detector.Set,
     thresholds: Mapping[str, float],
 ) -> dict[str, Sizes]:
@@ -334,7 +332,7 @@ def _sizes(
     matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in SCALES}
     radii = []
     for each in found.val:
-        photo = decode_file(_images(config) / each.name)
+        photo = decode_file(each.photograph)
         fov = field.find(photo)
         radii.append(fov.radius or 0.0)
         for scale in SCALES:
@@ -380,10 +378,6 @@ def _through(fov: FieldOfView, shrunk: Affine) -> FieldOfView:
     return replace(fov, centre=shrunk.point(*fov.centre), radius=fov.radius * shrunk.yy)
 
 
-def _images(config: DetectorConfig) -> Path:
-    return Path(config.data.images or Path(config.data.annotations) / voc.PHOTOS)
-
-
 def _manifest(
     run: Path, config: DetectorConfig, found: detector.Set, model: bytes, name: str | None
 ) -> bundles.DetectorManifest:
@@ -408,7 +402,7 @@ def _manifest(
             photographs={Path(data.annotations).name: len(found.train)},
             seed=config.seed,
             configuration=_shareable(config),
-            minutes=_minutes(run),
+            minutes=_minutes(run, config),
         ),
         licence=data.licence,
         versions=_versions(run),
@@ -416,18 +410,30 @@ def _manifest(
 
 
 def _shareable(config: DetectorConfig) -> dict[str, Any]:
-    """The configuration without the folders of the machine that it ran on."""
+    """The configuration without the folders of the machine that it ran on.
+
+    In place of the run that it went on from stands that run's own configuration.
+    """
     settings: dict[str, Any] = msgspec.to_builtins(config)
-    for key in ("annotations", "images", "train", "val"):
+    for key in ("annotations", "images", "train", "val", "manifest"):
         settings["data"][key] = Path(settings["data"][key]).name
     del settings["data"]["cache"]
     settings["backbone"]["init"] = Path(config.backbone.init).name
+    if config.start:
+        settings["start"] = _shareable(runs.stored_detector_run(Path(config.start).parent)[0])
     return settings
 
 
-def _minutes(run: Path) -> float | None:
+def _minutes(run: Path, config: DetectorConfig) -> float | None:
+    """Of the run and of those that it went on from."""
     lines = runs.metrics(run)
-    return round(lines[-1]["training_seconds"] / 60, 1) if lines else None
+    if not lines:
+        return None
+    before = 0.0
+    if config.start:
+        earlier = Path(config.start).parent
+        before = _minutes(earlier, runs.stored_detector_run(earlier)[0]) or before
+    return round(float(lines[-1]["training_seconds"]) / 60 + before, 1)
 
 
 def _versions(run: Path) -> dict[str, str]:

@@ -1,0 +1,116 @@
+"""From a detector's run to a bundle that reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions.heads import Boxes
+from fundoscope.models import bundle as bundles
+from fundoscope.photo import decode, field
+from fundoscope.train import detector, detector_export, runs
+from fundoscope.train.detector_config import DetectorConfig
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector_export, "READ_TILE", (128, 128))
+    monkeypatch.setattr(detector_export, "READ_OVERLAP", 16)
+    monkeypatch.setattr(detector_export, "COMPARED_SIDES", ((64, 64), (64, 96)))
+    monkeypatch.setattr(detector_export, "SCALES", (1.0, 0.5))
+
+
+@pytest.fixture
+def run(detector_config: DetectorConfig, tmp_path: Path) -> Path:
+    detector.train(msgspec.structs.replace(detector_config, epochs=1), tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_run_becomes_a_bundle_that_reads(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(detector_export, "AT_ONCE", at_once)
+    exported = detector_export.export(run, tmp_path / "bundle", name="tiny")
+    assert exported.compared > 0
+    assert exported.pixel_difference < 0.01
+    assert exported.score_difference < 1e-4
+    manifest = bundles.load_detector(tmp_path / "bundle").manifest
+    assert manifest.name == "tiny"
+    assert manifest.classes == ("haemorrhage", "hard_exudate", "optic_disc")
+    assert set(manifest.thresholds) == set(manifest.classes)
+    assert manifest.trained_on.photographs == {"voc": 8}
+    assert str(tmp_path) not in bundles_text(tmp_path / "bundle")
+    loaded = detectors.load(tmp_path / "bundle", threads=2)
+    config, _ = runs.stored_detector_run(run)
+    photo = decode.decode_file(next((Path(config.data.annotations) / "JPEGImages").iterdir()))
+    found = detectors.candidates(loaded, photo, field.find(photo))
+    assert found
+    scores = [lesion.score for lesion in found]
+    assert scores == sorted(scores, reverse=True)
+    for lesion in found:
+        x0, y0, x1, y1 = lesion.box
+        assert -1 <= x0 < x1 <= photo.facts.width + 1
+        assert -1 <= y0 < y1 <= photo.facts.height + 1
+
+
+def bundles_text(folder: Path) -> str:
+    return (folder / bundles.MANIFEST).read_text() + (folder / bundles.CARD).read_text()
+
+
+def test_the_card_and_the_manifest_tell_of_the_run_before(
+    run: Path, detector_config: DetectorConfig, tmp_path: Path
+) -> None:
+    later = msgspec.structs.replace(detector_config, epochs=1, seed=9, start=str(run / "best.pt"))
+    detector.train(later, tmp_path / "later")
+    detector_export.export(tmp_path / "later", tmp_path / "bundle")
+    trained = bundles.load_detector(tmp_path / "bundle").manifest.trained_on
+    assert trained.seed == 9
+    before = trained.configuration["start"]
+    assert isinstance(before, dict)
+    assert before["seed"] == detector_config.seed
+    assert str(tmp_path) not in bundles_text(tmp_path / "bundle")
+
+
+def test_a_run_on_other_kinds_cannot_be_gone_on_from(
+    run: Path, detector_config: DetectorConfig, tmp_path: Path
+) -> None:
+    data = msgspec.structs.replace(detector_config.data, kinds=("haemorrhage",))
+    other = msgspec.structs.replace(detector_config, data=data, start=str(run / "best.pt"))
+    with pytest.raises(UsageError, match="no weights of this network"):
+        detector.train(other, tmp_path / "other")
+
+
+def test_data_that_changed_since_is_told(run: Path, tmp_path: Path) -> None:
+    config, _ = runs.stored_detector_run(run)
+    next((Path(config.data.annotations) / "Annotations").iterdir()).unlink()
+    with pytest.raises(FundoscopeError):
+        detector_export.export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_run_without_an_epoch_is_told(
+    detector_config: DetectorConfig, run: Path, tmp_path: Path
+) -> None:
+    (run / "best.pt").unlink()
+    with pytest.raises(UsageError, match="no finished epoch"):
+        detector_export.export(run, tmp_path / "bundle")
+
+
+def test_boxes_that_differ_are_noticed() -> None:
+    ours = Boxes(np.array([0]), np.array([[0.0, 0.0, 10.0, 10.0]]), np.array([1]), np.array([0.8]))
+    assert detector_export._difference(ours, ours) == (1, 0.0, 0.0)
+    moved = replace(ours, boxes=ours.boxes + 2)
+    assert detector_export._difference(ours, moved)[1] == 2.0
+    other_kind = replace(ours, labels=np.array([2]))
+    assert detector_export._difference(ours, other_kind)[1] == float("inf")
+    nothing = Boxes(np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
+    assert detector_export._difference(ours, nothing)[2] == float("inf")
