@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from PIL import Image
 
 import fundoscope
 from fundoscope import phantom
-from fundoscope.errors import PhotoError
+from fundoscope.errors import BundleError, PhotoError
+from fundoscope.kinds import LESIONS
 from fundoscope.models import bundle
 from fundoscope.phantom import PhantomSpec
 from fundoscope.reader import Reader
-from fundoscope.reading import schema
+from fundoscope.reading import NOT_ASSESSED_REASONS, schema
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -55,15 +57,75 @@ def test_a_reading_says_all_that_others_rely_on(reader: Reader, eye: np.ndarray)
     assert referable.positive == (referable.probability >= referable.threshold)
     assert referable.threshold == reader.referable_threshold
     assert reading.quality.gradable is None
-    assert reading.lesions == ()
     assert reading.software == f"fundoscope {fundoscope.__version__}"
 
 
-def test_the_model_is_named_by_the_hash_of_its_bytes(reader: Reader, eye: np.ndarray) -> None:
-    shipped = bundle.load(bundle.shipped())
-    (used,) = reader.read(eye).models
-    assert used.sha256 == shipped.manifest.model_sha256
-    assert used.task == "grading"
+def test_the_models_are_named_by_the_hashes_of_their_bytes(reader: Reader, eye: np.ndarray) -> None:
+    used = reader.read(eye).models
+    assert [one.task for one in used] == ["grading", "detection"]
+    for one in used:
+        assert one.sha256 == bundle.load(bundle.shipped(one.task)).manifest.model_sha256
+    assert used == reader.models
+
+
+def faultless(reading: fundoscope.Reading) -> bool:
+    """Whether what is said of each kind of lesion is consistent."""
+    summary = {one.kind: one for one in reading.lesion_summary}
+    counts = Counter(lesion.kind for lesion in reading.lesions)
+    assert tuple(summary) == LESIONS
+    assert set(counts) <= set(LESIONS)
+    for kind, one in summary.items():
+        numbers = (one.count, one.box_area, one.box_area_discs)
+        if one.assessed:
+            assert one.reason is None
+            assert one.count == counts[kind]
+            assert one.box_area is not None
+            assert (one.box_area > 0) == (counts[kind] > 0)
+            assert (one.box_area_discs is not None) == bool(reading.anatomy.disc.found)
+        else:
+            assert one.reason in NOT_ASSESSED_REASONS
+            assert numbers == (None, None, None)
+            assert counts[kind] == 0
+    return True
+
+
+def test_every_kind_of_lesion_is_spoken_of(reader: Reader, eye: np.ndarray) -> None:
+    reading = reader.read(eye)
+    assert faultless(reading)
+    assert {one.kind for one in reading.lesion_summary if one.assessed} <= set(
+        reader.lesion_thresholds
+    )
+    height, width = eye.shape[:2]
+    for lesion in reading.lesions:
+        x0, y0, x1, y1 = lesion.box
+        assert 0 <= lesion.score <= 1
+        assert lesion.score >= reader.lesion_thresholds[lesion.kind]
+        assert -1 <= x0 < x1 <= width + 1
+        assert -1 <= y0 < y1 <= height + 1
+    scores = [lesion.score for lesion in reading.lesions]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_without_lesions_none_are_looked_for_and_the_grade_is_the_same(
+    reader: Reader, eye: np.ndarray
+) -> None:
+    blind = Reader(lesions=False)
+    reading = blind.read(eye)
+    assert faultless(reading)
+    assert {one.reason for one in reading.lesion_summary} == {"no_detector"}
+    assert reading.anatomy.disc.found is None
+    assert blind.lesion_thresholds == {}
+    assert [one.task for one in reading.models] == ["grading"]
+    assert reading.grade == reader.read(eye).grade
+
+
+def test_the_number_of_threads_changes_nothing(reader: Reader, eye: np.ndarray) -> None:
+    assert Reader(threads=3).read(eye) == reader.read(eye)
+
+
+def test_a_bundle_of_another_task_is_refused() -> None:
+    with pytest.raises(BundleError, match="a bundle for detection is wanted"):
+        Reader(detector=bundle.shipped())
 
 
 def test_path_bytes_and_array_give_the_same_grade(
@@ -105,6 +167,8 @@ def test_black_is_read_as_nothing(reader: Reader) -> None:
     assert reading.field.reason == "too_dark"
     assert reading.grade.icdr is None
     assert reading.warnings
+    assert faultless(reading)
+    assert {one.reason for one in reading.lesion_summary} == {"no_field"}
 
 
 def test_a_page_of_noise_is_not_graded(reader: Reader) -> None:
@@ -122,6 +186,9 @@ def test_too_small_a_disc_is_not_graded(reader: Reader) -> None:
     reading = reader.read(canvas)
     assert reading.grade.icdr is None
     assert reading.warnings
+    assert faultless(reading)
+    assert not any(one.assessed for one in reading.lesion_summary)
+    assert "photograph_too_small" in {one.reason for one in reading.lesion_summary}
 
 
 def test_what_is_no_photograph_is_refused(reader: Reader) -> None:
@@ -162,3 +229,4 @@ def test_real_photographs_of_every_shape_are_graded(reader: Reader) -> None:
         assert reading.field.found, path.name
         assert reading.field.stretch == 1.0, path.name
         assert reading.grade.icdr is not None, path.name
+        assert faultless(reading), path.name

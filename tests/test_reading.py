@@ -8,11 +8,16 @@ import jsonschema
 import msgspec
 import pytest
 
+from fundoscope.kinds import LESIONS
 from fundoscope.reading import (
+    NOT_ASSESSED_REASONS,
+    Anatomy,
     FieldOfView,
     Grade,
     Lesion,
+    LesionSummary,
     ModelUsed,
+    OpticDisc,
     PhotoFacts,
     Quality,
     Reading,
@@ -29,6 +34,11 @@ GRADED = Reading(
     models=(ModelUsed("grading", "grader", "1" * 64),),
     warnings=(),
     software="fundoscope 0",
+    lesion_summary=(
+        LesionSummary("microaneurysm", True, None, 1, 4.0, 2e-5),
+        *(LesionSummary(kind, False, NOT_ASSESSED_REASONS[1]) for kind in LESIONS[1:]),
+    ),
+    anatomy=Anatomy(OpticDisc(True, (10.0, 20.0, 500.0, 530.0), (255.0, 275.0), 500.0, 0.99)),
 )
 REFUSED = replace(
     GRADED, field=FieldOfView(False, reason="no_disc"), grade=Grade(), warnings=("not found",)
@@ -50,7 +60,7 @@ def test_the_keys_that_others_rely_on() -> None:
     assert keys["version"] == "fundoscope.reading/1"
     assert set(keys) == {
         "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software",
-        "version",
+        "lesion_summary", "anatomy", "version",
     }  # fmt: skip
     assert set(keys["photo"]) >= {"name", "sha256", "width", "height"}
     assert set(keys["field"]) >= {"found", "centre", "radius", "stretch"}
@@ -58,6 +68,18 @@ def test_the_keys_that_others_rely_on() -> None:
     assert set(keys["grade"]) >= {"icdr", "probabilities", "expected", "referable"}
     assert set(keys["grade"]["referable"]) >= {"probability", "positive", "threshold"}
     assert set(keys["lesions"][0]) >= {"kind", "box", "score"}
+    assert set(keys["lesion_summary"][0]) >= {
+        "kind", "assessed", "reason", "count", "box_area", "box_area_discs",
+    }  # fmt: skip
+    assert set(keys["anatomy"]["disc"]) >= {"found", "box", "centre", "diameter", "score"}
+
+
+def test_a_reading_of_the_time_before_lesions_still_loads() -> None:
+    keys = json.loads(GRADED.to_json())
+    del keys["lesion_summary"], keys["anatomy"]
+    old = Reading.from_json(json.dumps(keys))
+    assert old == replace(GRADED, lesion_summary=(), anatomy=Anatomy())
+    assert old.anatomy.disc.found is None
 
 
 def test_what_was_not_done_is_null_and_never_left_out() -> None:
@@ -67,6 +89,8 @@ def test_what_was_not_done_is_null_and_never_left_out() -> None:
     }  # fmt: skip
     assert keys["field"]["centre"] is None
     assert keys["quality"] == {"gradable": None, "reasons": None}
+    unseen = json.loads(GRADED.to_json())["lesion_summary"][-1]
+    assert (unseen["assessed"], unseen["count"], unseen["box_area"]) == (False, None, None)
 
 
 def test_json_is_one_line() -> None:

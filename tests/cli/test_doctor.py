@@ -100,8 +100,9 @@ def test_an_installation_without_bundles(tmp_path: Any, monkeypatch: pytest.Monk
     from fundoscope.models import bundle
 
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
-    (finding,) = checkup._bundles()
-    assert (finding.state, finding.needed) == ("failed", True)
+    findings = list(checkup._bundles())
+    assert [one.name for one in findings] == ["bundle grading", "bundle detection"]
+    assert {(one.state, one.needed) for one in findings} == {("failed", True)}
     assert checkup._inference().state == "failed"
 
 

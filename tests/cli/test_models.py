@@ -39,6 +39,29 @@ def make_bundle(folder: Path, name: str = "grader-test-1") -> Path:
     return folder
 
 
+def make_detector(folder: Path) -> Path:
+    manifest = bundle.DetectorManifest(
+        name="detector-test-1",
+        task="detection",
+        input_size=(704, 1120),
+        head="boxes",
+        classes=("microaneurysm", "irma"),
+        thresholds={"microaneurysm": 0.545, "irma": 0.4},
+        minimum_radius={"microaneurysm": 800.0},
+        radius=852.0,
+        overlap=64,
+        step=32,
+        suppress=0.3,
+        opset=18,
+        model_sha256=hashlib.sha256(GRAPH).hexdigest(),
+        trained_on=bundle.TrainedOn(manifest_sha256="0" * 64, photographs={"idrid": 46}, seed=1),
+        licence="research use only",
+        versions={"torch": "2"},
+    )
+    bundle.write(folder, manifest, GRAPH, "# card")
+    return folder
+
+
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where bundles that come with the package lie; empty."""
@@ -60,6 +83,19 @@ def test_shipped_and_named_bundles_are_listed(
     assert "  referable from a probability of 0.321" in lines
     assert "  trained on 2942 photographs (idrid 351, aptos 2591)" in lines
     assert "  licence: research use only" in lines
+
+
+def test_a_detector_says_which_kinds_it_finds_from_which_score_and_size(
+    shelf: Path, fundoscope: Command
+) -> None:
+    make_detector(shelf / "detection")
+    said = fundoscope("models")
+    assert said.code == 0
+    assert said.out.splitlines()[1:4] == [
+        "  detection at 704 x 1120 px, 0.0 MB, sha256 " + hashlib.sha256(GRAPH).hexdigest()[:12],
+        "  microaneurysm from a score of 0.545, on fields of a radius from 800 px",
+        "  irma from a score of 0.400, on no photograph",
+    ]
 
 
 def test_as_json(shelf: Path, fundoscope: Command) -> None:

@@ -11,12 +11,17 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
+from fundoscope.data.annotations import voc
 from fundoscope.models import bundle
 from fundoscope.reading import Reading
 
 pytestmark = pytest.mark.skipif(
     not (bundle.SHIPPED / bundle.GRADING / bundle.MANIFEST).is_file(),
     reason="this installation has no grader",
+)
+needs_detector = pytest.mark.skipif(
+    not (bundle.SHIPPED / bundle.DETECTION / bundle.MANIFEST).is_file(),
+    reason="this installation has no detector",
 )
 
 
@@ -50,6 +55,9 @@ def test_a_folder_of_eyes_and_other_things(tmp_path: Path) -> None:
         "referable": int(eye.grade.referable is not None and eye.grade.referable.positive),
     }  # fmt: skip
     assert manifest["models"][0]["sha256"] == bundle.load(bundle.shipped()).manifest.model_sha256
+    assert set(manifest["thresholds"]["lesions"]) >= {
+        one.kind for one in eye.lesion_summary if one.assessed
+    }
     assert len(list(out.glob("*.png"))) == 2
 
 
@@ -69,3 +77,19 @@ def test_doctor_and_models_are_content() -> None:
     assert fundoscope("models").returncode == 0
     done = fundoscope("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_detector
+def test_annotations_of_a_drawn_eye_come_back_as_the_reading_has_them(tmp_path: Path) -> None:
+    pixels, _ = phantom.draw(phantom.PhantomSpec(seed=3, width=1600, height=1200, grade=3))
+    Image.fromarray(pixels).save(tmp_path / "eye.jpg", quality=92)
+    done = fundoscope("annotate", tmp_path, "--beside")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (photo,) = voc.read(tmp_path / "eye.xml").photos
+    assert (photo.image, photo.width, photo.height) == ("eye.jpg", 1600, 1200)
+    reading = Reading.from_json(fundoscope("read", tmp_path / "eye.jpg", "--json").stdout)
+    discs = int(bool(reading.anatomy.disc.found))
+    assert len(photo.annotations) == len(reading.lesions) + discs
+    for item, lesion in zip(photo.annotations, reading.lesions, strict=False):
+        assert item.kind == lesion.kind
+        assert item.box == pytest.approx(lesion.box, abs=1.0)

@@ -49,6 +49,7 @@ BAR, BAR_GAP, BAR_HEIGHT = 34, 14, 56
 """The five bars of probability."""
 BARS_WIDTH: Final = 5 * BAR + 4 * BAR_GAP
 BARS_CAPTION: Final = "probability of each grade"
+INDEPENDENT: Final = "Grade and boxes are found independently; neither knows of the other."
 LABEL_GAP: Final = 6
 """Between a bar and the numbers above and below it."""
 BARS_HEIGHT: Final = BAR_HEIGHT + 3 * (SMALL + LABEL_GAP)
@@ -161,6 +162,8 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
     if not reading.field.found:
         yield Line("No field of view was found, so none is outlined.", SMALL, ALERT)
     yield from _legend(reading, labels=labels)
+    if reading.lesions:
+        yield Line(INDEPENDENT, SMALL, QUIET)
     for warning in reading.warnings:
         yield Line(f"Note: {warning}.", SMALL, ALERT)
     yield Line(f"Not assessed: {listed(not_assessed(reading))}.", SMALL, QUIET)
