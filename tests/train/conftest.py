@@ -131,12 +131,13 @@ def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Ann
     pixels = np.zeros((height, width, 3))
     pixels[:] = (190, 100, 45)
     pixels += shade[..., None]
-    found = []
+    found: list[Annotation] = []
+    free = from_middle < 80
     for kind, count in kinds.items():
         radius, colour = LESIONS.get(kind, (6, (30, 120, 60)))
         for _ in range(count):
-            angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0, 80 - radius)
-            cx, cy = np.round((width / 2 + away * np.cos(angle), height / 2 + away * np.sin(angle)))
+            cy, cx = rng.choice(np.argwhere(free & (from_middle < 80 - radius))).astype(float)
+            free &= np.hypot(x - cx, y - cy) > radius + 20  # the largest lesion, and a gap
             pixels[np.hypot(x - cx, y - cy) < radius] = colour
             box = (cx - radius, cy - radius, cx + radius, cy + radius)
             found.append(Annotation(kind=kind, box=tuple(map(float, box))))

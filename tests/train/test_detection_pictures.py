@@ -14,7 +14,7 @@ from fundoscope.errors import OutputError
 from fundoscope.geometry import Affine
 from fundoscope.kinds import KINDS
 from fundoscope.lesions.view import View
-from fundoscope.train import detection_pictures, detector
+from fundoscope.train import detection_pictures, detection_task, detector
 from fundoscope.train.views import AnnotatedView
 
 NAMES = ("haemorrhage", "hard_exudate", "optic_disc")
@@ -58,7 +58,6 @@ def test_the_richest_tiles_of_the_richest_photographs_are_shown():
     first = pixels[-2 * 132 : -132 - 4, 4:132]
     assert near(first, "haemorrhage").any()
     assert near(first, "hard_exudate").any()
-    assert near(pixels[-2 * 132 :], "optic_disc").sum() == 0  # which is no lesion
 
 
 def test_one_photograph_smaller_than_a_tile():
@@ -68,7 +67,7 @@ def test_one_photograph_smaller_than_a_tile():
 @pytest.fixture
 def task(detector_config):
     data = detector.read_set(detector_config)
-    return detector.DetectionTask(
+    return detection_task.DetectionTask(
         data.train, data.val, data.kinds, detector_config, torch.device("cpu")
     )
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.train import detector, loop, runs
+from fundoscope.train import detection_task, detector, loop, runs
 from fundoscope.train import detector_config as configs
 from fundoscope.train.detector import Watcher
 
@@ -32,7 +32,7 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
     assert [line["epoch"] for line in lines] == [0, 1]
     assert set(lines[0]["average_precision"]) == set(described["kinds"])
     assert set(lines[0]["at_threshold"]["haemorrhage"]) == {"threshold", "precision", "recall"}
-    assert set(detector.LOSSES) < set(lines[0]["training"])
+    assert set(detection_task.LOSSES) < set(lines[0]["training"])
     with Image.open(run / "validation-001.jpg") as sheet:
         assert sheet.width > 4 * 64
 
@@ -107,6 +107,24 @@ def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
         runs.open_run(configs.replaced(once, seed=9), sha256, tmp_path / "run", resume=True)
 
 
+def test_a_run_goes_on_from_the_weights_of_another(run, detector_config, tmp_path):
+    still = msgspec.structs.replace(detector_config.optimiser, rate=1e-12)
+    chosen = configs.replaced(
+        detector_config, epochs=1, start=str(run / loop.BEST), optimiser=still
+    )
+    detector.train(chosen, tmp_path / "second")
+    ours, theirs = (
+        torch.load(folder / loop.BEST, weights_only=True)["network"]
+        for folder in (run, tmp_path / "second")
+    )
+    assert torch.allclose(
+        ours["rpn.head.cls_logits.weight"], theirs["rpn.head.cls_logits.weight"], atol=1e-6
+    )
+    other = configs.replaced(chosen, shape=msgspec.structs.replace(chosen.shape, hidden=8))
+    with pytest.raises(UsageError, match="holds no weights of this network and class list"):
+        detector.train(other, tmp_path / "third")
+
+
 def test_a_rate_beyond_all_bounds_is_one_clear_error(detector_config, tmp_path):
     wild = msgspec.structs.replace(
         detector_config.optimiser, name="sgd", rate=1e30, clip=0.0, warm_up=0.0
@@ -143,6 +161,7 @@ def test_other_errors_stay_what_they_are():
         ({"backbone": {"init": "nonsense"}}, "nonsense: is no file"),
         ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 maps"),
         ({"data": {"kinds": ("irma",)}}, "has no box of irma"),
+        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is no file"),
     ],
 )
 def test_what_cannot_be_trained_is_told_before_there_is_a_run(
@@ -190,7 +209,7 @@ class Oracle(torch.nn.Module):
 
 def test_a_network_that_sees_is_judged_so(detector_config):
     data = detector.read_set(detector_config)
-    task = detector.DetectionTask(
+    task = detection_task.DetectionTask(
         data.train, data.val, data.kinds, detector_config, torch.device("cpu")
     )
     figures = task.evaluate(Oracle(), 64, 0)
@@ -204,7 +223,9 @@ def test_a_network_that_sees_is_judged_so(detector_config):
 def test_landmarks_alone_are_judged_by_themselves(detector_config):
     chosen = configs.replaced(detector_config, data={"kinds": ("optic_disc",)})
     data = detector.read_set(chosen)
-    task = detector.DetectionTask(data.train, data.val, data.kinds, chosen, torch.device("cpu"))
+    task = detection_task.DetectionTask(
+        data.train, data.val, data.kinds, chosen, torch.device("cpu")
+    )
 
     class Nothing(torch.nn.Module):
         def forward(self, tiles):

@@ -19,7 +19,7 @@ from fundoscope.train.plan import AUGMENTATION, generator_for
 from fundoscope.train.views import AnnotatedView
 
 if TYPE_CHECKING:
-    from fundoscope.train.detector import DetectionTask
+    from fundoscope.train.detection_task import DetectionTask
 
 Found = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 """Boxes, labels and scores of a whole view."""
@@ -77,7 +77,8 @@ def sheet(
         picture, kinds, "left: as annotated; right: as found, at each kind's threshold"
     )
     content = io.BytesIO()
-    titled.save(content, "JPEG", quality=QUALITY)
+    # Without subsampling: a line of one pixel would lose its colour.
+    titled.save(content, "JPEG", quality=QUALITY, subsampling=0)
     return content.getvalue()
 
 
