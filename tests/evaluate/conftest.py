@@ -49,7 +49,7 @@ class NamedReader:
 
     models = (ModelUsed("grading", "by-name", "a" * 64),)
 
-    def __init__(self, grader=None):
+    def __init__(self, grader=None, *, lesions=True):
         self.grader = grader
 
     def read(self, source):

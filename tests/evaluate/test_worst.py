@@ -55,3 +55,25 @@ def test_an_outline_lies_around_its_box(side, dashed):
     rows, columns = np.nonzero(drawn)
     assert min(rows.min(), columns.min()) >= 10 - worst.MARGIN
     assert max(rows.max(), columns.max()) < 10 + side + worst.MARGIN
+
+
+def test_a_disc_of_which_the_centre_alone_is_known(eyes, seen_as, tmp_path):
+    root = eyes(dict.fromkeys(("far", "near", "none"), ()))
+    table = tmp_path / "discs.csv"
+    table.write_text("image,od_x,od_y\nfar,2144,1430\nnear,2144,1430\nnone,2144,1430\n")
+    known = truth.gather(root / "JPEGImages", None, table=table)
+    found = {
+        "far": [(OD, (90, 20, 110, 40), 0.9)],
+        "near": [(OD, (53, 33, 67, 47), 0.9)],
+        "none": [],
+    }
+    evaluation = evaluate(known, seen_as(found), {OD: 0.5}, resamples=5)
+    far, near, none = (worst._panel(each, OD, evaluation) for each in evaluation.photographs)
+    assert [len(part) for part in (far.hit, far.missed, far.false)] == [0, 1, 1]
+    assert [len(part) for part in (near.hit, near.missed, near.false)] == [1, 0, 0]
+    assert [len(part) for part in (none.hit, none.missed, none.false)] == [0, 1, 0]
+    # A disc of 520 pixels at 4288, on a photograph of 120.
+    x0, _, x1, _ = far.missed[0]
+    assert (x0 + x1) / 2 == pytest.approx(60)
+    assert x1 - x0 == pytest.approx(520 * 120 / 4288)
+    assert worst.order(evaluation)[0].subject.image == "none.png"

@@ -133,14 +133,14 @@ def _name(figure: str) -> str:
 def _remark(evaluation: Evaluation) -> None:
     """What the figures do not tell by themselves."""
     from fundoscope.evaluate.lesion_results import too_small
+    from fundoscope.kinds import OPTIC_DISC
 
     for note in evaluation.truth.notes:
         typer.echo(f"note: {note}", err=True)
     for kind, there in too_small(evaluation).items():
-        typer.echo(
-            f"note: {len(there)} photographs are too small for {kind}, which counts as not found",
-            err=True,
-        )
+        said = f"{len(there)} photographs are too small for {kind}, which counts as not found"
+        if kind in (*evaluation.truth.kinds, OPTIC_DISC.key):
+            typer.echo(f"note: {said}", err=True)
     if evaluation.unknown:
         kinds = ", ".join(evaluation.unknown)
         typer.echo(f"note: unknown to the detector, counted as not found: {kinds}", err=True)

@@ -24,6 +24,8 @@ USUAL_WIDTH: Final = 4288
 """That width where the table has no such column: IDRiD's, of which ``idrid_516.csv`` is."""
 HALF_DIAMETER: Final = 260.0
 """Of the disc, in pixels of a photograph of the usual width."""
+FOUND_WITHIN: Final = 1.0
+"""Half disc diameters, between the centre that was found and where it should be."""
 FIRST_SPLIT: Final = "train"
 """IDRiD's two splits have photographs of the same names; a bare one is of this split."""
 
@@ -49,7 +51,7 @@ class Disc:
         return Disc(self.x * scale, self.y * scale, self.half_diameter * scale, width)
 
     def distance(self, box: Box) -> float:
-        """From its centre to that of a box, in half disc diameters; found up to 1."""
+        """From its centre to that of a box, in half disc diameters."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         return math.hypot(x - self.x, y - self.y) / self.half_diameter
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from fundoscope.evaluate import coco, froc, ranked
+from fundoscope.evaluate.centres import FOUND_WITHIN
 from fundoscope.evaluate.figures import area_under_curve
 from fundoscope.evaluate.hits import Boxes, Matched
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, estimate
@@ -147,7 +148,7 @@ def summarise(
     # A kind of which there is no lesion has no curve, and no part in the means.
     lesions = [i for i, each in enumerate(kinds) if each.kind in LESIONS]
     shared = [i for i in lesions if columns[i].counts[:, 0].sum() > 0]
-    discs = np.array([np.nan if d is None else float(d <= 1.0) for d in disc_distances])
+    discs = np.array([np.nan if d is None else float(d <= FOUND_WITHIN) for d in disc_distances])
 
     def statistic(weights: Floats) -> Floats:
         of_kinds = [_of_kind(each, weights) for each in columns]

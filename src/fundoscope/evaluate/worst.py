@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate import hits
+from fundoscope.evaluate.centres import FOUND_WITHIN
 from fundoscope.evaluate.detection import Compared, Evaluation
 from fundoscope.evaluate.ranked import Floats
 from fundoscope.geometry import Affine
@@ -123,11 +124,23 @@ def _panel(each: Compared, kind: str, evaluation: Evaluation) -> _Panel:
     taken = boxes.scores >= evaluation.thresholds.get(kind, np.inf)
     found, scores = boxes.corners[taken], boxes.scores[taken]
     if kind not in each.matched:
-        # Nobody drew boxes of it: the best one is shown, as a reading does with the optic disc.
-        return _Panel(kind, found[:1], lesions, found[:0])
+        return _disc_panel(each, found[:1])
     given = hits.pairs(found, scores, lesions)
     missed = np.setdiff1d(np.arange(len(lesions)), given)
     return _Panel(kind, found[given != hits.NOTHING], lesions[missed], found[given == hits.NOTHING])
+
+
+def _disc_panel(each: Compared, found: Floats) -> _Panel:
+    """The optic disc, of which the centre alone is known: a box of the usual size stands for it."""
+    none = np.zeros((0, 4))
+    if each.subject.disc is None or each.seen.size is None:
+        return _Panel(OPTIC_DISC.key, none, none, none)
+    if each.disc_distance is not None and each.disc_distance <= FOUND_WITHIN:
+        return _Panel(OPTIC_DISC.key, found, none, none)
+    disc = each.subject.disc.on(each.seen.size[0])
+    half = disc.half_diameter
+    place = np.array([[disc.x - half, disc.y - half, disc.x + half, disc.y + half]])
+    return _Panel(OPTIC_DISC.key, none, place, found)
 
 
 def _cell(photo: Photo, each: Compared, panel: _Panel) -> Image.Image:
