@@ -23,7 +23,7 @@ COLOURS = {"microaneurysm": (0, 0, 255), "hard_exudate": (0, 255, 0), "optic_dis
 RETINA = (180, 90, 40)
 NEAR = 60
 """Levels by which a pixel may differ from its spot's colour."""
-SCORE = 0.9
+SCORE = 0.875
 
 
 @dataclass(frozen=True)
