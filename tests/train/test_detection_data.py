@@ -197,6 +197,20 @@ def test_other_formats(choose, eyes, tmp_path):
     assert choose(eyes / "Annotations", train=["e0"], val=["e1"]).images == eyes / voc.PHOTOS
 
 
+def test_photographs_that_a_file_names_by_another_path(choose, eyes, tmp_path):
+    file = tmp_path / "boxes.json"
+    coco.write(formats.read(eyes), file, images=eyes / voc.PHOTOS)
+    file.write_text(file.read_text().replace('"e', '"/elsewhere/photos/e'))
+    chosen = choose(file, images=str(eyes / voc.PHOTOS), train=["e0"], val=["e1"])
+    assert chosen.train[0].image == "e0.png"
+
+
+def test_what_the_reader_had_to_decide_is_passed_on(choose, eyes):
+    assert choose().warnings == ()
+    (eyes / voc.PHOTOS / "bare.png").write_bytes((eyes / voc.PHOTOS / "e0.png").read_bytes())
+    assert "have no annotation file" in choose().warnings[0]
+
+
 def test_errors_are_one_line(choose, eyes):
     spoil(eyes, "e1", "<annotation", "<annot")
     with pytest.raises(FundoscopeError) as told:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fundoscope.train import tensorboard
+from fundoscope.train.detector import Watcher as DetectorWatcher
 from fundoscope.train.grader import Watcher
 
 EPOCHS = 3
@@ -98,3 +99,25 @@ def test_without_tensorboard_nothing_is_written(run, monkeypatch):
     watcher = Watcher(epoch=lambda line: None)
     assert tensorboard.recording(watcher, run) is watcher
     assert not (run / tensorboard.FOLDER).exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_detector_shows_each_kind(run):
+    parts = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
+    line = {
+        "epoch": 0,
+        "rate": 0.001,
+        "loss": 1.5,
+        "training": dict.fromkeys(parts, 0.25),
+        "training_seconds": 10.0,
+        "score": 0.5,
+        "average_precision": {"microaneurysm": 0.5, "irma": None},
+    }
+    (run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    told = []
+    tensorboard.recording(DetectorWatcher(epoch=told.append), run).epoch(line)
+    found = read(run)
+    assert found["average precision/microaneurysm"] == [(1, 0.5)]
+    assert found["loss/second stage, boxes"] == [(1, 0.25)]
+    assert "average precision/irma" not in found
+    assert told == [line]

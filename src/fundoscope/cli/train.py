@@ -130,6 +130,7 @@ def detector(
     from fundoscope.errors import FundoscopeError
     from fundoscope.train import detector as training
     from fundoscope.train import detector_config as configs
+    from fundoscope.train import tensorboard
 
     chosen = configs.read_config(config)
     if data is not None:
@@ -152,6 +153,7 @@ def detector(
     folder = out or Path("runs") / config.stem
     try:
         with watching_detector() as watcher:
+            watcher = tensorboard.recording(watcher, folder)
             training.train(chosen, folder, resume=resume, watcher=watcher)
     except FundoscopeError as error:
         raise _told_once(error) from None

@@ -94,6 +94,8 @@ def _line_of_pictures(done: int, count: int) -> None:
 
 def _lines_of_set(found: Set) -> None:
     """How many photographs and boxes of each kind there are, and the anchors that fit them."""
+    for warning in found.warnings:
+        typer.echo(warning, err=True)
     sides = {"training": found.train, "validation": found.val}
     for side, views in sides.items():
         labels = [label for view in views for label in view.labels.tolist()]

@@ -19,6 +19,7 @@ from fundoscope import kinds
 from fundoscope.data import duplicates, table
 from fundoscope.data.annotations import faults, formats, voc
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
+from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import SPLITS
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
@@ -48,6 +49,7 @@ class Chosen:
         kinds: the class list.
         train, val: none of one eye on both sides.
         carved: whether ``val`` was carved out of what would have been ``train``.
+        warnings: what the reader of the annotations had to decide, as sentences.
     """
 
     images: Path
@@ -55,6 +57,7 @@ class Chosen:
     train: tuple[AnnotatedPhoto, ...]
     val: tuple[AnnotatedPhoto, ...]
     carved: bool
+    warnings: tuple[str, ...]
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -76,7 +79,7 @@ def choose(data: LesionData, seed: int) -> Chosen:
             by.
     """
     images = photographs(data)
-    found = formats.read(Path(data.annotations), images=images)
+    found = _placed(formats.read(Path(data.annotations), images=images), images)
     names = Names(found.photos, Path(data.annotations))
     listed = _Table.of(data, names)
     train, val = _sides(data, found, names, listed)
@@ -95,7 +98,18 @@ def choose(data: LesionData, seed: int) -> Chosen:
     else:
         sides = tuple(photos[: len(train)]), tuple(photos[len(train) :])
         _require_apart(train, val, together)
-    return Chosen(images, _classes(data, found, *sides), *sides, val is None)
+    return Chosen(images, _classes(data, found, *sides), *sides, val is None, found.warnings)
+
+
+def _placed(found: AnnotationSet, images: Path) -> AnnotationSet:
+    """The set with each photograph named by its path, where its file names it otherwise."""
+    pictures = Pictures.of(images)
+    paths = {photo.image: pictures.find(photo.image) or photo.image for photo in found.photos}
+    if len({*paths.values()}) < len(paths):  # two names of one file: the faults will tell
+        return found
+    photos = tuple(replace(photo, image=paths[photo.image]) for photo in found.photos)
+    splits = {name: tuple(map(paths.__getitem__, some)) for name, some in found.splits.items()}
+    return replace(found, photos=photos, splits=splits)
 
 
 def photographs(data: LesionData) -> Path:

@@ -51,6 +51,7 @@ class Set:
         sha256: of all annotations and photographs.
         unseen: kinds without a box in validation, by which no epoch is judged.
         carved: whether ``val`` was carved out, for nothing named it.
+        warnings: what the reader of the annotations had to decide, as sentences.
     """
 
     kinds: tuple[str, ...]
@@ -60,6 +61,7 @@ class Set:
     sha256: str
     unseen: tuple[str, ...] = ()
     carved: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def read_set(config: DetectorConfig, progress: views.Progress | None = None) -> 
         digest.hexdigest(),
         chosen.unseen,
         chosen.carved,
+        chosen.warnings,
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONFIG, RUN = "config.json", "run.json"
 RESULTS: Final = (loop.CHECKPOINT, loop.BEST, loop.METRICS)
 """A folder without any of them may be taken by another run: its own never came to a step."""
-PACKAGES: Final = ("torch", "timm", "lightning", "numpy")
+PACKAGES: Final = ("torch", "torchvision", "timm", "lightning", "numpy")
 
 
 def open_run(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fundoscope.errors import OutputError
 from fundoscope.train import runs
-from fundoscope.train.grader import Watcher
+
+if TYPE_CHECKING:
+    from fundoscope.train import detector, grader
+
+AnyWatcher = TypeVar("AnyWatcher", "grader.Watcher", "detector.Watcher")
 
 FOLDER: Final = "tensorboard"
 FILES: Final = "events.out.tfevents.*"
@@ -26,10 +30,20 @@ FIGURES: Final = {
     "AUC/mean of sources": ("mean_auc",),
     "rate": ("rate",),
 }
-"""What is shown, and where it stands in a line of ``metrics.jsonl``."""
+"""What is shown of a grader, and where it stands in a line of ``metrics.jsonl``."""
+FIGURES_OF_DETECTOR: Final = {
+    "loss/training": ("loss",),
+    "loss/first stage, lesion or not": ("training", "loss_objectness"),
+    "loss/first stage, boxes": ("training", "loss_rpn_box_reg"),
+    "loss/second stage, kinds": ("training", "loss_classifier"),
+    "loss/second stage, boxes": ("training", "loss_box_reg"),
+    "average precision/mean of lesions": ("score",),
+    "rate": ("rate",),
+}
+PRECISION: Final = "average_precision"
 
 
-def recording(watcher: Watcher, folder: Path) -> Watcher:
+def recording(watcher: AnyWatcher, folder: Path) -> AnyWatcher:
     """The watcher, also writing the run's figures for TensorBoard where that is installed."""
     if find_spec("tensorboard") is None:
         return watcher
@@ -75,9 +89,17 @@ def write(folder: Path) -> None:
 def _points(folder: Path) -> Iterator[tuple[str, int, float, float]]:
     """Name, epoch, value and seconds of training; what is undefined is left out."""
     for line in runs.metrics(folder):
-        for name, keys in FIGURES.items():
+        for name, keys in _figures(line).items():
             value: Any = line
             for key in keys:
                 value = value[key]
             if value is not None:
                 yield name, line["epoch"] + 1, float(value), line["training_seconds"]
+
+
+def _figures(line: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """What is shown of a run that has such lines."""
+    if PRECISION not in line:
+        return FIGURES
+    kinds = {f"average precision/{kind}": (PRECISION, kind) for kind in line[PRECISION]}
+    return {**FIGURES_OF_DETECTOR, **kinds}
