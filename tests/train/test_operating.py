@@ -13,13 +13,24 @@ def matched(scores: list[float], hit: list[bool], lesions: int) -> Matched:
     return Matched(np.array(scores), np.array(hit, bool), lesions)
 
 
-def test_a_threshold_lies_where_as_many_are_false_as_are_missed() -> None:
+def test_a_threshold_makes_the_count_right_on_the_median_photograph() -> None:
     photographs = [
         matched([0.9, 0.7, 0.3], [True, False, False], 2),
         matched([0.8, 0.6, 0.2], [True, True, False], 2),
+        # One photograph full of what only looks like it moves nothing.
+        matched([0.95, 0.94, 0.93, 0.92, 0.91], [False] * 5, 1),
     ]
-    # Of the four best boxes three hit, and three of four lesions are found.
-    assert operating.threshold("haemorrhage", photographs) == pytest.approx((0.6 + 0.3) / 2)
+    at = operating.threshold("haemorrhage", photographs)
+    assert sorted((one.scores >= at).sum() - one.lesions for one in photographs)[1] == 0
+    assert 0.3 < at <= 0.6
+
+
+def test_photographs_without_the_kind_have_no_say() -> None:
+    having = [matched([0.9, 0.5], [True, False], 1)]
+    empty = [matched([0.99, 0.98], [False, False], 0)] * 4
+    assert operating.threshold("haemorrhage", having + empty) == operating.threshold(
+        "haemorrhage", having
+    )
 
 
 def test_what_is_never_hit_never_counts() -> None:
@@ -27,9 +38,14 @@ def test_what_is_never_hit_never_counts() -> None:
     assert at > 1
 
 
-def test_the_lowest_box_may_be_the_threshold() -> None:
+def test_where_all_are_found_all_count() -> None:
     at = operating.threshold("haemorrhage", [matched([0.9, 0.5], [True, True], 2)])
-    assert 0 < at < 0.5
+    assert at <= 0.5
+
+
+def test_where_too_little_is_found_everything_counts() -> None:
+    at = operating.threshold("haemorrhage", [matched([0.9, 0.5], [True, True], 9)])
+    assert at <= 0.5
 
 
 def test_a_landmark_is_the_best_box_of_a_photograph() -> None:

@@ -66,7 +66,7 @@ def _figures(manifest: DetectorManifest) -> str:
 The same photographs chose the epoch and the thresholds, so these figures flatter. A box hits a
 lesion when their IoU is at least 0.3, or when each one's centre lies inside the other and their
 areas differ by no more than a factor of 4; one to one. The threshold of each kind is the score at
-which the lower of precision and recall is highest.
+which the count is right on the median photograph that shows it; of a landmark the best box counts.
 
 | kind | lesions | average precision | threshold | precision | recall |
 |---|---|---|---|---|---|
