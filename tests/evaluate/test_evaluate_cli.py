@@ -96,7 +96,7 @@ def test_of_many_without_a_grade_the_rest_is_named_in_the_run(evaluate, table_of
     rows = [("a-says0.jpg", 0), *((f"{i}-dark.jpg", 0) for i in range(30))]
     code, _, err = evaluate(table_of(rows))
     assert code == 3
-    assert err.count("too dark") == command.NAMED_AT_MOST
+    assert err.count("too dark") == evaluation.NAMED_AT_MOST
     assert "and 10 more" in err
 
 
