@@ -71,16 +71,12 @@ def read(
     from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
     from fundoscope.reader import Reader
 
-    if overwrite and out is None:
-        raise UsageError("--overwrite", "replaces results in a folder", "name it with --out DIR")
-    if labels and not (lesions and pictures and out is not None):
-        raise UsageError(
-            "--labels",
-            "writes at the lesions on pictures",
-            "name their folder with --out DIR, without --no-lesions or --no-pictures",
-        )
-    if detector is not None and not lesions:
-        raise UsageError("--detector", "finds lesions", "leave out --no-lesions")
+    drawn = out is not None and pictures and lesions
+    _check(
+        overwrite=overwrite and out is None,
+        labels=labels and not drawn,
+        detector=detector is not None and not lesions,
+    )
     inputs = gather(paths, leave_out=out)
     if out is not None:
         check_folder(out, overwrite=overwrite)
@@ -118,6 +114,20 @@ def read(
             arguments=arguments,
         )
     raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
+
+
+def _check(*, overwrite: bool, labels: bool, detector: bool) -> None:
+    """Refuse options that have nothing to work on, each true where that is so."""
+    if overwrite:
+        raise UsageError("--overwrite", "replaces results in a folder", "name it with --out DIR")
+    if labels:
+        raise UsageError(
+            "--labels",
+            "writes at the lesions on pictures",
+            "name their folder with --out DIR, without --no-lesions or --no-pictures",
+        )
+    if detector:
+        raise UsageError("--detector", "finds lesions", "leave out --no-lesions")
 
 
 def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
