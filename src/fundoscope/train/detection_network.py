@@ -127,7 +127,7 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
         def forward(self, tiles: Tensor, targets: Sequence[Target] | None = None) -> Any:
             features = {key: _full(found) for key, found in self.backbone(tiles).items()}
             sizes = [(tiles.shape[2], tiles.shape[3])] * tiles.shape[0]
-            wanted = targets and [{"boxes": t.boxes, "labels": t.labels} for t in targets]
+            wanted: Any = targets and [{"boxes": t.boxes, "labels": t.labels} for t in targets]
             with torch.autocast(tiles.device.type, enabled=False):
                 proposals, first = self.rpn(ImageList(tiles, sizes), features, wanted)
                 found, second = self.roi_heads(features, proposals, sizes, wanted)

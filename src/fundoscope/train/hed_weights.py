@@ -70,7 +70,8 @@ def read() -> dict[str, Tensor]:
 
 def _places() -> list[int]:
     """Where the convolutions stand among activations and pools."""
-    places, place = [], 0
+    places: list[int] = []
+    place = 0
     for count in BLOCKS:
         places += range(place, place + 2 * count, 2)
         place += 2 * count + 1
