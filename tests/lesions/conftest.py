@@ -28,7 +28,7 @@ SCORE = 0.875
 
 @dataclass(frozen=True)
 class Input:
-    """The one input of a graph."""
+    """An input of a graph, or an output."""
 
     shape: Sequence[int | str]
     name: str = "pixels"
@@ -48,6 +48,9 @@ class SpotSession:
 
     def get_inputs(self) -> list[Input]:
         return [Input((self.batch, "height", "width", 3))]
+
+    def get_outputs(self) -> list[Input]:
+        return [Input(("found",), name) for name in OUTPUTS]
 
     def run(self, outputs: Sequence[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         assert tuple(outputs) == OUTPUTS

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -143,6 +144,14 @@ def manifest() -> bundles.DetectorManifest:
     )
 
 
+@pytest.fixture
+def spots_for_graphs(monkeypatch: pytest.MonkeyPatch, spot_detector: Make) -> None:
+    """Any graph that is loaded becomes the detector of spots."""
+    session = spot_detector().session
+    monkeypatch.setattr("fundoscope.models.runtime.session", lambda bundle: session)
+
+
+@pytest.mark.usefixtures("spots_for_graphs")
 def test_a_bundle_is_loaded_and_named(tmp_path: Path) -> None:
     bundles.write(tmp_path / "d", manifest(), GRAPH.read_bytes(), "card")
     loaded = detectors.load(tmp_path / "d", threads=3)
@@ -166,6 +175,52 @@ def test_a_bundle_of_a_later_version_is_refused(
     with pytest.raises(BundleError, match="version that it was made with") as caught:
         detectors.load(tmp_path / "d")
     assert caught.value.why == sentence
+
+
+@pytest.mark.usefixtures("spots_for_graphs")
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"thresholds": {"microaneurysm": 0.5}}, "a kind has no threshold"),
+        ({"radius": 0.0}, "its radius is not positive"),
+        ({"step": 0}, "its tiles are no multiples of its step"),
+        ({"input_size": (256, 250)}, "its tiles are no multiples of its step"),
+        ({"overlap": 256}, "its tiles do not reach beyond their overlap"),
+        ({"overlap": -1}, "its tiles do not reach beyond their overlap"),
+        ({"input_size": 0}, "its tiles do not reach beyond their overlap"),
+    ],
+)
+def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
+    tmp_path: Path, fields: dict[str, Any], sentence: str
+) -> None:
+    bundles.write(tmp_path / "d", manifest(), GRAPH.read_bytes(), "card")
+    settings = msgspec.json.encode(replace(manifest(), **fields))
+    (tmp_path / "d" / "bundle.json").write_bytes(settings)
+    with pytest.raises(BundleError) as caught:
+        detectors.load(tmp_path / "d")
+    assert sentence in caught.value.why
+
+
+def test_a_graph_that_is_no_detector_is_refused(tmp_path: Path) -> None:
+    bundles.write(tmp_path / "d", manifest(), GRAPH.read_bytes(), "card")
+    with pytest.raises(BundleError, match="cannot work: its graph gives other outputs"):
+        detectors.load(tmp_path / "d")
+
+
+def test_too_little_memory_is_said_so(spot_detector: Make, spotted: Draw) -> None:
+    class Poor:
+        """Says what ONNX Runtime says when memory ends."""
+
+        def get_inputs(self) -> list[Any]:
+            return detector.session.get_inputs()
+
+        def run(self, outputs: Any, feeds: Any) -> None:
+            raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory for 9")
+
+    detector = spot_detector()
+    photo, fov = spotted(SPOTS)
+    with pytest.raises(MemoryError, match="too little"):
+        detectors.find(replace(detector, session=Poor()), photo, fov)
 
 
 def test_a_damaged_graph_is_refused(tmp_path: Path) -> None:

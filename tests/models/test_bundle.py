@@ -11,7 +11,7 @@ import pytest
 from fundoscope import limits
 from fundoscope.errors import BundleError, OutputError
 from fundoscope.models import bundle
-from fundoscope.models.bundle import GraderManifest, TrainedOn
+from fundoscope.models.bundle import DetectorManifest, GraderManifest, TrainedOn
 
 MODEL = b"not really a graph"
 MANIFEST = GraderManifest(
@@ -25,6 +25,25 @@ MANIFEST = GraderManifest(
     referable_threshold=0.5,
     minimum_radius=50.0,
     opset=17,
+    model_sha256=hashlib.sha256(MODEL).hexdigest(),
+    trained_on=TrainedOn(manifest_sha256="0" * 64, photographs={"a": 3}, seed=1),
+    licence="research use",
+    versions={"torch": "2"},
+)
+
+DETECTOR = DetectorManifest(
+    name="test",
+    task="detection",
+    input_size=(96, 128),
+    head="boxes",
+    classes=("microaneurysm", "optic_disc"),
+    thresholds={"microaneurysm": 0.4, "optic_disc": 0.9},
+    minimum_radius={"microaneurysm": 300.0},
+    radius=1000.0,
+    overlap=64,
+    step=32,
+    suppress=0.3,
+    opset=18,
     model_sha256=hashlib.sha256(MODEL).hexdigest(),
     trained_on=TrainedOn(manifest_sha256="0" * 64, photographs={"a": 3}, seed=1),
     licence="research use",
@@ -169,3 +188,78 @@ def test_a_size_that_is_none_is_refused(folder: Path, size: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"input_size": size}))
     with pytest.raises(BundleError, match=r"wrong bundle\.json"):
         bundle.load(folder)
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    bundle.write(tmp_path / "d", DETECTOR, MODEL, "# Card")
+    return tmp_path / "d"
+
+
+def changed(folder: Path, **fields: object) -> Path:
+    """The bundle with other fields in its bundle.json."""
+    path = folder / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    return folder
+
+
+def test_a_detector_that_was_written_is_read_again(detector: Path) -> None:
+    for path in (detector, zipped(detector)):
+        loaded = bundle.load_detector(path)
+        assert loaded.manifest == DETECTOR
+        assert loaded.model == MODEL
+    assert bundle.load(detector).manifest == DETECTOR
+
+
+def test_a_bundle_of_the_other_task_is_refused(folder: Path, detector: Path) -> None:
+    assert bundle.load_grader(folder).manifest == MANIFEST
+    with pytest.raises(BundleError, match="b: does grading, and a bundle for detection is wanted"):
+        bundle.load_detector(folder)
+    with pytest.raises(BundleError, match="d: does detection, and a bundle for grading is wanted"):
+        bundle.load_grader(detector)
+
+
+def test_a_grader_that_calls_itself_a_detector_is_refused(folder: Path) -> None:
+    with pytest.raises(BundleError, match=r"wrong bundle\.json"):
+        bundle.load(changed(folder, task="detection"))
+
+
+def test_an_unknown_task_is_refused(detector: Path) -> None:
+    with pytest.raises(BundleError, match="does 'segmentation'; this version reads"):
+        bundle.load(changed(detector, task="segmentation"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"thresholds": [0.4, 0.9]},
+        {"thresholds": {"microaneurysm": "high"}},
+        {"classes": "microaneurysm"},
+        {"minimum_radius": None},
+        {"overlap": 6.5},
+        {"radius": "large"},
+    ],
+)
+def test_a_detector_with_a_wrong_field_is_refused(
+    detector: Path, fields: dict[str, object]
+) -> None:
+    with pytest.raises(BundleError, match=r"wrong bundle\.json"):
+        bundle.load(changed(detector, **fields))
+
+
+@pytest.mark.parametrize("field", ["thresholds", "classes", "radius", "overlap", "suppress"])
+def test_a_detector_without_a_field_is_refused(detector: Path, field: str) -> None:
+    path = detector / "bundle.json"
+    content = json.loads(path.read_text())
+    del content[field]
+    path.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=rf"wrong bundle\.json.*{field}"):
+        bundle.load(detector)
+
+
+def test_an_installation_without_a_detector_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
+    with pytest.raises(BundleError, match="detection bundle: does not come with this installation"):
+        bundle.shipped(bundle.DETECTION)

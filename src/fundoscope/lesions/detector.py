@@ -77,7 +77,26 @@ def load(path: str | Path | None = None, *, threads: int = 1) -> Detector:
             " here",
             "use the fundoscope version that it was made with",
         )
-    return Detector(manifest, runtime.session(bundle), threads)
+    session = runtime.session(bundle)
+    fault = _fault(manifest, session)
+    if fault is not None:
+        raise BundleError(path.name, f"cannot work: {fault}", "export it again")
+    return Detector(manifest, session, threads)
+
+
+def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) -> str | None:
+    """What of a bundle does not go together."""
+    sides, step, takes = manifest.height_width, manifest.step, session.get_inputs()[0].shape
+    faults = {
+        "a kind has no threshold": not manifest.thresholds.keys() >= set(manifest.classes),
+        "its radius is not positive": not manifest.radius > 0,
+        "its tiles are no multiples of its step": step < 1 or any(side % step for side in sides),
+        "its tiles do not reach beyond their overlap": not 0 <= manifest.overlap < min(sides),
+        "its graph takes no fixed number of tiles": not isinstance(takes[0], int),
+        "its graph gives other outputs": not {one.name for one in session.get_outputs()}
+        >= set(heads.OUTPUTS),
+    }
+    return next((fault for fault, there in faults.items() if there), None)
 
 
 def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ...]:
@@ -90,6 +109,9 @@ def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ..
 
     Returns:
         Those of the kinds that the detector can see at this size, best first.
+
+    Raises:
+        MemoryError: there is too little for the network.
     """
     manifest = detector.manifest
     limits = {

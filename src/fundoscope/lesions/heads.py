@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.models import runtime
 from fundoscope.photo.decode import Pixels
 
 if TYPE_CHECKING:
@@ -45,11 +46,14 @@ def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> Boxes:
     Args:
         session: takes ``uint8 (B, H, W, 3)`` RGB.
         tiles: ``uint8 (n, H, W, 3)``, n no more than B; black ones are added up to B.
+
+    Raises:
+        MemoryError: there is too little for the graph.
     """
     batch = session.get_inputs()[0].shape[0]
     filled = np.zeros((batch, *tiles.shape[1:]), np.uint8)
     filled[: len(tiles)] = tiles
-    tile, found, labels, scores = session.run(OUTPUTS, {session.get_inputs()[0].name: filled})
+    tile, found, labels, scores = runtime.outputs(session, filled, OUTPUTS)
     real = tile < len(tiles)
     return Boxes(
         tile[real], found[real].astype(np.float64), labels[real], scores[real].astype(np.float64)

@@ -77,5 +77,5 @@ def _cut(
     # Pillow fills with black where a box reaches beyond the picture.
     around = Image.fromarray(pixels).crop((left, top, right, bottom))
     inner = (source[0] - left, source[1] - top, source[2] - left, source[3] - top)
-    # Bicubic: a microaneurysm is a few pixels wide, and bilinear would take a third of its contrast.
+    # Bicubic: a microaneurysm is a few pixels wide; bilinear would take a third of its contrast.
     return np.array(around.resize((width, height), Image.Resampling.BICUBIC, box=inner))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,11 @@ from fundoscope.models.bundle import Bundle, BundleManifest
 
 if TYPE_CHECKING:
     import onnxruntime
+
+FATAL: Final = 4
+"""The only level at which ONNX Runtime may write to standard error: what fails is raised."""
+NO_MEMORY: Final = re.compile(r"[Ff]ailed to allocate memory|bad_alloc")
+"""What ONNX Runtime says when memory ends; its errors have no class for it."""
 
 
 def session(bundle: Bundle[BundleManifest], *, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -44,7 +51,7 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = FATAL
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001
@@ -59,9 +66,30 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
 def run(model: onnxruntime.InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
     """Run a graph of one input and take its first output.
 
+    Args, errors: as :func:`outputs`.
+    """
+    output: NDArray[np.float32] = outputs(model, batch, None)[0]
+    return output
+
+
+def outputs(
+    model: onnxruntime.InferenceSession, batch: NDArray[Any], names: Sequence[str] | None
+) -> list[NDArray[Any]]:
+    """Run a graph of one input.
+
     Args:
         model: from :func:`session`.
-        batch: what the graph takes; for a grader ``uint8 (N, S, S, 3)`` RGB.
+        batch: what the graph takes; ``uint8 (N, H, W, 3)`` RGB.
+        names: of the outputs that are wanted; ``None`` for all.
+
+    Raises:
+        MemoryError: there is too little for it.
     """
-    output: NDArray[np.float32] = model.run(None, {model.get_inputs()[0].name: batch})[0]
-    return output
+    try:
+        found: list[NDArray[Any]] = model.run(names, {model.get_inputs()[0].name: batch})
+    except Exception as error:
+        # The errors of ONNX Runtime have no common base class but Exception.
+        if NO_MEMORY.search(str(error)):
+            raise MemoryError(f"too little to read {batch.shape} at once") from None
+        raise
+    return found

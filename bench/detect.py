@@ -1,0 +1,173 @@
+"""How long a 12-megapixel photograph takes, grade and lesions, and what memory; as markdown tables.
+
+    python bench/detect.py [--data ../shared/data] [--photographs 8] [--rounds 3] [--threads 1 2]
+
+For each number of threads a fresh process loads the models and reads photographs of IDRiD's lesion
+set (those of train.txt) with `Reader.read`, as a user's program does: the first one cold, then all
+of them, several rounds. The parts are timed inside of these readings; what they leave of the whole
+is boxes brought to the photograph, counted and put into the Reading. Memory is the process's peak
+resident size (`ru_maxrss`) after loading, after one photograph and after all. The load of the
+machine is printed, since all of it is slower on a busy one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+PARTS: Final = {
+    "decode": "read, hash and decode, for the grader and for the detector",
+    "find": "field of view",
+    "grade": "grader, with its input",
+    "make": "view at the working scale",
+    "on_view": "detector",
+    "merge": "merge",
+}
+"""Names of the timed functions, and how the table calls them."""
+UNIT: Final = 1 if sys.platform == "darwin" else 1024
+"""Bytes in one of ``ru_maxrss``."""
+
+
+def peak() -> float:
+    """The process's peak memory so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
+
+
+def timed(module: ModuleType | type, name: str, part: str, taken: dict[str, float]) -> None:
+    """Put a clock around a function; its milliseconds are added up in ``taken``."""
+    inner: Callable[..., Any] = getattr(module, name)
+
+    def outer(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        result = inner(*args, **kwargs)
+        taken[part] += 1000 * (time.perf_counter() - start)
+        return result
+
+    setattr(module, name, outer)
+
+
+def watched() -> dict[str, float]:
+    """Clocks around all parts of a reading; what they show."""
+    from fundoscope.lesions import detector, merge, view
+    from fundoscope.photo import decode, field
+    from fundoscope.reader import Reader
+
+    taken: dict[str, float] = defaultdict(float)
+    timed(decode, "read_bytes", "decode", taken)
+    timed(decode, "decode", "decode", taken)
+    timed(field, "find", "find", taken)
+    timed(Reader, "_grade", "grade", taken)
+    timed(view, "make", "make", taken)
+    timed(detector, "on_view", "on_view", taken)
+    timed(merge, "merge", "merge", taken)
+    return taken
+
+
+def measure(paths: list[Path], rounds: int, threads: int) -> dict[str, Any]:
+    """What one fresh process takes: milliseconds and MB."""
+    from fundoscope.reader import Reader
+
+    start = time.perf_counter()
+    reader = Reader(threads=threads)
+    loading, after_loading = 1000 * (time.perf_counter() - start), peak()
+    taken = watched()
+
+    def read(path: Path) -> dict[str, float]:
+        taken.clear()
+        start = time.perf_counter()
+        reading = reader.read(path)
+        whole = 1000 * (time.perf_counter() - start)
+        parts = dict(taken) | {"whole": whole, "lesions": len(reading.lesions)}
+        parts["on_view"] -= parts["merge"]
+        return parts
+
+    first, after_one = read(paths[0]), peak()
+    rows = [[read(path) for path in paths] for _ in range(rounds)]
+    names = ("whole", *PARTS, "lesions")
+    return {
+        "loading": loading,
+        "first": first["whole"],
+        # The median over rounds of each photograph.
+        **{
+            name: np.median([[each[name] for each in row] for row in rows], axis=0).tolist()
+            for name in names
+        },
+        "memory": [after_loading, after_one, peak()],
+    }
+
+
+def in_fresh_process(paths: list[Path], rounds: int, threads: int) -> dict[str, Any]:
+    """The same in a process of its own."""
+    command = [sys.executable, __file__, "--inside", str(threads), "--rounds", str(rounds)]
+    done = subprocess.run(
+        [*command, *map(str, paths)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def spread(values: list[float]) -> str:
+    """Median (least to most)."""
+    return f"{np.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
+
+
+def row(title: str, cells: list[str]) -> str:
+    """A row of a markdown table."""
+    return f"| {title} | {' | '.join(cells)} |"
+
+
+def tables(found: dict[int, dict[str, Any]]) -> None:
+    """Print what was measured for each number of threads."""
+    threads, results = [f"threads={number}" for number in found], list(found.values())
+    line = f"|---|{'---|' * len(found)}"
+    print(row("milliseconds a photograph", threads), line, sep="\n")
+    for name, title in {"whole": "**all of it**", **PARTS}.items():
+        print(row(title, [spread(each[name]) for each in results]))
+    print(row("the first photograph", [f"{each['first']:.0f}" for each in results]))
+    print(row("loading the models", [f"{each['loading']:.0f}" for each in results]))
+    print()
+    print(row("peak memory, MB", threads), line, sep="\n")
+    for place, title in enumerate(("after loading", "after one photograph", "after all")):
+        print(row(title, [f"{each['memory'][place]:.0f}" for each in results]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("paths", type=Path, nargs="*", help="photographs to read instead")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--photographs", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.inside:
+        print(json.dumps(measure(args.paths, args.rounds, args.inside)))
+        return
+    folder = args.data / "lesions" / "idrid"
+    names = (folder / "train.txt").read_text().split()
+    names = names[:: max(1, len(names) // args.photographs)][: args.photographs]
+    paths = args.paths or [folder / "JPEGImages" / f"{name}.jpg" for name in names]
+    found = {each: in_fresh_process(paths, args.rounds, each) for each in args.threads}
+    lesions = next(iter(found.values()))["lesions"]
+    print(
+        f"{len(paths)} photographs with {min(lesions):.0f} to {max(lesions):.0f} lesions found,"
+        f" {args.rounds} rounds, median (least to most) over photographs; load"
+        f" {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n"
+    )
+    tables(found)
+
+
+if __name__ == "__main__":
+    main()
