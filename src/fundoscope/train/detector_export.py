@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
@@ -23,8 +24,8 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.heads import Boxes
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
-from fundoscope.photo import field
-from fundoscope.photo.decode import Photo, Pixels, decode_file, from_array
+from fundoscope.photo import decode, field
+from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.reading import FieldOfView
 from fundoscope.train import (
     detection_graph,
@@ -73,8 +74,13 @@ SURE: Final = 0.1
 of what is kept."""
 MAX_FALL: Final = 0.01
 """By how much half-precision weights may lower average precision on validation."""
-SCALES: Final = (1.0, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13)
+SCALES: Final = (1.0, 0.6, 0.45, 0.36, 0.3, 0.24, 0.18)
 """Of the validation photographs, for the smallest size at which a kind is assessed."""
+STORED_QUALITY: Final = 90
+"""The smaller copies are stored as JPEG of this quality with halved colour, as small photographs
+are. On the copies of 768 pixels of seven validation photographs that IDRiD's grading set has the
+recall of microaneurysms is 0.43, of haemorrhages 0.25 and of hard exudates 0.46; on ours 0.41, 0.25
+and 0.50. Without storing them microaneurysms would have 0.62."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +343,7 @@ def _sizes(
     matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in SCALES}
     radii = []
     for each in found.val:
-        photo = decode_file(each.photograph)
+        photo = decode.decode_file(each.photograph)
         fov = field.find(photo)
         radii.append(fov.radius or 0.0)
         for scale in SCALES:
@@ -365,15 +371,22 @@ def _read_smaller(
     """Boxes in the pixels of the photograph's own view, found on a smaller copy of it."""
     height, width = photo.pixels.shape[:2]
     size = (round(width * scale), round(height * scale))
-    small = from_array(
-        np.array(Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC))
-    )
+    picture = Image.fromarray(photo.pixels)
+    small = photo if scale == 1 else _stored(picture.resize(size, Image.Resampling.LANCZOS))
     shrunk = Affine.scale(size[0] / width, size[1] / height)
     made = view.make(small, _through(fov, shrunk), loaded.manifest.radius)
     boxes = detectors.on_view(loaded, made)
     back = made.to_view.inverse().then(shrunk.inverse()).then(each.view.to_view)
     moved = [back.box((box[0], box[1], box[2], box[3])) for box in boxes.boxes.tolist()]
     return replace(boxes, boxes=np.array(moved, np.float64).reshape(-1, 4))
+
+
+def _stored(picture: Image.Image) -> Photo:
+    """A picture as a small JPEG file has it."""
+    content = simplejpeg.encode_jpeg(
+        np.array(picture), quality=STORED_QUALITY, colorsubsampling="420"
+    )
+    return decode.decode(content)
 
 
 def _through(fov: FieldOfView, shrunk: Affine) -> FieldOfView:
