@@ -62,7 +62,7 @@ def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
         )
         if each.found:
             false = max((each.found - each.hits) / photographs, LEAST_RATE)
-            axes.plot(false, each.hits / each.lesions, "o", color=colour)
+            axes.plot(false, each.hits / each.lesions, "o", color=colour, clip_on=False)
             most = max(most, false)
     axes.set_xscale("log", base=2)
     axes.set_xlim(LEAST_RATE, most * MARGIN)

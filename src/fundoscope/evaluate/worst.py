@@ -198,13 +198,13 @@ def _legend(sheet: Image.Image) -> None:
     x = GAP
     for colour, dashed, words in (
         (HIT, False, "found"),
-        (MISSED, True, "missed lesion"),
-        (FALSE, False, "false box"),
+        (MISSED, True, "missed"),
+        (FALSE, False, "false"),
     ):
         _outline(pen, (x + 3, 14, x + 23, 34), colour, dashed=dashed)
         _write(pen, (x + 34, 14), words)
-        x += 200
-    _write(pen, (x, 14), "the worst photographs by F1, at the thresholds in use")
+        x += 130
+    _write(pen, (x, 14), "the worst first, at the thresholds of the bundle")
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str) -> None:
