@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import roi_align
 
 from fundoscope.lesions.heads import OUTPUTS
 from fundoscope.train import onnx_graph
@@ -37,6 +38,35 @@ class FromPixels(nn.Module):
         return torch.cat(tile), boxes, labels, scores
 
 
+class SortedPool(nn.Module):
+    """torchvision's pooling of proposals over the levels of a pyramid, without its scattering.
+
+    Proposals are pooled level by level and put back into their order at once; writing each level
+    into its places by ScatterElements took ONNX Runtime a quarter of the whole time.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, maps: dict[str, Tensor], boxes: list[Tensor], sizes: Any) -> Tensor:
+        """``float (P, C, 7, 7)`` of all tiles' proposals; arguments as torchvision's."""
+        pool = self.pool
+        levels = [maps[name] for name in pool.featmap_names]
+        if len(levels) == 1:
+            alone: Tensor = pool(maps, boxes, sizes)
+            return alone
+        tile = [torch.full_like(each[:, :1], place) for place, each in enumerate(boxes)]
+        proposals = torch.cat((torch.cat(tile), torch.cat(boxes)), dim=1)
+        level_of = pool.map_levels(boxes)
+        places = [torch.where(level_of == level)[0] for level in range(len(levels))]
+        pooled = [
+            roi_align(level, proposals[at], pool.output_size, scale, pool.sampling_ratio)
+            for level, at, scale in zip(levels, places, pool.scales, strict=True)
+        ]
+        return torch.cat(pooled)[torch.argsort(torch.cat(places))]
+
+
 def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -> bytes:
     """The graph of a detector; its outputs are those of :data:`fundoscope.lesions.heads.OUTPUTS`.
 
@@ -53,9 +83,24 @@ def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -
     Returns:
         The bytes of an ``.onnx`` file of :data:`onnx_graph.OPSET`.
     """
+    module = FromPixels(network, normalisation).eval()
+    with torch.inference_mode():
+        module(torch.from_numpy(example))  # the pooling learns the scales of its maps
+    heads: Any = network.roi_heads
+    pool = heads.box_roi_pool
+    heads.box_roi_pool = SortedPool(pool)
+    try:
+        model = _traced(module, example)
+    finally:
+        heads.box_roi_pool = pool
+    onnx_graph.forget_origin(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _traced(module: FromPixels, example: Pixels) -> Any:
     import onnx
 
-    module = FromPixels(network, normalisation).eval()
     # Of the wrapper alone, its parts stay as they are: batch normalisation is then not merged, so
     # that the graph holds every weight under the network's own name.
     module.training = True
@@ -77,7 +122,4 @@ def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -
             training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
-        model: Any = onnx.load(path)
-    onnx_graph.forget_origin(model)
-    content: bytes = model.SerializeToString()
-    return content
+        return onnx.load(path)
