@@ -134,7 +134,7 @@ class DetectorManifest(BundleManifest):
     suppress: float
 
 
-MANIFESTS: Final[Mapping[str, type[GraderManifest] | type[DetectorManifest]]] = {
+MANIFESTS: Final[Mapping[str, type[GraderManifest | DetectorManifest]]] = {
     GRADING: GraderManifest,
     DETECTION: DetectorManifest,
 }
