@@ -114,6 +114,8 @@ def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ..
         MemoryError: there is too little for the network.
     """
     manifest = detector.manifest
+    if not any(detector.assesses(kind, fov) for kind in manifest.classes):
+        return ()
     limits = {
         kind: manifest.thresholds[kind] if detector.assesses(kind, fov) else math.inf
         for kind in manifest.classes
