@@ -78,7 +78,7 @@ SURE: Final = 0.1
 of what is kept."""
 MAX_FALL: Final = 0.01
 """By how much half-precision weights may lower average precision on validation."""
-SCALES: Final = (1.0, 0.6, 0.45, 0.36, 0.3, 0.24, 0.18)
+SCALES: Final = (1.0, 0.6, 0.45, 0.36, 0.3, 0.24, 0.17, 0.12)
 """Of the validation photographs, for the smallest size at which a kind is assessed."""
 STORED_QUALITY: Final = 90
 """The smaller copies are stored as JPEG of this quality with halved colour, as small photographs
