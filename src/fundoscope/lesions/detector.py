@@ -130,7 +130,7 @@ def candidates(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesi
 
     Args: as :func:`find`.
     """
-    made = view.make(photo, fov, detector.manifest.radius)
+    made = view.make(photo, fov, detector.manifest.radius, threads=detector.threads)
     found = on_view(detector, made)
     whole = made.to_view.inverse()
     classes = detector.manifest.classes

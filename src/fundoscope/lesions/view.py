@@ -7,7 +7,9 @@ holds the field is kept, in its own shape: a field cut off by the sensor makes a
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,6 +24,9 @@ CLIPPED: Final = 0.83
 """Shorter side of a photograph over its field's diameter on the 3:2 sensors that most fundus
 cameras have. Where the whole disc is in the frame a JPEG may be decoded at a scale up to 1.2 times
 too small, and the view is enlarged from it; no pixel is decoded in vain on the common ones."""
+
+BANDS: Final = 4
+"""Rows of a view are made in so many parts, which threads share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,14 @@ def decode_side(radius: float) -> int:
     return max(math.floor(2 * radius * CLIPPED), WORKING_SIDE * 3 // 4)
 
 
-def make(photo: Photo, fov: FieldOfView, radius: float) -> View:
+def make(photo: Photo, fov: FieldOfView, radius: float, *, threads: int = 1) -> View:
     """Bring a photograph to the working scale.
 
     Args:
         photo: decoded with :func:`decode_side`.
         fov: its field of view, found.
         radius: that the field shall have, in pixels.
+        threads: of the processor; the result does not depend on them.
 
     Raises:
         ValueError: the field was not found.
@@ -65,17 +71,35 @@ def make(photo: Photo, fov: FieldOfView, radius: float) -> View:
     to_decoded = to_view.inverse().then(photo.to_pixels)
     width, height = x1 - x0, y1 - y0
     source = to_decoded.box((0.0, 0.0, float(width), float(height)))
-    return View(_cut(photo.pixels, source, width, height), to_view, (-x0, -y0), radius)
+    pixels = _cut(photo.pixels, source, width, height, threads)
+    return View(pixels, to_view, (-x0, -y0), radius)
 
 
 def _cut(
-    pixels: Pixels, source: tuple[float, float, float, float], width: int, height: int
+    pixels: Pixels,
+    source: tuple[float, float, float, float],
+    width: int,
+    height: int,
+    threads: int,
 ) -> Pixels:
     """A part of a picture at another size; what lies outside of the picture is black."""
     left, top = math.floor(source[0]), math.floor(source[1])
     right, bottom = math.ceil(source[2]), math.ceil(source[3])
     # Pillow fills with black where a box reaches beyond the picture.
     around = Image.fromarray(pixels).crop((left, top, right, bottom))
-    inner = (source[0] - left, source[1] - top, source[2] - left, source[3] - top)
-    # Bicubic: a microaneurysm is a few pixels wide; bilinear would take a third of its contrast.
-    return np.array(around.resize((width, height), Image.Resampling.BICUBIC, box=inner))
+    x0, y0, x1 = source[0] - left, source[1] - top, source[2] - left
+    step = (source[3] - source[1]) / height
+
+    def band(rows: tuple[int, int]) -> Pixels:
+        first, last = rows
+        box = (x0, y0 + first * step, x1, y0 + last * step)
+        # Bicubic: a microaneurysm is a few pixels wide; bilinear would take much of its contrast.
+        return np.asarray(around.resize((width, last - first), Image.Resampling.BICUBIC, box=box))
+
+    # Always the same bands, whatever the threads: Pillow lets go of Python's lock in each.
+    edges = [height * place // BANDS for place in range(BANDS + 1)]
+    bands = [rows for rows in pairwise(edges) if rows[0] < rows[1]]
+    if threads == 1:
+        return np.concatenate([band(rows) for rows in bands])
+    with ThreadPoolExecutor(threads, thread_name_prefix="view") as pool:
+        return np.concatenate(list(pool.map(band, bands)))

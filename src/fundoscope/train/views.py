@@ -23,7 +23,7 @@ from fundoscope.lesions.view import View
 from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Pixels
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raise it when a view of the same photograph comes out otherwise."""
 KEY: Final = 20
 """Hexadecimal digits of a file's name in the cache."""
