@@ -15,6 +15,8 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from fundoscope import limits
+from fundoscope.data.annotations.pictures import picture_size
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.evaluate import hits
 from fundoscope.evaluate.hits import Matched
@@ -348,13 +350,14 @@ def _sizes(
     thresholds: Mapping[str, float],
 ) -> dict[str, Sizes]:
     """Precision and recall at the thresholds on validation photographs made smaller, by radius."""
-    matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in SCALES}
+    scales = _scales(found)
+    matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in scales}
     radii = []
     for each in found.val:
         photo = decode.decode_file(each.photograph)
         fov = field.find(photo)
         radii.append(fov.radius or 0.0)
-        for scale in SCALES:
+        for scale in scales:
             boxes = _read_smaller(loaded, photo, fov, each, scale)
             for label, kind in enumerate(found.kinds, start=1):
                 of_kind = boxes.labels == label
@@ -367,10 +370,16 @@ def _sizes(
             float(round(radius * scale)): hits.at_threshold(
                 hits.pooled(matched[scale][kind]), thresholds[kind]
             )
-            for scale in SCALES
+            for scale in scales
         }
         for kind in found.kinds
     }
+
+
+def _scales(found: detector.Set) -> list[float]:
+    """Those at which every validation photograph is still one that is read at all."""
+    side = min(min(picture_size(each.photograph)) for each in found.val)
+    return [scale for scale in SCALES if scale == 1 or side * scale >= limits.MIN_SIDE]
 
 
 def _read_smaller(
