@@ -139,7 +139,7 @@ def test_a_bundle_can_be_trained_on(run, native, tmp_path):
 
 
 def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
-    with pytest.raises(UsageError, match="is no run of train grader"):
+    with pytest.raises(UsageError, match="is no run of fundoscope train"):
         exporting.export(tmp_path, tmp_path / "bundle")
     (run / loop.BEST).rename(run / "away")
     with pytest.raises(UsageError, match="no finished epoch"):
