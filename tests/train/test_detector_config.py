@@ -7,6 +7,7 @@ import pytest
 
 from fundoscope.errors import UsageError
 from fundoscope.train import detector_config as configs
+from fundoscope.train import settings
 
 LEAST = 'epochs = 1\n[data]\nannotations = "voc"\n'
 
@@ -63,7 +64,7 @@ def test_what_cannot_be_meant_is_told(tmp_path, text, why):
 def test_every_bound_is_of_a_key_that_is_there(tmp_path):
     config = read(tmp_path, LEAST)
     assert all(
-        low <= configs._value(config, key) <= high for key, (low, high) in configs.BOUNDS.items()
+        low <= settings.value_of(config, key) <= high for key, (low, high) in configs.BOUNDS.items()
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads, inputs
-from fundoscope.train import augment, losses, networks, normalise, optimisers
+from fundoscope.train import augment, losses, networks, normalise, optimisers, settings
 from fundoscope.train.plan import Stage
+from fundoscope.train.settings import require, value_of
 
 FEWEST: Final = 2
 """Photographs of a batch."""
@@ -137,16 +137,7 @@ def read_config(path: Path) -> GraderConfig:
     Raises:
         UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
     """
-    try:
-        config = msgspec.toml.decode(path.read_bytes(), type=GraderConfig)
-    except OSError as error:
-        raise UsageError(
-            path.name, f"cannot be read ({error.strerror})", "name a configuration file"
-        ) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(
-            path.name, f"is no configuration of a grader ({error})", "see configs/grader.toml"
-        ) from None
+    config = settings.read(path, GraderConfig, "grader")
     check(config, path.name)
     return config
 
@@ -159,19 +150,10 @@ def replaced(
     **changes: Any,
 ) -> GraderConfig:
     """The configuration with other values; a value of ``None`` changes nothing."""
-
-    def given(values: dict[str, Any] | None) -> dict[str, Any]:
-        return {key: value for key, value in (values or {}).items() if value is not None}
-
-    return msgspec.structs.replace(
-        config,
-        network=msgspec.structs.replace(config.network, **given(network)),
-        data=msgspec.structs.replace(config.data, **given(data)),
-        **given(changes),
-    )
+    return settings.replaced(config, {"network": network, "data": data, **changes})
 
 
-def from_builtins(settings: dict[str, Any]) -> GraderConfig:
+def from_builtins(stored: dict[str, Any]) -> GraderConfig:
     """A configuration from plain values, such as those that a bundle stores.
 
     Bundles of version 0.1 said ``pretrained`` where ``init`` stands now.
@@ -179,11 +161,11 @@ def from_builtins(settings: dict[str, Any]) -> GraderConfig:
     Raises:
         UsageError: they are none.
     """
-    network = dict(settings.get("network", {}))
+    network = dict(stored.get("network", {}))
     if "pretrained" in network:
         network["init"] = "imagenet" if network.pop("pretrained") else "none"
     try:
-        return msgspec.convert({**settings, "network": network}, GraderConfig)
+        return msgspec.convert({**stored, "network": network}, GraderConfig)
     except msgspec.ValidationError as error:
         raise UsageError(
             "the stored configuration", f"is none of a grader ({error})", "train it again"
@@ -198,24 +180,20 @@ def check(config: GraderConfig, title: str) -> None:
     """
     if not config.stages:
         raise UsageError(title, "has no stage", "add [[stages]] with size and epochs")
-    for key, known in (
-        ("head", tuple(heads.OUTPUTS)),
-        ("normalise", normalise.MODES),
-        ("precision", PRECISIONS),
-        ("data.input", inputs.KINDS),
-        ("optimiser.name", optimisers.NAMES),
-        ("optimiser.schedule", optimisers.SCHEDULES),
-    ):
-        value = _value(config, key)
-        _require(value in known, title, key, value, f"write one of {', '.join(known)}")
-    for key, (low, high) in BOUNDS.items():
-        value = _value(config, key)
-        wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
-        _require(low <= value <= high, title, key, value, f"write {wanted}")
+    known = {
+        "head": tuple(heads.OUTPUTS),
+        "normalise": normalise.MODES,
+        "precision": PRECISIONS,
+        "data.input": inputs.KINDS,
+        "optimiser.name": optimisers.NAMES,
+        "optimiser.schedule": optimisers.SCHEDULES,
+    }
+    settings.require_known(config, known, title)
+    settings.require_within(config, BOUNDS, title)
     for key in ("optimiser.rate", "data.only_aspect"):
-        value = _value(config, key)
+        value = value_of(config, key)
         fine = value is None or 0 < value < math.inf
-        _require(fine, title, key, value, "write a positive number")
+        require(fine, title, key, value, "write a positive number")
     losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
     _check_sizes(config, title)
     _check_devices(config, title)
@@ -226,15 +204,15 @@ def _check_sizes(config: GraderConfig, title: str) -> None:
     for stage in config.stages:
         height, width = sides(stage.size)
         fine = min(height, width, stage.epochs, stage.frozen + 1) >= 1
-        _require(fine, title, "stages", stage, "write positive numbers")
+        require(fine, title, "stages", stage, "write positive numbers")
         square = height == width or not crop
-        _require(square, title, "stages.size", stage.size, "a crop is square: write one number")
+        require(square, title, "stages.size", stage.size, "a crop is square: write one number")
     size = config.data.crop_size
     height, width = sides(size)
-    _require(min(height, width) >= 1, title, "data.crop_size", size, "write pixels")
-    _require(height == width or not crop, title, "data.crop_size", size, "a crop is square")
+    require(min(height, width) >= 1, title, "data.crop_size", size, "write pixels")
+    require(height == width or not crop, title, "data.crop_size", size, "a crop is square")
     any_shape = config.network.name != networks.SEQUENTIAL
-    _require(
+    require(
         any_shape or config.data.input != inputs.NATIVE,
         title,
         "data.input",
@@ -246,17 +224,6 @@ def _check_sizes(config: GraderConfig, title: str) -> None:
 def _check_devices(config: GraderConfig, title: str) -> None:
     """Each device takes an equal part of a batch; what rests must not be waited for."""
     devices, batch = config.devices, config.optimiser.batch
-    _require(
-        batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}"
-    )
+    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
     resting = devices > 1 and any(stage.frozen for stage in config.stages)
-    _require(not resting, title, "devices", devices, "leave frozen out of the stages")
-
-
-def _value(config: GraderConfig, key: str) -> Any:
-    return reduce(getattr, key.split("."), config)
-
-
-def _require(fine: bool, title: str, key: str, value: object, remedy: str) -> None:
-    if not fine:
-        raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)
+    require(not resting, title, "devices", devices, "leave frozen out of the stages")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +11,13 @@ import msgspec
 from fundoscope import kinds
 from fundoscope.errors import UsageError
 from fundoscope.train import config as grader_config
-from fundoscope.train import optimisers
+from fundoscope.train import optimisers, settings
 from fundoscope.train.anchors import Anchors
 from fundoscope.train.config import sides
 from fundoscope.train.detection_network import Shape
 from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Size
+from fundoscope.train.settings import require
 from fundoscope.train.tile_draw import Draw
 
 SMALLEST_TILE: Final = 32
@@ -153,16 +153,7 @@ def read_config(path: Path) -> DetectorConfig:
     Raises:
         UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
     """
-    try:
-        config = msgspec.toml.decode(path.read_bytes(), type=DetectorConfig)
-    except OSError as error:
-        raise UsageError(
-            path.name, f"cannot be read ({error.strerror})", "name a configuration file"
-        ) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(
-            path.name, f"is no configuration of a detector ({error})", "see configs/detector.toml"
-        ) from None
+    config = settings.read(path, DetectorConfig, "detector")
     check(config, path.name)
     return config
 
@@ -175,16 +166,7 @@ def replaced(
     **changes: Any,
 ) -> DetectorConfig:
     """The configuration with other values; a value of ``None`` changes nothing."""
-
-    def given(values: dict[str, Any] | None) -> dict[str, Any]:
-        return {key: value for key, value in (values or {}).items() if value is not None}
-
-    return msgspec.structs.replace(
-        config,
-        backbone=msgspec.structs.replace(config.backbone, **given(backbone)),
-        data=msgspec.structs.replace(config.data, **given(data)),
-        **given(changes),
-    )
+    return settings.replaced(config, {"backbone": backbone, "data": data, **changes})
 
 
 def on_other_data(config: DetectorConfig, annotations: Path) -> DetectorConfig:
@@ -193,14 +175,14 @@ def on_other_data(config: DetectorConfig, annotations: Path) -> DetectorConfig:
     return replaced(config, data={**nobody, "annotations": str(annotations)})
 
 
-def from_builtins(settings: dict[str, Any]) -> DetectorConfig:
+def from_builtins(stored: dict[str, Any]) -> DetectorConfig:
     """A configuration from plain values, such as those that a run stores.
 
     Raises:
         UsageError: they are none.
     """
     try:
-        return msgspec.convert(settings, DetectorConfig)
+        return msgspec.convert(stored, DetectorConfig)
     except msgspec.ValidationError as error:
         raise UsageError(
             "the stored configuration", f"is none of a detector ({error})", "train it again"
@@ -213,65 +195,48 @@ def check(config: DetectorConfig, title: str) -> None:
     Raises:
         UsageError: names the key and what may stand there.
     """
-    for key, known in (
-        ("precision", grader_config.PRECISIONS),
-        ("optimiser.name", optimisers.NAMES),
-        ("optimiser.schedule", optimisers.SCHEDULES),
-    ):
-        value = _value(config, key)
-        _require(value in known, title, key, value, f"write one of {', '.join(known)}")
-    for key, (low, high) in BOUNDS.items():
-        value = _value(config, key)
-        wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
-        _require(low <= value <= high, title, key, value, f"write {wanted}")
+    known = {
+        "precision": grader_config.PRECISIONS,
+        "optimiser.name": optimisers.NAMES,
+        "optimiser.schedule": optimisers.SCHEDULES,
+    }
+    settings.require_known(config, known, title)
+    settings.require_within(config, BOUNDS, title)
     rate, shape = config.optimiser.rate, config.shape
-    _require(0 < rate < math.inf, title, "optimiser.rate", rate, "write a positive number")
-    _require(
-        shape.far <= shape.near, title, "shape.far", shape.far, "write no more than shape.near"
-    )
+    require(0 < rate < math.inf, title, "optimiser.rate", rate, "write a positive number")
+    require(shape.far <= shape.near, title, "shape.far", shape.far, "write no more than shape.near")
     carved = config.data.validation
     fine = not (config.data.val and carved)
-    _require(fine, title, "data.validation", carved, "leave it out, data.val names the photographs")
+    require(fine, title, "data.validation", carved, "leave it out, data.val names the photographs")
     _check_tile(config, title)
     _check_anchors(config.anchors, title)
     _check_kinds(config.data.kinds, title)
     batch, devices = config.optimiser.batch, config.devices
-    _require(
-        batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}"
-    )
+    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
 
 
 def _check_tile(config: DetectorConfig, title: str) -> None:
     tile, overlap = config.data.tile, config.data.overlap
     least = min(sides(tile))
-    _require(least >= SMALLEST_TILE, title, "data.tile", tile, f"write {SMALLEST_TILE} or more")
-    _require(overlap < least, title, "data.overlap", overlap, f"write less than a tile, {least}")
+    require(least >= SMALLEST_TILE, title, "data.tile", tile, f"write {SMALLEST_TILE} or more")
+    require(overlap < least, title, "data.overlap", overlap, f"write less than a tile, {least}")
 
 
 def _check_anchors(anchors: int | Anchors, title: str) -> None:
     if isinstance(anchors, int):
         fine = 1 <= anchors <= MOST_ANCHORS
-        _require(fine, title, "anchors", anchors, f"write 1 to {MOST_ANCHORS}")
+        require(fine, title, "anchors", anchors, f"write 1 to {MOST_ANCHORS}")
         return
     alike = len({len(level) for level in anchors}) == 1
     positive = all(0 < side < math.inf for level in anchors for pair in level for side in pair)
     remedy = "write lists of as many [width, height] each, in pixels, one for each map"
-    _require(alike and len(anchors[0]) > 0 and positive, title, "anchors", anchors, remedy)
+    require(alike and len(anchors[0]) > 0 and positive, title, "anchors", anchors, remedy)
 
 
 def _check_kinds(wanted: tuple[str, ...], title: str) -> None:
     for name in wanted:
         near = kinds.nearest(name)
         remedy = f"write {near}" if near else f"write some of {', '.join(kinds.KINDS)}"
-        _require(name in kinds.KINDS, title, "data.kinds", name, remedy)
+        require(name in kinds.KINDS, title, "data.kinds", name, remedy)
     twice = next((name for name in wanted if wanted.count(name) > 1), None)
-    _require(twice is None, title, "data.kinds", twice, "write each kind once")
-
-
-def _value(config: DetectorConfig, key: str) -> Any:
-    return reduce(getattr, key.split("."), config)
-
-
-def _require(fine: bool, title: str, key: str, value: object, remedy: str) -> None:
-    if not fine:
-        raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)
+    require(twice is None, title, "data.kinds", twice, "write each kind once")
