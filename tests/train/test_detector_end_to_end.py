@@ -20,7 +20,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec
 from fundoscope.photo import decode, field
-from fundoscope.train import detector, detector_export, runs
+from fundoscope.train import detection_parity, detector, detector_export, runs
 from fundoscope.train import detector_config as configs
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -50,7 +50,7 @@ def test_a_set_of_new_vessels_trains_exports_and_reads(
     detector_config, vessels, tmp_path, monkeypatch
 ):
     # The scores of so short a training are nearly equal, and equal boxes change places.
-    monkeypatch.setattr(detector_export, "STRAY", 0.05)
+    monkeypatch.setattr(detection_parity, "STRAY", 0.05)
     chosen = configs.replaced(configs.on_other_data(detector_config, vessels), epochs=1)
     detector.train(chosen, tmp_path / "run")
     detector_export.export(tmp_path / "run", tmp_path / "bundle", name="vessels-1")

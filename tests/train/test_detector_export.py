@@ -16,7 +16,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.heads import Boxes
 from fundoscope.models import bundle as bundles
 from fundoscope.photo import decode, field
-from fundoscope.train import detector, detector_export, runs
+from fundoscope.train import detection_parity, detector, detector_export, runs, small_photographs
 from fundoscope.train.detector_config import DetectorConfig
 
 
@@ -24,8 +24,8 @@ from fundoscope.train.detector_config import DetectorConfig
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_export, "READ_TILE", (128, 128))
     monkeypatch.setattr(detector_export, "READ_OVERLAP", 16)
-    monkeypatch.setattr(detector_export, "COMPARED_SIDES", ((64, 64), (64, 96)))
-    monkeypatch.setattr(detector_export, "SCALES", (1.0, 0.5))
+    monkeypatch.setattr(detection_parity, "COMPARED_SIDES", ((64, 64), (64, 96)))
+    monkeypatch.setattr(small_photographs, "SCALES", (1.0, 0.5))
 
 
 @pytest.fixture
@@ -107,10 +107,10 @@ def test_a_run_without_an_epoch_is_told(
 
 def test_boxes_that_differ_are_noticed() -> None:
     ours = Boxes(np.array([0]), np.array([[0.0, 0.0, 10.0, 10.0]]), np.array([1]), np.array([0.8]))
-    assert [part.tolist() for part in detector_export._difference(ours, ours)] == [[0.0], [0.0]]
+    assert [part.tolist() for part in detection_parity.difference(ours, ours)] == [[0.0], [0.0]]
     moved = replace(ours, boxes=ours.boxes + 2)
-    assert detector_export._difference(ours, moved)[0].tolist() == [2.0]
+    assert detection_parity.difference(ours, moved)[0].tolist() == [2.0]
     other_kind = replace(ours, labels=np.array([2]))
-    assert detector_export._difference(ours, other_kind)[0].tolist() == [np.inf]
+    assert detection_parity.difference(ours, other_kind)[0].tolist() == [np.inf]
     nothing = Boxes(np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
-    assert detector_export._difference(ours, nothing)[1].tolist() == [np.inf]
+    assert detection_parity.difference(ours, nothing)[1].tolist() == [np.inf]

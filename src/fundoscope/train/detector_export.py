@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
-import simplejpeg
-from numpy.typing import NDArray
-from PIL import Image
 
-from fundoscope import limits
-from fundoscope.data.annotations.pictures import picture_size
-from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.errors import UsageError
 from fundoscope.evaluate import hits
 from fundoscope.evaluate.hits import Matched
-from fundoscope.geometry import Affine
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import heads, tiles, view
+from fundoscope.lesions import heads
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
-from fundoscope.photo import decode, field
-from fundoscope.photo.decode import Photo, Pixels
-from fundoscope.reading import FieldOfView
 from fundoscope.train import (
     detection_graph,
+    detection_parity,
     detector,
     detector_card,
     loop,
@@ -39,6 +30,7 @@ from fundoscope.train import (
     onnx_graph,
     operating,
     runs,
+    small_photographs,
     views,
 )
 from fundoscope.train.anchors import Anchors
@@ -71,26 +63,8 @@ READ_SUPPRESS: Final = 0.2
 the one with the highest average precision on validation for three of the four kinds of lesion."""
 PROPOSALS, DETECTIONS = 1500, 1500
 """Of a tile in reading: an eye with 500 lesions may have them all on one tile."""
-COMPARED: Final = 12
-"""Tiles of validation on which ONNX Runtime is compared with torch."""
-COMPARED_SIDES: Final = ((512, 512), (416, 608))
-MAX_PIXELS, MAX_SCORE = 1.0, 0.01
-"""By how much a box and its score may differ between ONNX Runtime and torch."""
-STRAY: Final = 0.01
-"""Share of boxes that may differ by more: of two that overlap and have all but the same score,
-suppression may keep the other. A trained network has none of them, a random one a few."""
-SURE: Final = 0.1
-"""Boxes of a lower score are not compared one by one: near-equal ones change places at the edge
-of what is kept."""
 MAX_FALL: Final = 0.01
 """By how much half-precision weights may lower average precision on validation."""
-SCALES: Final = (1.0, 0.6, 0.45, 0.36, 0.3, 0.24, 0.17, 0.12)
-"""Of the validation photographs, for the smallest size at which a kind is assessed."""
-STORED_QUALITY: Final = 90
-"""The smaller copies are stored as JPEG of this quality with halved colour, as small photographs
-are. On the copies of 768 pixels of seven validation photographs that IDRiD's grading set has the
-recall of microaneurysms is 0.43, of haemorrhages 0.25 and of hard exudates 0.46; on ours 0.41, 0.25
-and 0.50. Without storing them microaneurysms would have 0.62."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +127,9 @@ def export(
         )
     network, epoch = best_network(run, config)
     whole = _graph(network, config, found.val)
-    compared, pixels, scores = _against_torch(network, whole, config, found.val)
+    compared, pixels, scores = detection_parity.against_torch(
+        network, whole, normalisation(config), found.val, AT_ONCE
+    )
     half = onnx_graph.halve(whole)
     manifest = _manifest(run, config, found, whole, name)
     before, after = (_candidates(_loaded(manifest, model), found.val) for model in (whole, half))
@@ -162,7 +138,7 @@ def export(
     halved = fall <= MAX_FALL
     model, matched = (half, after) if halved else (whole, before)
     thresholds = {kind: operating.threshold(kind, matched[kind]) for kind in found.kinds}
-    sizes = _sizes(_loaded(manifest, model), found, thresholds)
+    sizes = small_photographs.sizes(_loaded(manifest, model), found.val, thresholds)
     validation = figures(matched, thresholds)
     least = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     manifest = replace(
@@ -228,75 +204,13 @@ class _Description(msgspec.Struct):
 
 
 def _graph(network: nn.Module, config: DetectorConfig, val: Sequence[AnnotatedView]) -> bytes:
-    example = next(_tiles(val, COMPARED_SIDES[0]))
+    example = next(detection_parity.tiles_of(val, detection_parity.COMPARED_SIDES[0], AT_ONCE))
     return detection_graph.to_onnx(network, normalisation(config), example)
 
 
 def normalisation(config: DetectorConfig) -> Normalisation:
     """What stands between the pixels and the network."""
     return networks.normalisation(config.backbone.name, "imagenet")
-
-
-def _tiles(val: Sequence[AnnotatedView], size: tuple[int, int]) -> Iterator[Pixels]:
-    """Tiles of validation around a lesion each, ``uint8 (AT_ONCE, H, W, 3)``, without an end."""
-    cut = []
-    while True:
-        for each in val:
-            middle = each.boxes[len(each.boxes) // 2] if len(each.boxes) else np.zeros(4)
-            height, width = size
-            x = int(np.clip(middle[0] - width / 2, 0, max(0, each.pixels.shape[1] - width)))
-            y = int(np.clip(middle[1] - height / 2, 0, max(0, each.pixels.shape[0] - height)))
-            cut.append(tiles.cut(each.view, (x, y), height, width))
-            if len(cut) == AT_ONCE:
-                yield np.stack(cut)
-                cut = []
-
-
-def _against_torch(
-    network: nn.Module, model: bytes, config: DetectorConfig, val: Sequence[AnnotatedView]
-) -> tuple[int, float, float]:
-    """Boxes compared, and the largest differences in pixels and score."""
-    import torch
-
-    session = runtime.open_graph(model, "the exported graph")
-    module = detection_graph.FromPixels(network, normalisation(config)).eval()
-    away, apart = np.zeros(0), np.zeros(0)
-    for size in COMPARED_SIDES:
-        source = _tiles(val, size)
-        for _ in range(COMPARED // AT_ONCE // len(COMPARED_SIDES)):
-            shown = next(source)
-            ours = heads.boxes(session, shown)
-            with torch.inference_mode():
-                theirs = Boxes(*(out.numpy() for out in module(torch.from_numpy(shown))))
-            found = _difference(theirs, ours)
-            away, apart = np.append(away, found[0]), np.append(apart, found[1])
-    same = (away < MAX_PIXELS) & (apart < MAX_SCORE)
-    if not same.size or same.mean() < 1 - STRAY:
-        raise FundoscopeError(
-            "the exported graph",
-            f"finds {same.sum()} of torch's {same.size} boxes within {MAX_PIXELS:g} pixel and"
-            f" {MAX_SCORE} of their score",
-            "report it with the versions of torch, torchvision, onnx and onnxruntime",
-        )
-    return int(same.sum()), float(away[same].max()), float(apart[same].max())
-
-
-def _difference(theirs: Boxes, ours: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far each sure box of torch, and its score, is from the nearest of its tile and kind."""
-    sure = theirs.scores >= SURE
-    if not sure.any() or len(ours.scores) == 0:
-        nowhere = np.full(int(sure.sum()), np.inf)
-        return nowhere, nowhere
-    same = (theirs.tile[sure, None] == ours.tile) & (theirs.labels[sure, None] == ours.labels)
-    away = np.abs(theirs.boxes[sure, None] - ours.boxes[None]).max(axis=2)
-    apart = np.abs(theirs.scores[sure, None] - ours.scores[None])
-    nearest = np.where(same, away + apart, np.inf).argmin(axis=1)
-    rows = np.arange(len(nearest))
-    missing = ~same[rows, nearest]
-    return (
-        np.where(missing, np.inf, away[rows, nearest]),
-        np.where(missing, np.inf, apart[rows, nearest]),
-    )
 
 
 def _loaded(manifest: bundles.DetectorManifest, model: bytes) -> Detector:
@@ -342,75 +256,6 @@ def figures(
         }
         found[kind] = {key: value if np.isfinite(value) else None for key, value in values.items()}
     return found
-
-
-def _sizes(
-    loaded: Detector,
-    found: detector.Set,
-    thresholds: Mapping[str, float],
-) -> dict[str, Sizes]:
-    """Precision and recall at the thresholds on validation photographs made smaller, by radius."""
-    scales = _scales(found)
-    matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in scales}
-    radii = []
-    for each in found.val:
-        photo = decode.decode_file(each.photograph)
-        fov = field.find(photo)
-        radii.append(fov.radius or 0.0)
-        for scale in scales:
-            boxes = _read_smaller(loaded, photo, fov, each, scale)
-            for label, kind in enumerate(found.kinds, start=1):
-                of_kind = boxes.labels == label
-                truth = each.boxes[each.labels == label]
-                one = hits.match(boxes.boxes[of_kind], boxes.scores[of_kind], truth)
-                matched[scale].setdefault(kind, []).append(operating.counted(kind, one))
-    radius = float(np.mean(radii))
-    return {
-        kind: {
-            float(round(radius * scale)): hits.at_threshold(
-                hits.pooled(matched[scale][kind]), thresholds[kind]
-            )
-            for scale in scales
-        }
-        for kind in found.kinds
-    }
-
-
-def _scales(found: detector.Set) -> list[float]:
-    """Those at which every validation photograph is still one that is read at all."""
-    side = min(min(picture_size(each.photograph)) for each in found.val)
-    return [scale for scale in SCALES if scale == 1 or side * scale >= limits.MIN_SIDE]
-
-
-def _read_smaller(
-    loaded: Detector, photo: Photo, fov: FieldOfView, each: AnnotatedView, scale: float
-) -> Boxes:
-    """Boxes in the pixels of the photograph's own view, found on a smaller copy of it."""
-    height, width = photo.pixels.shape[:2]
-    size = (round(width * scale), round(height * scale))
-    picture = Image.fromarray(photo.pixels)
-    small = photo if scale == 1 else _stored(picture.resize(size, Image.Resampling.LANCZOS))
-    shrunk = Affine.scale(size[0] / width, size[1] / height)
-    made = view.make(small, _through(fov, shrunk), loaded.manifest.radius)
-    boxes = detectors.on_view(loaded, made)
-    back = made.to_view.inverse().then(shrunk.inverse()).then(each.view.to_view)
-    moved = [back.box((box[0], box[1], box[2], box[3])) for box in boxes.boxes.tolist()]
-    return replace(boxes, boxes=np.array(moved, np.float64).reshape(-1, 4))
-
-
-def _stored(picture: Image.Image) -> Photo:
-    """A picture as a small JPEG file has it."""
-    content = simplejpeg.encode_jpeg(
-        np.array(picture), quality=STORED_QUALITY, colorsubsampling="420"
-    )
-    return decode.decode(content)
-
-
-def _through(fov: FieldOfView, shrunk: Affine) -> FieldOfView:
-    """The field on a smaller copy."""
-    if fov.centre is None or fov.radius is None:
-        raise ValueError("no field of view was found")
-    return replace(fov, centre=shrunk.point(*fov.centre), radius=fov.radius * shrunk.yy)
 
 
 def _manifest(
