@@ -37,7 +37,7 @@ from fundoscope.phantom import PhantomSpec, draw
 from fundoscope.train import loop, memory, optimisers, weights
 from fundoscope.train.config import GraderConfig, read_config, sides
 from fundoscope.train.grader import GradingTask, largest
-from fundoscope.train.pictures import Pictures
+from fundoscope.train.pictures import Pictures, parts
 from fundoscope.train.plan import AUGMENTATION, Plan, Size, Stage, generator_for
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -117,8 +117,8 @@ def pictures(config: GraderConfig, count: int, folder: Path) -> Pictures:
         )
         for i in range(count + VALIDATION)
     )
-    shape = np.tile(np.array([height, width], np.int64), (len(rows), 1))
-    return Pictures(rows, (), shape, np.memmap(path, np.uint8, "r"))
+    whole = np.memmap(path, np.uint8, "r")
+    return Pictures(rows, (), parts(whole, [(height, width)] * len(rows)))
 
 
 def bare_loop(

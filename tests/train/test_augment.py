@@ -214,3 +214,31 @@ def test_a_lower_quality_leaves_more_noise():
 def test_an_unknown_jitter_is_refused():
     with pytest.raises(msgspec.ValidationError, match="rotaton"):
         msgspec.convert({"rotaton": 3}, Jitter)
+
+
+def test_equalised_channels_have_every_level_equally_often():
+    random = np.random.default_rng(3)
+    crops = discs(3, 96).numpy()
+    crops[crops[..., 0] > 0] = (
+        (40 * random.random((3, int((crops[0, ..., 0] > 0).sum()), 3)) + 9)
+        .reshape(-1, 3)
+        .astype(np.uint8)
+    )
+    result = changed(
+        torch.from_numpy(crops),
+        96,
+        msgspec.structs.replace(STILL, rotation=0, flip_horizontal=False, equalise=1),
+    )
+    inside = torch.from_numpy(crops[0, ..., 0] > 0)
+    levels = result[:, :, inside]
+    assert result[:, :, ~inside].abs().max() == 0
+    assert levels.mean(dim=2).sub(127.5).abs().max() < 2
+    shares = [(levels <= bound).float().mean().item() for bound in (64, 128, 192)]
+    assert shares == pytest.approx([0.25, 0.5, 0.75], abs=0.03)
+
+
+def test_only_a_share_is_equalised():
+    crops = discs(40, 32)
+    still = changed(crops, 32, STILL)
+    some = changed(crops, 32, msgspec.structs.replace(STILL, equalise=0.5))
+    assert not torch.equal(still, some)

@@ -147,3 +147,59 @@ def test_a_missing_photograph_is_told(labels, tmp_path):
     (tmp_path / "3.png").unlink()
     with pytest.raises(TableError, match=r"the file 3\.png does not exist"):
         photographs.read(labels)
+
+
+SOURCES = [
+    *rows(source="here"),
+    *(Row(f"{row.image}.2", row.grade, split=row.split, source="there") for row in rows()),
+]
+
+
+def test_a_source_that_is_left_out_takes_no_part():
+    assert {row.source for row in choose(*SOURCES, without=("here",))} == {"there"}
+    with pytest.raises(UsageError, match=r"data.without: her: .* write one of here, there"):
+        choose(*SOURCES, without=("her",))
+
+
+def test_how_often_a_source_is_shown():
+    data = Data("labels.csv", shown={"there": 0.5})
+    assert photographs.times(SOURCES, data).tolist() == [1.0] * 7 + [0.5] * 7
+    assert photographs.times(SOURCES, DATA) is None
+    with pytest.raises(UsageError, match=r"data.shown: elsewhere: is no source"):
+        photographs.times(SOURCES, Data("labels.csv", shown={"elsewhere": 2.0}))
+
+
+@pytest.fixture
+def further(tmp_path):
+    """Writes a label table whose photographs are there."""
+
+    def write(lines, header="image,grade,split,source"):
+        (tmp_path / "1.png").touch()
+        path = tmp_path / "further.csv"
+        path.write_text("\n".join((header, *lines)) + "\n")
+        return path
+
+    return write
+
+
+def test_further_tables_are_trained_on_alone(further):
+    path = further(["1.png,1,,", "1.png,2,train,near", "1.png,3,val,", "1.png,4,test,"])
+    (table,) = photographs.read_also(Data("labels.csv", also=(str(path),)))
+    assert [(row.grade, row.split, row.source) for row in table.rows] == [
+        (1, "train", "further"),
+        (2, "train", "near"),
+    ]
+
+
+def test_a_further_table_with_nothing_to_train_on_is_told(further):
+    path = further(["1.png,1,test,"])
+    with pytest.raises(UsageError, match=r"further.csv: has no row to train on"):
+        photographs.read_also(Data("labels.csv", also=(str(path),)))
+
+
+def test_further_tables_make_it_another_run(further):
+    path = further(["1.png,1,,"])
+    also = photographs.read_also(Data("labels.csv", also=(str(path),)))
+    found = {photographs.sha256(table(), tables) for tables in ((), also, (*also, *also))}
+    assert len(found) == 3
+    assert photographs.sha256(table(), ()) == "0"

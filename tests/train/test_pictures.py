@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from fundoscope.data import manifest
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.grading.inputs import Input
+from fundoscope.photo import field
 from fundoscope.train import pictures
 
 CROP = Input("crop", 48, 48)
@@ -59,7 +61,7 @@ def test_native_pictures_keep_their_shapes(mixed, tmp_path):
     for i, row in enumerate(made.rows):
         alone = pictures.make(table.photograph(row), wanted)
         assert np.array_equal(made.take(np.array([i]))[0], alone)
-    with pytest.raises(ValueError, match="several shapes"):
+    with pytest.raises(ValueError, match="same shape"):
         made.take(np.array([0, 1]))
 
 
@@ -100,9 +102,9 @@ def test_excluded_rows_are_never_used(labels, tmp_path):
     assert "1.png" not in [row.image for row in load(labels, tmp_path).rows]
 
 
-def keys(labels, wanted=CROP):
+def keys(labels, wanted=CROP, vouched=False):
     table = manifest.read(labels)
-    return pictures._key(table, table.rows, wanted)
+    return pictures._key(table, table.rows, wanted, vouched)
 
 
 def test_another_input_table_or_photograph_is_another_cache(labels, tmp_path):
@@ -111,8 +113,9 @@ def test_another_input_table_or_photograph_is_another_cache(labels, tmp_path):
         keys(labels),
         keys(labels, Input("crop", 64, 64)),
         keys(labels, Input("squash", 48, 48)),
+        keys(labels, vouched=True),
     ]
-    found.append(pictures._key(table, table.rows[:-1], CROP))
+    found.append(pictures._key(table, table.rows[:-1], CROP, False))
     Image.new("RGB", (500, 400), (90, 30, 10)).save(tmp_path / "3.png")
     found.append(keys(labels))
     labels.write_text(labels.read_text() + "11.png,0,test,a,\n")
@@ -127,6 +130,27 @@ def test_folders_with_equal_names_do_not_share_pictures(labels, tmp_path):
         Image.new("RGB", (96, 96)).save(other / f"{i}.png")
     shutil.copy(labels, other)
     assert keys(labels) != keys(other / labels.name)
+
+
+def test_what_is_vouched_for_is_not_judged(labels, tmp_path):
+    grey = np.full((96, 96, 3), 128, np.uint8)
+    grey[~field.disc(96)] = 0
+    Image.fromarray(grey).save(tmp_path / "0.png")
+    judged = load(labels, tmp_path / "cache")
+    assert [one.image for one in judged.left_out] == ["0.png"]
+    vouched = load(labels, tmp_path / "cache", vouched=True)
+    assert not vouched.left_out
+    assert np.array_equal(vouched.take(np.array([1])), judged.take(np.array([0])))
+
+
+def test_pictures_of_two_tables_stand_one_behind_the_other(labels, tmp_path):
+    first, second = (load(labels, tmp_path / "cache", split=split) for split in ("val", "train"))
+    both = first + second
+    assert both.rows == first.rows + second.rows
+    count = len(first.rows)
+    order = np.array([count, 0, count + 1])
+    expected = (second.take(order[:1] - count), first.take(order[1:2]))
+    assert np.array_equal(both.take(order)[:2], np.concatenate(expected))
 
 
 @pytest.mark.parametrize("suffix", [".json", pictures.SUFFIX])
@@ -145,7 +169,8 @@ def test_a_cache_that_is_not_whole_is_made_again(labels, tmp_path, suffix, damag
 
 def test_processes_make_the_same(labels):
     paths = [labels.parent / f"{i % 12}.png" for i in range(pictures.CHUNK + 1)]
-    for path, made in zip(paths, pictures._pictures(paths, CROP), strict=True):
+    one = partial(pictures.make, wanted=CROP)
+    for path, made in zip(paths, pictures._pictures(paths, one), strict=True):
         alone = pictures.make(path, CROP)
         assert np.array_equal(made, alone) or made == alone
 

@@ -57,6 +57,27 @@ def test_what_is_left_over_changes_from_epoch_to_epoch():
     assert shown == set(range(10))
 
 
+@pytest.mark.parametrize(
+    ("times", "counts"), [(0, [0]), (0.5, [0, 1]), (1, [1]), (1.25, [1, 2]), (3, [3])]
+)
+def test_an_epoch_shows_a_photograph_as_often_as_is_wanted(times, counts):
+    p = plan([0] * 24, times=np.array([times] * 16 + [1.0] * 8), stages=(Stage(32, 9),))
+    seen = np.zeros(16, int)
+    for epoch in range(9):
+        shown = np.bincount(np.concatenate(epoch_of(p, epoch)), minlength=24)
+        assert set(shown[:16].tolist()) == set(counts)
+        assert shown[16:].tolist() == [1] * 8
+        assert shown[:16].sum() == times * 16
+        seen += shown[:16]
+    assert seen.min() > 0 or times == 0
+
+
+def test_once_each_is_the_same_as_nothing_said():
+    said = plan([0, 1] * 12, times=np.ones(24))
+    for ours, theirs in zip(epoch_of(said, 1), epoch_of(plan([0, 1] * 12), 1), strict=True):
+        assert ours.tolist() == theirs.tolist()
+
+
 def test_shapes_are_mixed_over_the_epoch():
     p = plan([0] * 200 + [1] * 200)
     order = [int(chosen[0] >= 200) for chosen in epoch_of(p, 0)]

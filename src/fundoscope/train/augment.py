@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LUMA: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
 FULL: Final = 255.0
+LEVELS: Final = 256
 HALF_TURN: Final = 180.0
 
 Size = int | tuple[int, int]
@@ -39,6 +40,7 @@ class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         blur_factor: at most as if they had been this many times smaller.
         jpeg: share of the photographs that are stored as JPEG once more.
         jpeg_quality: the lowest quality of those; the highest is 95.
+        equalise: share of the photographs whose three histograms are made flat, each by itself.
         fill: level, 0 to 255, of what lies outside of the frame or the retina.
     """
 
@@ -57,6 +59,7 @@ class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blur_factor: float = 2.0
     jpeg: float = 0.0
     jpeg_quality: int = 30
+    equalise: float = 0.0
     fill: float = 0.0
 
 
@@ -82,6 +85,7 @@ def augment(pictures: Tensor, size: Size, generator: Generator, jitter: Jitter) 
     pixels = resize(pictures, size)
     height, width = pixels.shape[2:]
     inside = (pixels.amax(dim=1, keepdim=True) > 0).float()
+    pixels = _equalise(pixels, inside, generator, jitter)
     theta = _transforms(len(pictures), width / height, generator, jitter).to(pictures.device)
     grid = functional.affine_grid(theta, [len(pictures), 4, height, width], align_corners=False)
     planes = torch.cat((pixels, inside), dim=1).contiguous(memory_format=torch.channels_last)
@@ -157,6 +161,30 @@ def _transforms(count: int, shape: float, generator: Generator, jitter: Jitter) 
         (across * (zoom * half_aspect)[:, None], down * (zoom / half_aspect)[:, None]), dim=1
     )
     return torch.cat((linear, shift[:, :, None]), dim=2)
+
+
+def _equalise(pixels: Tensor, inside: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
+    """Some photographs with every level of each channel equally common inside of the retina."""
+    import torch
+
+    if jitter.equalise == 0:
+        return pixels
+    chosen = torch.rand(len(pixels), generator=generator) < jitter.equalise
+    index = chosen.nonzero().squeeze(1).to(pixels.device)
+    if len(index) == 0:
+        return pixels
+    levels = pixels[index].round().long()
+    count, channels = levels.shape[:2]
+    planes = torch.arange(count * channels, device=pixels.device).reshape(count, channels, 1, 1)
+    places = planes * LEVELS + levels
+    weights = inside[index].expand_as(levels)
+    histogram = torch.bincount(places.flatten(), weights.flatten(), count * channels * LEVELS)
+    histogram = histogram.reshape(-1, LEVELS)
+    # A level becomes the share of the pixels below it, half of its own among them.
+    below = histogram.cumsum(dim=1) - histogram / 2
+    flat = below / histogram.sum(dim=1, keepdim=True).clamp(min=1) * FULL
+    equal = flat.flatten()[places.flatten()].reshape(levels.shape).to(pixels.dtype)
+    return pixels.index_copy(0, index, equal * inside[index])
 
 
 def _blur(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:

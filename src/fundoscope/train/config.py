@@ -20,6 +20,8 @@ FEWEST: Final = 2
 ASPECT_SPREAD: Final = 0.03
 """``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
 1 % among each other and from 4:3 by 11 %."""
+MOST_SHOWN: Final = 100
+"""Times that an epoch may show a photograph."""
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "data.sample": (0, math.inf),
     "network.dropout": (0, 0.99),
@@ -42,6 +44,7 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "jitter.blur_factor": (1, 100),
     "jitter.jpeg": (0, 1),
     "jitter.jpeg_quality": (1, augment.BEST_QUALITY),
+    "jitter.equalise": (0, 1),
     "jitter.fill": (0, augment.FULL),
     "expected": (0, math.inf),
     "label_smoothing": (0, 0.49),
@@ -61,6 +64,12 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         manifest: a label table, or a folder of class folders.
+        also: further label tables that are trained on and never validated or tested on. Whoever
+            lists them vouches that they show retinas: their content is not judged, because
+            pictures that somebody has equalised are no photographs any more.
+        without: sources of ``manifest`` that take no part, neither in training nor in validation.
+        shown: how often an epoch shows each photograph of a source, 1 where it is not named; of 0.5
+            each epoch shows another half of them.
         cache: folder of the pictures that are made once.
         input: ``crop`` (the field's square), ``squash`` (the whole frame in one shape) or
             ``native`` (the whole frame in its own shape).
@@ -76,6 +85,9 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crop_size: int | tuple[int, int] = 320
     only_aspect: float | None = None
     sample: int = 0
+    also: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    shown: dict[str, float] = {}
     licence: str = "not stated; the terms of the training photographs apply"
 
     @property
@@ -194,6 +206,9 @@ def check(config: GraderConfig, title: str) -> None:
         value = value_of(config, key)
         fine = value is None or 0 < value < math.inf
         require(fine, title, key, value, "write a positive number")
+    for source, times in config.data.shown.items():
+        fine = 0 <= times <= MOST_SHOWN
+        require(fine, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
     losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
     _check_sizes(config, title)
     _check_devices(config, title)

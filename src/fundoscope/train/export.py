@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.data.manifest import Manifest, Row
+from fundoscope.data.manifest import Row
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
@@ -113,7 +113,8 @@ def export(
     """
     config, manifest_sha256 = runs.stored_run(run)
     table = photographs.read(config.data.manifest)
-    if table.sha256 != manifest_sha256:
+    also = photographs.read_also(config.data)
+    if photographs.sha256(table, also) != manifest_sha256:
         raise UsageError(
             table.path.name, "has changed since the run began", "restore it, or train again"
         )
@@ -152,7 +153,11 @@ def export(
         calibration,
         data.left_out,
     )
-    manifest = _manifest(run, config, table, rows, model, exported, name)
+    trained_on = (
+        *(row for row in rows if row.split == TRAIN),
+        *(r for each in also for r in each.rows),
+    )
+    manifest = _manifest(run, config, manifest_sha256, trained_on, model, exported, name)
     bundles.write(folder, manifest, model, card.text(manifest, exported))
     return exported
 
@@ -235,8 +240,8 @@ def _moved(before: calibrate.Calibration, after: calibrate.Calibration, figure: 
 def _manifest(
     run: Path,
     config: GraderConfig,
-    table: Manifest,
-    rows: Sequence[Row],
+    sha256: str,
+    trained_on: Sequence[Row],
     model: bytes,
     exported: Exported,
     name: str | None,
@@ -256,8 +261,8 @@ def _manifest(
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
         trained_on=bundles.TrainedOn(
-            manifest_sha256=table.sha256,
-            photographs=_by_source(rows),
+            manifest_sha256=sha256,
+            photographs=_by_source(trained_on),
             seed=config.seed,
             configuration=_shareable(config),
             minutes=_minutes(run),
@@ -269,8 +274,8 @@ def _manifest(
 
 
 def _by_source(rows: Sequence[Row]) -> dict[str, int]:
-    """How many photographs of each source were trained on."""
-    return dict(sorted(Counter(row.source for row in rows if row.split == TRAIN).items()))
+    """How many photographs there are of each source."""
+    return dict(sorted(Counter(row.source for row in rows).items()))
 
 
 def _input_size(wanted: inputs.Input) -> Size:
@@ -290,6 +295,7 @@ def _shareable(config: GraderConfig) -> dict[str, Any]:
     settings: dict[str, Any] = msgspec.to_builtins(config)
     data = settings["data"]
     data["manifest"] = Path(config.data.manifest).name
+    data["also"] = [Path(table).name for table in config.data.also]
     del data["cache"]
     settings["network"]["init"] = Path(config.network.init).name
     return settings

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import FundoscopeError
 from fundoscope.evaluate.figures import quadratic_kappa
 from fundoscope.grading import heads, inputs
@@ -78,6 +79,7 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     table = photographs.read(config.data.manifest)
+    also = photographs.read_also(config.data)
     rows = photographs.choose(table, config.data, config.seed)
     weights.require(config.network.name, config.network.init)
     make = partial(_network, config, init=weights.NONE)
@@ -86,10 +88,8 @@ def train(
     networks.require_takes(make, shown, _title(config))
     if watcher.network is not None:
         watcher.network(config.network.name, count)
-    runs.open_run(config, table.sha256, folder, resume=resume)
-    data = pictures.load(
-        table, rows, config.data.wanted, Path(config.data.cache), progress=watcher.picture
-    )
+    runs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
+    data = _pictures(config, table, rows, also, watcher.picture)
     if watcher.left_out is not None:
         watcher.left_out(data.left_out)
     photographs.require_usable(data.rows, table.path.name)
@@ -104,9 +104,25 @@ def train(
         config.seed,
         config.checkpoint_every,
         config.patience,
+        photographs.times([data.rows[i] for i in task.train_positions], config.data),
     )
     listeners = loop.Listeners(watcher.step, watcher.epoch)
     loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
+
+
+def _pictures(
+    config: GraderConfig,
+    table: Manifest,
+    rows: Sequence[Row],
+    also: Sequence[Manifest],
+    progress: pictures.Progress | None,
+) -> Pictures:
+    """The pictures of some rows of the table, and then of all rows of the further ones."""
+    load = partial(
+        pictures.load, wanted=config.data.wanted, cache=Path(config.data.cache), progress=progress
+    )
+    further = (load(each, each.rows, vouched=True) for each in also)
+    return sum(further, start=load(table, rows))
 
 
 def _network(config: GraderConfig, *, init: str) -> nn.Module:

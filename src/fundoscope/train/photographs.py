@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fundoscope.data import class_folders
@@ -37,6 +41,60 @@ def read(path: str | Path) -> Manifest:
     return table
 
 
+def read_also(data: Data) -> tuple[Manifest, ...]:
+    """The further tables of a configuration; all that is left of them is trained on.
+
+    Rows of other splits are left out. A row without a source has the name of its table's file, or
+    of its folder of class folders.
+
+    Raises:
+        TableError: one is wrong, or a photograph of it is missing.
+        UsageError: one has no row to train on.
+    """
+    return tuple(_training_alone(read(path)) for path in data.also)
+
+
+def _training_alone(table: Manifest) -> Manifest:
+    rows = tuple(
+        msgspec.structs.replace(row, split=TRAIN, source=row.source or table.path.stem)
+        for row in table.rows
+        if row.split in ("", TRAIN)
+    )
+    if not rows:
+        raise UsageError(table.path.name, "has no row to train on", "leave the split empty")
+    return dataclasses.replace(table, rows=rows)
+
+
+def sha256(table: Manifest, also: Sequence[Manifest]) -> str:
+    """Of what a run is trained on: that of its table, or of all of them where there are more."""
+    if not also:
+        return table.sha256
+    together = "\n".join(each.sha256 for each in (table, *also))
+    return hashlib.sha256(together.encode()).hexdigest()
+
+
+def times(rows: Sequence[Row], data: Data) -> NDArray[np.float64] | None:
+    """How often an epoch shows each row, ``(N,)``; ``None`` where every row is shown once.
+
+    Raises:
+        UsageError: ``data.shown`` names a source that no row has.
+    """
+    if not data.shown:
+        return None
+    _require_sources(data.shown, {row.source for row in rows}, "data.shown")
+    return np.array([data.shown.get(row.source, 1.0) for row in rows])
+
+
+def _require_sources(named: Iterable[str], known: Iterable[str], key: str) -> None:
+    for source in named:
+        if source not in known:
+            raise UsageError(
+                f"{key}: {source}",
+                "is no source of the photographs to train on",
+                f"write one of {', '.join(sorted(known))}",
+            )
+
+
 def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
     """The rows of train and validation that a run uses, in the table's order.
 
@@ -46,11 +104,13 @@ def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
         seed: of the draw that ``data.sample`` asks for.
 
     Raises:
-        UsageError: a split is empty, validation cannot judge, training lacks a grade, or what
-            belongs together stands on both sides.
+        UsageError: ``data.without`` names an unknown source, a split is empty, validation cannot
+            judge, training lacks a grade, or what belongs together stands on both sides.
     """
     require_apart(table.rows, table.path.name)
     rows = tuple(row for row in table.rows if row.split in (TRAIN, VAL))
+    _require_sources(data.without, {row.source for row in rows}, "data.without")
+    rows = tuple(row for row in rows if row.source not in data.without)
     for split in (TRAIN, VAL):
         if not any(row.split == split for row in rows):
             raise UsageError(

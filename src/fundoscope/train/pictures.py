@@ -37,6 +37,7 @@ SUFFIX: Final = ".pixels"
 Progress = Callable[[int, int], None]
 """Called with how many photographs are done and how many there are."""
 Pixels = NDArray[np.uint8]
+Maker = Callable[[Path], Pixels | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +58,28 @@ class Made(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of some rows of a manifest.
+    """The pictures of some rows of one table or several.
 
     Attributes:
         rows: those that have one, N in order.
         left_out: the photographs without one.
-        sides: int64 ``(N, 2)``, height and width of each.
-        content: uint8, memory-mapped, one picture behind the other, RGB in rows.
+        pixels: of each row, ``uint8 (H, W, 3)`` RGB; parts of memory-mapped files.
     """
 
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...]
-    sides: NDArray[np.int64]
-    content: Pixels
+    pixels: tuple[Pixels, ...]
+
+    def __add__(self, other: Pictures) -> Pictures:
+        """These and then the others."""
+        return Pictures(
+            self.rows + other.rows, self.left_out + other.left_out, self.pixels + other.pixels
+        )
 
     @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """Where each picture begins."""
-        lengths = self.sides.prod(axis=1) * 3
-        return np.concatenate(([0], np.cumsum(lengths)))[:-1]
+    def sides(self) -> NDArray[np.int64]:
+        """Height and width of each, ``(N, 2)``."""
+        return np.array([picture.shape[:2] for picture in self.pixels], np.int64)
 
     @cached_property
     def shapes(self) -> NDArray[np.int64]:
@@ -89,12 +93,7 @@ class Pictures:
         Raises:
             ValueError: they are of several shapes.
         """
-        height, width = self.sides[positions[0]]
-        if (self.sides[positions] != (height, width)).any():
-            raise ValueError("pictures of several shapes cannot be stacked")
-        length = int(height * width * 3)
-        parts = [self.content[start : start + length] for start in self.starts[positions]]
-        return np.stack(parts).reshape(len(parts), height, width, 3)
+        return np.stack([self.pixels[position] for position in positions])
 
     def batches(self, positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
         """Places in ``positions``, in groups of one shape and at most so many."""
@@ -115,6 +114,7 @@ def load(
     wanted: Input,
     cache: Path,
     *,
+    vouched: bool = False,
     progress: Progress | None = None,
 ) -> Pictures:
     """The pictures of some rows, from the cache or made now.
@@ -122,15 +122,27 @@ def load(
     The cache's name holds a hash of the rows, the input and the code that makes it, so a stale one
     is never used.
 
+    Args:
+        manifest: the table.
+        rows: of it; those that are excluded are not made.
+        wanted: what is made of a photograph.
+        cache: the folder of the cache.
+        vouched: that all are retinas; what a photograph shows is then not judged.
+        progress: is told how the pictures are made where they are not cached.
+
     Raises:
         UsageError: no photograph of these rows has a field of view.
         OutputError: the cache has no room for them.
     """
     rows = tuple(row for row in rows if row.split != EXCLUDED)
-    stem = cache / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted)}"
+    stem = (
+        cache
+        / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted, vouched)}"
+    )
     made = _listed(stem, len(rows))
     if made is None:
-        made = _build(manifest, rows, wanted, stem, progress)
+        paths = [manifest.photograph(row) for row in rows]
+        made = _build(paths, partial(make, wanted=wanted, vouched=vouched), wanted, stem, progress)
     kept = [(row, one) for row, one in zip(rows, made, strict=True) if not one.reason]
     if not kept:
         raise UsageError(
@@ -145,33 +157,54 @@ def load(
             for row, one in zip(rows, made, strict=True)
             if one.reason
         ),
-        np.array([(one.height, one.width) for _, one in kept], np.int64),
-        np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r"),
+        parts(
+            np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r"),
+            [(one.height, one.width) for _, one in kept],
+        ),
     )
 
 
-def make(path: Path, wanted: Input) -> Pixels | str:
-    """The picture of one photograph, uint8 ``(H, W, 3)``, or why there is none."""
+def parts(content: Pixels, sides: Sequence[tuple[int, int]]) -> tuple[Pixels, ...]:
+    """The pictures of a file, which holds one behind the other; RGB in rows.
+
+    Args:
+        content: uint8 ``(bytes,)``.
+        sides: height and width of each.
+    """
+    plain = np.asarray(content)  # slices of a memmap are made ten times as slowly
+    ends = np.cumsum([3 * height * width for height, width in sides]).tolist()
+    return tuple(
+        plain[end - 3 * height * width : end].reshape(height, width, 3)
+        for end, (height, width) in zip(ends, sides, strict=True)
+    )
+
+
+def make(path: Path, wanted: Input, *, vouched: bool = False) -> Pixels | str:
+    """The picture of one photograph, uint8 ``(H, W, 3)``, or why there is none.
+
+    ``vouched``: that it is a retina, which is then not asked.
+    """
     from fundoscope.photo import decode, field
 
     try:
         photo = decode.decode_file(path, min_side=wanted.decode_side)
     except PhotoError as error:
         return error.why
-    view = field.find(photo)
+    view = field.locate(photo) if vouched else field.find(photo)
     if not view.found:
         return f"no field of view ({view.reason})"
     return inputs.make(photo, view, wanted)
 
 
-def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input) -> str:
+def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, vouched: bool) -> str:
     """A hash of the rows, the sizes of their files, the input, and the code that makes it of them.
 
     Without the sizes two folders whose photographs have the same names would share a cache.
     """
     from fundoscope import photo
 
-    digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:".encode())
+    judged = "" if not vouched else "vouched:"
+    digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:{judged}".encode())
     for row in rows:
         size = manifest.photograph(row).stat().st_size
         digest.update(f"{row.image}\0{size}\0".encode("utf-8", "surrogateescape"))
@@ -193,23 +226,22 @@ def _listed(stem: Path, count: int) -> list[Made] | None:
 
 
 def _build(
-    manifest: Manifest, rows: Sequence[Row], wanted: Input, stem: Path, progress: Progress | None
+    paths: Sequence[Path], one: Maker, wanted: Input, stem: Path, progress: Progress | None
 ) -> list[Made]:
     """Write the pictures that could be made one behind the other, then the list of them."""
-    _make_room(stem.parent, round(len(rows) * wanted.height * wanted.width * 3 * MIXED))
+    _make_room(stem.parent, round(len(paths) * wanted.height * wanted.width * 3 * MIXED))
     partial_file = stem.with_suffix(f".{os.getpid()}.partial")
-    paths = [manifest.photograph(row) for row in rows]
     listing = []
     try:
         with partial_file.open("wb") as target:
-            for done, picture in enumerate(_pictures(paths, wanted), start=1):
+            for done, picture in enumerate(_pictures(paths, one), start=1):
                 if isinstance(picture, str):
                     listing.append(Made(reason=picture))
                 else:
                     listing.append(Made(*picture.shape[:2]))
                     target.write(np.ascontiguousarray(picture).data)
                 if progress is not None:
-                    progress(done, len(rows))
+                    progress(done, len(paths))
         partial_file.replace(stem.with_suffix(SUFFIX))
         # The list is written last: it says that the pictures are whole.
         partial_file.write_bytes(msgspec.json.encode(listing))
@@ -242,8 +274,7 @@ def _unwritable(folder: Path, error: OSError) -> OutputError:
     )
 
 
-def _pictures(paths: Sequence[Path], wanted: Input) -> Iterator[Pixels | str]:
-    one = partial(make, wanted=wanted)
+def _pictures(paths: Sequence[Path], one: Maker) -> Iterator[Pixels | str]:
     processes = min(MAX_PROCESSES, os.cpu_count() or 1)
     if len(paths) <= CHUNK or processes == 1:
         yield from map(one, paths)

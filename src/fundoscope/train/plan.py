@@ -7,7 +7,7 @@ exactly the result that it would have had.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +59,7 @@ class Plan:
         seed: of every permutation.
         checkpoint_every: steps.
         patience: epochs without a better one after which the run ends; 0: never.
+        times: how often an epoch shows each photograph; ``None``: once.
     """
 
     shapes: Positions
@@ -67,6 +68,7 @@ class Plan:
     seed: int
     checkpoint_every: int
     patience: int = 0
+    times: NDArray[np.float64] | None = None
 
     @property
     def epochs(self) -> int:
@@ -75,7 +77,10 @@ class Plan:
     @property
     def steps_an_epoch(self) -> int:
         """Full batches; where no shape fills one, a smaller batch of the commonest shape."""
-        return max(1, int((np.bincount(self.shapes) // self.optimiser.batch).sum()))
+        shown = np.bincount(self.shapes, self._whole())
+        for members, count in self._shared():
+            shown[self.shapes[members[0]]] += count
+        return max(1, int((shown // self.optimiser.batch).sum()))
 
     @property
     def steps(self) -> int:
@@ -93,7 +98,29 @@ class Plan:
         """Which photographs a step takes: its part of the epoch's permutation."""
         epoch, index = divmod(step, self.steps_an_epoch)
         random = np.random.default_rng((self.seed, PERMUTATION, epoch))
-        return self._batches(random.permutation(len(self.shapes)))[index]
+        return self._batches(random.permutation(self._shown(random)))[index]
+
+    def _shown(self, random: np.random.Generator) -> Positions:
+        """Which photographs an epoch shows, those that it shows twice standing there twice."""
+        every = np.repeat(np.arange(len(self.shapes)), self._whole())
+        drawn = [random.choice(members, count, False) for members, count in self._shared()]
+        return np.concatenate((every, *drawn))
+
+    def _whole(self) -> Positions:
+        """How often every epoch shows each photograph at least."""
+        if self.times is None:
+            return np.ones(len(self.shapes), np.int64)
+        return self.times.astype(np.int64)
+
+    def _shared(self) -> Iterator[tuple[Positions, int]]:
+        """Photographs of one shape, and how many of them an epoch shows once more."""
+        if self.times is None:
+            return
+        parts = self.times % 1
+        for shape, part in sorted(set(zip(self.shapes.tolist(), parts.tolist(), strict=True))):
+            members = np.flatnonzero((self.shapes == shape) & (parts == part))
+            if count := round(part * len(members)):
+                yield members, count
 
     def _batches(self, order: Positions) -> list[Positions]:
         """Batches of one shape each, in the order in which the permutation fills them."""

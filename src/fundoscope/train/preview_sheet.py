@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from fundoscope.data.manifest import Manifest
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.train import augment, photographs, pictures
 from fundoscope.train.config import GraderConfig
@@ -33,13 +34,9 @@ def draw(config: GraderConfig, path: Path) -> None:
         OutputError: it cannot be written.
     """
     table = photographs.read(config.data.manifest)
-    rows = photographs.choose(table, config.data, config.seed)
-    training = [row for row in rows if row.split == photographs.TRAIN]
-    random = np.random.default_rng((config.seed, SPREAD))
-    chosen = [training[i] for i in random.permutation(len(training))]
     shown: list[pictures.Pixels] = []
-    for row in chosen:
-        picture = pictures.make(table.photograph(row), config.data.wanted)
+    for photograph, vouched in _in_random_order(table, config):
+        picture = pictures.make(photograph, config.data.wanted, vouched=vouched)
         if not isinstance(picture, str):
             shown.append(_row(picture, config, len(shown)))
         if len(shown) == PHOTOGRAPHS:
@@ -56,6 +53,16 @@ def draw(config: GraderConfig, path: Path) -> None:
         why = getattr(error, "strerror", None) or error
         remedy = "name a .png file in a folder that is there"
         raise OutputError(str(path), f"cannot be written ({why})", remedy) from None
+
+
+def _in_random_order(table: Manifest, config: GraderConfig) -> list[tuple[Path, bool]]:
+    """The training photographs, and whether somebody vouches for what they show."""
+    rows = photographs.choose(table, config.data, config.seed)
+    training = [(table.photograph(row), False) for row in rows if row.split == photographs.TRAIN]
+    for further in photographs.read_also(config.data):
+        training += [(further.photograph(row), True) for row in further.rows]
+    random = np.random.default_rng((config.seed, SPREAD))
+    return [training[i] for i in random.permutation(len(training))]
 
 
 def _row(picture: pictures.Pixels, config: GraderConfig, number: int) -> pictures.Pixels:
