@@ -1,0 +1,77 @@
+"""The validation figures of runs beside each other, as a table for docs/study.md.
+
+    python bench/study.py RUN ...                      # the last epoch of each run, and its best one
+    python bench/study.py RUN --sizes 288 320 384 448  # a run's best epoch at other input sizes
+
+Mean over the sources and each source: quadratic kappa (one set of cut-points, fitted on validation)
+and referable AUC. No test photograph is read. The second form needs the photographs; larger sizes
+than the run's `data.crop_size` are cut anew. Needs [train].
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fundoscope.train import export, grader, networks, photographs, pictures, runs
+from fundoscope.train.config import sides
+
+
+def row(title: str, line: dict[str, Any]) -> str:
+    """One line of the table."""
+    means = f"{line['score']:.3f} / {line['mean_auc']:.4f}"
+    sources = [f"{of['kappa']:.3f} / {of['auc']:.3f}" for of in line["by_source"].values()]
+    return " | ".join(("", title, means, *sources, "")).strip()
+
+
+def head(line: dict[str, Any]) -> str:
+    """The first two lines of the table."""
+    titles = ["run", "mean", *line["by_source"]]
+    return "\n".join((" | ".join(("", *titles, "")).strip(), "|" + "---|" * len(titles)))
+
+
+def at_size(run: Path, size: int, cache: Path) -> dict[str, Any]:
+    """The figures of a run's best epoch on validation photographs of another size."""
+    config, _ = runs.stored_run(run)
+    network, _, _ = export.best_network(run, config)
+    data = msgspec.structs.replace(config.data, crop_size=max(size, *sides(config.data.crop_size)))
+    table = photographs.read(data.manifest)
+    chosen = photographs.choose(table, data, config.seed)
+    val = [photograph for photograph in chosen if photograph.split == photographs.VAL]
+    shown = pictures.load(table, val, data.wanted, cache)
+    normalisation = networks.normalisation(config.network.name, config.normalise)
+    everything = np.arange(len(shown.rows))
+    outputs = grader.predict(network, shown, everything, config, size, normalisation)
+    labels = np.array([photograph.grade for photograph in shown.rows])
+    sources = [photograph.source for photograph in shown.rows]
+    return grader.measure(outputs, labels, sources, config.head)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--sizes", nargs="*", type=int, default=[])
+    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    args = parser.parse_args()
+    lines: list[tuple[str, dict[str, Any]]] = []
+    for run in args.runs:
+        if args.sizes:
+            lines += [(f"{run.name} at {n} px", at_size(run, n, args.cache)) for n in args.sizes]
+            continue
+        epochs = runs.metrics(run)
+        best = max(epochs, key=lambda line: line["score"])
+        for line in {best["epoch"]: best, epochs[-1]["epoch"]: epochs[-1]}.values():
+            minutes = line["training_seconds"] / 60
+            title = f"{run.name}, epoch {line['epoch'] + 1}, {line['size']} px, {minutes:.0f} min"
+            lines.append((title, line))
+    print(head(lines[0][1]))
+    for title, line in lines:
+        print(row(title, line))
+
+
+if __name__ == "__main__":
+    main()
