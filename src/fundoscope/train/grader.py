@@ -82,35 +82,27 @@ def train(
     also = photographs.read_also(config.data)
     rows = photographs.choose(table, config.data, config.seed)
     weights.require(config.network.name, config.network.init)
-    make = partial(_network, config, init=weights.NONE)
+    make = partial(network_of, config, init=weights.NONE)
     count = memory.require(make, _title(config))
     shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
     networks.require_takes(make, shown, _title(config))
     if watcher.network is not None:
         watcher.network(config.network.name, count)
     runs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
-    data = _pictures(config, table, rows, also, watcher.picture)
+    data = pictures_of(config, table, rows, also, watcher.picture)
     if watcher.left_out is not None:
         watcher.left_out(data.left_out)
     photographs.require_usable(data.rows, table.path.name)
     torch.manual_seed(config.seed)
-    network = _network(config, init=config.network.init)
+    network = network_of(config, init=config.network.init)
     fabric = runs.fabric(config)
     task = GradingTask(data, config, fabric.device, folder)
-    plan = Plan(
-        data.shapes[task.train_positions],
-        config.stages,
-        config.optimiser,
-        config.seed,
-        config.checkpoint_every,
-        config.patience,
-        photographs.times([data.rows[i] for i in task.train_positions], config.data),
-    )
     listeners = loop.Listeners(watcher.step, watcher.epoch)
+    plan = plan_of(config, data)
     loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
 
 
-def _pictures(
+def pictures_of(
     config: GraderConfig,
     table: Manifest,
     rows: Sequence[Row],
@@ -125,7 +117,22 @@ def _pictures(
     return sum(further, start=load(table, rows))
 
 
-def _network(config: GraderConfig, *, init: str) -> nn.Module:
+def plan_of(config: GraderConfig, data: Pictures) -> Plan:
+    """What a run on some pictures does."""
+    training = data.of_split(TRAIN)
+    return Plan(
+        data.shapes[training],
+        config.stages,
+        config.optimiser,
+        config.seed,
+        config.checkpoint_every,
+        config.patience,
+        photographs.times([data.rows[i] for i in training], config.data),
+    )
+
+
+def network_of(config: GraderConfig, *, init: str) -> nn.Module:
+    """The network that a configuration asks for, with its starting weights."""
     return weights.start(
         config.network.name,
         heads.OUTPUTS[config.head],

@@ -20,6 +20,7 @@ from fundoscope.data.leaks import require_apart
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
+from fundoscope.train import packed_crops
 from fundoscope.train.config import ASPECT_SPREAD, Data
 
 TRAIN, VAL = "train", "val"
@@ -38,7 +39,7 @@ def read(path: str | Path) -> Manifest:
     path = Path(path)
     table = class_folders.from_class_folders(path) if path.is_dir() else manifests.read(path)
     table.require_files()
-    return table
+    return packed_crops.with_origin(table)
 
 
 def read_also(data: Data) -> tuple[Manifest, ...]:

@@ -25,6 +25,7 @@ from fundoscope.data.manifest import EXCLUDED, Manifest, Row
 from fundoscope.errors import OutputError, PhotoError, UsageError
 from fundoscope.grading import inputs
 from fundoscope.grading.inputs import Input
+from fundoscope.train import packed_crops
 
 MAX_PROCESSES: Final = 2
 CHUNK: Final = 16
@@ -186,6 +187,8 @@ def make(path: Path, wanted: Input, *, vouched: bool = False) -> Pixels | str:
     """
     from fundoscope.photo import decode, field
 
+    if packed_crops.is_crop(path):
+        return packed_crops.read(path, wanted)
     try:
         photo = decode.decode_file(path, min_side=wanted.decode_side)
     except PhotoError as error:
