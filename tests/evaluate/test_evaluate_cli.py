@@ -73,6 +73,16 @@ def test_a_look_at_the_test_split_comes_with_its_row(evaluate, table_of):
     assert "accuracy 0.5000" in figures
 
 
+def test_a_look_without_a_split_names_the_splits_that_were_read(evaluate, table_of):
+    rows = [*ROWS, ("f-says0.jpg", 0, "val", "y"), ("g-says0.jpg", 0, "excluded", "y")]
+    code, out, err = evaluate(table_of(rows, COLUMNS), "--where", "source=y")
+    assert code == 0
+    assert "n 4" in out
+    (row,) = list(csv.reader(io.StringIO(err.splitlines()[1])))
+    assert row[2].endswith("--where source=y")
+    assert row[3:5] == ["test+train+val", "4"]
+
+
 def test_class_folders(evaluate, tmp_path):
     for name in ("0/a-says0.jpg", "3/b-says3.jpg"):
         (tmp_path / "eyes" / name).parent.mkdir(parents=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from fundoscope.cli.evaluate_compare import compare
 from fundoscope.cli.evaluate_lesions import lesions
 from fundoscope.cli.evaluation import TEST, name_lacking, now, remind, span
 from fundoscope.cli.extras import require
@@ -35,6 +36,7 @@ def group() -> None:
 
 
 app.command()(lesions)
+app.command()(compare)
 
 
 @app.command()
@@ -102,10 +104,12 @@ def grading(
     )
     results.write(evaluation, circumstances, out)
     _tell(evaluation)
-    if any(row.split == TEST for row in rows):
+    splits = sorted({row.split for row in rows})
+    if TEST in splits:
         bundles = " ".join(model.sha256 for model in reader.models)
         whole = evaluation.metrics.whole
-        remind(bundles, _command(arguments), split or "all", whole.n, _main_figures(whole))
+        read = "+".join(filter(None, splits))
+        remind(bundles, _command(arguments), read, whole.n, _main_figures(whole))
     lacking = [(each.row.image, each.reason, each.remedy) for each in evaluation.without_grade]
     if name_lacking(lacking, out / folder.RUN):
         raise typer.Exit(PhotoError.exit_code)

@@ -132,7 +132,7 @@ def evaluate(
         UsageError: no rows, no photograph of any row, or a column of ``by`` that does not exist or
             has too many values.
     """
-    columns = {name: _values(manifest, rows, name) for name in by}
+    columns = {name: values_of(manifest, rows, name) for name in by}
     _require_photographs(manifest, rows)
     outcomes = tuple(_read_all(manifest, rows, reader, workers, on_read))
     scores = scores_of(outcomes)
@@ -207,7 +207,12 @@ def _vision_threatening(grade: Grade) -> float:
     return sum(grade.probabilities[VISION_THREATENING_GRADE:])
 
 
-def _values(manifest: Manifest, rows: Sequence[Row], column: str) -> tuple[str, ...]:
+def values_of(manifest: Manifest, rows: Sequence[Row], column: str) -> tuple[str, ...]:
+    """What a column by which figures are asked has for each row, ``BLANK`` where it is empty.
+
+    Raises:
+        UsageError: it does not exist, or has too many values.
+    """
     require_column(manifest, column)
     values = tuple(row.text(column) or BLANK for row in rows)
     distinct = len(set(values))

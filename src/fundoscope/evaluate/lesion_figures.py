@@ -187,20 +187,28 @@ def _columns(each: OfKind) -> _Columns:
     strict = coco.hits_of(each.found, scores, each.lesions)
     return _Columns(
         np.array(counts, np.float64).reshape(-1, 3),
-        _ranked_boxes(scores, [matched.hit for matched in each.matched], lesions),
-        _ranked_boxes(scores, strict, lesions, ties=False),
+        ranked_boxes(scores, [matched.hit for matched in each.matched], lesions),
+        ranked_boxes(scores, strict, lesions, ties=False),
         _ranked_pixels(each.pixels),
         np.array([max(some, default=NO_SCORE) for some in scores], np.float64),
     )
 
 
-def _ranked_boxes(
+def ranked_boxes(
     scores: Sequence[Floats],
     hit: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]],
-    lesions: Sequence[int],
+    lesions: Sequence[float],
     *,
     ties: bool = True,
 ) -> Ranked:
+    """Rank the boxes of one kind on N photographs.
+
+    Args:
+        scores: ``(n,)`` of each photograph.
+        hit: whether each hits, ``bool (n,)``.
+        lesions: how many there are on each.
+        ties: as :func:`ranked.rank`.
+    """
     entries = [
         (some, right.astype(np.float64), np.ones(len(some)))
         for some, right in zip(scores, hit, strict=True)
@@ -224,7 +232,7 @@ def _of_kind(columns: _Columns, weights: Floats) -> Floats:
     errors = np.column_stack([np.abs(found - lesions), found - lesions])
     return np.column_stack(
         [
-            _at_threshold(columns.counts, weights),
+            at_threshold(columns.counts, weights),
             ranked.measure(columns.boxes, weights, ranked.average_precision),
             ranked.measure(columns.coco, weights, ranked.coco_precision),
             ranked.measure(columns.pixels, weights, ranked.step_precision),
@@ -235,7 +243,7 @@ def _of_kind(columns: _Columns, weights: Floats) -> Floats:
     )
 
 
-def _at_threshold(counts: Floats, weights: Floats) -> Floats:
+def at_threshold(counts: Floats, weights: Floats) -> Floats:
     """Precision, recall and F1 of counts ``(N, 3)`` for each weighting, ``(R, 3)``."""
     lesions, found, hits = (weights @ counts).T
     return np.column_stack(
@@ -256,7 +264,7 @@ def _overall(counts: Floats | None, kinds: Sequence[Floats], weights: Floats) ->
         means = np.mean([each[:, curves] for each in kinds], axis=0)
     else:
         means = np.full((len(weights), len(OF_CURVES)), np.nan)
-    return np.column_stack([_at_threshold(counts, weights), means])
+    return np.column_stack([at_threshold(counts, weights), means])
 
 
 def _disc(found: Floats, weights: Floats) -> Floats:

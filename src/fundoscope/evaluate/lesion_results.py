@@ -201,9 +201,14 @@ def _predictions(evaluation: Evaluation) -> Iterator[Sequence[object]]:
                 ]
 
 
+def column_of(kind: str, name: str) -> str:
+    """The column of ``photographs.csv`` for one of :data:`COUNTED` of a kind."""
+    return f"{kind}_{name}"
+
+
 def _photographs(evaluation: Evaluation) -> Iterator[Sequence[object]]:
     kinds = evaluation.truth.kinds
-    counted = [f"{kind}_{name}" for kind in kinds for name in COUNTED]
+    counted = [column_of(kind, name) for kind in kinds for name in COUNTED]
     yield ["image", "status", "reason", "disc_distance", *counted]
     for each in evaluation.photographs:
         cells = [cell for kind in kinds for cell in _counts(each, kind, evaluation)]

@@ -123,17 +123,17 @@ def _breakdown(subjects: Subjects, values: tuple[str, ...], resamples: int, seed
     summaries = {value: _summary(subjects, mask, resamples, seed) for value, mask in masks.items()}
     clusters = numbered(subjects.clusters)
     means = estimate(
-        _mean_over(subjects.scores, list(masks.values())),
+        mean_over(subjects.scores, list(masks.values())),
         clusters,
         [_why_no_mean(summaries, name) for name in AVERAGED],
-        strata=_strata(clusters, values),
+        strata=strata_of(clusters, values),
         resamples=resamples,
         seed=seed,
     )
     return Breakdown(summaries, dict(zip(AVERAGED, means, strict=True)))
 
 
-def _mean_over(scores: Scores, masks: Sequence[Mask]) -> Statistic:
+def mean_over(scores: Scores, masks: Sequence[Mask]) -> Statistic:
     """The averaged figures, each part of the photographs weighing the same."""
     parts = [(scores.where(mask), mask) for mask in masks]
     wanted = [COLUMNS.index(name) for name in AVERAGED]
@@ -146,7 +146,7 @@ def _mean_over(scores: Scores, masks: Sequence[Mask]) -> Statistic:
     return mean
 
 
-def _strata(clusters: Ints, values: Sequence[str]) -> Ints:
+def strata_of(clusters: Ints, values: Sequence[str]) -> Ints:
     """Clusters with photographs of the same values share a stratum, ``int64 (C,)``.
 
     So each resample holds as many patients of each value as there are, and a patient with
