@@ -7,25 +7,27 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError
-from fundoscope.kinds import KINDS
+from fundoscope.kinds import ANATOMY, KINDS
 from fundoscope.lesions import heads, merge, tiles, view
+from fundoscope.lesions.components import Components, components
 from fundoscope.lesions.heads import Boxes
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import DetectorManifest
-from fundoscope.photo.decode import Photo
+from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.reading import FieldOfView, Lesion, ModelUsed
 
 if TYPE_CHECKING:
     import onnxruntime
 
+_Seen = TypeVar("_Seen")
 RIM: Final = 1.0
 """A lesion's centre lies within the field's radius times this; labels on the border do not."""
 
@@ -87,14 +89,18 @@ def load(path: str | Path | None = None, *, threads: int = 1) -> Detector:
 def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) -> str | None:
     """What of a bundle does not go together."""
     sides, step, takes = manifest.height_width, manifest.step, session.get_inputs()[0].shape
+    classes, masks = set(manifest.classes), manifest.head == heads.MASK
+    gives = {one.name: one.shape for one in session.get_outputs()}
     faults = {
-        "a kind has no threshold": not manifest.thresholds.keys() >= set(manifest.classes),
+        "a kind has no threshold": not manifest.thresholds.keys() >= classes,
         "its radius is not positive": not manifest.radius > 0,
         "its tiles are no multiples of its step": step < 1 or any(side % step for side in sides),
         "its tiles do not reach beyond their overlap": not 0 <= manifest.overlap < min(sides),
         "its graph takes no fixed number of tiles": not isinstance(takes[0], int),
-        "its graph gives other outputs": not {one.name for one in session.get_outputs()}
-        >= set(heads.OUTPUTS),
+        "its graph gives other outputs": not gives.keys() >= set(heads.HEADS[manifest.head]),
+        "a kind has no level": masks and not manifest.levels.keys() >= classes,
+        "its graph gives maps of other kinds": masks
+        and list(gives.get(heads.MAPS, ())[1:2]) != [len(classes)],
     }
     return next((fault for fault, there in faults.items() if there), None)
 
@@ -142,26 +148,92 @@ def candidates(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesi
 
 
 def on_view(detector: Detector, made: View) -> Boxes:
-    """The same in the view's pixels: tile by tile, merged, best first."""
+    """The same in the view's pixels, best first."""
+    if detector.manifest.head == heads.MASK:
+        return _on_retina(_components(detector, maps_on_view(detector, made)), made)
+    return _on_retina(_merged(detector, made), made)
+
+
+def maps_on_view(detector: Detector, made: View) -> NDArray[np.uint8]:
+    """What a ``mask`` head sees on a view: ``uint8 (K, H, W)``, of each class its probability.
+
+    Of overlapping tiles each pixel is taken from the one in which it lies further inside, so that
+    no lesion is cut at a seam.
+    """
+    height, width, corners = _laid(detector, made)
+    parts = tiles.owned(corners, height, width, made)
+    whole = np.zeros((len(detector.manifest.classes), *made.pixels.shape[:2]), np.uint8)
+
+    def look(start: int, cut: Pixels) -> None:
+        seen = zip(heads.maps(detector.session, cut), corners[start:], parts[start:], strict=False)
+        for found, (x, y), (left, top, right, bottom) in seen:
+            inner = found[:, top - y : bottom - y, left - x : right - x]
+            whole[:, top:bottom, left:right] = inner
+
+    _each_tile(look, detector, made, corners, (height, width))
+    return whole
+
+
+def _components(detector: Detector, maps: NDArray[np.uint8]) -> Boxes:
+    """The components of each kind at the bundle's levels, best first."""
+    classes, levels = detector.manifest.classes, detector.manifest.levels
+
+    def find(place: int) -> Components:
+        kind = classes[place]
+        return components(maps[place], levels[kind], largest=kind in ANATOMY)
+
+    parts = _each(find, range(len(classes)), detector.threads)
+    labels = np.repeat(np.arange(1, len(classes) + 1), [len(part.scores) for part in parts])
+    boxes = np.concatenate([part.boxes for part in parts])
+    scores = np.concatenate([part.scores for part in parts])
+    order = np.argsort(-scores, kind="stable")
+    return Boxes(np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order])
+
+
+def _merged(detector: Detector, made: View) -> Boxes:
+    """The boxes of a ``boxes`` head: tile by tile, merged, best first."""
+    manifest = detector.manifest
+    height, width, corners = _laid(detector, made)
+
+    def look(start: int, cut: Pixels) -> Boxes:
+        return _moved(heads.boxes(detector.session, cut), start)
+
+    parts = _each_tile(look, detector, made, corners, (height, width))
+    return merge.merge(
+        _joined(parts),
+        np.array(corners),
+        (height, width),
+        made.pixels.shape[:2],
+        manifest.suppress,
+    )
+
+
+def _laid(detector: Detector, made: View) -> tuple[int, int, list[tiles.Corner]]:
+    """Height, width and corners of the tiles that a view is read in."""
     manifest = detector.manifest
     height, width = tiles.fit(made, *manifest.height_width, manifest.overlap, manifest.step)
-    corners = tiles.lay(made, height, width, manifest.overlap)
+    return height, width, tiles.lay(made, height, width, manifest.overlap)
+
+
+def _each_tile(
+    look: Callable[[int, Pixels], _Seen],
+    detector: Detector,
+    made: View,
+    corners: Sequence[tiles.Corner],
+    size: tuple[int, int],
+) -> list[_Seen]:
+    """What ``look`` sees: it gets the number of a tile and, from that one on, so many tiles'
+    pixels as the graph takes a call."""
     at_once = detector.session.get_inputs()[0].shape[0]
 
-    def look(start: int) -> Boxes:
+    def cut_and_look(start: int) -> _Seen:
         some = corners[start : start + at_once]
-        cut = np.stack([tiles.cut(made, corner, height, width) for corner in some])
-        return _moved(heads.HEADS[manifest.head](detector.session, cut), start)
+        return look(start, np.stack([tiles.cut(made, corner, *size) for corner in some]))
 
-    parts = _each(look, range(0, len(corners), at_once), detector.threads)
-    together = _joined(parts)
-    merged = merge.merge(
-        together, np.array(corners), (height, width), made.pixels.shape[:2], manifest.suppress
-    )
-    return _on_retina(merged, made)
+    return _each(cut_and_look, range(0, len(corners), at_once), detector.threads)
 
 
-def _each(look: Callable[[int], Boxes], starts: range, threads: int) -> list[Boxes]:
+def _each(look: Callable[[int], _Seen], starts: range, threads: int) -> list[_Seen]:
     if threads == 1 or len(starts) == 1:
         return [look(start) for start in starts]
     with ThreadPoolExecutor(threads, thread_name_prefix="tiles") as pool:

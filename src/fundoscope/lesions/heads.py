@@ -1,12 +1,16 @@
-"""What comes out of a detector's graph, brought to one form: boxes in a tile's pixels.
+"""What comes out of a detector's graph: boxes, or maps whose components become boxes.
 
-A head is a function from a loaded graph and tiles to boxes. ``boxes`` is that of Faster R-CNN and
-its kin; one that paints pixels and makes boxes of their components takes its place beside it.
+=========  =========================================================================================
+head       its graph gives
+=========  =========================================================================================
+``boxes``  boxes in a tile's pixels, as Faster R-CNN and its kin do
+``mask``   of each kind a map: how likely each pixel of a tile belongs to a lesion
+=========  =========================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +24,11 @@ if TYPE_CHECKING:
     import onnxruntime
 
 BOXES: Final = "boxes"
+MASK: Final = "mask"
 OUTPUTS: Final = ("tile", "boxes", "labels", "scores")
+MAPS: Final = "maps"
+HEADS: Final[Mapping[str, tuple[str, ...]]] = {BOXES: OUTPUTS, MASK: (MAPS,)}
+"""The outputs of each head's graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,27 @@ def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> Boxes:
     Raises:
         MemoryError: there is too little for the graph.
     """
-    batch = session.get_inputs()[0].shape[0]
-    filled = np.zeros((batch, *tiles.shape[1:]), np.uint8)
-    filled[: len(tiles)] = tiles
-    tile, found, labels, scores = runtime.outputs(session, filled, OUTPUTS)
+    tile, found, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)
     real = tile < len(tiles)
     return Boxes(
         tile[real], found[real].astype(np.float64), labels[real], scores[real].astype(np.float64)
     )
 
 
-HEADS: Final[Mapping[str, Callable[[onnxruntime.InferenceSession, Pixels], Boxes]]] = {BOXES: boxes}
+def maps(session: onnxruntime.InferenceSession, tiles: Pixels) -> NDArray[np.uint8]:
+    """The maps that a graph with the output :data:`MAPS` gives, ``uint8 (n, K, H, W)``.
+
+    Of each kind the probability, times 255, that a pixel belongs to a lesion.
+
+    Args, errors: as :func:`boxes`.
+    """
+    (found,) = runtime.outputs(session, _filled(session, tiles), (MAPS,))
+    given: NDArray[np.uint8] = found[: len(tiles)]
+    return given
+
+
+def _filled(session: onnxruntime.InferenceSession, tiles: Pixels) -> Pixels:
+    """As many tiles as a graph takes; those that are added are black."""
+    filled = np.zeros((session.get_inputs()[0].shape[0], *tiles.shape[1:]), np.uint8)
+    filled[: len(tiles)] = tiles
+    return filled

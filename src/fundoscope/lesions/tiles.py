@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -12,6 +14,8 @@ from fundoscope.photo.decode import Pixels
 
 Corner = tuple[int, int]
 """Column and row of a tile's first pixel in the view."""
+Part = tuple[int, int, int, int]
+"""First and last column and row (left, top, right, bottom), half-open, in the view."""
 EDGE: Final = 1e-6
 
 
@@ -56,6 +60,29 @@ def cut(view: View, corner: Corner, height: int, width: int) -> Pixels:
     tile = np.zeros((height, width, 3), np.uint8)
     tile[: part.shape[0], : part.shape[1]] = part
     return tile
+
+
+def owned(corners: Sequence[Corner], height: int, width: int, view: View) -> list[Part]:
+    """Which part of a view each tile answers for: up to the middle of its overlaps.
+
+    Together they are all of the retina, and none has a pixel of another.
+
+    Args:
+        corners: of :func:`lay`.
+        height, width: of a tile, in pixels.
+        view: that was cut.
+    """
+    rows, columns = view.pixels.shape[:2]
+    across = _shares(sorted({x for x, _ in corners}), width, columns)
+    down = _shares(sorted({y for _, y in corners}), height, rows)
+    return [(across[x][0], down[y][0], across[x][1], down[y][1]) for x, y in corners]
+
+
+def _shares(starts: Sequence[int], side: int, limit: int) -> dict[int, tuple[int, int]]:
+    """First and last pixel (exclusive) of each start's share of a side."""
+    seams = [(one + side + other) // 2 for one, other in pairwise(starts)]
+    ends = [*seams, min(starts[-1] + side, limit)]
+    return dict(zip(starts, pairwise((starts[0], *ends)), strict=True))
 
 
 def _side(length: int, largest: int, overlap: int, step: int) -> int:

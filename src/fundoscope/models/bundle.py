@@ -122,6 +122,8 @@ class DetectorManifest(BundleManifest):
         overlap: of two neighbouring tiles, in pixels, at least.
         step: sides of tiles are multiples of it, in pixels.
         suppress: of two boxes of one kind that overlap by this (IoU) the better one stays.
+        levels: of a ``mask`` head, for each kind the probability from which a pixel belongs to a
+            lesion.
     """
 
     head: str
@@ -132,6 +134,7 @@ class DetectorManifest(BundleManifest):
     overlap: int
     step: int
     suppress: float
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 MANIFESTS: Final[Mapping[str, type[GraderManifest | DetectorManifest]]] = {
