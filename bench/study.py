@@ -1,6 +1,6 @@
 """The validation figures of runs beside each other, as a table for docs/study.md.
 
-    python bench/study.py RUN ...                      # the last epoch of each run, and its best one
+    python bench/study.py RUN ...                      # each run's last epoch, and its best one
     python bench/study.py RUN --sizes 288 320 384 448  # a run's best epoch at other input sizes
 
 Mean over the sources and each source: quadratic kappa (one set of cut-points, fitted on validation)
