@@ -200,3 +200,22 @@ def detector_config(lesion_set: Path, tmp_path: Path) -> DetectorConfig:
         optimiser=Optimiser(batch=2, rate=1e-3, ema=0.0),
         checkpoint_every=1,
     )
+
+
+@pytest.fixture
+def lesion_masks(lesion_set: Path, tmp_path: Path) -> Path:
+    """Masks of the round lesions of :func:`lesion_set`, one a kind a photograph."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    width, height = LESION_PHOTO
+    y, x = np.mgrid[:height, :width] + 0.5
+    for photo in voc.read(lesion_set).photos:
+        for kind in {item.kind for item in photo.annotations}:
+            painted = np.zeros((height, width), bool)
+            for item in photo.annotations:
+                if item.kind == kind:
+                    x0, y0, x1, y1 = item.box
+                    away = np.hypot(x - (x0 + x1) / 2, y - (y0 + y1) / 2)
+                    painted |= away < (x1 - x0) / 2
+            Image.fromarray(painted).save(folder / f"{Path(photo.image).stem}_{kind}.png")
+    return folder

@@ -109,7 +109,8 @@ def _lines_of_set(found: Set) -> None:
     levels = " | ".join(
         " ".join(f"{width:g}x{height:g}" for width, height in level) for level in found.anchors
     )
-    typer.echo(f"anchors, pixels: {levels}")
+    if levels:
+        typer.echo(f"anchors, pixels: {levels}")
 
 
 def _line_of_step(unit: str, report: Report) -> None:

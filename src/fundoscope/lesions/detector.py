@@ -166,9 +166,8 @@ def maps_on_view(detector: Detector, made: View) -> NDArray[np.uint8]:
 
     def look(start: int, cut: Pixels) -> None:
         seen = zip(heads.maps(detector.session, cut), corners[start:], parts[start:], strict=False)
-        for found, (x, y), (left, top, right, bottom) in seen:
-            inner = found[:, top - y : bottom - y, left - x : right - x]
-            whole[:, top:bottom, left:right] = inner
+        for found, corner, part in seen:
+            tiles.paste(whole, found, corner, part)
 
     _each_tile(look, detector, made, corners, (height, width))
     return whole

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fundoscope.lesions.view import View
 from fundoscope.photo.decode import Pixels
@@ -16,6 +17,7 @@ Corner = tuple[int, int]
 """Column and row of a tile's first pixel in the view."""
 Part = tuple[int, int, int, int]
 """First and last column and row (left, top, right, bottom), half-open, in the view."""
+Maps = NDArray[np.uint8]
 EDGE: Final = 1e-6
 
 
@@ -76,6 +78,19 @@ def owned(corners: Sequence[Corner], height: int, width: int, view: View) -> lis
     across = _shares(sorted({x for x, _ in corners}), width, columns)
     down = _shares(sorted({y for _, y in corners}), height, rows)
     return [(across[x][0], down[y][0], across[x][1], down[y][1]) for x, y in corners]
+
+
+def paste(whole: Maps, seen: Maps, corner: Corner, part: Part) -> None:
+    """Put what a tile shows of the part that it answers for into maps of the whole view.
+
+    Args:
+        whole: ``uint8 (K, H, W)``, changed.
+        seen: ``uint8 (K, height, width)``, of the tile.
+        corner: of the tile.
+        part: of :func:`owned`.
+    """
+    (x, y), (left, top, right, bottom) = corner, part
+    whole[:, top:bottom, left:right] = seen[:, top - y : bottom - y, left - x : right - x]
 
 
 def _shares(starts: Sequence[int], side: int, limit: int) -> dict[int, tuple[int, int]]:

@@ -18,6 +18,8 @@ from fundoscope.errors import UsageError
 from fundoscope.train import hed_weights, networks, weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
 VGG16: Final = "vgg16"
@@ -102,16 +104,7 @@ def _pyramid(name: str, channels: int, init: str) -> nn.Module:
     from torchvision.ops import FeaturePyramidNetwork
     from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-    body = _features(name)
-    if init != weights.NONE:
-        stored = weights.start(name, 1, IMAGENET_SIZE, dropout=0.0, init=init).state_dict()
-        if not body.state_dict().keys() <= stored.keys():
-            raise UsageError(
-                f"backbone {name}",
-                "names its features otherwise than its weights",
-                'start it with init = "none", or take another backbone',
-            )
-        body.load_state_dict({key: stored[key] for key in body.state_dict()})
+    body = features(name, STAGES, init=init)
 
     class Pyramid(nn.Module):
         def __init__(self) -> None:
@@ -130,8 +123,33 @@ def _pyramid(name: str, channels: int, init: str) -> nn.Module:
     return Pyramid()
 
 
-def _features(name: str) -> Any:
-    """The part of a network that gives maps of :data:`STRIDES`.
+def features(name: str, stages: Sequence[int], *, init: str) -> Any:
+    """The part of a network that gives the maps of some stages, that of stage n of stride 2^(n+1).
+
+    Args:
+        name: a network with pyramids, see the head of this module.
+        stages: from 0, the finest.
+        init: what it starts from, see :mod:`fundoscope.train.weights`.
+
+    Raises:
+        UsageError: there is no such network, or it gives other maps, or as
+            :func:`fundoscope.train.weights.start`.
+    """
+    body = _features(name, stages)
+    if init != weights.NONE:
+        stored = weights.start(name, 1, IMAGENET_SIZE, dropout=0.0, init=init).state_dict()
+        if not body.state_dict().keys() <= stored.keys():
+            raise UsageError(
+                f"backbone {name}",
+                "names its features otherwise than its weights",
+                'start it with init = "none", or take another backbone',
+            )
+        body.load_state_dict({key: stored[key] for key in body.state_dict()})
+    return body
+
+
+def _features(name: str, stages: Sequence[int]) -> Any:
+    """The same with random weights.
 
     Raises:
         UsageError: there is no such network, or it gives other maps.
@@ -139,17 +157,18 @@ def _features(name: str) -> Any:
     import timm
 
     architecture = name.removeprefix(networks.TIMM)
+    strides = [2 ** (stage + 1) for stage in stages]
     known = name in networks.LITE or (name.startswith(networks.TIMM) and networks.known(name))
     try:
         body: Any = known and timm.create_model(
-            architecture, features_only=True, out_indices=STAGES
+            architecture, features_only=True, out_indices=tuple(stages)
         )
     except (RuntimeError, IndexError, AttributeError, AssertionError):
         body = None  # timm's ways to say that a network has no such maps
-    if not body or body.feature_info.reduction() != STRIDES:
+    if not body or body.feature_info.reduction() != strides:
         raise UsageError(
             f"backbone {name}",
-            f"gives no features of strides {STRIDES}" if known else "is not known",
+            f"gives no features of strides {strides}" if known else "is not known",
             f"name one of {', '.join(networks.LITE)}, {VGG16}, timm/resnet50, timm/mobilenetv2_100",
         )
     return body

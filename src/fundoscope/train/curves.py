@@ -29,8 +29,10 @@ LOSSES: Final = {
     "first stage, boxes": "loss_rpn_box_reg",
     "second stage, kinds": "loss_classifier",
     "second stage, boxes": "loss_box_reg",
+    "pixels": "loss_entropy",
+    "overlap": "loss_overlap",
 }
-"""Parts of a detector's loss."""
+"""Parts of a detector's loss, of any head."""
 STYLES: Final = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.")
 """Of curves that lie in one plot; colours of kinds are made for retina, not for white paper."""
 HUES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
@@ -86,7 +88,8 @@ def _of_detector(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
     loss, precision = plots = _plots(figure, ("loss in training", "average precision, validation"))
     epochs = [line["epoch"] + 1 for line in lines]
     loss.plot(epochs, _values(lines, ("loss",)), "o-", color="black", label="together")
-    for i, (name, key) in enumerate(LOSSES.items()):
+    parts = {name: key for name, key in LOSSES.items() if key in lines[0]["training"]}
+    for i, (name, key) in enumerate(parts.items()):
         _curve(loss, epochs, _values(lines, ("training", key)), i, name)
     kinds = list(lines[0]["average_precision"])
     for i, kind in enumerate(kinds):

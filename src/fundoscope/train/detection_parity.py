@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -74,25 +75,53 @@ def against_torch(
 
     session = runtime.open_graph(model, "the exported graph")
     module = detection_graph.FromPixels(network, normalisation).eval()
+
+    def theirs(shown: Pixels) -> Boxes:
+        with torch.inference_mode():
+            return Boxes(*(out.numpy() for out in module(torch.from_numpy(shown))))
+
+    same = compared(partial(heads.boxes, session), theirs, val, at_once)
+    if not len(same[0]):
+        raise _other(0, 0)
+    return len(same[0]), float(same[0].max()), float(same[1].max())
+
+
+def compared(
+    ours: Callable[[Pixels], Boxes],
+    theirs: Callable[[Pixels], Boxes],
+    val: Sequence[AnnotatedView],
+    at_once: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far boxes, and how far their scores, are apart on validation tiles; without strays.
+
+    Args:
+        ours, theirs: the boxes of ONNX Runtime and of torch on ``uint8 (at_once, H, W, 3)`` tiles.
+        val: where the tiles come from.
+        at_once: tiles a call.
+
+    Raises:
+        FundoscopeError: more of them differ than may.
+    """
     away, apart = np.zeros(0), np.zeros(0)
     for size in COMPARED_SIDES:
         source = tiles_of(val, size, at_once)
         for _ in range(COMPARED // at_once // len(COMPARED_SIDES)):
             shown = next(source)
-            ours = heads.boxes(session, shown)
-            with torch.inference_mode():
-                theirs = Boxes(*(out.numpy() for out in module(torch.from_numpy(shown))))
-            found = difference(theirs, ours)
+            found = difference(theirs(shown), ours(shown))
             away, apart = np.append(away, found[0]), np.append(apart, found[1])
     same = (away < MAX_PIXELS) & (apart < MAX_SCORE)
-    if not same.size or same.mean() < 1 - STRAY:
-        raise FundoscopeError(
-            "the exported graph",
-            f"finds {same.sum()} of torch's {same.size} boxes within {MAX_PIXELS:g} pixel and"
-            f" {MAX_SCORE} of their score",
-            "report it with the versions of torch, torchvision, onnx and onnxruntime",
-        )
-    return int(same.sum()), float(away[same].max()), float(apart[same].max())
+    if same.size and same.mean() < 1 - STRAY:
+        raise _other(int(same.sum()), same.size)
+    return away[same], apart[same]
+
+
+def _other(same: int, count: int) -> FundoscopeError:
+    return FundoscopeError(
+        "the exported graph",
+        f"finds {same} of torch's {count} boxes within {MAX_PIXELS:g} pixel and"
+        f" {MAX_SCORE} of their score",
+        "report it with the versions of torch, torchvision, onnx and onnxruntime",
+    )
 
 
 def difference(theirs: Boxes, ours: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -14,13 +14,13 @@ from fundoscope.evaluate import hits
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import merge, tiles
 from fundoscope.lesions.heads import Boxes
-from fundoscope.train import augment, detection_pictures, loop, networks, operating
+from fundoscope.train import augment, detection_pictures, loop, networks, operating, tile_draw
 from fundoscope.train.augment import Jitter
 from fundoscope.train.config import sides
 from fundoscope.train.detection_network import Target
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.plan import Size
-from fundoscope.train.tile_draw import Drawer
+from fundoscope.train.tile_draw import Drawer, Place
 from fundoscope.train.views import AnnotatedView
 
 if TYPE_CHECKING:
@@ -80,12 +80,18 @@ class DetectionTask:
         """
         import torch
 
-        seed = int(torch.randint(2**62, (), generator=generator))
-        random = np.random.default_rng(seed)
-        drawn = [self.drawer.draw(random) for _ in range(count)]
+        drawn = [tile_draw.shown(place) for place in self.places(count, generator)]
         pixels = torch.from_numpy(np.stack([each[0] for each in drawn])).to(self.device)
         changed = augment.recolour(pixels, generator, self.jitter)
         return changed, [(boxes, labels) for _, boxes, labels in drawn]
+
+    def places(self, count: int, generator: torch.Generator) -> list[Place]:
+        """What so many tiles show."""
+        import torch
+
+        seed = int(torch.randint(2**62, (), generator=generator))
+        random = np.random.default_rng(seed)
+        return [self.drawer.place(random) for _ in range(count)]
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, NDArray[np.int64]]:
         """The sum of the four losses; tiles, boxes and each loss in millionths."""
@@ -124,7 +130,10 @@ class DetectionTask:
         among the classes. Precision and recall are those at the threshold that an export would
         choose. A sheet of tiles with truth and findings is drawn into the run folder.
         """
-        found = [self.detect(network, each) for each in self.val]
+        return self.judge([self.detect(network, each) for each in self.val], epoch)
+
+    def judge(self, found: Sequence[detection_pictures.Found], epoch: int) -> dict[str, Any]:
+        """The figures of :meth:`evaluate`, from what was found on each validation photograph."""
         matched = {
             kind: [
                 hits.match(

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.lesions import heads
 from fundoscope.train import anchors as anchoring
 from fundoscope.train import (
     backbones,
     detection_data,
     detection_network,
     loop,
+    mask_network,
+    mask_targets,
     memory,
     processes,
     runs,
@@ -28,14 +31,18 @@ from fundoscope.train import (
 from fundoscope.train import detector_config as configs
 from fundoscope.train.detection_task import DetectionTask
 from fundoscope.train.detector_config import DetectorConfig
+from fundoscope.train.mask_task import MaskTask
 from fundoscope.train.plan import Plan, Stage
 from fundoscope.train.progress import Report
 from fundoscope.train.views import AnnotatedView
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 DETECTOR: Final = "detector.json"
+BACKBONE: Final = "backbone.body."
+"""What stands before the names of a backbone's weights in a network with a ``boxes`` head."""
 NO_MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory")
 """Parts of torch's messages about it on processors, which have no exception of their own."""
 
@@ -46,7 +53,8 @@ class Set:
 
     Attributes:
         kinds: the class list; label 1 is its first.
-        anchors: of the first stage, fitted to the training boxes.
+        anchors: of the first stage, fitted to the training boxes; none of a head without them.
+        images: folder of the photographs.
         train, val: annotated photographs at the working scale.
         sha256: of all annotations and photographs.
         unseen: kinds without a box in validation, by which no epoch is judged.
@@ -56,6 +64,7 @@ class Set:
 
     kinds: tuple[str, ...]
     anchors: anchoring.Anchors
+    images: Path
     train: tuple[AnnotatedView, ...]
     val: tuple[AnnotatedView, ...]
     sha256: str
@@ -95,9 +104,12 @@ def read_set(config: DetectorConfig, progress: views.Progress | None = None) -> 
     for each in photos:
         digest.update((chosen.images / each.image).read_bytes())
         digest.update(repr([(a.kind, a.box) for a in each.annotations]).encode())
+    if config.head == heads.MASK:
+        digest.update(mask_targets.digest(train, chosen.images, Path(data.masks)))
     return Set(
         chosen.kinds,
         _anchors(config, sides_of, labels),
+        chosen.images,
         train,
         val,
         digest.hexdigest(),
@@ -111,6 +123,8 @@ def _anchors(
     config: DetectorConfig, sides_of: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> anchoring.Anchors:
     """Those that the configuration names, or else fitted to the boxes."""
+    if config.head != heads.BOXES:
+        return ()
     levels = backbones.levels(config.backbone.name)
     if isinstance(config.anchors, int):
         return anchoring.choose(sides_of, labels, levels, config.anchors, config.seed)
@@ -158,7 +172,7 @@ def train(
     torch.manual_seed(config.seed)
     network = _started(config, data)
     fabric = runs.fabric(config)
-    task = DetectionTask(data.train, data.val, data.kinds, config, fabric.device, folder)
+    task = task_of(config, data, fabric.device, folder, watcher.picture)
     plan = Plan(
         np.zeros(config.draw.tiles, np.int64),
         (Stage(config.data.tile, config.epochs),),
@@ -170,6 +184,26 @@ def train(
     listeners = loop.Listeners(watcher.step, watcher.epoch)
     with memory_told():
         loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
+
+
+def task_of(
+    config: DetectorConfig,
+    data: Set,
+    device: torch.device,
+    folder: Path,
+    progress: views.Progress | None,
+) -> DetectionTask:
+    """What the loop needs, of the head that is trained.
+
+    Raises:
+        TableError, UsageError, OutputError: as :class:`mask_targets.Targets`.
+    """
+    sides = data.train, data.val, data.kinds
+    if config.head == heads.BOXES:
+        return DetectionTask(*sides, config, device, folder)
+    masks, cache = Path(config.data.masks), Path(config.data.cache)
+    targets = mask_targets.Targets(data.train, data.images, masks, data.kinds, cache, progress)
+    return MaskTask(*sides, targets, config, device, folder)
 
 
 def preview_task(config: DetectorConfig, watcher: Watcher) -> DetectionTask:
@@ -205,7 +239,7 @@ def _require_network(config: DetectorConfig) -> int:
             "is no file",
             "name best.pt of an earlier run, or leave it out",
         )
-    backbones.create(name, config.shape.channels, init=config.backbone.init)
+    network_of(config, ("",), anchors, init=config.backbone.init)
     return weights
 
 
@@ -213,6 +247,9 @@ def network_of(
     config: DetectorConfig, kinds: Sequence[str], anchors: anchoring.Anchors, *, init: str
 ) -> nn.Module:
     """The detector that a configuration asks for."""
+    if config.head == heads.MASK:
+        name = config.backbone.name
+        return mask_network.create(name, len(kinds), config.painter, init=init)
     backbone = backbones.create(config.backbone.name, config.shape.channels, init=init)
     return detection_network.create(backbone, len(kinds), anchors, config.shape)
 
@@ -227,7 +264,12 @@ def _started(config: DetectorConfig, data: Set) -> nn.Module:
         return network_of(config, data.kinds, data.anchors, init=config.backbone.init)
     network = network_of(config, data.kinds, data.anchors, init="none")
     try:
-        network.load_state_dict(loop.read_checkpoint(Path(config.start))["network"])
+        stored = loop.read_checkpoint(Path(config.start))["network"]
+        if config.head == heads.MASK and any(key.startswith(BACKBONE) for key in stored):
+            of_boxes = {k.removeprefix(BACKBONE): v for k, v in stored.items() if BACKBONE in k}
+            network.get_submodule("body").load_state_dict(of_boxes)
+        else:
+            network.load_state_dict(stored)
     except (KeyError, RuntimeError, TypeError):
         raise UsageError(
             f"start = {config.start}",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fundoscope.kinds import KINDS
+from fundoscope.lesions import heads
 from fundoscope.train.operating import KEPT
 
 if TYPE_CHECKING:
@@ -117,10 +118,21 @@ def _graph(manifest: DetectorManifest, exported: Exported) -> str:
 The field is brought to a radius of {manifest.radius:g} pixels and read in tiles of at most
 {manifest.height_width[0]}x{manifest.height_width[1]} that overlap by {manifest.overlap} or more.
 Input: `uint8 (B, H, W, 3)` RGB, H and W multiples of {manifest.step}; normalisation is inside.
-Output: tile, box, label and score of each box. ONNX Runtime differs from torch by
+Output: {_output(manifest)}. ONNX Runtime differs from torch by
 {exported.pixel_difference:.1e} pixels and {exported.score_difference:.1e} in a score at most, on
 {exported.compared} boxes. {stored}
 """
+
+
+def _output(manifest: DetectorManifest) -> str:
+    if manifest.head != heads.MASK:
+        return "tile, box, label and score of each box"
+    levels = ", ".join(f"{KINDS[kind].name} {at:g}" for kind, at in manifest.levels.items())
+    return (
+        "of each kind a map, `uint8 (B, K, H, W)`, of how likely (255: surely) each pixel belongs"
+        f"\nto a lesion. What is connected of the pixels that reach a level ({levels})\nis one"
+        " lesion; its score is their mean"
+    )
 
 
 LIMITATIONS = """## Limitations

@@ -10,11 +10,13 @@ import msgspec
 
 from fundoscope import kinds
 from fundoscope.errors import UsageError
+from fundoscope.lesions import heads
 from fundoscope.train import config as grader_config
 from fundoscope.train import optimisers, settings
 from fundoscope.train.anchors import Anchors
 from fundoscope.train.config import sides
 from fundoscope.train.detection_network import Shape
+from fundoscope.train.mask_network import COARSEST, Painter
 from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Size
 from fundoscope.train.settings import require
@@ -61,6 +63,8 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         annotations: a VOC folder, or a file or folder of any other format of ``data convert``.
+        masks: folder of the pixel-exact masks, one a kind a photograph; what a ``mask`` head is
+            trained on.
         images: folder of the photographs; ``JPEGImages`` of a VOC folder, or the folder of the
             annotations, when left out.
         train, val: lists of names, one a line; the names of ``val`` are taken out of ``train``.
@@ -81,6 +85,7 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     annotations: str
+    masks: str = ""
     images: str = ""
     train: str = ""
     val: str = ""
@@ -119,8 +124,11 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         epochs: of ``draw.tiles`` each.
+        head: what comes out of it, see :mod:`fundoscope.lesions.heads`; ``shape`` and ``anchors``
+            are of ``boxes``, ``painter`` is of ``mask``.
         start: ``best.pt`` of an earlier run of the same kinds, anchors and network, from which all
-            weights are taken; those of the backbone alone (``backbone.init``) when left out.
+            weights are taken; those of the backbone alone (``backbone.init``) when left out. A
+            ``mask`` head also starts from the backbone of a run with a ``boxes`` head.
         anchors: so many for each map of the backbone, fitted to the training boxes; or, for each
             map, a list of their widths and heights in a tile's pixels.
         patience: epochs without a better one after which the run ends; 0: never.
@@ -132,9 +140,11 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     data: LesionData
     epochs: int
+    head: str = heads.BOXES
     start: str = ""
     backbone: Backbone = Backbone()
     shape: Shape = Shape()
+    painter: Painter = Painter()
     anchors: int | Anchors = 2
     draw: Draw = Draw()
     recolour: Recolour = Recolour()
@@ -171,7 +181,7 @@ def replaced(
 
 def on_other_data(config: DetectorConfig, annotations: Path) -> DetectorConfig:
     """The configuration for another set of annotations: what names photographs is taken out."""
-    nobody = {"images": "", "train": "", "val": "", "manifest": "", "left_out": ()}
+    nobody = {"masks": "", "images": "", "train": "", "val": "", "manifest": "", "left_out": ()}
     return replaced(config, data={**nobody, "annotations": str(annotations)})
 
 
@@ -196,6 +206,7 @@ def check(config: DetectorConfig, title: str) -> None:
         UsageError: names the key and what may stand there.
     """
     known = {
+        "head": tuple(heads.HEADS),
         "precision": grader_config.PRECISIONS,
         "optimiser.name": optimisers.NAMES,
         "optimiser.schedule": optimisers.SCHEDULES,
@@ -209,6 +220,7 @@ def check(config: DetectorConfig, title: str) -> None:
     fine = not (config.data.val and carved)
     require(fine, title, "data.validation", carved, "leave it out, data.val names the photographs")
     _check_tile(config, title)
+    _check_masks(config, title)
     _check_anchors(config.anchors, title)
     _check_kinds(config.data.kinds, title)
     batch, devices = config.optimiser.batch, config.devices
@@ -220,6 +232,17 @@ def _check_tile(config: DetectorConfig, title: str) -> None:
     least = min(sides(tile))
     require(least >= SMALLEST_TILE, title, "data.tile", tile, f"write {SMALLEST_TILE} or more")
     require(overlap < least, title, "data.overlap", overlap, f"write less than a tile, {least}")
+
+
+def _check_masks(config: DetectorConfig, title: str) -> None:
+    if config.head != heads.MASK:
+        return
+    masks, tile = config.data.masks, config.data.tile
+    require(masks != "", title, "data.masks", masks, "name the folder of the masks to learn from")
+    fine = not any(side % COARSEST for side in sides(tile))
+    require(fine, title, "data.tile", tile, f"write multiples of {COARSEST}")
+    widths = config.painter.widths
+    require(min(widths) >= 1, title, "painter.widths", widths, "write positive numbers")
 
 
 def _check_anchors(anchors: int | Anchors, title: str) -> None:

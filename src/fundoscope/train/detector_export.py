@@ -26,6 +26,9 @@ from fundoscope.train import (
     detector,
     detector_card,
     loop,
+    mask_graph,
+    mask_levels,
+    mask_parity,
     networks,
     onnx_graph,
     operating,
@@ -127,11 +130,15 @@ def export(
         )
     network, epoch = best_network(run, config)
     whole = _graph(network, config, found.val)
-    compared, pixels, scores = detection_parity.against_torch(
+    parity = mask_parity if config.head == heads.MASK else detection_parity
+    compared, pixels, scores = parity.against_torch(
         network, whole, normalisation(config), found.val, AT_ONCE
     )
     half = onnx_graph.halve(whole)
     manifest = _manifest(run, config, found, whole, name)
+    if config.head == heads.MASK:
+        levels = mask_levels.of_detector(_loaded(manifest, whole), found.val)
+        manifest = replace(manifest, levels=levels)
     before, after = (_candidates(_loaded(manifest, model), found.val) for model in (whole, half))
     falls = {kind: _precision(before, kind) - _precision(after, kind) for kind in found.kinds}
     fall = max([0.0, *(value for value in falls.values() if np.isfinite(value))])
@@ -181,8 +188,9 @@ def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:
         msgspec.structs.replace(config, shape=shape), kinds, anchors, init="none"
     )
     network.load_state_dict(stored["network"])
-    first: Any = network.rpn
-    first.score_thresh = LEAST_OBJECTNESS
+    if config.head == heads.BOXES:
+        first: Any = network.rpn
+        first.score_thresh = LEAST_OBJECTNESS
     return network.eval(), int(stored["epoch"])
 
 
@@ -204,6 +212,8 @@ class _Description(msgspec.Struct):
 
 
 def _graph(network: nn.Module, config: DetectorConfig, val: Sequence[AnnotatedView]) -> bytes:
+    if config.head == heads.MASK:
+        return mask_graph.to_onnx(network, normalisation(config), AT_ONCE)
     example = next(detection_parity.tiles_of(val, detection_parity.COMPARED_SIDES[0], AT_ONCE))
     return detection_graph.to_onnx(network, normalisation(config), example)
 
@@ -267,7 +277,7 @@ def _manifest(
         name=name or f"detector-{re.sub('[_/]', '-', config.backbone.name)}",
         task=bundles.DETECTION,
         input_size=READ_TILE,
-        head=heads.BOXES,
+        head=config.head,
         classes=found.kinds,
         thresholds=dict.fromkeys(found.kinds, 0.0),
         minimum_radius={},
@@ -295,7 +305,7 @@ def _shareable(config: DetectorConfig) -> dict[str, Any]:
     In place of the run that it went on from stands that run's own configuration.
     """
     settings: dict[str, Any] = msgspec.to_builtins(config)
-    for key in ("annotations", "images", "train", "val", "manifest"):
+    for key in ("annotations", "masks", "images", "train", "val", "manifest"):
         settings["data"][key] = Path(settings["data"][key]).name
     del settings["data"]["cache"]
     settings["backbone"]["init"] = Path(config.backbone.init).name

@@ -56,6 +56,24 @@ def threshold(kind: str, photographs: Sequence[Matched]) -> float:
     return float((low + high) / 2)
 
 
+def level(by_level: Mapping[float, Sequence[Matched]]) -> float:
+    """The probability from which a pixel belongs to a lesion of a kind.
+
+    That at which the components have the highest average precision; the middle one of those that
+    are as good.
+
+    Args:
+        by_level: all of validation, at each level.
+    """
+    precision = {
+        at: hits.average_precision(hits.pooled(photographs)) for at, photographs in by_level.items()
+    }
+    known = [value for value in precision.values() if np.isfinite(value)]
+    best = [at for at, value in precision.items() if known and value == max(known)]
+    chosen = sorted(best or precision)
+    return chosen[len(chosen) // 2]
+
+
 def _found(one: Matched, scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """How many boxes reach each of some scores."""
     return len(one.scores) - np.searchsorted(np.sort(one.scores), scores)

@@ -37,6 +37,8 @@ FIGURES_OF_DETECTOR: Final = {
     "loss/first stage, boxes": ("training", "loss_rpn_box_reg"),
     "loss/second stage, kinds": ("training", "loss_classifier"),
     "loss/second stage, boxes": ("training", "loss_box_reg"),
+    "loss/pixels": ("training", "loss_entropy"),
+    "loss/overlap": ("training", "loss_overlap"),
     "average precision/mean of lesions": ("score",),
     "rate": ("rate",),
 }
@@ -92,7 +94,7 @@ def _points(folder: Path) -> Iterator[tuple[str, int, float, float]]:
         for name, keys in _figures(line).items():
             value: Any = line
             for key in keys:
-                value = value[key]
+                value = None if value is None else value.get(key)
             if value is not None:
                 yield name, line["epoch"] + 1, float(value), line["training_seconds"]
 

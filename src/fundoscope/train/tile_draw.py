@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -68,17 +69,25 @@ class Drawer:
         Raises:
             UsageError: a view is gone from the cache.
         """
+        return shown(self.place(random))
+
+    def place(self, random: Generator) -> Place:
+        """Which tile comes next.
+
+        Raises:
+            UsageError: a view is gone from the cache.
+        """
         if self.having and random.random() >= self.settings.anywhere:
             label = int(random.choice(list(self.having), p=self.due))
             chosen = self.having[label][int(random.integers(len(self.having[label])))]
             box = random.choice(chosen.boxes[chosen.labels == label])
-            shown = chosen.view
+            view = chosen.view
             middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
             reach = 0.5
         else:
             chosen = self.views[int(random.integers(len(self.views)))]
-            shown = chosen.view
-            middle = _on_retina(shown, random)
+            view = chosen.view
+            middle = _on_retina(view, random)
             reach = 0.0
         reach_log = math.log1p(self.settings.scale)
         zoom = math.exp(random.uniform(-reach_log, reach_log))
@@ -88,15 +97,46 @@ class Drawer:
         x0, y0 = (
             _inside(start, side, limit)
             for start, side, limit in (
-                (x0, width, shown.pixels.shape[1]),
-                (y0, height, shown.pixels.shape[0]),
+                (x0, width, view.pixels.shape[1]),
+                (y0, height, view.pixels.shape[0]),
             )
         )
-        pixels = _cut(shown.pixels, (x0, y0, x0 + width, y0 + height), self.size)
-        boxes, labels = _clipped(chosen, (x0, y0), zoom, self.size)
-        if self.settings.turns:
-            pixels, boxes = _turned(pixels, boxes, random)
-        return pixels, boxes, labels
+        turns, mirrored = _turn(self.size, random) if self.settings.turns else (0, False)
+        return Place(chosen, (x0, y0, x0 + width, y0 + height), zoom, self.size, turns, mirrored)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a tile shows.
+
+    Attributes:
+        view: of which photograph.
+        source: left, top, right, bottom in the view's pixels.
+        zoom: how many pixels of the tile one of the view becomes.
+        size: height and width of the tile.
+        turns: quarters to the left, after cutting.
+        mirrored: from left to right, after turning.
+    """
+
+    view: AnnotatedView
+    source: tuple[float, float, float, float]
+    zoom: float
+    size: tuple[int, int]
+    turns: int
+    mirrored: bool
+
+
+def shown(place: Place) -> tuple[Pixels, NDArray[np.float64], NDArray[np.int64]]:
+    """Pixels, boxes and labels of a tile; see :meth:`Drawer.draw`."""
+    pixels = _turned(_cut(place.view.pixels, place.source, place.size), place)
+    boxes, labels = _clipped(place.view, place.source[:2], place.zoom, place.size)
+    return pixels, _turned_boxes(boxes, place), labels
+
+
+def planes(whole: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
+    """A tile of ``uint8 (K, H, W)`` planes over a whole view, ``uint8 (K, height, width)``."""
+    cut = (_cut(plane, place.source, place.size) for plane in whole)
+    return np.stack([_turned(plane, place) for plane in cut])
 
 
 def _on_retina(shown: View, random: Generator) -> tuple[float, float]:
@@ -144,20 +184,27 @@ def _clipped(
     return boxes[kept], chosen.labels[kept]
 
 
-def _turned(
-    pixels: Pixels, boxes: NDArray[np.float64], random: Generator
-) -> tuple[Pixels, NDArray[np.float64]]:
-    """A tile turned by quarters and mirrored; a tile that is not square only by halves."""
-    height, width = pixels.shape[:2]
-    turns = int(random.integers(QUARTERS)) if height == width else 2 * int(random.integers(2))
-    for _ in range(turns):
+def _turn(size: tuple[int, int], random: Generator) -> tuple[int, bool]:
+    """Quarters to turn a tile by, and whether it is mirrored; one not square goes by halves."""
+    square = size[0] == size[1]
+    turns = int(random.integers(QUARTERS)) if square else 2 * int(random.integers(2))
+    return turns, bool(random.random() < 0.5)
+
+
+def _turned(pixels: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
+    """A tile's pixels, or a plane of it, as it lies in the end."""
+    turned = np.rot90(pixels, place.turns)
+    return np.ascontiguousarray(turned[:, ::-1] if place.mirrored else turned)
+
+
+def _turned_boxes(boxes: NDArray[np.float64], place: Place) -> NDArray[np.float64]:
+    height, width = place.size
+    for _ in range(place.turns):
         # A quarter to the left: x' = y and y' = width - x.
-        pixels = np.rot90(pixels)
         x0, y0, x1, y1 = boxes.T
-        side = pixels.shape[0]
-        boxes = np.stack((y0, side - x1, y1, side - x0), axis=1)
-    if random.random() < 0.5:
-        pixels = pixels[:, ::-1]
+        boxes = np.stack((y0, width - x1, y1, width - x0), axis=1)
+        height, width = width, height
+    if place.mirrored:
         x0, y0, x1, y1 = boxes.T
         boxes = np.stack((width - x1, y0, width - x0, y1), axis=1)
-    return np.ascontiguousarray(pixels), boxes
+    return boxes

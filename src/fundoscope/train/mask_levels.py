@@ -1,0 +1,66 @@
+"""From which probability a pixel belongs to a lesion: chosen for each kind on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.evaluate import hits
+from fundoscope.kinds import ANATOMY
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions.components import Components, components
+from fundoscope.lesions.detector import Detector
+from fundoscope.train import operating
+from fundoscope.train.views import AnnotatedView
+
+LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""What may be chosen."""
+
+ByLevel = Mapping[float, Components]
+"""The components of one kind on one photograph at each level."""
+
+
+def of_detector(loaded: Detector, val: Sequence[AnnotatedView]) -> dict[str, float]:
+    """The levels of a detector that paints, from what it paints on validation photographs."""
+    kinds = loaded.manifest.classes
+    seen = [at_levels(detectors.maps_on_view(loaded, each.view), kinds) for each in val]
+    return choose(seen, val, kinds)
+
+
+def at_levels(maps: NDArray[np.uint8], kinds: Sequence[str]) -> dict[str, ByLevel]:
+    """The components of each kind on a photograph at each of :data:`LEVELS`."""
+    return {
+        kind: {level: components(plane, level, largest=kind in ANATOMY) for level in LEVELS}
+        for kind, plane in zip(kinds, maps, strict=True)
+    }
+
+
+def choose(
+    seen: Sequence[Mapping[str, ByLevel]], val: Sequence[AnnotatedView], kinds: Sequence[str]
+) -> dict[str, float]:
+    """The level of each kind, see :func:`operating.level`.
+
+    Args:
+        seen: of :func:`at_levels`, on each validation photograph.
+        val: these photographs.
+        kinds: the class list.
+    """
+    return {
+        kind: operating.level(
+            {
+                level: [
+                    hits.match(
+                        one[kind][level].boxes,
+                        one[kind][level].scores,
+                        each.boxes[each.labels == label],
+                    )
+                    for one, each in zip(seen, val, strict=True)
+                ]
+                for level in LEVELS
+            }
+        )
+        for label, kind in enumerate(kinds, start=1)
+    }
