@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
+from fundoscope.cli import pack
+
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
+    from fundoscope.train.budget import Settled
     from fundoscope.train.calibrate import Figures
+    from fundoscope.train.config import GraderConfig
     from fundoscope.train.detector_config import DetectorConfig
     from fundoscope.train.detector_export import Exported as ExportedDetector
     from fundoscope.train.export import Exported
 
 app = typer.Typer(help="Train networks (needs the extra train).", no_args_is_help=True)
 
+app.add_typer(pack.app, name="pack")
+
+_Config = TypeVar("_Config", "GraderConfig", "DetectorConfig")
+
 NEEDED: Final = ("torch", "timm", "lightning", "onnx", "onnxscript")
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Choose the epochs so that training and export end within so many minutes.",
+    ),
+]
 
 
 @app.command()
@@ -25,7 +42,8 @@ def grader(
     config: Annotated[Path, typer.Argument(help="Configuration, e.g. configs/grader.toml.")],
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME by default.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Label table or class folders, in place of the file's.")
+        Path | None,
+        typer.Option(help="Label table, class folders or pack, in place of the file's."),
     ] = None,
     init: Annotated[
         str | None,
@@ -44,6 +62,7 @@ def grader(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw augmented photographs, and do not train."),
     ] = None,
+    minutes: Minutes = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Export the best network to this folder at the end.")
     ] = None,
@@ -54,16 +73,16 @@ def grader(
     (metrics.jsonl), their curves (curves.png) and a check-point from which the same command goes
     on.
     """
+    started = time.monotonic()
     require_extra()
     from fundoscope.cli.training import watching
     from fundoscope.errors import FundoscopeError
+    from fundoscope.train import budget, preview_sheet, tensorboard, unpack
     from fundoscope.train import config as configs
     from fundoscope.train import grader as training
-    from fundoscope.train import preview_sheet, tensorboard
 
     chosen = configs.replaced(
         configs.read_config(config),
-        network={"init": init},
         data={
             "manifest": None if data is None else str(data),
             "cache": None if cache is None else str(cache),
@@ -72,6 +91,9 @@ def grader(
         threads=threads,
         devices=devices,
     )
+    if unpack.is_pack(Path(chosen.data.manifest)):
+        chosen = unpack.grader(chosen, Path(chosen.data.manifest))
+    chosen = configs.replaced(chosen, network={"init": init})
     configs.check(chosen, config.name)
     if preview is not None:
         preview_sheet.draw(chosen, preview)
@@ -80,6 +102,12 @@ def grader(
     folder = out or Path("runs") / config.stem
     try:
         with watching() as watcher:
+            if minutes is not None:
+                given = budget.Budget(minutes, started)
+                settled = budget.settle_grader(
+                    chosen, folder, given, resume=resume, watcher=watcher
+                )
+                chosen = _told_of_budget(settled, minutes, _stages(settled.config))
             watcher = tensorboard.recording(watcher, folder)
             training.train(chosen, folder, resume=resume, watcher=watcher)
     except FundoscopeError as error:
@@ -93,7 +121,9 @@ def detector(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME by default.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Annotations in any format of data convert, in place of the file's."),
+        typer.Option(
+            help="Annotations in any format of data convert, or pack, in place of the file's."
+        ),
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of their photographs.")] = None,
     leave_out: Annotated[
@@ -115,6 +145,7 @@ def detector(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw training tiles, and do not train."),
     ] = None,
+    minutes: Minutes = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Export the best network to this folder at the end.")
     ] = None,
@@ -125,15 +156,21 @@ def detector(
     (metrics.jsonl), tiles with truth and findings (validation-NNN.jpg), curves (curves.png) and a
     check-point from which the same command goes on.
     """
+    started = time.monotonic()
     require_extra()
     from fundoscope.cli.training import watching_detector
     from fundoscope.errors import FundoscopeError
+    from fundoscope.train import budget, tensorboard, unpack
     from fundoscope.train import detector as training
     from fundoscope.train import detector_config as configs
-    from fundoscope.train import tensorboard
 
-    chosen = configs.read_config(config)
-    if data is not None:
+    chosen = configs.replaced(
+        configs.read_config(config), data={"cache": None if cache is None else str(cache)}
+    )
+    named = data or Path(chosen.data.annotations)
+    if unpack.is_pack(named):
+        chosen = unpack.detector(chosen, named)
+    elif data is not None:
         chosen = configs.on_other_data(chosen, data)
     chosen = configs.replaced(
         chosen,
@@ -141,7 +178,6 @@ def detector(
         data={
             "images": None if images is None else str(images),
             "left_out": _left_out(chosen, leave_out),
-            "cache": None if cache is None else str(cache),
         },
         threads=threads,
         devices=devices,
@@ -153,11 +189,34 @@ def detector(
     folder = out or Path("runs") / config.stem
     try:
         with watching_detector() as watcher:
+            if minutes is not None:
+                given = budget.Budget(minutes, started)
+                settled = budget.settle_detector(
+                    chosen, folder, given, resume=resume, watcher=watcher
+                )
+                found = f"{settled.config.epochs} epochs of {settled.config.draw.tiles} tiles"
+                chosen = _told_of_budget(settled, minutes, found)
             watcher = tensorboard.recording(watcher, folder)
             training.train(chosen, folder, resume=resume, watcher=watcher)
     except FundoscopeError as error:
         raise _told_once(error) from None
     _finish(folder, bundle, Path(chosen.data.cache))
+
+
+def _told_of_budget(settled: Settled[_Config], minutes: float, found: str) -> _Config:
+    """Say what was measured and what fits; the configuration that does."""
+    measured = ", ".join(f"{pace.step:.3f} + {pace.closing:.1f}" for pace in settled.paces)
+    typer.echo(f"seconds a step and at the end of an epoch, of each stage: {measured}")
+    begun = "the run in the folder goes on with" if settled.kept else f"{minutes:g} minutes allow"
+    typer.echo(f"{begun} {found}")
+    return settled.config
+
+
+def _stages(config: GraderConfig) -> str:
+    sample = f" of {config.data.sample} photographs" if config.data.sample else ""
+    return (
+        ", ".join(f"{stage.epochs} epochs at {stage.size} px" for stage in config.stages) + sample
+    )
 
 
 def _left_out(config: DetectorConfig, file: Path | None) -> tuple[str, ...] | None:

@@ -1,0 +1,287 @@
+"""Training within so many minutes: a schedule that is complete when they end.
+
+Some steps at every size and one evaluation are run and timed; from them follows how many epochs
+fit (the same times give the same schedule). What was chosen is kept in the run folder, so that a
+run that was killed goes on with the schedule that it began with.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from fundoscope.errors import UsageError
+from fundoscope.train import config as grader_config
+from fundoscope.train import detector, detector_config, grader, loop, paces, photographs, runs
+from fundoscope.train.config import GraderConfig
+from fundoscope.train.detector_config import DetectorConfig
+from fundoscope.train.paces import Pace
+from fundoscope.train.photographs import TRAIN
+
+BUDGET: Final = "budget.json"
+SPARE: Final = 0.08
+"""Share of the time that is left free, because speeds change."""
+ENDING_SHARE, LONGEST_ENDING = 0.2, 120.0
+"""What is left of the budget for the export at the end: this share, or so many seconds."""
+CHECKPOINT_SECONDS: Final = 60.0
+"""Between two check-points, where steps are so short that the configuration writes more."""
+
+
+_Config = TypeVar("_Config", GraderConfig, DetectorConfig)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What ``budget.json`` says.
+
+    Attributes:
+        asked: the configuration that was asked for.
+        chosen: the one that fits.
+        minutes: the budget.
+        paces: of each stage of ``asked``.
+    """
+
+    asked: dict[str, Any]
+    chosen: dict[str, Any]
+    minutes: float
+    paces: tuple[Pace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a run may take.
+
+    Attributes:
+        minutes: in all, with reading the data, measuring, evaluation and export.
+        started: when it began, as :func:`time.monotonic` tells it.
+    """
+
+    minutes: float
+    started: float
+
+    def left(self) -> float:
+        """Seconds that remain for training."""
+        whole = self.minutes * 60
+        ending = min(ENDING_SHARE * whole, LONGEST_ENDING)
+        return (whole - ending - (time.monotonic() - self.started)) * (1 - SPARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[_Config]):
+    """A configuration that fits.
+
+    Attributes:
+        config: of the run.
+        paces: what was measured, of each stage of the configuration that was asked for.
+        kept: whether it is that of an earlier call, which began the run.
+    """
+
+    config: _Config
+    paces: tuple[Pace, ...]
+    kept: bool
+
+
+def settle_grader(
+    config: GraderConfig,
+    folder: Path,
+    budget: Budget,
+    *,
+    resume: bool = True,
+    watcher: grader.Watcher | None = None,
+) -> Settled[GraderConfig]:
+    """The configuration with so many epochs in its stages as fit.
+
+    Where not even one epoch of each fits, the last stages are left out, and then training
+    photographs (``data.sample``).
+
+    Args:
+        config: what is wanted; the stages keep their proportions.
+        folder: the run folder; it gets ``budget.json``.
+        budget: the time that there is.
+        resume: go on with what an earlier call chose for the same configuration.
+        watcher: is told how pictures are made.
+
+    Raises:
+        UsageError: the budget is too short; or as :func:`grader.train`.
+    """
+    _require_one_device(config.devices)
+    before = _kept(folder, config, resume=resume)
+    if before is not None:
+        return Settled(grader_config.from_builtins(before.chosen), before.paces, True)
+    grader_config.check(config, "the configuration")
+    table = photographs.read(config.data.manifest)
+    also = photographs.read_also(config.data)
+    rows = photographs.choose(table, config.data, config.seed)
+    progress = None if watcher is None else watcher.picture
+    data = grader.pictures_of(config, table, rows, also, progress)
+    plan = grader.plan_of(config, data)
+    measured = paces.of_grader(config, data, plan, folder)
+    drawn = sum(row.split == TRAIN for row in rows)
+    chosen = fit_grader(config, measured, plan.steps_an_epoch, drawn, budget.left())
+    _keep(folder, config, chosen, budget, measured)
+    return Settled(chosen, measured, False)
+
+
+def settle_detector(
+    config: DetectorConfig,
+    folder: Path,
+    budget: Budget,
+    *,
+    resume: bool = True,
+    watcher: detector.Watcher | None = None,
+) -> Settled[DetectorConfig]:
+    """The same for a detector: so many epochs as fit; of fewer tiles where not even one does.
+
+    Raises:
+        UsageError: the budget is too short; or as :func:`detector.train`.
+    """
+    _require_one_device(config.devices)
+    before = _kept(folder, config, resume=resume)
+    if before is not None:
+        return Settled(detector_config.from_builtins(before.chosen), before.paces, True)
+    detector_config.check(config, "the configuration")
+    data = detector.read_set(config, None if watcher is None else watcher.picture)
+    pace = paces.of_detector(config, data, folder)
+    chosen = fit_detector(config, pace, budget.left())
+    _keep(folder, config, chosen, budget, (pace,))
+    return Settled(chosen, (pace,), False)
+
+
+def fit_grader(
+    config: GraderConfig,
+    measured: Sequence[Pace],
+    steps: int,
+    photographs_there: int,
+    seconds: float,
+) -> GraderConfig:
+    """The configuration whose training takes no longer than so many seconds.
+
+    Args:
+        config: what is wanted.
+        measured: of each of its stages.
+        steps: of an epoch.
+        photographs_there: of training, from which ``data.sample`` may draw fewer.
+        seconds: for steps and evaluations.
+
+    Raises:
+        UsageError: not even one step fits.
+    """
+    costs = [steps * pace.step + pace.closing for pace in measured]
+    count = max((n for n in range(len(costs) + 1) if sum(costs[:n]) <= seconds), default=0)
+    slowest = max(pace.step for pace in measured)
+    every = max(config.checkpoint_every, round(CHECKPOINT_SECONDS / slowest))
+    if count:
+        stages = config.stages[:count]
+        epochs = scaled([stage.epochs for stage in stages], costs[:count], seconds)
+        longer = tuple(
+            msgspec.structs.replace(stage, epochs=n)
+            for stage, n in zip(stages, epochs, strict=True)
+        )
+        return grader_config.replaced(config, stages=longer, checkpoint_every=every)
+    fitting = math.floor((seconds - measured[0].closing) / measured[0].step)
+    if fitting < 1:
+        _refuse((measured[0].step + measured[0].closing - seconds) / 60)
+    sample = photographs_there * fitting // steps
+    once = (msgspec.structs.replace(config.stages[0], epochs=1),)
+    return grader_config.replaced(
+        config, data={"sample": max(sample, 1)}, stages=once, checkpoint_every=every
+    )
+
+
+def fit_detector(config: DetectorConfig, pace: Pace, seconds: float) -> DetectorConfig:
+    """The same for a detector.
+
+    Raises:
+        UsageError: not even one step fits.
+    """
+    batch = config.optimiser.batch
+    steps = max(1, config.draw.tiles // batch)
+    every = max(config.checkpoint_every, round(CHECKPOINT_SECONDS / pace.step))
+    epochs = math.floor(seconds / (steps * pace.step + pace.closing))
+    if epochs >= 1:
+        return detector_config.replaced(config, epochs=epochs, checkpoint_every=every)
+    fitting = math.floor((seconds - pace.closing) / pace.step)
+    if fitting < 1:
+        _refuse((pace.step + pace.closing - seconds) / 60)
+    draw = msgspec.structs.replace(config.draw, tiles=fitting * batch)
+    return detector_config.replaced(config, epochs=1, draw=draw, checkpoint_every=every)
+
+
+def scaled(epochs: Sequence[int], costs: Sequence[float], seconds: float) -> tuple[int, ...]:
+    """Epochs of each stage in nearly the same proportions, at least one, that fill the time.
+
+    Args:
+        epochs: of each stage as wanted.
+        costs: of an epoch of each, in seconds; one of each fits into ``seconds``.
+        seconds: that there are.
+    """
+
+    def taking(counts: Sequence[int]) -> float:
+        return sum(n * cost for n, cost in zip(counts, costs, strict=True))
+
+    factor = seconds / taking(epochs)
+    found = [max(1, math.floor(factor * wanted)) for wanted in epochs]
+    while taking(found) > seconds:  # stages that got one epoch take of the longest
+        longest = max(range(len(found)), key=lambda place: found[place])
+        found[longest] -= 1
+    for place in reversed(range(len(found))):  # what is left goes to the largest size
+        found[place] += math.floor((seconds - taking(found)) / costs[place])
+    return tuple(found)
+
+
+def _refuse(minutes: float) -> None:
+    raise UsageError(
+        "--minutes",
+        "is too short for one step, its evaluation and the export",
+        f"give {math.ceil(minutes)} more",
+    )
+
+
+def _require_one_device(devices: int) -> None:
+    if devices > 1:
+        raise UsageError(
+            "--minutes", f"is not for {devices} devices", "take one, or choose the epochs yourself"
+        )
+
+
+def _kept(folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool) -> Kept | None:
+    """What an earlier call chose for this configuration.
+
+    Raises:
+        UsageError: the folder holds another run.
+    """
+    if not resume or not any((folder / result).is_file() for result in runs.RESULTS):
+        return None
+    try:
+        kept = msgspec.json.decode((folder / BUDGET).read_bytes(), type=Kept)
+    except (OSError, msgspec.DecodeError):
+        kept = None
+    if kept is None or kept.asked != _plain(config):
+        raise UsageError(
+            str(folder),
+            "holds a run that was begun otherwise",
+            "choose another --out, or start it anew with --no-resume",
+        )
+    return kept
+
+
+def _keep(
+    folder: Path,
+    asked: GraderConfig | DetectorConfig,
+    chosen: GraderConfig | DetectorConfig,
+    budget: Budget,
+    measured: tuple[Pace, ...],
+) -> None:
+    kept = Kept(_plain(asked), _plain(chosen), budget.minutes, measured)
+    loop.write_whole(folder / BUDGET, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
+
+
+def _plain(config: GraderConfig | DetectorConfig) -> dict[str, Any]:
+    """As it comes back out of JSON."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
+    return plain

@@ -1,0 +1,177 @@
+"""What the stages of a run cost in time, measured on a short epoch of each."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.train import detector, grader, loop, runs, weights
+from fundoscope.train.config import GraderConfig
+from fundoscope.train.detector_config import DetectorConfig
+from fundoscope.train.pictures import Pictures
+from fundoscope.train.plan import Plan, Stage
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from torch import nn
+
+WARM, TIMED = 2, 4
+"""Steps of a size that come before the measured ones, for the first ones are slow; and those."""
+JUDGED: Final = 64
+"""Validation photographs of a grader whose evaluation is timed first."""
+SHORT: Final = 10.0
+"""Seconds: where all of validation would take less, all of it is timed."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """What a stage costs, in seconds: a step, and the end of an epoch (evaluation and files)."""
+
+    step: float
+    closing: float
+
+
+def of_grader(config: GraderConfig, data: Pictures, plan: Plan, folder: Path) -> tuple[Pace, ...]:
+    """The pace of each stage of a grader's run.
+
+    Args:
+        config: of the run.
+        data: its pictures.
+        plan: what it would do.
+        folder: the run folder; files are written into a folder in it that is removed again.
+    """
+    fabric = runs.fabric(config)
+    whole = grader.GradingTask(data, config, fabric.device, folder)
+    count = len(whole.val_positions)
+    few = _judging(whole, np.linspace(0, count - 1, min(JUDGED, count)).astype(np.int64))
+
+    def paced(stage: Stage) -> Pace:
+        network = grader.network_of(config, init=weights.NONE)
+        return _pace(network, (few, whole), count / len(few.val_positions), stage, plan, fabric)
+
+    return tuple(map(paced, config.stages))
+
+
+def _judging(task: grader.GradingTask, places: NDArray[np.int64]) -> grader.GradingTask:
+    """The task with some of its validation photographs."""
+    some = copy.copy(task)
+    some.val_positions = task.val_positions[places]
+    some.sources = [task.sources[place] for place in places]
+    return some
+
+
+def of_detector(config: DetectorConfig, data: detector.Set, folder: Path) -> Pace:
+    """The pace of a detector's run.
+
+    Args: as of :func:`of_grader`.
+    """
+    fabric = runs.fabric(config)
+    network = detector.network_of(config, data.kinds, data.anchors, init=weights.NONE)
+    stage = Stage(config.data.tile, 1)
+    plan = Plan(
+        np.zeros(config.draw.tiles, np.int64),
+        (stage,),
+        config.optimiser,
+        config.seed,
+        config.checkpoint_every,
+    )
+    whole = detector.task_of(config, data, fabric.device, folder, None)
+    few = copy.copy(whole)
+    few.val = whole.val[:1]
+    return _pace(network, (few, whole), len(whole.val), stage, plan, fabric)
+
+
+def _pace(
+    network: nn.Module,
+    tasks: tuple[Any, Any],
+    times: float,
+    stage: Stage,
+    plan: Plan,
+    fabric: Fabric,
+) -> Pace:
+    """Run one short epoch of a stage and time it.
+
+    Args:
+        network: with any weights; it is changed.
+        tasks: the loop's task with some validation photographs, and with all of them.
+        times: how many more photographs the second one has.
+        stage: of the run.
+        plan: of the run, for its optimiser.
+        fabric: the device.
+    """
+    few, whole = tasks
+    ends: list[float] = []
+
+    def tell(_: Any) -> None:
+        ends.append(time.monotonic())
+
+    home: Path = whole.folder
+    home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=home) as scratch:
+        few.folder = whole.folder = Path(scratch)
+        loop.train(
+            network,
+            few,
+            _short(plan, stage),
+            fabric,
+            few.folder,
+            resume=False,
+            listeners=loop.Listeners(tell, tell),
+        )
+        judging = _judging_seconds(few, network, stage, fabric)
+        everything = judging * times
+        if everything <= SHORT:
+            everything = _judging_seconds(whole, network, stage, fabric)
+    whole.folder = home
+    between = np.diff(ends)
+    steps, closing = between[:-1], float(between[-1])
+    return Pace(float(steps[-TIMED:].mean()), max(0.0, closing - judging) + everything)
+
+
+def _short(plan: Plan, stage: Stage) -> Plan:
+    """One epoch of a stage with as many steps as are needed, each of the run's batch.
+
+    It takes photographs from the first ones on, again where there are too few of them.
+    """
+    shape = np.bincount(plan.shapes).argmax()
+    alike = np.flatnonzero(plan.shapes == shape)
+    return _Short(
+        plan.shapes,
+        (msgspec.structs.replace(stage, epochs=1),),
+        plan.optimiser,
+        plan.seed,
+        WARM + TIMED,
+        alike=alike,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Short(Plan):
+    """A plan of few steps that takes photographs of one shape in turn."""
+
+    alike: NDArray[np.int64]
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return WARM + TIMED
+
+    def positions(self, step: int) -> NDArray[np.int64]:
+        """Of a step."""
+        batch = min(self.optimiser.batch, len(self.alike))
+        return self.alike[(step * batch + np.arange(batch)) % len(self.alike)]
+
+
+def _judging_seconds(task: Any, network: nn.Module, stage: Stage, fabric: Fabric) -> float:
+    import torch
+
+    started = time.monotonic()
+    with torch.inference_mode(), fabric.autocast():
+        task.evaluate(network.eval(), stage.size, 0)
+    return time.monotonic() - started

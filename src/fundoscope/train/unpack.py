@@ -1,0 +1,191 @@
+"""Opening a pack of :mod:`fundoscope.train.pack`: a configuration that reads what lies in it.
+
+A pack is unpacked once, into a folder of the cache that is named after its content. From there on
+training reads its tables, annotations, pictures and weights as any others: there is no second way
+to train.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import msgspec
+
+from fundoscope.errors import OutputError, UsageError
+from fundoscope.train import config as grader_config
+from fundoscope.train import detector_config, weights
+from fundoscope.train.config import GraderConfig, sides
+from fundoscope.train.detector_config import DetectorConfig
+from fundoscope.train.pack import (
+    ANNOTATIONS,
+    CONTENTS,
+    DETECTOR,
+    GRADER,
+    MASKS,
+    PHOTOGRAPHS,
+    TRAIN_LIST,
+    VAL_LIST,
+    VERSION,
+    Contents,
+)
+
+KEY: Final = 12
+"""Hexadecimal digits of a folder's name in the cache."""
+MOST_BYTES: Final = 4 * 2**30
+"""Of all files of a pack: a hundred times what one may have as a rule."""
+UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises at files that are damaged."""
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file is a pack, by its content."""
+    if not path.is_file() or not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return CONTENTS in archive.namelist()
+    except (*UNREADABLE, OSError):
+        return False
+
+
+def grader(config: GraderConfig, pack: Path) -> GraderConfig:
+    """The configuration of a grader with the tables and the starting weights of a pack.
+
+    Args:
+        config: its other settings count; of ``data.without``, ``shown`` and ``sample`` too.
+        pack: the file.
+
+    Raises:
+        UsageError: it is no pack of a grader, of another network, or of smaller crops.
+        OutputError: the cache cannot be written.
+    """
+    folder, contents = _opened(pack, Path(config.data.cache), GRADER)
+    size = config.data.crop_size
+    if max(sides(size)) > contents.side:
+        raise UsageError(
+            f"{pack.name}, crops of {contents.side} px",
+            f"are smaller than data.crop_size = {size}",
+            "lower it, or pack anew",
+        )
+    if config.data.only_aspect is not None:
+        raise UsageError(pack.name, "holds square crops", "leave data.only_aspect out")
+    name = config.network.name
+    return grader_config.replaced(
+        config,
+        network={"init": _init(config.network.init, name, folder, contents, pack)},
+        data={
+            "manifest": str(folder / contents.tables[0]),
+            "also": tuple(str(folder / table) for table in contents.tables[1:]),
+        },
+    )
+
+
+def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
+    """The configuration of a detector with the photographs and the starting weights of a pack.
+
+    Args:
+        config: its other settings count.
+        pack: the file.
+
+    Raises:
+        UsageError: it is no pack of a detector, or of another network.
+        OutputError: the cache cannot be written.
+    """
+    folder, contents = _opened(pack, Path(config.data.cache), DETECTOR)
+    there = folder / MASKS
+    name, start = config.backbone.name, config.start
+    if contents.start:
+        start = str(folder / contents.start)
+    started = weights.NONE if start else config.backbone.init
+    return detector_config.replaced(
+        detector_config.on_other_data(config, folder / ANNOTATIONS),
+        backbone={"init": _init(started, name, folder, contents, pack)},
+        data={
+            "images": str(folder / PHOTOGRAPHS),
+            "train": str(folder / TRAIN_LIST),
+            "val": str(folder / VAL_LIST),
+            "validation": 0,
+            "masks": str(there) if config.data.masks and there.is_dir() else None,
+        },
+        start=start,
+    )
+
+
+def _init(wanted: str, name: str, folder: Path, contents: Contents, pack: Path) -> str:
+    """What the network starts from: the pack's weights, unless it is to start from none."""
+    if wanted == weights.NONE or not contents.init:
+        return wanted
+    if name != contents.network:
+        raise UsageError(
+            f"{pack.name}, weights of {contents.network}",
+            f"are not those of {name}",
+            "pack anew with this configuration, or name weights with --init",
+        )
+    return str(folder / contents.init)
+
+
+def _opened(pack: Path, cache: Path, task: str) -> tuple[Path, Contents]:
+    """The folder of a pack's files in the cache, and what it says of itself."""
+    folder = cache / f"pack-{_key(pack)}"
+    if not folder.is_dir():
+        _unpack(pack, folder)
+    try:
+        contents = msgspec.json.decode((folder / CONTENTS).read_bytes(), type=Contents)
+    except (OSError, msgspec.DecodeError) as error:
+        raise _damaged(pack, error) from None
+    if contents.version != VERSION or contents.task != task:
+        raise UsageError(
+            pack.name,
+            f"is a pack of a {contents.task}, version {contents.version}",
+            f"name a pack of a {task}, version {VERSION}",
+        )
+    return folder, contents
+
+
+def _key(pack: Path) -> str:
+    with pack.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:KEY]
+
+
+def _unpack(pack: Path, folder: Path) -> None:
+    """Write all files of a pack, so that the folder is there whole or not at all."""
+    waiting = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(pack) as archive:
+            _require_harmless(archive, pack)
+            waiting.mkdir(parents=True)
+            archive.extractall(waiting)
+        waiting.rename(folder)
+    except UNREADABLE as error:
+        raise _damaged(pack, error) from None
+    except OSError as error:
+        if not folder.is_dir():  # else another run was quicker
+            raise OutputError(
+                str(folder), f"cannot be written ({error.strerror})", "free some space"
+            ) from None
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
+    """Refuse names that lead out of the folder, and more than a disk should get."""
+    for info in archive.infolist():
+        path = PurePosixPath(info.filename)
+        if path.is_absolute() or ".." in path.parts or "\\" in info.filename:
+            raise UsageError(
+                pack.name, f"holds the name {info.filename!r}", "take it from who made it"
+            )
+    if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
+        raise UsageError(
+            pack.name, f"has more than {MOST_BYTES} bytes unpacked", "make a smaller one"
+        )
+
+
+def _damaged(pack: Path, error: Exception) -> UsageError:
+    return UsageError(pack.name, f"is damaged ({type(error).__name__})", "pack anew")
