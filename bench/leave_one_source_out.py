@@ -1,0 +1,268 @@
+"""How good is a grader on cameras and people that it never saw? Every source is left out once.
+
+    python bench/leave_one_source_out.py configs/leave-one-out.toml [--out runs/leave-one-out]
+
+For each source of the label table: trains the configuration's grader without its photographs
+(`data.without`), exports it, and reads the source's test split with it; Messidor-2 on all its rows
+(`--whole`), as others report it. Epoch, cut-points, temperature and threshold come from the
+validation of the other sources. A source's further photographs (`KIN`) are left out with it, and a
+network that starts from another grader is refused: it may have seen what is left out.
+
+What is done is not done again, and a killed training goes on. The table, `leave-one-out.json` and
+`.md`, is written after each source, then printed, with a row for docs/test-looks.csv for each look.
+To try it, `--split val` reads validation photographs instead. Needs [train].
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fundoscope.cli import main as command_line
+from fundoscope.cli.training import watching
+from fundoscope.data import manifest as manifests
+from fundoscope.errors import FundoscopeError, PhotoError, UsageError
+from fundoscope.evaluate import compare_folders, compare_grading, folder
+from fundoscope.evaluate.figures import Scores
+from fundoscope.evaluate.intervals import Figure
+from fundoscope.evaluate.summary import AVERAGED, Breakdown, Subjects, summarise
+from fundoscope.models import bundle as bundles
+from fundoscope.train import config as configs
+from fundoscope.train import export, grader, runs, weights
+from fundoscope.train.config import GraderConfig
+from fundoscope.train.photographs import TRAIN
+
+KIN = {"equalised": "eyepacs"}
+"""By the name of a further table (`data.also`), the source whose photographs it holds more of."""
+WHOLE = ("messidor2",)
+TEST, ANY = "test", "all"
+COLUMNS = {
+    "referable_auc": "AUC referable",
+    "quadratic_kappa": "quadratic kappa",
+    "referable_sensitivity": "sensitivity",
+    "referable_specificity": "specificity",
+}
+RESULT = "leave-one-out"
+FINE = (0, PhotoError.exit_code)
+"""Exit codes of an evaluation that was written; some photographs may have no grade."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """One source that was left out: its grader, and what that said of it."""
+
+    source: str
+    bundle: Path
+    results: Path
+    read: str
+    """The split that was read, or all of them."""
+
+
+def main() -> None:
+    args = arguments()
+    config = configs.replaced(
+        configs.read_config(args.config),
+        data={"manifest": args.data and str(args.data), "cache": args.cache and str(args.cache)},
+        threads=args.threads,
+    )
+    require_fresh(config)
+    known = sources(Path(config.data.manifest))
+    wanted = args.source or known
+    for source in (*wanted, *args.whole):
+        if source not in known and source not in WHOLE:
+            raise UsageError(source, "is no source of the table", f"name of {', '.join(known)}")
+    done: list[Left] = []
+    for source in wanted:
+        read = ANY if source in args.whole and args.split == TEST else args.split
+        run = args.out / source
+        bundle = train(without(config, source), run, source)
+        done.append(Left(source, bundle, evaluate(config, run, bundle, source, read, args), read))
+        write(done, len(known), args.out)
+    print((args.out / f"{RESULT}.md").read_text())
+    for row in looks(done, args.config):
+        print(row)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs/leave-one-out"))
+    parser.add_argument("--source", action="append", help="only this one; all of them")
+    parser.add_argument("--whole", nargs="*", default=WHOLE, help="read on all their rows")
+    parser.add_argument("--split", default=TEST)
+    parser.add_argument("--data", type=Path, help="label table, in place of the configuration's")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+def require_fresh(config: GraderConfig) -> None:
+    """Refuse a start from weights that may have seen what is to be left out."""
+    if config.network.init not in weights.BY_NAME:
+        raise UsageError(
+            f"network.init = {config.network.init}",
+            "may have been trained on the source that is left out",
+            f"write one of {', '.join(weights.BY_NAME)}",
+        )
+
+
+def sources(table: Path) -> tuple[str, ...]:
+    """Those that are trained on, in the order of their names."""
+    return tuple(sorted({row.source for row in manifests.read(table).of_split(TRAIN)}))
+
+
+def without(config: GraderConfig, source: str) -> GraderConfig:
+    """The configuration in which a source, and what is kin to it, takes no part."""
+    data = config.data
+    gone = {source, *(table for table, its in KIN.items() if its == source)}
+    changed = msgspec.structs.replace(
+        data,
+        without=(*data.without, source),
+        also=tuple(table for table in data.also if Path(table).stem not in gone),
+        shown={name: times for name, times in data.shown.items() if name not in gone},
+    )
+    return msgspec.structs.replace(config, data=changed)
+
+
+def train(config: GraderConfig, run: Path, source: str) -> Path:
+    """Train and export, or go on with it, or find that both are done; gives the bundle."""
+    bundle = run / "bundle"
+    if not (bundle / bundles.MANIFEST).is_file():
+        print(f"{source}: training without it, in {run}", flush=True)
+        with watching() as watcher:
+            grader.train(config, run, watcher=watcher)
+        export.export(run, bundle, name=f"without-{source}", cache=Path(config.data.cache))
+    elif runs.stored_run(run)[0] != config:
+        raise UsageError(str(run), "holds a run of another configuration", "choose another --out")
+    if source in bundles.load_grader(bundle).manifest.trained_on.photographs:
+        raise FundoscopeError(str(bundle), f"was trained on {source}", "remove it and train again")
+    return bundle
+
+
+def evaluate(
+    config: GraderConfig, run: Path, bundle: Path, source: str, read: str, args: argparse.Namespace
+) -> Path:
+    """Read the source's photographs as a user would, unless this bundle has; gives the results."""
+    out = run / f"evaluation-{read}"
+    sha256 = bundles.load_grader(bundle).manifest.model_sha256
+    if (out / folder.RUN).is_file():
+        models = compare_folders.read(out).run.models
+        if [model.sha256 for model in models] == [sha256]:
+            return out
+    words = ["evaluate", "grading", config.data.manifest, "--where", f"source={source}"]
+    words += [] if read == ANY else ["--split", read]
+    words += ["--grader", str(bundle), "--workers", str(args.workers)]
+    print(f"{source}: reading {read}", flush=True)
+    code = command_line.run([*words, "--out", str(out), "--overwrite"])
+    if code not in FINE:
+        raise SystemExit(code)
+    return out
+
+
+def measure(done: list[Left]) -> Breakdown:
+    """The figures of each source by the grader that never saw it, and their mean.
+
+    Thresholds are each grader's own, so nothing is pooled but the mean.
+    """
+    each = [compare_grading.subjects(left.results) for left in done]
+    names = Scores.__dataclass_fields__
+    scores = Scores(*(np.concatenate([getattr(s.scores, name) for s in each]) for name in names))
+    column = tuple(left.source for left, s in zip(done, each, strict=True) for _ in s.clusters)
+    # A row without patient is drawn by its place, which the other tables have as well.
+    keys = tuple((left.source, k) for left, s in zip(done, each, strict=True) for k in s.clusters)
+    return summarise(Subjects(scores, keys, {"source": column})).by["source"]
+
+
+def write(done: list[Left], count: int, out: Path) -> None:
+    """The table so far, as JSON and Markdown."""
+    found = measure(done)
+    folder.write_json(out / f"{RESULT}.json", document(done, found, count))
+    (out / f"{RESULT}.md").write_text("\n".join(markdown(done, found, count)) + "\n")
+
+
+def document(done: list[Left], found: Breakdown, count: int) -> dict[str, Any]:
+    return {
+        "sources": {left.source: one(left, found) for left in done},
+        "mean": {name: folder.figure(figure) for name, figure in found.mean.items()},
+        "left_out": len(done),
+        "of": count,
+    }
+
+
+def one(left: Left, found: Breakdown) -> dict[str, Any]:
+    manifest = bundles.load_grader(left.bundle).manifest
+    summary = found.values[left.source]
+    return {
+        "read": left.read,
+        "n": summary.n,
+        **{name: folder.figure(summary.figures[name]) for name in COLUMNS},
+        "bundle_sha256": manifest.model_sha256,
+        "trained_on": manifest.trained_on.photographs,
+        "minutes": manifest.trained_on.minutes,
+        "threshold": manifest.referable_threshold,
+        "validation": manifest.validation,
+    }
+
+
+def markdown(done: list[Left], found: Breakdown, count: int) -> Iterator[str]:
+    yield f"| left out | read on | n | {' | '.join(COLUMNS.values())} |"
+    yield "|---|---|---|" + "---|" * len(COLUMNS)
+    for left in done:
+        summary = found.values[left.source]
+        cells = " | ".join(span(summary.figures[name]) for name in COLUMNS)
+        read = "all its rows" if left.read == ANY else left.read
+        yield f"| {left.source} | {read} | {summary.n:,} | {cells} |"
+    means = " | ".join(f"**{span(found.mean[n])}**" if n in AVERAGED else "" for n in COLUMNS)
+    yield f"| mean of {len(done)} of {count} | | | {means} |"
+
+
+def span(figure: Figure) -> str:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return "undefined" if figure.value is None else f"{figure.value:.3f}"
+    return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"
+
+
+def looks(done: list[Left], config: Path) -> Iterator[str]:
+    """The rows for docs/test-looks.csv, of the readings that saw test photographs."""
+    command = f"python bench/leave_one_source_out.py {config}"
+    for left in done:
+        if left.read not in (TEST, ANY):
+            continue
+        run, metrics = (content(left.results / name) for name in (folder.RUN, folder.METRICS))
+        figures = {name: metrics[name]["value"] for name in COLUMNS}
+        cells = (
+            run["finished"][: len("2026-01-01")],
+            " ".join(model["sha256"] for model in run["models"]),
+            f"{command} (without {left.source})",
+            left.read,
+            metrics["n"],
+            "; ".join(
+                f"{name} {value:.4f}" for name, value in figures.items() if value is not None
+            ),
+        )
+        row = io.StringIO()
+        csv.writer(row, lineterminator="").writerow(cells)
+        yield row.getvalue()
+
+
+def content(path: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FundoscopeError as error:
+        raise SystemExit(str(error)) from None
