@@ -16,7 +16,14 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.heads import Boxes
 from fundoscope.models import bundle as bundles
 from fundoscope.photo import decode, field
-from fundoscope.train import detection_parity, detector, detector_export, runs, small_photographs
+from fundoscope.train import (
+    detection_parity,
+    detector,
+    detector_export,
+    detector_storage,
+    runs,
+    small_photographs,
+)
 from fundoscope.train.detector_config import DetectorConfig
 
 
@@ -114,3 +121,31 @@ def test_boxes_that_differ_are_noticed() -> None:
     assert detection_parity.difference(ours, other_kind)[0].tolist() == [np.inf]
     nothing = Boxes(np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
     assert detection_parity.difference(ours, nothing)[1].tolist() == [np.inf]
+
+
+def test_eight_bits_are_told_and_read(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector_storage, "MAX_FALL", 1.0)
+    exported = detector_export.export(run, tmp_path / "bundle", int8=True)
+    assert exported.score_difference < 1e-4  # of the float graph against torch
+    manifest = bundles.load_detector(tmp_path / "bundle").manifest
+    assert manifest.stored is not None
+    assert manifest.stored.weights == "int8"
+    assert manifest.stored.cost.keys() == set(manifest.classes)
+    config, _ = runs.stored_detector_run(run)
+    photo = decode.decode_file(next((Path(config.data.annotations) / "JPEGImages").iterdir()))
+    one, two = (detectors.load(tmp_path / "bundle", threads=n) for n in (1, 2))
+    fov = field.find(photo)
+    assert detectors.candidates(one, photo, fov) == detectors.candidates(two, photo, fov)
+
+
+def test_a_fall_decides_whether_weights_are_stored_so() -> None:
+    def tried(weights: str, **falls: float | None) -> bundles.Stored:
+        return bundles.Stored(weights=weights, cost=falls)
+
+    little = {"haemorrhage": 0.01, "microaneurysm": -0.2, "optic_disc": None}
+    assert detector_storage.affordable(tried("int8", **little))
+    assert not detector_storage.affordable(tried("float16", haemorrhage=0.02))
+    with pytest.raises(FundoscopeError, match="precision of haemorrhage on validation by 0"):
+        detector_storage.affordable(tried("int8", haemorrhage=0.02))

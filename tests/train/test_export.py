@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from fundoscope import phantom
-from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.errors import BundleError, FundoscopeError, UsageError
 from fundoscope.grading import heads
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec
 from fundoscope.reader import Reader
 from fundoscope.train import config as configs
 from fundoscope.train import export as exporting
-from fundoscope.train import grader, loop, onnx_graph, runs
+from fundoscope.train import grader, loop, networks, onnx_graph, quantise, runs, weights
 from fundoscope.train.plan import Stage
 
 
@@ -102,7 +102,8 @@ def test_the_students_network_squashed(config, tmp_path, eye):
 
 def test_a_bundle_says_what_it_was_made_of_and_not_where(run, tmp_path):
     found = exporting.export(run, tmp_path / "bundle")
-    assert found.halved == (max(found.half_kappa, found.half_auc) <= exporting.MAX_MOVE)
+    falls = [abs(v or 0) for k, v in found.tried.cost.items() if "difference" not in k]
+    assert found.taken == (max(falls) <= exporting.MAX_MOVE)
     bundle = bundles.load(tmp_path / "bundle")
     trained = bundle.manifest.trained_on
     assert trained.photographs == {"a": 4, "b": 4}
@@ -170,10 +171,42 @@ def test_a_graph_that_differs_is_refused(run, tmp_path, monkeypatch):
 def test_weights_that_suffer_stay_whole(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "MAX_MOVE", -1.0)
     found = exporting.export(run, tmp_path / "bundle")
-    assert not found.halved
+    assert not found.taken
     assert "full precision" in (tmp_path / "bundle" / bundles.CARD).read_text()
     kept = onnx_graph.weights(bundles.load(tmp_path / "bundle").model)
     stored = loop.read_checkpoint(run / loop.BEST)["network"]
     for key, value in stored.items():
         assert np.array_equal(kept[key], value.numpy())
     assert runs.metrics(run)
+
+
+@pytest.fixture
+def two_layers(monkeypatch):
+    """The students' network has two convolutions."""
+    monkeypatch.setattr(quantise, "FIRST_IN_FLOAT", 1)
+
+
+@pytest.mark.usefixtures("two_layers")
+def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
+    monkeypatch.setattr(exporting, "MAX_FALL", 1.0)
+    found = exporting.export(run, tmp_path / "bundle", int8=True)
+    assert found.taken
+    assert found.torch_difference < exporting.MAX_DIFFERENCE
+    manifest = bundles.load(tmp_path / "bundle").manifest
+    assert manifest.stored.weights == "int8"
+    assert manifest.stored.cost.keys() >= {*exporting.APART, "kappa, together", "auc, together"}
+    assert 0 < manifest.stored.cost[exporting.APART[0]] < 0.2
+    assert "eight bits" in (tmp_path / "bundle" / bundles.CARD).read_text()
+    grade = Reader(tmp_path / "bundle", lesions=False).read(eye)
+    assert Reader(tmp_path / "bundle", lesions=False, threads=3).read(eye) == grade
+    init = str(tmp_path / "bundle")
+    with pytest.raises(BundleError, match="no weights under their network's names"):
+        weights.start("sequential-spp", 4, networks.Size(32, 48), dropout=0.0, init=init)
+
+
+@pytest.mark.usefixtures("two_layers")
+def test_eight_bits_that_cost_too_much_are_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "MAX_FALL", -2.0)
+    with pytest.raises(FundoscopeError, match="lowers validation's kappa, together, by"):
+        exporting.export(run, tmp_path / "bundle", int8=True)
+    assert not (tmp_path / "bundle").exists()

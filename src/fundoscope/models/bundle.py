@@ -22,6 +22,7 @@ MODEL, MANIFEST, CARD = "model.onnx", "bundle.json", "card.md"
 GRADING: Final = "grading"
 DETECTION: Final = "detection"
 SHIPPED: Final = Path(__file__).parent / "shipped"
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 _Form = TypeVar("_Form")
 
 
@@ -45,6 +46,21 @@ class TrainedOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """How a graph's weights are stored, and what that costs.
+
+    Attributes:
+        weights: ``float32``; ``float16``, the large ones; or ``int8``, with activations of eight
+            bits. The sums of the former two are float32.
+        cost: against float32 on validation: by how much each figure falls, and how far
+            probabilities are apart; ``None`` where undefined.
+    """
+
+    weights: str
+    cost: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleManifest:
     """What every ``bundle.json`` says, whatever the model does.
 
@@ -60,6 +76,7 @@ class BundleManifest:
         versions: of the libraries that made it.
         validation: figures on validation, by source or kind of lesion, and in all; empty where
             nobody measured them.
+        stored: how the weights are stored; ``None`` in bundles of before it was noted.
     """
 
     name: str
@@ -71,6 +88,7 @@ class BundleManifest:
     licence: str
     versions: Mapping[str, str]
     validation: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    stored: Stored | None = None
     format: str = FORMAT
 
     @property

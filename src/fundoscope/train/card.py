@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from fundoscope.grading import heads
 from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
+from fundoscope.models import bundle as bundles
 from fundoscope.train.calibrate import SHARES, TARGET_SENSITIVITY, Figures
 
 if TYPE_CHECKING:
     from fundoscope.grading.inputs import Input
-    from fundoscope.models.bundle import GraderManifest
+    from fundoscope.models.bundle import GraderManifest, Stored
     from fundoscope.train.export import Exported
 
 INPUTS = {
@@ -132,13 +133,7 @@ five grades)
 
 
 def _graph(manifest: GraderManifest, exported: Exported) -> str:
-    stored = (
-        "Large weights are stored in half precision: on validation a probability changes by\n"
-        f"{exported.half_difference:.1e} at most, kappa by {exported.half_kappa:.4f} and AUC by"
-        f" {exported.half_auc:.4f}."
-        if exported.halved
-        else "Weights are stored in full precision."
-    )
+    stored = stored_text(manifest.stored)
     return f"""## Graph
 
 Input: `uint8 (N, {_sides(exported.input)}, 3)` RGB, {INPUTS[exported.input.kind]}; normalisation is
@@ -146,6 +141,22 @@ inside. Output: {OUTPUTS[manifest.head]}. ONNX Runtime differs from torch by
 {exported.torch_difference:.1e} at most in a probability, on {exported.compared} validation
 photographs. {stored}
 """
+
+
+WEIGHTS = {
+    bundles.FLOAT32: "Weights are stored in full precision.",
+    bundles.FLOAT16: "Large weights are stored in half precision.",
+    bundles.INT8: "Weights and activations have eight bits but for the first convolutions.",
+}
+
+
+def stored_text(stored: Stored | None) -> str:
+    """How weights are stored, and what that costs, in sentences; also of a detector."""
+    if stored is None:
+        return ""
+    falls = ", ".join(f"{key} {value or 0:.4f}" for key, value in stored.cost.items())
+    cost = f" By how much figures on validation fall with that: {falls}." if falls else ""
+    return WEIGHTS[stored.weights] + cost
 
 
 def _sides(wanted: Input) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fundoscope.kinds import KINDS
 from fundoscope.lesions import heads
+from fundoscope.train.card import stored_text
 from fundoscope.train.operating import KEPT
 
 if TYPE_CHECKING:
@@ -107,12 +108,6 @@ def _least(manifest: DetectorManifest, kind: str) -> str:
 
 
 def _graph(manifest: DetectorManifest, exported: Exported) -> str:
-    stored = (
-        "Large weights are stored in half precision: on validation the average precision of a kind"
-        f"\nfalls by {exported.fall:.4f} at most."
-        if exported.halved
-        else "Weights are stored in full precision."
-    )
     return f"""## Graph
 
 The field is brought to a radius of {manifest.radius:g} pixels and read in tiles of at most
@@ -120,7 +115,7 @@ The field is brought to a radius of {manifest.radius:g} pixels and read in tiles
 Input: `uint8 (B, H, W, 3)` RGB, H and W multiples of {manifest.step}; normalisation is inside.
 Output: {_output(manifest)}. ONNX Runtime differs from torch by
 {exported.pixel_difference:.1e} pixels and {exported.score_difference:.1e} in a score at most, on
-{exported.compared} boxes. {stored}
+{exported.compared} boxes. {stored_text(manifest.stored)}
 """
 
 

@@ -25,6 +25,7 @@ from fundoscope.train import (
     detection_parity,
     detector,
     detector_card,
+    detector_storage,
     loop,
     mask_graph,
     mask_levels,
@@ -66,8 +67,6 @@ READ_SUPPRESS: Final = 0.2
 the one with the highest average precision on validation for three of the four kinds of lesion."""
 PROPOSALS, DETECTIONS = 1500, 1500
 """Of a tile in reading: an eye with 500 lesions may have them all on one tile."""
-MAX_FALL: Final = 0.01
-"""By how much half-precision weights may lower average precision on validation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,9 @@ class Exported:
         epoch: which was exported, from 0.
         compared: boxes that were compared between ONNX Runtime and torch.
         pixel_difference, score_difference: the largest between them.
-        halved: whether the weights are stored in half precision.
-        fall: by how much the average precision of a kind fell with them at most.
+        tried: how the weights were to be stored, and by how much the average precision of each
+            kind falls.
+        taken: whether they are stored so; else in full precision.
         validation: figures of each kind; see :func:`figures`.
         sizes: precision and recall of each kind by the field's radius.
     """
@@ -92,10 +92,15 @@ class Exported:
     compared: int
     pixel_difference: float
     score_difference: float
-    halved: bool
-    fall: float
+    tried: bundles.Stored
+    taken: bool
     validation: Mapping[str, Mapping[str, float | None]]
     sizes: Mapping[str, Sizes]
+
+    @property
+    def stored(self) -> bundles.Stored:
+        """How the weights are stored."""
+        return self.tried if self.taken else bundles.Stored(weights=bundles.FLOAT32)
 
 
 def export(
@@ -105,6 +110,7 @@ def export(
     name: str | None = None,
     cache: Path | None = None,
     progress: views.Progress | None = None,
+    int8: bool = False,
 ) -> Exported:
     """Write the bundle of a run's best epoch so far.
 
@@ -114,10 +120,11 @@ def export(
         name: of the detector; made from its backbone by default.
         cache: folder of the cached views; that of the run by default.
         progress: is told how the views are made where they are not cached.
+        int8: store weights in eight bits, and calculate with them; else in half precision.
 
     Raises:
         UsageError: the run has no finished epoch, or its data has changed.
-        FundoscopeError: ONNX Runtime finds other boxes than torch.
+        FundoscopeError: ONNX Runtime finds other boxes than torch, or eight bits cost too much.
     """
     config, sha256 = runs.stored_detector_run(run)
     if cache is not None:
@@ -134,16 +141,15 @@ def export(
     compared, pixels, scores = parity.against_torch(
         network, whole, normalisation(config), found.val, AT_ONCE
     )
-    half = onnx_graph.halve(whole)
     manifest = _manifest(run, config, found, whole, name)
     if config.head == heads.MASK:
         levels = mask_levels.of_detector(_loaded(manifest, whole), found.val)
         manifest = replace(manifest, levels=levels)
-    before, after = (_candidates(_loaded(manifest, model), found.val) for model in (whole, half))
-    falls = {kind: _precision(before, kind) - _precision(after, kind) for kind in found.kinds}
-    fall = max([0.0, *(value for value in falls.values() if np.isfinite(value))])
-    halved = fall <= MAX_FALL
-    model, matched = (half, after) if halved else (whole, before)
+    weights, small = detector_storage.small(whole, manifest, found.train, AT_ONCE, int8=int8)
+    before, after = (_candidates(_loaded(manifest, model), found.val) for model in (whole, small))
+    tried = bundles.Stored(weights=weights, cost=detector_storage.cost(before, after))
+    taken = detector_storage.affordable(tried)
+    model, matched = (small, after) if taken else (whole, before)
     thresholds = {kind: operating.threshold(kind, matched[kind]) for kind in found.kinds}
     sizes = small_photographs.sizes(_loaded(manifest, model), found.val, thresholds)
     validation = figures(matched, thresholds)
@@ -162,11 +168,12 @@ def export(
         compared,
         pixels,
         scores,
-        halved,
-        fall,
+        tried,
+        taken,
         validation,
         sizes,
     )
+    manifest = replace(manifest, stored=exported.stored)
     bundles.write(folder, manifest, model, detector_card.text(manifest, exported))
     return exported
 
@@ -244,10 +251,6 @@ def _candidates(loaded: Detector, val: Sequence[AnnotatedView]) -> dict[str, lis
                 )
             )
     return matched
-
-
-def _precision(matched: Mapping[str, Sequence[Matched]], kind: str) -> float:
-    return hits.average_precision(hits.pooled(matched[kind]))
 
 
 def figures(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ from fundoscope.train import (
     onnx_graph,
     photographs,
     pictures,
+    quantise,
     runs,
 )
 from fundoscope.train.config import GraderConfig, sides
@@ -42,6 +44,10 @@ MAX_DIFFERENCE: Final = 1e-3
 """Largest difference of a probability between ONNX Runtime and torch."""
 MAX_MOVE: Final = 0.003
 """By how much half-precision weights may move validation kappa and AUC."""
+MAX_FALL: Final = 0.005
+"""By how much weights of eight bits may lower validation kappa, together or in the mean of the
+sources."""
+FALLING: Final = ("kappa", "auc")
 COMPARED: Final = 128
 """Validation photographs that torch reads again for the comparison, evenly spread."""
 BATCH: Final = 16
@@ -56,6 +62,10 @@ CLASSES: Final = (
     "proliferative",
 )
 PACKAGES: Final = ("torch", "timm", "onnx", "onnxruntime", "numpy")
+APART: Final = ("largest difference of a probability", "mean difference of a probability")
+
+Cost = Mapping[str, float | None]
+"""See :class:`fundoscope.models.bundle.Stored`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +79,8 @@ class Exported:
         input: what goes in.
         torch_difference: largest difference of a probability, ONNX Runtime against torch.
         compared: on how many photographs.
-        half_difference: the same, half-precision weights against full ones, on all of validation.
-        half_kappa, half_auc: how far pooled and mean kappa and AUC moved at most.
-        halved: whether the weights are stored in half precision.
+        tried: how the weights were to be stored, and what that costs; see :func:`_cost`.
+        taken: whether they are stored so; else in full precision.
         calibration: what was fitted, and the figures on validation.
         left_out: photographs of validation that had no part, because they could not be cropped.
     """
@@ -82,12 +91,15 @@ class Exported:
     input: inputs.Input
     torch_difference: float
     compared: int
-    half_difference: float
-    half_kappa: float
-    half_auc: float
-    halved: bool
+    tried: bundles.Stored
+    taken: bool
     calibration: calibrate.Calibration
     left_out: tuple[pictures.LeftOut, ...]
+
+    @property
+    def stored(self) -> bundles.Stored:
+        """How the weights are stored."""
+        return self.tried if self.taken else bundles.Stored(weights=bundles.FLOAT32)
 
 
 def export(
@@ -97,6 +109,7 @@ def export(
     name: str | None = None,
     cache: Path | None = None,
     progress: pictures.Progress | None = None,
+    int8: bool = False,
 ) -> Exported:
     """Write the bundle of a run's best epoch so far.
 
@@ -106,10 +119,11 @@ def export(
         name: of the grader; made from network and size by default.
         cache: folder of the cached pictures; that of the run by default.
         progress: is told how the pictures of validation are made where they are not cached.
+        int8: store weights in eight bits, and calculate with them; else in half precision.
 
     Raises:
         UsageError: no such run, or it has no finished epoch, or its manifest has changed.
-        FundoscopeError: the graph does not say what torch says.
+        FundoscopeError: the graph does not say what torch says, or eight bits cost too much.
     """
     config, manifest_sha256 = runs.stored_run(run)
     table = photographs.read(config.data.manifest)
@@ -121,24 +135,24 @@ def export(
     rows = photographs.choose(table, config.data, config.seed)
     network, epoch, size = best_network(run, config)
     wanted = inputs.Input(config.data.input, *sides(size))
-    data = pictures.load(
-        table,
-        [row for row in rows if row.split == VAL],
-        wanted,
-        cache or Path(config.data.cache),
-        progress=progress,
-    )
+    make = partial(pictures.load, table, wanted=wanted, cache=cache or Path(config.data.cache))
+    data = make([row for row in rows if row.split == VAL], progress=progress)
     normalisation = networks.normalisation(config.network.name, config.normalise)
     whole = onnx_graph.to_onnx(
         network, normalisation, *sides(size), free=config.data.input == inputs.NATIVE
     )
-    half = onnx_graph.halve(whole)
-    outputs, outputs_half = (outputs_of(model, data, config.head) for model in (whole, half))
+    outputs = outputs_of(whole, data, config.head)
     difference, compared = _against_torch(network, outputs, data, config, size)
-    before, after = (_calibrated(o, data, config.head) for o in (outputs, outputs_half))
-    moves = {key: _moved(before, after, key) for key in ("kappa", "auc")}
-    halved = max(moves.values()) <= MAX_MOVE
-    model, calibration = (half, after) if halved else (whole, before)
+    if int8:
+        shown = one_by_one(make(calibration_rows(rows)))
+        weights, small = bundles.INT8, quantise.quantise(whole, shown)
+    else:
+        weights, small = bundles.FLOAT16, onnx_graph.halve(whole)
+    outputs_small = outputs_of(small, data, config.head)
+    before, after = (calibrated(o, data, config.head) for o in (outputs, outputs_small))
+    cost = _cost(before, after, differences(outputs, outputs_small, config.head))
+    taken = _affordable(weights, cost)
+    model, calibration = (small, after) if taken else (whole, before)
     exported = Exported(
         folder,
         len(model) / 1e6,
@@ -146,10 +160,8 @@ def export(
         wanted,
         difference,
         compared,
-        _difference(outputs, outputs_half, config.head),
-        moves["kappa"],
-        moves["auc"],
-        halved,
+        bundles.Stored(weights=weights, cost=cost),
+        taken,
         calibration,
         data.left_out,
     )
@@ -216,11 +228,18 @@ def _against_torch(
 
 def _difference(ours: NDArray[np.float32], theirs: NDArray[np.float32], head: str) -> float:
     """The largest difference of a probability of a grade."""
+    return float(differences(ours, theirs, head).max())
+
+
+def differences(
+    ours: NDArray[np.float32], theirs: NDArray[np.float32], head: str
+) -> NDArray[np.float64]:
+    """Of the probabilities of the grades, ``(N, 5)``."""
     p, q = (heads.probabilities(outputs, head=head) for outputs in (ours, theirs))
-    return float(np.abs(p - q).max())
+    return np.asarray(np.abs(p - q), np.float64)
 
 
-def _calibrated(outputs: NDArray[np.float32], data: Pictures, head: str) -> calibrate.Calibration:
+def calibrated(outputs: NDArray[np.float32], data: Pictures, head: str) -> calibrate.Calibration:
     return calibrate.calibrate(
         outputs,
         np.array([row.grade for row in data.rows], np.int64),
@@ -230,11 +249,56 @@ def _calibrated(outputs: NDArray[np.float32], data: Pictures, head: str) -> cali
     )
 
 
-def _moved(before: calibrate.Calibration, after: calibrate.Calibration, figure: str) -> float:
-    """By how much a figure fell, pooled or in the mean over the sources (0 if it did not)."""
-    pooled = getattr(before.pooled, figure) - getattr(after.pooled, figure)
-    mean = before.mean(figure) - after.mean(figure)
-    return float(np.nanmax([0.0, abs(pooled), abs(mean)]))
+def _cost(
+    before: calibrate.Calibration,
+    after: calibrate.Calibration,
+    apart: NDArray[np.float64],
+) -> Cost:
+    """By how much kappa and AUC fall, of all photographs together and in the mean of the sources.
+
+    Each is calibrated by itself, as it would be shipped. And how far probabilities are apart.
+    """
+    largest, mean = float(apart.max()), float(apart.mean())
+    cost: dict[str, float | None] = dict(zip(APART, (largest, mean), strict=True))
+    for figure in FALLING:
+        falls = {
+            calibrate.POOLED: getattr(before.pooled, figure) - getattr(after.pooled, figure),
+            calibrate.MEAN: before.mean(figure) - after.mean(figure),
+        }
+        for of, fall in falls.items():
+            cost[f"{figure}, {of}"] = float(fall) if np.isfinite(fall) else None
+    return cost
+
+
+def _affordable(weights: str, cost: Cost) -> bool:
+    """Whether weights may be stored so.
+
+    Raises:
+        FundoscopeError: eight bits, which somebody asked for, cost too much.
+    """
+    falls = {key: fall for key, fall in cost.items() if fall is not None and key not in APART}
+    if weights != bundles.INT8:
+        return all(abs(fall) <= MAX_MOVE for fall in falls.values())
+    for key, fall in falls.items():
+        if key.startswith(FALLING[0]) and fall > MAX_FALL:
+            raise FundoscopeError(
+                "the graph with weights of eight bits",
+                f"lowers validation's {key}, by {fall:.4f}, more than {MAX_FALL}",
+                "export it without --int8",
+            )
+    return True
+
+
+def calibration_rows(rows: Sequence[Row]) -> list[Row]:
+    """Training photographs that eight bits are calibrated on."""
+    training = [row for row in rows if row.split == TRAIN]
+    return quantise.sample(training, [row.source for row in training])
+
+
+def one_by_one(data: Pictures) -> Iterator[NDArray[np.uint8]]:
+    """One picture after the other, ``(1, H, W, 3)``."""
+    for place in range(len(data.rows)):
+        yield data.take(np.array([place]))
 
 
 def _manifest(
@@ -270,6 +334,7 @@ def _manifest(
         licence=config.data.licence,
         versions=_versions(run),
         validation=fitted.table(),
+        stored=exported.stored,
     )
 
 
