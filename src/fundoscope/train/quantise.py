@@ -26,7 +26,7 @@ FIRST_IN_FLOAT: Final = 6
 """Convolutions from the pixels on that stay in float. In EfficientNet-Lite these are the stem and
 the two blocks behind it, on the largest maps, where values of 100 stand beside details of 0.1. On
 training crops the logits of the shipped grader then move by 0.06 (root mean square), and by 0.22
-with only the first one in float; it costs a tenth of the time that eight bits save."""
+with only the first and the last in float; it costs a tenth of the time that eight bits save."""
 REDUCED: Final = True
 """Weights of seven bits instead of eight. Processors without VNNI add two products up in sixteen
 bits: with eight bits that saturates and such a machine would grade otherwise, with seven it cannot.
