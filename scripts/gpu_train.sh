@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# What gpu_grader.sh and gpu_detector.sh do: train from a pack within so many minutes, on a machine
+# that has nothing but this repository, the pack and torch.
+#
+#   scripts/gpu_train.sh grader|detector PACK MINUTES
+#
+# Called again it goes on. What comes back lies in OUT (out/ when unset), from the first epoch on:
+#   bundle.zip      the best network so far as a bundle, and validation.txt its validation figures
+#   best.pt         the same in half precision, for --init or a configuration's start
+#   metrics.jsonl, budget.json, log.txt
+# Other settings: CONFIG (configs/TASK.toml), RUN (runs/gpu-TASK, where the check-points are),
+# CACHE (cache), THREADS (0: all), PYTHON (python3).
+set -euo pipefail
+
+usage() {
+  echo "usage: scripts/gpu_grader.sh PACK MINUTES (or gpu_detector.sh)${1:+: $1}" >&2
+  exit 2
+}
+
+[ $# -eq 3 ] || usage "two arguments, please"
+task=$1 pack=$2 minutes=$3
+case $task in grader | detector) ;; *) usage "no task is called $task" ;; esac
+[ -f "$pack" ] || usage "there is no pack $pack"
+[[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]] || usage "$minutes is no number of minutes"
+pack=$(realpath "$pack")
+out=$(realpath -m "${OUT:-$(dirname "$0")/../out}")
+cd "$(dirname "$0")/.."
+
+config=${CONFIG:-configs/$task.toml} run=${RUN:-runs/gpu-$task} cache=${CACHE:-cache}
+python=${PYTHON:-python3} site=$cache/site
+[ -f "$config" ] || usage "there is no configuration $config"
+mkdir -p "$out" "$run" "$site"
+export PYTHONPATH="src:$(realpath "$site")" PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+missing() {
+  "$python" - <<'PYTHON'
+from importlib.util import find_spec
+
+needed = """defusedxml lightning matplotlib msgspec numpy onnx onnxruntime onnxscript PIL rich scipy
+simplejpeg sklearn timm torch torchvision typer"""
+print(*(name for name in needed.split() if find_spec(name) is None))
+PYTHON
+}
+
+# What is missing comes out of the folder wheels beside the pack.
+lacking=$(missing)
+wheels=$(dirname "$pack")/wheels
+if [ -n "$lacking" ] && compgen -G "$wheels/*.whl" >/dev/null; then
+  "$python" -m pip install --quiet --no-index --no-deps --upgrade --target "$site" "$wheels"/*.whl
+  lacking=$(missing)
+fi
+if [ -n "$lacking" ]; then
+  cat >&2 <<EOF
+missing Python packages: $lacking
+put their wheels beside the pack, into $wheels:
+  pip download --only-binary=:all: --no-deps --python-version $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') \\
+    --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 -d wheels $lacking
+EOF
+  exit 2
+fi
+
+# Half the size; so every file that comes back is small.
+halve() {
+  "$python" - "$1" "$2" <<'PYTHON'
+import sys, torch
+best = torch.load(sys.argv[1], map_location="cpu", weights_only=True)
+best["network"] = {k: v.half() if v.is_floating_point() else v for k, v in best["network"].items()}
+torch.save(best, sys.argv[2])
+PYTHON
+}
+
+# Put what there is into OUT, each file whole or not at all.
+bring() {
+  local name
+  for name in bundle.zip validation.txt best.pt metrics.jsonl budget.json; do
+    case $name in best.pt) from=$run/best-half.pt ;; *) from=$run/$name ;; esac
+    [ ! -f "$from" ] || { cp "$from" "$out/.part" && mv "$out/.part" "$out/$name"; }
+  done
+}
+
+# Export the best network if it is a better one than last time.
+export_best() {
+  [ -f "$run/best.pt" ] || return 0
+  if [ -f "$run/exported" ] && [ ! "$run/best.pt" -nt "$run/exported" ]; then return 0; fi
+  touch -r "$run/best.pt" "$run/exporting"
+  rm -rf "$run/bundle"
+  if nice -n 10 "$python" -m fundoscope train export "$run" "$run/bundle" --cache "$cache" \
+    >"$run/export.txt" 2>&1; then
+    "$python" -m zipfile -c "$run/bundle.part" "$run"/bundle/{bundle.json,card.md,model.onnx}
+    halve "$run/best.pt" "$run/half.part"
+    mv "$run/bundle.part" "$run/bundle.zip"
+    mv "$run/half.part" "$run/best-half.pt"
+    mv "$run/export.txt" "$run/validation.txt"
+  else
+    echo "an export failed, the training goes on: $(tail -n 1 "$run/export.txt")" >&2
+  fi
+  mv "$run/exporting" "$run/exported"
+}
+
+bring # of an earlier call
+left=$(awk -v minutes="$minutes" -v seconds="$SECONDS" 'BEGIN { print minutes - seconds / 60 }')
+"$python" -m fundoscope train "$task" "$config" --data "$pack" --out "$run" --cache "$cache" \
+  --minutes "$left" --threads "${THREADS:-0}" > >(tee -a "$out/log.txt") 2>&1 &
+trainer=$!
+trap 'kill "$trainer" 2>/dev/null || true' EXIT
+
+# Exports run beside the training, and at most half of the time.
+while kill -0 "$trainer" 2>/dev/null; do
+  began=$SECONDS
+  export_best
+  bring
+  rest=$((SECONDS - began + 1))
+  while [ $((rest--)) -gt 0 ] && kill -0 "$trainer" 2>/dev/null; do sleep 1; done
+done
+status=0
+wait "$trainer" || status=$?
+export_best
+bring
+if [ "$status" -ne 0 ]; then
+  echo "the training ended with exit code $status" >&2
+  exit "$status"
+fi
+[ ! -f "$run/validation.txt" ] || cat "$run/validation.txt"
+ls -l "$out"

@@ -1,0 +1,139 @@
+"""The scripts for a lent machine, with a Python that only tells what it is asked to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+PYTHON = r"""#!/usr/bin/env bash
+# Stands in for Python: every step is told, nothing is computed.
+set -eu
+echo "$*" >>"$CALLS"
+case "$1${2:+ $2}${3:+ $3}${4:+ $4}" in
+  -) cat >/dev/null; [ -f "$CALLS.installed" ] || echo "${LACKING:-}" ;;
+  "-m pip install"*) touch "$CALLS.installed" ;;
+  -c*) echo 3.12 ;;
+  "-m zipfile"*) shift 3; cat "${@:2}" >"$1" ;;
+  "-m fundoscope train export")
+    [ -z "${FAILING:-}" ] || { echo "differs from torch"; exit 1; }
+    mkdir "$6"
+    for name in bundle.json card.md model.onnx; do cp "$5/best.pt" "$6/$name"; done
+    echo "validation, together: $(cat "$5/best.pt")"
+    ;;
+  "-m fundoscope train"*)
+    for epoch in $EPOCHS; do
+      echo "epoch $epoch" | tee "$RUN/best.pt"
+      echo "{}" >>"$RUN/metrics.jsonl"
+      echo "{}" >"$RUN/budget.json"
+      sleep 1.2
+    done
+    exit "${CODE:-0}"
+    ;;
+  "- "*) cat >/dev/null; cp "$2" "$3" ;;
+  *) exit 70 ;;
+esac
+"""
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Runs a script with the Python that tells; what came of it, and what was asked of Python."""
+    python = tmp_path / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    (tmp_path / "pack.zip").write_bytes(b"")
+    paths = {name: str(tmp_path / name.lower()) for name in ("CALLS", "OUT", "RUN", "CACHE")}
+
+    def run(name="gpu_grader.sh", minutes="5", **settings):
+        settings = {"EPOCHS": "1 2", "PYTHON": str(python), **paths, **settings}
+        command = [SCRIPTS / name, tmp_path / "pack.zip", minutes]
+        environment = {**os.environ, **settings}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        return done, (tmp_path / "calls").read_text()
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["gpu_grader.sh", "gpu_detector.sh", "gpu_train.sh"])
+def test_they_are_bash(name):
+    subprocess.run(["bash", "-n", SCRIPTS / name], check=True)
+
+
+@pytest.mark.parametrize("name", ["gpu_grader.sh", "gpu_detector.sh"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "two arguments"),
+        (("one",), "two arguments"),
+        (("no-such-pack.zip", "5"), "there is no pack no-such-pack.zip"),
+        ((__file__, "soon"), "soon is no number of minutes"),
+        ((__file__, "-5"), "-5 is no number of minutes"),
+    ],
+)
+def test_wrong_arguments_are_refused(name, arguments, message, tmp_path):
+    done = subprocess.run(
+        [SCRIPTS / name, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "usage: " in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_best_bundle_comes_back_and_figures_end_the_run(machine, tmp_path):
+    done, calls = machine()
+    assert done.returncode == 0, done.stderr
+    assert "train grader configs/grader.toml --data " in calls
+    assert "--minutes 4.9" in calls or "--minutes 5" in calls
+    there = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert there == [
+        "best.pt", "budget.json", "bundle.zip", "log.txt", "metrics.jsonl", "validation.txt",
+    ]  # fmt: skip
+    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 2\n" * 3
+    assert (tmp_path / "out" / "best.pt").read_text() == "epoch 2\n"
+    assert (tmp_path / "out" / "metrics.jsonl").read_text() == "{}\n{}\n"
+    assert "validation, together: epoch 2" in done.stdout
+
+
+def test_called_again_it_brings_what_there_is_first(machine, tmp_path):
+    machine(name="gpu_detector.sh", EPOCHS="1")
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
+    done, calls = machine(name="gpu_detector.sh", EPOCHS="")
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 1\n" * 3
+    assert calls.count("train export") == 1
+    assert calls.count("train detector configs/detector.toml") == 2
+    assert "validation, together: epoch 1" in done.stdout
+
+
+def test_an_export_that_fails_does_not_end_the_training(machine, tmp_path):
+    done, _ = machine(FAILING="1")
+    assert done.returncode == 0
+    assert "an export failed, the training goes on: differs from torch" in done.stderr
+    assert (tmp_path / "out" / "metrics.jsonl").is_file()
+
+
+def test_a_training_that_fails_is_told(machine):
+    done, _ = machine(EPOCHS="1", CODE="2")
+    assert done.returncode == 2
+    assert "the training ended with exit code 2" in done.stderr
+
+
+def test_packages_that_are_missing_come_from_wheels_or_are_named(machine, tmp_path):
+    done, calls = machine(LACKING="msgspec simplejpeg")
+    assert done.returncode == 2
+    assert "missing Python packages: msgspec simplejpeg" in done.stderr
+    assert "--python-version 3.12" in done.stderr
+    assert "fundoscope" not in calls
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "msgspec-1.whl").write_bytes(b"")
+    done, calls = machine(LACKING="msgspec simplejpeg", EPOCHS="1")
+    assert done.returncode == 0
+    assert "--no-index --no-deps" in calls
