@@ -16,9 +16,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from fundoscope.data.writing import write_bytes
 from fundoscope.errors import UsageError
 from fundoscope.train import config as grader_config
-from fundoscope.train import detector, detector_config, grader, loop, paces, photographs, runs
+from fundoscope.train import detector, detector_config, grader, paces, photographs, runs
 from fundoscope.train.config import GraderConfig
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.paces import Pace
@@ -278,7 +279,8 @@ def _keep(
     measured: tuple[Pace, ...],
 ) -> None:
     kept = Kept(_plain(asked), _plain(chosen), budget.minutes, measured)
-    loop.write_whole(folder / BUDGET, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
+    content = msgspec.json.format(msgspec.json.encode(kept)) + b"\n"
+    write_bytes(folder / BUDGET, content, overwrite=True)
 
 
 def _plain(config: GraderConfig | DetectorConfig) -> dict[str, Any]:
