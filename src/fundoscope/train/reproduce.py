@@ -121,7 +121,9 @@ def reproduce(
     if trained:
         grader.train(config, folder, watcher=watcher)
     name = f"{given.manifest.name}-again"
-    exported = export.export(folder, folder / BUNDLE, name=name, cache=cache)
+    stored = given.manifest.stored
+    int8 = stored is not None and stored.weights == bundles.INT8
+    exported = export.export(folder, folder / BUNDLE, name=name, cache=cache, int8=int8)
     made = bundles.load_grader(folder / BUNDLE)
     rows = [row for row in photographs.choose(table, config.data, config.seed) if row.split == VAL]
     comparison = compare(given, made, table, rows, cache or Path(config.data.cache))
