@@ -50,8 +50,8 @@ def test_no_part_of_a_lesion_is_lost_between_pixels(mask: Callable[..., Path]) -
     assert found.sum() == pytest.approx(6 * scale**2, rel=0.02)
     rows, columns = np.nonzero(found)
     x, y = to_view.point(78.5, 52.0)
-    assert np.average(columns + 0.5, weights=found[rows, columns]) == pytest.approx(x, abs=0.05)
-    assert np.average(rows + 0.5, weights=found[rows, columns]) == pytest.approx(y, abs=0.05)
+    assert np.average(columns + 0.5, weights=found[rows, columns]) == pytest.approx(x, abs=0.1)
+    assert np.average(rows + 0.5, weights=found[rows, columns]) == pytest.approx(y, abs=0.1)
 
 
 def test_what_lies_beyond_the_photograph_is_not_covered(mask: Callable[..., Path]) -> None:

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 MIDDLE: Final = FULL // 2
 """Level from which a pixel of a target belongs to a lesion."""
-USUAL_AREA: Final = 80.0
-"""Pixels of a lesion whose pixels weigh 1: IDRiD's median microaneurysm and hard exudate, both of
-10 pixels across at a field radius of 1,065."""
-LEAST_WEIGHT, MOST_WEIGHT = 0.1, 3.0
-"""Of a lesion's pixel: lesions of 8,000 pixels and more, and of 9 and fewer."""
+USUAL_AREA: Final = 300.0
+"""Pixels of a lesion whose pixels weigh 1, at a field radius of 1,065: between IDRiD's median
+microaneurysm and hard exudate (80) and its median haemorrhage (800)."""
+LEAST_WEIGHT, MOST_WEIGHT = 0.3, 4.0
+"""Of a lesion's pixel: of 3,300 pixels and more, and of 19 and fewer. With a tenth of the weight of
+the retina around it, a large lesion stayed pale in a first trial."""
 GAP: Final = 5
 """Pixels; a gap no wider than one less is narrow: at 4 pixels the lesions of one exudate's ring lie
 apart."""
