@@ -209,7 +209,7 @@ def _told_of_budget(settled: Settled[_Config], minutes: float, found: str) -> _C
     """Say what was measured and what fits; the configuration that does."""
     measured = ", ".join(f"{pace.step:.3f} + {pace.closing:.1f}" for pace in settled.paces)
     typer.echo(f"seconds a step and at the end of an epoch, of each stage: {measured}")
-    begun = "the run in the folder goes on with" if settled.kept else f"{minutes:g} minutes allow"
+    begun = "the run in the folder goes on with" if settled.kept else f"{minutes:.3g} minutes allow"
     typer.echo(f"{begun} {found}")
     return settled.config
 
