@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from fundoscope.cli import pack
+from fundoscope.cli.average import average
 
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Train networks (needs the extra train).", no_args_is_help=True)
 
 app.add_typer(pack.app, name="pack")
+app.command()(average)
 
 _Config = TypeVar("_Config", "GraderConfig", "DetectorConfig")
 

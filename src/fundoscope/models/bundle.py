@@ -36,6 +36,7 @@ class TrainedOn:
         seed: of the run.
         configuration: the run's settings, as its TOML file had them.
         minutes: how long the run took.
+        averaged: where the weights are the average of those of several runs, the share of each.
     """
 
     manifest_sha256: str
@@ -43,6 +44,7 @@ class TrainedOn:
     seed: int
     configuration: Mapping[str, object] = field(default_factory=dict)
     minutes: float | None = None
+    averaged: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

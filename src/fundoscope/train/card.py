@@ -76,12 +76,23 @@ def _training(manifest: GraderManifest, exported: Exported) -> str:
     versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
     return f"""## Training
 
-Seed {trained.seed}, {minutes}; epoch {exported.epoch + 1} chosen by validation kappa (mean over
-the sources).
+{_chosen(manifest, exported)}
+Seed {trained.seed}, {minutes}.
 Versions: {versions}.
 
 {settings}
 """
+
+
+def _chosen(manifest: GraderManifest, exported: Exported) -> str:
+    averaged = manifest.trained_on.averaged
+    if averaged is None:
+        return f"Epoch {exported.epoch + 1}, chosen by validation kappa (mean over the sources)."
+    runs = ", ".join(f"`{run}` ({share:g})" for run, share in averaged.items())
+    return (
+        f"The average of the weights of the runs {runs}, the best epoch of each by validation\n"
+        "kappa; shares and size were chosen on validation. Settings and seed are the last run's."
+    )
 
 
 def _figures(exported: Exported) -> str:

@@ -330,6 +330,7 @@ def _manifest(
             seed=config.seed,
             configuration=_shareable(config),
             minutes=_minutes(run),
+            averaged=runs.averaged(run),
         ),
         licence=config.data.licence,
         versions=_versions(run),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 CONFIG, RUN = "config.json", "run.json"
+AVERAGED: Final = "averaged"
+"""Key of ``run.json`` under which a run that is an average of others names them."""
 RESULTS: Final = (loop.CHECKPOINT, loop.BEST, loop.METRICS)
 """A folder without any of them may be taken by another run: its own never came to a step."""
 PACKAGES: Final = ("torch", "torchvision", "timm", "lightning", "numpy")
@@ -130,6 +132,19 @@ def versions(folder: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder / RUN, error) from None
     return trained
+
+
+def averaged(folder: Path) -> dict[str, float] | None:
+    """Of which runs a run is the average, with the share of each; ``None`` where it is none.
+
+    Raises:
+        UsageError: the file that says so is missing or damaged.
+    """
+    try:
+        found: dict[str, float] | None = json.loads((folder / RUN).read_text()).get(AVERAGED)
+    except (OSError, ValueError, AttributeError) as error:
+        raise _damaged(folder / RUN, error) from None
+    return found
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,90 @@
+"""An average of runs is a run: it can be exported, and says of which runs it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from fundoscope.cli.main import app
+from fundoscope.errors import UsageError
+from fundoscope.models import bundle as bundles
+from fundoscope.train import average, export, grader, loop, runs
+
+
+@pytest.fixture
+def run(config, tmp_path):
+    grader.train(config, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def other(run, tmp_path):
+    """A run whose weights are all larger by one."""
+    folder = shutil.copytree(run, tmp_path / "other")
+    best = loop.read_checkpoint(folder / loop.BEST)
+    best["network"] = {
+        key: value + 1 if value.is_floating_point() else value
+        for key, value in best["network"].items()
+    }
+    torch.save(best, folder / loop.BEST)
+    return folder
+
+
+def weights_of(folder):
+    return loop.read_checkpoint(folder / loop.BEST)["network"]
+
+
+def test_weights_are_mixed_by_their_shares(run, other, tmp_path):
+    average.average([(run, 0.25), (other, 0.75)], tmp_path / "both", size=32)
+    found, first = weights_of(tmp_path / "both"), weights_of(run)
+    for key, value in first.items():
+        expected = value + 0.75 if value.is_floating_point() else value
+        assert torch.allclose(found[key], expected, atol=1e-5), key
+    assert loop.read_checkpoint(tmp_path / "both" / loop.BEST)["size"] == 32
+    assert runs.averaged(tmp_path / "both") == {run.name: 0.25, "other": 0.75}
+    assert runs.averaged(run) is None
+
+
+def test_its_bundle_says_of_what_it_is_made(run, tmp_path):
+    twin = shutil.copytree(run, tmp_path / "twin")
+    result = CliRunner().invoke(
+        app, ["train", "average", str(run), str(twin), "--out", str(tmp_path / "both")]
+    )
+    assert result.exit_code == 0, result.output
+    export.export(tmp_path / "both", tmp_path / "bundle")
+    manifest = bundles.load(tmp_path / "bundle").manifest
+    assert manifest.trained_on.averaged == {run.name: 0.5, "twin": 0.5}
+    seconds = runs.metrics(run)[-1]["training_seconds"]
+    assert manifest.trained_on.minutes == pytest.approx(2 * seconds / 60, abs=0.06)
+    assert "average of the weights of the runs" in (tmp_path / "bundle" / "card.md").read_text()
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.6)])
+def test_shares_must_sum_to_one(run, tmp_path, shares):
+    with pytest.raises(UsageError, match="do not sum to 1"):
+        average.average([(run, share) for share in shares], tmp_path / "both")
+
+
+def test_a_run_is_not_overwritten(run, other, tmp_path):
+    with pytest.raises(UsageError, match="holds a run"):
+        average.average([(run, 0.5), (other, 0.5)], other)
+
+
+def test_runs_of_other_heads_are_told_apart(run, other, tmp_path):
+    stored = json.loads((other / runs.CONFIG).read_text())
+    stored["config"]["head"] = "corn" if stored["config"]["head"] != "corn" else "softmax"
+    (other / runs.CONFIG).write_text(json.dumps(stored))
+    with pytest.raises(UsageError, match="has head = "):
+        average.average([(run, 0.5), (other, 0.5)], tmp_path / "both")
+
+
+def test_a_run_without_an_epoch_and_a_wrong_number_of_shares_are_told(run, other, tmp_path):
+    (other / loop.BEST).unlink()
+    with pytest.raises(UsageError, match="no finished epoch"):
+        average.average([(run, 0.5), (other, 0.5)], tmp_path / "both")
+    arguments = ["train", "average", str(run), str(other), "--share", "1", "--out", "x"]
+    assert isinstance(CliRunner().invoke(app, arguments).exception, UsageError)
