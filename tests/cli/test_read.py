@@ -126,8 +126,13 @@ def test_the_run_says_how_lesions_were_looked_for(
     ],
 )
 def test_options_that_contradict_each_other(
-    tmp_path: Path, save_eye: Save, fundoscope: Command, options: tuple[str, ...]
+    tmp_path: Path,
+    save_eye: Save,
+    fundoscope: Command,
+    options: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     said = fundoscope("read", save_eye(tmp_path / "a.jpg"), *options)
     assert said.code == 2
     assert said.err.startswith(options[0])
