@@ -39,7 +39,7 @@ KEY: Final = 12
 """Hexadecimal digits of a folder's name in the cache."""
 MOST_BYTES: Final = 4 * 2**30
 """Of all files of a pack: a hundred times what one may have as a rule."""
-UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 """What zipfile raises at files that are damaged."""
 
 
