@@ -49,7 +49,7 @@ def assert_nothing_partial(said: Any, out: Path) -> None:
         "os.fsync",
         "pathlib.Path.replace",
         "pathlib.Path.write_bytes",
-        "fundoscope.batch.files.ResultFile._open",
+        "fundoscope.writing._opened",
     ],
 )
 def test_a_full_disk(

@@ -16,9 +16,9 @@ from fundoscope.batch.inputs import Input
 from fundoscope.data.annotations import coco, cvat, features, formats, labelstudio, voc, yolo
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss
 from fundoscope.data.annotations.voc_document import to_xml
-from fundoscope.data.writing import write_bytes
 from fundoscope.errors import UsageError
 from fundoscope.kinds import KINDS
+from fundoscope.writing import write_bytes
 
 XML: Final = ".xml"
 WRITTEN: Final = {

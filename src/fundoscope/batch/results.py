@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from fundoscope.batch import outcome as outcomes
 from fundoscope.batch import patients
-from fundoscope.batch.files import ResultFile, whole_files, write_whole
 from fundoscope.batch.outcome import Outcome
 from fundoscope.batch.patients import Patient
-from fundoscope.errors import OutputError, UsageError
+from fundoscope.writing import TextFile, explained, refuse_results, text_files, write_whole
 
 READINGS_JSONL: Final = "readings.jsonl"
 READINGS_CSV: Final = "readings.csv"
@@ -38,8 +37,8 @@ class Results:
     """
 
     folder: Path
-    jsonl: ResultFile
-    table: ResultFile
+    jsonl: TextFile
+    table: TextFile
     patients: dict[str, Patient] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
 
@@ -69,15 +68,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         UsageError: it is a file, or holds an earlier run's results and ``overwrite`` is false.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
-    there = [name for name in RESULT_NAMES if (folder / name).exists()]
-    if there and not overwrite:
-        raise UsageError(
-            f"--out {folder}",
-            f"holds the results of an earlier run ({', '.join(there)})",
-            "name another folder, or add --overwrite",
-        )
+    refuse_results(folder, RESULT_NAMES, overwrite=overwrite)
 
 
 @contextmanager
@@ -94,16 +85,12 @@ def results_in(folder: Path, *, with_patients: bool) -> Iterator[Results]:
     Raises:
         OutputError: something could not be written.
     """
-    try:
+    with explained(folder, "cannot be made", "name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            str(folder), f"cannot be made ({error.strerror})", "name another folder with --out"
-        ) from None
     names = [READINGS_JSONL, READINGS_CSV, RUN_JSON]
     if with_patients or (folder / PATIENTS_CSV).exists():
         names.append(PATIENTS_CSV)
-    with whole_files(folder, names) as files:
+    with text_files(folder, names) as files:
         results = Results(folder, files[0], files[1])
         csv.DictWriter(results.table, outcomes.COLUMNS, lineterminator="\n").writeheader()
         yield results
@@ -112,13 +99,13 @@ def results_in(folder: Path, *, with_patients: bool) -> Iterator[Results]:
             _write_patients(files[3], results.patients)
 
 
-def _write_run(file: ResultFile, run: dict[str, Any]) -> None:
+def _write_run(file: TextFile, run: dict[str, Any]) -> None:
     import msgspec
 
     file.write(msgspec.json.format(msgspec.json.encode(run), indent=2).decode() + "\n")
 
 
-def _write_patients(file: ResultFile, found: dict[str, Patient]) -> None:
+def _write_patients(file: TextFile, found: dict[str, Patient]) -> None:
     writer = csv.DictWriter(file, patients.COLUMNS, lineterminator="\n")
     writer.writeheader()
     for patient in found.values():

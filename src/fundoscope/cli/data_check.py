@@ -80,7 +80,7 @@ def check(
     from fundoscope.data import manifest
     from fundoscope.data.fingerprint_cache import user_cache
     from fundoscope.data.grouping import with_groups
-    from fundoscope.data.writing import refuse_existing, write_bytes
+    from fundoscope.writing import refuse_existing, write_bytes
 
     for file in (json, groups):
         if file is not None:

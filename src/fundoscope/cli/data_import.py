@@ -52,7 +52,7 @@ def import_source(
     """
     from fundoscope.data import manifest as manifests
     from fundoscope.data.importers.registry import reader
-    from fundoscope.data.writing import refuse_existing
+    from fundoscope.writing import refuse_existing
 
     read = reader(source)
     for path in filter(None, (out, annotations)):

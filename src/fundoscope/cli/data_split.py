@@ -50,7 +50,7 @@ def split(
     from fundoscope.data import manifest as manifests
     from fundoscope.data.class_folders import from_class_folders
     from fundoscope.data.split import into_folds, into_shares
-    from fundoscope.data.writing import refuse_existing
+    from fundoscope.writing import refuse_existing
 
     refuse_existing(out, overwrite=overwrite)
     table = from_class_folders(labels) if labels.is_dir() else manifests.read(labels)

@@ -56,7 +56,7 @@ def stats(
     from fundoscope.data.fingerprint_cache import fingerprints, user_cache
     from fundoscope.data.selection import select
     from fundoscope.data.stats import stats as count
-    from fundoscope.data.writing import refuse_existing, write_files
+    from fundoscope.writing import refuse_existing, write_files
 
     for name in (STATS, COUNTS, PLOT, SHEET):
         refuse_existing(out / name, overwrite=overwrite)

@@ -87,24 +87,21 @@ def _named(
 ) -> Iterator[tuple[Path, PhantomSpec]]:
     """Each spec with its file: ``out`` itself, or numbered in the folder ``out``."""
     from fundoscope.phantom import files
+    from fundoscope.writing import explained
 
     if files.is_picture(out):
         yield from ((out, spec) for spec in specs)
         return
-    try:
+    with explained(out, "cannot be made a folder", "name another one"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            str(out), f"cannot be made a folder ({error.strerror})", "name another one"
-        ) from None
     for number, spec in enumerate(specs):
         yield out / f"phantom-{number if varied else spec.seed:04d}.jpg", spec
 
 
 def _draw(spec: PhantomSpec, picture: Path, *, overwrite: bool) -> Truth:
     """Draw one and write both files."""
-    from fundoscope.batch.files import write_whole
     from fundoscope.phantom import draw, files
+    from fundoscope.writing import write_whole
 
     sidecar = files.truth_path(picture)
     there = [path for path in (picture, sidecar) if path.exists()]

@@ -22,8 +22,8 @@ import msgspec
 
 from fundoscope.data import parquet
 from fundoscope.data.table import Table, place, read_table
-from fundoscope.data.writing import write_bytes
 from fundoscope.errors import TableError, UsageError
+from fundoscope.writing import write_bytes
 
 IMAGE, GRADE, GRADABLE = "image", "grade", "gradable"
 REQUIRED: Final = (IMAGE, GRADE)

@@ -23,8 +23,8 @@ import msgspec
 from fundoscope.data import manifest as manifests
 from fundoscope.data.class_folders import split_of
 from fundoscope.data.manifest import EXCLUDED, GRADES, Manifest, Row
-from fundoscope.data.writing import refuse_existing
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.writing import explained, refuse_existing, replacing
 
 LABELS: Final = "labels.csv"
 COPY, HARD, SYMBOLIC = "copy", "hard", "symbolic"
@@ -37,6 +37,7 @@ WAYS: Final[Mapping[str, Put]] = {
     HARD: os.link,
     SYMBOLIC: os.symlink,
 }
+UNMADE, REMEDY = "cannot be made", "free some space, or try --link"
 
 
 def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = False) -> Manifest:
@@ -160,15 +161,7 @@ def _put_all(wanted: Mapping[Path, Path], put: Put, done: list[Path]) -> None:
 
 
 def _put(target: Path, photograph: Path, put: Put) -> None:
-    temporary = target.with_name(f".{os.getpid()}.part")
-    try:
+    with explained(target, UNMADE, REMEDY):
         target.parent.mkdir(parents=True, exist_ok=True)
-        put(photograph, temporary)
-        temporary.replace(target)
-    except OSError as error:
-        raise OutputError(
-            str(target), f"cannot be made ({error.strerror})", "free some space, or try --link"
-        ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with replacing(target, why=UNMADE, remedy=REMEDY) as part:
+        put(photograph, part)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from fundoscope.errors import OutputError, UsageError
+from fundoscope import writing
 from fundoscope.evaluate.intervals import Figure
 
 METRICS, PREDICTIONS, RUN = "metrics.json", "predictions.csv", "run.json"
 """The files that every evaluation has."""
 RUN_VERSION: Final = "fundoscope.run/1"
 """The form of ``run.json``, the same as of ``fundoscope read``."""
+REMEDY: Final = "free some space, or name another folder with --out"
 
 
 def check(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
@@ -33,44 +33,24 @@ def check(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
         UsageError: it is a file, or holds an evaluation already and ``overwrite`` is false.
         OutputError: it cannot be made, or nothing can be written into it.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
-    there = [name for name in files if (folder / name).exists()]
-    if there and not overwrite:
-        raise UsageError(
-            f"--out {folder}",
-            f"holds the results of an earlier run ({', '.join(there)})",
-            "name another folder, or add --overwrite",
-        )
-    with _as_output_error(folder):
+    writing.refuse_results(folder, files, overwrite=overwrite)
+    with writing.explained(folder, "cannot be written to", REMEDY):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
 
 
-@contextmanager
-def staged(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+def staged(folder: Path, files: Sequence[str]) -> AbstractContextManager[Path]:
     """A new folder inside ``folder``, whose files move into it once all are written.
 
     Args:
         folder: where to.
-        files: the names of all that an evaluation may write; those of an earlier one that are not
-            written now are removed, so that none stands beside figures it does not belong to.
+        files: the names of all that an evaluation may write, see :func:`writing.staged`.
 
     Raises:
         OutputError: something could not be written; then nothing was changed.
     """
-    with _as_output_error(folder):
-        stage = Path(tempfile.mkdtemp(prefix=".evaluation-", dir=folder))
-        try:
-            yield stage
-            written = sorted(stage.iterdir())
-            for name in set(files) - {file.name for file in written}:
-                (folder / name).unlink(missing_ok=True)
-            for file in written:
-                file.replace(folder / file.name)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
+    return writing.staged(folder, files, remedy=REMEDY)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -89,15 +69,3 @@ def figure(value: Figure) -> dict[str, float | str | None]:
     """A figure as ``metrics.json`` has it."""
     reason = {} if value.reason is None else {"reason": value.reason}
     return {"value": value.value, "low": value.low, "high": value.high, **reason}
-
-
-@contextmanager
-def _as_output_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            str(folder),
-            f"cannot be written to ({error.strerror or error})",
-            "free some space, or name another folder with --out",
-        ) from None

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from fundoscope import limits
-from fundoscope.errors import BundleError, OutputError
+from fundoscope.errors import BundleError
+from fundoscope.writing import write_files
 
 FORMAT: Final = "fundoscope.bundle/1"
 MODEL, MANIFEST, CARD = "model.onnx", "bundle.json", "card.md"
@@ -252,17 +253,9 @@ def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str)
         raise ValueError("the manifest's model_sha256 is not that of the model")
     folder = Path(folder)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((MODEL, model), (CARD, card.encode()), (MANIFEST, text + b"\n")):
-            # The manifest comes last: a folder without it is not taken for a bundle.
-            temporary = folder / f".{name}.partial"
-            temporary.write_bytes(content)
-            temporary.replace(folder / name)
-    except OSError as error:
-        raise OutputError(
-            str(folder), f"cannot be written ({error.strerror})", "name another folder"
-        ) from None
+    # The manifest comes last: a folder without it is not taken for a bundle.
+    files = ((MODEL, model), (CARD, card.encode()), (MANIFEST, text + b"\n"))
+    write_files([(folder / name, content) for name, content in files], overwrite=True)
 
 
 def _manifest(text: bytes, path: Path) -> BundleManifest:

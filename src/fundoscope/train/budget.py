@@ -16,7 +16,6 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from fundoscope.data.writing import write_bytes
 from fundoscope.errors import UsageError
 from fundoscope.train import config as grader_config
 from fundoscope.train import detector, detector_config, grader, paces, photographs, runs
@@ -24,6 +23,7 @@ from fundoscope.train.config import GraderConfig
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.paces import Pace
 from fundoscope.train.photographs import TRAIN
+from fundoscope.writing import write_bytes
 
 BUDGET: Final = "budget.json"
 SPARE: Final = 0.08

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.errors import FundoscopeError, OutputError, UsageError
+from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
@@ -88,12 +88,7 @@ def to_keras(path: Path, out: Path) -> ToKeras:
         model = definition(name, bundle.manifest)
         _set_weights(model, _weights(bundle, path.name), path.name)
         difference = _compared(model, bundle, networks.normalisation(name, mode))
-        try:
-            keras_files.save(model, out)
-        except OSError as error:
-            raise OutputError(
-                str(out), f"cannot be written ({error.strerror or error})", "check folder and disk"
-            ) from None
+        keras_files.save(model, out)
     return ToKeras(
         path=out,
         network=name,

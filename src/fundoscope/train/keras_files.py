@@ -26,6 +26,7 @@ import numpy as np
 from fundoscope import limits
 from fundoscope.errors import UsageError
 from fundoscope.train import keras_config
+from fundoscope.writing import replacing
 
 BACKEND, BACKEND_VARIABLE = "torch", "KERAS_BACKEND"
 HDF5_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -118,15 +119,12 @@ def save(model: Any, path: Path) -> None:
     """Write a network as ``.h5`` or ``.keras``; the file appears when it is whole.
 
     Raises:
-        OSError: it cannot be written.
+        OutputError: it cannot be written.
     """
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        with quiet():
-            model.save(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # Keras goes by the suffix.
+    part = path.with_name(f".partial-{path.name}")
+    with replacing(path, part=part, remedy="check folder and disk"), quiet():
+        model.save(part)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ of the epoch). So a run that was killed goes on to exactly the result that it wo
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
@@ -21,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.errors import FundoscopeError, OutputError, UsageError
-from fundoscope.train import optimisers, processes, torch_files
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.train import optimisers, prefetch, processes, torch_files
 from fundoscope.train.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
 from fundoscope.train.progress import Report, Speed
+from fundoscope.writing import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT, BEST, METRICS = "checkpoint.pt", "best.pt", "metrics.jsonl"
 NOT_A_NUMBER: Final = "lower optimiser.rate or set optimiser.clip; the last check-point is kept"
+REMEDY: Final = "free some space; the run then goes on from its last check-point"
 EMA_RAMP: Final = 10
 """The average forgets its untrained start: at step t its decay is at most (1 + t) / (10 + t)."""
 
@@ -159,16 +160,19 @@ def train(
     Raises:
         FundoscopeError: the loss is no number any more; the last check-point stays.
         OutputError: a file cannot be written; the last check-point stays.
-        UsageError: the check-point is damaged.
+        UsageError: the check-point or the file of figures is damaged.
     """
     state = _start(network, plan, fabric)
     if resume and (folder / CHECKPOINT).is_file():
         state.restore(folder / CHECKPOINT)
+        read_metrics(folder / METRICS)  # before an epoch is trained whose figures go into it
     speed = Speed(plan)
+    make = partial(_batch, task, plan, fabric)
+    coming = prefetch.batches(make, range(state.step, plan.steps), ahead=_ahead(fabric))
     while state.step < plan.steps and not _exhausted(state, plan):
         epoch = state.step // plan.steps_an_epoch
         started = time.monotonic()
-        loss = _step(state, task, plan, fabric)
+        loss = _step(state, task, next(coming), plan, fabric)
         elapsed = time.monotonic() - started
         state.step += 1
         state.seconds += elapsed
@@ -199,6 +203,27 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The figures of each epoch so far, in order; none where there is no such file.
+
+    Raises:
+        UsageError: a line is damaged.
+    """
+    if not path.is_file():
+        return []
+    lines: list[dict[str, Any]] = []
+    try:
+        for text in path.read_text(encoding="utf-8").splitlines():
+            lines.append({"epoch": int(json.loads(text)["epoch"]), **json.loads(text)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path}, line {len(lines) + 1}",
+            f"is damaged ({type(error).__name__})",
+            "delete that line, or start the run anew with --no-resume",
+        ) from None
+    return lines
+
+
 def _exhausted(state: _State, plan: Plan) -> bool:
     return 0 < plan.patience <= state.stale
 
@@ -215,16 +240,33 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
     return _State(wrapped, average, optimiser)
 
 
-def _step(state: _State, task: Task, plan: Plan, fabric: Fabric) -> float:
+def _ahead(fabric: Fabric) -> bool:
+    """Whether batches are made ahead; on the processor nothing but the step itself would wait."""
+    return fabric.device.type != "cpu"
+
+
+def _batch(task: Task, plan: Plan, fabric: Fabric, step: int) -> Any:
+    """Inputs and targets of this process's part of a step."""
+    stage = plan.stage(step // plan.steps_an_epoch)
+    positions = plan.positions(step)[fabric.global_rank :: fabric.world_size]
+    return task.batch(
+        positions, stage.size, generator_for(plan.seed, AUGMENTATION, _draw(fabric, step))
+    )
+
+
+def _draw(fabric: Fabric, step: int) -> int:
+    """Where a process's draws of a step lie in a stream of randomness."""
+    return step + RANKS * fabric.global_rank
+
+
+def _step(state: _State, task: Task, batch: Any, plan: Plan, fabric: Fabric) -> float:
     import torch
 
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate(state.step)
     stage = plan.stage(state.step // plan.steps_an_epoch)
-    draw = state.step + RANKS * fabric.global_rank
-    positions = plan.positions(state.step)[fabric.global_rank :: fabric.world_size]
-    batch = task.batch(positions, stage.size, generator_for(plan.seed, AUGMENTATION, draw))
     # Drop-out draws from torch's global generator, which is set anew for every step.
+    draw = _draw(fabric, state.step)
     torch.manual_seed(generator_for(plan.seed, DROPOUT, draw).initial_seed())
     task.set_training(state.network, stage.frozen)
     loss, counts = task.loss(state.network, batch)
@@ -330,9 +372,8 @@ def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
     """Add a line of figures, in place of one of the same epoch that a killed run left."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    kept = [text for text in lines if json.loads(text)["epoch"] < line["epoch"]]
-    content = "\n".join([*kept, json.dumps(line)]) + "\n"
+    kept = [earlier for earlier in read_metrics(path) if earlier["epoch"] < line["epoch"]]
+    content = "".join(json.dumps(each) + "\n" for each in (*kept, line))
     write_whole(path, content.encode())
 
 
@@ -357,15 +398,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written; an earlier one is left as it was.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise OutputError(
-            path.name,
-            f"cannot be written ({error.strerror})",
-            "free some space; the run then goes on from its last check-point",
-        ) from None
+    # Of one name, so that the next run writes over what one that was killed left behind.
+    part = path.with_name(path.name + ".partial")
+    with replacing(path, part=part, remedy=REMEDY):
+        part.write_bytes(content)

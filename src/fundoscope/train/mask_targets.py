@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.annotations.pictures import picture_size
-from fundoscope.data.writing import write_bytes
 from fundoscope.errors import OutputError, PhotoError, TableError, UsageError
 from fundoscope.evaluate import pixels
 from fundoscope.lesions.components import FULL
 from fundoscope.lesions.view import View
 from fundoscope.train.tile_draw import Place, planes
 from fundoscope.train.views import KEY, UNREADABLE, AnnotatedView, Progress
+from fundoscope.writing import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

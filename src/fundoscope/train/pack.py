@@ -9,10 +9,8 @@ of a test split is ever in one. :mod:`fundoscope.train.unpack` opens them.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,8 +22,7 @@ from fundoscope.data import manifest as manifests
 from fundoscope.data.annotations import coco
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.manifest import Manifest, Row
-from fundoscope.data.writing import refuse_existing
-from fundoscope.errors import OutputError, UsageError
+from fundoscope.errors import UsageError
 from fundoscope.grading.inputs import CROP
 from fundoscope.photo import decode
 from fundoscope.train import (
@@ -42,6 +39,7 @@ from fundoscope.train.config import GraderConfig
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.photo_names import stem
 from fundoscope.train.photographs import VAL
+from fundoscope.writing import explained, refuse_existing, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,6 +60,7 @@ as every sixteenth says."""
 LIMIT: Final = 34
 """Mebibytes. With a repository of 28 they make the 64 that travel to a lent machine with a GPU."""
 MEBIBYTE: Final = 2**20
+ROOM: Final = "free some space"
 SPLIT, SOURCE = "split", "source"
 COLUMN: Final = "photograph"
 """Column of a packed table: what the photograph is called in the table that was packed."""
@@ -326,9 +325,9 @@ def _write(path: Path, entries: Iterator[Entry], limit: float, remedy: str) -> f
 
     The same entries make the same bytes: no time is written.
     """
-    waiting = path.with_name(f".{os.getpid()}.part")
-    try:
+    with explained(path, remedy=ROOM):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, remedy=ROOM) as waiting:
         with zipfile.ZipFile(waiting, "w") as archive:
             for name, content in entries:
                 info = zipfile.ZipInfo(name)
@@ -338,12 +337,4 @@ def _write(path: Path, entries: Iterator[Entry], limit: float, remedy: str) -> f
         size = waiting.stat().st_size / MEBIBYTE
         if size > limit:
             raise UsageError(path.name, f"would have {size:.1f} MiB, over {limit:g}", remedy)
-        waiting.replace(path)
-    except OSError as error:
-        raise OutputError(
-            str(path), f"cannot be written ({error.strerror})", "free some space"
-        ) from None
-    finally:
-        with suppress(OSError):
-            waiting.unlink(missing_ok=True)
     return size

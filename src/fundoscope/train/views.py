@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
-from fundoscope.data.writing import write_files
 from fundoscope.errors import OutputError, PhotoError, UsageError
 from fundoscope.geometry import Affine
 from fundoscope.lesions import view
 from fundoscope.lesions.view import View
 from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Pixels
+from fundoscope.writing import write_files
 
 VERSION: Final = 2
 """Raise it when a view of the same photograph comes out otherwise."""

@@ -24,10 +24,10 @@ from fundoscope.data.annotations.annotation import (
 )
 from fundoscope.data.annotations.documents import distinct, image_name
 from fundoscope.data.annotations.pictures import Pictures
-from fundoscope.data.writing import write_files
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
 from fundoscope.kinds import KINDS, find
+from fundoscope.writing import write_files
 
 if TYPE_CHECKING:
     from fundoscope.data.annotations.coco_document import (

@@ -34,8 +34,8 @@ from fundoscope.data.annotations.documents import distinct, image_name, read_xml
 from fundoscope.data.annotations.mask_layout import canonical
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.shapes import other_boxes
-from fundoscope.data.writing import write_text
 from fundoscope.errors import TableError
+from fundoscope.writing import write_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

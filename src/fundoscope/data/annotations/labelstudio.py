@@ -26,8 +26,8 @@ from fundoscope.data.annotations.documents import distinct, read_xml
 from fundoscope.data.annotations.mask_layout import canonical
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.shapes import other_boxes
-from fundoscope.data.writing import write_files
 from fundoscope.errors import TableError
+from fundoscope.writing import write_files
 
 HOLDS: Final = features.ALL
 """Label Studio keeps every field of a task, and answers to questions about every region."""

@@ -42,8 +42,8 @@ from fundoscope.data.annotations.mask_pixels import numbers, painted
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.raster import pixels_of
 from fundoscope.data.table import read_table
-from fundoscope.data.writing import write_files
 from fundoscope.errors import TableError, UsageError
+from fundoscope.writing import write_files
 
 HOLDS: Final = frozenset(
     {

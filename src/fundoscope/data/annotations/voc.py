@@ -25,10 +25,10 @@ from fundoscope.data.annotations.documents import image_name, read_bytes, read_x
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.voc_document import Corners, VocDocument, VocObject
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
-from fundoscope.data.writing import write_files
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
 from fundoscope.kinds import find
+from fundoscope.writing import write_files
 
 HOLDS: Final = features.ALL - {features.MASKS, features.KINDS_ORDER}
 ANNOTATIONS, PHOTOS, SETS = "Annotations", "JPEGImages", "ImageSets/Main"

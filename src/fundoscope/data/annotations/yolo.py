@@ -25,10 +25,10 @@ from fundoscope.data.annotations.coco import bounds
 from fundoscope.data.annotations.data_yaml import DataYaml
 from fundoscope.data.annotations.documents import distinct, read_bytes
 from fundoscope.data.annotations.pictures import Pictures
-from fundoscope.data.writing import write_files
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
 from fundoscope.kinds import find
+from fundoscope.writing import write_files
 
 HOLDS: Final = frozenset(
     {
