@@ -62,12 +62,24 @@ def test_every_grade_keeps_a_band_even_if_nobody_has_it():
 def test_agreement_is_the_mean_over_the_sources():
     rng = np.random.default_rng(1)
     labels, grades, source = rng.integers(0, 5, 90), rng.integers(0, 5, 90), np.arange(90) % 3
-    each = [
-        cohen_kappa_score(labels[source == i], grades[source == i], weights="quadratic")
-        + accuracy_score(labels[source == i], grades[source == i])
-        for i in range(3)
-    ]
-    assert calibrate.agreement(labels, grades, source) == pytest.approx(np.mean(each) / 2)
+    of = [(labels[source == i], grades[source == i]) for i in range(3)]
+    kappa = np.mean([cohen_kappa_score(*pair, weights="quadratic") for pair in of])
+    accuracy = np.mean([accuracy_score(*pair) for pair in of])
+    assert calibrate.agreement(labels, grades, source) == pytest.approx(
+        calibrate.KAPPA_SHARE * kappa + (1 - calibrate.KAPPA_SHARE) * accuracy
+    )
+
+
+def test_cut_points_hardly_move_with_who_was_photographed():
+    def moved(fit):
+        cuts = []
+        for seed in range(8):
+            logits, labels = simulated(300, sharpness=1.0, seed=seed)
+            expected = heads.expected(heads.probabilities(logits))
+            cuts.append(fit(expected, labels, np.zeros(len(labels), np.int64)))
+        return np.std(cuts, axis=0).mean()
+
+    assert moved(calibrate.fit_cut_points) < 0.95 * moved(calibrate.search_cut_points)
 
 
 @pytest.mark.parametrize("sensitivity", [0.8, 0.9, 0.95])

@@ -25,6 +25,12 @@ CUT_BAND: Final = 0.4
 """Least distance of two cut-points. Without it the band of grade 1 closes, because accuracy gains
 where nobody is called mild; on validation 0.4 cost 0.008 of accuracy and gave 0.011 of kappa."""
 CUT_ROUNDS: Final = 6
+CUT_RESAMPLES: Final = 25
+"""Cut-points are the mean of those that fit this many samples drawn with replacement: a single fit
+lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/study.md)."""
+KAPPA_SHARE: Final = 0.75
+"""Of kappa in :func:`agreement`, accuracy having the rest: accuracy alone gives severe grades away,
+because they are few (`bench/cut_points.py`, docs/study.md)."""
 ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
 """Where the search starts: cut-points that round the expected grade."""
 TEMPERATURE_RANGE: Final = (0.25, 4.0)
@@ -210,25 +216,40 @@ def fit_temperature(
 
 
 def agreement(labels: Labels, grades: Labels, source: Labels) -> float:
-    """The mean over the sources of (quadratic kappa + accuracy) / 2."""
+    """The mean over the sources of quadratic kappa and accuracy, by :data:`KAPPA_SHARE`."""
     counts = confusions(labels, grades, source)
     accuracy = np.einsum("sii->s", counts) / np.maximum(counts.sum(axis=(1, 2)), 1)
     kappas = np.nan_to_num(quadratic_kappa(counts))
-    return float(((kappas + accuracy) / 2).mean())
+    return float((KAPPA_SHARE * kappas + (1 - KAPPA_SHARE) * accuracy).mean())
 
 
 def fit_cut_points(
     expected: Floats, labels: Labels, source: Labels
 ) -> tuple[float, float, float, float]:
-    """Four ascending cut-points on the expected grade that maximise :func:`agreement`.
+    """Four ascending cut-points on the expected grade with a high :func:`agreement`.
 
-    Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`), each grade
-    keeping a band of its own (:data:`CUT_BAND`).
+    The mean of what :func:`search_cut_points` finds for :data:`CUT_RESAMPLES` samples drawn with
+    replacement, the same ones every time.
 
     Args:
         expected: ``(N,)`` expected grades, 0 to 4.
         labels: ``(N,)`` grades.
         source: ``(N,)`` numbers of the sources, each of which weighs the same.
+    """
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(CUT_RESAMPLES):
+        drawn = random.integers(0, len(labels), len(labels))
+        found.append(search_cut_points(expected[drawn], labels[drawn], source[drawn]))
+    first, second, third, fourth = (round(float(cut), 6) for cut in np.mean(found, axis=0))
+    return first, second, third, fourth
+
+
+def search_cut_points(expected: Floats, labels: Labels, source: Labels) -> Floats:
+    """The four cut-points that fit these very photographs best; arguments as above.
+
+    Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`), each grade
+    keeping a band of its own (:data:`CUT_BAND`).
     """
     # Counted in grid steps, so that comparisons are exact.
     cuts = np.array([round(cut / CUT_STEP) for cut in ROUNDING])
@@ -238,8 +259,7 @@ def fit_cut_points(
             cuts[i] = _best_cut(cuts, i, expected, labels, source)
         if np.array_equal(before, cuts):
             break
-    first, second, third, fourth = (round(float(cut) * CUT_STEP, 6) for cut in cuts)
-    return first, second, third, fourth
+    return cuts * CUT_STEP
 
 
 def _best_cut(cuts: Labels, i: int, expected: Floats, labels: Labels, source: Labels) -> int:

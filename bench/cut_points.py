@@ -1,0 +1,121 @@
+"""How should cut-points be fitted? On halves of validation, judged on the other halves.
+
+    fundoscope evaluate grading LABELS.csv --split val --out DIR
+    python bench/cut_points.py DIR [--splits 10]
+
+Every split into halves keeps each source's grades in proportion and is used both ways. Compared
+are one search and the mean of resamples (`calibrate.CUT_RESAMPLES`), for several shares of kappa
+in what is maximised (`calibrate.KAPPA_SHARE`). Printed: kappa and accuracy, each the mean over the
+sources, and the share of each grade that is recognised. Needs [train]; about four minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.evaluate import compare_folders
+from fundoscope.evaluate.figures import quadratic_kappa
+from fundoscope.grading import heads
+from fundoscope.train import calibrate
+from fundoscope.train.photographs import VAL
+
+WAYS = ((1, 0.5), (25, 0.5), (25, 0.6), (25, 0.75), (25, 0.85), (25, 1.0))
+"""How many resamples (1: one search on what there is), and the share of kappa."""
+
+
+def main() -> None:
+    args = arguments()
+    expected, labels, source = validation(args.results)
+    print(f"{len(labels)} photographs\n")
+    print("| resamples | share of kappa | kappa | accuracy | recognised, grade 0 to 4 |")
+    print("|---|---|---|---|---|")
+    for resamples, share in WAYS:
+        found = []
+        for half in halves(labels, source, args.splits):
+            cuts = fit(expected[half], labels[half], source[half], resamples, share)
+            grades = heads.icdr(expected[~half], cuts)
+            found.append(figures(labels[~half], grades, source[~half]))
+        kappa, accuracy, *recall = np.mean(found, axis=0)
+        recognised = " ".join(f"{r:.2f}" for r in recall)
+        print(
+            f"| {resamples} | {share} | {kappa:.4f} | {accuracy:.4f} | {recognised} |", flush=True
+        )
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("results", type=Path, help="folder of `evaluate grading --split val`")
+    parser.add_argument("--splits", type=int, default=10)
+    return parser.parse_args()
+
+
+def validation(
+    folder: Path,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Expected grade, label and number of the source of each photograph that was graded."""
+    needed = ("expected", "grade", "split", "source")
+    rows = compare_folders.read_csv(folder, "predictions.csv", needed)
+    if any(row["split"] != VALIDATION for row in rows):
+        raise UsageError(
+            str(folder), "holds more than validation", "evaluate again with --split val"
+        )
+    read = [row for row in rows if row["expected"]]
+    _, source = calibrate.source_numbers([row["source"] for row in read])
+    return (
+        np.array([float(row["expected"]) for row in read]),
+        np.array([int(row["grade"]) for row in read]),
+        source,
+    )
+
+
+def halves(
+    labels: NDArray[np.int64], source: NDArray[np.int64], splits: int
+) -> Iterator[NDArray[np.bool_]]:
+    """Which photographs are fitted on; twice as many as `splits`, each followed by its reverse."""
+    for seed in range(splits):
+        random = np.random.default_rng(seed)
+        half = np.zeros(len(labels), bool)
+        for number in np.unique(source):
+            for grade in range(heads.GRADE_COUNT):
+                these = random.permutation(np.flatnonzero((source == number) & (labels == grade)))
+                half[these[: (len(these) + random.integers(2)) // 2]] = True
+        yield half
+        yield ~half
+
+
+def fit(
+    expected: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    source: NDArray[np.int64],
+    resamples: int,
+    share: float,
+) -> list[float]:
+    with mock.patch.multiple(calibrate, CUT_RESAMPLES=resamples, KAPPA_SHARE=share):
+        if resamples > 1:
+            return list(calibrate.fit_cut_points(expected, labels, source))
+        return list(calibrate.search_cut_points(expected, labels, source))
+
+
+def figures(
+    labels: NDArray[np.int64], grades: NDArray[np.int64], source: NDArray[np.int64]
+) -> tuple[float, ...]:
+    """Kappa, accuracy (means over the sources), and the recall of each grade."""
+    counts = calibrate.confusions(labels, grades, source)
+    kappa = np.nan_to_num(quadratic_kappa(counts)).mean()
+    accuracy = (np.einsum("sii->s", counts) / counts.sum(axis=(1, 2))).mean()
+    together = counts.sum(axis=0)
+    return float(kappa), float(accuracy), *(np.diag(together) / together.sum(axis=1)).tolist()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FundoscopeError as error:
+        raise SystemExit(str(error)) from None
