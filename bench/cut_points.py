@@ -62,7 +62,7 @@ def validation(
     """Expected grade, label and number of the source of each photograph that was graded."""
     needed = ("expected", "grade", "split", "source")
     rows = compare_folders.read_csv(folder, "predictions.csv", needed)
-    if any(row["split"] != VALIDATION for row in rows):
+    if any(row["split"] != VAL for row in rows):
         raise UsageError(
             str(folder), "holds more than validation", "evaluate again with --split val"
         )

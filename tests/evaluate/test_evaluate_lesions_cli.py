@@ -36,11 +36,13 @@ def fake(monkeypatch, seen_as):
     loaded = SimpleNamespace(
         manifest=SimpleNamespace(thresholds=dict.fromkeys(KINDS, 0.5)),
         used=ModelUsed("detection", "made-up", "d" * 64),
+        paints=False,
     )
     look = seen_as(FOUND, KINDS, {"c": (MA,)})
     monkeypatch.setattr(detectors, "load", lambda path=None: loaded)
     monkeypatch.setattr(looking, "look", lambda detector, path: look(path))
     monkeypatch.setattr(worst, "CELL", 240)
+    return loaded
 
 
 @pytest.fixture
@@ -74,8 +76,9 @@ def test_the_whole_command(evaluate, tmp_path):
     assert lines[0].startswith("microaneurysm (3): precision 0.500 (")
     assert lines[3].startswith("all lesions: precision 0.667")
     assert "mean sensitivity" in lines[0]
-    assert lines[4].startswith("optic disc: centre within half a disc diameter on 1 of 1")
-    assert "3 photographs" in lines[5]
+    assert lines[4] == "AUPR pixels: a pixel's score is that of the best box over it"
+    assert lines[5].startswith("optic disc: centre within half a disc diameter on 1 of 1")
+    assert "3 photographs" in lines[6]
     assert "drusen is an unknown class" in err
     assert "1 photographs are too small for microaneurysm" in err
     assert "not annotated here, so not measured: irma" in err
@@ -97,6 +100,16 @@ def test_metrics_have_the_keys_that_others_rely_on(evaluate, tmp_path):
     assert {"count_error", "count_bias", "present_auc"} <= set(micro)
     assert found["optic_disc_centre"]["share"]["value"] == 1.0
     assert found["photographs"] == 3
+
+
+def test_whether_pixels_are_of_maps_or_of_boxes_is_told(evaluate, fake, tmp_path):
+    _, out, _ = evaluate()
+    assert "AUPR pixels" not in out
+    assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "box"
+    fake.paints = True
+    _, out, _ = evaluate("--masks", tmp_path / "masks", "--overwrite")
+    assert "AUPR pixels: a pixel's score is what is painted on it" in out
+    assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "map"
 
 
 def test_the_same_photographs_give_the_same_bytes(evaluate, tmp_path):

@@ -8,6 +8,8 @@ from PIL import Image
 
 from fundoscope.evaluate import looking
 from fundoscope.evaluate.looking import look
+from fundoscope.geometry import Affine
+from fundoscope.lesions.painted import Painted
 from fundoscope.reading import FieldOfView, Lesion
 
 MA, OD = "microaneurysm", "optic_disc"
@@ -17,6 +19,7 @@ FOUND = (
     Lesion(MA, (5, 5, 7, 7), 0.6),
     Lesion(OD, (9, 9, 12, 12), 0.2),
 )
+MAPS = Painted((MA, OD, "haemorrhage"), np.zeros((3, 8, 8), np.uint8), Affine())
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def detector(monkeypatch):
     """Sees :data:`FOUND` on a photograph of 100 x 80, microaneurysms from a radius of 40 on."""
     field = FieldOfView(True, (50.0, 40.0), 40.0, 1.0)
     monkeypatch.setattr(looking.fields, "find", lambda photo: field)
-    monkeypatch.setattr(looking.detectors, "candidates", lambda *_: FOUND)
+    monkeypatch.setattr(looking.detectors, "with_maps", lambda *_: (FOUND, MAPS))
     least = {MA: 40.0, OD: 10.0}
     return SimpleNamespace(
         manifest=SimpleNamespace(classes=(MA, OD, "haemorrhage")),
@@ -48,6 +51,7 @@ def test_boxes_by_kind_best_first_and_one_disc(detector, photo):
     assert seen.boxes[MA].corners.tolist() == [[5, 5, 7, 7], [1, 1, 3, 3]]
     assert seen.boxes[OD].scores.tolist() == [0.8]
     assert seen.unassessed == ("haemorrhage",)
+    assert seen.painted is MAPS
 
 
 def test_kinds_that_cannot_be_seen_so_small_have_no_boxes(detector, photo):
@@ -74,5 +78,5 @@ def test_out_of_memory_is_a_refusal(detector, photo, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(looking.detectors, "candidates", fail)
+    monkeypatch.setattr(looking.detectors, "with_maps", fail)
     assert look(detector, photo).code == "out_of_memory"

@@ -64,6 +64,27 @@ def test_names_of_nothing(gather, text, said):
         gather(names=("some.txt", text))
 
 
+def test_a_name_that_two_photographs_have_is_refused(gather, tmp_path):
+    gather()
+    for folder in ("old", "new"):
+        (tmp_path / "JPEGImages" / folder).mkdir()
+        picture = tmp_path / "JPEGImages" / folder / "a.png"
+        picture.write_bytes((tmp_path / "JPEGImages" / "a.png").read_bytes())
+    (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1072,712\n")
+
+    def images(text):
+        (tmp_path / "some.txt").write_text(text)
+        paths = {"names": tmp_path / "some.txt", "table": tmp_path / "discs.csv"}
+        return [
+            each.image for each in truth.gather(tmp_path / "JPEGImages", None, **paths).subjects
+        ]
+
+    with pytest.raises(UsageError, match=r"there several times: a; "):
+        images("a\n")
+    assert images("old/a\nnew/a.png\n") == ["old/a.png", "new/a.png"]
+    assert images("a.png\n") == ["a.png"]
+
+
 def test_many_unknown_names_are_not_all_told(gather):
     with pytest.raises(UsageError, match="n4 and 3 more"):
         gather(names=("some.txt", "\n".join(f"n{i}" for i in range(8))))

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from fundoscope.lesions import components as module
-from fundoscope.lesions.components import LEAST_PIXELS, components
+from fundoscope.lesions.components import LEAST_PIXELS, components, some_of
 
 MAPS = arrays.arrays(
     np.uint8,
@@ -52,16 +51,11 @@ def test_the_level_says_what_belongs_to_a_lesion() -> None:
     assert len(components(np.zeros((4, 5), np.uint8), 0.0).scores) == 0
 
 
-def test_of_a_landmark_the_largest_part_counts() -> None:
-    shown = drawn("+++.###", "+++....", "+++....")
-    (box,) = components(shown, 0.5, largest=True).boxes.tolist()
-    assert box == [0, 0, 3, 3]
-
-
-def test_of_a_speckled_map_only_the_best_parts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 2)
+def test_some_of_the_parts_in_an_order() -> None:
     found = components(drawn("###.+++.###"), 0.5)
-    assert found.boxes[:, 0].tolist() == [0, 8]
+    chosen = some_of(found, np.array([2, 0]))
+    assert chosen.boxes[:, 0].tolist() == [4, 0]
+    assert chosen.areas.tolist() == [3, 3]
 
 
 @given(MAPS)

@@ -16,6 +16,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads, tiles, view
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.merge import GRAPH
+from fundoscope.lesions.painted import on_photograph
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
 from fundoscope.photo.decode import Photo
@@ -123,6 +124,29 @@ def test_maps_are_those_of_the_whole_view(painter: Callable[..., Detector], spot
     made = view.make(photo, fov, 150.0)
     small, whole = painter(input_size=64), painter(input_size=4096)
     assert np.array_equal(detectors.maps_on_view(small, made), detectors.maps_on_view(whole, made))
+
+
+def test_maps_come_with_the_lesions_that_were_made_of_them(
+    painter: Callable[..., Detector], spotted: Draw
+) -> None:
+    photo, fov = spotted(SPOTS)
+    found, painted = detectors.with_maps(painter(), photo, fov)
+    assert painted is not None
+    assert found == detectors.candidates(painter(), photo, fov)
+    assert painted.kinds == tuple(COLOURS)
+    height, width = photo.pixels.shape[:2]
+    for kind, colour in COLOURS.items():
+        shown = on_photograph(painted, kind, width, height) > SURE // 2
+        drawn = (photo.pixels == colour).all(axis=2)
+        # The painter leaves the blurred edges out.
+        assert (shown & drawn).sum() / (shown | drawn).sum() > 0.85
+
+
+def test_a_head_of_boxes_has_no_maps(spot_detector: Callable[..., Detector], spotted: Draw) -> None:
+    photo, fov = spotted(SPOTS)
+    found, painted = detectors.with_maps(spot_detector(), photo, fov)
+    assert len(found) == len(SPOTS)
+    assert painted is None
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 260), (100, 100), (128, 500)])

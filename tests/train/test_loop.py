@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -111,6 +112,51 @@ def test_a_killed_run_goes_on_to_the_bit_equal_result(tmp_path, kill_at, name):
     for name in (loop.CHECKPOINT, loop.BEST):
         assert_equal(content(tmp_path / "whole", name), content(tmp_path / "killed", name))
     assert figures(tmp_path / "whole") == figures(tmp_path / "killed")
+
+
+@pytest.mark.parametrize("kill_at", [1, 7, 13])
+def test_batches_that_are_made_ahead_change_nothing(tmp_path, monkeypatch, kill_at):
+    run(tmp_path / "whole", Line())
+    monkeypatch.setattr(loop, "_ahead", lambda _: True)
+    with pytest.raises(KilledError):
+        run(tmp_path / "killed", Line(kill_at=kill_at))
+    torch.rand(17)
+    run(tmp_path / "killed", Line())
+    for name in (loop.CHECKPOINT, loop.BEST):
+        assert_equal(content(tmp_path / "whole", name), content(tmp_path / "killed", name))
+    assert figures(tmp_path / "whole") == figures(tmp_path / "killed")
+
+
+def test_a_run_that_ends_early_lets_go_of_the_batch_made_ahead(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_ahead", lambda _: True)
+    task = Scores(5, 1, 2, 3, 4)
+    run(tmp_path, task, patience=2)
+    assert len(figures(tmp_path)) == 3
+    assert task.batches == 3 * 5 + 1
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "3", "{}", '{"epoch": "none"}', '{"epoch": null}'])
+def test_a_damaged_file_of_figures_is_told_before_an_epoch_is_trained(tmp_path, line):
+    run(tmp_path, Line(), stages=(Stage(32, 2),))
+    path = tmp_path / loop.METRICS
+    path.write_text(path.read_text() + line + "\n")
+    task = Line()
+    with pytest.raises(UsageError, match=r"metrics\.jsonl, line 3: is damaged \(") as caught:
+        run(tmp_path, task)
+    assert "delete that line" in str(caught.value)
+    assert task.batches == 0
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:2]) + "\n")
+    run(tmp_path, task)
+    assert len(figures(tmp_path)) == 5
+
+
+def test_bytes_that_are_no_text_are_told_of_their_line(tmp_path):
+    path = tmp_path / loop.METRICS
+    path.write_bytes(b'{"epoch": 0}\n\xff\xfe\n')
+    with pytest.raises(UsageError, match="line 2: is damaged"):
+        loop.read_metrics(path)
 
 
 def test_it_learns_and_reports(tmp_path):

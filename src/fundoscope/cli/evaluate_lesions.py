@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 LIBRARIES: Final = ("faster-coco-eval", "matplotlib")
 EXTRA_MODULES: Final = ("faster_coco_eval", "matplotlib")
-TOLD: Final = ("precision", "recall", "f1", "ap_hit", "ap_50", "aupr_pixels", "mean_sensitivity")
+PIXELS: Final = "aupr_pixels"
+TOLD: Final = ("precision", "recall", "f1", "ap_hit", "ap_50", PIXELS, "mean_sensitivity")
 """The figures that are printed of each kind; all others are in metrics.json."""
 RECORDED: Final = ("precision", "recall", "ap_hit")
 """Of each kind in the row for the looks at a test split."""
@@ -70,6 +71,7 @@ def lesions(
             known,
             lambda path: looking.look(loaded, path),
             loaded.manifest.thresholds,
+            paints=loaded.paints,
             workers=workers or os.cpu_count() or 1,
             on_read=screen.advance,
         )
@@ -109,6 +111,9 @@ def _tell(evaluation: Evaluation) -> None:
         typer.echo(f"{KINDS[kind].name} ({each.lesions}): {_in_words(each.figures)}")
     if figures.overall:
         typer.echo(f"all lesions: {_in_words(figures.overall)}")
+    if any(each.figures[PIXELS].value is not None for each in figures.kinds.values()):
+        score = "what is painted on it" if evaluation.paints else "that of the best box over it"
+        typer.echo(f"{_name(PIXELS)}: a pixel's score is {score}")
     known, found = figures.discs
     if known:
         typer.echo(
@@ -122,7 +127,7 @@ def _in_words(figures: Mapping[str, Figure]) -> str:
     return ", ".join(
         f"{_name(name)} {span(figures[name])}"
         for name in TOLD
-        if figures[name].value is not None or name != "aupr_pixels"
+        if figures[name].value is not None or name != PIXELS
     )
 
 

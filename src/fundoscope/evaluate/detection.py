@@ -1,4 +1,4 @@
-"""Evaluate a detector: look at annotated photographs and hold its boxes against the lesions.
+"""Evaluate a detector: look at annotated photographs and hold what it sees against the lesions.
 
 Every photograph counts. On one that cannot be read, or shows no retina, nothing was found: all its
 lesions are missed. The same holds for kinds that the detector does not know, or cannot see on a
@@ -10,21 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fundoscope.evaluate import hits, pixels
+from fundoscope.evaluate import hits, masks, pixels
 from fundoscope.evaluate.grading import READ
 from fundoscope.evaluate.hits import Matched
 from fundoscope.evaluate.intervals import RESAMPLES, SEED
 from fundoscope.evaluate.lesion_figures import LesionFigures, OfKind, summarise
 from fundoscope.evaluate.looking import NONE, Boxes, Seen
+from fundoscope.evaluate.masks import Mask
 from fundoscope.evaluate.pixels import PixelCounts
 from fundoscope.evaluate.truth import Subject, Truth
 from fundoscope.kinds import OPTIC_DISC
+from fundoscope.lesions import painted
 
 Look = Callable[[Path], Seen]
-"""Sees the boxes on a file; :func:`fundoscope.evaluate.looking.look` with a detector."""
+"""Sees what is on a file; :func:`fundoscope.evaluate.looking.look` with a detector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Compared:
 
     Attributes:
         subject: what is there.
-        seen: what was seen.
+        seen: what was seen, without its maps: those of all photographs would fill the memory.
         matched: by measured kind; in the order of ``seen.boxes``.
         pixels: by measured kind, where the photograph has masks.
         disc_distance: of the centre of the optic disc from where it is, in half disc diameters;
@@ -58,12 +60,14 @@ class Evaluation:
     Attributes:
         truth: what was held against.
         thresholds: the bundle's, by kind.
+        paints: whether a pixel's score is what is painted on it, else that of the best box over it.
         photographs: one for each subject, in order.
         figures: every figure with its interval.
     """
 
     truth: Truth
     thresholds: Mapping[str, float]
+    paints: bool
     photographs: tuple[Compared, ...]
     figures: LesionFigures
 
@@ -88,6 +92,7 @@ def evaluate(
     look: Look,
     thresholds: Mapping[str, float],
     *,
+    paints: bool = False,
     workers: int = 1,
     on_read: Callable[[], None] = lambda: None,
     resamples: int = RESAMPLES,
@@ -97,15 +102,16 @@ def evaluate(
 
     Args:
         truth: what they are held against.
-        look: sees boxes.
+        look: sees what is on them.
         thresholds: by kind that the detector knows, the score from which a box counts.
+        paints: whether what is seen has maps.
         workers: how many photographs are looked at side by side.
         on_read: called after each photograph, for progress.
         resamples, seed: of the intervals.
     """
     photographs = tuple(_compare_all(truth, look, thresholds, workers, on_read))
     figures = measure(photographs, truth.kinds, thresholds, resamples=resamples, seed=seed)
-    return Evaluation(truth, dict(thresholds), photographs, figures)
+    return Evaluation(truth, dict(thresholds), paints, photographs, figures)
 
 
 def compare(
@@ -122,12 +128,12 @@ def compare(
     found = {kind: seen.boxes.get(kind, NONE) for kind in kinds}
     return Compared(
         subject,
-        seen,
+        replace(seen, painted=None),
         {
             kind: hits.match(boxes.corners, boxes.scores, subject.of_kind(kind))
             for kind, boxes in found.items()
         },
-        _pixels(subject, found),
+        _pixels(subject, seen, kinds),
         _disc_distance(subject, seen, thresholds),
     )
 
@@ -177,18 +183,23 @@ def _compare_all(
             yield compared
 
 
-def _pixels(subject: Subject, found: Mapping[str, Boxes]) -> Mapping[str, PixelCounts] | None:
+def _pixels(subject: Subject, seen: Seen, kinds: Sequence[str]) -> Mapping[str, PixelCounts] | None:
     if subject.masks is None or subject.size is None:
         return None
     width, height = subject.size
     return {
-        kind: pixels.count(
-            boxes.corners,
-            boxes.scores,
-            pixels.read(subject.masks.get(kind, ()), (height, width)),
-        )
-        for kind, boxes in found.items()
+        kind: _pixels_of(kind, seen, masks.read(subject.masks.get(kind, ()), (height, width)))
+        for kind in kinds
     }
+
+
+def _pixels_of(kind: str, seen: Seen, mask: Mask) -> PixelCounts:
+    """By what is painted on them, or by boxes; a kind that was not assessed has neither."""
+    if seen.painted is None or kind not in seen.boxes:
+        boxes = seen.boxes.get(kind, NONE)
+        return pixels.of_boxes(boxes.corners, boxes.scores, mask)
+    height, width = mask.shape
+    return pixels.of_map(painted.on_photograph(seen.painted, kind, width, height), mask)
 
 
 def _disc_distance(subject: Subject, seen: Seen, thresholds: Mapping[str, float]) -> float | None:

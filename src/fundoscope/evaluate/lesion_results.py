@@ -40,6 +40,8 @@ VERSION: Final = "fundoscope.lesion-metrics/1"
 PREDICTED: Final = ("image", "kind", "x0", "y0", "x1", "y1", "score", "taken", "hit")
 COUNTED: Final = ("lesions", "found", "hits", "best_score")
 """Of each kind on each photograph."""
+MAP, BOX = "map", "box"
+"""What gives a pixel its score: the map of its kind, or the best box over it."""
 PIXEL_DIGITS: Final = 2
 SCORE_DIGITS: Final = 6
 PLAIN: Final = tuple(
@@ -101,6 +103,7 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
             "least_iou": hits.LEAST_IOU,
             "largest_area_ratio": hits.LARGEST_RATIO,
             "ap_50_iou": coco.IOU,
+            "pixel_score": MAP if evaluation.paints else BOX,
         },
         "intervals": {
             "resamples": figures.resamples,

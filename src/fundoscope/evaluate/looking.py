@@ -1,4 +1,4 @@
-"""Every box that a detector sees on a photograph's file, or why it saw none."""
+"""All that a detector sees on a photograph's file, or why it saw nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fundoscope.evaluate.ranked import Floats
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
+from fundoscope.lesions.painted import Painted
 from fundoscope.photo import decode
 from fundoscope.photo import field as fields
 from fundoscope.reading import Lesion
@@ -50,6 +51,7 @@ class Seen:
         boxes: by kind, whatever their score; only of kinds that the detector can see at the
             photograph's size.
         unassessed: the kinds that it knows and cannot see there.
+        painted: its maps, where it paints.
         code, reason, remedy: why nothing was looked for, as an error has them; empty when it was.
     """
 
@@ -57,6 +59,7 @@ class Seen:
     size: tuple[int, int] | None = None
     boxes: Mapping[str, Boxes] = field(default_factory=dict)
     unassessed: tuple[str, ...] = ()
+    painted: Painted | None = None
     code: str = ""
     reason: str = ""
     remedy: str = ""
@@ -83,9 +86,9 @@ def _look(detector: Detector, path: Path) -> Seen:
         return Seen(NO_RETINA, size, code=code, reason=reason, remedy=remedy)
     kinds = detector.manifest.classes
     unassessed = tuple(kind for kind in kinds if not detector.assesses(kind, fov))
-    found = detectors.candidates(detector, photo, fov)
+    found, painted = detectors.with_maps(detector, photo, fov)
     boxes = {kind: of_kind(found, kind) for kind in kinds if kind not in unassessed}
-    return Seen(READ, size, boxes, unassessed)
+    return Seen(READ, size, boxes, unassessed, painted)
 
 
 def of_kind(found: tuple[Lesion, ...], kind: str) -> Boxes:

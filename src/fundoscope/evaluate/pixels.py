@@ -1,27 +1,25 @@
-"""Boxes held against masks, pixel by pixel: a pixel's score is that of the best box over it.
+"""What was found held against masks, pixel by pixel.
 
-Of a photograph only counts are kept, one pair for each score that occurs on it, so that pooling
-twenty-seven photographs of twelve megapixels takes no memory.
+Where a detector paints, a pixel's score is the probability of its map; where it gives boxes, the
+score of the best box over it. Of a photograph only counts are kept, one pair for each score that
+occurs on it, so that pooling twenty-seven photographs of twelve megapixels takes no memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from fundoscope.data.annotations import mask_layout
-from fundoscope.data.annotations.mask_pixels import painted
 from fundoscope.evaluate.hits import Boxes
+from fundoscope.evaluate.masks import Mask
+from fundoscope.lesions.components import FULL, Map
 
-UNCOVERED: Final = -1.0
-"""The score of pixels that no box covers, below that of any box."""
-
-Pixels = NDArray[np.bool_]
+UNCOVERED: Final = 0.0
+"""The score of pixels that no box covers: as of those on which nothing is painted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class PixelCounts:
     """The pixels of one photograph by their score for one kind.
 
     Attributes:
-        score: ``float (S,)``, falling; the last are the pixels under no box.
+        score: ``float (S,)``, falling, 0 to 1; the last are pixels on which nothing was found.
         true: ``float (S,)``, pixels of the lesions with that score.
         count: ``float (S,)``, all pixels with it.
     """
@@ -44,49 +42,26 @@ class PixelCounts:
         return float(self.true.sum())
 
 
-def masks_of(
-    folder: Path, images: Path, wanted: Iterable[str]
-) -> dict[str, Mapping[str, tuple[Path, ...]]]:
-    """The masks of photographs by kind, found by name (IDRiD's and other sets' layouts).
+def of_map(probability: Map, mask: Mask) -> PixelCounts:
+    """Count a photograph's pixels by what is painted on them.
 
     Args:
-        folder: of the masks.
-        images: of the photographs.
-        wanted: photographs, as paths below ``images``.
-
-    Returns:
-        By photograph its masks by kind; a photograph without any mask is left out.
-
-    Raises:
-        TableError: the folder has no masks.
+        probability: of one kind, ``uint8 (H, W)``, times 255, as large as the mask.
+        mask: ``bool (H, W)``.
     """
-    by_photo: dict[str, dict[str, tuple[Path, ...]]] = {}
-    for mask in mask_layout.one_a_class(folder, images):
-        kinds = by_photo.setdefault(mask.photo, {})
-        kinds[mask.kind] = (*kinds.get(mask.kind, ()), mask.path)
-    found: dict[str, Mapping[str, tuple[Path, ...]]] = {}
-    for image in wanted:
-        stem = PurePosixPath(image).with_suffix("")
-        masks = by_photo.get(stem.as_posix()) or by_photo.get(stem.name)
-        if masks:
-            found[image] = masks
-    return found
+    shown = Image.fromarray(probability)
+    # Pillow counts bytes as they are; numpy would first make a number of eight bytes of each.
+    true = shown.histogram(Image.fromarray(mask))
+    levels = np.arange(FULL, -1, -1)
+    return PixelCounts(
+        levels / FULL,
+        np.array(true, np.float64)[levels],
+        np.array(shown.histogram(), np.float64)[levels],
+    )
 
 
-def read(paths: Iterable[Path], shape: tuple[int, int]) -> Pixels:
-    """Bool ``(H, W)``: the pixels of a kind, of all its masks together; none where there is none.
-
-    Raises:
-        PhotoError: a mask cannot be read.
-    """
-    together = np.zeros(shape, bool)
-    for path in paths:
-        together |= painted(path)
-    return together
-
-
-def count(boxes: Boxes, scores: NDArray[np.float64], mask: Pixels) -> PixelCounts:
-    """Count a photograph's pixels by score.
+def of_boxes(boxes: Boxes, scores: NDArray[np.float64], mask: Mask) -> PixelCounts:
+    """Count a photograph's pixels by the best box over them.
 
     Args:
         boxes: ``(N, 4)`` of one kind, in the mask's pixels; a pixel is under a box whose edges,

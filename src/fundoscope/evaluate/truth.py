@@ -14,7 +14,8 @@ from fundoscope.data.annotations import formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures, picture_size
 from fundoscope.errors import PhotoError, TableError, UsageError
-from fundoscope.evaluate import centres, pixels
+from fundoscope.evaluate import centres
+from fundoscope.evaluate import masks as mask_files
 from fundoscope.evaluate.centres import Disc
 from fundoscope.evaluate.hits import areas
 from fundoscope.evaluate.ranked import Floats
@@ -104,7 +105,7 @@ def gather(
         return _of_centres(images, names, discs)
     found = formats.read(annotations, images=images)
     photos = _chosen({photo.image: photo for photo in found.photos}, names)
-    painted = {} if masks is None else pixels.masks_of(masks, images, photos)
+    painted = {} if masks is None else mask_files.masks_of(masks, images, photos)
     subjects = tuple(
         _subject(photo, images, painted.get(image), discs) for image, photo in photos.items()
     )
@@ -135,22 +136,31 @@ def _chosen(photos: Mapping[str, _Photo], names: Path | None) -> dict[str, _Phot
     """Those that a text file names, in its order."""
     if names is None:
         return dict(photos)
-    places: dict[str, str] = {}
+    places: dict[str, list[str]] = {}
     for image in photos:
         path = PurePosixPath(image)
-        for key in (path.stem, path.name, str(path.with_suffix("")), image):
-            places.setdefault(key, image)
+        for key in {path.stem, path.name, str(path.with_suffix("")), image}:
+            places.setdefault(key, []).append(image)
+    # A whole path is meant as it stands, though another one ends with it.
+    places |= {image: [image] for image in photos}
     wanted = list(_lines(names))
-    unknown = [name for name in wanted if name not in places]
-    if unknown or not wanted:
-        listed = ", ".join(unknown[:NAMED_AT_MOST])
-        more = f" and {len(unknown) - NAMED_AT_MOST} more" if len(unknown) > NAMED_AT_MOST else ""
-        raise UsageError(
-            f"--names {names}",
-            f"names photographs that are not there: {listed}{more}" if unknown else "names none",
-            "correct the names, or name their folders",
-        )
-    return {places[name]: photos[places[name]] for name in wanted}
+    if not wanted:
+        raise UsageError(f"--names {names}", "names none", "name photographs, one a line")
+    absent = [name for name in wanted if name not in places]
+    several = [name for name in wanted if len(places.get(name, ())) > 1]
+    for wrong, fault in ((absent, "not there"), (several, "there several times")):
+        if wrong:
+            raise UsageError(
+                f"--names {names}",
+                f"names photographs that are {fault}: {_listed(wrong)}",
+                "correct the names, or name their folders",
+            )
+    return {image: photos[image] for name in wanted for image in places[name]}
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return ", ".join(names[:NAMED_AT_MOST]) + more
 
 
 def _lines(names: Path) -> Iterator[str]:

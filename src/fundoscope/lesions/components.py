@@ -20,8 +20,6 @@ Map = NDArray[np.uint8]
 FULL: Final = 255
 LEAST_PIXELS: Final = 3
 """Of a lesion, at the working scale. Of IDRiD's lesions nine in ten thousand are smaller."""
-MOST: Final = 5_000
-"""Lesions of a kind on a photograph: a network that knows nothing yet speckles all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,12 @@ class Components:
     areas: NDArray[np.int64]
 
 
-def components(probability: Map, level: float, *, largest: bool = False) -> Components:
-    """The parts of a map that reach a level.
+def components(probability: Map, level: float) -> Components:
+    """The parts of a map that reach a level; specks of fewer than :data:`LEAST_PIXELS` are none.
 
     Args:
         probability: of one kind.
         level: of a pixel that belongs to a lesion, 0 to 1; more than 0.
-        largest: only the largest part, as of a landmark, of which an eye has one.
     """
     at = np.flatnonzero(probability >= max(1, math.ceil(level * FULL)))
     if not at.size:
@@ -63,10 +60,18 @@ def components(probability: Map, level: float, *, largest: bool = False) -> Comp
     np.maximum.at(corners[:, 3], part, rows + 1)
     areas = np.bincount(part, lengths, count).astype(np.int64)
     scores = np.bincount(part, sums, count) / areas / FULL
-    kept = np.flatnonzero(areas >= LEAST_PIXELS)
-    order = np.argsort(-(areas if largest else scores)[kept], kind="stable")
-    chosen = kept[order][: 1 if largest else MOST]
-    return Components(corners[chosen], scores[chosen], areas[chosen])
+    order = np.argsort(-scores, kind="stable")
+    return some_of(Components(corners, scores, areas), order[areas[order] >= LEAST_PIXELS])
+
+
+def some_of(parts: Components, chosen: NDArray[np.int64]) -> Components:
+    """Those in some places, in their order.
+
+    Args:
+        parts: of :func:`components`.
+        chosen: ``int (n,)``.
+    """
+    return Components(parts.boxes[chosen], parts.scores[chosen], parts.areas[chosen])
 
 
 def _begins(at: NDArray[np.int64], width: int) -> NDArray[np.bool_]:

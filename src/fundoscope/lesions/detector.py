@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError
-from fundoscope.kinds import ANATOMY, KINDS
-from fundoscope.lesions import heads, merge, tiles, view
-from fundoscope.lesions.components import Components, components
+from fundoscope.kinds import KINDS
+from fundoscope.lesions import heads, merge, painted, tiles, view
+from fundoscope.lesions.components import Components
 from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.painted import Painted
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _Seen = TypeVar("_Seen")
-RIM: Final = 1.0
-"""A lesion's centre lies within the field's radius times this; labels on the border do not."""
+UINT8: Final = "tensor(uint8)"
+"""ONNX Runtime's name for the type of maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Detector:
         """How a Reading names this model."""
         m = self.manifest
         return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
+
+    @property
+    def paints(self) -> bool:
+        """Whether it gives maps, from which boxes are made."""
+        return self.manifest.head == heads.MASK
 
     @property
     def decode_side(self) -> int:
@@ -90,7 +96,8 @@ def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) ->
     """What of a bundle does not go together."""
     sides, step, takes = manifest.height_width, manifest.step, session.get_inputs()[0].shape
     classes, masks = set(manifest.classes), manifest.head == heads.MASK
-    gives = {one.name: one.shape for one in session.get_outputs()}
+    gives = {one.name: (one.shape, one.type) for one in session.get_outputs()}
+    maps, of_type = gives.get(heads.MAPS, ((), ""))
     faults = {
         "a kind has no threshold": not manifest.thresholds.keys() >= classes,
         "its radius is not positive": not manifest.radius > 0,
@@ -99,8 +106,8 @@ def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) ->
         "its graph takes no fixed number of tiles": not isinstance(takes[0], int),
         "its graph gives other outputs": not gives.keys() >= set(heads.HEADS[manifest.head]),
         "a kind has no level": masks and not manifest.levels.keys() >= classes,
-        "its graph gives maps of other kinds": masks
-        and list(gives.get(heads.MAPS, ())[1:2]) != [len(classes)],
+        "its graph gives maps of other kinds": masks and list(maps[1:2]) != [len(classes)],
+        "its graph gives maps of other numbers": masks and of_type != UINT8,
     }
     return next((fault for fault, there in faults.items() if there), None)
 
@@ -136,22 +143,39 @@ def candidates(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesi
 
     Args: as :func:`find`.
     """
+    return with_maps(detector, photo, fov)[0]
+
+
+def with_maps(
+    detector: Detector, photo: Photo, fov: FieldOfView
+) -> tuple[tuple[Lesion, ...], Painted | None]:
+    """The same, and the maps that it comes from where the head paints.
+
+    Args: as :func:`find`.
+    """
     made = view.make(photo, fov, detector.manifest.radius, threads=detector.threads)
-    found = on_view(detector, made)
-    whole = made.to_view.inverse()
-    classes = detector.manifest.classes
+    if not detector.paints:
+        return _lesions(detector, _merged(detector, made), made), None
+    maps = maps_on_view(detector, made)
+    found = _components(detector, maps, made)
+    return _lesions(detector, found, made), Painted(detector.manifest.classes, maps, made.to_view)
+
+
+def on_view(detector: Detector, made: View) -> Boxes:
+    """What :func:`candidates` finds, in the view's pixels, best first."""
+    if detector.paints:
+        return _components(detector, maps_on_view(detector, made), made)
+    return _merged(detector, made)
+
+
+def _lesions(detector: Detector, found: Boxes, made: View) -> tuple[Lesion, ...]:
+    """Boxes on a view as lesions of the photograph."""
+    whole, classes = made.to_view.inverse(), detector.manifest.classes
     rows = zip(found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
     return tuple(
         Lesion(classes[label - 1], whole.box((box[0], box[1], box[2], box[3])), score)
         for box, label, score in rows
     )
-
-
-def on_view(detector: Detector, made: View) -> Boxes:
-    """The same in the view's pixels, best first."""
-    if detector.manifest.head == heads.MASK:
-        return _on_retina(_components(detector, maps_on_view(detector, made)), made)
-    return _on_retina(_merged(detector, made), made)
 
 
 def maps_on_view(detector: Detector, made: View) -> NDArray[np.uint8]:
@@ -173,15 +197,15 @@ def maps_on_view(detector: Detector, made: View) -> NDArray[np.uint8]:
     return whole
 
 
-def _components(detector: Detector, maps: NDArray[np.uint8]) -> Boxes:
-    """The components of each kind at the bundle's levels, best first."""
+def _components(detector: Detector, maps: NDArray[np.uint8], made: View) -> Boxes:
+    """The lesions of each kind at the bundle's levels, best first."""
     classes, levels = detector.manifest.classes, detector.manifest.levels
 
-    def find(place: int) -> Components:
+    def of_class(place: int) -> Components:
         kind = classes[place]
-        return components(maps[place], levels[kind], largest=kind in ANATOMY)
+        return painted.lesions(maps[place], levels[kind], kind, made)
 
-    parts = _each(find, range(len(classes)), detector.threads)
+    parts = _each(of_class, range(len(classes)), detector.threads)
     labels = np.repeat(np.arange(1, len(classes) + 1), [len(part.scores) for part in parts])
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([part.scores for part in parts])
@@ -190,7 +214,7 @@ def _components(detector: Detector, maps: NDArray[np.uint8]) -> Boxes:
 
 
 def _merged(detector: Detector, made: View) -> Boxes:
-    """The boxes of a ``boxes`` head: tile by tile, merged, best first."""
+    """The boxes of a ``boxes`` head on the retina: tile by tile, merged, best first."""
     manifest = detector.manifest
     height, width, corners = _laid(detector, made)
 
@@ -198,13 +222,15 @@ def _merged(detector: Detector, made: View) -> Boxes:
         return _moved(heads.boxes(detector.session, cut), start)
 
     parts = _each_tile(look, detector, made, corners, (height, width))
-    return merge.merge(
+    found = merge.merge(
         _joined(parts),
         np.array(corners),
         (height, width),
         made.pixels.shape[:2],
         manifest.suppress,
     )
+    on_it = view.on_retina(made, found.boxes)
+    return Boxes(found.tile[on_it], found.boxes[on_it], found.labels[on_it], found.scores[on_it])
 
 
 def _laid(detector: Detector, made: View) -> tuple[int, int, list[tiles.Corner]]:
@@ -250,13 +276,4 @@ def _joined(parts: Sequence[Boxes]) -> Boxes:
         np.concatenate([part.boxes for part in parts]),
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.scores for part in parts]),
-    )
-
-
-def _on_retina(found: Boxes, made: View) -> Boxes:
-    """Without what lies beyond the field: labels, notches, the border."""
-    centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - made.centre
-    inside: NDArray[np.bool_] = np.hypot(*centres.T) <= made.radius * RIM
-    return Boxes(
-        found.tile[inside], found.boxes[inside], found.labels[inside], found.scores[inside]
     )

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from fundoscope.geometry import Affine
@@ -24,6 +25,9 @@ CLIPPED: Final = 0.83
 """Shorter side of a photograph over its field's diameter on the 3:2 sensors that most fundus
 cameras have. Where the whole disc is in the frame a JPEG may be decoded at a scale up to 1.2 times
 too small, and the view is enlarged from it; no pixel is decoded in vain on the common ones."""
+
+RIM: Final = 1.0
+"""A lesion's centre lies within the field's radius times this; labels on the border do not."""
 
 BANDS: Final = 4
 """Rows of a view are made in so many parts, which threads share."""
@@ -73,6 +77,18 @@ def make(photo: Photo, fov: FieldOfView, radius: float, *, threads: int = 1) -> 
     source = to_decoded.box((0.0, 0.0, float(width), float(height)))
     pixels = _cut(photo.pixels, source, width, height, threads)
     return View(pixels, to_view, (-x0, -y0), radius)
+
+
+def on_retina(view: View, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the centre of each box lies in the field: beyond are labels, notches, the border.
+
+    Args:
+        view: of :func:`make`.
+        boxes: ``float (N, 4)``, x0, y0, x1, y1 in the view's pixels.
+    """
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 - view.centre
+    inside: NDArray[np.bool_] = np.hypot(*centres.T) <= view.radius * RIM
+    return inside
 
 
 def _cut(

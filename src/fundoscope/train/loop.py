@@ -7,7 +7,6 @@ of the epoch). So a run that was killed goes on to exactly the result that it wo
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import time
@@ -107,7 +106,7 @@ class _State:
             "seconds": self.seconds,
             "epoch": (self.epoch.loss, self.epoch.steps, self.epoch.counts.tolist()),
         }
-        write_whole(path, _bytes(content))
+        write_whole(path, torch_files.content(content))
 
     def restore(self, path: Path) -> None:
         """Go back to a check-point.
@@ -213,8 +212,9 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return []
     lines: list[dict[str, Any]] = []
     try:
-        for text in path.read_text(encoding="utf-8").splitlines():
-            lines.append({"epoch": int(json.loads(text)["epoch"]), **json.loads(text)})
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            line = json.loads(text)
+            lines.append({**line, "epoch": int(line["epoch"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}, line {len(lines) + 1}",
@@ -249,14 +249,12 @@ def _batch(task: Task, plan: Plan, fabric: Fabric, step: int) -> Any:
     """Inputs and targets of this process's part of a step."""
     stage = plan.stage(step // plan.steps_an_epoch)
     positions = plan.positions(step)[fabric.global_rank :: fabric.world_size]
-    return task.batch(
-        positions, stage.size, generator_for(plan.seed, AUGMENTATION, _draw(fabric, step))
-    )
+    return task.batch(positions, stage.size, _generator(plan, fabric, AUGMENTATION, step))
 
 
-def _draw(fabric: Fabric, step: int) -> int:
-    """Where a process's draws of a step lie in a stream of randomness."""
-    return step + RANKS * fabric.global_rank
+def _generator(plan: Plan, fabric: Fabric, stream: int, step: int) -> torch.Generator:
+    """Of this process's draws in a step."""
+    return generator_for(plan.seed, stream, step + RANKS * fabric.global_rank)
 
 
 def _step(state: _State, task: Task, batch: Any, plan: Plan, fabric: Fabric) -> float:
@@ -266,8 +264,7 @@ def _step(state: _State, task: Task, batch: Any, plan: Plan, fabric: Fabric) -> 
         group["lr"] = plan.rate(state.step)
     stage = plan.stage(state.step // plan.steps_an_epoch)
     # Drop-out draws from torch's global generator, which is set anew for every step.
-    draw = _draw(fabric, state.step)
-    torch.manual_seed(generator_for(plan.seed, DROPOUT, draw).initial_seed())
+    torch.manual_seed(_generator(plan, fabric, DROPOUT, state.step).initial_seed())
     task.set_training(state.network, stage.frozen)
     loss, counts = task.loss(state.network, batch)
     value, counts = processes.together(fabric, loss.detach(), counts)
@@ -367,7 +364,7 @@ def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> 
         state.best, state.stale = score, 0
         size = plan.stage(epoch).size
         best = {"network": state.average.state_dict(), "epoch": epoch, "size": size}
-        write_whole(folder / BEST, _bytes(best))
+        write_whole(folder / BEST, torch_files.content(best))
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
@@ -382,14 +379,6 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _bytes(content: dict[str, Any]) -> bytes:
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -31,7 +31,7 @@ class FromPixels(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """``uint8 (B, H, W, 3)`` RGB to ``uint8 (B, K, H, W)``, probabilities times 255."""
-        logits = self.network(self.normalisation(pixels.permute(0, 3, 1, 2).float()))
+        logits = self.network(self.normalisation(pixels.permute(0, 3, 1, 2).float())).float()
         maps: Tensor = (logits.sigmoid() * FULL + ROUNDED).to(torch.uint8)
         return maps
 

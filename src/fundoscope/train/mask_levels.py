@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.evaluate import hits
-from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions.components import Components, components
+from fundoscope.lesions import painted
+from fundoscope.lesions.components import Components
 from fundoscope.lesions.detector import Detector
+from fundoscope.lesions.view import View
 from fundoscope.train import operating
 from fundoscope.train.views import AnnotatedView
 
@@ -26,14 +27,14 @@ ByLevel = Mapping[float, Components]
 def of_detector(loaded: Detector, val: Sequence[AnnotatedView]) -> dict[str, float]:
     """The levels of a detector that paints, from what it paints on validation photographs."""
     kinds = loaded.manifest.classes
-    seen = [at_levels(detectors.maps_on_view(loaded, each.view), kinds) for each in val]
+    seen = [at_levels(detectors.maps_on_view(loaded, each.view), each.view, kinds) for each in val]
     return choose(seen, val, kinds)
 
 
-def at_levels(maps: NDArray[np.uint8], kinds: Sequence[str]) -> dict[str, ByLevel]:
-    """The components of each kind on a photograph at each of :data:`LEVELS`."""
+def at_levels(maps: NDArray[np.uint8], shown: View, kinds: Sequence[str]) -> dict[str, ByLevel]:
+    """The lesions of each kind on a photograph's view at each of :data:`LEVELS`."""
     return {
-        kind: {level: components(plane, level, largest=kind in ANATOMY) for level in LEVELS}
+        kind: {level: painted.lesions(plane, level, kind, shown) for level in LEVELS}
         for kind, plane in zip(kinds, maps, strict=True)
     }
 

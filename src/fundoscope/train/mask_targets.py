@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fundoscope.data.annotations.pictures import picture_size
 from fundoscope.errors import OutputError, PhotoError, TableError, UsageError
-from fundoscope.evaluate import pixels
+from fundoscope.evaluate import masks as mask_files
 from fundoscope.lesions.components import FULL
 from fundoscope.lesions.view import View
 from fundoscope.train.tile_draw import Place, planes
@@ -101,7 +101,7 @@ def masks_of(views: Sequence[AnnotatedView], images: Path, masks: Path) -> dict[
         TableError: the folder has no masks.
     """
     names = {view.photograph: view.photograph.relative_to(images).as_posix() for view in views}
-    found = pixels.masks_of(masks, images, names.values())
+    found = mask_files.masks_of(masks, images, names.values())
     return {photograph: found.get(name, {}) for photograph, name in names.items()}
 
 
@@ -177,7 +177,7 @@ def coverage(masks: Sequence[Path], shown: View, size: tuple[int, int]) -> NDArr
             raise PhotoError(
                 path.name, "has not the size of its photograph", "draw it again", code="other_size"
             )
-    painted = _sparse(pixels.read(masks, size[::-1]))
+    painted = _sparse(mask_files.read(masks, size[::-1]))
     left, top, right, bottom = shown.to_view.inverse().box((0.0, 0.0, float(width), float(height)))
     down = _shares(top, (bottom - top) / height, height, size[1])
     across = _shares(left, (right - left) / width, width, size[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fundoscope.lesions import tiles
 from fundoscope.lesions.components import FULL, Components
-from fundoscope.train import augment, mask_levels, mask_loss, tile_draw
+from fundoscope.train import augment, mask_graph, mask_levels, mask_loss, tile_draw
 from fundoscope.train.config import sides
 from fundoscope.train.detection_pictures import Found
 from fundoscope.train.detection_task import MICRO, TILES_AT_ONCE, DetectionTask
@@ -82,7 +82,10 @@ class MaskTask(DetectionTask):
         epoch: int,
     ) -> dict[str, Any]:
         """As :meth:`DetectionTask.evaluate`, at the levels that an export would choose."""
-        seen = [mask_levels.at_levels(self.maps(network, each), self.kinds) for each in self.val]
+        seen = [
+            mask_levels.at_levels(self.maps(network, each), each.view, self.kinds)
+            for each in self.val
+        ]
         levels = mask_levels.choose(seen, self.val, self.kinds)
         found = [_joined([one[kind][levels[kind]] for kind in self.kinds]) for one in seen]
         return {**self.judge(found, epoch), "levels": levels}
@@ -95,14 +98,13 @@ class MaskTask(DetectionTask):
         shown = each.view
         corners = tiles.lay(shown, height, width, self.config.data.overlap)
         parts = tiles.owned(corners, height, width, shown)
+        paint = mask_graph.FromPixels(network, self.normalisation)
         whole = np.zeros((len(self.kinds), *shown.pixels.shape[:2]), np.uint8)
         for start in range(0, len(corners), TILES_AT_ONCE):
             some = corners[start : start + TILES_AT_ONCE]
             cut = np.stack([tiles.cut(shown, corner, height, width) for corner in some])
-            pixels = torch.from_numpy(cut).permute(0, 3, 1, 2).float().to(self.device)
-            seen = network(self.normalisation(pixels)).float().sigmoid() * FULL
-            painted = seen.round().to(torch.uint8).cpu().numpy()
-            for found, corner, part in zip(painted, some, parts[start:], strict=False):
+            seen = paint(torch.from_numpy(cut).to(self.device)).cpu().numpy()
+            for found, corner, part in zip(seen, some, parts[start:], strict=False):
                 tiles.paste(whole, found, corner, part)
         return whole
 

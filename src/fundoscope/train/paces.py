@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -152,13 +153,13 @@ def _short(plan: Plan, stage: Stage) -> Plan:
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Short(Plan):
     """A plan of few steps that takes photographs of one shape in turn."""
 
     alike: NDArray[np.int64]
 
-    @property
+    @cached_property
     def steps_an_epoch(self) -> int:
         return WARM + TIMED
 

@@ -20,10 +20,17 @@ from fundoscope.grading.inputs import CROP, Input
 
 SUFFIX: Final = ".crop.webp"
 ORIGIN: Final = ".packed-from"
-"""Ends the name of a file beside a table: the SHA-256 of the table that it was made of."""
+"""Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
+the table that was packed, of weights the ``init`` that they stand for."""
 METHOD: Final = 4
 """Of WebP's encoder, 0 (quick) to 6: 6 makes files 3 % smaller in three times the time."""
-UNREADABLE: Final = (OSError, UnidentifiedImageError, ValueError, SyntaxError)
+UNREADABLE: Final = (
+    OSError,
+    UnidentifiedImageError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+)
 """What Pillow raises at files that are damaged."""
 
 Pixels = NDArray[np.uint8]
@@ -52,6 +59,8 @@ def read(path: Path, wanted: Input) -> Pixels | str:
     try:
         with Image.open(path) as stored:
             side = stored.width
+            if side != stored.height:
+                return "is damaged (a crop is square)"
             if wanted.kind != CROP or side < wanted.height:
                 return (
                     f"is packed as a {CROP} of {side} px,"
@@ -72,7 +81,11 @@ def with_origin(table: Manifest) -> Manifest:
     So a run on a pack and its bundle name the table whose photographs they saw, which
     ``fundoscope reproduce`` finds again.
     """
-    origin = table.path.with_name(table.path.name + ORIGIN)
-    if not origin.is_file():
-        return table
-    return dataclasses.replace(table, sha256=origin.read_text().strip())
+    packed = origin(table.path)
+    return dataclasses.replace(table, sha256=packed) if packed else table
+
+
+def origin(path: Path) -> str:
+    """What a file out of a pack was made of, see :data:`ORIGIN`; ``""`` where nothing says so."""
+    said = path.with_name(path.name + ORIGIN)
+    return said.read_text(encoding="utf-8").strip() if said.is_file() else ""

@@ -7,8 +7,9 @@ exactly the result that it would have had.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -47,7 +48,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.size**2 if isinstance(self.size, int) else math.prod(self.size)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What one run does; steps and epochs count from 0.
 
@@ -74,11 +75,11 @@ class Plan:
     def epochs(self) -> int:
         return sum(stage.epochs for stage in self.stages)
 
-    @property
+    @cached_property
     def steps_an_epoch(self) -> int:
         """Full batches; where no shape fills one, a smaller batch of the commonest shape."""
         shown = np.bincount(self.shapes, self._whole())
-        for members, count in self._shared():
+        for members, count in self._shared:
             shown[self.shapes[members[0]]] += count
         return max(1, int((shown // self.optimiser.batch).sum()))
 
@@ -103,7 +104,7 @@ class Plan:
     def _shown(self, random: np.random.Generator) -> Positions:
         """Which photographs an epoch shows, those that it shows twice standing there twice."""
         every = np.repeat(np.arange(len(self.shapes)), self._whole())
-        drawn = [random.choice(members, count, False) for members, count in self._shared()]
+        drawn = [random.choice(members, count, False) for members, count in self._shared]
         return np.concatenate((every, *drawn))
 
     def _whole(self) -> Positions:
@@ -112,15 +113,21 @@ class Plan:
             return np.ones(len(self.shapes), np.int64)
         return self.times.astype(np.int64)
 
-    def _shared(self) -> Iterator[tuple[Positions, int]]:
-        """Photographs of one shape, and how many of them an epoch shows once more."""
+    @cached_property
+    def _shared(self) -> list[tuple[Positions, int]]:
+        """Photographs of one shape, and how many of them an epoch shows once more.
+
+        Every step asks for it: it is found once.
+        """
         if self.times is None:
-            return
+            return []
         parts = self.times % 1
+        shared = []
         for shape, part in sorted(set(zip(self.shapes.tolist(), parts.tolist(), strict=True))):
             members = np.flatnonzero((self.shapes == shape) & (parts == part))
             if count := round(part * len(members)):
-                yield members, count
+                shared.append((members, count))
+        return shared
 
     def _batches(self, order: Positions) -> list[Positions]:
         """Batches of one shape each, in the order in which the permutation fills them."""

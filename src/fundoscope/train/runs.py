@@ -153,13 +153,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file is damaged.
     """
-    path = folder / loop.METRICS
-    if not path.is_file():
-        return []
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from None
+    return loop.read_metrics(folder / loop.METRICS)
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:

@@ -1,10 +1,12 @@
-"""Files of torch, read without unpickling more than tensors and plain values."""
+"""Files of torch: made, and read without unpickling more than tensors and plain values."""
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,3 +45,12 @@ def read(path: Path, title: str, why: str, remedy: str) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE:
         raise UsageError(title, why, remedy) from None
+
+
+def content(stored: Mapping[str, Any]) -> bytes:
+    """The bytes of a file of ``torch.save`` that holds tensors and plain values by name."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(stored, buffer)
+    return buffer.getvalue()

@@ -64,8 +64,8 @@ def start(name: str, outputs: int, size: networks.Size, *, dropout: float, init:
     network = networks.create(name, outputs, size, dropout=dropout)
     if init == NONE:
         return network
-    stored = _package(name) if init == IMAGENET else _stored(Path(init))
-    _take(network, stored, init, by_order=init == IMAGENET)
+    found = _package(name) if init == IMAGENET else stored(Path(init))
+    _take(network, found, init, by_order=init == IMAGENET)
     return network
 
 
@@ -92,15 +92,27 @@ def _package(name: str) -> dict[str, Tensor]:
     return _torch_file(next(iter(sorted(folder.rglob("*.pth")))))
 
 
-def _stored(path: Path) -> dict[str, Tensor]:
-    """The weights of a file or bundle, by name."""
+def stored(path: Path) -> dict[str, Tensor]:
+    """The weights of a file or bundle, by name.
+
+    Raises:
+        UsageError: the file is damaged, or holds none.
+        BundleError: the bundle cannot be read, or is of eight bits, or of somebody else.
+    """
     import torch
 
     if path.suffix in (".pth", ".pt"):
         return _torch_file(path)
     if path.suffix == ".safetensors":
         return _safetensors(path)
-    found = onnx_graph.weights(bundles.load(path).model)
+    bundle = bundles.load(path)
+    if bundle.manifest.stored is not None and bundle.manifest.stored.weights == bundles.INT8:
+        raise BundleError(
+            path.name,
+            "has weights of eight bits, from which nothing can be trained on",
+            "take best.pt of its run, or a bundle that was exported without --int8",
+        )
+    found = onnx_graph.weights(bundle.model)
     if not found:
         raise BundleError(
             path.name,
