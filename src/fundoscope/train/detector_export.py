@@ -33,16 +33,17 @@ from fundoscope.train import (
     networks,
     onnx_graph,
     operating,
+    provenance,
     runs,
     small_photographs,
     views,
 )
 from fundoscope.train.anchors import Anchors
 from fundoscope.train.detector_config import DetectorConfig
-from fundoscope.train.export import PACKAGES
 from fundoscope.train.normalise import Normalisation
 from fundoscope.train.operating import Sizes
 from fundoscope.train.views import AnnotatedView
+from fundoscope.writing import refuse_existing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,6 +112,7 @@ def export(
     cache: Path | None = None,
     progress: views.Progress | None = None,
     int8: bool = False,
+    overwrite: bool = False,
 ) -> Exported:
     """Write the bundle of a run's best epoch so far.
 
@@ -121,11 +123,14 @@ def export(
         cache: folder of the cached views; that of the run by default.
         progress: is told how the views are made where they are not cached.
         int8: store weights in eight bits, and calculate with them; else in half precision.
+        overwrite: replace a bundle that is there.
 
     Raises:
         UsageError: the run has no finished epoch, or its data has changed.
         FundoscopeError: ONNX Runtime finds other boxes than torch, or eight bits cost too much.
+        OutputError: there is a bundle already, or it cannot be written.
     """
+    refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
     config, sha256 = runs.stored_detector_run(run)
     if cache is not None:
         data = msgspec.structs.replace(config.data, cache=str(cache))
@@ -294,46 +299,9 @@ def _manifest(
             manifest_sha256=found.sha256,
             photographs={Path(data.annotations).name: len(found.train)},
             seed=config.seed,
-            configuration=_shareable(config),
-            minutes=_minutes(run, config),
+            configuration=provenance.of_detector(config),
+            minutes=provenance.minutes_in_all(run, config),
         ),
         licence=data.licence,
-        versions=_versions(run),
+        versions=provenance.versions(run, "torchvision"),
     )
-
-
-def _shareable(config: DetectorConfig) -> dict[str, Any]:
-    """The configuration without the folders of the machine that it ran on.
-
-    In place of the run that it went on from stands that run's own configuration.
-    """
-    settings: dict[str, Any] = msgspec.to_builtins(config)
-    for key in ("annotations", "masks", "images", "train", "val", "manifest"):
-        settings["data"][key] = Path(settings["data"][key]).name
-    del settings["data"]["cache"]
-    settings["backbone"]["init"] = Path(config.backbone.init).name
-    if config.start:
-        settings["start"] = _shareable(runs.stored_detector_run(Path(config.start).parent)[0])
-    return settings
-
-
-def _minutes(run: Path, config: DetectorConfig) -> float | None:
-    """Of the run and of those that it went on from."""
-    lines = runs.metrics(run)
-    if not lines:
-        return None
-    before = 0.0
-    if config.start:
-        earlier = Path(config.start).parent
-        before = _minutes(earlier, runs.stored_detector_run(earlier)[0]) or before
-    return round(float(lines[-1]["training_seconds"]) / 60 + before, 1)
-
-
-def _versions(run: Path) -> dict[str, str]:
-    """Of the libraries that trained and exported it, and of fundoscope."""
-    from importlib.metadata import version
-
-    from fundoscope import __version__
-
-    exported = {name: version(name) for name in (*PACKAGES, "torchvision")}
-    return {"fundoscope": __version__, **exported, **runs.versions(run)}

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ from fundoscope.train import (
     onnx_graph,
     photographs,
     pictures,
+    provenance,
     quantise,
     runs,
 )
@@ -36,6 +36,7 @@ from fundoscope.train.grader import predict
 from fundoscope.train.photographs import TRAIN, VAL
 from fundoscope.train.pictures import Pictures
 from fundoscope.train.plan import Size
+from fundoscope.writing import refuse_existing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,7 +62,6 @@ CLASSES: Final = (
     "severe non-proliferative",
     "proliferative",
 )
-PACKAGES: Final = ("torch", "timm", "onnx", "onnxruntime", "numpy")
 APART: Final = ("largest difference of a probability", "mean difference of a probability")
 
 Cost = Mapping[str, float | None]
@@ -110,6 +110,7 @@ def export(
     cache: Path | None = None,
     progress: pictures.Progress | None = None,
     int8: bool = False,
+    overwrite: bool = False,
 ) -> Exported:
     """Write the bundle of a run's best epoch so far.
 
@@ -120,17 +121,22 @@ def export(
         cache: folder of the cached pictures; that of the run by default.
         progress: is told how the pictures of validation are made where they are not cached.
         int8: store weights in eight bits, and calculate with them; else in half precision.
+        overwrite: replace a bundle that is there.
 
     Raises:
-        UsageError: no such run, or it has no finished epoch, or its manifest has changed.
+        UsageError: no such run, or it has no finished epoch, or its tables have changed.
         FundoscopeError: the graph does not say what torch says, or eight bits cost too much.
+        OutputError: there is a bundle already, or it cannot be written.
     """
+    refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
     config, manifest_sha256 = runs.stored_run(run)
     table = photographs.read(config.data.manifest)
     also = photographs.read_also(config.data)
     if photographs.sha256(table, also) != manifest_sha256:
         raise UsageError(
-            table.path.name, "has changed since the run began", "restore it, or train again"
+            " and ".join(each.path.name for each in (table, *also)),
+            "has changed since the run began",
+            "restore it, or train again",
         )
     rows = photographs.choose(table, config.data, config.seed)
     network, epoch, size = best_network(run, config)
@@ -328,12 +334,12 @@ def _manifest(
             manifest_sha256=sha256,
             photographs=_by_source(trained_on),
             seed=config.seed,
-            configuration=_shareable(config),
-            minutes=_minutes(run),
+            configuration=provenance.of_grader(config),
+            minutes=provenance.minutes(run),
             averaged=runs.averaged(run),
         ),
         licence=config.data.licence,
-        versions=_versions(run),
+        versions=provenance.versions(run),
         validation=fitted.table(),
         stored=exported.stored,
     )
@@ -351,32 +357,3 @@ def _input_size(wanted: inputs.Input) -> Size:
 def _size_text(wanted: inputs.Input) -> str:
     size = _input_size(wanted)
     return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
-
-
-def _shareable(config: GraderConfig) -> dict[str, Any]:
-    """The configuration without the folders of the machine that it ran on.
-
-    What it started from is a word, or the bare name of a file.
-    """
-    settings: dict[str, Any] = msgspec.to_builtins(config)
-    data = settings["data"]
-    data["manifest"] = Path(config.data.manifest).name
-    data["also"] = [Path(table).name for table in config.data.also]
-    del data["cache"]
-    settings["network"]["init"] = Path(config.network.init).name
-    return settings
-
-
-def _minutes(run: Path) -> float | None:
-    lines = runs.metrics(run)
-    return round(lines[-1]["training_seconds"] / 60, 1) if lines else None
-
-
-def _versions(run: Path) -> dict[str, str]:
-    """Of the libraries that trained and exported it, and of fundoscope."""
-    from importlib.metadata import version
-
-    from fundoscope import __version__
-
-    exported = {name: version(name) for name in PACKAGES}
-    return {"fundoscope": __version__, **exported, **runs.versions(run)}
