@@ -1,0 +1,155 @@
+"""The area of pixels of a detector that paints, on drawn eyes, beside scikit-learn's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+from sklearn.metrics import average_precision_score
+
+from fundoscope.evaluate import detection, looking
+from fundoscope.evaluate.truth import Subject, Truth
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions import heads
+from fundoscope.lesions.detector import Detector
+from fundoscope.models.bundle import DetectorManifest, TrainedOn
+from fundoscope.phantom import PhantomSpec, draw
+from fundoscope.photo import decode, field
+
+KINDS = ("haemorrhage", "hard_exudate")
+OTHER = "optic_disc"
+
+
+class Painting:
+    """Stands for a graph that paints what is dark, what is bright, and noise of its own."""
+
+    def get_inputs(self):
+        return [SimpleNamespace(shape=(2, "height", "width", 3), name="pixels")]
+
+    def run(self, outputs, feeds):
+        assert tuple(outputs) == (heads.MAPS,)
+        green = feeds["pixels"][..., 1]
+        return [np.stack([np.where(green > 0, 255 - green, 0), green, green // 3], axis=1)]
+
+
+@pytest.fixture(scope="module")
+def painter():
+    kinds = (*KINDS, OTHER)
+    manifest = DetectorManifest(
+        name="painter",
+        task="detection",
+        input_size=128,
+        head=heads.MASK,
+        classes=kinds,
+        thresholds=dict.fromkeys(kinds, 0.5),
+        minimum_radius=dict.fromkeys(kinds, 10.0),
+        radius=110.0,
+        overlap=24,
+        step=16,
+        suppress=0.3,
+        opset=18,
+        model_sha256="0" * 64,
+        trained_on=TrainedOn(manifest_sha256="0", photographs={}, seed=1),
+        licence="none",
+        versions={},
+        levels=dict.fromkeys(kinds, 0.8),
+    )
+    return Detector(manifest, Painting())
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """Three drawn eyes (one squashed, one a black picture) with masks of their lesions."""
+    folder = tmp_path_factory.mktemp("eyes")
+    specs = (
+        PhantomSpec(seed=3, width=480, height=400, grade=3),
+        PhantomSpec(seed=5, width=320, height=320, grade=3, stretch=1.4),
+        PhantomSpec(seed=7, width=300, height=300, grade=3),
+    )
+    subjects = []
+    for place, spec in enumerate(specs):
+        pixels, truth = draw(spec)
+        path = folder / f"{place}.png"
+        Image.fromarray(pixels if place < 2 else np.zeros_like(pixels)).save(path)
+        masks = {}
+        for kind in KINDS:
+            boxes = [each.box for each in truth.lesions if each.kind == kind]
+            masks[kind] = (folder / f"{place}-{kind}.png",)
+            Image.fromarray(discs(boxes, pixels.shape[:2])).save(masks[kind][0])
+        subjects.append(Subject(path.name, path, (spec.width, spec.height), masks=masks))
+    return Truth(tuple(subjects), KINDS, "0")
+
+
+def discs(boxes, shape):
+    """The pixels of the ellipses in some boxes."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    covered = np.zeros(shape, bool)
+    for x0, y0, x1, y1 in boxes:
+        across, down = (2 * x - x0 - x1) / (x1 - x0), (2 * y - y0 - y1) / (y1 - y0)
+        covered |= across**2 + down**2 < 1
+    return covered
+
+
+def scores(painter, subject):
+    """What is painted on each pixel of a photograph, by kind."""
+    width, height = subject.size
+    photo = decode.decode_file(subject.path, min_side=painter.decode_side)
+    fov = field.find(photo)
+    if not fov.found:
+        return dict.fromkeys(KINDS, np.zeros((height, width)))
+    painted = detectors.with_maps(painter, photo, fov)[1]
+    y, x = np.mgrid[:height, :width] + 0.5
+    at = painted.to_view.points(np.stack([x.ravel(), y.ravel()], 1)) - 0.5
+    inside = ((at > -0.5) & (at < np.array(painted.maps.shape[:0:-1]) - 0.5)).all(axis=1)
+    return {
+        kind: np.where(
+            inside,
+            ndimage.map_coordinates(plane.astype(float), at[:, ::-1].T, order=1, mode="nearest"),
+            0,
+        ).reshape(height, width)
+        for kind, plane in zip(KINDS, painted.maps, strict=False)
+    }
+
+
+def test_the_area_of_all_pixels_is_that_of_scikit_learn(painter, known):
+    found = detection.evaluate(
+        known,
+        lambda path: looking.look(painter, path),
+        painter.manifest.thresholds,
+        paints=True,
+        resamples=5,
+    )
+    assert [each.seen.status for each in found.photographs] == ["read", "read", "no_field"]
+    assert found.paints
+    painted = [scores(painter, subject) for subject in known.subjects]
+    for kind in KINDS:
+        masks = [np.array(Image.open(each.masks[kind][0])).ravel() for each in known.subjects]
+        shown = [np.rint(each[kind]).ravel() for each in painted]
+        assert np.concatenate(masks).sum() > 100
+        area = average_precision_score(np.concatenate(masks), np.concatenate(shown))
+        ours = found.figures.kinds[kind].figures["aupr_pixels"].value
+        assert math.isclose(ours, area, abs_tol=0.003)
+        assert 0 < ours < 1
+
+
+def test_maps_do_not_stay_in_memory(painter, known):
+    seen = looking.look(painter, known.subjects[0].path)
+    assert seen.painted.maps.shape[0] == len(KINDS) + 1
+    kept = detection.compare(known.subjects[0], seen, KINDS, {})
+    assert kept.seen.painted is None
+    assert kept.seen.boxes is seen.boxes
+    assert len(kept.pixels[KINDS[0]].score) == 256
+
+
+def test_a_kind_that_is_not_assessed_has_no_pixels(painter, known):
+    least = {**painter.manifest.minimum_radius, KINDS[0]: 1e6}
+    blind = Detector(replace(painter.manifest, minimum_radius=least), Painting())
+    seen = looking.look(blind, known.subjects[0].path)
+    counts = detection.compare(known.subjects[0], seen, KINDS, {}).pixels
+    assert counts[KINDS[0]].score.tolist() == [0]
+    assert len(counts[KINDS[1]].score) == 256
