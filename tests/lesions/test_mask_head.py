@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ Blank = Callable[..., View]
 class Port:
     shape: Sequence[int | str]
     name: str
+    type: str = "tensor(uint8)"
 
 
 @dataclass
@@ -43,6 +44,10 @@ class Painting:
 
     batch: int = 2
     seen: list[np.ndarray] = field(default_factory=list)
+    gives: Port = Port((2, len(COLOURS), "height", "width"), heads.MAPS)
+
+    def get_outputs(self) -> list[Port]:
+        return [self.gives]
 
     def get_inputs(self) -> list[Port]:
         return [Port((self.batch, "height", "width", 3), "pixels")]
@@ -187,3 +192,30 @@ def test_a_bundle_without_levels_or_with_other_outputs_is_refused(
     bundles.write(tmp_path / "unknown", unknown, model, "")
     with pytest.raises(BundleError, match="'outlines' head"):
         detectors.load(tmp_path / "unknown")
+
+
+@pytest.mark.parametrize(
+    ("gives", "fault"),
+    [
+        (Painting.gives, None),
+        (replace(Painting.gives, shape=(2, 2, "height", "width")), "maps of other kinds"),
+        # As probabilities of 0 to 1 they would all be cut off to 0.
+        (replace(Painting.gives, type="tensor(float)"), "maps are no bytes"),
+        (replace(Painting.gives, name="logits"), "gives other outputs"),
+    ],
+)
+def test_a_graph_that_gives_other_maps_is_refused(
+    painter: Callable[..., Detector],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gives: Port,
+    fault: str | None,
+) -> None:
+    manifest = painter(model_sha256=hashlib.sha256(b"graph").hexdigest()).manifest
+    bundles.write(tmp_path / "painter", manifest, b"graph", "")
+    monkeypatch.setattr(detectors.runtime, "session", lambda _: Painting(gives=gives))
+    if fault is None:
+        assert detectors.load(tmp_path / "painter").paints
+        return
+    with pytest.raises(BundleError, match=fault):
+        detectors.load(tmp_path / "painter")

@@ -96,8 +96,8 @@ def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) ->
     """What of a bundle does not go together."""
     sides, step, takes = manifest.height_width, manifest.step, session.get_inputs()[0].shape
     classes, masks = set(manifest.classes), manifest.head == heads.MASK
-    gives = {one.name: (one.shape, one.type) for one in session.get_outputs()}
-    maps, of_type = gives.get(heads.MAPS, ((), ""))
+    gives = {one.name: one for one in session.get_outputs()}
+    maps = gives.get(heads.MAPS) if masks else None
     faults = {
         "a kind has no threshold": not manifest.thresholds.keys() >= classes,
         "its radius is not positive": not manifest.radius > 0,
@@ -106,8 +106,8 @@ def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) ->
         "its graph takes no fixed number of tiles": not isinstance(takes[0], int),
         "its graph gives other outputs": not gives.keys() >= set(heads.HEADS[manifest.head]),
         "a kind has no level": masks and not manifest.levels.keys() >= classes,
-        "its graph gives maps of other kinds": masks and list(maps[1:2]) != [len(classes)],
-        "its graph gives maps of other numbers": masks and of_type != UINT8,
+        "its graph gives maps of other kinds": maps is not None and maps.shape[1] != len(classes),
+        "its graph's maps are no bytes": maps is not None and maps.type != UINT8,
     }
     return next((fault for fault, there in faults.items() if there), None)
 
