@@ -41,11 +41,15 @@ def annotate(
     beside: Annotated[
         bool,
         typer.Option(
-            "--beside", help="Write each XML next to its photograph, as labelImg does; no --out."
+            "--beside",
+            help="In place of --out: write each XML next to its photograph, as labelImg does.",
         ),
     ] = False,
     detector: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="Look for lesions with this bundle.")
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE", help="Look for lesions with this bundle; the shipped one by default."
+        ),
     ] = None,
     disc: Annotated[
         bool, typer.Option("--disc/--no-disc", help="Box the optic disc as well.")
@@ -59,9 +63,9 @@ def annotate(
         typer.Option("--overwrite", help="Replace annotations that are there, corrected or not."),
     ] = False,
 ) -> None:
-    """Box the lesions on photographs, so that an annotator corrects instead of drawing.
+    """Write the lesions that are found as boxes, for an annotator to correct.
 
-    Annotations that are there are left alone. Correct all before anybody trains on them.
+    Annotations that are there are left alone. Correct them all before training on them.
 
     Exit code 0: all have annotations. 3: some were refused, each named with its reason.
 

@@ -26,9 +26,11 @@ INPUTS: Final = {
 @app.command("to-keras")
 def to_keras(
     bundle: Annotated[
-        Path, typer.Argument(help="Bundle of the network sequential or sequential-spp.")
+        Path, typer.Argument(help="Bundle of a network sequential or sequential-spp.")
     ],
-    out: Annotated[Path, typer.Argument(help="Keras file; .h5 or .keras.")],
+    out: Annotated[
+        Path, typer.Argument(help="Keras file, .h5 or .keras; replaced if it is there.")
+    ],
 ) -> None:
     """Write a bundle's network as a Keras file, for keras.models.load_model."""
     _require_extra()
@@ -40,21 +42,27 @@ def to_keras(
 
 @app.command("from-keras")
 def from_keras(
-    model: Annotated[Path, typer.Argument(help="Keras file; .h5 or .keras, of any age.")],
-    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    model: Annotated[Path, typer.Argument(help="Keras file, .h5 or .keras, of any age.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle; replaced if there is one.")],
     taken: Annotated[
         str,
-        typer.Option("--input", help="Of a photograph: squash (the whole) or crop (the field)."),
+        typer.Option(
+            "--input", help="What goes in: squash (the whole photograph) or crop (the field)."
+        ),
     ],
     classes: Annotated[
         str | None,
         typer.Option(help="Grade that each output stands for, in their order, e.g. 0,1,2,3,4."),
     ] = None,
     normalise: Annotated[
-        str, typer.Option(help="rescale, samplewise, none, lite, signed or imagenet.")
+        str,
+        typer.Option(
+            help="What training did with pixels: rescale, samplewise, none, lite, signed or "
+            "imagenet (see docs/keras.md)."
+        ),
     ] = "rescale",
     head: Annotated[
-        str | None, typer.Option(help="cumulative, corn or softmax, where it must be said.")
+        str | None, typer.Option(help="cumulative, corn or softmax, where the file leaves it open.")
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="HEIGHTxWIDTH, where the network takes any.")

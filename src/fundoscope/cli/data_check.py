@@ -66,11 +66,14 @@ def check(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Photographs opened at a time; all processors.")
+        int | None,
+        typer.Option(min=1, help="Photographs opened at a time; as many as processors by default."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace each FILE.")] = False,
 ) -> None:
-    """Look for missing, damaged and duplicate photographs, leaks, and grades that the frame tells.
+    """Look for missing, damaged and duplicate photographs, leaks, and frames that tell the grade.
+
+    Leaks are patients or duplicates on two sides of a split. Needs the extra evaluate.
 
     Exit code 0: nothing was found. 3: something was. 2: misuse. 1: failure.
     """

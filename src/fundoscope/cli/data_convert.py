@@ -37,7 +37,7 @@ def convert(
         ),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the photographs, for sizes.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the photographs, for their sizes.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there.")
@@ -47,7 +47,7 @@ def convert(
 
     Photographs stay where they are.
 
-    Exit code 0; 2 misuse or a faulty file; 3 a picture that cannot be opened; 1 failure.
+    Exit code 0: done. 3: a picture cannot be opened. 2: misuse, or a faulty file. 1: failure.
     """
     from fundoscope.data.annotations import formats
 

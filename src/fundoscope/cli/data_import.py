@@ -40,12 +40,14 @@ def import_source(
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="Its lesions as COCO: one file (.json), or a folder, a file a split.",
+            help="Write its lesions as COCO: into one file (.json), or a folder (a file a split).",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there.")
+    ] = False,
 ) -> None:
-    """Write the label table of a source, and what is drawn on its photographs.
+    """Make a label table, and a file of lesions, of a public set or of your own folders.
 
     Nothing is copied: the table names the photographs where they lie. What was left out is told.
     Lesions in another form: fundoscope data convert.

@@ -21,7 +21,9 @@ def sort(
     labels: Annotated[Path, typer.Argument(metavar="TABLE", help="Label table.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the class folders.")],
     link: Annotated[Link | None, typer.Option(help="Link instead of copying.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there.")
+    ] = False,
 ) -> None:
     """Sort photographs into folders by split and grade: train/0 … test/4, or 0 … 4.
 

@@ -26,14 +26,16 @@ def split(
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The new table, .csv or .parquet.")],
     test: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="For test.", show_default=str(TEST_SHARE)),
+        typer.Option(
+            metavar="SHARE", help="Share of the rows for test.", show_default=str(TEST_SHARE)
+        ),
     ] = None,
     val: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="For validation.", show_default=str(VAL_SHARE)),
+        typer.Option(metavar="SHARE", help="Share for validation.", show_default=str(VAL_SHARE)),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(metavar="K", help="Folds instead: fold1 to foldK.")
+        int | None, typer.Option(metavar="K", help="Draw folds instead: fold1 to foldK.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the draw.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the new table.")] = False,
@@ -41,7 +43,7 @@ def split(
     """Draw splits by patient and group, stratified by grade and source; the same each time.
 
     Rows that share a patient or a group stay together, rows of the split excluded stay excluded,
-    and other splits that the table has are drawn anew.
+    and other splits that the table has are drawn anew. Needs the extra evaluate.
     """
     if importlib.util.find_spec("sklearn") is None:
         raise MissingExtraError("fundoscope data split", "evaluate")

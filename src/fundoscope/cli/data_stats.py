@@ -36,16 +36,21 @@ def stats(
         typer.Option(metavar="DIR", help="As of data check; in your folder for caches by default."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Photographs opened at a time; all processors.")
+        int | None,
+        typer.Option(min=1, help="Photographs opened at a time; as many as processors by default."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Which photographs the sheet shows.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier ones.")] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the draw of those that the sheet shows.")
+    ] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there.")
+    ] = False,
 ) -> None:
     """Count photographs by grade, split, source and camera, measure them, and show some of each.
 
-    Writes stats.json, counts.csv, stats.png and contact-sheet.png.
+    Writes stats.json, counts.csv, stats.png and contact-sheet.png. Needs the extra evaluate.
 
-    Exit code 0; 3 when some photographs could not be opened; 2 misuse; 1 failure.
+    Exit code 0: all were opened. 3: some could not be. 2: misuse. 1: failure.
     """
     _require_extra()
     import msgspec

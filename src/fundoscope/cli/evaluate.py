@@ -35,14 +35,14 @@ def group() -> None:
     """Measure a grader or a detector on labelled photographs (needs the extra evaluate)."""
 
 
-app.command()(lesions)
-app.command()(compare)
-
-
 @app.command()
 def grading(
     labels: Annotated[
-        Path, typer.Argument(help="CSV table with columns image and grade, or class folders 0 … 4.")
+        Path,
+        typer.Argument(
+            metavar="TABLE|FOLDER",
+            help="Label table with columns image and grade, or class folders 0 … 4.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
@@ -56,13 +56,14 @@ def grading(
         typer.Option(metavar="COLUMN", help="Figures for each value of this column as well."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Photographs read at a time; all processors.")
+        int | None,
+        typer.Option(min=1, help="Photographs read at a time; as many as processors by default."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an evaluation in the folder.")] = False,
 ) -> None:
     """Read every photograph of a label table and compare with the labels.
 
-    Exit code 0; 3 when photographs were refused or not graded; 2 misuse; 1 failure.
+    Exit code 0: all were graded. 3: some were refused or not graded. 2: misuse. 1: failure.
     """
     require("fundoscope evaluate", "evaluate", EXTRA_MODULES)
     from fundoscope.batch.versions import installed, versions
@@ -113,6 +114,10 @@ def grading(
     lacking = [(each.row.image, each.reason, each.remedy) for each in evaluation.without_grade]
     if name_lacking(lacking, out / folder.RUN):
         raise typer.Exit(PhotoError.exit_code)
+
+
+app.command()(lesions)
+app.command()(compare)
 
 
 def _manifest(labels: Path) -> Manifest:

@@ -10,9 +10,12 @@ import typer
 
 def compare(
     old: Annotated[
-        Path, typer.Argument(help="Results of evaluate grading or evaluate lesions, of one bundle.")
+        Path,
+        typer.Argument(
+            metavar="OLD", help="Results of evaluate grading or evaluate lesions, of one bundle."
+        ),
     ],
-    new: Annotated[Path, typer.Argument(help="The same of another bundle.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The same of another bundle.")],
     out: Annotated[Path, typer.Option(help="Folder for compare.json and compare.md.")],
     by: Annotated[
         list[str] | None,

@@ -14,18 +14,18 @@ from typer.main import get_command, get_group
 from fundoscope.cli.extras import extra_of
 from fundoscope.errors import FundoscopeError, MissingExtraError
 
-COMMANDS: Final = {
-    "read": "Grade photographs and find lesions on them.",
-    "annotate": "Write the lesions that are found as boxes for an annotator to correct.",
-    "models": "List bundles and verify them.",
-    "doctor": "Say what is installed and whether it works.",
-    "phantom": "Draw synthetic eyes.",
-    "evaluate": "Measure a grader.",
-    "data": "Import, check, split, sort and convert labels and annotations.",
-    "train": "Train networks.",
-    "bundle": "Exchange bundles with Keras.",
-    "reproduce": "Train a bundle again.",
-}
+COMMANDS: Final = (
+    "read",
+    "annotate",
+    "models",
+    "doctor",
+    "phantom",
+    "evaluate",
+    "data",
+    "train",
+    "bundle",
+    "reproduce",
+)
 """In the order of the help. Each is ``fundoscope.cli.<name>``, loaded when it is called: either a
 Typer app named ``app`` or a function of the command's name."""
 

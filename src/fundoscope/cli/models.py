@@ -14,11 +14,11 @@ from fundoscope.errors import BundleError
 def models(
     bundles: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="BUNDLE", help="Bundles of your own; each a folder or zip."),
+        typer.Argument(metavar="BUNDLE", help="Bundles of your own, each a folder or a zip file."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the bundles that come with fundoscope, and any named ones, and verify their hashes.
+    """List the bundles that come with fundoscope and those named here, and verify their hashes.
 
     Exit code 0: all are sound. 2: one is missing or damaged.
     """

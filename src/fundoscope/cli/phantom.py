@@ -33,8 +33,8 @@ def phantom(
     shape: Annotated[
         list[str] | None,
         typer.Option(
-            help="full, clipped or square; and notch, label, frame, grey, noisy, dark. "
-            "Repeat to combine."
+            help="How the disc is framed: full, clipped (by the edges) or square (no border). "
+            "Repeat for what else there is: notch, label, frame, grey or noisy border, dark."
         ),
     ] = None,
     stretch: Annotated[
@@ -43,10 +43,10 @@ def phantom(
     eye: Annotated[str, typer.Option(help="left or right.")] = "right",
     grade: Annotated[int, typer.Option(help="0 to 4 of the International scale.")] = 0,
     count: Annotated[
-        int, typer.Option(min=1, help="So many, with seeds from --seed on, into DIR.")
+        int, typer.Option(min=1, help="How many to draw into DIR, with seeds from --seed on.")
     ] = 1,
     varied: Annotated[
-        bool, typer.Option("--varied", help="Of all shapes, sizes, eyes and grades in turn.")
+        bool, typer.Option("--varied", help="Each of another shape, size, eye and grade.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there.")

@@ -34,13 +34,17 @@ def read(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one reading a line as JSON.")] = False,
     grader: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="Grade with this bundle.")
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Grade with this bundle; the shipped one by default."),
     ] = None,
     lesions: Annotated[
         bool, typer.Option("--lesions/--no-lesions", help="Look for lesions and the optic disc.")
     ] = True,
     detector: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="Look for lesions with this bundle.")
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE", help="Look for lesions with this bundle; the shipped one by default."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
