@@ -1,7 +1,9 @@
-"""What tests of several packages share: eye photographs, a reader without network, the command."""
+"""What tests of several packages share: eye photographs, a reader without network, the command,
+manifests of bundles."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from PIL import Image
 
 from fundoscope.cli import main
 from fundoscope.kinds import LESIONS
+from fundoscope.models.bundle import DetectorManifest, GraderManifest, TrainedOn
 from fundoscope.photo.decode import Photo, decode_file
 from fundoscope.reading import (
     Anatomy,
@@ -195,3 +198,59 @@ def fundoscope(
         return Said(code, captured.out, captured.err)
 
     return command
+
+
+ANY_BUNDLE: dict[str, Any] = {
+    "opset": 18,
+    "trained_on": TrainedOn(manifest_sha256="0" * 64, photographs={}, seed=1),
+    "licence": "none",
+    "versions": {},
+}
+
+
+@pytest.fixture
+def grader_manifest() -> Callable[..., GraderManifest]:
+    """Make the manifest of a grader's bundle, usual but for the fields that are given."""
+    usual = {
+        **ANY_BUNDLE,
+        "name": "grader-test-1",
+        "task": "grading",
+        "input_size": 16,
+        "head": "cumulative",
+        "classes": ("0", "1", "2", "3", "4"),
+        "cut_points": (0.5, 1.5, 2.5, 3.5),
+        "temperature": 1.0,
+        "referable_threshold": 0.5,
+        "minimum_radius": 10.0,
+    }
+
+    def make(model: bytes, **fields: Any) -> GraderManifest:
+        sha256 = hashlib.sha256(model).hexdigest()
+        return GraderManifest(**{**usual, "model_sha256": sha256, **fields})
+
+    return make
+
+
+@pytest.fixture
+def detector_manifest() -> Callable[..., DetectorManifest]:
+    """Make the manifest of a detector's bundle, usual but for the fields that are given."""
+    usual = {
+        **ANY_BUNDLE,
+        "name": "detector-test-1",
+        "task": "detection",
+        "input_size": 256,
+        "head": "boxes",
+        "classes": ("microaneurysm", "optic_disc"),
+        "thresholds": {"microaneurysm": 0.5, "optic_disc": 0.9},
+        "minimum_radius": {"microaneurysm": 300.0},
+        "radius": 1000.0,
+        "overlap": 64,
+        "step": 32,
+        "suppress": 0.3,
+    }
+
+    def make(model: bytes, **fields: Any) -> DetectorManifest:
+        sha256 = hashlib.sha256(model).hexdigest()
+        return DetectorManifest(**{**usual, "model_sha256": sha256, **fields})
+
+    return make

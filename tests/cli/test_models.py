@@ -14,52 +14,27 @@ from fundoscope.models import bundle
 
 Command = Callable[..., Any]
 GRAPH = b"not a real graph; its hash is what counts here"
+LICENCE = "research use only"
 
 
-def make_bundle(folder: Path, name: str = "grader-test-1") -> Path:
-    manifest = bundle.GraderManifest(
-        name=name,
-        task="grading",
-        input_size=224,
-        head="cumulative",
-        classes=("0", "1", "2", "3", "4"),
-        cut_points=(0.5, 1.5, 2.5, 3.5),
-        temperature=1.0,
-        referable_threshold=0.321,
-        minimum_radius=100.0,
-        opset=18,
-        model_sha256=hashlib.sha256(GRAPH).hexdigest(),
-        trained_on=bundle.TrainedOn(
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make_bundle(grader_manifest: Callable[..., bundle.GraderManifest]) -> Make:
+    """Write the bundle of a grader."""
+
+    def make(folder: Path, name: str = "grader-test-1") -> Path:
+        trained_on = bundle.TrainedOn(
             manifest_sha256="0" * 64, photographs={"idrid": 351, "aptos": 2591}, seed=1
-        ),
-        licence="research use only",
-        versions={"torch": "2"},
-    )
-    bundle.write(folder, manifest, GRAPH, "# card")
-    return folder
+        )
+        manifest = grader_manifest(
+            GRAPH, name=name, referable_threshold=0.321, trained_on=trained_on, licence=LICENCE
+        )
+        bundle.write(folder, manifest, GRAPH, "# card")
+        return folder
 
-
-def make_detector(folder: Path) -> Path:
-    manifest = bundle.DetectorManifest(
-        name="detector-test-1",
-        task="detection",
-        input_size=(704, 1120),
-        head="boxes",
-        classes=("microaneurysm", "irma"),
-        thresholds={"microaneurysm": 0.545, "irma": 0.4},
-        minimum_radius={"microaneurysm": 800.0},
-        radius=852.0,
-        overlap=64,
-        step=32,
-        suppress=0.3,
-        opset=18,
-        model_sha256=hashlib.sha256(GRAPH).hexdigest(),
-        trained_on=bundle.TrainedOn(manifest_sha256="0" * 64, photographs={"idrid": 46}, seed=1),
-        licence="research use only",
-        versions={"torch": "2"},
-    )
-    bundle.write(folder, manifest, GRAPH, "# card")
-    return folder
+    return make
 
 
 @pytest.fixture
@@ -72,7 +47,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_shipped_and_named_bundles_are_listed(
-    shelf: Path, tmp_path: Path, fundoscope: Command
+    shelf: Path, tmp_path: Path, fundoscope: Command, make_bundle: Make
 ) -> None:
     make_bundle(shelf / "grading", "shipped-1")
     said = fundoscope("models", make_bundle(tmp_path / "mine", "mine-1"))
@@ -86,9 +61,18 @@ def test_shipped_and_named_bundles_are_listed(
 
 
 def test_a_detector_says_which_kinds_it_finds_from_which_score_and_size(
-    shelf: Path, fundoscope: Command
+    shelf: Path,
+    fundoscope: Command,
+    detector_manifest: Callable[..., bundle.DetectorManifest],
 ) -> None:
-    make_detector(shelf / "detection")
+    manifest = detector_manifest(
+        GRAPH,
+        input_size=(704, 1120),
+        classes=("microaneurysm", "irma"),
+        thresholds={"microaneurysm": 0.545, "irma": 0.4},
+        minimum_radius={"microaneurysm": 800.0},
+    )
+    bundle.write(shelf / "detection", manifest, GRAPH, "# card")
     said = fundoscope("models")
     assert said.code == 0
     assert said.out.splitlines()[1:4] == [
@@ -98,7 +82,7 @@ def test_a_detector_says_which_kinds_it_finds_from_which_score_and_size(
     ]
 
 
-def test_as_json(shelf: Path, fundoscope: Command) -> None:
+def test_as_json(shelf: Path, fundoscope: Command, make_bundle: Make) -> None:
     make_bundle(shelf / "grading")
     (one,) = json.loads(fundoscope("models", "--json").out)
     assert one["verified"]
@@ -107,7 +91,7 @@ def test_as_json(shelf: Path, fundoscope: Command) -> None:
 
 
 def test_a_wrong_hash_is_said_and_the_others_are_listed(
-    shelf: Path, tmp_path: Path, fundoscope: Command
+    shelf: Path, tmp_path: Path, fundoscope: Command, make_bundle: Make
 ) -> None:
     make_bundle(shelf / "grading", "good-1")
     bad = make_bundle(tmp_path / "bad")

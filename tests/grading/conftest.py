@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,9 @@ def graph(height: int | str, width: int | str, slope: Sequence[float], bias: Seq
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Callable[..., Path]:
+def tiny(
+    tmp_path: Path, grader_manifest: Callable[..., bundles.GraderManifest]
+) -> Callable[..., Path]:
     """Write a bundle whose network gives ``slope * mean level + bias``."""
 
     def write(
@@ -91,23 +92,7 @@ def tiny(tmp_path: Path) -> Callable[..., Path]:
         **fields: Any,
     ) -> Path:
         model = graph(*shape, slope or [0.0] * len(bias), bias)
-        settings: dict[str, Any] = {
-            "name": "tiny-1",
-            "task": "grading",
-            "input_size": 16,
-            "head": "cumulative",
-            "classes": ("0", "1", "2", "3", "4"),
-            "cut_points": (0.5, 1.5, 2.5, 3.5),
-            "temperature": 1.0,
-            "referable_threshold": 0.5,
-            "minimum_radius": 10.0,
-            "opset": 13,
-            "model_sha256": hashlib.sha256(model).hexdigest(),
-            "trained_on": bundles.TrainedOn(manifest_sha256="0", photographs={}, seed=1),
-            "licence": "none",
-            "versions": {},
-        }
-        manifest = bundles.GraderManifest(**{**settings, **fields})
+        manifest = grader_manifest(model, **{"name": "tiny-1", **fields})
         bundles.write(tmp_path / "tiny", manifest, model, "# tiny")
         return tmp_path / "tiny"
 

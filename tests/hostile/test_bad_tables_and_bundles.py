@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,26 +162,13 @@ def test_a_bundle_that_is_none(
 
 
 def test_a_bundle_with_a_wrong_hash(
-    tmp_path: Path, save_eye: Save, real_fundoscope: Callable[..., tuple[int, str, str]]
+    tmp_path: Path,
+    save_eye: Save,
+    real_fundoscope: Callable[..., tuple[int, str, str]],
+    grader_manifest: Callable[..., bundle.GraderManifest],
 ) -> None:
     photo, grader = save_eye(tmp_path / "a.jpg"), tmp_path / "grader"
-    settings_ = bundle.GraderManifest(
-        name="g",
-        task="grading",
-        input_size=224,
-        head="cumulative",
-        classes=("0", "1", "2", "3", "4"),
-        cut_points=(0.5, 1.5, 2.5, 3.5),
-        temperature=1.0,
-        referable_threshold=0.3,
-        minimum_radius=100.0,
-        opset=18,
-        model_sha256=hashlib.sha256(b"model").hexdigest(),
-        trained_on=bundle.TrainedOn(manifest_sha256="0", photographs={}, seed=1),
-        licence="research",
-        versions={},
-    )
-    bundle.write(grader, settings_, b"model", "card")
+    bundle.write(grader, grader_manifest(b"model"), b"model", "card")
     (grader / "model.onnx").write_bytes(b"other")
     code, _, err = real_fundoscope("read", photo, "--grader", grader)
     assert code == 2

@@ -14,7 +14,7 @@ from fundoscope.geometry import Affine
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.heads import OUTPUTS
 from fundoscope.lesions.view import View
-from fundoscope.models.bundle import DetectorManifest, TrainedOn
+from fundoscope.models.bundle import DetectorManifest
 from fundoscope.photo.decode import Photo, from_array
 from fundoscope.reading import FieldOfView
 
@@ -80,35 +80,22 @@ def spots(pixels: np.ndarray, colour: tuple[int, int, int]) -> list[tuple[int, i
     return [(x.start, y.start, x.stop, y.stop) for y, x in parts]
 
 
-def detector_of(session: Any, *, threads: int = 1, **fields: Any) -> Detector:
-    """A detector of the kinds of :data:`COLOURS`."""
-    settings: dict[str, Any] = {
-        "name": "spots-1",
-        "task": "detection",
+@pytest.fixture
+def spot_detector(detector_manifest: Callable[..., DetectorManifest]) -> Callable[..., Detector]:
+    """Make a detector of spots, of the kinds of :data:`COLOURS`."""
+    usual = {
         "input_size": 128,
-        "head": "boxes",
         "classes": tuple(COLOURS),
         "thresholds": dict.fromkeys(COLOURS, 0.5),
         "minimum_radius": {"microaneurysm": 100.0, "hard_exudate": 50.0, "optic_disc": 50.0},
         "radius": 150.0,
         "overlap": 24,
         "step": 16,
-        "suppress": 0.3,
-        "opset": 18,
-        "model_sha256": "0" * 64,
-        "trained_on": TrainedOn(manifest_sha256="0", photographs={}, seed=1),
-        "licence": "none",
-        "versions": {},
     }
-    return Detector(DetectorManifest(**{**settings, **fields}), session, threads)
-
-
-@pytest.fixture
-def spot_detector() -> Callable[..., Detector]:
-    """Make a detector of spots."""
 
     def make(*, batch: int = 2, threads: int = 1, **fields: Any) -> Detector:
-        return detector_of(SpotSession(batch), threads=threads, **fields)
+        manifest = detector_manifest(b"no graph", **{**usual, **fields})
+        return Detector(manifest, SpotSession(batch), threads)
 
     return make
 

@@ -16,6 +16,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.merge import GRAPH
 from fundoscope.models import bundle as bundles
+from fundoscope.models.bundle import DetectorManifest
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import FieldOfView, Lesion
 
@@ -122,26 +123,10 @@ def test_two_thousand_lesions_are_all_found(spot_detector: Make, spotted: Draw) 
     assert len(found) == len(rows) == 2000
 
 
-def manifest() -> bundles.DetectorManifest:
+@pytest.fixture
+def manifest(detector_manifest: Callable[..., DetectorManifest]) -> DetectorManifest:
     """Of a bundle whose graph is the one of :mod:`fundoscope.lesions.merge`: it loads, no more."""
-    return bundles.DetectorManifest(
-        name="detector-test-1",
-        task="detection",
-        input_size=256,
-        head="boxes",
-        classes=("microaneurysm", "optic_disc"),
-        thresholds={"microaneurysm": 0.5, "optic_disc": 0.9},
-        minimum_radius={"microaneurysm": 300.0},
-        radius=1000.0,
-        overlap=64,
-        step=32,
-        suppress=0.3,
-        opset=18,
-        model_sha256=hashlib.sha256(GRAPH.read_bytes()).hexdigest(),
-        trained_on=bundles.TrainedOn(manifest_sha256="0", photographs={}, seed=1),
-        licence="none",
-        versions={},
-    )
+    return detector_manifest(GRAPH.read_bytes())
 
 
 @pytest.fixture
@@ -152,12 +137,12 @@ def spots_for_graphs(monkeypatch: pytest.MonkeyPatch, spot_detector: Make) -> No
 
 
 @pytest.mark.usefixtures("spots_for_graphs")
-def test_a_bundle_is_loaded_and_named(tmp_path: Path) -> None:
-    bundles.write(tmp_path / "d", manifest(), GRAPH.read_bytes(), "card")
+def test_a_bundle_is_loaded_and_named(tmp_path: Path, manifest: DetectorManifest) -> None:
+    bundles.write(tmp_path / "d", manifest, GRAPH.read_bytes(), "card")
     loaded = detectors.load(tmp_path / "d", threads=3)
     assert loaded.threads == 3
     assert (loaded.used.task, loaded.used.name) == ("detection", "detector-test-1")
-    assert loaded.used.sha256 == manifest().model_sha256
+    assert loaded.used.sha256 == manifest.model_sha256
     assert loaded.decode_side >= 2 * 1000 * 0.8
 
 
@@ -169,9 +154,9 @@ def test_a_bundle_is_loaded_and_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_bundle_of_a_later_version_is_refused(
-    tmp_path: Path, fields: dict[str, Any], sentence: str
+    tmp_path: Path, manifest: DetectorManifest, fields: dict[str, Any], sentence: str
 ) -> None:
-    bundles.write(tmp_path / "d", replace(manifest(), **fields), GRAPH.read_bytes(), "card")
+    bundles.write(tmp_path / "d", replace(manifest, **fields), GRAPH.read_bytes(), "card")
     with pytest.raises(BundleError, match="version that it was made with") as caught:
         detectors.load(tmp_path / "d")
     assert caught.value.why == sentence
@@ -191,18 +176,18 @@ def test_a_bundle_of_a_later_version_is_refused(
     ],
 )
 def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
-    tmp_path: Path, fields: dict[str, Any], sentence: str
+    tmp_path: Path, manifest: DetectorManifest, fields: dict[str, Any], sentence: str
 ) -> None:
-    bundles.write(tmp_path / "d", manifest(), GRAPH.read_bytes(), "card")
-    settings = msgspec.json.encode(replace(manifest(), **fields))
+    bundles.write(tmp_path / "d", manifest, GRAPH.read_bytes(), "card")
+    settings = msgspec.json.encode(replace(manifest, **fields))
     (tmp_path / "d" / "bundle.json").write_bytes(settings)
     with pytest.raises(BundleError) as caught:
         detectors.load(tmp_path / "d")
     assert sentence in caught.value.why
 
 
-def test_a_graph_that_is_no_detector_is_refused(tmp_path: Path) -> None:
-    bundles.write(tmp_path / "d", manifest(), GRAPH.read_bytes(), "card")
+def test_a_graph_that_is_no_detector_is_refused(tmp_path: Path, manifest: DetectorManifest) -> None:
+    bundles.write(tmp_path / "d", manifest, GRAPH.read_bytes(), "card")
     with pytest.raises(BundleError, match="cannot work: its graph gives other outputs"):
         detectors.load(tmp_path / "d")
 
@@ -223,16 +208,14 @@ def test_too_little_memory_is_said_so(spot_detector: Make, spotted: Draw) -> Non
         detectors.find(replace(detector, session=Poor()), photo, fov)
 
 
-def test_a_damaged_graph_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_graph_is_refused(tmp_path: Path, manifest: DetectorManifest) -> None:
     broken = GRAPH.read_bytes()[:-40]
-    settings = replace(manifest(), model_sha256=hashlib.sha256(broken).hexdigest())
+    settings = replace(manifest, model_sha256=hashlib.sha256(broken).hexdigest())
     bundles.write(tmp_path / "d", settings, broken, "card")
     with pytest.raises(BundleError, match="cannot be loaded by ONNX Runtime"):
         detectors.load(tmp_path / "d")
 
 
-def test_a_grader_is_no_detector(
-    tmp_path: Path,
-) -> None:
+def test_a_grader_is_no_detector() -> None:
     with pytest.raises(BundleError, match="does grading, and a bundle for detection is wanted"):
         detectors.load(bundles.shipped(bundles.GRADING))
