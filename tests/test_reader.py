@@ -19,6 +19,7 @@ from fundoscope.errors import BundleError, PhotoError
 from fundoscope.kinds import LESIONS
 from fundoscope.models import bundle
 from fundoscope.phantom import PhantomSpec
+from fundoscope.phantom.impostors import in_circle
 from fundoscope.reader import Reader
 from fundoscope.reading import NOT_ASSESSED_REASONS, schema
 
@@ -189,6 +190,16 @@ def test_too_small_a_disc_is_not_graded(reader: Reader) -> None:
     assert faultless(reading)
     assert not any(one.assessed for one in reading.lesion_summary)
     assert "photograph_too_small" in {one.reason for one in reading.lesion_summary}
+
+
+@pytest.mark.parametrize(("side", "found"), [(96, True), (192, False)])
+def test_noise_is_never_graded(reader: Reader, side: int, found: bool) -> None:
+    """A small disc of it passes for a blurred retina (docs/decisions/0003): too small to grade."""
+    noise = np.random.default_rng(2).normal((150, 70, 30), (40, 30, 20), (side, side, 3))
+    reading = reader.read(in_circle(np.clip(noise, 0, 255).astype(np.uint8)))
+    assert reading.field.found == found
+    assert reading.grade.icdr is None
+    assert not any(one.assessed for one in reading.lesion_summary)
 
 
 def test_what_is_no_photograph_is_refused(reader: Reader) -> None:
