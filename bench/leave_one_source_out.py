@@ -122,10 +122,14 @@ def sources(table: Path) -> tuple[str, ...]:
     return tuple(sorted({row.source for row in manifests.read(table).of_split(TRAIN)}))
 
 
+def kin(source: str) -> set[str]:
+    """A source, and the further tables that hold more of its photographs."""
+    return {source, *(table for table, its in KIN.items() if its == source)}
+
+
 def without(config: GraderConfig, source: str) -> GraderConfig:
     """The configuration in which a source, and what is kin to it, takes no part."""
-    data = config.data
-    gone = {source, *(table for table, its in KIN.items() if its == source)}
+    data, gone = config.data, kin(source)
     changed = msgspec.structs.replace(
         data,
         without=(*data.without, source),
@@ -145,8 +149,10 @@ def train(config: GraderConfig, run: Path, source: str) -> Path:
         export.export(run, bundle, name=f"without-{source}", cache=Path(config.data.cache))
     elif runs.stored_run(run)[0] != config:
         raise UsageError(str(run), "holds a run of another configuration", "choose another --out")
-    if source in bundles.load_grader(bundle).manifest.trained_on.photographs:
-        raise FundoscopeError(str(bundle), f"was trained on {source}", "remove it and train again")
+    seen = kin(source) & set(bundles.load_grader(bundle).manifest.trained_on.photographs)
+    if seen:
+        named = " and ".join(sorted(seen))
+        raise FundoscopeError(str(bundle), f"was trained on {named}", "remove it and train again")
     return bundle
 
 

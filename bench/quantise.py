@@ -246,8 +246,8 @@ def of_detector(run: Path, cache: Path | None, pace: Pace) -> None:
         config = msgspec.structs.replace(config, data=data)
     found = detector.read_set(config)
     network, _ = detector_export.best_network(run, config)
-    whole = detector_export._graph(network, config, found.val)
-    manifest = detector_export._manifest(run, config, found, whole, None)
+    whole = detector_export.graph_of(network, config, found.val)
+    manifest = detector_export.manifest_of(run, config, found, whole, None)
     at_once = detector_export.AT_ONCE
 
     def shown() -> Iterator[Any]:

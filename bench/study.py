@@ -11,26 +11,35 @@ than the run's `data.crop_size` are cut anew. Needs [train].
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train import export, grader, networks, photographs, pictures, runs
 from fundoscope.train.config import sides
 
 
-def row(title: str, line: dict[str, Any]) -> str:
-    """One line of the table."""
-    means = f"{line['score']:.3f} / {line['mean_auc']:.4f}"
-    sources = [f"{of['kappa']:.3f} / {of['auc']:.3f}" for of in line["by_source"].values()]
-    return " | ".join(("", title, means, *sources, "")).strip()
+def row(title: str, line: dict[str, Any], sources: list[str]) -> str:
+    """One line of the table; a source that took no part has a dash."""
+    means = pair(line["score"], line["mean_auc"], 4)
+    found = line["by_source"]
+    each = [pair(*found[s].values(), 3) if s in found else "-" for s in sources]
+    return " | ".join(("", title, means, *each, "")).strip()
 
 
-def head(line: dict[str, Any]) -> str:
+def pair(kappa: float | None, auc: float | None, digits: int) -> str:
+    """Two figures; what is undefined has a dash."""
+    first = "-" if kappa is None else f"{kappa:.3f}"
+    return f"{first} / {'-' if auc is None else f'{auc:.{digits}f}'}"
+
+
+def head(sources: list[str]) -> str:
     """The first two lines of the table."""
-    titles = ["run", "mean", *line["by_source"]]
+    titles = ["run", "mean", *sources]
     return "\n".join((" | ".join(("", *titles, "")).strip(), "|" + "---|" * len(titles)))
 
 
@@ -52,7 +61,7 @@ def at_size(run: Path, size: int, cache: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--sizes", nargs="*", type=int, default=[])
     parser.add_argument("--cache", type=Path, default=Path("cache"))
@@ -63,15 +72,21 @@ def main() -> None:
             lines += [(f"{run.name} at {n} px", at_size(run, n, args.cache)) for n in args.sizes]
             continue
         epochs = runs.metrics(run)
-        best = max(epochs, key=lambda line: line["score"])
+        if not epochs or runs.averaged(run):
+            raise UsageError(str(run), "has no judged epoch", "judge its network with --sizes")
+        best = max(epochs, key=lambda line: -math.inf if line["score"] is None else line["score"])
         for line in {best["epoch"]: best, epochs[-1]["epoch"]: epochs[-1]}.values():
             minutes = line["training_seconds"] / 60
             title = f"{run.name}, epoch {line['epoch'] + 1}, {line['size']} px, {minutes:.0f} min"
             lines.append((title, line))
-    print(head(lines[0][1]))
+    sources = sorted({source for _, line in lines for source in line["by_source"]})
+    print(head(sources))
     for title, line in lines:
-        print(row(title, line))
+        print(row(title, line, sources))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FundoscopeError as error:
+        raise SystemExit(str(error)) from None

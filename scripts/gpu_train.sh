@@ -78,25 +78,31 @@ bring() {
   done
 }
 
-# Export the best network if it is a better one than last time.
+# Export the best network if it is a better one than last time. A failure is no end: the training
+# goes on, and a later network may do; the next call tries again.
 export_best() {
+  local mark
   [ -f "$run/best.pt" ] || return 0
-  if [ -f "$run/exported" ] && [ ! "$run/best.pt" -nt "$run/exported" ]; then return 0; fi
+  for mark in exported failed; do
+    if [ -f "$run/$mark" ] && [ ! "$run/best.pt" -nt "$run/$mark" ]; then return 0; fi
+  done
   touch -r "$run/best.pt" "$run/exporting"
-  rm -rf "$run/bundle"
-  if nice -n 10 "$python" -m fundoscope train export "$run" "$run/bundle" --cache "$cache" \
-    >"$run/export.txt" 2>&1; then
+  if nice -n 10 "$python" -m fundoscope train export "$run" "$run/bundle" --overwrite \
+    --cache "$cache" >"$run/export.txt" 2>&1; then
     "$python" -m zipfile -c "$run/bundle.part" "$run"/bundle/{bundle.json,card.md,model.onnx}
     halve "$run/best.pt" "$run/half.part"
     mv "$run/bundle.part" "$run/bundle.zip"
     mv "$run/half.part" "$run/best-half.pt"
     mv "$run/export.txt" "$run/validation.txt"
+    mv "$run/exporting" "$run/exported"
+    rm -f "$run/failed"
   else
-    echo "an export failed, the training goes on: $(tail -n 1 "$run/export.txt")" >&2
+    echo "an export failed: $(tail -n 1 "$run/export.txt")" >&2
+    mv "$run/exporting" "$run/failed"
   fi
-  mv "$run/exporting" "$run/exported"
 }
 
+rm -f "$run/failed"
 bring # of an earlier call
 left=$(awk -v minutes="$minutes" -v seconds="$SECONDS" 'BEGIN { print minutes - seconds / 60 }')
 "$python" -m fundoscope train "$task" "$config" --data "$pack" --out "$run" --cache "$cache" \
@@ -122,3 +128,7 @@ if [ "$status" -ne 0 ]; then
 fi
 [ ! -f "$run/validation.txt" ] || cat "$run/validation.txt"
 ls -l "$out"
+if [ -f "$run/failed" ]; then
+  echo "the last export failed: $out holds an earlier bundle, or none" >&2
+  exit 1
+fi

@@ -63,10 +63,44 @@ def test_its_bundle_says_of_what_it_is_made(run, tmp_path):
     assert "average of the weights of the runs" in (tmp_path / "bundle" / "card.md").read_text()
 
 
-@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.6)])
-def test_shares_must_sum_to_one(run, tmp_path, shares):
-    with pytest.raises(UsageError, match="do not sum to 1"):
-        average.average([(run, share) for share in shares], tmp_path / "both")
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ((1.0,), "too few for an average; name two or more"),
+        ((0.5, 0.6), r"--share: sums to 1\.1; give shares that sum to 1"),
+        ((0.5, 0.5), "called run: cannot be told apart"),
+    ],
+)
+def test_runs_and_shares_that_make_no_average_are_told(tmp_path, shares, message):
+    parts = [(tmp_path / str(place) / "run", share) for place, share in enumerate(shares)]
+    with pytest.raises(UsageError, match=message):
+        average.average(parts, tmp_path / "both")
+
+
+def test_runs_of_other_shapes_are_told(run, other, tmp_path):
+    best = loop.read_checkpoint(other / loop.BEST)
+    key = next(key for key, value in best["network"].items() if value.ndim > 1)
+    best["network"][key] = best["network"][key][:-1]
+    torch.save(best, other / loop.BEST)
+    with pytest.raises(UsageError, match="has weights of other shapes than"):
+        average.average([(other, 0.5), (run, 0.5)], tmp_path / "both")
+
+
+def test_a_size_that_the_network_does_not_take_is_told(run, other, tmp_path):
+    for folder in (run, other):
+        stored = json.loads((folder / runs.CONFIG).read_text())
+        stored["config"]["network"]["name"] = "sequential"
+        (folder / runs.CONFIG).write_text(json.dumps(stored))
+    with pytest.raises(UsageError, match="sequential: does not take pictures of 80x80"):
+        average.average([(run, 0.5), (other, 0.5)], tmp_path / "both", size=80)
+    assert not (tmp_path / "both").exists()
+
+
+def test_a_run_whose_first_line_is_not_there_yet_has_taken_no_time(run, other, tmp_path):
+    (other / loop.METRICS).unlink()
+    average.average([(other, 0.5), (run, 0.5)], tmp_path / "both")
+    seconds = runs.metrics(run)[-1]["training_seconds"]
+    assert runs.metrics(tmp_path / "both")[0]["training_seconds"] == seconds
 
 
 def test_a_run_is_not_overwritten(run, other, tmp_path):

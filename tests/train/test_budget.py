@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 
 import msgspec
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +21,7 @@ from fundoscope.train.budget import Budget
 from fundoscope.train.config import Data, GraderConfig
 from fundoscope.train.detector_config import DetectorConfig, LesionData
 from fundoscope.train.paces import Pace
-from fundoscope.train.plan import Stage
+from fundoscope.train.plan import Plan, Stage
 from fundoscope.train.tile_draw import Draw
 
 STEPS = 100
@@ -31,7 +34,7 @@ TILES = Pace(0.5, 10.0)
 
 
 def fitted(seconds):
-    return budget.fit_grader(GRADER, PACES, STEPS, 1600, seconds)
+    return budget.fit_grader(GRADER, PACES, budget.Epoch(STEPS, 1600), seconds)
 
 
 def costs(config, steps=STEPS):
@@ -81,6 +84,33 @@ def test_where_not_one_epoch_fits_photographs_are_left_out():
     chosen = fitted(8)
     assert [(s.size, s.epochs) for s in chosen.stages] == [(192, 1)]
     assert chosen.data.sample == 480  # thirty steps of sixteen
+
+
+def test_further_tables_are_never_left_out_and_their_steps_come_first():
+    """A quarter of what an epoch shows is of ``data.also``: 25 of its hundred steps."""
+    epoch = budget.Epoch(STEPS, 1200, share=0.75)
+    chosen = budget.fit_grader(GRADER, PACES, epoch, 8)
+    assert chosen.data.sample == 80  # thirty steps fit, five of them of the table's own
+    with pytest.raises(UsageError, match="--minutes"):
+        budget.fit_grader(GRADER, PACES, epoch, 7.4)
+
+
+def test_what_an_epoch_shows_of_the_table_itself():
+    plan = Plan(np.zeros(8, np.int64), GRADER.stages, GRADER.optimiser, 1, 1)
+    assert budget._share(plan, 6) == 0.75
+    times = np.array([0.5, 0.5, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0])
+    assert budget._share(dataclasses.replace(plan, times=times), 6) == 0.75
+
+
+def test_the_pace_is_that_of_the_threads_that_train(config, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        paces, "_pace", lambda *_: seen.append(torch.get_num_threads()) or Pace(1.0, 1.0)
+    )
+    torch.set_num_threads(2)
+    one = configs.replaced(config, threads=1)
+    budget.settle_grader(one, tmp_path / "run", Budget(60, time.monotonic()))
+    assert seen == [1, 1]
 
 
 def test_where_nothing_fits_it_is_said():

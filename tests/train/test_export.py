@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fundoscope import phantom
-from fundoscope.errors import BundleError, FundoscopeError, UsageError
+from fundoscope.errors import BundleError, FundoscopeError, OutputError, UsageError
 from fundoscope.grading import heads
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec
@@ -139,6 +139,15 @@ def test_a_bundle_can_be_trained_on(run, native, tmp_path):
     assert stored["network"]["init"] == "bundle"
 
 
+def test_a_bundle_is_replaced_when_asked(run, tmp_path):
+    exporting.export(run, tmp_path / "bundle", name="one")
+    with pytest.raises(OutputError, match=r"bundle\.json: is there already; add --overwrite"):
+        exporting.export(run, tmp_path / "bundle", name="two")
+    assert bundles.load(tmp_path / "bundle").manifest.name == "one"
+    exporting.export(run, tmp_path / "bundle", name="two", overwrite=True)
+    assert bundles.load(tmp_path / "bundle").manifest.name == "two"
+
+
 def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
     with pytest.raises(UsageError, match="is no run of fundoscope train"):
         exporting.export(tmp_path, tmp_path / "bundle")
@@ -200,7 +209,7 @@ def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
     grade = Reader(tmp_path / "bundle", lesions=False).read(eye)
     assert Reader(tmp_path / "bundle", lesions=False, threads=3).read(eye) == grade
     init = str(tmp_path / "bundle")
-    with pytest.raises(BundleError, match=r"of eight bits.*; take best\.pt of its run, or a bundle"):
+    with pytest.raises(BundleError, match=r"of eight bits.*; take best\.pt of its run, or"):
         weights.start("sequential-spp", 4, networks.Size(32, 48), dropout=0.0, init=init)
 
 

@@ -20,7 +20,8 @@ case "$1${2:+ $2}${3:+ $3}${4:+ $4}" in
   "-m zipfile"*) shift 3; cat "${@:2}" >"$1" ;;
   "-m fundoscope train export")
     [ -z "${FAILING:-}" ] || { echo "differs from torch"; exit 1; }
-    mkdir "$6"
+    [ "${7:-}" = --overwrite ] || { echo "is there already"; exit 1; }
+    mkdir -p "$6"
     for name in bundle.json card.md model.onnx; do cp "$5/best.pt" "$6/$name"; done
     echo "validation, together: $(cat "$5/best.pt")"
     ;;
@@ -113,10 +114,15 @@ def test_called_again_it_brings_what_there_is_first(machine, tmp_path):
     assert "validation, together: epoch 1" in done.stdout
 
 
-def test_an_export_that_fails_does_not_end_the_training(machine, tmp_path):
+def test_an_export_that_fails_does_not_end_the_training_and_is_told(machine, tmp_path):
     done, _ = machine(FAILING="1")
+    assert done.returncode == 1
+    assert "an export failed: differs from torch" in done.stderr
+    assert "the last export failed" in done.stderr
+    assert "the training ended" not in done.stderr
+    done, _ = machine(EPOCHS="")
     assert done.returncode == 0
-    assert "an export failed, the training goes on: differs from torch" in done.stderr
+    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 2\n" * 3
     assert (tmp_path / "out" / "metrics.jsonl").is_file()
 
 

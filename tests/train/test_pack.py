@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fundoscope.cli import main
@@ -23,6 +24,7 @@ from fundoscope.train import (
     packed_crops,
     photographs,
     pictures,
+    provenance,
     unpack,
     weights,
 )
@@ -145,6 +147,7 @@ def test_the_weights_to_start_from_travel_in_half_precision(config, tmp_path):
     ours = unpack.grader(lite, tmp_path / "p.zip")
     assert Path(ours.network.init).name == "efficientnet_lite0.pth"
     assert Path(ours.network.init).stat().st_size < 8e6
+    assert provenance.of_grader(ours)["network"]["init"] == "imagenet"
     here, there = (grader.network_of(lite, init=each.network.init) for each in (ours, lite))
     stored = there.state_dict()
     for key, value in here.state_dict().items():
@@ -160,6 +163,7 @@ def test_the_weights_to_start_from_travel_in_half_precision(config, tmp_path):
     [
         ({"crop_size": 64}, "are smaller than data.crop_size = 64"),
         ({"only_aspect": 1.0}, "holds square crops"),
+        ({"input": SQUASH}, "holds square crops"),
     ],
 )
 def test_what_a_pack_does_not_hold_is_refused(packed, config, data, message):
@@ -211,7 +215,12 @@ def test_what_is_no_pack(labels, tmp_path, config, packed):
     ("entries", "message"),
     [
         ({"pack.json": b"{}"}, "is damaged"),
+        ({"pack.json": b'{"task": "grader", "network": "x"}'}, "is damaged"),
         ({"pack.json": b'{"task": "detector", "network": "x"}'}, "is a pack of a detector"),
+        (
+            {"pack.json": b'{"task": "grader", "network": "x", "version": 1}'},
+            "is a pack of a grader, version 1; name a pack of a grader, version 2",
+        ),
         (
             {"pack.json": b'{"task": "grader", "network": "x", "version": 9}'},
             "is a pack of a grader, version 9",
@@ -280,11 +289,73 @@ def test_a_detector_goes_on_from_a_run_in_its_pack(detector_config, tmp_path):
     further = detector_configs.replaced(lite, start=str(tmp_path / "run" / loop.BEST))
     pack.write_detector(further, tmp_path / "p.zip")
     ours = unpack.detector(further, tmp_path / "p.zip")
-    assert Path(ours.start).name == pack.GONE_ON
+    assert ours.start.endswith(pack.GONE_ON)
     assert ours.backbone.init == weights.NONE
     stored, halved = (loop.read_checkpoint(Path(each.start))["network"] for each in (further, ours))
     assert stored.keys() == halved.keys()
     detector.train(ours, tmp_path / "second")
+    # The bundle says of the run before what it would say without the pack.
+    said = provenance.of_detector(ours)["start"]
+    assert said == provenance.of_detector(further)["start"]
+    assert said["epochs"] == 1
+    assert provenance.minutes_in_all(tmp_path / "second", ours) is not None
+    anew = unpack.detector(lite, tmp_path / "p.zip")
+    assert (anew.start, anew.backbone.init) == ("", lite.backbone.init)
+
+
+def test_a_grader_goes_on_from_a_run_in_its_pack(config, tmp_path):
+    grader.train(configs.replaced(config, stages=(Stage(32, 1),)), tmp_path / "run")
+    further = configs.replaced(config, network={"init": str(tmp_path / "run" / loop.BEST)})
+    pack.write_grader(further, tmp_path / "p.zip")
+    ours = unpack.grader(further, tmp_path / "p.zip")
+    here, there = (grader.network_of(each, init=each.network.init) for each in (ours, further))
+    stored = there.state_dict()
+    for key, value in here.state_dict().items():  # its last layer, too
+        assert np.allclose(value, stored[key], rtol=1e-3, atol=1e-4), key
+    assert provenance.of_grader(ours)["network"] == provenance.of_grader(further)["network"]
+
+
+def test_weights_of_a_file_travel_whole(config, tmp_path):
+    network = grader.network_of(config, init=weights.NONE)
+    torch.save(network.state_dict(), tmp_path / "mine.pth")
+    chosen = configs.replaced(config, network={"init": str(tmp_path / "mine.pth")})
+    pack.write_grader(chosen, tmp_path / "p.zip")
+    ours = unpack.grader(chosen, tmp_path / "p.zip")
+    found = grader.network_of(ours, init=ours.network.init).state_dict()
+    for key, value in network.state_dict().items():
+        assert np.allclose(value, found[key], rtol=1e-3, atol=1e-4), key
+    assert provenance.of_grader(ours)["network"]["init"] == "mine.pth"
+    # Another start than the one that was packed is not replaced by it.
+    other = configs.replaced(chosen, network={"init": "imagenet"})
+    assert unpack.grader(other, tmp_path / "p.zip").network.init == "imagenet"
+
+
+def test_only_the_further_tables_that_are_asked_for_are_trained_on(config, tmp_path):
+    more = tmp_path / "more.csv"
+    more.write_text("image,grade\n1.png,1\n")
+    both = configs.replaced(config, data={"also": (str(more),)})
+    pack.write_grader(both, tmp_path / "p.zip")
+    assert unpack.grader(config, tmp_path / "p.zip").data.also == ()
+    assert len(unpack.grader(both, tmp_path / "p.zip").data.also) == 1
+    other = configs.replaced(config, data={"also": ("elsewhere/other.csv",)})
+    with pytest.raises(UsageError, match="holds no further table other; pack anew"):
+        unpack.grader(other, tmp_path / "p.zip")
+    (tmp_path / "twin").mkdir()
+    twin = tmp_path / "twin" / "more.csv"
+    twin.write_text("image,grade\n../1.png,1\n")
+    two = configs.replaced(config, data={"also": (str(more), str(twin))})
+    with pytest.raises(UsageError, match="names two tables of one name"):
+        pack.write_grader(two, tmp_path / "q.zip")
+
+
+def test_what_cannot_be_gone_on_from_and_masks_that_are_not_there(
+    config, detector_config, tmp_path
+):
+    nothing = configs.replaced(config, network={"init": str(tmp_path / loop.BEST)})
+    with pytest.raises(UsageError, match="is no best network of a run"):
+        pack.write_grader(nothing, tmp_path / "p.zip")
+    with pytest.raises(UsageError, match=r"--masks .*: is no folder"):
+        pack.write_detector(detector_config, tmp_path / "p.zip", masks=tmp_path / "none")
 
 
 def test_a_detector_of_vgg16_brings_no_weights(detector_config, tmp_path):

@@ -15,7 +15,7 @@ from fundoscope.cli import main
 from fundoscope.errors import UsageError
 from fundoscope.models import bundle as bundles
 from fundoscope.train import config as configs
-from fundoscope.train import export, grader, onnx_graph, reproduce
+from fundoscope.train import export, grader, onnx_graph, photographs, reproduce
 from fundoscope.train.optimisers import Optimiser
 from fundoscope.train.plan import Stage
 
@@ -169,6 +169,87 @@ def test_a_bundle_that_does_not_say_is_refused(bundle, tmp_path):
     trained_on = replace(bundles.load(bundle).manifest.trained_on, configuration={})
     with pytest.raises(UsageError, match="does not say how it was trained"):
         reproduce.reproduce(rewritten(bundle, trained_on=trained_on), tmp_path / "again")
+
+
+def test_an_average_says_which_commands_make_it_again(bundle, tmp_path):
+    averaged = {"first": 0.25, "second": 0.75}
+    trained_on = replace(bundles.load(bundle).manifest.trained_on, averaged=averaged)
+    with pytest.raises(UsageError, match="is the average of the runs first") as caught:
+        reproduce.reproduce(rewritten(bundle, trained_on=trained_on), tmp_path / "again")
+    told = str(caught.value)
+    assert "docs/study.md" in told
+    assert (
+        "fundoscope train average runs/first runs/second --share 0.25 --share 0.75 --size 32"
+        in told
+    )
+    assert told.count("\n") == 0
+
+
+class StoppedError(Exception):
+    """Everything is settled, and training would begin."""
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The configuration that would be trained; nothing is."""
+    configurations = []
+
+    def train(config, *_, **__):
+        configurations.append(config)
+        raise StoppedError
+
+    monkeypatch.setattr(grader, "train", train)
+    return configurations
+
+
+def with_settings(bundle, sha256=None, **sections):
+    """The bundle with other settings of its training."""
+    trained_on = bundles.load(bundle).manifest.trained_on
+    settings = msgspec.to_builtins(trained_on.configuration)
+    for name, changes in sections.items():
+        settings[name] |= changes
+    sha256 = sha256 or trained_on.manifest_sha256
+    return rewritten(
+        bundle, trained_on=replace(trained_on, configuration=settings, manifest_sha256=sha256)
+    )
+
+
+@pytest.mark.parametrize("began", ["best.pt", {"network": {"init": "imagenet"}, "seed": 7}])
+def test_what_a_bundle_began_at_is_asked_for(bundle, labels, tmp_path, begun, began):
+    later = with_settings(bundle, network={"init": began})
+    with pytest.raises(UsageError, match=r"began at best\.pt: .* name its best\.pt with --init"):
+        reproduce.reproduce(later, tmp_path / "again", data=labels)
+    with pytest.raises(StoppedError):
+        reproduce.reproduce(later, tmp_path / "again", data=labels, init="elsewhere/start.pt")
+    assert begun[0].network.init == "elsewhere/start.pt"
+
+
+def test_further_tables_are_found_and_count(bundle, labels, tmp_path, begun, origin):
+    (origin / "more").mkdir(exist_ok=True)
+    further = origin / "more" / "further.csv"
+    further.write_text("image,grade\n../1.png,1\n")
+    table, more = photographs.read(labels), photographs.read(further)
+    later = with_settings(
+        bundle, photographs.sha256(table, (more,)), data={"also": ["further.csv"]}
+    )
+    with pytest.raises(UsageError, match=r"further\.csv: is not found near"):
+        reproduce.reproduce(later, tmp_path / "again", data=labels)
+    # Sets lie beside each other, each in its folder.
+    moved = Path(shutil.copytree(origin, tmp_path / "sets" / "first"))
+    shutil.move(moved / "more", tmp_path / "sets" / "more")
+    further = tmp_path / "sets" / "more" / "further.csv"
+    further.write_text("image,grade\n../first/1.png,1\n")
+    data = moved / "labels.csv"
+    more = photographs.read(further)
+    later = with_settings(
+        bundle, photographs.sha256(table, (more,)), data={"also": ["further.csv"]}
+    )
+    with pytest.raises(StoppedError):
+        reproduce.reproduce(later, tmp_path / "again", data=data)
+    assert begun[0].data.also == (str(further),)
+    further.write_text("image,grade\n../first/1.png,2\n")
+    with pytest.raises(UsageError, match="has the sha256"):
+        reproduce.reproduce(later, tmp_path / "again", data=data)
 
 
 def test_an_older_bundle_states_no_figures(bundle, run):

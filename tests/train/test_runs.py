@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+import torch
 
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.train import loop, runs
@@ -88,8 +89,29 @@ def test_a_run_that_never_came_to_a_step_keeps_nobody_out(config, tmp_path):
 )
 def test_a_damaged_file_of_a_run_is_one_clear_line(tmp_path, name, read):
     (tmp_path / name).write_text('{"epoch": 0')
-    with pytest.raises(UsageError, match=r"is damaged .*; restore it, or train the run again"):
+    with pytest.raises(
+        UsageError, match=r": is damaged .*; (restore it|delete that line), or"
+    ) as e:
         read(tmp_path)
+    assert name in str(e.value)
+
+
+def test_a_best_network_that_is_none_is_told(tmp_path):
+    with pytest.raises(UsageError, match="has no finished epoch yet"):
+        runs.best(tmp_path)
+    torch.save({"network": {}}, tmp_path / loop.BEST)
+    with pytest.raises(UsageError, match=r"best\.pt: is damaged"):
+        runs.best(tmp_path)
+
+
+def test_an_average_is_not_trained_over(config, tmp_path):
+    open_run(config, tmp_path)
+    path = tmp_path / runs.RUN
+    path.write_text(json.dumps({**json.loads(path.read_text()), runs.AVERAGED: {"a": 0.5}}))
+    (tmp_path / loop.BEST).write_bytes(b"kept")
+    with pytest.raises(UsageError, match="holds an average of runs"):
+        open_run(config, tmp_path)
+    assert (tmp_path / loop.BEST).read_bytes() == b"kept"
 
 
 def test_a_run_of_a_detector_is_known_as_one(config, detector_config, tmp_path):

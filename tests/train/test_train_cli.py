@@ -99,6 +99,12 @@ def test_a_start_from_a_bundle(native, save_config, tmp_path, command):
     assert not (tmp_path / "x").exists()
     assert err.count("\n") == 1
     assert "nonsense: is no file, no bundle and no known word" in err
+    code, out, err = command(
+        "grader", toml, "--out", tmp_path / "x", "--bundle", tmp_path / "bundle"
+    )
+    assert (code, out) == (1, "")  # before anything is trained
+    assert not (tmp_path / "x").exists()
+    assert "is there already; add --overwrite to replace it" in err
 
 
 def test_one_shape_only(native, save_config, tmp_path, command):

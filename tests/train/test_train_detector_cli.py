@@ -45,8 +45,9 @@ def exports(monkeypatch, tmp_path):
     """What was asked of the export, which is tested elsewhere."""
     asked = []
 
-    def export(run, folder, *, name=None, cache=None, progress=None, int8=False):
+    def export(run, folder, *, name=None, cache=None, progress=None, int8=False, overwrite=False):
         assert not int8
+        assert not overwrite
         asked.append((run, folder, name, cache))
         return SimpleNamespace(
             folder=folder, megabytes=8.25, epoch=0, compared=40, pixel_difference=0.002,
@@ -134,11 +135,15 @@ def test_a_preview_and_no_training(toml, tmp_path, command):
         (("--init", "nonsense"), "nonsense: is no file, no bundle and no known word"),
         (("--data", "nowhere"), "nowhere: does not exist"),
         (("--leave-out", "nobody.txt"), "nobody.txt"),
+        (("--data", "broken"), "e2.xml: is not well-formed XML"),
         (("--devices", 3), "optimiser.batch = 2: cannot be; write a multiple of 3"),
     ],
 )
 def test_misuse_is_one_line(toml, options, why, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    annotations = tmp_path / "broken" / "Annotations"
+    annotations.mkdir(parents=True)
+    (annotations / "e2.xml").write_text("<annotation><filename>e2")
     code, _out, err = command("detector", toml, "--out", "run", *options)
     assert code == 2
     assert why in err

@@ -22,6 +22,9 @@ def average(
     ] = None,
 ) -> None:
     """Average the weights of runs that began from one another; export the result as any run."""
+    from fundoscope.cli.train import require_extra
+
+    require_extra()
     from fundoscope.train import average as averaging
 
     shares = share or [1 / len(runs)] * len(runs)

@@ -42,6 +42,10 @@ def grader(
     out: Annotated[
         Path | None, typer.Option(help="Run folder; runs/reproduce-BUNDLE by default.")
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="What it started from, where that was a file or another run's best.pt."),
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")] = None,
     threads: Annotated[
         int | None, typer.Option(min=0, help="Processor threads; the bundle's by default.")
@@ -63,6 +67,7 @@ def grader(
             bundle or bundles.shipped(),
             out,
             data=data,
+            init=init,
             cache=cache,
             threads=threads,
             watcher=watcher,

@@ -7,24 +7,29 @@ models, 2022). Of runs that began apart the average is worthless.
 
 from __future__ import annotations
 
-import io
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fundoscope.errors import OutputError, UsageError
-from fundoscope.train import loop, runs
-from fundoscope.train.config import GraderConfig
+from fundoscope.errors import UsageError
+from fundoscope.grading import heads
+from fundoscope.train import loop, networks, runs, torch_files
+from fundoscope.train.config import GraderConfig, sides
+from fundoscope.train.plan import Size
+from fundoscope.train.settings import value_of
+from fundoscope.writing import explained
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = ("network.name", "head", "normalise", "data.input")
 """Settings that the runs must share."""
+REMEDY = "average runs of one network, the later ones started from the earlier ones"
 
 
 def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | None = None) -> None:
@@ -37,67 +42,95 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
         size: at which photographs are shown to it; that of the last run by default.
 
     Raises:
-        UsageError: a folder is no run with a finished epoch, the runs are of different networks,
-            the shares do not sum to one, or there is a run in the new folder.
+        UsageError: a folder is no run with a finished epoch, two have one name, the runs are of
+            different networks, the shares do not sum to one, the network does not take the size,
+            or there is a run in the new folder.
         OutputError: it cannot be written.
     """
-    import torch
-
-    if len(parts) < 2 or not math.isclose(sum(share for _, share in parts), 1.0, abs_tol=1e-6):
-        raise UsageError("the runs", "are too few, or their shares do not sum to 1", "name two")
-    configs = [runs.stored_run(run)[0] for run, _ in parts]
-    _require_same(configs, [run for run, _ in parts])
-    stored = [_best(run) for run, _ in parts]
-    last = parts[-1][0]
-    best = {
-        "network": _mixed([one["network"] for one in stored], [share for _, share in parts]),
-        "epoch": stored[-1]["epoch"],
-        "size": size or stored[-1]["size"],
-    }
-    seconds = sum(runs.metrics(run)[-1]["training_seconds"] for run, _ in parts)
-    line = {"epoch": best["epoch"], "size": best["size"], "training_seconds": seconds}
-    shares = {run.name: share for run, share in parts}
-    surroundings = {**json.loads((last / runs.RUN).read_text()), runs.AVERAGED: shares}
+    folders = [run for run, _ in parts]
+    _require_parts(parts)
     if any((folder / name).exists() for name in (runs.CONFIG, loop.BEST)):
         raise UsageError(str(folder), "holds a run", "choose another --out")
-    buffer = io.BytesIO()
-    torch.save(best, buffer)
-    try:
+    configs = [runs.stored_run(run)[0] for run in folders]
+    _require_same(configs, folders)
+    stored = [runs.best(run) for run in folders]
+    last = stored[-1]
+    best = {
+        "network": _mixed([one["network"] for one in stored], [s for _, s in parts], folders),
+        "epoch": last["epoch"],
+        "size": size or last["size"],
+    }
+    _require_takes(configs[-1], best["size"])
+    line = {
+        "epoch": best["epoch"],
+        "size": best["size"],
+        "training_seconds": sum(_seconds(run) for run in folders),
+    }
+    shares = {_name(run): share for run, share in parts}
+    surroundings = {**runs.surroundings(folders[-1]), runs.AVERAGED: shares}
+    configuration = (folders[-1] / runs.CONFIG).read_bytes()
+    with explained(folder, remedy="choose another --out"):
         folder.mkdir(parents=True, exist_ok=True)
-        configuration = (last / runs.CONFIG).read_bytes()
-    except OSError as error:
-        raise OutputError(
-            str(folder), f"cannot be written ({error.strerror})", "choose another --out"
-        ) from None
     loop.write_whole(folder / runs.RUN, _json(surroundings))
     loop.write_whole(folder / loop.METRICS, msgspec.json.encode(line) + b"\n")
-    loop.write_whole(folder / loop.BEST, buffer.getvalue())
+    loop.write_whole(folder / loop.BEST, torch_files.content(best))
     # The configuration comes last: a folder without it is not taken for a run.
     loop.write_whole(folder / runs.CONFIG, configuration)
 
 
-def _best(run: Path) -> dict[str, Any]:
-    if not (run / loop.BEST).is_file():
-        raise UsageError(str(run), "has no finished epoch yet", "wait for the first one")
-    return loop.read_checkpoint(run / loop.BEST)
+def _name(run: Path) -> str:
+    """What a bundle calls a run."""
+    return run.resolve().name
+
+
+def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
+    if len(parts) < 2:
+        raise UsageError("the runs", "are too few for an average", "name two or more")
+    total = sum(share for _, share in parts)
+    if not math.isclose(total, 1.0, abs_tol=1e-6):
+        raise UsageError("--share", f"sums to {total:g}", "give shares that sum to 1")
+    (name, count), *_ = Counter(_name(run) for run, _ in parts).most_common(1)
+    if count > 1:
+        raise UsageError(
+            f"the runs called {name}",
+            "cannot be told apart in what the bundle says of its making",
+            "name each once, and rename the folder of one",
+        )
+
+
+def _seconds(run: Path) -> float:
+    """How long a run was trained; its best network may be there before its first line is."""
+    lines = runs.metrics(run)
+    return float(lines[-1]["training_seconds"]) if lines else 0.0
 
 
 def _require_same(configs: Sequence[GraderConfig], folders: Sequence[Path]) -> None:
-    from fundoscope.train.settings import value_of
-
     for key in SAME:
         for config, folder in zip(configs, folders, strict=True):
             ours, theirs = value_of(config, key), value_of(configs[-1], key)
             if ours != theirs:
                 raise UsageError(
-                    str(folder),
-                    f"has {key} = {ours}, and {folders[-1]} has {theirs}",
-                    "average runs of one network, the later ones started from the earlier ones",
+                    str(folder), f"has {key} = {ours}, and {folders[-1]} has {theirs}", REMEDY
                 )
 
 
-def _mixed(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
+def _require_takes(config: GraderConfig, size: Size) -> None:
+    """Check that the network takes pictures of the size at which the average is used."""
+    name, outputs = config.network.name, heads.OUTPUTS[config.head]
+    made_for = networks.Size(*sides(config.stages[-1].size))
+    networks.require_takes(
+        lambda: networks.create(name, outputs, made_for), [networks.Size(*sides(size))], name
+    )
+
+
+def _mixed(
+    states: Sequence[Mapping[str, Tensor]], shares: Sequence[float], folders: Sequence[Path]
+) -> dict[str, Tensor]:
     """The weighted mean of weights and statistics; counters are those of the last one."""
+    shapes = [{key: value.shape for key, value in state.items()} for state in states]
+    for its, folder in zip(shapes, folders, strict=True):
+        if its != shapes[-1]:
+            raise UsageError(str(folder), f"has weights of other shapes than {folders[-1]}", REMEDY)
     return {
         key: sum((s * state[key] for s, state in zip(shares, states, strict=True)), start=0 * last)
         if last.is_floating_point()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -23,6 +23,7 @@ from fundoscope.train.config import GraderConfig
 from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.paces import Pace
 from fundoscope.train.photographs import TRAIN
+from fundoscope.train.plan import Plan
 from fundoscope.writing import write_bytes
 
 BUDGET: Final = "budget.json"
@@ -73,6 +74,21 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Epoch:
+    """What an epoch of a grader takes.
+
+    Attributes:
+        steps: of it.
+        photographs: of training in the table, from which ``data.sample`` may draw fewer.
+        share: of what an epoch shows, that are these; the others are of ``data.also``.
+    """
+
+    steps: int
+    photographs: int
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settled(Generic[_Config]):
     """A configuration that fits.
 
@@ -110,22 +126,22 @@ def settle_grader(
     Raises:
         UsageError: the budget is too short; or as :func:`grader.train`.
     """
-    _require_one_device(config.devices)
-    before = _kept(folder, config, resume=resume)
-    if before is not None:
-        return Settled(grader_config.from_builtins(before.chosen), before.paces, True)
-    grader_config.check(config, "the configuration")
-    table = photographs.read(config.data.manifest)
-    also = photographs.read_also(config.data)
-    rows = photographs.choose(table, config.data, config.seed)
-    progress = None if watcher is None else watcher.picture
-    data = grader.pictures_of(config, table, rows, also, progress)
-    plan = grader.plan_of(config, data)
-    measured = paces.of_grader(config, data, plan, folder)
-    drawn = sum(row.split == TRAIN for row in rows)
-    chosen = fit_grader(config, measured, plan.steps_an_epoch, drawn, budget.left())
-    _keep(folder, config, chosen, budget, measured)
-    return Settled(chosen, measured, False)
+
+    def measure() -> tuple[GraderConfig, tuple[Pace, ...]]:
+        grader_config.check(config, "the configuration")
+        table = photographs.read(config.data.manifest)
+        also = photographs.read_also(config.data)
+        rows = photographs.choose(table, config.data, config.seed)
+        progress = None if watcher is None else watcher.picture
+        own = grader.pictures_of(config, table, rows, (), progress)
+        data = grader.pictures_of(config, table, rows, also, progress)
+        plan = grader.plan_of(config, data)
+        measured = paces.of_grader(config, data, plan, folder)
+        drawn = sum(row.split == TRAIN for row in rows)
+        epoch = Epoch(plan.steps_an_epoch, drawn, _share(plan, len(own.of_split(TRAIN))))
+        return fit_grader(config, measured, epoch, budget.left()), measured
+
+    return _settled(config, folder, budget, grader_config.from_builtins, measure, resume=resume)
 
 
 def settle_detector(
@@ -141,23 +157,39 @@ def settle_detector(
     Raises:
         UsageError: the budget is too short; or as :func:`detector.train`.
     """
+
+    def measure() -> tuple[DetectorConfig, tuple[Pace, ...]]:
+        detector_config.check(config, "the configuration")
+        data = detector.read_set(config, None if watcher is None else watcher.picture)
+        pace = paces.of_detector(config, data, folder)
+        return fit_detector(config, pace, budget.left()), (pace,)
+
+    return _settled(config, folder, budget, detector_config.from_builtins, measure, resume=resume)
+
+
+def _settled(
+    config: _Config,
+    folder: Path,
+    budget: Budget,
+    read: Callable[[dict[str, Any]], _Config],
+    measure: Callable[[], tuple[_Config, tuple[Pace, ...]]],
+    *,
+    resume: bool,
+) -> Settled[_Config]:
+    """What an earlier call chose, or else what is measured and chosen now, which is then kept."""
     _require_one_device(config.devices)
     before = _kept(folder, config, resume=resume)
     if before is not None:
-        return Settled(detector_config.from_builtins(before.chosen), before.paces, True)
-    detector_config.check(config, "the configuration")
-    data = detector.read_set(config, None if watcher is None else watcher.picture)
-    pace = paces.of_detector(config, data, folder)
-    chosen = fit_detector(config, pace, budget.left())
-    _keep(folder, config, chosen, budget, (pace,))
-    return Settled(chosen, (pace,), False)
+        return Settled(read(before.chosen), before.paces, True)
+    chosen, measured = measure()
+    _keep(folder, config, chosen, budget, measured)
+    return Settled(chosen, measured, False)
 
 
 def fit_grader(
     config: GraderConfig,
     measured: Sequence[Pace],
-    steps: int,
-    photographs_there: int,
+    epoch: Epoch,
     seconds: float,
 ) -> GraderConfig:
     """The configuration whose training takes no longer than so many seconds.
@@ -165,14 +197,13 @@ def fit_grader(
     Args:
         config: what is wanted.
         measured: of each of its stages.
-        steps: of an epoch.
-        photographs_there: of training, from which ``data.sample`` may draw fewer.
+        epoch: what an epoch takes now.
         seconds: for steps and evaluations.
 
     Raises:
         UsageError: not even one step fits.
     """
-    costs = [steps * pace.step + pace.closing for pace in measured]
+    costs = [epoch.steps * pace.step + pace.closing for pace in measured]
     count = max((n for n in range(len(costs) + 1) if sum(costs[:n]) <= seconds), default=0)
     slowest = max(pace.step for pace in measured)
     every = max(config.checkpoint_every, round(CHECKPOINT_SECONDS / slowest))
@@ -184,14 +215,24 @@ def fit_grader(
             for stage, n in zip(stages, epochs, strict=True)
         )
         return grader_config.replaced(config, stages=longer, checkpoint_every=every)
-    fitting = math.floor((seconds - measured[0].closing) / measured[0].step)
+    first = measured[0]
+    # The further tables are never sampled: their steps come first.
+    further = math.ceil(epoch.steps * (1 - epoch.share))
+    fitting = math.floor((seconds - first.closing) / first.step) - further
     if fitting < 1:
-        _refuse((measured[0].step + measured[0].closing - seconds) / 60)
-    sample = photographs_there * fitting // steps
+        _refuse(((further + 1) * first.step + first.closing - seconds) / 60)
+    sample = epoch.photographs * fitting // max(1, epoch.steps - further)
     once = (msgspec.structs.replace(config.stages[0], epochs=1),)
     return grader_config.replaced(
         config, data={"sample": max(sample, 1)}, stages=once, checkpoint_every=every
     )
+
+
+def _share(plan: Plan, count: int) -> float:
+    """Which share of what an epoch shows are its first photographs."""
+    if plan.times is None:
+        return count / len(plan.shapes)
+    return float(plan.times[:count].sum() / plan.times.sum())
 
 
 def fit_detector(config: DetectorConfig, pace: Pace, seconds: float) -> DetectorConfig:

@@ -156,9 +156,7 @@ def train(
 
     watcher = watcher if watcher is not None and processes.is_first() else Watcher()
     configs.check(config, "the configuration")
-    memory.keep()
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    runs.set_up(config)
     count = _require_network(config)
     if watcher.network is not None:
         watcher.network(config.backbone.name, count)

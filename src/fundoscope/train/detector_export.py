@@ -26,7 +26,6 @@ from fundoscope.train import (
     detector,
     detector_card,
     detector_storage,
-    loop,
     mask_graph,
     mask_levels,
     mask_parity,
@@ -141,15 +140,12 @@ def export(
             config.data.annotations, "has changed since the run began", "restore it, or train again"
         )
     network, epoch = best_network(run, config)
-    whole = _graph(network, config, found.val)
+    whole = graph_of(network, config, found.val)
     parity = mask_parity if config.head == heads.MASK else detection_parity
     compared, pixels, scores = parity.against_torch(
         network, whole, normalisation(config), found.val, AT_ONCE
     )
-    manifest = _manifest(run, config, found, whole, name)
-    if config.head == heads.MASK:
-        levels = mask_levels.of_detector(_loaded(manifest, whole), found.val)
-        manifest = replace(manifest, levels=levels)
+    manifest = manifest_of(run, config, found, whole, name)
     weights, small = detector_storage.small(whole, manifest, found.train, AT_ONCE, int8=int8)
     before, after = (_candidates(_loaded(manifest, model), found.val) for model in (whole, small))
     tried = bundles.Stored(weights=weights, cost=detector_storage.cost(before, after))
@@ -189,9 +185,7 @@ def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:
     Raises:
         UsageError: no epoch is finished yet, or a file is damaged.
     """
-    if not (run / loop.BEST).is_file():
-        raise UsageError(str(run), "has no finished epoch yet", "wait for the first one")
-    stored = loop.read_checkpoint(run / loop.BEST)
+    stored = runs.best(run)
     kinds, anchors = _description(run)
     shape = msgspec.structs.replace(
         config.shape, proposals_kept=PROPOSALS, detections=DETECTIONS, suppress=READ_SUPPRESS
@@ -223,7 +217,8 @@ class _Description(msgspec.Struct):
     anchors: Anchors
 
 
-def _graph(network: nn.Module, config: DetectorConfig, val: Sequence[AnnotatedView]) -> bytes:
+def graph_of(network: nn.Module, config: DetectorConfig, val: Sequence[AnnotatedView]) -> bytes:
+    """The float graph of a network that is set up for reading."""
     if config.head == heads.MASK:
         return mask_graph.to_onnx(network, normalisation(config), AT_ONCE)
     example = next(detection_parity.tiles_of(val, detection_parity.COMPARED_SIDES[0], AT_ONCE))
@@ -276,12 +271,20 @@ def figures(
     return found
 
 
-def _manifest(
+def manifest_of(
     run: Path, config: DetectorConfig, found: detector.Set, model: bytes, name: str | None
 ) -> bundles.DetectorManifest:
-    """All but what is found out later: thresholds, smallest radii, validation."""
+    """What a bundle says, but for thresholds, smallest radii and validation.
+
+    Args:
+        run: the run folder.
+        config: of the run.
+        found: its data.
+        model: the float graph.
+        name: of the detector; made from its backbone by default.
+    """
     data = config.data
-    return bundles.DetectorManifest(
+    manifest = bundles.DetectorManifest(
         name=name or f"detector-{re.sub('[_/]', '-', config.backbone.name)}",
         task=bundles.DETECTION,
         input_size=READ_TILE,
@@ -305,3 +308,6 @@ def _manifest(
         licence=data.licence,
         versions=provenance.versions(run, "torchvision"),
     )
+    if config.head != heads.MASK:
+        return manifest
+    return replace(manifest, levels=mask_levels.of_detector(_loaded(manifest, model), found.val))

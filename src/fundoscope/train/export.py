@@ -22,7 +22,6 @@ from fundoscope.models import runtime
 from fundoscope.train import (
     calibrate,
     card,
-    loop,
     networks,
     onnx_graph,
     photographs,
@@ -190,9 +189,7 @@ def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]
     Raises:
         UsageError: no epoch is finished yet, or the file is damaged.
     """
-    if not (run / loop.BEST).is_file():
-        raise UsageError(str(run), "has no finished epoch yet", "wait for the first one")
-    stored = loop.read_checkpoint(run / loop.BEST)
+    stored = runs.best(run)
     size = stored["size"] if isinstance(stored["size"], int) else tuple(stored["size"])
     network = networks.create(
         config.network.name, heads.OUTPUTS[config.head], networks.Size(*sides(size))

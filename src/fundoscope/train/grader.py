@@ -75,9 +75,7 @@ def train(
 
     watcher = watcher if watcher is not None and processes.is_first() else Watcher()
     configs.check(config, "the configuration")
-    memory.keep()
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    runs.set_up(config)
     table = photographs.read(config.data.manifest)
     also = photographs.read_also(config.data)
     rows = photographs.choose(table, config.data, config.seed)

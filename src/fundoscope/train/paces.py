@@ -48,6 +48,7 @@ def of_grader(config: GraderConfig, data: Pictures, plan: Plan, folder: Path) ->
         plan: what it would do.
         folder: the run folder; files are written into a folder in it that is removed again.
     """
+    runs.set_up(config)
     fabric = runs.fabric(config)
     whole = grader.GradingTask(data, config, fabric.device, folder)
     count = len(whole.val_positions)
@@ -73,6 +74,7 @@ def of_detector(config: DetectorConfig, data: detector.Set, folder: Path) -> Pac
 
     Args: as of :func:`of_grader`.
     """
+    runs.set_up(config)
     fabric = runs.fabric(config)
     network = detector.network_of(config, data.kinds, data.anchors, init=weights.NONE)
     stage = Stage(config.data.tile, 1)

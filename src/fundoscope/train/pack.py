@@ -8,13 +8,12 @@ of a test split is ever in one. :mod:`fundoscope.train.unpack` opens them.
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -33,6 +32,8 @@ from fundoscope.train import (
     packed_crops,
     photographs,
     pictures,
+    runs,
+    torch_files,
     weights,
 )
 from fundoscope.train.config import GraderConfig
@@ -45,12 +46,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CONTENTS: Final = "pack.json"
-VERSION: Final = 1
+VERSION: Final = 2
 GRADER, DETECTOR = "grader", "detector"
 START: Final = "{name}.pth"
 """The weights to start from, named after their network."""
-GONE_ON: Final = "start.pt"
-"""The best network of an earlier run, which ``start`` of a detector names."""
+EARLIER: Final = "start"
+"""Folder of the best network, configuration and figures of an earlier run that is gone on from, so
+that a bundle can say of it what it would say without the pack."""
+GONE_ON: Final = f"{EARLIER}/{loop.BEST}"
 ANNOTATIONS, PHOTOGRAPHS, MASKS = "annotations.json", "photographs", "masks"
 TRAIN_LIST, VAL_LIST = "train.txt", "val.txt"
 CROPS: Final = "crops"
@@ -76,20 +79,27 @@ class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         task: ``grader`` or ``detector``.
-        init: file of the weights to start from; ``""`` where there are none.
-        network: whose weights they are.
-        tables: label tables of a grader; the first is the one that is validated on.
+        network: whose weights to start from are packed.
+        origin: ``init`` of the configuration that was packed.
+        init: file of the weights that it stands for; ``""`` where there are none.
+        tables: what a grader's label tables are called; the first is the one that is validated on.
         side: of a grader's crops.
         start: file of the whole network that a detector goes on from; ``""`` where there is none.
     """
 
     task: str
     network: str
+    origin: str = ""
     init: str = ""
     tables: tuple[str, ...] = ()
     side: int = 0
     start: str = ""
     version: int = VERSION
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file of each table."""
+        return tuple(f"{name}.csv" for name in distinct(self.tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +156,24 @@ def write_grader(
         )
         for each, rows in zip((table, *also), chosen, strict=True)
     ]
-    names = _distinct([each.path.stem for each in (table, *also)])
-    name = config.network.name
-    started = _start(name, lambda: _stored_weights(name, config.network.init), config.network.init)
+    tables = tuple(each.path.stem for each in (table, *also))
+    if len({*tables[1:]}) < len(also):
+        raise UsageError("data.also", "names two tables of one name", "rename the file of one")
+    name, init = config.network.name, config.network.init
+    started = _start(name, init)
     contents = Contents(
         GRADER,
         name,
-        init="" if started is None else started[0],
-        tables=tuple(f"{each}.csv" for each in names),
+        origin=init,
+        init=started[0][0] if started else "",
+        tables=tables,
         side=data.wanted.height,
     )
 
     def entries() -> Iterator[Entry]:
         yield CONTENTS, msgspec.json.encode(contents)
-        if started is not None:
-            yield started
-        for each, its, table_name in zip((table, *also), loaded, names, strict=True):
+        yield from started
+        for each, its, table_name in zip((table, *also), loaded, distinct(tables), strict=True):
             yield from _table(each, its, table_name)
             for number, pixels in enumerate(its.pixels):
                 yield _crop_name(table_name, number), packed_crops.encode(pixels, quality)
@@ -201,23 +213,30 @@ def write_detector(
     refuse_existing(path, overwrite=overwrite)
     if masks is None and config.data.masks:
         masks = Path(config.data.masks)
+    if masks is not None and not masks.is_dir():
+        raise UsageError(f"--masks {masks}", "is no folder", "name the folder of the masks")
     chosen = detection_data.choose(config.data, config.seed)
     name, init = config.backbone.name, config.backbone.init
-    if config.start:
-        init = weights.NONE  # the whole network is gone on from
-    started = _start(name, lambda: _backbone_weights(config), init)
-    gone_on = (GONE_ON, _halved_run(Path(config.start))) if config.start else None
+    if config.start:  # the whole network is gone on from
+        started, init = _earlier(Path(config.start)), ""
+    elif name == backbones.VGG16 and init != weights.NONE:
+        raise UsageError(
+            f"backbone {name}", "cannot be packed with its weights", 'take init = "none"'
+        )
+    else:
+        started = _start(name, init)
     contents = Contents(
         DETECTOR,
         name,
-        init="" if started is None else started[0],
-        start=GONE_ON if gone_on else "",
+        origin=init,
+        init=started[0][0] if started and not config.start else "",
+        start=GONE_ON if config.start else "",
     )
     photos = (*chosen.train, *chosen.val)
 
     def entries() -> Iterator[Entry]:
         yield CONTENTS, msgspec.json.encode(contents)
-        yield from (each for each in (started, gone_on) if each is not None)
+        yield from started
         yield ANNOTATIONS, _annotations(photos, chosen.kinds)
         yield TRAIN_LIST, _list(chosen.train)
         yield VAL_LIST, _list(chosen.val)
@@ -230,7 +249,7 @@ def write_detector(
     return Packed(path, len(chosen.train), len(chosen.val), size)
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
     """The names; where two are the same, the later ones with a number."""
     return [
         name if name not in names[:place] else f"{name}-{place}" for place, name in enumerate(names)
@@ -256,47 +275,40 @@ def _packed_row(row: Row, image: str) -> Row:
     return msgspec.structs.replace(row, image=image, other={**row.other, COLUMN: row.image})
 
 
-def _start(name: str, read: Callable[[], dict[str, Tensor]], init: str) -> Entry | None:
-    """The file of the weights to start from, in half precision; ``None`` where it is from none."""
+def _start(name: str, init: str) -> tuple[Entry, ...]:
+    """The files of the weights to start from, those in half precision first; none of ``none``."""
     if init == weights.NONE:
-        return None
-    return START.format(name=Path(name).name), _bytes(_halved(read()))
+        return ()
+    if Path(init).name == loop.BEST:
+        return _earlier(Path(init))
+    file = START.format(name=Path(name).name)
+    found = _by_name(name, init) if init in weights.BY_NAME else weights.stored(Path(init))
+    origin = f"{Path(init).name}\n".encode()
+    return (file, torch_files.content(_halved(found))), (file + packed_crops.ORIGIN, origin)
 
 
-def _stored_weights(name: str, init: str) -> dict[str, Tensor]:
+def _by_name(name: str, init: str) -> dict[str, Tensor]:
     """Of a network without its last layer, which starts from random weights."""
     network = weights.start(name, 1, backbones.IMAGENET_SIZE, dropout=0.0, init=init)
     last = networks.last_layer(network) + "."
     return {key: value for key, value in network.state_dict().items() if not key.startswith(last)}
 
 
-def _backbone_weights(config: DetectorConfig) -> dict[str, Tensor]:
-    name = config.backbone.name
-    if name == backbones.VGG16:
-        raise UsageError(
-            f"backbone {name}", "cannot be packed with its weights", 'take init = "none"'
-        )
-    return _stored_weights(name, config.backbone.init)
+def _earlier(best: Path) -> tuple[Entry, ...]:
+    """``best.pt`` of a run in half precision, and what its folder says of the run."""
+    stored = loop.read_checkpoint(best) if best.is_file() else {}
+    if "network" not in stored:
+        raise UsageError(str(best), "is no best network of a run", "name best.pt of an earlier run")
+    halved = torch_files.content({**stored, "network": _halved(stored["network"])})
+    beside = (best.with_name(name) for name in (runs.CONFIG, loop.METRICS))
+    told = ((f"{EARLIER}/{file.name}", file.read_bytes()) for file in beside if file.is_file())
+    return (GONE_ON, halved), *told
 
 
-def _halved_run(best: Path) -> bytes:
-    """``best.pt`` of a run in half precision."""
-    content: dict[str, Any] = loop.read_checkpoint(best)
-    return _bytes({**content, "network": _halved(content["network"])})
-
-
-def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         key: value.half() if value.is_floating_point() else value for key, value in tensors.items()
     }
-
-
-def _bytes(content: dict[str, Any]) -> bytes:
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
 
 
 def _annotations(photos: Sequence[AnnotatedPhoto], kinds: Sequence[str]) -> bytes:

@@ -78,12 +78,15 @@ def times(rows: Sequence[Row], data: Data) -> NDArray[np.float64] | None:
     """How often an epoch shows each row, ``(N,)``; ``None`` where every row is shown once.
 
     Raises:
-        UsageError: ``data.shown`` names a source that no row has.
+        UsageError: ``data.shown`` names a source that no row has, or shows nothing.
     """
     if not data.shown:
         return None
     _require_sources(data.shown, {row.source for row in rows}, "data.shown")
-    return np.array([data.shown.get(row.source, 1.0) for row in rows])
+    found = np.array([data.shown.get(row.source, 1.0) for row in rows])
+    if not found.any():
+        raise UsageError("data.shown", "shows no photograph", "give a source more than 0")
+    return found
 
 
 def _require_sources(named: Iterable[str], known: Iterable[str], key: str) -> None:

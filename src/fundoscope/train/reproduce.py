@@ -18,7 +18,16 @@ from fundoscope.errors import UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import Bundle, GraderManifest
-from fundoscope.train import calibrate, export, grader, photographs, pictures, runs
+from fundoscope.train import (
+    calibrate,
+    export,
+    grader,
+    loop,
+    photographs,
+    pictures,
+    runs,
+    weights,
+)
 from fundoscope.train import config as configs
 from fundoscope.train.calibrate import Calibration
 from fundoscope.train.config import GraderConfig
@@ -82,6 +91,7 @@ def reproduce(
     folder: Path | None = None,
     *,
     data: Path | None = None,
+    init: str | None = None,
     cache: Path | None = None,
     threads: int | None = None,
     watcher: Watcher | None = None,
@@ -93,7 +103,9 @@ def reproduce(
         folder: of the run; made where it does not exist. A run that began there goes on as it
             began, with its own paths and threads; a finished one is not trained again.
         data: the label table or class folders; by default the one of the bundle's name in
-            :data:`DATA`.
+            :data:`DATA`. Further tables of the bundle (``data.also``) are looked for beside it, and
+            in the folders beside its own.
+        init: what to start from, where the bundle began at a file.
         cache: folder of the cached pictures.
         threads: of the processor; those of the bundle by default.
         watcher: is told how the training goes.
@@ -107,23 +119,27 @@ def reproduce(
     stated = recipe(given.manifest)
     sha256 = given.manifest.trained_on.manifest_sha256
     folder = folder or Path("runs") / f"reproduce-{given.manifest.name}"
-    config = _begun(stated, sha256, folder) or configs.replaced(
-        stated,
-        data={
-            "manifest": str(data or DATA / stated.data.manifest),
-            "cache": None if cache is None else str(cache),
-            "licence": given.manifest.licence,
-        },
-        threads=threads,
-    )
-    table = _same_table(config, sha256)
+    config = _begun(configs.replaced(stated, network={"init": init}), sha256, folder)
+    if config is None:
+        config = _here(stated, data or DATA / stated.data.manifest, init)
+        config = configs.replaced(
+            config,
+            data={
+                "cache": None if cache is None else str(cache),
+                "licence": given.manifest.licence,
+            },
+            threads=threads,
+        )
+    table = _same_tables(config, sha256)
     trained = not finished(config, folder)
     if trained:
         grader.train(config, folder, watcher=watcher)
     name = f"{given.manifest.name}-again"
     stored = given.manifest.stored
     int8 = stored is not None and stored.weights == bundles.INT8
-    exported = export.export(folder, folder / BUNDLE, name=name, cache=cache, int8=int8)
+    exported = export.export(
+        folder, folder / BUNDLE, name=name, cache=cache, int8=int8, overwrite=True
+    )
     made = bundles.load_grader(folder / BUNDLE)
     rows = [row for row in photographs.choose(table, config.data, config.seed) if row.split == VAL]
     comparison = compare(given, made, table, rows, cache or Path(config.data.cache))
@@ -133,19 +149,73 @@ def reproduce(
 
 
 def recipe(manifest: GraderManifest) -> GraderConfig:
-    """The configuration that a bundle was trained with, its table by its bare name.
+    """The configuration that a bundle was trained with, its tables by their bare names.
+
+    ``network.init`` of one that went on from another run is ``best.pt``.
 
     Raises:
-        UsageError: the bundle does not say.
+        UsageError: the bundle does not say, or it is an average of several runs.
     """
-    stated: Any = manifest.trained_on.configuration
+    stated: Any = dict(manifest.trained_on.configuration)
     if "data" not in stated or "stages" not in stated:
         raise UsageError(
             manifest.name,
             "does not say how it was trained",
             "name a bundle that fundoscope train made",
         )
-    return configs.from_builtins(dict(stated))
+    if manifest.trained_on.averaged is not None:
+        raise _is_an_average(manifest)
+    network = dict(stated.get("network", {}))
+    if isinstance(network.get("init"), dict):  # the configuration of the run before
+        network["init"] = loop.BEST
+    return configs.from_builtins({**stated, "network": network})
+
+
+def _is_an_average(manifest: GraderManifest) -> UsageError:
+    """It was made by several commands, which are told; one training cannot make it again."""
+    shares = manifest.trained_on.averaged or {}
+    parts = ", ".join(f"{run} ({share:g})" for run, share in shares.items())
+    words = [f"runs/{run}" for run in shares] + [f"--share {share:g}" for share in shares.values()]
+    height, _ = manifest.height_width
+    int8 = manifest.stored is not None and manifest.stored.weights == bundles.INT8
+    return UsageError(
+        manifest.name,
+        f"is the average of the runs {parts}, and states the settings of the last one alone",
+        f"train each (docs/study.md has the commands of the shipped one), then run:"
+        f" fundoscope train average {' '.join(words)} --size {height} --out runs/again"
+        f" && fundoscope train export runs/again again{' --int8' * int8}",
+    )
+
+
+def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
+    """The configuration with the paths of this machine.
+
+    Raises:
+        UsageError: a further table, or the file that the bundle began at, is not found.
+    """
+    began = stated.network.init
+    if init is None and began not in weights.BY_NAME:
+        raise UsageError(
+            f"the bundle began at {began}",
+            "which is another run's best network or a file that it does not hold",
+            "train that run first (its configuration stands in bundle.json where it is known),"
+            " and name its best.pt with --init",
+        )
+    also = tuple(str(_further(table, name)) for name in stated.data.also)
+    return configs.replaced(
+        stated, network={"init": init}, data={"manifest": str(table), "also": also}
+    )
+
+
+def _further(table: Path, name: str) -> Path:
+    """A further table: beside the first one, or in a folder beside its folder."""
+    near = (table.parent / name, *sorted(table.resolve().parent.parent.glob(f"*/{name}")))
+    found = next((path for path in near if path.exists()), None)
+    if found is None:
+        raise UsageError(
+            name, f"is not found near {table}", f"put it beside {table.name}, with its photographs"
+        )
+    return found
 
 
 def finished(config: GraderConfig, folder: Path) -> bool:
@@ -234,13 +304,14 @@ def _from_card(manifest: GraderManifest, found: Calibration) -> float | None:
     return max(differences, default=None)
 
 
-def _same_table(config: GraderConfig, sha256: str) -> Manifest:
-    """The table, which must be the one that the bundle was trained on."""
+def _same_tables(config: GraderConfig, sha256: str) -> Manifest:
+    """The table, which must, with the further ones, be what the bundle was trained on."""
     table = photographs.read(config.data.manifest)
-    if table.sha256 != sha256:
+    ours = photographs.sha256(table, photographs.read_also(config.data))
+    if ours != sha256:
         raise UsageError(
-            config.data.manifest,
-            f"has the sha256 {table.sha256[:SHOWN]}…, and the bundle was trained on the table with"
+            " and ".join((config.data.manifest, *config.data.also)),
+            f"has the sha256 {ours[:SHOWN]}…, and the bundle was trained on the table with"
             f" {sha256[:SHOWN]}…",
             "name that table with --data",
         )
@@ -270,6 +341,11 @@ def _essence(config: GraderConfig) -> GraderConfig:
     return configs.replaced(
         config,
         network={"init": Path(config.network.init).name},
-        data={"manifest": "", "cache": "", "licence": ""},
+        data={
+            "manifest": "",
+            "also": tuple(Path(table).name for table in config.data.also),
+            "cache": "",
+            "licence": "",
+        },
         threads=0,
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.train import config as configs
-from fundoscope.train import detector_config, loop
+from fundoscope.train import detector_config, loop, memory
 from fundoscope.train.config import GraderConfig
 from fundoscope.train.detector_config import DetectorConfig
 
@@ -43,6 +43,10 @@ def open_run(
     """
     path = folder / CONFIG
     if path.is_file() and resume:
+        if _is_average(folder):
+            raise UsageError(
+                str(folder), "holds an average of runs, which would be lost", "choose another --out"
+            )
         if _is_of(folder, config, manifest_sha256):
             return
         if any((folder / result).is_file() for result in RESULTS):
@@ -57,12 +61,16 @@ def open_run(
         for old in RESULTS:
             (folder / old).unlink(missing_ok=True)
         # The configuration comes last: a folder without it is not taken for a run.
-        for name, content in ((RUN, _surroundings()), (CONFIG, ours)):
+        for name, content in ((RUN, _here()), (CONFIG, ours)):
             loop.write_whole(folder / name, (json.dumps(content, indent=2) + "\n").encode())
     except OSError as error:
         raise OutputError(
             str(folder), f"cannot be written ({error.strerror})", "choose another --out"
         ) from None
+
+
+def _is_average(folder: Path) -> bool:
+    return (folder / RUN).is_file() and averaged(folder) is not None
 
 
 def _is_of(folder: Path, config: GraderConfig | DetectorConfig, manifest_sha256: str) -> bool:
@@ -121,30 +129,50 @@ def _stored(folder: Path) -> tuple[dict[str, Any], str]:
         ) from None
 
 
-def versions(folder: Path) -> dict[str, str]:
-    """Versions of the libraries that a run was trained with.
+def surroundings(folder: Path) -> dict[str, Any]:
+    """Versions and hardware that a run was trained with, and :data:`AVERAGED`.
 
     Raises:
         UsageError: the file that says so is missing or damaged.
     """
     try:
-        trained: dict[str, str] = json.loads((folder / RUN).read_text())["packages"]
+        stored = json.loads((folder / RUN).read_text())
+        return {**stored, "packages": dict(stored["packages"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder / RUN, error) from None
-    return trained
+
+
+def versions(folder: Path) -> dict[str, str]:
+    """Versions of the libraries that a run was trained with.
+
+    Raises: as :func:`surroundings`.
+    """
+    found: dict[str, str] = surroundings(folder)["packages"]
+    return found
 
 
 def averaged(folder: Path) -> dict[str, float] | None:
     """Of which runs a run is the average, with the share of each; ``None`` where it is none.
 
-    Raises:
-        UsageError: the file that says so is missing or damaged.
+    Raises: as :func:`surroundings`.
     """
-    try:
-        found: dict[str, float] | None = json.loads((folder / RUN).read_text()).get(AVERAGED)
-    except (OSError, ValueError, AttributeError) as error:
-        raise _damaged(folder / RUN, error) from None
+    found: dict[str, float] | None = surroundings(folder).get(AVERAGED)
     return found
+
+
+def best(folder: Path) -> dict[str, Any]:
+    """What is kept of a run's best epoch so far: ``network``, ``epoch`` and ``size``.
+
+    Raises:
+        UsageError: no epoch is finished yet, or the file is damaged.
+    """
+    path = folder / loop.BEST
+    if not path.is_file():
+        raise UsageError(str(folder), "has no finished epoch yet", "wait for the first one")
+    stored = loop.read_checkpoint(path)
+    if not {"network", "epoch", "size"} <= stored.keys():
+        raise _damaged(path, KeyError())
+    return stored
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
@@ -162,7 +190,7 @@ def _damaged(path: Path, error: Exception) -> UsageError:
     )
 
 
-def _surroundings() -> dict[str, Any]:
+def _here() -> dict[str, Any]:
     """Versions and hardware."""
     from importlib.metadata import version
 
@@ -177,6 +205,15 @@ def _surroundings() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpu": gpu,
     }
+
+
+def set_up(config: GraderConfig | DetectorConfig) -> None:
+    """Let this process keep its memory and use as many threads as are asked for."""
+    import torch
+
+    memory.keep()
+    if config.threads:
+        torch.set_num_threads(config.threads)
 
 
 def fabric(config: GraderConfig | DetectorConfig) -> Fabric:

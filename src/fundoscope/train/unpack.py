@@ -12,12 +12,14 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
 
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.grading.inputs import CROP
 from fundoscope.train import config as grader_config
 from fundoscope.train import detector_config, weights
 from fundoscope.train.config import GraderConfig, sides
@@ -66,6 +68,8 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
         OutputError: the cache cannot be written.
     """
     folder, contents = _opened(pack, Path(config.data.cache), GRADER)
+    if not contents.tables:
+        raise _damaged(pack, ValueError())
     size = config.data.crop_size
     if max(sides(size)) > contents.side:
         raise UsageError(
@@ -73,17 +77,33 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
             f"are smaller than data.crop_size = {size}",
             "lower it, or pack anew",
         )
-    if config.data.only_aspect is not None:
-        raise UsageError(pack.name, "holds square crops", "leave data.only_aspect out")
+    if config.data.only_aspect is not None or config.data.input != CROP:
+        raise UsageError(
+            pack.name,
+            "holds square crops of the field",
+            f'take data.input = "{CROP}", and leave data.only_aspect out',
+        )
+    manifest, *further = contents.files
+    also = _chosen(config.data.also, dict(zip(contents.tables[1:], further, strict=True)), pack)
     name = config.network.name
     return grader_config.replaced(
         config,
         network={"init": _init(config.network.init, name, folder, contents, pack)},
         data={
-            "manifest": str(folder / contents.tables[0]),
-            "also": tuple(str(folder / table) for table in contents.tables[1:]),
+            "manifest": str(folder / manifest),
+            "also": tuple(str(folder / table) for table in also),
         },
     )
+
+
+def _chosen(wanted: Sequence[str], packed: Mapping[str, str], pack: Path) -> Iterator[str]:
+    """The files of the further tables that a configuration names, by what those are called."""
+    for table in wanted:
+        if Path(table).stem not in packed:
+            raise UsageError(
+                pack.name, f"holds no further table {Path(table).stem}", "pack anew, with it"
+            )
+        yield packed[Path(table).stem]
 
 
 def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
@@ -99,13 +119,14 @@ def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
     """
     folder, contents = _opened(pack, Path(config.data.cache), DETECTOR)
     there = folder / MASKS
-    name, start = config.backbone.name, config.start
-    if contents.start:
+    start, init = config.start, weights.NONE
+    if start and contents.start:
         start = str(folder / contents.start)
-    started = weights.NONE if start else config.backbone.init
+    if not start:
+        init = _init(config.backbone.init, config.backbone.name, folder, contents, pack)
     return detector_config.replaced(
         detector_config.on_other_data(config, folder / ANNOTATIONS),
-        backbone={"init": _init(started, name, folder, contents, pack)},
+        backbone={"init": init},
         data={
             "images": str(folder / PHOTOGRAPHS),
             "train": str(folder / TRAIN_LIST),
@@ -118,14 +139,14 @@ def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
 
 
 def _init(wanted: str, name: str, folder: Path, contents: Contents, pack: Path) -> str:
-    """What the network starts from: the pack's weights, unless it is to start from none."""
-    if wanted == weights.NONE or not contents.init:
+    """What the network starts from: the pack's weights where it is to start from what they are."""
+    if wanted != contents.origin or not contents.init:
         return wanted
     if name != contents.network:
         raise UsageError(
             f"{pack.name}, weights of {contents.network}",
             f"are not those of {name}",
-            "pack anew with this configuration, or name weights with --init",
+            "pack anew with this configuration, or name others with --init",
         )
     return str(folder / contents.init)
 
