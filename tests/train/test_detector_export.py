@@ -41,6 +41,18 @@ def run(detector_config: DetectorConfig, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def test_a_larger_view_is_cut_into_as_many_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for radius in (400.0, 1065.0, 1330.0, 1704.0):
+        height, width = detector_export.read_tile(radius)
+        # IDRiD's field is 1,704 px in radius, in photographs 2,848 px high.
+        view_height, view_width = 2848 / 1704 * radius, 2 * radius
+        overlap = detector_export.READ_OVERLAP
+        assert 3 * height - 2 * overlap >= view_height
+        assert 2 * width - overlap >= view_width
+        assert height % detector_export.STEP == width % detector_export.STEP == 0
+
+
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_run_becomes_a_bundle_that_reads(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int

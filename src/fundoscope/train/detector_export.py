@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,9 +49,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 READ_TILE: Final = (640, 1120)
-"""Height and width of the largest tile in reading. At the shipped working scale a photograph of
-IDRiD's shape is six, three for each of two processors, and no seam lies at half its height, where
-the optic disc is. Two tiles of 1792x1248 were no better on validation and took 1.8 GB."""
+"""Height and width of the largest tile in reading, where the view's radius is
+:data:`READ_TILE_RADIUS` or less. A photograph of IDRiD's shape is six, three for each of two
+processors, and no seam lies at half its height, where the optic disc is. Two tiles of 1792x1248
+were no better on validation and took 1.8 GB."""
+READ_TILE_RADIUS: Final = 1065.0
+"""Larger views are cut into as many tiles, see :func:`read_tile`."""
 READ_OVERLAP: Final = 64
 """Of those tiles, in pixels, at least: more than nearly all lesions have; the pieces of larger ones
 are joined (:mod:`fundoscope.lesions.merge`)."""
@@ -271,6 +275,13 @@ def figures(
     return found
 
 
+def read_tile(radius: float) -> tuple[int, int]:
+    """Height and width of the largest tile in reading, for a view of this radius in pixels."""
+    share = max(1.0, radius / READ_TILE_RADIUS)
+    height, width = (STEP * math.ceil(side * share / STEP) for side in READ_TILE)
+    return height, width
+
+
 def manifest_of(
     run: Path, config: DetectorConfig, found: detector.Set, model: bytes, name: str | None
 ) -> bundles.DetectorManifest:
@@ -287,7 +298,7 @@ def manifest_of(
     manifest = bundles.DetectorManifest(
         name=name or f"detector-{re.sub('[_/]', '-', config.backbone.name)}",
         task=bundles.DETECTION,
-        input_size=READ_TILE,
+        input_size=read_tile(data.radius),
         head=config.head,
         classes=found.kinds,
         thresholds=dict.fromkeys(found.kinds, 0.0),
