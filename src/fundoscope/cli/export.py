@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -64,29 +64,14 @@ def export_run(
     from fundoscope.train import detector_export, runs
     from fundoscope.train import export as grader_export
 
+    how: dict[str, Any] = {"name": name, "cache": cache, "int8": int8, "overwrite": overwrite}
     if runs.is_detector(run):
         with watching_detector() as lesions:
-            detector = detector_export.export(
-                run,
-                bundle,
-                name=name,
-                cache=cache,
-                progress=lesions.picture,
-                int8=int8,
-                overwrite=overwrite,
-            )
+            detector = detector_export.export(run, bundle, progress=lesions.picture, **how)
         lines = _told_of_detector(detector)
     else:
         with watching() as grades:
-            grader = grader_export.export(
-                run,
-                bundle,
-                name=name,
-                cache=cache,
-                progress=grades.picture,
-                int8=int8,
-                overwrite=overwrite,
-            )
+            grader = grader_export.export(run, bundle, progress=grades.picture, **how)
         lines_of_left_out(grader.left_out)
         lines = _told_of_grader(grader)
     for line in lines:
