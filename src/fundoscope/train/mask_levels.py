@@ -17,8 +17,9 @@ from fundoscope.lesions.view import View
 from fundoscope.train import operating
 from fundoscope.train.views import AnnotatedView
 
-LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-"""What may be chosen."""
+LEVELS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""What may be chosen. Soft exudates, of which there are few to learn from, stay pale: the sixth
+epoch of a first run had an average precision of 0.71 at 0.02 and of 0.49 at 0.1."""
 
 ByLevel = Mapping[float, Components]
 """The components of one kind on one photograph at each level."""
