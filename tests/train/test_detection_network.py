@@ -105,6 +105,32 @@ def test_its_graph_gives_the_same_boxes_on_tiles_of_any_size(name: str) -> None:
             )
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_tile_on_which_nothing_is_proposed_has_no_box(at_once: int) -> None:
+    network = detector("efficientnet_lite0").eval()
+    normalisation = networks.normalisation("efficientnet_lite0", "imagenet")
+    both = (tiles(at_once, HEIGHT, WIDTH), np.zeros((at_once, HEIGHT, WIDTH, 3), np.uint8))
+    most = [most_likely(network, normalised("efficientnet_lite0", shown)) for shown in both]
+    (_, silent), (_, speaking) = sorted(zip(most, both, strict=True), key=lambda pair: pair[0])
+    network.rpn.score_thresh = sum(most) / 2
+    graph = detection_graph.to_onnx(network, normalisation, speaking)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    assert len(heads.boxes(session, speaking).scores) > 0
+    assert heads.boxes(session, silent).boxes.shape == (0, 4)
+
+
+def most_likely(network: Any, shown: torch.Tensor) -> float:
+    """The highest probability of an object that the first stage sees anywhere."""
+    seen: list[float] = []
+    hook = network.rpn.head.register_forward_hook(
+        lambda _head, _given, found: seen.extend(float(level.max()) for level in found[0])
+    )
+    with torch.no_grad():
+        network(shown)
+    hook.remove()
+    return float(torch.sigmoid(torch.tensor(max(seen))))
+
+
 def assert_same(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> None:
     """Within a pixel and 0.01 of the score; equal scores may have changed places."""
     assert len(ours[0]) == len(theirs[0])

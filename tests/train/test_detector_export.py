@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnx")
 
@@ -17,10 +20,12 @@ from fundoscope.lesions.heads import Boxes
 from fundoscope.models import bundle as bundles
 from fundoscope.photo import decode, field
 from fundoscope.train import (
+    average,
     detection_parity,
     detector,
     detector_export,
     detector_storage,
+    loop,
     runs,
     small_photographs,
 )
@@ -161,3 +166,42 @@ def test_a_fall_decides_whether_weights_are_stored_so() -> None:
     assert not detector_storage.affordable(tried("float16", haemorrhage=0.02))
     with pytest.raises(FundoscopeError, match="precision of haemorrhage on validation by 0"):
         detector_storage.affordable(tried("int8", haemorrhage=0.02))
+
+
+def test_an_average_of_runs_works_at_the_scale_of_the_last_and_says_so(
+    run: Path, tmp_path: Path
+) -> None:
+    twin = shutil.copytree(run, tmp_path / "twin")
+    stored = json.loads((twin / runs.CONFIG).read_text())
+    stored["config"]["data"]["radius"] = 100
+    (twin / runs.CONFIG).write_text(json.dumps(stored))
+    best = runs.best(twin)
+    best["network"] = {
+        key: value + 1 if value.is_floating_point() else value
+        for key, value in best["network"].items()
+    }
+    torch.save(best, twin / loop.BEST)
+    average.average([(twin, 0.25), (run, 0.75)], tmp_path / "both")
+    first = runs.best(run)["network"]
+    for key, value in runs.best(tmp_path / "both")["network"].items():
+        expected = first[key] + 0.25 if value.is_floating_point() else first[key]
+        assert torch.allclose(value, expected, atol=1e-5), key
+    average.average([(twin, 0.0), (run, 1.0)], tmp_path / "same")
+    detector_export.export(tmp_path / "same", tmp_path / "bundle")
+    manifest = bundles.load_detector(tmp_path / "bundle").manifest
+    assert manifest.trained_on.averaged == {"twin": 0.0, "run": 1.0}
+    assert manifest.radius == 86
+    assert "average of the weights of the runs" in (tmp_path / "bundle" / "card.md").read_text()
+
+
+def test_detectors_that_make_no_average_are_told(run: Path, tmp_path: Path) -> None:
+    twin = shutil.copytree(run, tmp_path / "twin")
+    parts = [(twin, 0.5), (run, 0.5)]
+    with pytest.raises(UsageError, match="--size: is for graders"):
+        average.average(parts, tmp_path / "both", size=64)
+    stored = json.loads((twin / detector.DETECTOR).read_text())
+    stored["kinds"] = stored["kinds"][::-1]
+    (twin / detector.DETECTOR).write_text(json.dumps(stored))
+    with pytest.raises(UsageError, match="twin: finds other kinds than"):
+        average.average(parts, tmp_path / "both")
+    assert not (tmp_path / "both").exists()

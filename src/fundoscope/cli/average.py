@@ -11,14 +11,20 @@ from fundoscope.errors import UsageError
 
 
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of graders, the last one last.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders; the settings are those of the one named last."),
+    ],
     out: Annotated[Path, typer.Option(help="Run folder of the average.")],
     share: Annotated[
         list[float] | None,
         typer.Option(min=0, max=1, help="Of each run, in their order; equal ones by default."),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(min=1, help="Side of what is shown to it; the last run's.")
+        int | None,
+        typer.Option(
+            min=1, help="Side in pixels of what a grader is shown; that of the run named last."
+        ),
     ] = None,
 ) -> None:
     """Average the weights of runs that began from one another; export the result as any run."""

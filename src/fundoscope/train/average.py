@@ -18,8 +18,9 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
-from fundoscope.train import loop, networks, runs, torch_files
+from fundoscope.train import detector, detector_export, loop, networks, runs, torch_files
 from fundoscope.train.config import GraderConfig, sides
+from fundoscope.train.detector_config import DetectorConfig
 from fundoscope.train.plan import Size
 from fundoscope.train.settings import value_of
 from fundoscope.writing import explained
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = ("network.name", "head", "normalise", "data.input")
-"""Settings that the runs must share."""
+"""Settings that runs of graders must share."""
+SAME_OF_DETECTORS = ("backbone.name", "head")
 REMEDY = "average runs of one network, the later ones started from the earlier ones"
 
 
@@ -36,10 +38,11 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     """Write a run folder whose best network is the average of those of other runs.
 
     Args:
-        parts: folders of graders' runs, and the share of each; configuration, photographs and
-            versions are those of the last one.
+        parts: folders of runs, all of graders or all of detectors, and the share of each;
+            configuration (with a detector's scale), photographs and versions are those of the
+            last one.
         folder: of the new run.
-        size: at which photographs are shown to it; that of the last run by default.
+        size: at which photographs are shown to a grader; that of the last run by default.
 
     Raises:
         UsageError: a folder is no run with a finished epoch, two have one name, the runs are of
@@ -51,8 +54,11 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     _require_parts(parts)
     if any((folder / name).exists() for name in (runs.CONFIG, loop.BEST)):
         raise UsageError(str(folder), "holds a run", "choose another --out")
-    configs = [runs.stored_run(run)[0] for run in folders]
-    _require_same(configs, folders)
+    detectors = runs.is_detector(folders[-1])
+    if detectors:
+        _require_detectors(folders, size)
+    else:
+        _require_graders(folders, size)
     stored = [runs.best(run) for run in folders]
     last = stored[-1]
     best = {
@@ -60,7 +66,6 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
         "epoch": last["epoch"],
         "size": size or last["size"],
     }
-    _require_takes(configs[-1], best["size"])
     line = {
         "epoch": best["epoch"],
         "size": best["size"],
@@ -68,14 +73,19 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     }
     shares = {_name(run): share for run, share in parts}
     surroundings = {**runs.surroundings(folders[-1]), runs.AVERAGED: shares}
-    configuration = (folders[-1] / runs.CONFIG).read_bytes()
+    files = {
+        runs.RUN: _json(surroundings),
+        loop.METRICS: msgspec.json.encode(line) + b"\n",
+        loop.BEST: torch_files.content(best),
+    }
+    if detectors:
+        files[detector.DETECTOR] = (folders[-1] / detector.DETECTOR).read_bytes()
+    # The configuration comes last: a folder without it is not taken for a run.
+    files[runs.CONFIG] = (folders[-1] / runs.CONFIG).read_bytes()
     with explained(folder, remedy="choose another --out"):
         folder.mkdir(parents=True, exist_ok=True)
-    loop.write_whole(folder / runs.RUN, _json(surroundings))
-    loop.write_whole(folder / loop.METRICS, msgspec.json.encode(line) + b"\n")
-    loop.write_whole(folder / loop.BEST, torch_files.content(best))
-    # The configuration comes last: a folder without it is not taken for a run.
-    loop.write_whole(folder / runs.CONFIG, configuration)
+    for name, content in files.items():
+        loop.write_whole(folder / name, content)
 
 
 def _name(run: Path) -> str:
@@ -104,8 +114,30 @@ def _seconds(run: Path) -> float:
     return float(lines[-1]["training_seconds"]) if lines else 0.0
 
 
-def _require_same(configs: Sequence[GraderConfig], folders: Sequence[Path]) -> None:
-    for key in SAME:
+def _require_graders(folders: Sequence[Path], size: Size | None) -> None:
+    configs = [runs.stored_run(run)[0] for run in folders]
+    _require_same(configs, SAME, folders)
+    if size is not None:
+        _require_takes(configs[-1], size)
+
+
+def _require_detectors(folders: Sequence[Path], size: Size | None) -> None:
+    if size is not None:
+        raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
+    configs = [runs.stored_detector_run(run)[0] for run in folders]
+    _require_same(configs, SAME_OF_DETECTORS, folders)
+    kinds = [detector_export.description(run)[0] for run in folders]
+    for its, folder in zip(kinds, folders, strict=True):
+        if its != kinds[-1]:
+            raise UsageError(str(folder), f"finds other kinds than {folders[-1]}", REMEDY)
+
+
+def _require_same(
+    configs: Sequence[GraderConfig] | Sequence[DetectorConfig],
+    keys: Sequence[str],
+    folders: Sequence[Path],
+) -> None:
+    for key in keys:
         for config, folder in zip(configs, folders, strict=True):
             ours, theirs = value_of(config, key), value_of(configs[-1], key)
             if ours != theirs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fundoscope.grading import heads
@@ -88,10 +89,15 @@ def _chosen(manifest: GraderManifest, exported: Exported) -> str:
     averaged = manifest.trained_on.averaged
     if averaged is None:
         return f"Epoch {exported.epoch + 1}, chosen by validation kappa (mean over the sources)."
+    return averaged_text(averaged, "by validation\nkappa; shares and size were")
+
+
+def averaged_text(averaged: Mapping[str, float], chosen: str) -> str:
+    """What an average of runs is made of, and how its parts were chosen."""
     runs = ", ".join(f"`{run}` ({share:g})" for run, share in averaged.items())
     return (
-        f"The average of the weights of the runs {runs}, the best epoch of each by validation\n"
-        "kappa; shares and size were chosen on validation. Settings and seed are the last run's."
+        f"The average of the weights of the runs {runs}, the best epoch of each {chosen}"
+        " chosen on validation. Settings and seed are the last run's."
     )
 
 

@@ -67,6 +67,17 @@ class SortedPool(nn.Module):
         return torch.cat(pooled)[torch.argsort(torch.cat(places))]
 
 
+def never_none(_heads: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the second stage is given, with a proposal of no size on every tile.
+
+    The second stage is traced with proposals, and its graph's reshaping is undefined for none: a
+    tile on which nothing was proposed ended the reading. Boxes of no size are dropped by the second
+    stage itself, so nothing else changes.
+    """
+    maps, proposals, *others = given
+    return maps, [torch.cat((each, each.new_zeros(1, 4))) for each in proposals], *others
+
+
 def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -> bytes:
     """The graph of a detector; its outputs are those of :data:`fundoscope.lesions.heads.OUTPUTS`.
 
@@ -89,9 +100,11 @@ def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -
     heads: Any = network.roi_heads
     pool = heads.box_roi_pool
     heads.box_roi_pool = SortedPool(pool)
+    hook = heads.register_forward_pre_hook(never_none)
     try:
         model = _traced(module, example)
     finally:
+        hook.remove()
         heads.box_roi_pool = pool
     onnx_graph.forget_origin(model)
     content: bytes = model.SerializeToString()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fundoscope.kinds import KINDS
 from fundoscope.lesions import heads
-from fundoscope.train.card import stored_text
+from fundoscope.train.card import averaged_text, stored_text
 from fundoscope.train.operating import KEPT
 
 if TYPE_CHECKING:
@@ -48,12 +48,22 @@ def _training(manifest: DetectorManifest, exported: Exported) -> str:
     return f"""## Training
 
 Trained on {sum(trained.photographs.values()):,} photographs ({sources}); sha256 of photographs and
-annotations `{trained.manifest_sha256}`. Seed {trained.seed}, {minutes}; epoch {exported.epoch + 1}
-chosen by the mean average precision of the lesions on validation.
+annotations `{trained.manifest_sha256}`. Seed {trained.seed}, {minutes}.
+{_chosen(manifest, exported)}
 Versions: {versions}.
 
 {settings}
 """
+
+
+def _chosen(manifest: DetectorManifest, exported: Exported) -> str:
+    averaged = manifest.trained_on.averaged
+    if averaged is None:
+        return (
+            f"Epoch {exported.epoch + 1}, chosen by the mean average precision of the lesions on"
+            " validation."
+        )
+    return averaged_text(averaged, "by the\nlesions' mean average precision; shares and scale were")
 
 
 def _figures(manifest: DetectorManifest) -> str:

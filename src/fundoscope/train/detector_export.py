@@ -190,7 +190,7 @@ def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:
         UsageError: no epoch is finished yet, or a file is damaged.
     """
     stored = runs.best(run)
-    kinds, anchors = _description(run)
+    kinds, anchors = description(run)
     shape = msgspec.structs.replace(
         config.shape, proposals_kept=PROPOSALS, detections=DETECTIONS, suppress=READ_SUPPRESS
     )
@@ -204,8 +204,12 @@ def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:
     return network.eval(), int(stored["epoch"])
 
 
-def _description(run: Path) -> tuple[tuple[str, ...], Anchors]:
-    """Class list and anchors of a run."""
+def description(run: Path) -> tuple[tuple[str, ...], Anchors]:
+    """Class list and anchors of a run.
+
+    Raises:
+        UsageError: the file that says so is missing or damaged.
+    """
     path = run / detector.DETECTOR
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_Description)
@@ -315,6 +319,7 @@ def manifest_of(
             seed=config.seed,
             configuration=provenance.of_detector(config),
             minutes=provenance.minutes_in_all(run, config),
+            averaged=runs.averaged(run),
         ),
         licence=data.licence,
         versions=provenance.versions(run, "torchvision"),
