@@ -1,6 +1,7 @@
 """How long a 12-megapixel photograph takes, grade and lesions, and what memory; as markdown tables.
 
     python bench/detect.py [--data ../shared/data] [--photographs 8] [--rounds 3] [--threads 1 2]
+        [--detector BUNDLE]
 
 For each number of threads a fresh process loads the models and reads photographs of IDRiD's lesion
 set (those of train.txt) with `Reader.read`, as a user's program does: the first one cold, then all
@@ -70,17 +71,17 @@ def watched() -> dict[str, float]:
     timed(field, "find", "find", taken)
     timed(Reader, "_grade", "grade", taken)
     timed(view, "make", "make", taken)
-    timed(detector, "on_view", "on_view", taken)
+    timed(detector, "with_maps", "on_view", taken)
     timed(merge, "merge", "merge", taken)
     return taken
 
 
-def measure(paths: list[Path], rounds: int, threads: int) -> dict[str, Any]:
+def measure(paths: list[Path], rounds: int, threads: int, detector: Path | None) -> dict[str, Any]:
     """What one fresh process takes: milliseconds and MB."""
     from fundoscope.reader import Reader
 
     start = time.perf_counter()
-    reader = Reader(threads=threads)
+    reader = Reader(detector=detector, threads=threads)
     loading, after_loading = 1000 * (time.perf_counter() - start), peak()
     taken = watched()
 
@@ -90,7 +91,7 @@ def measure(paths: list[Path], rounds: int, threads: int) -> dict[str, Any]:
         reading = reader.read(path)
         whole = 1000 * (time.perf_counter() - start)
         parts = dict(taken) | {"whole": whole, "lesions": len(reading.lesions)}
-        parts["on_view"] -= parts["merge"]
+        parts["on_view"] -= parts["make"] + parts["merge"]
         return parts
 
     first, after_one = read(paths[0]), peak()
@@ -108,9 +109,12 @@ def measure(paths: list[Path], rounds: int, threads: int) -> dict[str, Any]:
     }
 
 
-def in_fresh_process(paths: list[Path], rounds: int, threads: int) -> dict[str, Any]:
+def in_fresh_process(
+    paths: list[Path], rounds: int, threads: int, detector: Path | None
+) -> dict[str, Any]:
     """The same in a process of its own."""
     command = [sys.executable, __file__, "--inside", str(threads), "--rounds", str(rounds)]
+    command += ["--detector", str(detector)] if detector else []
     done = subprocess.run(
         [*command, *map(str, paths)], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -150,16 +154,19 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--detector", type=Path, help="bundle; the shipped one by default")
     parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
-        print(json.dumps(measure(args.paths, args.rounds, args.inside)))
+        print(json.dumps(measure(args.paths, args.rounds, args.inside, args.detector)))
         return
     folder = args.data / "lesions" / "idrid"
     names = (folder / "train.txt").read_text().split()
     names = names[:: max(1, len(names) // args.photographs)][: args.photographs]
     paths = args.paths or [folder / "JPEGImages" / f"{name}.jpg" for name in names]
-    found = {each: in_fresh_process(paths, args.rounds, each) for each in args.threads}
+    found = {
+        each: in_fresh_process(paths, args.rounds, each, args.detector) for each in args.threads
+    }
     lesions = next(iter(found.values()))["lesions"]
     print(
         f"{len(paths)} photographs with {min(lesions):.0f} to {max(lesions):.0f} lesions found,"

@@ -55,7 +55,9 @@ def traced_once():
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
     """A folder with a label table, a run of two epochs on it, and the run's bundle."""
-    folder, random = tmp_path_factory.mktemp("origin"), np.random.default_rng(7)
+    # Two folders down: other tests' tables lie beside the first, where further ones are looked for.
+    folder, random = tmp_path_factory.mktemp("origin") / "set", np.random.default_rng(7)
+    folder.mkdir()
     lines = ["image,grade,split,source"]
     for i in range(PHOTOGRAPHS):
         draw_disc(i % 5, random).save(folder / f"{i}.png")

@@ -67,15 +67,21 @@ class SortedPool(nn.Module):
         return torch.cat(pooled)[torch.argsort(torch.cat(places))]
 
 
+SPECK = 1e-5
+"""Pixels. The second stage enlarges a proposal 62 times at most, and drops what is below 0.01;
+the logarithm of its area is finite, which calibration for eight bits needs."""
+
+
 def never_none(_heads: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the second stage is given, with a proposal of no size on every tile.
+    """What the second stage is given, with a proposal of hardly any size on every tile.
 
     The second stage is traced with proposals, and its graph's reshaping is undefined for none: a
-    tile on which nothing was proposed ended the reading. Boxes of no size are dropped by the second
-    stage itself, so nothing else changes.
+    tile on which nothing was proposed ended the reading. Boxes of that size are dropped by the
+    second stage itself, so nothing else changes.
     """
     maps, proposals, *others = given
-    return maps, [torch.cat((each, each.new_zeros(1, 4))) for each in proposals], *others
+    speck = torch.tensor([[0.0, 0.0, SPECK, SPECK]])
+    return maps, [torch.cat((each, speck.to(each))) for each in proposals], *others
 
 
 def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -> bytes:
