@@ -5,10 +5,11 @@
 For each source of the label table: trains the configuration's grader without its photographs
 (`data.without`), exports it, and reads the source's test split with it; Messidor-2 on all its rows
 (`--whole`), as others report it. Epoch, cut-points, temperature and threshold come from the
-validation of the other sources. A source's further photographs (`KIN`) are left out with it, and a
-network that starts from another grader is refused: it may have seen what is left out.
+validation of the other sources. A source's further photographs are left out with it, and a network
+that starts from another grader is refused: it may have seen what is left out.
 
-What is done is not done again, and a killed training goes on. The table, `leave-one-out.json` and
+What is done is not done again, and a killed training goes on; trainings that a lent machine has
+finished (`scripts/gpu_short_list.sh`) are taken from `--out`. The table, `leave-one-out.json` and
 `.md`, is written after each source, then printed, with a row for docs/test-looks.csv for each look.
 To try it, `--split val` reads validation photographs instead. Needs [train].
 """
@@ -25,7 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from fundoscope.cli import main as command_line
@@ -38,12 +38,10 @@ from fundoscope.evaluate.intervals import Figure
 from fundoscope.evaluate.summary import AVERAGED, Breakdown, Subjects, summarise
 from fundoscope.models import bundle as bundles
 from fundoscope.train import config as configs
-from fundoscope.train import export, grader, runs, weights
+from fundoscope.train import export, grader, loop, runs, weights
 from fundoscope.train.config import GraderConfig
 from fundoscope.train.photographs import TRAIN
 
-KIN = {"equalised": "eyepacs"}
-"""By the name of a further table (`data.also`), the source whose photographs it holds more of."""
 WHOLE = ("messidor2",)
 TEST, ANY = "test", "all"
 COLUMNS = {
@@ -85,7 +83,7 @@ def main() -> None:
     for source in wanted:
         read = ANY if source in args.whole and args.split == TEST else args.split
         run = args.out / source
-        bundle = train(without(config, source), run, source)
+        bundle = train(configs.without(config, source), run, source)
         done.append(Left(source, bundle, evaluate(config, run, bundle, source, read, args), read))
         write(done, len(known), args.out)
     print((args.out / f"{RESULT}.md").read_text())
@@ -122,38 +120,29 @@ def sources(table: Path) -> tuple[str, ...]:
     return tuple(sorted({row.source for row in manifests.read(table).of_split(TRAIN)}))
 
 
-def kin(source: str) -> set[str]:
-    """A source, and the further tables that hold more of its photographs."""
-    return {source, *(table for table, its in KIN.items() if its == source)}
-
-
-def without(config: GraderConfig, source: str) -> GraderConfig:
-    """The configuration in which a source, and what is kin to it, takes no part."""
-    data, gone = config.data, kin(source)
-    changed = msgspec.structs.replace(
-        data,
-        without=(*data.without, source),
-        also=tuple(table for table in data.also if Path(table).stem not in gone),
-        shown={name: times for name, times in data.shown.items() if name not in gone},
-    )
-    return msgspec.structs.replace(config, data=changed)
-
-
 def train(config: GraderConfig, run: Path, source: str) -> Path:
     """Train and export, or go on with it, or find that both are done; gives the bundle."""
     bundle = run / "bundle"
     if not (bundle / bundles.MANIFEST).is_file():
-        print(f"{source}: training without it, in {run}", flush=True)
-        with watching() as watcher:
-            grader.train(config, run, watcher=watcher)
+        if not finished(config, run):
+            print(f"{source}: training without it, in {run}", flush=True)
+            with watching() as watcher:
+                grader.train(config, run, watcher=watcher)
         export.export(run, bundle, name=f"without-{source}", cache=Path(config.data.cache))
     elif runs.stored_run(run)[0] != config:
         raise UsageError(str(run), "holds a run of another configuration", "choose another --out")
-    seen = kin(source) & set(bundles.load_grader(bundle).manifest.trained_on.photographs)
+    seen = configs.kin(source) & set(bundles.load_grader(bundle).manifest.trained_on.photographs)
     if seen:
         named = " and ".join(sorted(seen))
         raise FundoscopeError(str(bundle), f"was trained on {named}", "remove it and train again")
     return bundle
+
+
+def finished(config: GraderConfig, run: Path) -> bool:
+    """Whether all epochs of a configuration are trained, here or elsewhere."""
+    if not (run / loop.BEST).is_file() or runs.stored_run(run)[0] != config:
+        return False
+    return len(runs.metrics(run)) == sum(stage.epochs for stage in config.stages)
 
 
 def evaluate(

@@ -196,3 +196,18 @@ def test_the_shipped_configurations_are_whole(path):
         return
     config = configs.read_config(path)
     assert config.data.manifest.startswith("../shared/data/")
+
+
+def test_what_is_kin_to_a_source_is_left_out_with_it(tmp_path):
+    lines = (
+        'also = ["further/equalised.csv", "other.csv"]',
+        "shown = { eyepacs = 2.0, equalised = 0.5, aptos = 0.4 }",
+    )
+    config = configs.read_config(written(tmp_path, "data", "\n".join(lines)))
+    of_eyepacs = configs.without(config, "eyepacs").data
+    assert of_eyepacs.without == ("eyepacs",)
+    assert of_eyepacs.also == ("other.csv",)
+    assert of_eyepacs.shown == {"aptos": 0.4}
+    of_aptos = configs.without(config, "aptos").data
+    assert of_aptos.also == config.data.also
+    assert of_aptos.shown == {"eyepacs": 2.0, "equalised": 0.5}

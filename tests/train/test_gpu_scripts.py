@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+
+from fundoscope.train import config as configs
+from fundoscope.train import loop, pack, runs
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PYTHON = r"""#!/usr/bin/env bash
@@ -61,7 +66,7 @@ def machine(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("name", ["gpu_grader.sh", "gpu_detector.sh", "gpu_train.sh"])
+@pytest.mark.parametrize("name", [path.name for path in SCRIPTS.glob("gpu_*.sh")])
 def test_they_are_bash(name):
     subprocess.run(["bash", "-n", SCRIPTS / name], check=True)
 
@@ -143,3 +148,73 @@ def test_packages_that_are_missing_come_from_wheels_or_are_named(machine, tmp_pa
     done, calls = machine(LACKING="msgspec simplejpeg", EPOCHS="1")
     assert done.returncode == 0
     assert "--no-index --no-deps" in calls
+
+
+SHORT_LIST = """
+checkpoint_every = 1
+threads = 1
+[data]
+manifest = "{labels}"
+crop_size = 48
+[network]
+name = "sequential-spp"
+init = "none"
+[optimiser]
+batch = 4
+[[stages]]
+size = 32
+epochs = 2
+"""
+
+
+def test_the_short_list_comes_home_as_if_trained_here(labels, tmp_path):
+    recipe = tmp_path / "small.toml"
+    table = labels.read_text().replace(",b,1", ",a,1")  # of b nothing but one photograph
+    labels.write_text(table.replace("7.png,2,train,a", "7.png,2,train,b"))
+    recipe.write_text(SHORT_LIST.format(labels=labels))
+    asked = configs.read_config(recipe)
+    pack.write_grader(
+        configs.replaced(asked, data={"cache": str(tmp_path / "c")}), tmp_path / "p.zip"
+    )
+    paths = {name: str(tmp_path / name.lower()) for name in ("OUT", "RUNS", "CACHE")}
+    command = [SCRIPTS / "gpu_short_list.sh", tmp_path / "p.zip", "5", recipe, f"{recipe},b"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, **paths, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    said = (tmp_path / "out" / "small-without-b.txt").read_text()
+    assert done.returncode == 0, done.stderr + said
+    home = tmp_path / "home"
+    for name in ("small", "small-without-b"):
+        with tarfile.open(tmp_path / "out" / f"{name}.tar") as archive:
+            archive.extractall(home, filter="data")
+        assert len(runs.metrics(home / name)) == 2
+    there = sorted(path.name for path in (home / "small").iterdir())
+    assert there == sorted((runs.CONFIG, loop.BEST, runs.RUN, loop.METRICS))
+    assert runs.stored_run(home / "small")[0] == asked
+    assert runs.stored_run(home / "small-without-b")[0] == configs.without(asked, "b")
+    weights = runs.best(home / "small")["network"].values()
+    assert all(str(w.dtype) in ("torch.float16", "torch.int64") for w in weights)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("one", "5"), "three arguments or more"),
+        (("no-such.zip", "5", "a.toml"), "there is no pack no-such.zip"),
+        ((__file__, "soon", "a.toml"), "soon is no number of minutes"),
+        ((__file__, "5", "a.toml,idrid"), "there is no configuration a.toml"),
+    ],
+)
+def test_a_short_list_that_cannot_be_meant_is_refused(arguments, message, tmp_path):
+    done = subprocess.run(
+        [SCRIPTS / "gpu_short_list.sh", *arguments],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -186,8 +185,20 @@ def test_killed_before_the_export_the_training_goes_on(leave_out, trained):
     metrics = leave_out.folder / "alpha" / "metrics.jsonl"
     before = metrics.read_text()
     leave_out.call("--source", "alpha")
+    assert trained == []  # all its epochs were there
+    assert metrics.read_text() == before
+    shutil.rmtree(leave_out.folder / "alpha" / "bundle")
+    metrics.write_text("")
+    leave_out.call("--source", "alpha")
     assert trained == ["alpha"]
-    assert metrics.read_text() == before  # all its epochs were there
+
+
+def test_a_training_of_another_machine_is_taken(leave_out, trained):
+    run = leave_out.folder / "alpha"
+    shutil.rmtree(run / "bundle")
+    (run / "checkpoint.pt").unlink()  # it does not travel
+    assert leave_out.call("--source", "alpha")["sources"]["alpha"]["n"] == 4
+    assert trained == []
 
 
 def test_results_of_another_bundle_are_read_again(leave_out):
@@ -227,21 +238,6 @@ def test_a_start_from_another_grader_is_refused(bench, recipe):
     config = configs.replaced(configs.read_config(recipe), network={"init": "runs/grader/best.pt"})
     with pytest.raises(UsageError, match="may have been trained on the source"):
         bench.require_fresh(config)
-
-
-def test_what_is_kin_to_a_source_is_left_out_with_it(bench, recipe):
-    config = configs.read_config(recipe)
-    also = ("further/equalised.csv", "other.csv")
-    shown = {"eyepacs": 2.0, "equalised": 0.5, "aptos": 0.4}
-    data = msgspec.structs.replace(config.data, also=also, shown=shown)
-    config = msgspec.structs.replace(config, data=data)
-    of_eyepacs = bench.without(config, "eyepacs").data
-    assert of_eyepacs.without == ("eyepacs",)
-    assert of_eyepacs.also == ("other.csv",)
-    assert of_eyepacs.shown == {"aptos": 0.4}
-    of_aptos = bench.without(config, "aptos").data
-    assert of_aptos.also == also
-    assert of_aptos.shown == {"eyepacs": 2.0, "equalised": 0.5}
 
 
 def test_the_recipe_of_the_repository_can_be_left_out_of(bench):

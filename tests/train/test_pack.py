@@ -178,12 +178,61 @@ def test_what_cannot_be_packed_is_refused(config, tmp_path):
 
 
 def test_a_pack_that_is_too_large_is_not_written(config, detector_config, tmp_path):
-    with pytest.raises(UsageError, match=r"would have 0\.0 MiB, over 0\.001; lower the quality"):
+    with pytest.raises(UsageError, match=r"a file of 0\.001 MiB: has no room for a crop"):
         pack.write_grader(config, tmp_path / "p.zip", limit=0.001)
     with pytest.raises(UsageError, match="leave photographs out"):
         pack.write_detector(detector_config, tmp_path / "p.zip", limit=0.001)
     assert not list(tmp_path.glob("*.zip"))
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.fixture
+def in_parts(config, tmp_path):
+    """A pack of a grader in three files or more, each of at most 12,000 bytes."""
+    path = tmp_path / "parts" / "grader.zip"
+    done = pack.write_grader(config, path, quality=95, limit=12000 / 2**20)
+    return path, [pack.part(path, number + 1) for number in range(len(done.mebibytes))]
+
+
+def test_what_does_not_fit_goes_into_further_files(in_parts, config, tmp_path):
+    path, files = in_parts
+    assert len(files) >= 3
+    assert files[1].name == "grader-2.zip"
+    assert all(file.stat().st_size <= 12000 for file in files)
+    pack.write_grader(config, tmp_path / "whole.zip", quality=95)
+    whole, ours = (unpack.grader(config, each) for each in (tmp_path / "whole.zip", path))
+    before, after = (
+        pictures.load(
+            photographs.read(each.data.manifest),
+            photographs.read(each.data.manifest).rows,
+            each.data.wanted,
+            Path(each.data.cache),
+        )
+        for each in (whole, ours)
+    )
+    assert before.rows == after.rows
+    for one, other in zip(before.pixels, after.pixels, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_parts_that_are_missing_damaged_or_of_another_pack_are_told(in_parts, config, tmp_path):
+    path, files = in_parts
+    content = files[1].read_bytes()
+    files[1].unlink()
+    with pytest.raises(
+        UsageError, match=r"the first of \d+ files, and grader-2\.zip is not beside"
+    ):
+        unpack.grader(config, path)
+    files[1].write_bytes(content[:100])
+    with pytest.raises(UsageError, match=r"grader-2\.zip: is damaged"):
+        unpack.grader(config, path)
+    pack.write_grader(config, tmp_path / "o" / "grader.zip", quality=90, limit=12000 / 2**20)
+    files[1].write_bytes((tmp_path / "o" / "grader-2.zip").read_bytes())
+    with pytest.raises(UsageError, match=r"grader-2\.zip: is of another pack than grader\.zip"):
+        unpack.grader(config, path)
+    assert not list(Path(config.data.cache).glob("pack-*"))
+    files[1].write_bytes(content)
+    assert unpack.grader(config, path)
 
 
 def test_a_file_that_is_there_is_replaced_when_asked(packed, config):
@@ -215,11 +264,12 @@ def test_what_is_no_pack(labels, tmp_path, config, packed):
     ("entries", "message"),
     [
         ({"pack.json": b"{}"}, "is damaged"),
-        ({"pack.json": b'{"task": "grader", "network": "x"}'}, "is damaged"),
-        ({"pack.json": b'{"task": "detector", "network": "x"}'}, "is a pack of a detector"),
+        ({"pack.json": b'{"task": "grader", "version": 3}'}, "is damaged"),
+        ({"pack.json": b'{"task": "grader", "version": 3, "x": 1}'}, "is damaged"),
+        ({"pack.json": b'{"task": "detector", "version": 3}'}, "is a pack of a detector"),
         (
-            {"pack.json": b'{"task": "grader", "network": "x", "version": 1}'},
-            "is a pack of a grader, version 1; name a pack of a grader, version 2",
+            {"pack.json": b'{"task": "grader", "network": "x", "version": 2}'},
+            "is a pack of a grader, version 2; name a pack of a grader, version 3",
         ),
         (
             {"pack.json": b'{"task": "grader", "network": "x", "version": 9}'},
@@ -255,7 +305,38 @@ def test_a_pack_that_is_cut_in_a_file_is_refused(packed, config):
     assert not list(Path(config.data.cache).glob("pack-*"))
 
 
-def test_crops_are_made_smaller_and_never_larger(tmp_path):
+def test_a_crop_has_about_as_many_pixels_as_its_photograph(tmp_path):
+    small, large = tmp_path / "small.png", tmp_path / "large.jpg"
+    Image.new("RGB", (32, 24)).save(small)
+    Image.new("RGB", (64, 64)).save(large)
+    ramp = np.broadcast_to(np.arange(48, dtype=np.uint8)[:, None, None] * 5, (48, 48, 3))
+    assert packed_crops.no_larger(ramp, large) is ramp
+    less = packed_crops.no_larger(ramp, small)
+    assert less.shape == (36, 36, 3)
+    path = tmp_path / f"1{packed_crops.SUFFIX}"
+    path.write_bytes(packed_crops.encode(less, 95))
+    again = packed_crops.read(path, Input(CROP, 48, 48)).astype(int)
+    assert again.shape == (48, 48, 3)
+    assert np.abs(again - ramp).max() < 8
+
+
+def test_a_pack_serves_networks_that_start_from_elsewhere(config, tmp_path):
+    stages = (Stage(32, 1),)
+    lites = [
+        configs.replaced(config, network={"name": name, "init": "imagenet"}, stages=stages)
+        for name in ("efficientnet_lite0", "efficientnet_lite1")
+    ]
+    path = tmp_path / "p.zip"
+    pack.write_grader(config, path, others=[*lites, lites[0]])
+    begun = [unpack.grader(each, path).network.init for each in lites]
+    assert [Path(file).name for file in begun] == [f"{each.network.name}.pth" for each in lites]
+    for ours, lite in zip(begun, lites, strict=True):
+        here, there = (grader.network_of(lite, init=init) for init in (ours, "imagenet"))
+        assert torch.allclose(here.conv_stem.weight, there.conv_stem.weight, atol=1e-3)
+    assert sum(name.endswith(".pth") for name in names(path)) == 2
+
+
+def test_crops_are_made_smaller_and_enlarged(tmp_path):
     random = np.random.default_rng(1)
     pixels = np.repeat(np.repeat(random.integers(0, 256, (6, 6, 3), np.uint8), 8, 0), 8, 1)
     path = tmp_path / f"1{packed_crops.SUFFIX}"
@@ -264,7 +345,7 @@ def test_crops_are_made_smaller_and_never_larger(tmp_path):
     assert not packed_crops.is_crop(tmp_path / "1.webp")
     small = packed_crops.read(path, Input(CROP, 24, 24))
     assert small.shape == (24, 24, 3)
-    assert "is packed as a crop of 48 px" in packed_crops.read(path, Input(CROP, 64, 64))
+    assert packed_crops.read(path, Input(CROP, 64, 64)).shape == (64, 64, 3)
     assert "a squash of 48x48 is wanted" in packed_crops.read(path, Input(SQUASH, 48, 48))
     path.write_bytes(b"RIFF")
     assert packed_crops.read(path, Input(CROP, 24, 24)).startswith("is damaged")

@@ -19,10 +19,10 @@ BEST_QUALITY: Final = 100
 
 Config = Annotated[Path, typer.Argument(help="Configuration of the training.")]
 Out = Annotated[Path, typer.Option(help="The pack, a zip file.")]
-Limit = Annotated[float, typer.Option(min=0, help="Mebibytes that it may have.")]
+Limit = Annotated[float, typer.Option(min=0, help="Mebibytes that a file may have.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 LIMIT: Final = 34.0
-QUALITY: Final = 77
+QUALITY: Final = 95
 """As :mod:`fundoscope.train.pack` has them, which is not imported for a help text."""
 
 
@@ -30,6 +30,10 @@ QUALITY: Final = 77
 def grader(
     config: Config,
     out: Out,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further configuration, whose starting weights are packed too."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Label table or class folders, in place of the file's.")
     ] = None,
@@ -59,6 +63,7 @@ def grader(
         packed = pack.write_grader(
             chosen,
             out,
+            others=[configs.read_config(each) for each in also or ()],
             quality=quality,
             limit=limit,
             overwrite=overwrite,
@@ -92,7 +97,9 @@ def detector(
 
 
 def _tell(packed: Packed) -> None:
+    sizes = " + ".join(f"{size:.1f}" for size in packed.mebibytes)
+    files = "" if len(packed.mebibytes) == 1 else f" in {len(packed.mebibytes)} files"
     typer.echo(
         f"{packed.path}: {packed.train} photographs to train on, {packed.val} to validate on,"
-        f" {packed.mebibytes:.1f} MiB"
+        f" {sizes} MiB{files}"
     )

@@ -60,6 +60,10 @@ def grader(
     only_aspect: Annotated[
         float | None, typer.Option(help="Only photographs of this width over height.")
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave a source's photographs out, and the settings that name it."),
+    ] = None,
     resume: Resume = True,
     threads: Threads = None,
     devices: Devices = None,
@@ -97,6 +101,8 @@ def grader(
         threads=threads,
         devices=devices,
     )
+    for source in without or ():
+        chosen = configs.without(chosen, source)
     if unpack.is_pack(Path(chosen.data.manifest)):
         chosen = unpack.grader(chosen, Path(chosen.data.manifest))
     configs.check(chosen, config.name)

@@ -119,6 +119,8 @@ def resize(pictures: Tensor, size: Size) -> Tensor:
 
     sides = (size, size) if isinstance(size, int) else tuple(size)
     planes = pictures.permute(0, 3, 1, 2)
+    if planes.device.type != "cpu":
+        planes = planes.float()  # no GPU resizes bytes with anti-aliasing
     if tuple(planes.shape[2:]) != sides:
         planes = functional.interpolate(planes, size=sides, mode="bilinear", antialias=True)
     return planes.float()

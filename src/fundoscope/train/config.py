@@ -20,6 +20,8 @@ FEWEST: Final = 2
 ASPECT_SPREAD: Final = 0.03
 """``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
 1 % among each other and from 4:3 by 11 %."""
+KIN: Final = {"equalised": "eyepacs"}
+"""By the name of a further table (``data.also``), the source whose photographs it holds more of."""
 MOST_SHOWN: Final = 100
 """Times that an epoch may show a photograph."""
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
@@ -163,6 +165,23 @@ def replaced(
 ) -> GraderConfig:
     """The configuration with other values; a value of ``None`` changes nothing."""
     return settings.replaced(config, {"network": network, "data": data, **changes})
+
+
+def without(config: GraderConfig, source: str) -> GraderConfig:
+    """The configuration in which a source, and what is kin to it, takes no part."""
+    data, gone = config.data, kin(source)
+    changed = msgspec.structs.replace(
+        data,
+        without=(*data.without, source),
+        also=tuple(table for table in data.also if Path(table).stem not in gone),
+        shown={name: times for name, times in data.shown.items() if name not in gone},
+    )
+    return msgspec.structs.replace(config, data=changed)
+
+
+def kin(source: str) -> frozenset[str]:
+    """A source, and the further tables that hold more of its photographs."""
+    return frozenset({source, *(table for table, its in KIN.items() if its == source)})
 
 
 def from_builtins(stored: dict[str, Any]) -> GraderConfig:

@@ -8,8 +8,10 @@ of a test split is ever in one. :mod:`fundoscope.train.unpack` opens them.
 
 from __future__ import annotations
 
+import hashlib
+import math
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,8 +47,8 @@ from fundoscope.writing import explained, refuse_existing, replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
-CONTENTS: Final = "pack.json"
-VERSION: Final = 2
+CONTENTS, PART = "pack.json", "part.json"
+VERSION: Final = 3
 GRADER, DETECTOR = "grader", "detector"
 START: Final = "{name}.pth"
 """The weights to start from, named after their network."""
@@ -57,12 +59,20 @@ GONE_ON: Final = f"{EARLIER}/{loop.BEST}"
 ANNOTATIONS, PHOTOGRAPHS, MASKS = "annotations.json", "photographs", "masks"
 TRAIN_LIST, VAL_LIST = "train.txt", "val.txt"
 CROPS: Final = "crops"
-QUALITY: Final = 77
-"""Of the crops. The 6,489 crops of the five sources at 320 px have 22.6 MiB at 75 and 28.2 at 80,
-as every sixteenth says."""
+QUALITY: Final = 95
+"""Of the crops. On validation crops of 320 px stored so, the shipped grader's mean area is 0.942
+(12.7 kB each); 0.948 of what was not stored, 0.938 at 90 (7.7 kB) and 0.903 at 77 (3.7 kB): the
+small lesions are what a picture loses first (docs/study.md)."""
 LIMIT: Final = 34
-"""Mebibytes. With a repository of 28 they make the 64 that travel to a lent machine with a GPU."""
+"""Mebibytes of a file. With a repository of 28 they make the 64 that travel at a time to a lent
+machine with a GPU."""
 MEBIBYTE: Final = 2**20
+ZIP_HEADS: Final = 30 + 46
+"""Bytes that a zip file spends on each file besides its content and twice its name."""
+CONTENTS_ROOM: Final = 4096
+"""Bytes that are kept for ``pack.json`` or ``part.json`` and the end of a zip file."""
+KEY: Final = 12
+"""Hexadecimal digits."""
 ROOM: Final = "free some space"
 SPLIT, SOURCE = "split", "source"
 COLUMN: Final = "photograph"
@@ -74,26 +84,40 @@ Entry = tuple[str, bytes]
 """Name and content of a file in a pack."""
 
 
+class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights that a network starts from.
+
+    Attributes:
+        network: whose they are.
+        origin: ``init`` of the configuration that starts from them.
+        file: that holds them.
+    """
+
+    network: str
+    origin: str
+    file: str
+
+
 class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``pack.json`` says.
 
     Attributes:
         task: ``grader`` or ``detector``.
-        network: whose weights to start from are packed.
-        origin: ``init`` of the configuration that was packed.
-        init: file of the weights that it stands for; ``""`` where there are none.
+        starts: the weights that are packed, of a network or of a detector's backbone.
         tables: what a grader's label tables are called; the first is the one that is validated on.
         side: of a grader's crops.
         start: file of the whole network that a detector goes on from; ``""`` where there is none.
+        parts: files that the pack consists of; the further ones hold nothing but crops.
+        key: the same in all parts of a pack, and in no other's.
     """
 
     task: str
-    network: str
-    origin: str = ""
-    init: str = ""
+    starts: tuple[Start, ...] = ()
     tables: tuple[str, ...] = ()
     side: int = 0
     start: str = ""
+    parts: int = 1
+    key: str = ""
     version: int = VERSION
 
     @property
@@ -102,20 +126,28 @@ class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(f"{name}.csv" for name in distinct(self.tables))
 
 
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``part.json`` says in the parts of a pack but the first: whose it is, and which."""
+
+    key: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was packed: how many photographs to train and to validate on, and the file's size."""
+    """What was packed: how many photographs to train and to validate on, and the files' sizes."""
 
     path: Path
     train: int
     val: int
-    mebibytes: float
+    mebibytes: tuple[float, ...]
 
 
 def write_grader(
     config: GraderConfig,
     path: Path,
     *,
+    others: Sequence[GraderConfig] = (),
     quality: int = QUALITY,
     limit: float = LIMIT,
     overwrite: bool = False,
@@ -129,13 +161,16 @@ def write_grader(
     Args:
         config: names tables, crop size, cache and network.
         path: of the pack.
+        others: further configurations that are to be trained from it: the weights that they start
+            from are packed too.
         quality: of the crops' WebP, 1 to 100.
-        limit: mebibytes that the pack may have.
-        overwrite: replace a file that is there.
+        limit: mebibytes that a file may have; what does not fit goes into further parts beside it,
+            see :func:`part`.
+        overwrite: replace files that are there.
         progress: is told how many crops are made.
 
     Raises:
-        UsageError: the data cannot be trained on, or the pack would be larger than the limit.
+        UsageError: the data cannot be trained on, or the limit leaves no room for a crop.
         OutputError: it cannot be written.
     """
     data = config.data
@@ -159,29 +194,33 @@ def write_grader(
     tables = tuple(each.path.stem for each in (table, *also))
     if len({*tables[1:]}) < len(also):
         raise UsageError("data.also", "names two tables of one name", "rename the file of one")
-    name, init = config.network.name, config.network.init
-    started = _start(name, init)
+    begun = [(each.network.name, each.network.init) for each in (config, *others)]
+    starts, started = _starts(dict.fromkeys(begun))
+    entries, crops = list(started), list[Entry]()
+    for each, its, table_name in zip((table, *also), loaded, distinct(tables), strict=True):
+        entries += _table(each, its, table_name)
+        for number, (row, pixels) in enumerate(zip(its.rows, its.pixels, strict=True)):
+            small = packed_crops.no_larger(pixels, each.photograph(row))
+            crops.append((_crop_name(table_name, number), packed_crops.encode(small, quality)))
+    groups = _divided(crops, limit * MEBIBYTE, sum(_room(entry) for entry in entries))
     contents = Contents(
         GRADER,
-        name,
-        origin=init,
-        init=started[0][0] if started else "",
+        starts,
         tables=tables,
         side=data.wanted.height,
+        parts=len(groups),
+        key=_key(crops) if len(groups) > 1 else "",
     )
-
-    def entries() -> Iterator[Entry]:
-        yield CONTENTS, msgspec.json.encode(contents)
-        yield from started
-        for each, its, table_name in zip((table, *also), loaded, distinct(tables), strict=True):
-            yield from _table(each, its, table_name)
-            for number, pixels in enumerate(its.pixels):
-                yield _crop_name(table_name, number), packed_crops.encode(pixels, quality)
-
-    size = _write(path, entries(), limit, "lower the quality or data.crop_size")
+    files = [[(CONTENTS, msgspec.json.encode(contents)), *entries, *groups[0]]]
+    for number, group in enumerate(groups[1:], start=2):
+        files.append([(PART, msgspec.json.encode(Part(contents.key, number))), *group])
+    written = [part(path, number) for number in range(1, len(files) + 1)]
+    for file in written:
+        refuse_existing(file, overwrite=overwrite)
+    sizes = tuple(_write(file, its) for file, its in zip(written, files, strict=True))
     rows = [row for each in loaded for row in each.rows]
     val = sum(row.split == VAL for row in rows)
-    return Packed(path, len(rows) - val, val, size)
+    return Packed(path, len(rows) - val, val, sizes)
 
 
 def write_detector(
@@ -225,13 +264,8 @@ def write_detector(
         )
     else:
         started = _start(name, init)
-    contents = Contents(
-        DETECTOR,
-        name,
-        origin=init,
-        init=started[0][0] if started and not config.start else "",
-        start=GONE_ON if config.start else "",
-    )
+    backbone = (Start(name, init, started[0][0]),) if started and not config.start else ()
+    contents = Contents(DETECTOR, backbone, start=GONE_ON if config.start else "")
     photos = (*chosen.train, *chosen.val)
 
     def entries() -> Iterator[Entry]:
@@ -245,8 +279,51 @@ def write_detector(
         if masks is not None:
             yield from _masks(masks, photos)
 
-    size = _write(path, entries(), limit, "leave photographs out, or raise the limit")
-    return Packed(path, len(chosen.train), len(chosen.val), size)
+    size = _write(path, entries(), limit)
+    return Packed(path, len(chosen.train), len(chosen.val), (size,))
+
+
+def part(path: Path, number: int) -> Path:
+    """The file of a part of a pack: ``grader.zip``, then ``grader-2.zip`` beside it."""
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _room(entry: Entry) -> int:
+    """Bytes that a file takes in a zip file, at most."""
+    name, content = entry
+    return len(content) + 2 * len(name) + ZIP_HEADS
+
+
+def _divided(crops: Sequence[Entry], limit: float, first: int) -> list[list[Entry]]:
+    """Crops in their order, so many in each part as it has room for.
+
+    Args:
+        crops: what is divided.
+        limit: bytes of a part.
+        first: bytes that the first part holds besides.
+    """
+    groups: list[list[Entry]] = [[]]
+    used = first + CONTENTS_ROOM
+    for crop in crops:
+        needed = _room(crop)
+        if used + needed > limit and (groups[-1] or len(groups) == 1):
+            groups.append([])
+            used = CONTENTS_ROOM
+        if used + needed > limit:
+            raise UsageError(
+                f"a file of {limit / MEBIBYTE:g} MiB", "has no room for a crop", "raise the limit"
+            )
+        groups[-1].append(crop)
+        used += needed
+    return groups
+
+
+def _key(entries: Sequence[Entry]) -> str:
+    digest = hashlib.sha256()
+    for name, content in entries:
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:KEY]
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -273,6 +350,19 @@ def _table(table: Manifest, made: pictures.Pictures, name: str) -> Iterator[Entr
 
 def _packed_row(row: Row, image: str) -> Row:
     return msgspec.structs.replace(row, image=image, other={**row.other, COLUMN: row.image})
+
+
+def _starts(begun: Iterable[tuple[str, str]]) -> tuple[tuple[Start, ...], tuple[Entry, ...]]:
+    """What is packed for networks by name and ``init``; all but the first in numbered folders."""
+    starts: list[Start] = []
+    entries: list[Entry] = []
+    for name, init in begun:
+        folder = f"{len(starts)}/" if starts else ""
+        files = [(folder + file, content) for file, content in _start(name, init)]
+        if files:
+            starts.append(Start(name, init, files[0][0]))
+            entries += files
+    return tuple(starts), tuple(entries)
 
 
 def _start(name: str, init: str) -> tuple[Entry, ...]:
@@ -332,8 +422,8 @@ def _masks(folder: Path, photos: Sequence[AnnotatedPhoto]) -> Iterator[Entry]:
             yield f"{MASKS}/{file.relative_to(folder).as_posix()}", file.read_bytes()
 
 
-def _write(path: Path, entries: Iterator[Entry], limit: float, remedy: str) -> float:
-    """Write a pack, whole or not at all; its size in mebibytes.
+def _write(path: Path, entries: Iterable[Entry], limit: float = math.inf) -> float:
+    """Write a file of a pack, whole or not at all; its size in mebibytes.
 
     The same entries make the same bytes: no time is written.
     """
@@ -348,5 +438,9 @@ def _write(path: Path, entries: Iterator[Entry], limit: float, remedy: str) -> f
                 archive.writestr(info, content)
         size = waiting.stat().st_size / MEBIBYTE
         if size > limit:
-            raise UsageError(path.name, f"would have {size:.1f} MiB, over {limit:g}", remedy)
+            raise UsageError(
+                path.name,
+                f"would have {size:.1f} MiB, over {limit:g}",
+                "leave photographs out, or raise the limit",
+            )
     return size

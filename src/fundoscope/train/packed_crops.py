@@ -33,6 +33,10 @@ UNREADABLE: Final = (
 )
 """What Pillow raises at files that are damaged."""
 
+SPARE: Final = 1.125
+"""How many pixels a crop is stored with for each that its photograph has: being resized twice
+should cost nothing that can be seen."""
+
 Pixels = NDArray[np.uint8]
 
 
@@ -41,6 +45,27 @@ def encode(pixels: Pixels, quality: int) -> bytes:
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "WEBP", quality=quality, method=METHOD)
     return content.getvalue()
+
+
+def no_larger(pixels: Pixels, photograph: Path) -> Pixels:
+    """A crop with about as many pixels as its photograph has, if that is fewer.
+
+    Args:
+        pixels: uint8 ``(side, side, 3)`` RGB.
+        photograph: the file that it was made of. APTOS's have 224 pixels, the equalised eyes 256;
+            a crop of 448 made of them would be four times the bytes with nothing more to see.
+    """
+    with Image.open(photograph) as stored:  # reads the head of the file
+        side = round(SPARE * max(stored.size))
+    if side >= len(pixels):
+        return pixels
+    return _resized(pixels, side)
+
+
+def _resized(pixels: Pixels, side: int) -> Pixels:
+    # Bilinear resizing in Pillow averages when it makes a picture smaller.
+    picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    return np.array(picture)
 
 
 def is_crop(path: Path) -> bool:
@@ -53,26 +78,23 @@ def read(path: Path, wanted: Input) -> Pixels | str:
 
     Args:
         path: of the crop.
-        wanted: what the grader takes; a smaller crop is made of a larger one, never a larger of a
-            smaller.
+        wanted: what the grader takes, no larger than what was packed
+            (:mod:`fundoscope.train.unpack` sees to it). A crop of a small photograph has fewer
+            pixels than that, see :func:`no_larger`, and is enlarged as the photograph would be.
     """
     try:
         with Image.open(path) as stored:
-            side = stored.width
-            if side != stored.height:
+            if stored.width != stored.height:
                 return "is damaged (a crop is square)"
-            if wanted.kind != CROP or side < wanted.height:
+            if wanted.kind != CROP:
                 return (
-                    f"is packed as a {CROP} of {side} px,"
+                    f"is packed as a {CROP},"
                     f" and a {wanted.kind} of {wanted.height}x{wanted.width} is wanted"
                 )
-            picture = stored.convert("RGB")
+            pixels = np.array(stored.convert("RGB"))
     except UNREADABLE as error:
         return f"is damaged ({type(error).__name__})"
-    if side != wanted.height:
-        # Bilinear resizing in Pillow averages when it makes a picture smaller.
-        picture = picture.resize((wanted.width, wanted.height), Image.Resampling.BILINEAR)
-    return np.array(picture)
+    return pixels if len(pixels) == wanted.height else _resized(pixels, wanted.height)
 
 
 def with_origin(table: Manifest) -> Manifest:

@@ -27,7 +27,8 @@ from fundoscope.grading import inputs
 from fundoscope.grading.inputs import Input
 from fundoscope.train import packed_crops
 
-MAX_PROCESSES: Final = 2
+MAX_PROCESSES: Final = 8
+"""Each may hold a photograph of a hundred megapixels."""
 CHUNK: Final = 16
 """Photographs that a process takes at a time."""
 KEY_CHARACTERS: Final = 12

@@ -30,11 +30,14 @@ from fundoscope.train.pack import (
     DETECTOR,
     GRADER,
     MASKS,
+    PART,
     PHOTOGRAPHS,
     TRAIN_LIST,
     VAL_LIST,
     VERSION,
     Contents,
+    Part,
+    part,
 )
 
 KEY: Final = 12
@@ -43,6 +46,13 @@ MOST_BYTES: Final = 4 * 2**30
 """Of all files of a pack: a hundred times what one may have as a rule."""
 UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 """What zipfile raises at files that are damaged."""
+
+
+class Label(msgspec.Struct, frozen=True):
+    """What packs of all versions say of themselves."""
+
+    task: str
+    version: int
 
 
 def is_pack(path: Path) -> bool:
@@ -140,15 +150,16 @@ def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
 
 def _init(wanted: str, name: str, folder: Path, contents: Contents, pack: Path) -> str:
     """What the network starts from: the pack's weights where it is to start from what they are."""
-    if wanted != contents.origin or not contents.init:
+    packed = {start.network: start.file for start in contents.starts if start.origin == wanted}
+    if not packed:
         return wanted
-    if name != contents.network:
+    if name not in packed:
         raise UsageError(
-            f"{pack.name}, weights of {contents.network}",
+            f"{pack.name}, weights of {', '.join(packed)}",
             f"are not those of {name}",
             "pack anew with this configuration, or name others with --init",
         )
-    return str(folder / contents.init)
+    return str(folder / packed[name])
 
 
 def _opened(pack: Path, cache: Path, task: str) -> tuple[Path, Contents]:
@@ -157,15 +168,17 @@ def _opened(pack: Path, cache: Path, task: str) -> tuple[Path, Contents]:
     if not folder.is_dir():
         _unpack(pack, folder)
     try:
-        contents = msgspec.json.decode((folder / CONTENTS).read_bytes(), type=Contents)
+        said = (folder / CONTENTS).read_bytes()
+        label = msgspec.json.decode(said, type=Label)
+        if label.version != VERSION or label.task != task:
+            raise UsageError(
+                pack.name,
+                f"is a pack of a {label.task}, version {label.version}",
+                f"name a pack of a {task}, version {VERSION}",
+            )
+        contents = msgspec.json.decode(said, type=Contents)
     except (OSError, msgspec.DecodeError) as error:
         raise _damaged(pack, error) from None
-    if contents.version != VERSION or contents.task != task:
-        raise UsageError(
-            pack.name,
-            f"is a pack of a {contents.task}, version {contents.version}",
-            f"name a pack of a {task}, version {VERSION}",
-        )
     return folder, contents
 
 
@@ -178,13 +191,11 @@ def _unpack(pack: Path, folder: Path) -> None:
     """Write all files of a pack, so that the folder is there whole or not at all."""
     waiting = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
-        with zipfile.ZipFile(pack) as archive:
-            _require_harmless(archive, pack)
-            waiting.mkdir(parents=True)
-            archive.extractall(waiting)
+        waiting.mkdir(parents=True)
+        _extract(pack, waiting)
+        for file in _further(pack, waiting):
+            _extract(file, waiting)
         waiting.rename(folder)
-    except UNREADABLE as error:
-        raise _damaged(pack, error) from None
     except OSError as error:
         if not folder.is_dir():  # else another run was quicker
             raise OutputError(
@@ -192,6 +203,39 @@ def _unpack(pack: Path, folder: Path) -> None:
             ) from None
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _extract(pack: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(pack) as archive:
+            _require_harmless(archive, pack)
+            archive.extractall(folder)
+    except UNREADABLE as error:
+        raise _damaged(pack, error) from None
+
+
+def _further(pack: Path, folder: Path) -> Iterator[Path]:
+    """The other parts of a pack, of which the first is unpacked into a folder."""
+    try:
+        contents = msgspec.json.decode((folder / CONTENTS).read_bytes(), type=Contents)
+    except (OSError, msgspec.DecodeError):
+        return  # it is told when the folder is read
+    for number in range(2, contents.parts + 1):
+        file = part(pack, number)
+        if not file.is_file():
+            raise UsageError(
+                pack.name,
+                f"is the first of {contents.parts} files, and {file.name} is not beside it",
+                "bring it too",
+            )
+        try:
+            with zipfile.ZipFile(file) as archive:
+                said = msgspec.json.decode(archive.read(PART), type=Part)
+        except (*UNREADABLE, KeyError, msgspec.DecodeError) as error:
+            raise _damaged(file, error) from None
+        if said != Part(contents.key, number):
+            raise UsageError(file.name, f"is of another pack than {pack.name}", "pack anew")
+        yield file
 
 
 def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:

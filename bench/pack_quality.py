@@ -1,0 +1,93 @@
+"""What does a grader lose where its crops have been compressed, as in a pack? On validation.
+
+    python bench/pack_quality.py ../shared/data/grading/grading.csv [--qualities 77 90 95]
+
+Crops of the grader's own size are stored as a pack stores them (WebP, no more pixels than the
+photograph has) and read again. Mean over the sources and each source: quadratic kappa (one set of
+cut-points, fitted on the crops as they are stored) and referable AUC. No test photograph is read.
+Needs [train].
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fundoscope.errors import FundoscopeError
+from fundoscope.grading import inputs
+from fundoscope.models import bundle as bundles
+from fundoscope.train import export, grader, packed_crops, photographs, pictures
+from fundoscope.train.pictures import Pictures
+
+QUALITIES = (77, 90, 95)
+KILO = 1000
+
+
+def main() -> None:
+    args = arguments()
+    bundle = bundles.load_grader(args.grader)
+    manifest = bundle.manifest
+    wanted = inputs.Input(manifest.input, *manifest.height_width)
+    table = photographs.read(args.table)
+    rows = [row for row in table.rows if row.split == photographs.VAL]
+    crops = pictures.load(table, rows, wanted, args.cache)
+    files = [table.photograph(row) for row in crops.rows]
+    shown = [("as they are", crops, "-")]
+    for quality in args.qualities:
+        again, size = stored(crops, files, wanted, quality)
+        shown.append((f"quality {quality}", again, f"{size / KILO:.1f}"))
+    sources = sorted({row.source for row in crops.rows})
+    print(f"| crops | kB | mean | {' | '.join(sources)} |")
+    print("|---|---|---|" + "---|" * len(sources))
+    for title, these, kilobytes in shown:
+        figures = measured(bundle.model, these, manifest.head)
+        by = figures["by_source"]
+        cells = [f"{by[name]['kappa']:.3f} / {by[name]['auc']:.3f}" for name in sources]
+        mean = f"{figures['score']:.3f} / {figures['mean_auc']:.4f}"
+        print(f"| {title} | {kilobytes} | {mean} | {' | '.join(cells)} |", flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--qualities", nargs="+", type=int, default=QUALITIES)
+    parser.add_argument("--grader", type=Path, default=bundles.shipped())
+    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    return parser.parse_args()
+
+
+def stored(
+    crops: Pictures, files: list[Path], wanted: inputs.Input, quality: int
+) -> tuple[Pictures, float]:
+    """The crops as a pack of a quality gives them back, and their mean size in bytes."""
+    found, sizes = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"crop{packed_crops.SUFFIX}"
+        for pixels, photograph in zip(crops.pixels, files, strict=True):
+            content = packed_crops.encode(packed_crops.no_larger(pixels, photograph), quality)
+            file.write_bytes(content)
+            again = packed_crops.read(file, wanted)
+            if isinstance(again, str):
+                raise FundoscopeError(photograph.name, again, "look at the crop")
+            found.append(again)
+            sizes.append(len(content))
+    return dataclasses.replace(crops, pixels=tuple(found)), float(np.mean(sizes))
+
+
+def measured(model: bytes, crops: Pictures, head: str) -> dict[str, Any]:
+    """The figures of a graph on crops."""
+    labels = np.array([row.grade for row in crops.rows])
+    sources = [row.source for row in crops.rows]
+    return grader.measure(export.outputs_of(model, crops, head), labels, sources, head)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FundoscopeError as error:
+        raise SystemExit(str(error)) from None

@@ -1,0 +1,67 @@
+"""A run folder of a lent machine as one file, as if it had been trained where the photographs are.
+
+    python scripts/gpu_bring.py CONFIG RUN OUT.tar [--without SOURCE]
+
+The configuration is the one that was asked for, without the paths that a pack put in their place;
+the best network is in half precision; there is no check-point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import msgspec
+import torch
+
+from fundoscope.train import config as configs
+from fundoscope.train import loop, runs, torch_files
+
+
+def main() -> None:
+    args = arguments()
+    config = configs.read_config(args.config)
+    if args.without:
+        config = configs.without(config, args.without)
+    _, sha256 = runs.stored_run(args.run)
+    stored = {"config": msgspec.to_builtins(config), "manifest_sha256": sha256}
+    files = {
+        runs.CONFIG: json.dumps(stored, indent=2).encode(),
+        loop.BEST: torch_files.content(halved(runs.best(args.run))),
+        runs.RUN: (args.run / runs.RUN).read_bytes(),
+        loop.METRICS: (args.run / loop.METRICS).read_bytes(),
+    }
+    with tarfile.open(args.out, "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"{args.run.name}/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--without", help="the source that the run was trained without")
+    return parser.parse_args()
+
+
+def halved(best: dict[str, object]) -> dict[str, object]:
+    """What is kept of a best epoch, in half precision."""
+    network = best["network"]
+    assert isinstance(network, dict)
+    return {
+        **best,
+        "network": {
+            key: value.half() if torch.is_floating_point(value) else value
+            for key, value in network.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()
