@@ -26,6 +26,7 @@ from fundoscope.report.wording import (
     SHORT_NAMES,
     NotAssessed,
     certainty,
+    certainty_in_words,
     kind_in_words,
     lesions_in_words,
     listed,
@@ -69,6 +70,18 @@ def test_certainty_is_the_probability_of_the_grade_that_was_given() -> None:
     assert certainty(GRADED.grade) == 0.61
     assert certainty(Grade()) is None
     assert certainty(Grade(icdr=2)) is None
+
+
+def test_a_likelier_grade_than_the_one_that_was_given_is_told() -> None:
+    assert certainty_in_words(GRADED.grade) == "61 %"
+    assert certainty_in_words(Grade()) == ""
+    severe = Grade(4, (0.0, 0.0, 0.01, 0.89, 0.1), 3.09, Referable(1.0, True, 0.4))
+    assert certainty_in_words(severe) == "10 % (3 is likelier: 89 %)"
+    assert "4 PDR, certainty 10 % (3 is likelier: 89 %), ref" in summary(
+        replace(GRADED, grade=severe)
+    )
+    even = replace(severe, icdr=4, probabilities=(0.0, 0.0, 0.0, 0.5, 0.5))
+    assert certainty_in_words(even) == "50 %"
 
 
 @pytest.mark.parametrize("reason", [*NO_FIELD_REASONS, None, "a_new_one"])

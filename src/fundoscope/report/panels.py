@@ -18,7 +18,7 @@ from fundoscope.report.wording import (
     SHORT_NAMES,
     TOO_SMALL,
     NotAssessed,
-    certainty,
+    certainty_in_words,
     grade_in_words,
     kind_in_words,
     lesion_counts,
@@ -119,14 +119,14 @@ def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
 
 
 def _graded(grade: Grade) -> Iterator[Line]:
-    sure, referable = certainty(grade), grade.referable
+    sure, referable = certainty_in_words(grade), grade.referable
     yield Line(grade_in_words(grade.icdr or 0), LARGE, TEXT)
     if referable is not None:
         verdict = "Referable: yes" if referable.positive else "Referable: no"
         against = f"probability {referable.probability:.0%}, threshold {referable.threshold:.0%}"
         yield Line(f"{verdict} ({against})", MEDIUM, ALERT if referable.positive else CALM)
-    if sure is not None:
-        yield Line(f"Certainty of this grade: {sure:.0%}", MEDIUM, QUIET)
+    if sure:
+        yield Line(f"Certainty of this grade: {sure}", MEDIUM, QUIET)
 
 
 def _bars(strip: Strip, grade: Grade, left: float) -> None:

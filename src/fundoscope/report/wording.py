@@ -89,6 +89,22 @@ def certainty(grade: Grade) -> float | None:
     return grade.probabilities[grade.icdr]
 
 
+def certainty_in_words(grade: Grade) -> str:
+    """How certain the grade is, e.g. ``"61 %"``; ``""`` when not graded.
+
+    A grade is given by cut-points on the expected grade, so another one may be likelier, which is
+    then told: ``"10 % (3 is likelier: 89 %)"``.
+    """
+    sure, probabilities = certainty(grade), grade.probabilities
+    if sure is None or probabilities is None:
+        return ""
+    said = f"{sure * 100:.0f} %"
+    likeliest = max(range(len(probabilities)), key=probabilities.__getitem__)
+    if probabilities[likeliest] <= sure:
+        return said
+    return f"{said} ({likeliest} is likelier: {probabilities[likeliest] * 100:.0f} %)"
+
+
 def why_not_graded(reading: Reading) -> NotGraded | None:
     """Why a reading has no grade; ``None`` when it has one."""
     if reading.grade.icdr is not None:
@@ -236,9 +252,8 @@ def summary(reading: Reading) -> str:
     grade, parts = reading.grade, list[str]()
     if grade.icdr is not None:
         parts.append(grade_in_words(grade.icdr))
-    sure = certainty(grade)
-    if sure is not None:
-        parts.append(f"certainty {sure * 100:.0f} %")
+    if sure := certainty_in_words(grade):
+        parts.append(f"certainty {sure}")
     if grade.referable is not None:
         verdict = "referable" if grade.referable.positive else "not referable"
         parts.append(f"{verdict} (probability {grade.referable.probability:.2f})")
