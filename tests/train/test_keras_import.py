@@ -237,6 +237,11 @@ def test_the_command_and_the_pipeline(
     said = capsys.readouterr().out
     assert "largest difference of a probability" in said
     assert "students-1, 24x36, head sigmoid" in said
+    made = (tmp_path / "bundle" / bundles.MANIFEST).read_bytes()
+    assert main.run([*arguments, "--name", "students-2"]) == 1
+    assert "is there already; add --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "bundle" / bundles.MANIFEST).read_bytes() == made
+    assert main.run([*arguments, "--name", "students-1", "--overwrite"]) == 0
     eye, _ = draw(PhantomSpec(1, 480, 320))
     reading = Reader(tmp_path / "bundle", lesions=False).read(eye)
     assert reading.grade.icdr in (0, 1)

@@ -23,27 +23,29 @@ INPUTS: Final = {
 """By normalisation: what the Keras network's inputs need."""
 
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
 @app.command("to-keras")
 def to_keras(
     bundle: Annotated[
         Path, typer.Argument(help="Bundle of a network sequential or sequential-spp.")
     ],
-    out: Annotated[
-        Path, typer.Argument(help="Keras file, .h5 or .keras; replaced if it is there.")
-    ],
+    out: Annotated[Path, typer.Argument(help="Keras file, .h5 or .keras.")],
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a bundle's network as a Keras file, for keras.models.load_model."""
     _require_extra()
     from fundoscope.train import keras_export
 
-    for line in _told_of_file(keras_export.to_keras(bundle, out)):
+    for line in _told_of_file(keras_export.to_keras(bundle, out, overwrite=overwrite)):
         typer.echo(line)
 
 
 @app.command("from-keras")
 def from_keras(
     model: Annotated[Path, typer.Argument(help="Keras file, .h5 or .keras, of any age.")],
-    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle; replaced if there is one.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     taken: Annotated[
         str,
         typer.Option(
@@ -69,6 +71,7 @@ def from_keras(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the grader.")] = None,
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "not stated",
+    overwrite: Overwrite = False,
 ) -> None:
     """Turn a Keras classifier, Sequential or functional, into a bundle."""
     grades = None if classes is None else _numbers(classes, ",", "classes", "0,1,2,3,4")
@@ -85,7 +88,8 @@ def from_keras(
         name=name,
         licence=licence,
     )
-    for line in _told_of_bundle(keras_import.from_keras(model, bundle, wishes)):
+    made = keras_import.from_keras(model, bundle, wishes, overwrite=overwrite)
+    for line in _told_of_bundle(made):
         typer.echo(line)
 
 

@@ -20,6 +20,7 @@ from fundoscope.models import runtime
 from fundoscope.models.bundle import Bundle, GraderManifest
 from fundoscope.train import keras_files, networks, normalise, onnx_graph, sequential
 from fundoscope.train.normalise import Normalisation
+from fundoscope.writing import refuse_existing
 
 SUFFIXES: Final = (".h5", ".keras")
 ACTIVATIONS: Final = {
@@ -67,20 +68,22 @@ class ToKeras:
     difference: float
 
 
-def to_keras(path: Path, out: Path) -> ToKeras:
-    """Write a bundle's network as a Keras file; one that is there is replaced.
+def to_keras(path: Path, out: Path, *, overwrite: bool = False) -> ToKeras:
+    """Write a bundle's network as a Keras file.
 
     Args:
         path: the bundle, of a training here.
         out: ends in ``.h5`` or ``.keras``.
+        overwrite: replace a file that is there.
 
     Raises:
         UsageError: ``out`` has another suffix, or the bundle's network is not one that Keras holds.
         FundoscopeError: Keras does not say what the bundle says.
-        OutputError: the file cannot be written.
+        OutputError: there is a file already, or it cannot be written.
     """
     if out.suffix not in SUFFIXES:
         raise UsageError(out.name, "has no suffix of a Keras file", "end it in .h5 or .keras")
+    refuse_existing(out, overwrite=overwrite)
     bundle = bundles.load_grader(path)
     name, mode = _origin(bundle.manifest, path.name)
     keras = keras_files.framework()

@@ -23,6 +23,7 @@ from fundoscope.train import keras_card, keras_ending, keras_files, networks, no
 from fundoscope.train.keras_ending import Ending
 from fundoscope.train.keras_files import KerasFile
 from fundoscope.train.normalise import Normalisation
+from fundoscope.writing import refuse_existing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -112,21 +113,23 @@ class FromKeras:
     rescales: bool
 
 
-def from_keras(file: Path, folder: Path, wishes: Wishes) -> FromKeras:
+def from_keras(file: Path, folder: Path, wishes: Wishes, *, overwrite: bool = False) -> FromKeras:
     """Make a bundle of a Keras classifier, Sequential or functional, of any age.
 
     Args:
         file: ``.h5`` or ``.keras``.
-        folder: of the bundle; files of an earlier one there are replaced.
+        folder: of the bundle.
         wishes: what the file does not say.
+        overwrite: replace a bundle that is there.
 
     Raises:
         UsageError: the file cannot be read (:func:`keras_files.read`), or it does not go with the
             wishes.
         FundoscopeError: the graph does not say what Keras says.
-        OutputError: the bundle cannot be written.
+        OutputError: there is a bundle already, or it cannot be written.
     """
     _check(wishes)
+    refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
     read = keras_files.read(file)
     keras = keras_files.framework()
     with keras.device("cpu"):
