@@ -170,7 +170,7 @@ def write_grader(
         progress: is told how many crops are made.
 
     Raises:
-        UsageError: the data cannot be trained on, or the limit leaves no room for a crop.
+        UsageError: the data cannot be trained on, or the limit has no room for weights and tables.
         OutputError: it cannot be written.
     """
     data = config.data
@@ -301,18 +301,24 @@ def _divided(crops: Sequence[Entry], limit: float, first: int) -> list[list[Entr
         crops: what is divided.
         limit: bytes of a part.
         first: bytes that the first part holds besides.
+
+    Raises:
+        UsageError: a part has no room for what cannot be divided.
     """
+    most = max([first, *map(_room, crops)]) + CONTENTS_ROOM
+    if most > limit:
+        raise UsageError(
+            f"a file of {limit / MEBIBYTE:g} MiB",
+            f"has no room for {most / MEBIBYTE:.1f} that belong together",
+            "raise the limit",
+        )
     groups: list[list[Entry]] = [[]]
     used = first + CONTENTS_ROOM
     for crop in crops:
         needed = _room(crop)
-        if used + needed > limit and (groups[-1] or len(groups) == 1):
+        if used + needed > limit:
             groups.append([])
             used = CONTENTS_ROOM
-        if used + needed > limit:
-            raise UsageError(
-                f"a file of {limit / MEBIBYTE:g} MiB", "has no room for a crop", "raise the limit"
-            )
         groups[-1].append(crop)
         used += needed
     return groups
