@@ -15,7 +15,6 @@ import tarfile
 from pathlib import Path
 
 import msgspec
-import torch
 
 from fundoscope.train import config as configs
 from fundoscope.train import loop, runs, torch_files
@@ -28,9 +27,11 @@ def main() -> None:
         config = configs.without(config, args.without)
     _, sha256 = runs.stored_run(args.run)
     stored = {"config": msgspec.to_builtins(config), "manifest_sha256": sha256}
+    best = runs.best(args.run)
+    best["network"] = torch_files.halved(best["network"])
     files = {
         runs.CONFIG: json.dumps(stored, indent=2).encode(),
-        loop.BEST: torch_files.content(halved(runs.best(args.run))),
+        loop.BEST: torch_files.content(best),
         runs.RUN: (args.run / runs.RUN).read_bytes(),
         loop.METRICS: (args.run / loop.METRICS).read_bytes(),
     }
@@ -48,19 +49,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--without", help="the source that the run was trained without")
     return parser.parse_args()
-
-
-def halved(best: dict[str, object]) -> dict[str, object]:
-    """What is kept of a best epoch, in half precision."""
-    network = best["network"]
-    assert isinstance(network, dict)
-    return {
-        **best,
-        "network": {
-            key: value.half() if torch.is_floating_point(value) else value
-            for key, value in network.items()
-        },
-    }
 
 
 if __name__ == "__main__":

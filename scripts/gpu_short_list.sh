@@ -39,7 +39,8 @@ of_job() { # CONFIG[,SOURCE]: sets config, name and without
 
 train() {
   of_job "$1"
-  timeout --signal KILL "$((deadline - SECONDS))" \
+  local left=$((deadline - SECONDS)) # of 0 seconds, timeout would never end it
+  timeout --signal KILL "$((left > 0 ? left : 1))" \
     "$python" -m fundoscope train grader "$config" "${without[@]}" --data "$pack" \
     --cache "$cache" --out "$runs/$name" >"$out/$name.txt" 2>&1
 }

@@ -35,10 +35,12 @@ source scripts/gpu_python.sh
 # Half the size; so every file that comes back is small.
 halve() {
   "$python" - "$1" "$2" <<'PYTHON'
-import sys, torch
-best = torch.load(sys.argv[1], map_location="cpu", weights_only=True)
-best["network"] = {k: v.half() if v.is_floating_point() else v for k, v in best["network"].items()}
-torch.save(best, sys.argv[2])
+import sys
+from pathlib import Path
+from fundoscope.train import loop, torch_files
+best = loop.read_checkpoint(Path(sys.argv[1]))
+best["network"] = torch_files.halved(best["network"])
+Path(sys.argv[2]).write_bytes(torch_files.content(best))
 PYTHON
 }
 

@@ -35,6 +35,27 @@ LESIONS = {
 """Radius in pixels, and colour."""
 
 
+@pytest.fixture(scope="session")
+def recipe_text() -> str:
+    """A grader's configuration with places for ``table``, ``cache`` and ``epochs``."""
+    return """
+checkpoint_every = 1
+threads = 1
+[data]
+manifest = "{table}"
+cache = "{cache}"
+crop_size = 48
+[network]
+name = "sequential-spp"
+init = "none"
+[optimiser]
+batch = 4
+[[stages]]
+size = 32
+epochs = {epochs}
+"""
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Results do not depend on how many processors a machine has."""

@@ -150,32 +150,13 @@ def test_packages_that_are_missing_come_from_wheels_or_are_named(machine, tmp_pa
     assert "--no-index --no-deps" in calls
 
 
-SHORT_LIST = """
-checkpoint_every = 1
-threads = 1
-[data]
-manifest = "{labels}"
-crop_size = 48
-[network]
-name = "sequential-spp"
-init = "none"
-[optimiser]
-batch = 4
-[[stages]]
-size = 32
-epochs = 2
-"""
-
-
-def test_the_short_list_comes_home_as_if_trained_here(labels, tmp_path):
+def test_the_short_list_comes_home_as_if_trained_here(labels, recipe_text, tmp_path):
     recipe = tmp_path / "small.toml"
     table = labels.read_text().replace(",b,1", ",a,1")  # of b nothing but one photograph
     labels.write_text(table.replace("7.png,2,train,a", "7.png,2,train,b"))
-    recipe.write_text(SHORT_LIST.format(labels=labels))
+    recipe.write_text(recipe_text.format(table=labels, cache=tmp_path / "c", epochs=2))
     asked = configs.read_config(recipe)
-    pack.write_grader(
-        configs.replaced(asked, data={"cache": str(tmp_path / "c")}), tmp_path / "p.zip"
-    )
+    pack.write_grader(asked, tmp_path / "p.zip")
     paths = {name: str(tmp_path / name.lower()) for name in ("OUT", "RUNS", "CACHE")}
     command = [SCRIPTS / "gpu_short_list.sh", tmp_path / "p.zip", "5", recipe, f"{recipe},b"]
     done = subprocess.run(

@@ -21,22 +21,6 @@ SCRIPT = Path(__file__).parents[2] / "bench" / "leave_one_source_out.py"
 SOURCES = ("alpha", "messidor2")
 SIDE = 200
 """Pixels: the radius of the disc is then larger than the least that a bundle grades."""
-RECIPE = """
-checkpoint_every = 1
-threads = 1
-[data]
-manifest = "{table}"
-cache = "{cache}"
-crop_size = 48
-[network]
-name = "sequential-spp"
-init = "none"
-[optimiser]
-batch = 4
-[[stages]]
-size = 32
-epochs = 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +36,7 @@ def bench():
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
+def recipe(tmp_path_factory, recipe_text):
     """A configuration, and its table: ten photographs of each source to train on, four and four."""
     folder = tmp_path_factory.mktemp("recipe")
     rng = np.random.default_rng(11)
@@ -65,7 +49,8 @@ def recipe(tmp_path_factory):
             lines.append(f"{name},{grade},{split},{source}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     path = folder / "recipe.toml"
-    path.write_text(RECIPE.format(table=folder / "labels.csv", cache=folder / "cache"))
+    text = recipe_text.format(table=folder / "labels.csv", cache=folder / "cache", epochs=1)
+    path.write_text(text)
     return path
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -380,7 +380,10 @@ def _start(name: str, init: str) -> tuple[Entry, ...]:
     file = START.format(name=Path(name).name)
     found = _by_name(name, init) if init in weights.BY_NAME else weights.stored(Path(init))
     origin = f"{Path(init).name}\n".encode()
-    return (file, torch_files.content(_halved(found))), (file + packed_crops.ORIGIN, origin)
+    return (file, torch_files.content(torch_files.halved(found))), (
+        file + packed_crops.ORIGIN,
+        origin,
+    )
 
 
 def _by_name(name: str, init: str) -> dict[str, Tensor]:
@@ -395,16 +398,10 @@ def _earlier(best: Path) -> tuple[Entry, ...]:
     stored = loop.read_checkpoint(best) if best.is_file() else {}
     if "network" not in stored:
         raise UsageError(str(best), "is no best network of a run", "name best.pt of an earlier run")
-    halved = torch_files.content({**stored, "network": _halved(stored["network"])})
+    halved = torch_files.content({**stored, "network": torch_files.halved(stored["network"])})
     beside = (best.with_name(name) for name in (runs.CONFIG, loop.METRICS))
     told = ((f"{EARLIER}/{file.name}", file.read_bytes()) for file in beside if file.is_file())
     return (GONE_ON, halved), *told
-
-
-def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        key: value.half() if value.is_floating_point() else value for key, value in tensors.items()
-    }
 
 
 def _annotations(photos: Sequence[AnnotatedPhoto], kinds: Sequence[str]) -> bytes:
