@@ -71,7 +71,7 @@ class ByShape:
     square: Reader
 
     def read(self, source: Path, /) -> Reading:
-        from fundoscope.train.photographs import aspect
+        from fundoscope.train.grading.photographs import aspect
 
         return (self.wide if (aspect(source) or 1.0) >= WIDE else self.square).read(source)
 
@@ -194,7 +194,7 @@ def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
     """The grades of the 51 training photographs of the nearest shape; fitted on validation."""
     from fundoscope.evaluate.figures import Scores
     from fundoscope.grading import heads
-    from fundoscope.train import calibrate
+    from fundoscope.train.grading import calibrate
 
     def shape(some: tuple[Row, ...]) -> Any:
         return np.array([float(r.other["aspect_orig"] or aspect_of(r)) for r in some])

@@ -23,8 +23,8 @@ from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.evaluate import compare_folders
 from fundoscope.evaluate.figures import quadratic_kappa
 from fundoscope.grading import heads
-from fundoscope.train import calibrate
-from fundoscope.train.photographs import VAL
+from fundoscope.train.grading import calibrate
+from fundoscope.train.grading.photographs import VAL
 
 WAYS = ((1, 0.5), (25, 0.5), (25, 0.6), (25, 0.75), (25, 0.85), (25, 1.0))
 """How many resamples (1: one search on what there is), and the share of kappa."""

@@ -27,7 +27,11 @@ from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.photo import decode, field
-from fundoscope.train import keras_export, keras_files, keras_import, networks, onnx_graph
+from fundoscope.train.keras import export as keras_export
+from fundoscope.train.keras import files as keras_files
+from fundoscope.train.keras import importing as keras_import
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.onnx import graph as onnx_graph
 
 SIZE = (200, 300)
 SEED = 0

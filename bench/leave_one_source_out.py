@@ -37,10 +37,14 @@ from fundoscope.evaluate.figures import Scores
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.evaluate.summary import AVERAGED, Breakdown, Subjects, summarise
 from fundoscope.models import bundle as bundles
-from fundoscope.train import config as configs
-from fundoscope.train import export, grader, loop, runs, weights
-from fundoscope.train.config import GraderConfig
-from fundoscope.train.photographs import TRAIN
+from fundoscope.train.grading import config as configs
+from fundoscope.train.grading import export
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.photographs import TRAIN
+from fundoscope.train.networks import weights
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
 
 WHOLE = ("messidor2",)
 TEST, ANY = "test", "all"

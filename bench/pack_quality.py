@@ -21,8 +21,9 @@ import numpy as np
 from fundoscope.errors import FundoscopeError
 from fundoscope.grading import inputs
 from fundoscope.models import bundle as bundles
-from fundoscope.train import export, grader, packed_crops, photographs, pictures
-from fundoscope.train.pictures import Pictures
+from fundoscope.train.grading import export, packed_crops, photographs, pictures
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.pictures import Pictures
 
 QUALITIES = (77, 90, 95)
 KILO = 1000

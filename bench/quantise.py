@@ -32,20 +32,15 @@ from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
 from fundoscope.models import runtime
-from fundoscope.train import (
-    calibrate,
-    detector,
-    detector_export,
-    detector_storage,
-    export,
-    networks,
-    onnx_graph,
-    photographs,
-    pictures,
-    quantise,
-    runs,
-)
-from fundoscope.train.config import sides
+from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import storage as detector_storage
+from fundoscope.train.detection import training as detector
+from fundoscope.train.grading import calibrate, export, photographs, pictures
+from fundoscope.train.grading.config import sides
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.onnx import graph as onnx_graph
+from fundoscope.train.onnx import quantise
+from fundoscope.train.run import folder as runs
 
 FLOAT: Final = "float32"
 VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
@@ -53,7 +48,7 @@ VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
     "int8, weights of eight bits": {"REDUCED": False},
     "int8, only the first convolution in float": {"FIRST_IN_FLOAT": 1},
 }
-"""Constants of :mod:`fundoscope.train.quantise`, changed one at a time."""
+"""Constants of :mod:`fundoscope.train.onnx.quantise`, changed one at a time."""
 OTHERS: Final = 60
 """Photographs on which other arithmetic is timed."""
 TIMES: Final = 40

@@ -16,8 +16,12 @@ import msgspec
 import numpy as np
 
 from fundoscope.grading import inputs
-from fundoscope.train import export, grader, networks, normalise, photographs, pictures, runs
-from fundoscope.train.config import GraderConfig, sides
+from fundoscope.train.grading import export, photographs, pictures
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import normalise
+from fundoscope.train.run import folder as runs
 
 PART, DRAWS = 100, 10_000
 

@@ -19,8 +19,11 @@ import msgspec
 import numpy as np
 
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.train import export, grader, networks, photographs, pictures, runs
-from fundoscope.train.config import sides
+from fundoscope.train.grading import export, photographs, pictures
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.config import sides
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.run import folder as runs
 
 
 def row(title: str, line: dict[str, Any], sources: list[str]) -> str:

@@ -5,7 +5,8 @@
 Two loops take turns in one process, a segment of steps each, with the same network, batch and
 optimiser:
 
-- ours: `fundoscope.train.loop.train` with the grader's own task: pictures from the cache's file,
+- ours: `fundoscope.train.run.loop.train` with the grader's own task: pictures from the cache's
+file,
   augmentation, normalisation, loss, clipping, moving average, counts, reports;
 - bare: inputs in memory as the network takes them; forward, loss, backward, step, zero_grad.
 
@@ -34,11 +35,12 @@ from PIL import Image
 from fundoscope.data.manifest import Row
 from fundoscope.grading import heads
 from fundoscope.phantom import PhantomSpec, draw
-from fundoscope.train import loop, memory, optimisers, weights
-from fundoscope.train.config import GraderConfig, read_config, sides
-from fundoscope.train.grader import GradingTask, largest
-from fundoscope.train.pictures import Pictures, parts
-from fundoscope.train.plan import AUGMENTATION, Plan, Size, Stage, generator_for
+from fundoscope.train.grading.config import GraderConfig, read_config, sides
+from fundoscope.train.grading.pictures import Pictures, parts
+from fundoscope.train.grading.training import GradingTask, largest
+from fundoscope.train.networks import weights
+from fundoscope.train.run import loop, memory, optimisers
+from fundoscope.train.run.plan import AUGMENTATION, Plan, Size, Stage, generator_for
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CASES: dict[str, tuple[str, Size]] = {

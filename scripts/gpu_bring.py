@@ -16,8 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from fundoscope.train import config as configs
-from fundoscope.train import loop, runs, torch_files
+from fundoscope.train.grading import config as configs
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop, torch_files
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ halve() {
   "$python" - "$1" "$2" <<'PYTHON'
 import sys
 from pathlib import Path
-from fundoscope.train import loop, torch_files
+from fundoscope.train.run import loop, torch_files
 best = loop.read_checkpoint(Path(sys.argv[1]))
 best["network"] = torch_files.halved(best["network"])
 Path(sys.argv[2]).write_bytes(torch_files.content(best))

@@ -17,12 +17,12 @@ pytest.importorskip("lightning")
 
 from fundoscope.data.annotations import voc
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
-from fundoscope.train.config import Data, GraderConfig, NetworkChoice
-from fundoscope.train.detection_network import Shape
-from fundoscope.train.detector_config import Backbone, DetectorConfig, LesionData
-from fundoscope.train.optimisers import Optimiser
-from fundoscope.train.plan import Stage
-from fundoscope.train.tile_draw import Draw
+from fundoscope.train.detection.boxes.network import Shape
+from fundoscope.train.detection.config import Backbone, DetectorConfig, LesionData
+from fundoscope.train.detection.views.tile_draw import Draw
+from fundoscope.train.grading.config import Data, GraderConfig, NetworkChoice
+from fundoscope.train.run.optimisers import Optimiser
+from fundoscope.train.run.plan import Stage
 
 SIDE = 96
 LESION_PHOTO = (240, 180)

@@ -12,7 +12,11 @@ from typer.testing import CliRunner
 from fundoscope.cli.main import app
 from fundoscope.errors import UsageError
 from fundoscope.models import bundle as bundles
-from fundoscope.train import average, export, grader, loop, runs
+from fundoscope.train import average
+from fundoscope.train.grading import export
+from fundoscope.train.grading import training as grader
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
 
 
 @pytest.fixture

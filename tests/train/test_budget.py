@@ -14,15 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope.errors import UsageError
-from fundoscope.train import budget, grader, loop, paces, runs
-from fundoscope.train import config as configs
-from fundoscope.train import detector_config as detector_configs
+from fundoscope.train import budget, paces
 from fundoscope.train.budget import Budget
-from fundoscope.train.config import Data, GraderConfig
-from fundoscope.train.detector_config import DetectorConfig, LesionData
+from fundoscope.train.detection import config as detector_configs
+from fundoscope.train.detection.config import DetectorConfig, LesionData
+from fundoscope.train.detection.views.tile_draw import Draw
+from fundoscope.train.grading import config as configs
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.config import Data, GraderConfig
 from fundoscope.train.paces import Pace
-from fundoscope.train.plan import Plan, Stage
-from fundoscope.train.tile_draw import Draw
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
+from fundoscope.train.run.plan import Plan, Stage
 
 STEPS = 100
 GRADER = GraderConfig(Data("labels.csv"), (Stage(192, 3), Stage(256, 3), Stage(320, 3)))

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fundoscope.train import config as configs
-from fundoscope.train import loop, pack, runs
+from fundoscope.train.grading import config as configs
+from fundoscope.train.pack import pack
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PYTHON = r"""#!/usr/bin/env bash

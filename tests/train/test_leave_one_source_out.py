@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.train import config as configs
-from fundoscope.train import runs
+from fundoscope.train.grading import config as configs
+from fundoscope.train.run import folder as runs
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "leave_one_source_out.py"
 SOURCES = ("alpha", "messidor2")

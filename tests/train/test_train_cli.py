@@ -17,9 +17,10 @@ from fundoscope import phantom
 from fundoscope.cli import main
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec
-from fundoscope.train import config as configs
-from fundoscope.train import loop, runs
-from fundoscope.train.plan import Stage
+from fundoscope.train.grading import config as configs
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
+from fundoscope.train.run.plan import Stage
 
 SOURCE = Path(__file__).parents[2] / "src"
 

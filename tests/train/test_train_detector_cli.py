@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from fundoscope.cli import main
-from fundoscope.train import detector_config as configs
-from fundoscope.train import detector_export, runs
+from fundoscope.train.detection import config as configs
+from fundoscope.train.detection import export as detector_export
+from fundoscope.train.run import folder as runs
 
 
 @pytest.fixture

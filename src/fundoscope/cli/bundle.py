@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from fundoscope.train.keras_export import ToKeras
-    from fundoscope.train.keras_import import FromKeras
+    from fundoscope.train.keras.export import ToKeras
+    from fundoscope.train.keras.importing import FromKeras
 
 app = typer.Typer(help="Exchange bundles with Keras (needs the extra keras).", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def to_keras(
 ) -> None:
     """Write a bundle's network as a Keras file, for keras.models.load_model."""
     _require_extra()
-    from fundoscope.train import keras_export
+    from fundoscope.train.keras import export as keras_export
 
     for line in _told_of_file(keras_export.to_keras(bundle, out, overwrite=overwrite)):
         typer.echo(line)
@@ -77,7 +77,7 @@ def from_keras(
     grades = None if classes is None else _numbers(classes, ",", "classes", "0,1,2,3,4")
     sides = None if size is None else _sides(size)
     _require_extra()
-    from fundoscope.train import keras_import
+    from fundoscope.train.keras import importing as keras_import
 
     wishes = keras_import.Wishes(
         input=taken,

@@ -10,9 +10,9 @@ import typer
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
-    from fundoscope.train.calibrate import Figures
-    from fundoscope.train.detector_export import Exported as ExportedDetector
-    from fundoscope.train.export import Exported
+    from fundoscope.train.detection.export import Exported as ExportedDetector
+    from fundoscope.train.grading.calibrate import Figures
+    from fundoscope.train.grading.export import Exported
 
 TAKEN: Final = ("not taken", "taken")
 Cache = Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")]
@@ -61,8 +61,9 @@ def export_run(
 ) -> None:
     """Export a run of either kind, and say what was found."""
     from fundoscope.cli.training import lines_of_left_out, watching, watching_detector
-    from fundoscope.train import detector_export, runs
-    from fundoscope.train import export as grader_export
+    from fundoscope.train.detection import export as detector_export
+    from fundoscope.train.grading import export as grader_export
+    from fundoscope.train.run import folder as runs
 
     how: dict[str, Any] = {"name": name, "cache": cache, "int8": int8, "overwrite": overwrite}
     if runs.is_detector(run):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from fundoscope.train.pack import Packed
+    from fundoscope.train.pack.pack import Packed
 
 app = typer.Typer(
     help="Pack what a training needs into one file, to train on another machine.",
@@ -23,7 +23,7 @@ Limit = Annotated[float, typer.Option(min=0, help="Mebibytes that a file may hav
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 LIMIT: Final = 34.0
 QUALITY: Final = 95
-"""As :mod:`fundoscope.train.pack` has them, which is not imported for a help text."""
+"""As :mod:`fundoscope.train.pack.pack` has them, which is not imported for a help text."""
 
 
 @app.command()
@@ -49,8 +49,8 @@ def grader(
     from fundoscope.cli.training import watching
 
     require_extra()
-    from fundoscope.train import config as configs
-    from fundoscope.train import pack
+    from fundoscope.train.grading import config as configs
+    from fundoscope.train.pack import pack
 
     chosen = configs.replaced(
         configs.read_config(config),
@@ -87,8 +87,8 @@ def detector(
     from fundoscope.cli.train import require_extra
 
     require_extra()
-    from fundoscope.train import detector_config as configs
-    from fundoscope.train import pack
+    from fundoscope.train.detection import config as configs
+    from fundoscope.train.pack import pack
 
     chosen = configs.replaced(
         configs.read_config(config), data={"cache": None if cache is None else str(cache)}

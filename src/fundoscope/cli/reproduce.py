@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from fundoscope.train.calibrate import Calibration
-    from fundoscope.train.reproduce import Comparison, Reproduction
+    from fundoscope.train.grading.calibrate import Calibration
+    from fundoscope.train.grading.reproduce import Comparison, Reproduction
 
 app = typer.Typer(help="Train a bundle again (needs the extra train).", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def grader(
     require_extra()
     from fundoscope.cli.training import watching
     from fundoscope.models import bundle as bundles
-    from fundoscope.train import reproduce
+    from fundoscope.train.grading import reproduce
 
     with watching() as watcher:
         done = reproduce.reproduce(

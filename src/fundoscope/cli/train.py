@@ -15,8 +15,8 @@ from fundoscope.cli.export import Cache, Overwrite, export, export_run, require_
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
     from fundoscope.train.budget import Settled
-    from fundoscope.train.config import GraderConfig
-    from fundoscope.train.detector_config import DetectorConfig
+    from fundoscope.train.detection.config import DetectorConfig
+    from fundoscope.train.grading.config import GraderConfig
 
 app = typer.Typer(help="Train networks (needs the extra train).", no_args_is_help=True)
 
@@ -86,9 +86,12 @@ def grader(
     require_extra()
     from fundoscope.cli.training import watching
     from fundoscope.errors import FundoscopeError
-    from fundoscope.train import budget, preview_sheet, tensorboard, unpack
-    from fundoscope.train import config as configs
-    from fundoscope.train import grader as training
+    from fundoscope.train import budget
+    from fundoscope.train.grading import config as configs
+    from fundoscope.train.grading import preview as preview_sheet
+    from fundoscope.train.grading import training
+    from fundoscope.train.pack import unpack
+    from fundoscope.train.run import tensorboard
 
     chosen = configs.replaced(
         configs.read_config(config),
@@ -169,9 +172,11 @@ def detector(
     require_extra()
     from fundoscope.cli.training import watching_detector
     from fundoscope.errors import FundoscopeError
-    from fundoscope.train import budget, tensorboard, unpack
-    from fundoscope.train import detector as training
-    from fundoscope.train import detector_config as configs
+    from fundoscope.train import budget
+    from fundoscope.train.detection import config as configs
+    from fundoscope.train.detection import training
+    from fundoscope.train.pack import unpack
+    from fundoscope.train.run import tensorboard
 
     chosen = configs.replaced(
         configs.read_config(config),
@@ -230,15 +235,15 @@ def _stages(config: GraderConfig) -> str:
 
 
 def _left_out(config: DetectorConfig, file: Path | None) -> tuple[str, ...] | None:
-    from fundoscope.train.photo_names import read_names
+    from fundoscope.train.detection.views.photo_names import read_names
 
     return None if file is None else (*config.data.left_out, *read_names(str(file)))
 
 
 def _preview_detector(config: DetectorConfig, path: Path) -> None:
     from fundoscope.cli.training import watching_detector
-    from fundoscope.train import detection_pictures
-    from fundoscope.train import detector as training
+    from fundoscope.train.detection import sheets as detection_pictures
+    from fundoscope.train.detection import training
 
     with watching_detector() as watcher:
         task = training.preview_task(config, watcher)
@@ -248,14 +253,14 @@ def _preview_detector(config: DetectorConfig, path: Path) -> None:
 
 def _told_once(error: FundoscopeError) -> Exception:
     """What to raise in each of the processes of a run, so that the first one alone says why."""
-    from fundoscope.train import processes
+    from fundoscope.train.run import processes
 
     return error if processes.is_first() else typer.Exit(error.exit_code)
 
 
 def _finish(folder: Path, bundle: Path | None, cache: Path, *, overwrite: bool) -> None:
     """Draw the curves of a run that has ended, and export it if asked."""
-    from fundoscope.train import curves, processes
+    from fundoscope.train.run import curves, processes
 
     if not processes.is_first():
         return

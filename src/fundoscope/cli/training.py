@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from fundoscope.train.detector import Set
-    from fundoscope.train.detector import Watcher as DetectorWatcher
-    from fundoscope.train.grader import Watcher
-    from fundoscope.train.pictures import LeftOut
-    from fundoscope.train.progress import Report
+    from fundoscope.train.detection.training import Set
+    from fundoscope.train.detection.training import Watcher as DetectorWatcher
+    from fundoscope.train.grading.pictures import LeftOut
+    from fundoscope.train.grading.training import Watcher
+    from fundoscope.train.run.progress import Report
 
     ShowPictures = Callable[[int, int], None]
     ShowStep = Callable[[Report], None]
@@ -30,7 +30,7 @@ MINUTES_FROM: Final = 90
 @contextmanager
 def watching() -> Iterator[Watcher]:
     """A watcher that shows a grader's run on the standard output while it lasts."""
-    from fundoscope.train.grader import Watcher
+    from fundoscope.train.grading.training import Watcher
 
     with _progress("photographs") as (show_pictures, show_step):
         yield Watcher(show_pictures, lines_of_left_out, _line_of_network, show_step, _line_of_epoch)
@@ -39,7 +39,7 @@ def watching() -> Iterator[Watcher]:
 @contextmanager
 def watching_detector() -> Iterator[DetectorWatcher]:
     """The same for a detector's run."""
-    from fundoscope.train.detector import Watcher as DetectorWatcher
+    from fundoscope.train.detection.training import Watcher as DetectorWatcher
 
     with _progress("tiles") as (show_pictures, show_step):
         yield DetectorWatcher(

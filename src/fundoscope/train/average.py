@@ -18,11 +18,15 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
-from fundoscope.train import detector, detector_export, loop, networks, runs, torch_files
-from fundoscope.train.config import GraderConfig, sides
-from fundoscope.train.detector_config import DetectorConfig
-from fundoscope.train.plan import Size
-from fundoscope.train.settings import value_of
+from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop, torch_files
+from fundoscope.train.run.plan import Size
+from fundoscope.train.run.settings import value_of
 from fundoscope.writing import explained
 
 if TYPE_CHECKING:

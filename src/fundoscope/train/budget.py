@@ -17,13 +17,18 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from fundoscope.errors import UsageError
-from fundoscope.train import config as grader_config
-from fundoscope.train import detector, detector_config, grader, paces, photographs, runs
-from fundoscope.train.config import GraderConfig
-from fundoscope.train.detector_config import DetectorConfig
+from fundoscope.train import paces
+from fundoscope.train.detection import config as detector_config
+from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.grading import config as grader_config
+from fundoscope.train.grading import photographs
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.photographs import TRAIN
 from fundoscope.train.paces import Pace
-from fundoscope.train.photographs import TRAIN
-from fundoscope.train.plan import Plan
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run.plan import Plan
 from fundoscope.writing import write_bytes
 
 BUDGET: Final = "budget.json"

@@ -14,11 +14,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.train import detector, grader, loop, runs, weights
-from fundoscope.train.config import GraderConfig
-from fundoscope.train.detector_config import DetectorConfig
-from fundoscope.train.pictures import Pictures
-from fundoscope.train.plan import Plan, Stage
+from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.pictures import Pictures
+from fundoscope.train.networks import weights
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
+from fundoscope.train.run.plan import Plan, Stage
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

@@ -1,0 +1,153 @@
+"""The model card of a detector: what a person should know before using it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fundoscope.kinds import KINDS
+from fundoscope.lesions import heads
+from fundoscope.train.detection.views.operating import KEPT
+from fundoscope.train.grading.card import averaged_text, stored_text
+
+if TYPE_CHECKING:
+    from fundoscope.models.bundle import DetectorManifest
+    from fundoscope.train.detection.export import Exported
+
+
+def text(manifest: DetectorManifest, exported: Exported) -> str:
+    """The card as Markdown."""
+    parts = (
+        _head(manifest),
+        _training(manifest, exported),
+        _figures(manifest),
+        _sizes(manifest, exported),
+        _graph(manifest, exported),
+        LIMITATIONS,
+    )
+    return "\n".join(parts)
+
+
+def _head(manifest: DetectorManifest) -> str:
+    names = ", ".join(KINDS[kind].name for kind in manifest.classes)
+    return f"""# {manifest.name}
+
+Finds on a photograph of the retina: {names}. For research; not a medical device, and nothing that
+it says is a diagnosis.
+
+Licence of the weights: {manifest.licence}.
+"""
+
+
+def _training(manifest: DetectorManifest, exported: Exported) -> str:
+    trained = manifest.trained_on
+    sources = ", ".join(f"{name} {count:,}" for name, count in trained.photographs.items())
+    minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
+    settings = "\n".join(f"- {key}: {value}" for key, value in trained.configuration.items())
+    versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
+    return f"""## Training
+
+Trained on {sum(trained.photographs.values()):,} photographs ({sources}); sha256 of photographs and
+annotations `{trained.manifest_sha256}`. Seed {trained.seed}, {minutes}.
+{_chosen(manifest, exported)}
+Versions: {versions}.
+
+{settings}
+"""
+
+
+def _chosen(manifest: DetectorManifest, exported: Exported) -> str:
+    averaged = manifest.trained_on.averaged
+    if averaged is None:
+        return (
+            f"Epoch {exported.epoch + 1}, chosen by the mean average precision of the lesions on"
+            " validation."
+        )
+    return averaged_text(averaged, "by the\nlesions' mean average precision; shares and scale were")
+
+
+def _figures(manifest: DetectorManifest) -> str:
+    rows = "\n".join(
+        f"| {KINDS[kind].name} | {_number(row, 'lesions', 0)} | {_number(row, 'average_precision')}"
+        f" | {manifest.thresholds[kind]:.3f} | {_number(row, 'precision')} |"
+        f" {_number(row, 'recall')} |"
+        for kind, row in manifest.validation.items()
+    )
+    return f"""## On validation
+
+The same photographs chose the epoch and the thresholds, so these figures flatter. A box hits a
+lesion when their IoU is at least 0.3, or when each one's centre lies inside the other and their
+areas differ by no more than a factor of 4; one to one. The threshold of each kind is the score at
+which the count is right on the median photograph that shows it; of a landmark the best box counts.
+
+| kind | lesions | average precision | threshold | precision | recall |
+|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def _number(row: Mapping[str, float | None], key: str, digits: int = 3) -> str:
+    value = row.get(key)
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _sizes(manifest: DetectorManifest, exported: Exported) -> str:
+    radii = sorted({r for sizes in exported.sizes.values() for r in sizes}, reverse=True)
+    head = " | ".join(f"{radius:.0f}" for radius in radii)
+    rows = "\n".join(
+        f"| {KINDS[kind].name} | {_least(manifest, kind)} | "
+        + " | ".join(f"{sizes[radius][0]:.2f} / {sizes[radius][1]:.2f}" for radius in radii)
+        + " |"
+        for kind, sizes in exported.sizes.items()
+    )
+    return f"""## How small a photograph may be
+
+Precision and recall at the threshold on the validation photographs made smaller, by the radius of
+their field in pixels. A kind is assessed down to the smallest radius at which {KEPT:.0%} of both at
+full size is left; on a smaller photograph it is "not assessed", never "none found".
+
+| kind | assessed from | {head} |
+|---|---|{"---|" * len(radii)}
+{rows}
+"""
+
+
+def _least(manifest: DetectorManifest, kind: str) -> str:
+    radius = manifest.minimum_radius.get(kind)
+    return "never" if radius is None else f"{radius:.0f} px"
+
+
+def _graph(manifest: DetectorManifest, exported: Exported) -> str:
+    return f"""## Graph
+
+The field is brought to a radius of {manifest.radius:g} pixels and read in tiles of at most
+{manifest.height_width[0]}x{manifest.height_width[1]} that overlap by {manifest.overlap} or more.
+Input: `uint8 (B, H, W, 3)` RGB, H and W multiples of {manifest.step}; normalisation is inside.
+Output: {_output(manifest)}. ONNX Runtime differs from torch by
+{exported.pixel_difference:.1e} pixels and {exported.score_difference:.1e} in a score at most, on
+{exported.compared} boxes. {stored_text(manifest.stored)}
+"""
+
+
+def _output(manifest: DetectorManifest) -> str:
+    if manifest.head != heads.MASK:
+        return "tile, box, label and score of each box"
+    levels = ", ".join(f"{KINDS[kind].name} {at:g}" for kind, at in manifest.levels.items())
+    return (
+        "of each kind a map, `uint8 (B, K, H, W)`, of how likely (255: surely) each pixel belongs"
+        f"\nto a lesion. What is connected of the pixels that reach a level ({levels})\nis one"
+        " lesion; its score is their mean"
+    )
+
+
+LIMITATIONS = """## Limitations
+
+- Trained on few photographs of one camera at one hospital: on others it can be much worse. Evaluate
+  it on your own first (`fundoscope evaluate lesions`), and correct what it draws
+  (`fundoscope annotate`) to train on.
+- Its boxes follow the annotators' habit of joining what touches: a field of exudates may be one box
+  to them and several to it, or the other way round.
+- It cannot tell intraretinal microvascular abnormalities, venous beading, new vessels, laser scars
+  or drusen; they may be taken for lesions that it knows.
+- A box's area is larger than its lesion's.
+"""

@@ -1,0 +1,192 @@
+"""The model card: what a person should know before using a grader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fundoscope.grading import heads
+from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
+from fundoscope.models import bundle as bundles
+from fundoscope.train.grading.calibrate import SHARES, TARGET_SENSITIVITY, Figures
+
+if TYPE_CHECKING:
+    from fundoscope.grading.inputs import Input
+    from fundoscope.models.bundle import GraderManifest, Stored
+    from fundoscope.train.grading.export import Exported
+
+INPUTS = {
+    CROP: "the field of view's square, not stretched, black around it",
+    SQUASH: "the whole photograph brought to one shape, which stretches the retina",
+    NATIVE: "the whole photograph in its own shape, brought to one area",
+}
+OUTPUTS = {
+    heads.CUMULATIVE: 'four logits of "the grade is above 0, 1, 2, 3"',
+    heads.CORN: 'four logits of "the grade is above k, given that it is above k - 1"',
+    heads.SOFTMAX: "five logits, one a grade",
+    heads.REGRESSION: "the grade as a number",
+    heads.SIGMOID: "one logit, whose probability is read as the grade",
+}
+
+
+def text(manifest: GraderManifest, exported: Exported) -> str:
+    """The card as Markdown."""
+    parts = (
+        _head(manifest),
+        _data(manifest),
+        _training(manifest, exported),
+        _figures(exported),
+        _fitted(manifest),
+        _graph(manifest, exported),
+        LIMITATIONS,
+    )
+    return "\n".join(parts)
+
+
+def _head(manifest: GraderManifest) -> str:
+    return f"""# {manifest.name}
+
+Grades diabetic retinopathy on a photograph of the retina, 0 to 4 of the International Clinical
+Diabetic Retinopathy scale. For research; not a medical device, and nothing that it says is a
+diagnosis.
+
+Licence of the weights: {manifest.licence}.
+"""
+
+
+def _data(manifest: GraderManifest) -> str:
+    photographs = manifest.trained_on.photographs
+    rows = "\n".join(f"| {name or '(not named)'} | {n:,} |" for name, n in photographs.items())
+    return f"""## Trained on
+
+| source | photographs |
+|---|---|
+{rows}
+| all | {sum(photographs.values()):,} |
+
+Manifest sha256 `{manifest.trained_on.manifest_sha256}`.
+What goes in is {INPUTS[manifest.input]}, made by the same code when it is used.
+"""
+
+
+def _training(manifest: GraderManifest, exported: Exported) -> str:
+    trained = manifest.trained_on
+    minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
+    settings = "\n".join(f"- {key}: {value}" for key, value in trained.configuration.items())
+    versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
+    return f"""## Training
+
+{_chosen(manifest, exported)}
+Seed {trained.seed}, {minutes}.
+Versions: {versions}.
+
+{settings}
+"""
+
+
+def _chosen(manifest: GraderManifest, exported: Exported) -> str:
+    averaged = manifest.trained_on.averaged
+    if averaged is None:
+        return f"Epoch {exported.epoch + 1}, chosen by validation kappa (mean over the sources)."
+    return averaged_text(averaged, "by validation\nkappa; shares and size were")
+
+
+def averaged_text(averaged: Mapping[str, float], chosen: str) -> str:
+    """What an average of runs is made of, and how its parts were chosen."""
+    runs = ", ".join(f"`{run}` ({share:g})" for run, share in averaged.items())
+    return (
+        f"The average of the weights of the runs {runs}, the best epoch of each {chosen}"
+        " chosen on validation. Settings and seed are the last run's."
+    )
+
+
+def _figures(exported: Exported) -> str:
+    fitted = exported.calibration
+    rows = [_row(name or "(not named)", figures) for name, figures in fitted.by_source.items()]
+    means = (fitted.mean(key) for key in SHARES)
+    rows.append(f"| mean of the sources | | {' | '.join(_number(value) for value in means)} |")
+    rows.append(_row("together", fitted.pooled))
+    rows.append(_row("together, gradable ones", fitted.gradable))
+    return (
+        """## On validation
+
+The same photographs chose the epoch and everything that was fitted, so these figures flatter.
+Sensitivity and specificity are those of "referable" at the threshold.
+
+| source | n | AUC referable | quadratic kappa | accuracy | sensitivity | specificity |
+|---|---|---|---|---|---|---|
+"""
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _row(name: str, figures: Figures) -> str:
+    values = (getattr(figures, key) for key in SHARES)
+    return f"| {name} | {figures.n} | {' | '.join(_number(value) for value in values)} |"
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"
+
+
+def _fitted(manifest: GraderManifest) -> str:
+    return f"""## Fitted on validation
+
+{_fitted_grades(manifest)}
+- referable from a probability of {manifest.referable_threshold:.4f} (sensitivity \
+{TARGET_SENSITIVITY:.2f} over the gradable photographs of all sources together)
+"""
+
+
+def _fitted_grades(manifest: GraderManifest) -> str:
+    if manifest.head == heads.SIGMOID:
+        return "- nothing of the grade: the output is rounded, so that it is 0 or 1"
+    cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
+    return f"""- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the \
+five grades)
+- cut-points on the expected grade {cuts} (largest mean over the sources of kappa and accuracy)"""
+
+
+def _graph(manifest: GraderManifest, exported: Exported) -> str:
+    stored = stored_text(manifest.stored)
+    return f"""## Graph
+
+Input: `uint8 (N, {_sides(exported.input)}, 3)` RGB, {INPUTS[exported.input.kind]}; normalisation is
+inside. Output: {OUTPUTS[manifest.head]}. ONNX Runtime differs from torch by
+{exported.torch_difference:.1e} at most in a probability, on {exported.compared} validation
+photographs. {stored}
+"""
+
+
+WEIGHTS = {
+    bundles.FLOAT32: "Weights are stored in full precision.",
+    bundles.FLOAT16: "Large weights are stored in half precision.",
+    bundles.INT8: "Weights and activations have eight bits but for the first convolutions.",
+}
+
+
+def stored_text(stored: Stored | None) -> str:
+    """How weights are stored, and what that costs, in sentences; also of a detector."""
+    if stored is None:
+        return ""
+    falls = ", ".join(f"{key} {value or 0:.4f}" for key, value in stored.cost.items())
+    cost = f" By how much figures on validation fall with that: {falls}." if falls else ""
+    return WEIGHTS[stored.weights] + cost
+
+
+def _sides(wanted: Input) -> str:
+    return "H, W" if wanted.kind == NATIVE else f"{wanted.height}, {wanted.width}"
+
+
+LIMITATIONS = """## Limitations
+
+- Labels are those of single graders in most sources, and some contradict each other.
+- Macular oedema, glaucoma and every other disease are outside of what it sees.
+- On cameras and populations that it was not trained on it can be much worse; evaluate it on your
+  own photographs first (`fundoscope evaluate grading`).
+- Cameras go with how sick the patients of the public sets are, and a network may read the grade off
+  the camera; jittering shape and colour in training makes that harder and does not rule it out.
+- It grades every photograph on which a field of view is found, also one that is too poor to judge.
+"""

@@ -1,0 +1,266 @@
+"""The configuration of a training run, as its TOML file has it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from fundoscope.errors import UsageError
+from fundoscope.grading import heads, inputs
+from fundoscope.train.grading import losses
+from fundoscope.train.networks import augment, normalise
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.run import optimisers, settings
+from fundoscope.train.run.plan import Stage
+from fundoscope.train.run.settings import require, value_of
+
+FEWEST: Final = 2
+"""Photographs of a batch."""
+ASPECT_SPREAD: Final = 0.03
+"""``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
+1 % among each other and from 4:3 by 11 %."""
+KIN: Final = {"equalised": "eyepacs"}
+"""By the name of a further table (``data.also``), the source whose photographs it holds more of."""
+MOST_SHOWN: Final = 100
+"""Times that an epoch may show a photograph."""
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "data.sample": (0, math.inf),
+    "network.dropout": (0, 0.99),
+    "optimiser.batch": (FEWEST, math.inf),
+    "optimiser.momentum": (0, 0.9999),
+    "optimiser.weight_decay": (0, math.inf),
+    "optimiser.warm_up": (0, 1),
+    "optimiser.clip": (0, math.inf),
+    "optimiser.ema": (0, 0.999999),
+    "jitter.rotation": (0, 180),
+    "jitter.scale": (0, 0.9),
+    "jitter.aspect": (0, 10),
+    "jitter.shift": (0, 1),
+    "jitter.brightness": (0, 1),
+    "jitter.contrast": (0, 1),
+    "jitter.gain": (0, 1),
+    "jitter.saturation": (0, 1),
+    "jitter.gamma": (0, 3),
+    "jitter.blur": (0, 1),
+    "jitter.blur_factor": (1, 100),
+    "jitter.jpeg": (0, 1),
+    "jitter.jpeg_quality": (1, augment.BEST_QUALITY),
+    "jitter.equalise": (0, 1),
+    "jitter.fill": (0, augment.FULL),
+    "expected": (0, math.inf),
+    "label_smoothing": (0, 0.49),
+    "patience": (0, math.inf),
+    "seed": (0, math.inf),
+    "devices": (1, math.inf),
+    "threads": (0, math.inf),
+    "checkpoint_every": (1, math.inf),
+}
+"""The lowest and the highest value of each number; anything between can be meant."""
+PRECISIONS: Final = ("auto", "32-true", "bf16-mixed", "64-true")
+"""Of Lightning Fabric; "16-mixed" scales the loss by a number that no check-point would hold."""
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which photographs, and what of them goes in; paths are relative to the working directory.
+
+    Attributes:
+        manifest: a label table, or a folder of class folders.
+        also: further label tables that are trained on and never validated or tested on. Whoever
+            lists them vouches that they show retinas: their content is not judged, because
+            pictures that somebody has equalised are no photographs any more.
+        without: sources of ``manifest`` that take no part, neither in training nor in validation.
+        shown: how often an epoch shows each photograph of a source, 1 where it is not named; of 0.5
+            each epoch shows another half of them.
+        cache: folder of the pictures that are made once.
+        input: ``crop`` (the field's square), ``squash`` (the whole frame in one shape) or
+            ``native`` (the whole frame in its own shape).
+        crop_size: side of the cached pictures, or height and width; the largest useful stage.
+        only_aspect: only photographs of this width over height.
+        sample: so many training photographs, drawn by the seed; all where it is 0.
+        licence: under which terms the weights may be used that come out of them.
+    """
+
+    manifest: str
+    cache: str = "cache"
+    input: str = inputs.CROP
+    crop_size: int | tuple[int, int] = 320
+    only_aspect: float | None = None
+    sample: int = 0
+    also: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    shown: dict[str, float] = {}
+    licence: str = "not stated; the terms of the training photographs apply"
+
+    @property
+    def wanted(self) -> inputs.Input:
+        """What is cached of each photograph."""
+        return inputs.Input(self.input, *sides(self.crop_size))
+
+
+class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which network of :mod:`networks`, and what it starts from (see :mod:`weights`)."""
+
+    name: str = "efficientnet_lite0"
+    dropout: float = 0.2
+    init: str = "imagenet"
+
+
+class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration of a run; the TOML file has the same names.
+
+    Attributes:
+        head: of :mod:`fundoscope.grading.heads`; with the loss that belongs to it.
+        expected: weight of a further term of the loss, the squared error of the expected grade.
+        class_weights: ``none``, ``balanced``, or five weights.
+        label_smoothing: how far wanted probabilities stay away from 0 and 1.
+        normalise: a mode of :mod:`normalise`.
+        patience: epochs without a better one after which the run ends; 0: never.
+        devices: how many processors of the fastest kind that is there (GPUs, else processes).
+        threads: of the processor; 0: all.
+        precision: of Lightning Fabric; ``auto``: bf16 on a GPU, else float32.
+        checkpoint_every: steps.
+    """
+
+    data: Data
+    stages: tuple[Stage, ...]
+    network: NetworkChoice = NetworkChoice()
+    optimiser: optimisers.Optimiser = optimisers.Optimiser()
+    jitter: augment.Jitter = augment.Jitter()
+    head: str = heads.CUMULATIVE
+    expected: float = 0.0
+    class_weights: str | tuple[float, ...] = losses.NONE
+    label_smoothing: float = 0.03
+    normalise: str = normalise.IMAGENET
+    patience: int = 0
+    seed: int = 1
+    devices: int = 1
+    threads: int = 0
+    precision: str = "auto"
+    checkpoint_every: int = 100
+
+
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width that a size stands for."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def read_config(path: Path) -> GraderConfig:
+    """Read a TOML configuration.
+
+    Raises:
+        UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
+    """
+    config = settings.read(path, GraderConfig, "grader")
+    check(config, path.name)
+    return config
+
+
+def replaced(
+    config: GraderConfig,
+    *,
+    network: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> GraderConfig:
+    """The configuration with other values; a value of ``None`` changes nothing."""
+    return settings.replaced(config, {"network": network, "data": data, **changes})
+
+
+def without(config: GraderConfig, source: str) -> GraderConfig:
+    """The configuration in which a source, and what is kin to it, takes no part."""
+    data, gone = config.data, kin(source)
+    changed = msgspec.structs.replace(
+        data,
+        without=(*data.without, source),
+        also=tuple(table for table in data.also if Path(table).stem not in gone),
+        shown={name: times for name, times in data.shown.items() if name not in gone},
+    )
+    return msgspec.structs.replace(config, data=changed)
+
+
+def kin(source: str) -> frozenset[str]:
+    """A source, and the further tables that hold more of its photographs."""
+    return frozenset({source, *(table for table, its in KIN.items() if its == source)})
+
+
+def from_builtins(stored: dict[str, Any]) -> GraderConfig:
+    """A configuration from plain values, such as those that a bundle stores.
+
+    Bundles of version 0.1 said ``pretrained`` where ``init`` stands now.
+
+    Raises:
+        UsageError: they are none.
+    """
+    network = dict(stored.get("network", {}))
+    if "pretrained" in network:
+        network["init"] = "imagenet" if network.pop("pretrained") else "none"
+    try:
+        return msgspec.convert({**stored, "network": network}, GraderConfig)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "the stored configuration", f"is none of a grader ({error})", "train it again"
+        ) from None
+
+
+def check(config: GraderConfig, title: str) -> None:
+    """Refuse values that cannot be meant.
+
+    Raises:
+        UsageError: names the key and what may stand there.
+    """
+    if not config.stages:
+        raise UsageError(title, "has no stage", "add [[stages]] with size and epochs")
+    known = {
+        "head": tuple(heads.OUTPUTS),
+        "normalise": normalise.MODES,
+        "precision": PRECISIONS,
+        "data.input": inputs.KINDS,
+        "optimiser.name": optimisers.NAMES,
+        "optimiser.schedule": optimisers.SCHEDULES,
+    }
+    settings.require_known(config, known, title)
+    settings.require_within(config, BOUNDS, title)
+    for key in ("optimiser.rate", "data.only_aspect"):
+        value = value_of(config, key)
+        fine = value is None or 0 < value < math.inf
+        require(fine, title, key, value, "write a positive number")
+    for source, times in config.data.shown.items():
+        fine = 0 <= times <= MOST_SHOWN
+        require(fine, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
+    losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
+    _check_sizes(config, title)
+    _check_devices(config, title)
+
+
+def _check_sizes(config: GraderConfig, title: str) -> None:
+    crop = config.data.input == inputs.CROP
+    for stage in config.stages:
+        height, width = sides(stage.size)
+        fine = min(height, width, stage.epochs, stage.frozen + 1) >= 1
+        require(fine, title, "stages", stage, "write positive numbers")
+        square = height == width or not crop
+        require(square, title, "stages.size", stage.size, "a crop is square: write one number")
+    size = config.data.crop_size
+    height, width = sides(size)
+    require(min(height, width) >= 1, title, "data.crop_size", size, "write pixels")
+    require(height == width or not crop, title, "data.crop_size", size, "a crop is square")
+    any_shape = config.network.name != networks.SEQUENTIAL
+    require(
+        any_shape or config.data.input != inputs.NATIVE,
+        title,
+        "data.input",
+        config.data.input,
+        f"{networks.SEQUENTIAL} takes one shape; take {networks.SEQUENTIAL_SPP}",
+    )
+
+
+def _check_devices(config: GraderConfig, title: str) -> None:
+    """Each device takes an equal part of a batch; what rests must not be waited for."""
+    devices, batch = config.devices, config.optimiser.batch
+    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
+    resting = devices > 1 and any(stage.frozen for stage in config.stages)
+    require(not resting, title, "devices", devices, "leave frozen out of the stages")

@@ -1,0 +1,114 @@
+"""Field-of-view crops as small WebP files, which stand in for their photographs in a pack.
+
+:mod:`fundoscope.train.pack.pack` writes them. A crop names itself by its ending, so that
+:mod:`fundoscope.train.grading.pictures` takes it as it is in place of looking for a field of view
+in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from fundoscope.data.manifest import Manifest
+from fundoscope.grading.inputs import CROP, Input
+
+SUFFIX: Final = ".crop.webp"
+ORIGIN: Final = ".packed-from"
+"""Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
+the table that was packed, of weights the ``init`` that they stand for."""
+METHOD: Final = 4
+"""Of WebP's encoder, 0 (quick) to 6: 6 makes files 3 % smaller in three times the time."""
+UNREADABLE: Final = (
+    OSError,
+    UnidentifiedImageError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises at files that are damaged."""
+
+SPARE: Final = 1.125
+"""How many pixels a crop is stored with for each that its photograph has: being resized twice
+should cost nothing that can be seen."""
+
+Pixels = NDArray[np.uint8]
+
+
+def encode(pixels: Pixels, quality: int) -> bytes:
+    """A crop, uint8 ``(side, side, 3)`` RGB, as a WebP file of a quality of 1 to 100."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "WEBP", quality=quality, method=METHOD)
+    return content.getvalue()
+
+
+def no_larger(pixels: Pixels, photograph: Path) -> Pixels:
+    """A crop with about as many pixels as its photograph has, if that is fewer.
+
+    Args:
+        pixels: uint8 ``(side, side, 3)`` RGB.
+        photograph: the file that it was made of. APTOS's have 224 pixels, the equalised eyes 256;
+            a crop of 448 made of them would be four times the bytes with nothing more to see.
+    """
+    with Image.open(photograph) as stored:  # reads the head of the file
+        side = round(SPARE * max(stored.size))
+    if side >= len(pixels):
+        return pixels
+    return _resized(pixels, side)
+
+
+def _resized(pixels: Pixels, side: int) -> Pixels:
+    # Bilinear resizing in Pillow averages when it makes a picture smaller.
+    picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    return np.array(picture)
+
+
+def is_crop(path: Path) -> bool:
+    """Whether a photograph of a table is a crop out of a pack."""
+    return path.name.endswith(SUFFIX)
+
+
+def read(path: Path, wanted: Input) -> Pixels | str:
+    """The picture of a crop, uint8 ``(H, W, 3)``, or why there is none.
+
+    Args:
+        path: of the crop.
+        wanted: what the grader takes, no larger than what was packed
+            (:mod:`fundoscope.train.pack.unpack` sees to it). A crop of a small photograph has fewer
+            pixels than that, see :func:`no_larger`, and is enlarged as the photograph would be.
+    """
+    try:
+        with Image.open(path) as stored:
+            if stored.width != stored.height:
+                return "is damaged (a crop is square)"
+            if wanted.kind != CROP:
+                return (
+                    f"is packed as a {CROP},"
+                    f" and a {wanted.kind} of {wanted.height}x{wanted.width} is wanted"
+                )
+            pixels = np.array(stored.convert("RGB"))
+    except UNREADABLE as error:
+        return f"is damaged ({type(error).__name__})"
+    return pixels if len(pixels) == wanted.height else _resized(pixels, wanted.height)
+
+
+def with_origin(table: Manifest) -> Manifest:
+    """A table; with the hash of the one that it was packed from, where it is out of a pack.
+
+    So a run on a pack and its bundle name the table whose photographs they saw, which
+    ``fundoscope reproduce`` finds again.
+    """
+    packed = origin(table.path)
+    return dataclasses.replace(table, sha256=packed) if packed else table
+
+
+def origin(path: Path) -> str:
+    """What a file out of a pack was made of, see :data:`ORIGIN`; ``""`` where nothing says so."""
+    said = path.with_name(path.name + ORIGIN)
+    return said.read_text(encoding="utf-8").strip() if said.is_file() else ""

@@ -1,0 +1,188 @@
+"""Which photographs of a manifest a run trains and validates on, and whether they will do."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from fundoscope.data import class_folders
+from fundoscope.data import manifest as manifests
+from fundoscope.data.leaks import require_apart
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import UsageError
+from fundoscope.grading import heads
+from fundoscope.train.grading import packed_crops
+from fundoscope.train.grading.config import ASPECT_SPREAD, Data
+
+TRAIN, VAL = "train", "val"
+LYING: Final = (5, 6, 7, 8)
+"""EXIF orientations in which width and height change places."""
+DRAW: Final = 3
+"""Stream of randomness of :func:`_drawn`, beside those of :mod:`fundoscope.train.run.plan`."""
+
+
+def read(path: str | Path) -> Manifest:
+    """A label table, or what class folders stand for.
+
+    Raises:
+        TableError: it is wrong, or a photograph of it is missing.
+    """
+    path = Path(path)
+    table = class_folders.from_class_folders(path) if path.is_dir() else manifests.read(path)
+    table.require_files()
+    return packed_crops.with_origin(table)
+
+
+def read_also(data: Data) -> tuple[Manifest, ...]:
+    """The further tables of a configuration; all that is left of them is trained on.
+
+    Rows of other splits are left out. A row without a source has the name of its table's file, or
+    of its folder of class folders.
+
+    Raises:
+        TableError: one is wrong, or a photograph of it is missing.
+        UsageError: one has no row to train on.
+    """
+    return tuple(_training_alone(read(path)) for path in data.also)
+
+
+def _training_alone(table: Manifest) -> Manifest:
+    rows = tuple(
+        msgspec.structs.replace(row, split=TRAIN, source=row.source or table.path.stem)
+        for row in table.rows
+        if row.split in ("", TRAIN)
+    )
+    if not rows:
+        raise UsageError(table.path.name, "has no row to train on", "leave the split empty")
+    return dataclasses.replace(table, rows=rows)
+
+
+def sha256(table: Manifest, also: Sequence[Manifest]) -> str:
+    """Of what a run is trained on: that of its table, or of all of them where there are more."""
+    if not also:
+        return table.sha256
+    together = "\n".join(each.sha256 for each in (table, *also))
+    return hashlib.sha256(together.encode()).hexdigest()
+
+
+def times(rows: Sequence[Row], data: Data) -> NDArray[np.float64] | None:
+    """How often an epoch shows each row, ``(N,)``; ``None`` where every row is shown once.
+
+    Raises:
+        UsageError: ``data.shown`` names a source that no row has, or shows nothing.
+    """
+    if not data.shown:
+        return None
+    _require_sources(data.shown, {row.source for row in rows}, "data.shown")
+    found = np.array([data.shown.get(row.source, 1.0) for row in rows])
+    if not found.any():
+        raise UsageError("data.shown", "shows no photograph", "give a source more than 0")
+    return found
+
+
+def _require_sources(named: Iterable[str], known: Iterable[str], key: str) -> None:
+    for source in named:
+        if source not in known:
+            raise UsageError(
+                f"{key}: {source}",
+                "is no source of the photographs to train on",
+                f"write one of {', '.join(sorted(known))}",
+            )
+
+
+def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
+    """The rows of train and validation that a run uses, in the table's order.
+
+    Args:
+        table: of :func:`read`.
+        data: says which of them.
+        seed: of the draw that ``data.sample`` asks for.
+
+    Raises:
+        UsageError: ``data.without`` names an unknown source, a split is empty, validation cannot
+            judge, training lacks a grade, or what belongs together stands on both sides.
+    """
+    require_apart(table.rows, table.path.name)
+    rows = tuple(row for row in table.rows if row.split in (TRAIN, VAL))
+    _require_sources(data.without, {row.source for row in rows}, "data.without")
+    rows = tuple(row for row in rows if row.source not in data.without)
+    for split in (TRAIN, VAL):
+        if not any(row.split == split for row in rows):
+            raise UsageError(
+                table.path.name, f"has no row of split {split}", "fill the column split"
+            )
+    if data.only_aspect is not None:
+        rows = tuple(_of_aspect(table, rows, data.only_aspect))
+    if data.sample:
+        rows = _drawn(rows, data.sample, seed)
+    require_usable(rows, table.path.name)
+    return rows
+
+
+def require_usable(rows: Sequence[Row], title: str) -> None:
+    """Check that training has every grade, and that validation has both kinds of eye.
+
+    Raises:
+        UsageError: says which grade is missing.
+    """
+    training = Counter(row.grade for row in rows if row.split == TRAIN)
+    missing = [grade for grade in range(heads.GRADE_COUNT) if grade not in training]
+    if missing:
+        raise UsageError(
+            f"{title}, split {TRAIN}",
+            f"has no photograph of grade {', '.join(map(str, missing))}",
+            "add some: a grade that is never shown is never learnt",
+        )
+    # Those that a person could not judge have no part in the operating point.
+    judged = [row for row in rows if row.split == VAL and row.gradable is not False]
+    sick = [row.grade >= heads.REFERABLE_GRADE for row in judged]
+    if all(sick) or not any(sick):
+        raise UsageError(
+            f"{title}, split {VAL}",
+            f"has {len(sick)} gradable photographs, not both of grade 0 or 1 and of 2 or more",
+            "validation chooses the best epoch and the operating point; give it some of both",
+        )
+
+
+def aspect(path: Path) -> float | None:
+    """Width over height of a photograph as it is shown; ``None`` where its file cannot be read."""
+    try:
+        with Image.open(path) as photograph:
+            width, height = photograph.size
+            lying = photograph.getexif().get(ExifTags.Base.Orientation) in LYING
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return height / width if lying else width / height
+
+
+def _of_aspect(table: Manifest, rows: Sequence[Row], wanted: float) -> Iterator[Row]:
+    for row in rows:
+        shape = aspect(table.photograph(row))
+        if shape is not None and abs(shape / wanted - 1) <= ASPECT_SPREAD:
+            yield row
+
+
+def _drawn(rows: Sequence[Row], count: int, seed: int) -> tuple[Row, ...]:
+    """Every row of validation, and so many of training: the grades as in the whole, none lost."""
+    random = np.random.default_rng((seed, DRAW))
+    training = [i for i, row in enumerate(rows) if row.split == TRAIN]
+    if count >= len(training):
+        return tuple(rows)
+    shuffled = random.permutation(training)
+    grades = np.array([rows[i].grade for i in shuffled])
+    # Sorted by how far each is along its own grade: the first ones hold each in its proportion.
+    share = np.empty(len(shuffled))
+    for grade in np.unique(grades):
+        places = np.flatnonzero(grades == grade)
+        share[places] = np.arange(len(places)) / len(places)
+    kept = set(shuffled[np.argsort(share, kind="stable")[:count]].tolist())
+    return tuple(row for i, row in enumerate(rows) if row.split != TRAIN or i in kept)

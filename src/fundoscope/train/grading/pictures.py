@@ -1,0 +1,302 @@
+"""What goes into a network, of all photographs of a manifest, made once and kept in one file.
+
+It is made by :mod:`fundoscope.grading.inputs` itself, so that what trains is what serves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing.connection
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.manifest import EXCLUDED, Manifest, Row
+from fundoscope.errors import OutputError, PhotoError, UsageError
+from fundoscope.grading import inputs
+from fundoscope.grading.inputs import Input
+from fundoscope.train.grading import packed_crops
+
+MAX_PROCESSES: Final = 8
+"""Each may hold a photograph of a hundred megapixels."""
+CHUNK: Final = 16
+"""Photographs that a process takes at a time."""
+KEY_CHARACTERS: Final = 12
+MIXED: Final = 1.1
+"""Room for native inputs over their area, because their sides are rounded."""
+SUFFIX: Final = ".pixels"
+
+Progress = Callable[[int, int], None]
+"""Called with how many photographs are done and how many there are."""
+Pixels = NDArray[np.uint8]
+Maker = Callable[[Path], Pixels | str]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photograph that cannot be trained on, and why."""
+
+    image: str
+    reason: str
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What became of one photograph: height and width of its picture, or why there is none."""
+
+    height: int = 0
+    width: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of some rows of one table or several.
+
+    Attributes:
+        rows: those that have one, N in order.
+        left_out: the photographs without one.
+        pixels: of each row, ``uint8 (H, W, 3)`` RGB; parts of memory-mapped files.
+    """
+
+    rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...]
+    pixels: tuple[Pixels, ...]
+
+    def __add__(self, other: Pictures) -> Pictures:
+        """These and then the others."""
+        return Pictures(
+            self.rows + other.rows, self.left_out + other.left_out, self.pixels + other.pixels
+        )
+
+    @cached_property
+    def sides(self) -> NDArray[np.int64]:
+        """Height and width of each, ``(N, 2)``."""
+        return np.array([picture.shape[:2] for picture in self.pixels], np.int64)
+
+    @cached_property
+    def shapes(self) -> NDArray[np.int64]:
+        """A number for each picture, from 0; those of equal sides have the same."""
+        _, numbers = np.unique(self.sides, axis=0, return_inverse=True)
+        return numbers.reshape(-1).astype(np.int64)
+
+    def take(self, positions: NDArray[np.int64]) -> Pixels:
+        """Pictures of one shape, uint8 ``(n, H, W, 3)``.
+
+        Raises:
+            ValueError: they are of several shapes.
+        """
+        return np.stack([self.pixels[position] for position in positions])
+
+    def batches(self, positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+        """Places in ``positions``, in groups of one shape and at most so many."""
+        shapes = self.shapes[positions]
+        for shape in np.unique(shapes):
+            same = np.flatnonzero(shapes == shape)
+            for start in range(0, len(same), size):
+                yield same[start : start + size]
+
+    def of_split(self, split: str) -> NDArray[np.int64]:
+        """Positions of the pictures of one split."""
+        return np.array([i for i, row in enumerate(self.rows) if row.split == split], np.int64)
+
+
+def load(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    wanted: Input,
+    cache: Path,
+    *,
+    vouched: bool = False,
+    progress: Progress | None = None,
+) -> Pictures:
+    """The pictures of some rows, from the cache or made now.
+
+    The cache's name holds a hash of the rows, the input and the code that makes it, so a stale one
+    is never used.
+
+    Args:
+        manifest: the table.
+        rows: of it; those that are excluded are not made.
+        wanted: what is made of a photograph.
+        cache: the folder of the cache.
+        vouched: that all are retinas; what a photograph shows is then not judged.
+        progress: is told how the pictures are made where they are not cached.
+
+    Raises:
+        UsageError: no photograph of these rows has a field of view.
+        OutputError: the cache has no room for them.
+    """
+    rows = tuple(row for row in rows if row.split != EXCLUDED)
+    stem = (
+        cache
+        / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted, vouched)}"
+    )
+    made = _listed(stem, len(rows))
+    if made is None:
+        paths = [manifest.photograph(row) for row in rows]
+        made = _build(paths, partial(make, wanted=wanted, vouched=vouched), wanted, stem, progress)
+    kept = [(row, one) for row, one in zip(rows, made, strict=True) if not one.reason]
+    if not kept:
+        raise UsageError(
+            manifest.path.name,
+            "has no photograph with a field of view among those that are wanted",
+            "check the column split and the photographs",
+        )
+    return Pictures(
+        tuple(row for row, _ in kept),
+        tuple(
+            LeftOut(row.image, one.reason)
+            for row, one in zip(rows, made, strict=True)
+            if one.reason
+        ),
+        parts(
+            np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r"),
+            [(one.height, one.width) for _, one in kept],
+        ),
+    )
+
+
+def parts(content: Pixels, sides: Sequence[tuple[int, int]]) -> tuple[Pixels, ...]:
+    """The pictures of a file, which holds one behind the other; RGB in rows.
+
+    Args:
+        content: uint8 ``(bytes,)``.
+        sides: height and width of each.
+    """
+    plain = np.asarray(content)  # slices of a memmap are made ten times as slowly
+    ends = np.cumsum([3 * height * width for height, width in sides]).tolist()
+    return tuple(
+        plain[end - 3 * height * width : end].reshape(height, width, 3)
+        for end, (height, width) in zip(ends, sides, strict=True)
+    )
+
+
+def make(path: Path, wanted: Input, *, vouched: bool = False) -> Pixels | str:
+    """The picture of one photograph, uint8 ``(H, W, 3)``, or why there is none.
+
+    ``vouched``: that it is a retina, which is then not asked.
+    """
+    from fundoscope.photo import decode, field
+
+    if packed_crops.is_crop(path):
+        return packed_crops.read(path, wanted)
+    try:
+        photo = decode.decode_file(path, min_side=wanted.decode_side)
+    except PhotoError as error:
+        return error.why
+    view = field.locate(photo) if vouched else field.find(photo)
+    if not view.found:
+        return f"no field of view ({view.reason})"
+    return inputs.make(photo, view, wanted)
+
+
+def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, vouched: bool) -> str:
+    """A hash of the rows, the sizes of their files, the input, and the code that makes it of them.
+
+    Without the sizes two folders whose photographs have the same names would share a cache.
+    """
+    from fundoscope import photo
+
+    judged = "" if not vouched else "vouched:"
+    digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:{judged}".encode())
+    for row in rows:
+        size = manifest.photograph(row).stat().st_size
+        digest.update(f"{row.image}\0{size}\0".encode("utf-8", "surrogateescape"))
+    code = [file for file in Path(photo.__path__[0]).iterdir() if file.is_file()]
+    for file in (*sorted(code), Path(inputs.__file__)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:KEY_CHARACTERS]
+
+
+def _listed(stem: Path, count: int) -> list[Made] | None:
+    """What an earlier run made of so many rows; ``None`` where it is not there or not whole."""
+    try:
+        made = msgspec.json.decode(stem.with_suffix(".json").read_bytes(), type=list[Made])
+        length = stem.with_suffix(SUFFIX).stat().st_size
+    except (OSError, msgspec.DecodeError):
+        return None
+    whole = len(made) == count and length == sum(3 * one.height * one.width for one in made)
+    return made if whole else None
+
+
+def _build(
+    paths: Sequence[Path], one: Maker, wanted: Input, stem: Path, progress: Progress | None
+) -> list[Made]:
+    """Write the pictures that could be made one behind the other, then the list of them."""
+    _make_room(stem.parent, round(len(paths) * wanted.height * wanted.width * 3 * MIXED))
+    partial_file = stem.with_suffix(f".{os.getpid()}.partial")
+    listing = []
+    try:
+        with partial_file.open("wb") as target:
+            for done, picture in enumerate(_pictures(paths, one), start=1):
+                if isinstance(picture, str):
+                    listing.append(Made(reason=picture))
+                else:
+                    listing.append(Made(*picture.shape[:2]))
+                    target.write(np.ascontiguousarray(picture).data)
+                if progress is not None:
+                    progress(done, len(paths))
+        partial_file.replace(stem.with_suffix(SUFFIX))
+        # The list is written last: it says that the pictures are whole.
+        partial_file.write_bytes(msgspec.json.encode(listing))
+        partial_file.replace(stem.with_suffix(".json"))
+    except OSError as error:
+        raise _unwritable(stem.parent, error) from None
+    finally:
+        partial_file.unlink(missing_ok=True)
+    return listing
+
+
+def _make_room(folder: Path, needed: int) -> None:
+    """Make the cache's folder and see that it has room."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if free < needed:
+        raise OutputError(
+            str(folder),
+            f"has {free / 1e9:.1f} GB free, and the pictures need {needed / 1e9:.1f}",
+            "free some space, or name another cache folder",
+        )
+
+
+def _unwritable(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        str(folder), f"cannot be written ({error.strerror})", "name another cache folder"
+    )
+
+
+def _pictures(paths: Sequence[Path], one: Maker) -> Iterator[Pixels | str]:
+    processes = min(MAX_PROCESSES, os.cpu_count() or 1)
+    if len(paths) <= CHUNK or processes == 1:
+        yield from map(one, paths)
+        return
+    with ProcessPoolExecutor(processes, initializer=_end_with_parent) as pool:
+        yield from pool.map(one, paths, chunksize=CHUNK)
+
+
+def _end_with_parent() -> None:
+    """Let a process of the pool end when the one that started it is killed.
+
+    Otherwise it would wait for work for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_leave, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_leave(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,346 @@
+"""Training a bundle again from what it says of itself, and how far the two lie apart.
+
+Both bundles read the same validation photographs here, each with its own fitted values, so that
+nothing depends on what an older version measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import UsageError
+from fundoscope.grading import heads, inputs
+from fundoscope.models import bundle as bundles
+from fundoscope.models.bundle import Bundle, GraderManifest
+from fundoscope.train.grading import calibrate, export, photographs, pictures
+from fundoscope.train.grading import config as configs
+from fundoscope.train.grading import training as grader
+from fundoscope.train.grading.calibrate import Calibration
+from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.photographs import VAL
+from fundoscope.train.grading.pictures import Pictures
+from fundoscope.train.grading.training import Watcher
+from fundoscope.train.networks import weights
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
+
+DATA: Final = Path("../shared/data/grading")
+"""Where the label tables of the shipped bundles lie, beside the repository."""
+BUNDLE: Final = "bundle"
+SHOWN: Final = 12
+"""Characters of a hash in a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two bundles on the same validation photographs.
+
+    Attributes:
+        photographs: how many.
+        before, after: figures and fitted values of the given bundle and of the new one.
+        mean_difference, largest_difference: of a photograph's expected grade, absolute.
+        other_grade: photographs that the two give different grades.
+        from_card: largest difference of the given bundle's figures here from those that it states;
+            ``None`` where it states none.
+    """
+
+    photographs: int
+    before: Calibration
+    after: Calibration
+    mean_difference: float
+    largest_difference: float
+    other_grade: int
+    from_card: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What came of training a bundle again.
+
+    Attributes:
+        given, made: the given bundle and the new one.
+        config: that the new one was trained with.
+        threads: of the given bundle's training; 0: all that its machine had.
+        trained: whether anything was trained; not where the run folder held the finished run.
+        exported: of the new bundle.
+        comparison: how far the two lie apart.
+    """
+
+    given: GraderManifest
+    made: GraderManifest
+    config: GraderConfig
+    threads: int
+    trained: bool
+    exported: export.Exported
+    comparison: Comparison
+
+
+def reproduce(
+    bundle: Path,
+    folder: Path | None = None,
+    *,
+    data: Path | None = None,
+    init: str | None = None,
+    cache: Path | None = None,
+    threads: int | None = None,
+    watcher: Watcher | None = None,
+) -> Reproduction:
+    """Train a bundle again, export it into the run folder's ``bundle`` and compare the two.
+
+    Args:
+        bundle: the given one.
+        folder: of the run; made where it does not exist. A run that began there goes on as it
+            began, with its own paths and threads; a finished one is not trained again.
+        data: the label table or class folders; by default the one of the bundle's name in
+            :data:`DATA`. Further tables of the bundle (``data.also``) are looked for beside it, and
+            in the folders beside its own.
+        init: what to start from, where the bundle began at a file.
+        cache: folder of the cached pictures.
+        threads: of the processor; those of the bundle by default.
+        watcher: is told how the training goes.
+
+    Raises:
+        UsageError: the bundle does not say how it was trained, the data is not what it was trained
+            on, or the folder holds another run.
+        FundoscopeError, OutputError: as :func:`grader.train` and :func:`export.export`.
+    """
+    given = bundles.load_grader(bundle)
+    stated = recipe(given.manifest)
+    sha256 = given.manifest.trained_on.manifest_sha256
+    folder = folder or Path("runs") / f"reproduce-{given.manifest.name}"
+    config = _begun(configs.replaced(stated, network={"init": init}), sha256, folder)
+    if config is None:
+        config = _here(stated, data or DATA / stated.data.manifest, init)
+        config = configs.replaced(
+            config,
+            data={
+                "cache": None if cache is None else str(cache),
+                "licence": given.manifest.licence,
+            },
+            threads=threads,
+        )
+    table = _same_tables(config, sha256)
+    trained = not finished(config, folder)
+    if trained:
+        grader.train(config, folder, watcher=watcher)
+    name = f"{given.manifest.name}-again"
+    stored = given.manifest.stored
+    int8 = stored is not None and stored.weights == bundles.INT8
+    exported = export.export(
+        folder, folder / BUNDLE, name=name, cache=cache, int8=int8, overwrite=True
+    )
+    made = bundles.load_grader(folder / BUNDLE)
+    rows = [row for row in photographs.choose(table, config.data, config.seed) if row.split == VAL]
+    comparison = compare(given, made, table, rows, cache or Path(config.data.cache))
+    return Reproduction(
+        given.manifest, made.manifest, config, stated.threads, trained, exported, comparison
+    )
+
+
+def recipe(manifest: GraderManifest) -> GraderConfig:
+    """The configuration that a bundle was trained with, its tables by their bare names.
+
+    ``network.init`` of one that went on from another run is ``best.pt``.
+
+    Raises:
+        UsageError: the bundle does not say, or it is an average of several runs.
+    """
+    stated: Any = dict(manifest.trained_on.configuration)
+    if "data" not in stated or "stages" not in stated:
+        raise UsageError(
+            manifest.name,
+            "does not say how it was trained",
+            "name a bundle that fundoscope train made",
+        )
+    if manifest.trained_on.averaged is not None:
+        raise _is_an_average(manifest)
+    network = dict(stated.get("network", {}))
+    if isinstance(network.get("init"), dict):  # the configuration of the run before
+        network["init"] = loop.BEST
+    return configs.from_builtins({**stated, "network": network})
+
+
+def _is_an_average(manifest: GraderManifest) -> UsageError:
+    """It was made by several commands, which are told; one training cannot make it again."""
+    shares = manifest.trained_on.averaged or {}
+    parts = ", ".join(f"{run} ({share:g})" for run, share in shares.items())
+    words = [f"runs/{run}" for run in shares] + [f"--share {share:g}" for share in shares.values()]
+    height, _ = manifest.height_width
+    int8 = manifest.stored is not None and manifest.stored.weights == bundles.INT8
+    return UsageError(
+        manifest.name,
+        f"is the average of the runs {parts}, and states the settings of the last one alone",
+        f"train each (docs/study.md has the commands of the shipped one), then run:"
+        f" fundoscope train average {' '.join(words)} --size {height} --out runs/again"
+        f" && fundoscope train export runs/again again{' --int8' * int8}",
+    )
+
+
+def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
+    """The configuration with the paths of this machine.
+
+    Raises:
+        UsageError: a further table, or the file that the bundle began at, is not found.
+    """
+    began = stated.network.init
+    if init is None and began not in weights.BY_NAME:
+        raise UsageError(
+            f"the bundle began at {began}",
+            "which is another run's best network or a file that it does not hold",
+            "train that run first (its configuration stands in bundle.json where it is known),"
+            " and name its best.pt with --init",
+        )
+    also = tuple(str(_further(table, name)) for name in stated.data.also)
+    return configs.replaced(
+        stated, network={"init": init}, data={"manifest": str(table), "also": also}
+    )
+
+
+def _further(table: Path, name: str) -> Path:
+    """A further table: beside the first one, or in a folder beside its folder."""
+    near = (table.parent / name, *sorted(table.resolve().parent.parent.glob(f"*/{name}")))
+    found = next((path for path in near if path.exists()), None)
+    if found is None:
+        raise UsageError(
+            name, f"is not found near {table}", f"put it beside {table.name}, with its photographs"
+        )
+    return found
+
+
+def finished(config: GraderConfig, folder: Path) -> bool:
+    """Whether a run folder holds the figures of all epochs."""
+    return len(runs.metrics(folder)) == sum(stage.epochs for stage in config.stages)
+
+
+def compare(
+    given: Bundle[GraderManifest],
+    made: Bundle[GraderManifest],
+    table: Manifest,
+    rows: list[Row],
+    cache: Path,
+) -> Comparison:
+    """Run two bundles on the same photographs.
+
+    Args:
+        given, made: the bundles; what goes into them may differ.
+        table: whose photographs they read.
+        rows: which of them.
+        cache: folder of the cached pictures.
+    """
+    first, second = (_read(bundle, table, rows, cache) for bundle in (given, made))
+    both = {row.image for row in first.data.rows} & {row.image for row in second.data.rows}
+    before, after = first.of(both), second.of(both)
+    difference = np.abs(before.expected - after.expected)
+    return Comparison(
+        len(both),
+        before.calibration,
+        after.calibration,
+        float(difference.mean()),
+        float(difference.max()),
+        int((before.grades != after.grades).sum()),
+        _from_card(given.manifest, before.calibration),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    expected: NDArray[np.float64]
+    grades: NDArray[np.int64]
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a bundle's graph said of photographs."""
+
+    manifest: GraderManifest
+    data: Pictures
+    outputs: NDArray[np.float32]
+
+    def of(self, images: set[str]) -> _Judged:
+        """Grades and figures of some of them, with the bundle's own fitted values."""
+        m, places = self.manifest, [i for i, r in enumerate(self.data.rows) if r.image in images]
+        rows = [self.data.rows[i] for i in places]
+        expected = heads.expected(heads.probabilities(self.outputs[places], m.temperature, m.head))
+        calibration = calibrate.judge(
+            self.outputs[places],
+            np.array([row.grade for row in rows], np.int64),
+            [row.source for row in rows],
+            np.array([row.gradable is not False for row in rows]),
+            m.head,
+            temperature=m.temperature,
+            cut_points=m.cut_points,
+            threshold=m.referable_threshold,
+        )
+        return _Judged(expected, heads.icdr(expected, m.cut_points), calibration)
+
+
+def _read(bundle: Bundle[GraderManifest], table: Manifest, rows: list[Row], cache: Path) -> _Read:
+    manifest = bundle.manifest
+    wanted = inputs.Input(manifest.input, *manifest.height_width)
+    data = pictures.load(table, rows, wanted, cache)
+    return _Read(manifest, data, export.outputs_of(bundle.model, data, manifest.head))
+
+
+def _from_card(manifest: GraderManifest, found: Calibration) -> float | None:
+    """The largest difference of the figures that were found from those that are stated."""
+    differences = []
+    for row, figures in found.table().items():
+        for name in calibrate.SHARES:
+            ours, stated = figures[name], manifest.validation.get(row, {}).get(name)
+            if ours is not None and stated is not None:
+                differences.append(abs(ours - stated))
+    return max(differences, default=None)
+
+
+def _same_tables(config: GraderConfig, sha256: str) -> Manifest:
+    """The table, which must, with the further ones, be what the bundle was trained on."""
+    table = photographs.read(config.data.manifest)
+    ours = photographs.sha256(table, photographs.read_also(config.data))
+    if ours != sha256:
+        raise UsageError(
+            " and ".join((config.data.manifest, *config.data.also)),
+            f"has the sha256 {ours[:SHOWN]}…, and the bundle was trained on the table with"
+            f" {sha256[:SHOWN]}…",
+            "name that table with --data",
+        )
+    return table
+
+
+def _begun(stated: GraderConfig, sha256: str, folder: Path) -> GraderConfig | None:
+    """The configuration of the run that a folder holds; ``None`` where it holds none.
+
+    Raises:
+        UsageError: it is another run.
+    """
+    if not (folder / runs.CONFIG).is_file():
+        return None
+    config, trained_on = runs.stored_run(folder)
+    if (_essence(config), trained_on) != (_essence(stated), sha256):
+        raise UsageError(
+            str(folder),
+            "holds a run with another configuration or manifest",
+            "choose another --out",
+        )
+    return config
+
+
+def _essence(config: GraderConfig) -> GraderConfig:
+    """The configuration without what differs from machine to machine."""
+    return configs.replaced(
+        config,
+        network={"init": Path(config.network.init).name},
+        data={
+            "manifest": "",
+            "also": tuple(Path(table).name for table in config.data.also),
+            "cache": "",
+            "licence": "",
+        },
+        threads=0,
+    )

@@ -1,0 +1,289 @@
+"""Training a grader: data, loss and evaluation of the loop."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import FundoscopeError
+from fundoscope.evaluate.figures import quadratic_kappa
+from fundoscope.grading import heads, inputs
+from fundoscope.train.grading import calibrate, losses, photographs, pictures
+from fundoscope.train.grading import config as configs
+from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading.photographs import TRAIN, VAL
+from fundoscope.train.grading.pictures import Pictures
+from fundoscope.train.networks import augment, weights
+from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks.normalise import Normalisation
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop, memory, processes
+from fundoscope.train.run.plan import Plan, Size
+from fundoscope.train.run.progress import Report
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+EVALUATION_BATCH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told how the run goes; each may be ``None``."""
+
+    picture: pictures.Progress | None = None
+    left_out: Callable[[tuple[pictures.LeftOut, ...]], None] | None = None
+    network: Callable[[str, int], None] | None = None
+    """The network's name and how many weights it has."""
+    step: Callable[[Report], None] | None = None
+    epoch: Callable[[dict[str, Any]], None] | None = None
+
+
+def train(
+    config: GraderConfig, folder: Path, *, resume: bool = True, watcher: Watcher | None = None
+) -> None:
+    """Train a grader; the run folder holds everything that :mod:`fundoscope.train.grading.export`
+    needs.
+
+    Args:
+        config: see :class:`GraderConfig`.
+        folder: the run folder; made where it does not exist.
+        resume: go on where an earlier run in the folder ended. Its configuration must be the same.
+        watcher: is told how it goes.
+
+    Raises:
+        UsageError: the configuration, the manifest or the run folder does not fit.
+        FundoscopeError, OutputError: as :func:`loop.train`.
+    """
+    import torch
+
+    watcher = watcher if watcher is not None and processes.is_first() else Watcher()
+    configs.check(config, "the configuration")
+    runs.set_up(config)
+    table = photographs.read(config.data.manifest)
+    also = photographs.read_also(config.data)
+    rows = photographs.choose(table, config.data, config.seed)
+    weights.require(config.network.name, config.network.init)
+    make = partial(network_of, config, init=weights.NONE)
+    count = memory.require(make, _title(config))
+    shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
+    networks.require_takes(make, shown, _title(config))
+    if watcher.network is not None:
+        watcher.network(config.network.name, count)
+    runs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
+    data = pictures_of(config, table, rows, also, watcher.picture)
+    if watcher.left_out is not None:
+        watcher.left_out(data.left_out)
+    photographs.require_usable(data.rows, table.path.name)
+    torch.manual_seed(config.seed)
+    network = network_of(config, init=config.network.init)
+    fabric = runs.fabric(config)
+    task = GradingTask(data, config, fabric.device, folder)
+    listeners = loop.Listeners(watcher.step, watcher.epoch)
+    plan = plan_of(config, data)
+    loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
+
+
+def pictures_of(
+    config: GraderConfig,
+    table: Manifest,
+    rows: Sequence[Row],
+    also: Sequence[Manifest],
+    progress: pictures.Progress | None,
+) -> Pictures:
+    """The pictures of some rows of the table, and then of all rows of the further ones."""
+    load = partial(
+        pictures.load, wanted=config.data.wanted, cache=Path(config.data.cache), progress=progress
+    )
+    further = (load(each, each.rows, vouched=True) for each in also)
+    return sum(further, start=load(table, rows))
+
+
+def plan_of(config: GraderConfig, data: Pictures) -> Plan:
+    """What a run on some pictures does."""
+    training = data.of_split(TRAIN)
+    return Plan(
+        data.shapes[training],
+        config.stages,
+        config.optimiser,
+        config.seed,
+        config.checkpoint_every,
+        config.patience,
+        photographs.times([data.rows[i] for i in training], config.data),
+    )
+
+
+def network_of(config: GraderConfig, *, init: str) -> nn.Module:
+    """The network that a configuration asks for, with its starting weights."""
+    return weights.start(
+        config.network.name,
+        heads.OUTPUTS[config.head],
+        largest(config),
+        dropout=config.network.dropout,
+        init=init,
+    )
+
+
+def largest(config: GraderConfig) -> networks.Size:
+    """The size of the last stage, for which the network is made."""
+    return networks.Size(*sides(config.stages[-1].size))
+
+
+def _title(config: GraderConfig) -> str:
+    size = largest(config)
+    return f"{config.network.name} at {size.height}x{size.width}"
+
+
+class GradingTask:
+    """The loop's :class:`loop.Task` for grading."""
+
+    def __init__(
+        self,
+        data: Pictures,
+        config: GraderConfig,
+        device: torch.device,
+        folder: Path,
+    ) -> None:
+        self.data, self.config, self.device, self.folder = data, config, device, folder
+        self.train_positions, self.val_positions = data.of_split(TRAIN), data.of_split(VAL)
+        self.grades = np.array([row.grade for row in data.rows], np.int64)
+        self.sources = [data.rows[i].source for i in self.val_positions]
+        self.normalisation = networks.normalisation(config.network.name, config.normalise)
+        self.punish = loss_of(config, self.grades[self.train_positions])
+
+    def batch(
+        self, positions: NDArray[np.int64], size: Size, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Augmented photographs, normalised ``(N, 3, H, W)``, and grades ``(N,)``."""
+        import torch
+
+        chosen = self.train_positions[positions]
+        pixels = torch.from_numpy(self.data.take(chosen)).to(self.device)
+        shown = shown_size(self.config, pixels.shape[1], pixels.shape[2], size)
+        changed = augment.augment(pixels, shown, generator, self.config.jitter)
+        grades = torch.from_numpy(self.grades[chosen]).to(self.device)
+        return self.normalisation(changed), grades
+
+    def loss(
+        self, network: nn.Module, batch: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, NDArray[np.int64]]:
+        """The head's loss, and how often each grade (row) was given each (column), rounded."""
+        shown, grades = batch
+        outputs = network(shown).float()
+        # The loop says so where outputs are no numbers; they must not break the counting before.
+        given = losses.expected(outputs.detach(), self.config.head).nan_to_num().round()
+        cells = grades * heads.GRADE_COUNT + given.clamp(0, heads.GRADE_COUNT - 1).long()
+        counts = np.bincount(cells.cpu().numpy(), minlength=heads.GRADE_COUNT**2)
+        return self.punish(outputs, grades), counts
+
+    def set_training(self, network: nn.Module, frozen: int) -> None:
+        """See :func:`networks.set_training`."""
+        networks.set_training(network, frozen)
+
+    def summarise(self, counts: NDArray[np.int64]) -> dict[str, Any]:
+        """Accuracy and quadratic kappa of the augmented training photographs, rounded."""
+        table = counts.reshape(heads.GRADE_COUNT, heads.GRADE_COUNT)
+        return {
+            "accuracy": float(np.trace(table) / max(1, table.sum())),
+            "kappa": float(quadratic_kappa(table)),
+        }
+
+    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
+        """Kappa and referable AUC on validation; the outputs are kept, a file an epoch."""
+        import torch
+
+        outputs = predict(
+            network, self.data, self.val_positions, self.config, size, self.normalisation
+        )
+        if not np.isfinite(outputs).all():
+            raise FundoscopeError(
+                f"epoch {epoch + 1}", "the network's outputs are no numbers", loop.NOT_A_NUMBER
+            )
+        labels = self.grades[self.val_positions]
+        loss = self.punish(torch.from_numpy(outputs), torch.from_numpy(labels))
+        content = io.BytesIO()
+        np.savez(content, logits=outputs, labels=labels)
+        loop.write_whole(self.folder / f"validation-{epoch:03d}.npz", content.getvalue())
+        return {
+            "validation_loss": float(loss),
+            **measure(outputs, labels, self.sources, self.config.head),
+        }
+
+
+def loss_of(config: GraderConfig, grades: NDArray[np.int64]) -> losses.Loss:
+    """The loss that a configuration asks for; ``grades`` are those of training."""
+    return losses.Loss(
+        config.head,
+        config.label_smoothing,
+        config.expected,
+        losses.weights_of(config.class_weights, grades),
+    )
+
+
+def shown_size(config: GraderConfig, height: int, width: int, size: Size) -> Size:
+    """The size at which a picture of a height and width is shown in a stage of a size."""
+    if config.data.input != inputs.NATIVE:
+        return size
+    return inputs.Input(inputs.NATIVE, *sides(size)).shape(height, width)
+
+
+def predict(
+    network: nn.Module,
+    data: Pictures,
+    positions: NDArray[np.int64],
+    config: GraderConfig,
+    size: Size,
+    normalisation: Normalisation,
+) -> NDArray[np.float32]:
+    """Outputs ``(N, outputs)`` for some pictures, without augmentation, in their order."""
+    import torch
+
+    device = next(network.parameters()).device
+    found = np.empty((len(positions), heads.OUTPUTS[config.head]), np.float32)
+    with torch.inference_mode():
+        for places in data.batches(positions, EVALUATION_BATCH):
+            pixels = torch.from_numpy(data.take(positions[places])).to(device)
+            shown = shown_size(config, pixels.shape[1], pixels.shape[2], size)
+            outputs = network(normalisation(augment.resize(pixels, shown)))
+            found[places] = outputs.float().cpu().numpy()
+    return found
+
+
+def measure(
+    outputs: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    sources: Sequence[str],
+    head: str = heads.CUMULATIVE,
+) -> dict[str, Any]:
+    """Figures of one epoch, pooled, by source and their mean.
+
+    ``score`` chooses the best epoch: the mean over the sources of quadratic kappa, with one set of
+    cut-points fitted for all sources (rounding the expected grade would judge the network's
+    calibration, which is fitted later, rather than what it sees).
+    """
+    everything = np.ones(len(labels), bool)
+    fitted = calibrate.calibrate(outputs, labels, sources, everything, head)
+    expected = heads.expected(heads.probabilities(outputs, head=head))
+    rounded = calibrate.confusions(
+        labels, np.rint(expected).astype(np.int64), np.zeros(len(labels), np.int64)
+    )[0]
+    return {
+        "score": fitted.mean("kappa"),
+        "kappa": fitted.pooled.kappa,
+        "kappa_rounded": float(quadratic_kappa(rounded)),
+        "accuracy": fitted.pooled.accuracy,
+        "auc": fitted.pooled.auc,
+        "mean_auc": fitted.mean("auc"),
+        "by_source": {n: {"kappa": f.kappa, "auc": f.auc} for n, f in fitted.by_source.items()},
+        "temperature": fitted.temperature,
+        "cut_points": list(fitted.cut_points),
+    }

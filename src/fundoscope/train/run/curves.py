@@ -1,0 +1,131 @@
+"""The curves of a run, an epoch a point: of training and validation, the epoch that is kept marked.
+
+Of a grader loss, kappa and accuracy; of a detector its losses and the average precision of each
+kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fundoscope.errors import OutputError
+from fundoscope.kinds import ANATOMY, KINDS
+from fundoscope.train.run import folder as runs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAME: Final = "curves.png"
+WIDTH, HEIGHT, DOTS = 11.0, 3.4, 110
+"""Inches, and dots an inch."""
+TRAINING, VALIDATION, MEAN = "#7a7a7a", "#0072b2", "#d55e00"
+"""Grey, blue and vermilion of Okabe and Ito, which everyone can tell apart."""
+LOSSES: Final = {
+    "first stage, lesion or not": "loss_objectness",
+    "first stage, boxes": "loss_rpn_box_reg",
+    "second stage, kinds": "loss_classifier",
+    "second stage, boxes": "loss_box_reg",
+    "pixels": "loss_entropy",
+    "overlap": "loss_overlap",
+}
+"""Parts of a detector's loss, of any head."""
+STYLES: Final = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.")
+"""Of curves that lie in one plot; colours of kinds are made for retina, not for white paper."""
+HUES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
+"""Okabe and Ito's, those that show on white."""
+
+
+def draw(folder: Path) -> None:
+    """Draw ``curves.png`` into a run folder; nothing where no epoch is finished.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = runs.metrics(folder)
+    if not lines:
+        return
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    FigureCanvasAgg(figure)
+    if "average_precision" in lines[0]:
+        plots = _of_detector(figure, lines)
+    else:
+        plots = _of_grader(figure, lines)
+    best = max(lines, key=lambda line: line["score"] if line["score"] is not None else -math.inf)
+    for axes in plots:
+        axes.axvline(best["epoch"] + 1, color="black", linewidth=0.8, alpha=0.5)
+    figure.suptitle(f"{folder.name}: the line marks the epoch that is kept")
+    try:
+        figure.savefig(folder / NAME, dpi=DOTS)
+    except OSError as error:
+        raise OutputError(
+            str(folder / NAME), f"cannot be written ({error.strerror})", "free some space"
+        ) from None
+
+
+def _of_grader(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
+    loss, kappa, accuracy = plots = _plots(figure, ("loss", "quadratic kappa", "accuracy"))
+    epochs = [line["epoch"] + 1 for line in lines]
+    for axes, training, validation in (
+        (loss, ("loss",), ("validation_loss",)),
+        (kappa, ("training", "kappa"), ("kappa",)),
+        (accuracy, ("training", "accuracy"), ("accuracy",)),
+    ):
+        axes.plot(epochs, _values(lines, training), "o-", color=TRAINING, label="training")
+        axes.plot(epochs, _values(lines, validation), "o-", color=VALIDATION, label="validation")
+    kappa.plot(epochs, _values(lines, ("score",)), "o--", color=MEAN, label="mean of sources")
+    kappa.legend(loc="lower right")
+    return plots
+
+
+def _of_detector(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
+    loss, precision = plots = _plots(figure, ("loss in training", "average precision, validation"))
+    epochs = [line["epoch"] + 1 for line in lines]
+    loss.plot(epochs, _values(lines, ("loss",)), "o-", color="black", label="together")
+    parts = {name: key for name, key in LOSSES.items() if key in lines[0]["training"]}
+    for i, (name, key) in enumerate(parts.items()):
+        _curve(loss, epochs, _values(lines, ("training", key)), i, name)
+    kinds = list(lines[0]["average_precision"])
+    for i, kind in enumerate(kinds):
+        _curve(precision, epochs, _values(lines, ("average_precision", kind)), i, KINDS[kind].name)
+    mean = "mean of lesions" if any(kind not in ANATOMY for kind in kinds) else "mean"
+    precision.plot(epochs, _values(lines, ("score",)), "-", color="black", linewidth=2, label=mean)
+    precision.set_ylim(0, 1)
+    for axes in plots:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+    return plots
+
+
+def _plots(figure: Figure, titles: Sequence[str]) -> list[Axes]:
+    """Plots side by side, epochs below each."""
+    from matplotlib.ticker import MaxNLocator
+
+    plots: list[Axes] = list(figure.subplots(1, len(titles)))
+    for axes, title in zip(plots, titles, strict=True):
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    return plots
+
+
+def _curve(axes: Axes, epochs: list[int], values: list[float], number: int, name: str) -> None:
+    style = STYLES[number % len(STYLES)]
+    axes.plot(epochs, values, style, color=HUES[number % len(HUES)], markersize=3.5, label=name)
+
+
+def _values(lines: list[dict[str, Any]], keys: tuple[str, ...]) -> list[float]:
+    """One figure of each epoch; NaN where it is undefined."""
+    values = []
+    for line in lines:
+        value: Any = line
+        for key in keys:
+            value = value[key]
+        values.append(math.nan if value is None else float(value))
+    return values

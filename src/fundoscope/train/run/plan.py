@@ -1,0 +1,151 @@
+"""Which photographs each step of a run takes, at which size and learning rate.
+
+Everything here is a function of the seed and the step, so that a run that was killed goes on to
+exactly the result that it would have had.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.train.run.optimisers import Optimiser
+
+if TYPE_CHECKING:
+    import torch
+
+PERMUTATION, AUGMENTATION, DROPOUT = range(3)
+"""Streams of randomness."""
+RANKS: Final = 1_000_000
+"""Steps of a process lie this far from those of the next one in the stream of augmentation."""
+
+Size = int | tuple[int, int]
+Positions = NDArray[np.int64]
+
+
+class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Some epochs at one size in pixels: the side of a square, or height and width.
+
+    ``frozen`` counts the network's first parts that rest in it, weights and statistics (0: none).
+    The first parts work on the largest pictures and learn least: resting two of EfficientNet-Lite0
+    makes a step a quarter shorter.
+    """
+
+    size: Size
+    epochs: int
+    frozen: int = 0
+
+    @property
+    def pixels(self) -> int:
+        """Of one photograph, which is what a step costs."""
+        return self.size**2 if isinstance(self.size, int) else math.prod(self.size)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run does; steps and epochs count from 0.
+
+    Attributes:
+        shapes: a number for each training photograph, from 0; a batch holds photographs of one
+            number.
+        stages: what is shown, one after the other.
+        optimiser: batch and learning rate.
+        seed: of every permutation.
+        checkpoint_every: steps.
+        patience: epochs without a better one after which the run ends; 0: never.
+        times: how often an epoch shows each photograph; ``None``: once.
+    """
+
+    shapes: Positions
+    stages: Sequence[Stage]
+    optimiser: Optimiser
+    seed: int
+    checkpoint_every: int
+    patience: int = 0
+    times: NDArray[np.float64] | None = None
+
+    @property
+    def epochs(self) -> int:
+        return sum(stage.epochs for stage in self.stages)
+
+    @cached_property
+    def steps_an_epoch(self) -> int:
+        """Full batches; where no shape fills one, a smaller batch of the commonest shape."""
+        shown = np.bincount(self.shapes, self._whole())
+        for members, count in self._shared:
+            shown[self.shapes[members[0]]] += count
+        return max(1, int((shown // self.optimiser.batch).sum()))
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.steps_an_epoch
+
+    def stage(self, epoch: int) -> Stage:
+        """The stage that an epoch belongs to."""
+        return [stage for stage in self.stages for _ in range(stage.epochs)][epoch]
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.optimiser.rate_of(step, self.steps)
+
+    def positions(self, step: int) -> Positions:
+        """Which photographs a step takes: its part of the epoch's permutation."""
+        epoch, index = divmod(step, self.steps_an_epoch)
+        random = np.random.default_rng((self.seed, PERMUTATION, epoch))
+        return self._batches(random.permutation(self._shown(random)))[index]
+
+    def _shown(self, random: np.random.Generator) -> Positions:
+        """Which photographs an epoch shows, those that it shows twice standing there twice."""
+        every = np.repeat(np.arange(len(self.shapes)), self._whole())
+        drawn = [random.choice(members, count, False) for members, count in self._shared]
+        return np.concatenate((every, *drawn))
+
+    def _whole(self) -> Positions:
+        """How often every epoch shows each photograph at least."""
+        if self.times is None:
+            return np.ones(len(self.shapes), np.int64)
+        return self.times.astype(np.int64)
+
+    @cached_property
+    def _shared(self) -> list[tuple[Positions, int]]:
+        """Photographs of one shape, and how many of them an epoch shows once more.
+
+        Every step asks for it: it is found once.
+        """
+        if self.times is None:
+            return []
+        parts = self.times % 1
+        shared = []
+        for shape, part in sorted(set(zip(self.shapes.tolist(), parts.tolist(), strict=True))):
+            members = np.flatnonzero((self.shapes == shape) & (parts == part))
+            if count := round(part * len(members)):
+                shared.append((members, count))
+        return shared
+
+    def _batches(self, order: Positions) -> list[Positions]:
+        """Batches of one shape each, in the order in which the permutation fills them."""
+        size, shapes = self.optimiser.batch, self.shapes[order]
+        filled: list[tuple[int, Positions]] = []
+        for shape in np.unique(shapes):
+            places = np.flatnonzero(shapes == shape)
+            for start in range(0, len(places) - size + 1, size):
+                batch = places[start : start + size]
+                filled.append((int(batch[-1]), order[batch]))
+        if not filled:
+            return [order[shapes == np.bincount(shapes).argmax()]]
+        return [batch for _, batch in sorted(filled, key=lambda pair: pair[0])]
+
+
+def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
+    """The generator of one step of one stream of randomness."""
+    import torch
+
+    value = np.random.SeedSequence((seed, stream, step)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(value >> np.uint64(1)))

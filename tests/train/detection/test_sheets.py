@@ -1,0 +1,91 @@
+"""Pictures of tiles with their boxes: that what is there is shown, and where."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fundoscope.errors import OutputError
+from fundoscope.geometry import Affine
+from fundoscope.kinds import KINDS
+from fundoscope.lesions.view import View
+from fundoscope.train.detection import sheets as detection_pictures
+from fundoscope.train.detection import task as detection_task
+from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.views.view import AnnotatedView
+
+NAMES = ("haemorrhage", "hard_exudate", "optic_disc")
+NOTHING = (np.zeros((0, 4)), np.zeros(0, np.int64))
+
+
+def view_of(boxes, labels):
+    shown = View(np.full((300, 400, 3), 90, np.uint8), Affine(), (200.0, 150.0), 200.0)
+    places = np.array(boxes, float).reshape(-1, 4)
+    return AnnotatedView(Path("a.png"), places, np.array(labels, np.int64), lambda: shown)
+
+
+def near(pixels, kind):
+    return np.abs(pixels.astype(int) - KINDS[kind].colour).max(axis=-1) < 60
+
+
+def sheet(views, found, size=(128, 128)):
+    content = detection_pictures.sheet(views, found, NAMES, size)
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture)
+
+
+def test_truth_stands_left_and_findings_right():
+    view = view_of([(250, 200, 280, 230)], [1])
+    found = (np.array([(245.0, 190.0, 275.0, 225.0)]), np.array([2]))
+    pixels = sheet([view], [found])
+    tiles = pixels[-132:-4]
+    assert near(tiles[:, 4:132], "haemorrhage").sum() > 60
+    assert near(tiles[:, 136:264], "hard_exudate").sum() > 60
+    assert near(tiles[:, 4:132], "hard_exudate").sum() == 0
+    assert near(tiles[:, 136:264], "haemorrhage").sum() == 0
+
+
+def test_the_richest_tiles_of_the_richest_photographs_are_shown():
+    poor = view_of([], [])
+    discs = view_of([(10, 10, 60, 60)], [3])
+    rich = view_of([(20, 140, 30, 150), (300, 100, 310, 110), (320, 100, 330, 110)], [1, 1, 2])
+    views = [poor, discs, poor, rich, poor]
+    pixels = sheet(views, [NOTHING] * 5)
+    assert pixels.shape[1] == 4 * 132 + 4  # two pairs side by side
+    first = pixels[-2 * 132 : -132 - 4, 4:132]
+    assert near(first, "haemorrhage").any()
+    assert near(first, "hard_exudate").any()
+
+
+def test_one_photograph_smaller_than_a_tile():
+    assert sheet([view_of([], [])], [NOTHING], (512, 640)).shape[1] >= 2 * 644
+
+
+@pytest.fixture
+def task(detector_config):
+    data = detector.read_set(detector_config)
+    return detection_task.DetectionTask(
+        data.train, data.val, data.kinds, detector_config, torch.device("cpu")
+    )
+
+
+def test_a_preview_shows_tiles_as_training_does(task, tmp_path):
+    detection_pictures.preview(task, 1, tmp_path / "a.png")
+    detection_pictures.preview(task, 1, tmp_path / "b.png")
+    detection_pictures.preview(task, 2, tmp_path / "c.png")
+    first, again, other = (
+        np.asarray(Image.open(tmp_path / name)) for name in ("a.png", "b.png", "c.png")
+    )
+    assert np.array_equal(first, again)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+    body = first[-3 * 68 :]
+    for kind in ("haemorrhage", "hard_exudate"):
+        assert (body == KINDS[kind].colour).all(axis=-1).sum() > 20
+    for name in ("sheet.docx", "no/folder/sheet.png"):
+        with pytest.raises(OutputError, match="cannot be written"):
+            detection_pictures.preview(task, 1, tmp_path / name)

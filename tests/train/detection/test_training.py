@@ -1,0 +1,239 @@
+"""Training a detector as a whole: what a run leaves, that a kill changes nothing, what is told."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.train.detection import config as configs
+from fundoscope.train.detection import task as detection_task
+from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.training import Watcher
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop
+
+
+@pytest.fixture
+def run(detector_config, tmp_path):
+    detector.train(detector_config, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detector_config, tmp_path):
+    assert runs.stored_detector_run(run)[0] == detector_config
+    assert runs.is_detector(run)
+    described = json.loads((run / detector.DETECTOR).read_text())
+    assert described["kinds"] == ["haemorrhage", "hard_exudate", "optic_disc"]
+    assert len(described["anchors"]) == 5
+    lines = runs.metrics(run)
+    assert [line["epoch"] for line in lines] == [0, 1]
+    assert set(lines[0]["average_precision"]) == set(described["kinds"])
+    assert set(lines[0]["at_threshold"]["haemorrhage"]) == {"threshold", "precision", "recall"}
+    assert set(detection_task.LOSSES) < set(lines[0]["training"])
+    with Image.open(run / "validation-001.jpg") as sheet:
+        assert sheet.width > 4 * 64
+
+    def kill(report):
+        if report.step == 3:
+            raise KeyboardInterrupt
+
+    other = tmp_path / "other"
+    with pytest.raises(KeyboardInterrupt):
+        detector.train(detector_config, other, watcher=Watcher(step=kill))
+    detector.train(detector_config, other)
+    for name in (loop.CHECKPOINT, loop.BEST):
+        ours, theirs = (torch.load(f / name, weights_only=True) for f in (run, other))
+        for part in {"network", "average"} & ours.keys():
+            assert all(torch.equal(v, theirs[part][key]) for key, v in ours[part].items())
+    without_time = [
+        [{k: v for k, v in line.items() if k != "training_seconds"} for line in runs.metrics(f)]
+        for f in (run, other)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_who_watches_is_told(detector_config, tmp_path):
+    told = {"pictures": [], "data": [], "network": [], "steps": [], "epochs": []}
+    watcher = Watcher(
+        lambda *n: told["pictures"].append(n),
+        told["data"].append,
+        lambda *n: told["network"].append(n),
+        told["steps"].append,
+        told["epochs"].append,
+    )
+    once = configs.replaced(detector_config, epochs=1)
+    detector.train(once, tmp_path / "run", watcher=watcher)
+    assert told["pictures"][-1] == (11, 11)
+    (found,) = told["data"]
+    assert (len(found.train), len(found.val), found.unseen) == (8, 3, ())
+    assert told["network"][0][0] == "efficientnet_lite0"
+    assert [report.step for report in told["steps"]] == [1, 2]
+    assert [line["epoch"] for line in told["epochs"]] == [0]
+
+
+def test_a_set_of_other_kinds_trains_without_a_change_of_code(
+    detector_config, save_lesions, tmp_path
+):
+    """Validation shows no laser scar: the epochs are judged by what it shows."""
+    photos = {f"nv{i}": {"neovascularisation": 2} for i in range(5)}
+    photos["nv1"] = {"neovascularisation": 1, "laser_scar": 2}
+    root = save_lesions(photos, {"train": ["nv0", "nv1", "nv2"], "val": ["nv3", "nv4"]}, "nv")
+    chosen = configs.replaced(configs.on_other_data(detector_config, root), epochs=1)
+    found = []
+    detector.train(chosen, tmp_path / "run", watcher=Watcher(data=found.append))
+    assert found[0].kinds == ("neovascularisation", "laser_scar")
+    assert found[0].unseen == ("laser_scar",)
+    (line,) = runs.metrics(tmp_path / "run")
+    assert line["average_precision"]["laser_scar"] is None
+    assert line["score"] == line["average_precision"]["neovascularisation"]
+
+
+def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
+    """It states fewer settings, and lists where ours are tuples."""
+    once = configs.replaced(detector_config, epochs=1)
+    sha256 = detector.read_set(once).sha256
+    runs.open_run(once, sha256, tmp_path / "run", resume=True)
+    stored = json.loads((tmp_path / "run" / runs.CONFIG).read_text())
+    for key in ("manifest", "validation"):
+        del stored["config"]["data"][key]
+    (tmp_path / "run" / runs.CONFIG).write_text(json.dumps(stored))
+    (tmp_path / "run" / loop.METRICS).write_text("")
+    runs.open_run(once, sha256, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / loop.METRICS).exists()
+    with pytest.raises(UsageError, match="another configuration"):
+        runs.open_run(configs.replaced(once, seed=9), sha256, tmp_path / "run", resume=True)
+
+
+def test_a_run_goes_on_from_the_weights_of_another(run, detector_config, tmp_path):
+    still = msgspec.structs.replace(detector_config.optimiser, rate=1e-12)
+    chosen = configs.replaced(
+        detector_config, epochs=1, start=str(run / loop.BEST), optimiser=still
+    )
+    detector.train(chosen, tmp_path / "second")
+    ours, theirs = (
+        torch.load(folder / loop.BEST, weights_only=True)["network"]
+        for folder in (run, tmp_path / "second")
+    )
+    assert torch.allclose(
+        ours["rpn.head.cls_logits.weight"], theirs["rpn.head.cls_logits.weight"], atol=1e-6
+    )
+    other = configs.replaced(chosen, shape=msgspec.structs.replace(chosen.shape, hidden=8))
+    with pytest.raises(UsageError, match="holds no weights of this network and class list"):
+        detector.train(other, tmp_path / "third")
+
+
+def test_a_rate_beyond_all_bounds_is_one_clear_error(detector_config, tmp_path):
+    wild = msgspec.structs.replace(
+        detector_config.optimiser, name="sgd", rate=1e30, clip=0.0, warm_up=0.0
+    )
+    with pytest.raises(FundoscopeError, match=r"lower optimiser\.rate"):
+        detector.train(configs.replaced(detector_config, optimiser=wild), tmp_path / "run")
+    kept = loop.read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["network"]
+    assert all(value.isfinite().all() for value in kept.values())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_memory_that_does_not_suffice_is_told(error):
+    with pytest.raises(FundoscopeError, match=r"lower optimiser\.batch or data\.tile"):  # noqa: SIM117
+        with detector.memory_told():
+            raise error
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="a defect"), detector.memory_told():
+        raise RuntimeError("a defect")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"backbone": {"name": "mystery"}}, "mystery"),
+        ({"backbone": {"init": "nonsense"}}, "nonsense: is no file"),
+        ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 maps"),
+        ({"data": {"kinds": ("irma",)}}, "has no box of irma"),
+        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is no file"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_there_is_a_run(
+    detector_config, tmp_path, changes, why
+):
+    with pytest.raises(UsageError, match=why):
+        detector.train(configs.replaced(detector_config, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_do_not_fit_into_memory_are_told(detector_config, tmp_path, monkeypatch):
+    monkeypatch.setattr("fundoscope.train.run.memory.available", lambda: 10**6)
+    with pytest.raises(UsageError, match="million weights"):
+        detector.train(detector_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_anchors_may_be_named(detector_config):
+    named = tuple(((side, side),) for side in (8.0, 12.0, 20.0, 32.0, 64.0))
+    assert detector.read_set(configs.replaced(detector_config, anchors=named)).anchors == named
+
+
+class Oracle(torch.nn.Module):
+    """Finds the bright yellow of exudates on every tile, in two boxes of different score."""
+
+    def forward(self, tiles):
+        from scipy import ndimage
+
+        found = []
+        for tile in (tiles * 128 + 127).permute(0, 2, 3, 1).numpy():
+            labelled, _ = ndimage.label((tile[..., 1] > 205) & (tile[..., 2] < 140))
+            boxes = [
+                (cols.start, rows.start, cols.stop, rows.stop)
+                for rows, cols in ndimage.find_objects(labelled)
+            ]
+            found.append(
+                {
+                    "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+                    "labels": torch.full((len(boxes),), 2),
+                    "scores": torch.linspace(0.9, 0.8, len(boxes)),
+                }
+            )
+        return found
+
+
+def test_a_network_that_sees_is_judged_so(detector_config):
+    data = detector.read_set(detector_config)
+    task = detection_task.DetectionTask(
+        data.train, data.val, data.kinds, detector_config, torch.device("cpu")
+    )
+    figures = task.evaluate(Oracle(), 64, 0)
+    assert figures["average_precision"]["hard_exudate"] > 0.9
+    assert figures["average_precision"]["haemorrhage"] == 0
+    assert figures["score"] == pytest.approx(figures["average_precision"]["hard_exudate"] / 2)
+    assert figures["at_threshold"]["hard_exudate"]["recall"] > 0.9
+    assert figures["at_threshold"]["haemorrhage"]["threshold"] > 1
+
+
+def test_landmarks_alone_are_judged_by_themselves(detector_config):
+    chosen = configs.replaced(detector_config, data={"kinds": ("optic_disc",)})
+    data = detector.read_set(chosen)
+    task = detection_task.DetectionTask(
+        data.train, data.val, data.kinds, chosen, torch.device("cpu")
+    )
+
+    class Nothing(torch.nn.Module):
+        def forward(self, tiles):
+            empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}
+            return [{**empty, "scores": torch.zeros(0)} for _ in tiles]
+
+    assert task.evaluate(Nothing(), 64, 0)["score"] == 0
+    assert np.isnan(task.evaluate(Nothing(), 64, 0)["at_threshold"]["optic_disc"]["precision"])
