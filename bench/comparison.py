@@ -26,8 +26,8 @@ import numpy as np
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
-from fundoscope.evaluate.grading import cluster_keys, evaluate, scores_of
-from fundoscope.evaluate.summary import Subjects, Summary, summarise
+from fundoscope.evaluate.grading.evaluation import cluster_keys, evaluate, scores_of
+from fundoscope.evaluate.grading.summary import Subjects, Summary, summarise
 from fundoscope.models import bundle as bundles
 from fundoscope.reader import Reader
 from fundoscope.reading import Reading
@@ -192,7 +192,7 @@ def aspect_of(row: Row) -> float:
 
 def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
     """The grades of the 51 training photographs of the nearest shape; fitted on validation."""
-    from fundoscope.evaluate.figures import Scores
+    from fundoscope.evaluate.grading.figures import Scores
     from fundoscope.grading import heads
     from fundoscope.train.grading import calibrate
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.evaluate import compare_folders
-from fundoscope.evaluate.figures import quadratic_kappa
+from fundoscope.evaluate.compare import folders as compare_folders
+from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads
 from fundoscope.train.grading import calibrate
 from fundoscope.train.grading.photographs import VAL

@@ -29,13 +29,15 @@ from typing import Any
 import numpy as np
 
 from fundoscope.cli import main as command_line
-from fundoscope.cli.training import watching
+from fundoscope.cli.train.progress import watching
 from fundoscope.data import manifest as manifests
 from fundoscope.errors import FundoscopeError, PhotoError, UsageError
-from fundoscope.evaluate import compare_folders, compare_grading, folder
-from fundoscope.evaluate.figures import Scores
+from fundoscope.evaluate import folder
+from fundoscope.evaluate.compare import folders as compare_folders
+from fundoscope.evaluate.compare import grading as compare_grading
+from fundoscope.evaluate.grading.figures import Scores
+from fundoscope.evaluate.grading.summary import AVERAGED, Breakdown, Subjects, summarise
 from fundoscope.evaluate.intervals import Figure
-from fundoscope.evaluate.summary import AVERAGED, Breakdown, Subjects, summarise
 from fundoscope.models import bundle as bundles
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import export

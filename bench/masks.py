@@ -22,8 +22,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from fundoscope.data.annotations import labelstudio, masks
 from fundoscope.data.annotations.annotation import AnnotationSet
+from fundoscope.data.annotations.labelstudio import format as labelstudio
+from fundoscope.data.annotations.masks import format as masks
 
 Row = tuple[str, str, int, int, int, int, int]
 

@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from fundoscope.evaluate import hits
+from fundoscope.evaluate.lesions import hits
 from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from fundoscope.data.annotations import formats, voc
+from fundoscope.data.annotations import formats
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.kinds import KINDS
 from fundoscope.reading import Reading
 

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from PIL import Image
 
-from fundoscope.cli import data_check
+from fundoscope.cli.data import check as data_check
 from fundoscope.data.fingerprint_cache import FILE_NAME
 from fundoscope.phantom import PhantomSpec, draw
 

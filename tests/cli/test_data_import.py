@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.cli.data_import import SOURCES
+from fundoscope.cli.data.importing import SOURCES
 from fundoscope.data import manifest as manifests
 from fundoscope.data.importers.registry import MODULES
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.cli import data_stats
+from fundoscope.cli.data import stats as data_stats
 from fundoscope.phantom import PhantomSpec, draw
 
 FILES = ("stats.json", "counts.csv", "stats.png", "contact-sheet.png")

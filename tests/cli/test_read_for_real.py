@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
-from fundoscope.data.annotations import voc
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.models import bundle
 from fundoscope.reading import Reading
 

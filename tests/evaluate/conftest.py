@@ -148,7 +148,7 @@ def seen_as():
     """A function that sees given boxes: by stem a list of kind, box and score."""
     import numpy as np
 
-    from fundoscope.evaluate.looking import NO_RETINA, Boxes, Seen
+    from fundoscope.evaluate.lesions.looking import NO_RETINA, Boxes, Seen
 
     def make(found, kinds=KINDS_SEEN, unassessed=None):
         def look(path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fundoscope.evaluate.calibration import expected_calibration_error, reliability
+from fundoscope.evaluate.grading.calibration import expected_calibration_error, reliability
 
 
 def test_probabilities_that_come_true_have_no_error():

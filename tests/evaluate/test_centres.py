@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from fundoscope.errors import TableError
-from fundoscope.evaluate import centres
-from fundoscope.evaluate.centres import Disc
+from fundoscope.evaluate.lesions import centres
+from fundoscope.evaluate.lesions.centres import Disc
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fundoscope.evaluate.compare import Change, changes
+from fundoscope.evaluate.compare.differences import Change, changes
 from fundoscope.evaluate.intervals import Figure, estimate
 
 

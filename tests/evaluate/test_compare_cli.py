@@ -12,9 +12,11 @@ import pytest
 from fundoscope import reader
 from fundoscope.cli.main import run
 from fundoscope.data import manifest
-from fundoscope.evaluate import lesion_plots, looking, results, worst
-from fundoscope.evaluate.compare_results import FILES
-from fundoscope.evaluate.figures import COLUMNS
+from fundoscope.evaluate.compare.results import FILES
+from fundoscope.evaluate.grading import results
+from fundoscope.evaluate.grading.figures import COLUMNS
+from fundoscope.evaluate.lesions import looking, worst
+from fundoscope.evaluate.lesions import plots as lesion_plots
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
 

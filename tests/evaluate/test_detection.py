@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from fundoscope.evaluate import truth
-from fundoscope.evaluate.detection import compare, evaluate
-from fundoscope.evaluate.looking import Boxes, Seen
-from fundoscope.evaluate.truth import Subject
+from fundoscope.evaluate.lesions import truth
+from fundoscope.evaluate.lesions.evaluation import compare, evaluate
+from fundoscope.evaluate.lesions.looking import Boxes, Seen
+from fundoscope.evaluate.lesions.truth import Subject
 
 MA, EX, OD = "microaneurysm", "hard_exudate", "optic_disc"
 EYES = {
@@ -170,7 +170,7 @@ def test_progress_is_told(evaluated):
 
 
 def test_boxes_on_a_photograph_smaller_than_the_one_that_centres_were_marked_on():
-    from fundoscope.evaluate.centres import Disc
+    from fundoscope.evaluate.lesions.centres import Disc
 
     subject = Subject("a.jpg", None, disc=Disc(2144, 1424, 260, 4288))
     box = Boxes(np.array([[50.0, 30, 70, 50]]), np.array([0.9]))

@@ -8,7 +8,7 @@ import pytest
 
 from fundoscope import reader
 from fundoscope.cli import evaluate as command
-from fundoscope.cli import evaluation
+from fundoscope.cli.evaluate import reporting as evaluation
 from fundoscope.cli.main import run
 
 ROWS = [

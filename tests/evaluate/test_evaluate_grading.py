@@ -8,8 +8,8 @@ import pytest
 
 from fundoscope.data.manifest import Row
 from fundoscope.errors import BundleError, UsageError
-from fundoscope.evaluate.figures import NOT_GRADED
-from fundoscope.evaluate.grading import BLANK, cluster_keys, evaluate, scores_of
+from fundoscope.evaluate.grading.evaluation import BLANK, cluster_keys, evaluate, scores_of
+from fundoscope.evaluate.grading.figures import NOT_GRADED
 from fundoscope.reading import Referable
 
 ROWS = [

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.cli import evaluate_lesions as command
+from fundoscope.cli.evaluate import lesions as command
 from fundoscope.cli.main import run
-from fundoscope.evaluate import looking, worst
-from fundoscope.evaluate.lesion_results import FILES
+from fundoscope.evaluate.lesions import looking, worst
+from fundoscope.evaluate.lesions.results import FILES
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from fundoscope.evaluate.figures import (
+from fundoscope.evaluate.grading.figures import (
     COLUMNS,
     NOT_GRADED,
     UNDEFINED,

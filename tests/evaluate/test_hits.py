@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.evaluate import hits
-from fundoscope.evaluate.hits import (
+from fundoscope.evaluate.lesions import hits
+from fundoscope.evaluate.lesions.hits import (
     NOTHING,
     Matched,
     at_threshold,

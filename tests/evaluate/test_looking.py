@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.evaluate import looking
-from fundoscope.evaluate.looking import look
+from fundoscope.evaluate.lesions import looking
+from fundoscope.evaluate.lesions.looking import look
 from fundoscope.geometry import Affine
 from fundoscope.lesions.painted import Painted
 from fundoscope.reading import FieldOfView, Lesion

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.errors import PhotoError
-from fundoscope.evaluate import masks
+from fundoscope.evaluate.lesions import masks
 
 SHAPE = (30, 40)
 

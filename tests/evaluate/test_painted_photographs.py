@@ -12,8 +12,9 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
-from fundoscope.evaluate import detection, looking
-from fundoscope.evaluate.truth import Subject, Truth
+from fundoscope.evaluate.lesions import evaluation as detection
+from fundoscope.evaluate.lesions import looking
+from fundoscope.evaluate.lesions.truth import Subject, Truth
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads
 from fundoscope.lesions.detector import Detector

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from fundoscope.evaluate import pixels, ranked
+from fundoscope.evaluate.lesions import pixels, ranked
 
 SHAPE = (30, 40)
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from fundoscope.evaluate import coco, froc, hits, ranked
-from fundoscope.evaluate.hits import Matched
+from fundoscope.evaluate.lesions import coco, froc, hits, ranked
+from fundoscope.evaluate.lesions.hits import Matched
 
 
 def scene(seed, count=4, most=30):

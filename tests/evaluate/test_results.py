@@ -10,10 +10,10 @@ from PIL import Image
 
 from fundoscope.data.class_folders import from_class_folders
 from fundoscope.errors import OutputError, UsageError
-from fundoscope.evaluate import results
-from fundoscope.evaluate.figures import NAMES
-from fundoscope.evaluate.grading import evaluate
-from fundoscope.evaluate.results import FILES, Circumstances, check_folder, metrics, write
+from fundoscope.evaluate.grading import results
+from fundoscope.evaluate.grading.evaluation import evaluate
+from fundoscope.evaluate.grading.figures import NAMES
+from fundoscope.evaluate.grading.results import FILES, Circumstances, check_folder, metrics, write
 from fundoscope.reading import ModelUsed
 
 ROWS = [

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from fundoscope.evaluate.figures import COLUMNS, NOT_GRADED, Scores
-from fundoscope.evaluate.summary import AVERAGED, Subjects, summarise
+from fundoscope.evaluate.grading.figures import COLUMNS, NOT_GRADED, Scores
+from fundoscope.evaluate.grading.summary import AVERAGED, Subjects, summarise
 
 
 def made(n, *, seed=0, wrong=0.3, refused=0.0):

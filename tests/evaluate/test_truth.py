@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.errors import TableError, UsageError
-from fundoscope.evaluate import truth
+from fundoscope.evaluate.lesions import truth
 
 EYES = {
     "a": [

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.evaluate import truth, worst
-from fundoscope.evaluate.detection import evaluate
+from fundoscope.evaluate.lesions import truth, worst
+from fundoscope.evaluate.lesions.evaluation import evaluate
 
 MA, OD = "microaneurysm", "optic_disc"
 BOX, OTHER = (10, 10, 20, 20), (60, 60, 70, 70)

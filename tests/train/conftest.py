@@ -15,8 +15,8 @@ pytest.importorskip("torch")
 pytest.importorskip("timm")
 pytest.importorskip("lightning")
 
-from fundoscope.data.annotations import voc
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.train.detection.boxes.network import Shape
 from fundoscope.train.detection.config import Backbone, DetectorConfig, LesionData
 from fundoscope.train.detection.views.tile_draw import Draw

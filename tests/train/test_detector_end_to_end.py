@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
-from fundoscope.data.annotations import voc
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.lesions import detector as detectors
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec

@@ -13,9 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from fundoscope.batch.inputs import Input
-from fundoscope.data.annotations import coco, cvat, features, formats, labelstudio, voc, yolo
+from fundoscope.data.annotations import features, formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss
-from fundoscope.data.annotations.voc_document import to_xml
+from fundoscope.data.annotations.coco import format as coco
+from fundoscope.data.annotations.cvat import format as cvat
+from fundoscope.data.annotations.labelstudio import format as labelstudio
+from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc.document import to_xml
+from fundoscope.data.annotations.yolo import format as yolo
 from fundoscope.errors import UsageError
 from fundoscope.kinds import KINDS
 from fundoscope.writing import write_bytes

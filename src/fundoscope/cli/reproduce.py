@@ -58,7 +58,7 @@ def grader(
     from fundoscope.cli.train import require_extra
 
     require_extra()
-    from fundoscope.cli.training import watching
+    from fundoscope.cli.train.progress import watching
     from fundoscope.models import bundle as bundles
     from fundoscope.train.grading import reproduce
 

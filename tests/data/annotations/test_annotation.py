@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.data.annotations import exact, relative
+from fundoscope.data.annotations import exact
 from fundoscope.data.annotations.annotation import AnnotationSet, Mask
+from fundoscope.data.annotations.yolo import relative
 
 COORDINATES = st.floats(-1e6, 1e6)
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fundoscope import limits
-from fundoscope.data.annotations import coco, rle
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
@@ -22,6 +21,8 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
+from fundoscope.data.annotations.coco import format as coco
+from fundoscope.data.annotations.coco import rle
 from fundoscope.errors import OutputError, TableError
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))

@@ -14,7 +14,6 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from fundoscope.data.annotations import cvat
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
@@ -22,7 +21,8 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
-from fundoscope.data.annotations.cvat_shapes import runs
+from fundoscope.data.annotations.cvat import format as cvat
+from fundoscope.data.annotations.cvat.shapes import runs
 from fundoscope.data.annotations.shapes import ellipse, extent
 from fundoscope.errors import OutputError, TableError
 

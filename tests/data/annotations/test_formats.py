@@ -295,7 +295,7 @@ def test_a_conversion_checks_its_target_before_it_reads(tmp_path: Path) -> None:
 
 
 def test_the_formats_of_the_command_are_these() -> None:
-    from fundoscope.cli.data_convert import Form
+    from fundoscope.cli.data.convert import Form
 
     assert tuple(Form) == formats.FORMATS
 

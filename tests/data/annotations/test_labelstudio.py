@@ -18,7 +18,6 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from fundoscope.data.annotations import brush, labelstudio
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
@@ -26,8 +25,10 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
-from fundoscope.data.annotations.labelstudio_form import Value
-from fundoscope.data.annotations.labelstudio_regions import shape
+from fundoscope.data.annotations.labelstudio import brush
+from fundoscope.data.annotations.labelstudio import format as labelstudio
+from fundoscope.data.annotations.labelstudio.form import Value
+from fundoscope.data.annotations.labelstudio.regions import shape
 from fundoscope.errors import OutputError, TableError, UsageError
 
 WIDTH, HEIGHT = 200, 100

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from fundoscope.data.annotations import masks
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
@@ -23,8 +22,9 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
-from fundoscope.data.annotations.components import Rules, components
-from fundoscope.data.annotations.mask_layout import classes_of
+from fundoscope.data.annotations.masks import format as masks
+from fundoscope.data.annotations.masks.components import Rules, components
+from fundoscope.data.annotations.masks.layout import classes_of
 from fundoscope.data.annotations.raster import fill_box, fill_outlines, pixels_of
 from fundoscope.errors import OutputError, PhotoError, TableError, UsageError
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from fundoscope.data.annotations import voc
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
@@ -18,6 +17,7 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.errors import OutputError, TableError
 
 IDRID = Path("../shared/data/lesions/idrid")

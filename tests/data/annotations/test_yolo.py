@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.data.annotations import data_yaml, relative, yolo
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
     AnnotationSet,
     Loss,
 )
+from fundoscope.data.annotations.yolo import data_yaml, relative
+from fundoscope.data.annotations.yolo import format as yolo
 from fundoscope.errors import OutputError, TableError
 
 PIXELS = st.sampled_from([97, 224, 2848, 4288, 16384])

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, cast
 from fundoscope import kinds
 from fundoscope.data.annotations.annotation import AnnotationSet, Loss
 from fundoscope.data.annotations.documents import read_bytes
-from fundoscope.data.annotations.mask_layout import MASK_SUFFIXES
+from fundoscope.data.annotations.masks.layout import MASK_SUFFIXES
 from fundoscope.errors import TableError, UsageError
 
 FORMATS: Final = ("voc", "coco", "yolo", "labelstudio", "cvat", "masks")

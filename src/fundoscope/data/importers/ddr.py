@@ -94,7 +94,7 @@ def _labels(path: Path) -> list[Label]:
 
 
 def _masks(folder: Path) -> Iterator[Part]:
-    from fundoscope.data.annotations import masks
+    from fundoscope.data.annotations.masks import format as masks
 
     for inner, split in _split_folders(folder):
         images = subfolder(inner, "image")
@@ -104,7 +104,7 @@ def _masks(folder: Path) -> Iterator[Part]:
 
 
 def _boxes(folder: Path, segmentation: Path | None) -> Iterator[Part]:
-    from fundoscope.data.annotations import voc
+    from fundoscope.data.annotations.voc import format as voc
 
     for inner, split in _split_folders(folder):
         beside = subfolder(segmentation / inner.name, "image") if segmentation else None

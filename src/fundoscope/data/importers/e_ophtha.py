@@ -54,7 +54,7 @@ def read(folder: Path) -> Imported:
 
 
 def _lesions(images: Path, drawn: Path, half: str) -> tuple[AnnotationSet, int]:
-    from fundoscope.data.annotations.mask_pixels import painted
+    from fundoscope.data.annotations.masks.pixels import painted
 
     pictures, kind, photos = Pictures.of(images), HALVES[half], []
     for name in pictures.names:

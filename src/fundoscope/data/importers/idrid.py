@@ -98,7 +98,7 @@ def _label(table: Table, row: int, split: str, centres: Centres) -> Label:
 
 
 def _lesions(folder: Path) -> Iterator[Part]:
-    from fundoscope.data.annotations import masks
+    from fundoscope.data.annotations.masks import format as masks
 
     truths = [path for path in folder.rglob("*") if GROUNDTRUTHS in path.name and path.is_dir()]
     for truth in sorted(truths):

@@ -28,7 +28,7 @@ def annotations_of(
     Raises:
         TableError: the mask has another size than the photograph.
     """
-    from fundoscope.data.annotations.components import components
+    from fundoscope.data.annotations.masks.components import components
 
     height, width = pixels.shape
     if (width, height) != size:

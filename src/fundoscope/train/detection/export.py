@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from fundoscope.errors import UsageError
-from fundoscope.evaluate import hits
-from fundoscope.evaluate.hits import Matched
+from fundoscope.evaluate.lesions import hits
+from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads
 from fundoscope.lesions.detector import Detector

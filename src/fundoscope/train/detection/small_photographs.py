@@ -12,8 +12,8 @@ from PIL import Image
 
 from fundoscope import limits
 from fundoscope.data.annotations.pictures import picture_size
-from fundoscope.evaluate import hits
-from fundoscope.evaluate.hits import Matched
+from fundoscope.evaluate.lesions import hits
+from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.geometry import Affine
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import view

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from fundoscope.errors import FundoscopeError
-from fundoscope.evaluate import hits
-from fundoscope.evaluate.hits import Matched
+from fundoscope.evaluate.lesions import hits
+from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.lesions import tiles
 from fundoscope.models import bundle as bundles
 from fundoscope.photo.decode import Pixels

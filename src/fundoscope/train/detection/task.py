@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.evaluate import hits
+from fundoscope.evaluate.lesions import hits
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import merge, tiles
 from fundoscope.lesions.heads import Boxes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import FundoscopeError
-from fundoscope.evaluate.figures import quadratic_kappa
+from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads, inputs
 from fundoscope.train.grading import calibrate, losses, photographs, pictures
 from fundoscope.train.grading import config as configs

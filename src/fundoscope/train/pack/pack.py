@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from fundoscope.data import manifest as manifests
-from fundoscope.data.annotations import coco
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
+from fundoscope.data.annotations.coco import format as coco
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading.inputs import CROP

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.data.annotations import coco, formats, voc
+from fundoscope.data.annotations import formats
+from fundoscope.data.annotations.coco import format as coco
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.errors import FundoscopeError, TableError, UsageError
 from fundoscope.train.detection.config import LesionData
 from fundoscope.train.detection.views import choose as detection_data

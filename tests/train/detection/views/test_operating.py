@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fundoscope.evaluate.hits import Matched
+from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.train.detection.views import operating
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.evaluate import hits
+from fundoscope.evaluate.lesions import hits
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import painted
 from fundoscope.lesions.components import Components

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fundoscope.data.annotations.pictures import picture_size
 from fundoscope.errors import OutputError, PhotoError, TableError, UsageError
-from fundoscope.evaluate import masks as mask_files
+from fundoscope.evaluate.lesions import masks as mask_files
 from fundoscope.lesions.components import FULL
 from fundoscope.lesions.view import View
 from fundoscope.train.detection.views.tile_draw import Place, planes

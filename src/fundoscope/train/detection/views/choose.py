@@ -17,9 +17,10 @@ import numpy as np
 
 from fundoscope import kinds
 from fundoscope.data import duplicates, table
-from fundoscope.data.annotations import faults, formats, voc
+from fundoscope.data.annotations import faults, formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.annotations.voc import format as voc
 from fundoscope.data.class_folders import SPLITS
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.evaluate import hits
-from fundoscope.evaluate.hits import Matched
+from fundoscope.evaluate.lesions import hits
+from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
 
 KEPT: Final = 0.8

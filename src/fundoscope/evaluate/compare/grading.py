@@ -1,0 +1,226 @@
+"""Compare two graders by what each said of the same photographs, from their result folders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fundoscope.data import manifest as manifests
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import UsageError
+from fundoscope.evaluate.compare import folders
+from fundoscope.evaluate.compare.differences import Comparison, Part, changes
+from fundoscope.evaluate.compare.folders import Results
+from fundoscope.evaluate.folder import PREDICTIONS
+from fundoscope.evaluate.grading.evaluation import cluster_keys, values_of
+from fundoscope.evaluate.grading.figures import (
+    COLUMNS,
+    NOT_GRADED,
+    UNDEFINED,
+    VISION_THREATENING_GRADE,
+    Scores,
+    figures,
+)
+from fundoscope.evaluate.grading.results import CLASHING, PREDICTED
+from fundoscope.evaluate.grading.summary import AVERAGED, Mask, Subjects, mean_over, strata_of
+from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
+from fundoscope.grading.heads import GRADE_COUNT
+
+TOLD: Final = (
+    "accuracy",
+    "quadratic_kappa",
+    "referable_auc",
+    "referable_sensitivity",
+    "referable_specificity",
+    "severe_called_referable",
+)
+"""The figures of a table; the JSON file holds all of :data:`figures.COLUMNS`."""
+ALL, GRADED = "all", "graded by both"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What two graders said of the same N photographs, and what each photograph is drawn with."""
+
+    old: Scores
+    new: Scores
+    clusters: tuple[Hashable, ...]
+    resamples: int
+    seed: int
+
+    @property
+    def graded(self) -> Mask:
+        """Where both gave a grade."""
+        graded: Mask = (self.old.given != NOT_GRADED) & (self.new.given != NOT_GRADED)
+        return graded
+
+
+def compare(
+    old: Results,
+    new: Results,
+    *,
+    by: Sequence[str] = (),
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Comparison:
+    """Compare two graders.
+
+    Args:
+        old, new: folders of ``fundoscope evaluate grading``.
+        by: columns of the label table for each value of which the figures are compared as well.
+        resamples, seed: of the intervals.
+
+    Raises:
+        UsageError: they are not of the same rows of one label table, a column does not exist or
+            has too many values, or a table is damaged.
+    """
+    folders.require_same_truth(old, new)
+    before, after = read(old.folder), read(new.folder)
+    folders.require_same_rows(old, new, *(_names(table) for table in (before, after)))
+    keys = cluster_keys(before.rows)
+    pair = _Pair(scores_of(old.folder, before), scores_of(new.folder, after), keys, resamples, seed)
+    return Comparison(
+        folders.GRADING,
+        old.bundle,
+        new.bundle,
+        len(before.rows),
+        "photographs",
+        TOLD,
+        tuple(_parts(pair, {name: _values(before, name) for name in by})),
+        dict(sorted(Counter(str(kind) for kind, _ in set(keys)).items())),
+        resamples,
+        seed,
+    )
+
+
+def subjects(folder: Path, by: Sequence[str] = ()) -> Subjects:
+    """What a result folder of ``fundoscope evaluate grading`` says of its photographs.
+
+    Args:
+        folder: the folder.
+        by: columns of the label table by which figures will be asked.
+
+    Raises:
+        UsageError: a table is damaged, or a column does not exist or has too many values.
+    """
+    table = read(folder)
+    columns = {name: _values(table, name) for name in by}
+    return Subjects(scores_of(folder, table), cluster_keys(table.rows), columns)
+
+
+def read(folder: Path) -> Manifest:
+    """The table of predictions of a result folder: a label table with further columns.
+
+    Raises:
+        UsageError: it is not there, or is not what an evaluation of a grader wrote.
+    """
+    table = manifests.read(folder / PREDICTIONS)
+    missing = set(PREDICTED) - set(table.columns)
+    if missing:
+        why = f"has no column {', '.join(sorted(missing))}"
+        raise UsageError(str(folder / PREDICTIONS), why, "evaluate again")
+    return table
+
+
+def scores_of(folder: Path, table: Manifest) -> Scores:
+    """The predictions as arrays, counted as :mod:`fundoscope.evaluate.grading.evaluation` says.
+
+    Args:
+        folder: for a message.
+        table: of :func:`read`.
+
+    Raises:
+        UsageError: a cell is not what an evaluation wrote.
+    """
+    try:
+        given = [_grade(row) for row in table.rows]
+        referable = [_number(row, "referable_probability") for row in table.rows]
+        threatening = [_threatening(row) for row in table.rows]
+    except ValueError as error:
+        raise folders.not_as_written(folder, PREDICTIONS, error) from None
+    return Scores(
+        np.array([row.grade for row in table.rows], np.int64),
+        np.array(given, np.int64),
+        np.array([row.text("referable") == "true" for row in table.rows], bool),
+        np.array(referable, np.float64),
+        np.array(threatening, np.float64),
+    )
+
+
+def _grade(row: Row) -> int:
+    text = row.text("icdr")
+    if text not in ("", *map(str, range(GRADE_COUNT))):
+        raise ValueError(f"icdr is {text!r:.40}")
+    return int(text) if text else NOT_GRADED
+
+
+def _number(row: Row, column: str) -> float:
+    """A probability; 1 where there is no grade."""
+    text = row.text(column)
+    return float(text) if text else 1.0
+
+
+def _threatening(row: Row) -> float:
+    if not row.text("icdr"):
+        return 1.0
+    return sum(_number(row, f"p{grade}") for grade in range(VISION_THREATENING_GRADE, GRADE_COUNT))
+
+
+def _names(table: Manifest) -> list[str]:
+    return [row.image for row in table.rows]
+
+
+def _values(table: Manifest, column: str) -> tuple[str, ...]:
+    """The column of the label table, which has another name where it would clash with ours."""
+    return values_of(table, table.rows, CLASHING + column if column in PREDICTED else column)
+
+
+def _parts(pair: _Pair, columns: Mapping[str, tuple[str, ...]]) -> list[Part]:
+    parts = _with_graded(pair, np.ones(len(pair.old), bool), "")
+    for column, values in columns.items():
+        masks = {value: np.array([v == value for v in values]) for value in sorted(set(values))}
+        for value, mask in masks.items():
+            parts += _with_graded(pair, mask, f"{column}={value}")
+        parts.append(_mean(pair, column, values, list(masks.values())))
+    return parts
+
+
+def _with_graded(pair: _Pair, mask: Mask, name: str) -> list[Part]:
+    """The figures of some photographs, and of those that both graded where these are fewer."""
+    graded = mask & pair.graded
+    parts = [_part(pair, mask, name or ALL)]
+    if graded.sum() < mask.sum():
+        parts.append(_part(pair, graded, ", ".join(filter(None, (name, GRADED)))))
+    return parts
+
+
+def _part(pair: _Pair, mask: Mask, name: str) -> Part:
+    found = changes(
+        partial(figures, pair.old.where(mask)),
+        partial(figures, pair.new.where(mask)),
+        numbered([pair.clusters[i] for i in np.flatnonzero(mask)]),
+        [UNDEFINED[column] for column in COLUMNS],
+        resamples=pair.resamples,
+        seed=pair.seed,
+    )
+    return Part(name, int(mask.sum()), dict(zip(COLUMNS, found, strict=True)))
+
+
+def _mean(pair: _Pair, column: str, values: Sequence[str], masks: Sequence[Mask]) -> Part:
+    clusters = numbered(pair.clusters)
+    found = changes(
+        mean_over(pair.old, masks),
+        mean_over(pair.new, masks),
+        clusters,
+        [f"undefined for a value of {column}: {UNDEFINED[name]}" for name in AVERAGED],
+        strata=strata_of(clusters, values),
+        resamples=pair.resamples,
+        seed=pair.seed,
+    )
+    return Part(f"mean over {column}", None, dict(zip(AVERAGED, found, strict=True)))

@@ -1,0 +1,183 @@
+"""Pictures of an evaluation: confusion matrix, receiver operating characteristic, reliability.
+
+Drawn with matplotlib's Agg canvas straight into a file; no window system and no global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from fundoscope.evaluate.grading.calibration import Bin
+from fundoscope.evaluate.grading.figures import (
+    NOT_GRADED,
+    VISION_THREATENING_GRADE,
+    Floats,
+    Ints,
+    Scores,
+)
+from fundoscope.evaluate.grading.summary import Mask
+from fundoscope.evaluate.intervals import Figure
+from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+DPI: Final = 150
+SIDE_INCHES: Final = 5.5
+DARK_SHARE: Final = 0.6
+"""Above this share a cell is so dark that its number is written in white."""
+GRADE_NAMES: Final = ("0 none", "1 mild", "2 moderate", "3 severe", "4 proliferative")
+REFERABLE_COLOUR, THREATENING_COLOUR, GUIDE_COLOUR = "#1f5a96", "#c2571a", "#9a9a9a"
+
+
+def draw_confusion(matrix: Ints, path: Path) -> None:
+    """Write the confusion matrix as PNG: counts, shaded by their share of the row.
+
+    Args:
+        matrix: ``int64 (5, 6)``, label by given grade, the last column not graded.
+        path: the file.
+    """
+    canvas, axes = new_canvas(width=SIDE_INCHES + 1.0)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    for (label, given), count in np.ndenumerate(matrix):
+        share = shares[label, given]
+        axes.text(
+            given,
+            label,
+            f"{count}\n{share:.0%}" if count else "0",
+            ha="center",
+            va="center",
+            color="white" if share > DARK_SHARE else "black" if count else GUIDE_COLOUR,
+        )
+    axes.set_xticks(range(GRADE_COUNT + 1), [*map(str, range(GRADE_COUNT)), "not\ngraded"])
+    axes.set_yticks(range(GRADE_COUNT), GRADE_NAMES)
+    axes.set_xlabel("grade given")
+    axes.set_ylabel("label")
+    axes.set_title(f"{matrix.sum()} photographs; per cent of each label")
+    axes.axvline(GRADE_COUNT - 0.5, color="black", linewidth=0.8)
+    save(canvas, path)
+
+
+def draw_roc(
+    scores: Scores,
+    referable_auc: Figure,
+    threatening_auc: Figure,
+    threshold: float | None,
+    path: Path,
+) -> None:
+    """Write the receiver operating characteristics as PNG, with the point that is in use.
+
+    Args:
+        scores: of all photographs, those not graded with probability 1.
+        referable_auc, threatening_auc: areas, for the legend.
+        threshold: the operating point of the referable call, for the legend.
+        path: the file.
+    """
+    canvas, axes = new_canvas()
+    axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=":")
+    referable = scores.label >= REFERABLE_GRADE
+    threatening = scores.label >= VISION_THREATENING_GRADE
+    _curve(axes, referable, scores.referable, "referable", referable_auc, REFERABLE_COLOUR)
+    _curve(
+        axes,
+        threatening,
+        scores.vision_threatening,
+        "vision-threatening",
+        threatening_auc,
+        THREATENING_COLOUR,
+    )
+    if referable.any() and not referable.all():
+        point = "in use" if threshold is None else f"in use: referable from {threshold:.3f}"
+        axes.plot(
+            scores.positive[~referable].mean(),
+            scores.positive[referable].mean(),
+            marker="o",
+            linestyle="none",
+            color=REFERABLE_COLOUR,
+            label=point,
+        )
+    axes.set_xlabel("1 − specificity")
+    axes.set_ylabel("sensitivity")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_aspect("equal")
+    axes.legend(loc="lower right", frameon=False)
+    lacking = int((scores.given == NOT_GRADED).sum())
+    axes.set_title(f"{len(scores)} photographs, {lacking} of them not graded")
+    save(canvas, path)
+
+
+def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> None:
+    """Write the reliability diagram of the referable probability as PNG.
+
+    Args:
+        table: bins of :func:`fundoscope.evaluate.grading.calibration.reliability`.
+        error: the expected calibration error, for the title.
+        path: the file.
+    """
+    canvas, axes = new_canvas()
+    filled = [
+        (row.predicted, row.observed, row.n)
+        for row in table
+        if row.predicted is not None and row.observed is not None
+    ]
+    axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=":")
+    axes.plot(
+        [predicted for predicted, _, _ in filled],
+        [observed for _, observed, _ in filled],
+        marker="o",
+        color=REFERABLE_COLOUR,
+    )
+    for predicted, observed, n in filled:
+        axes.annotate(
+            str(n),
+            (predicted, observed),
+            textcoords="offset points",
+            xytext=(0, 6),
+            ha="center",
+            fontsize="small",
+        )
+    axes.set_xlabel("predicted probability of referable")
+    axes.set_ylabel("observed share of referable")
+    axes.set_xlim(-0.05, 1.05)
+    axes.set_ylim(-0.03, 1.07)
+    axes.set_aspect("equal")
+    said = (
+        "no photograph was graded" if error is None else f"expected calibration error {error:.3f}"
+    )
+    axes.set_title(f"{said} (numbers: photographs)")
+    save(canvas, path)
+
+
+def _curve(axes: Axes, positive: Mask, score: Floats, name: str, area: Figure, colour: str) -> None:
+    from sklearn.metrics import roc_curve
+
+    if area.value is None:
+        axes.plot([], [], color=colour, label=f"{name}: undefined")
+        return
+    false_positive, true_positive, _ = roc_curve(positive, score)
+    label = f"{name}: area {area.value:.3f}"
+    if area.low is not None and area.high is not None:
+        label += f" ({area.low:.3f} to {area.high:.3f})"
+    axes.plot(false_positive, true_positive, color=colour, label=label)
+
+
+def new_canvas(width: float = SIDE_INCHES) -> tuple[Canvas, Axes]:
+    """A canvas of a width in inches, and axes to draw on."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as NewCanvas
+
+    canvas = NewCanvas(figsize=(width, SIDE_INCHES), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(canvas)
+    return canvas, canvas.add_subplot()
+
+
+def save(canvas: Canvas, path: Path) -> None:
+    """Write a canvas as PNG: the same drawing gives the same bytes."""
+    canvas.savefig(path, format="png", metadata={"Software": None})
