@@ -1,0 +1,47 @@
+"""Join label tables into one, beside which their photographs are found.
+
+    python scripts/join_tables.py --out ../more/all.csv ../shared/data/grading/grading.csv \
+        ../more/odir/odir.csv ../more/eyepacs_erni/eyepacs_erni.csv
+
+A column that a table lacks stays empty. Patients and groups must be unique over the tables, or the
+same number must mean the same eye; `fundoscope data check` on the result finds photographs that
+stand on two sides of a split. Needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+
+def main() -> None:
+    """Write the joint table and print the photographs of each source and split."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tables", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    rows = [row for table in arguments.tables for row in read(table, arguments.out.parent)]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with arguments.out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    for (source, split), count in sorted(Counter((r["source"], r["split"]) for r in rows).items()):
+        sys.stdout.write(f"{source:20} {split:10} {count}\n")
+
+
+def read(table: Path, folder: Path) -> list[dict[str, str]]:
+    """The rows of a table; their images relative to a folder."""
+    prefix = Path(os.path.relpath(table.parent, folder))
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        return [
+            {**row, "image": (prefix / row["image"]).as_posix()} for row in csv.DictReader(file)
+        ]
+
+
+if __name__ == "__main__":
+    main()
