@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fundoscope import __version__
+from fundoscope._version import __version__
 from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
