@@ -59,7 +59,6 @@ def test_the_sdist_has_all_that_its_tests_read() -> None:
         "README.md",
         "SECURITY.md",
         "WEIGHTS-LICENCE.md",
-        "pyproject.toml",
     }
 
 
