@@ -185,10 +185,10 @@ def test_a_detector_of_another_task(
     photo, grader = save_eye(tmp_path / "a.jpg"), bundle.shipped(bundle.GRADING)
     code, line = said(capsys, "read", photo, "--detector", grader)
     assert code == 2
-    assert "does grading, and a bundle for detection is wanted; name a detection bundle" in line
+    assert "is a grading bundle, not a detection bundle; name a detection bundle" in line
     code, line = said(capsys, "read", photo, "--grader", bundle.shipped(bundle.DETECTION))
     assert code == 2
-    assert "does detection, and a bundle for grading is wanted; name a grading bundle" in line
+    assert "is a detection bundle, not a grading bundle; name a grading bundle" in line
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads, tiles, view
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.merge import GRAPH
-from fundoscope.lesions.painted import on_photograph
+from fundoscope.lesions.segmentation import on_photograph
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
 from fundoscope.photo.decode import Photo
@@ -186,7 +186,7 @@ def test_a_bundle_without_levels_or_with_other_outputs_is_refused(
     digest = hashlib.sha256(model).hexdigest()
     manifest = painter(model_sha256=digest).manifest
     bundles.write(tmp_path / "other", manifest, model, "")
-    with pytest.raises(BundleError, match="cannot work: its graph"):
+    with pytest.raises(BundleError, match="cannot be used: its graph"):
         detectors.load(tmp_path / "other")
     unknown = painter(model_sha256=digest, head="outlines").manifest
     bundles.write(tmp_path / "unknown", unknown, model, "")
@@ -200,8 +200,8 @@ def test_a_bundle_without_levels_or_with_other_outputs_is_refused(
         (Painting.gives, None),
         (replace(Painting.gives, shape=(2, 2, "height", "width")), "maps of other kinds"),
         # As probabilities of 0 to 1 they would all be cut off to 0.
-        (replace(Painting.gives, type="tensor(float)"), "maps are no bytes"),
-        (replace(Painting.gives, name="logits"), "gives other outputs"),
+        (replace(Painting.gives, type="tensor(float)"), "maps are not bytes"),
+        (replace(Painting.gives, name="logits"), "has other outputs"),
     ],
 )
 def test_a_graph_that_gives_other_maps_is_refused(
@@ -215,7 +215,7 @@ def test_a_graph_that_gives_other_maps_is_refused(
     bundles.write(tmp_path / "painter", manifest, b"graph", "")
     monkeypatch.setattr(detectors.runtime, "session", lambda _: Painting(gives=gives))
     if fault is None:
-        assert detectors.load(tmp_path / "painter").paints
+        assert detectors.load(tmp_path / "painter").has_masks
         return
     with pytest.raises(BundleError, match=fault):
         detectors.load(tmp_path / "painter")
