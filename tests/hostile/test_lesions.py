@@ -1,4 +1,4 @@
-"""Lesions on photographs that are no help, and bundles that are none: a result or one line."""
+"""Lesions on useless photographs, and files that are not bundles: a result or a one-line error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 SMALL_SCALE = 300.0
 """Radius of the field that the network looks at here: what ships would take ten times as long."""
 SURE = 0.3
-"""Score from which every kind is told here."""
+"""The lowest score of an accepted box of any kind here."""
 
 
 def written(folder: Path, threshold: float) -> Path:

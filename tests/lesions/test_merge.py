@@ -201,7 +201,7 @@ def test_whatever_comes_in(found: Detections) -> None:
         # Nothing is lost: the best score of a kind stays, and all of its boxes are covered…
         assert kept.scores[kept.labels == kind].max() == found.scores[found.labels == kind].max()
         boxes = kept.boxes[kept.labels == kind]
-        # …and nothing is told twice.
+        # …and nothing is reported twice.
         assert all(
             iou(one, other) <= SUPPRESS + 1e-6
             for place, one in enumerate(boxes)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
+from fundoscope.photo import orientation
 from fundoscope.reading import PhotoFacts
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ EXIF_ORIENTATION: Final = 0x0112
 TIFF_BITS_PER_SAMPLE: Final = 258
 """The TIFF tag of the bits of each channel."""
 BYTE_BITS: Final = 8
-TRANSPOSED: Final = 5
-"""EXIF orientations from this one on swap rows and columns."""
 DECODER_ERRORS: Final = (
     ArithmeticError,
     AssertionError,
@@ -59,9 +58,6 @@ DECODER_ERRORS: Final = (
 """What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
-MIRRORED_X: Final = (2, 3, 6, 7)
-MIRRORED_Y: Final = (3, 4, 7, 8)
-"""EXIF orientations that mirror the picture, after rows and columns were swapped."""
 DCT_EIGHTHS: Final = 8
 """libjpeg-turbo decodes a JPEG at 1/8 to 8/8 of its size."""
 STRETCH_LOW, STRETCH_HIGH = 0.1, 99.9
@@ -118,13 +114,7 @@ def read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if not path.is_file():
             raise PhotoError(name, "is not a regular file", "name a file", code="not_a_file")
-        if size > limits.MAX_FILE_BYTES:
-            raise PhotoError(
-                name,
-                f"has {size / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
-                "store it as JPEG or smaller",
-                code="too_large",
-            )
+        _check_file_size(size, name)
         data = path.read_bytes()
     except FileNotFoundError:
         raise PhotoError(name, "does not exist", "check the path", code="not_found") from None
@@ -156,13 +146,7 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     title = name or "photograph"
     if not data:
         raise PhotoError(title, "is empty (0 bytes)", "copy it again from the camera", code="empty")
-    if len(data) > limits.MAX_FILE_BYTES:
-        raise PhotoError(
-            title,
-            f"has {len(data) / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
-            "store it as JPEG or smaller",
-            code="too_large",
-        )
+    _check_file_size(len(data), title)
     image = _open(data, title)
     _check(image, title)
     notes: list[str] = []
@@ -176,11 +160,11 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     else:
         pixels = _decode_pillow(image, title, notes)
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
-    orientation = _orientation(image)
-    pixels = _upright(pixels, orientation)
-    width, height = image.size if orientation < TRANSPOSED else image.size[::-1]
-    facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), width, height)
-    to_pixels = _scaled(scale, (width, height), pixels.shape, orientation)
+    turned = _orientation(image)
+    pixels = orientation.upright(pixels, turned)
+    size = orientation.upright_size(image.size, turned)
+    facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), *size)
+    to_pixels = orientation.to_decoded(scale, size, pixels.shape, turned)
     return Photo(facts, pixels, to_pixels, tuple(notes))
 
 
@@ -276,6 +260,16 @@ def _check(image: Image.Image, title: str) -> None:
     if several:
         raise PhotoError(
             title, "holds several pictures", "store the one to be read alone", code="animated"
+        )
+
+
+def _check_file_size(size: int, title: str) -> None:
+    if size > limits.MAX_FILE_BYTES:
+        raise PhotoError(
+            title,
+            f"has {size / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
+            "store it as JPEG or smaller",
+            code="too_large",
         )
 
 
@@ -377,30 +371,6 @@ def _grey_from_deep(values: NDArray[np.integer[Any]]) -> Pixels:
     scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
     grey = np.clip(scaled, 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply an EXIF orientation (1 to 8) to decoded pixels."""
-    if orientation >= TRANSPOSED:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in MIRRORED_Y:
-        pixels = pixels[::-1]
-    if orientation in MIRRORED_X:
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _scaled(
-    scale: float, size: tuple[int, int], shape: tuple[int, ...], orientation: int
-) -> Affine:
-    """The map from the photograph's pixels to those decoded at ``scale``.
-
-    If a side is not a multiple of the scale, the decoder rounds it up at the right or lower edge of
-    the stored picture. If the orientation turns that edge to the left or top, the pixels shift.
-    """
-    left = scale * size[0] if orientation in MIRRORED_X else shape[1]
-    top = scale * size[1] if orientation in MIRRORED_Y else shape[0]
-    return Affine(xx=scale, yy=scale, x0=shape[1] - left, y0=shape[0] - top)
 
 
 def without_name(photo: Photo) -> Photo:

@@ -50,6 +50,12 @@ TUKEY: Final = 4.685
 """Tuning constant of Tukey's biweight (95 % efficiency on Gaussian errors)."""
 FIT_ROUNDS: Final = 12
 """Most iterations of the robust fit."""
+NORMAL_MEDIAN: Final = 1.4826
+"""Standard deviation over median absolute residual, for Gaussian errors."""
+LEAST_SPREAD, LEAST_STEP = 1e-3, 1e-3
+"""In pixels: the fit counts no residual as smaller, and ends at a smaller step."""
+SINGULAR, TINY = 1e-12, 1e-9
+"""A determinant up to the first counts as 0; the second keeps divisors above 0."""
 KEPT: Final = 0.1
 """A point with at least this weight, 0 to 1, supports the fit."""
 
@@ -177,7 +183,7 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
         terms = np.stack([x, y, np.ones_like(x)], axis=1)
         targets = -(y * y + (stretch * x) ** 2)
     systems = terms[draws]
-    good = np.abs(np.linalg.det(systems)) > 1e-12
+    good = np.abs(np.linalg.det(systems)) > SINGULAR
     if not good.any():
         return None
     solved = np.linalg.solve(systems[good], targets[draws[good]][..., None])[..., 0]
@@ -205,12 +211,8 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
     # Near the rim |d² - 1| is about 2·|d - 1|, and it needs no square root.
     votes = (np.abs(across * across + down * down - 1) < 2 * INLIER).sum(axis=1)
     best = int(votes.argmax())
-    return Ellipse(
-        float(centre_x[best] * scale),
-        float(centre_y[best] * scale),
-        float(radii[best] * scale),
-        float(stretches[best]),
-    )
+    centre_and_radius = (centre_x[best] * scale, centre_y[best] * scale, radii[best] * scale)
+    return Ellipse(*map(float, centre_and_radius), stretch=float(stretches[best]))
 
 
 def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
@@ -297,21 +299,21 @@ def fit(points: Points, start: Ellipse, directions: int, looked: int, *, free: b
     spread = INLIER
     for _ in range(FIT_ROUNDS):
         dx, dy = points[:, 0] - x0, points[:, 1] - y0
-        distance = np.maximum(np.hypot(dx * stretch, dy), 1e-9)
+        distance = np.maximum(np.hypot(dx * stretch, dy), TINY)
         residual = distance - radius
-        spread = max(1.4826 * float(np.median(np.abs(residual))), 1e-3)
+        spread = max(NORMAL_MEDIAN * float(np.median(np.abs(residual))), LEAST_SPREAD)
         ratio = np.clip(np.abs(residual) / (TUKEY * spread), 0, 1)
         weights = (1 - ratio**2) ** 2
         columns = [dx * stretch**2 / distance, dy / distance, np.ones_like(dx)]
         if free:
             columns.append(-(dx**2) * stretch / distance)
         design = np.stack(columns, axis=1)
-        normal = design.T @ (weights[:, None] * design) + 1e-9 * np.eye(design.shape[1])
+        normal = design.T @ (weights[:, None] * design) + TINY * np.eye(design.shape[1])
         step = np.linalg.solve(normal, design.T @ (weights * residual))
         x0, y0, radius = x0 + step[0], y0 + step[1], radius + step[2]
         if free:
             stretch = float(np.clip(stretch + step[3], *STRETCHES))
-        if np.abs(step[:3]).max() < 1e-3:
+        if np.abs(step[:3]).max() < LEAST_STEP:
             break
     error = 0.0
     if free:
