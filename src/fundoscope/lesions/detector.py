@@ -60,6 +60,11 @@ class Detector:
         return self.manifest.head == heads.MASK
 
     @property
+    def paints(self) -> bool:
+        """The former name of :attr:`has_masks`; remove when no module reads it."""
+        return self.has_masks
+
+    @property
     def decode_side(self) -> int:
         """The ``min_side`` to decode a photograph with."""
         return views.decode_side(self.manifest.radius)

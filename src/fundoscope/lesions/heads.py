@@ -49,6 +49,9 @@ class Detections:
     labels: NDArray[np.int64]
     scores: NDArray[np.float64]
 
+Boxes = Detections
+"""The former name of :class:`Detections`; remove when no module imports it."""
+
 
 def subset(detections: Detections, chosen: NDArray[np.int64]) -> Detections:
     """The boxes at some places, in that order.
