@@ -49,6 +49,7 @@ class Detections:
     labels: NDArray[np.int64]
     scores: NDArray[np.float64]
 
+
 Boxes = Detections
 """The former name of :class:`Detections`; remove when no module imports it."""
 

@@ -211,8 +211,8 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
     # Near the rim |d² - 1| is about 2·|d - 1|, and it needs no square root.
     votes = (np.abs(across * across + down * down - 1) < 2 * INLIER).sum(axis=1)
     best = int(votes.argmax())
-    centre_and_radius = (centre_x[best] * scale, centre_y[best] * scale, radii[best] * scale)
-    return Ellipse(*map(float, centre_and_radius), stretch=float(stretches[best]))
+    circle = [float(values[best]) * scale for values in (centre_x, centre_y, radii)]
+    return Ellipse(circle[0], circle[1], circle[2], float(stretches[best]))
 
 
 def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
