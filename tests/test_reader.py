@@ -125,7 +125,7 @@ def test_the_number_of_threads_changes_nothing(reader: Reader, eye: np.ndarray) 
 
 
 def test_a_bundle_of_another_task_is_refused() -> None:
-    with pytest.raises(BundleError, match="a bundle for detection is wanted"):
+    with pytest.raises(BundleError, match="not a detection bundle"):
         Reader(detector=bundle.shipped())
 
 

@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, and none is replaced unasked."""
+"""Files are complete or absent, and none is replaced without asking."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_text_is_utf8_and_folders_are_made(tmp_path: Path) -> None:
     assert path.read_bytes() == "出血\r\n".encode()
 
 
-def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
+def test_nothing_is_replaced_without_asking(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     writing.write_bytes(path, b"old")
     with pytest.raises(OutputError, match=r"is there already; add --overwrite"):

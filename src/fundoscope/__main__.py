@@ -1,4 +1,4 @@
-"""``python -m fundoscope``."""
+"""Run the command line as ``python -m fundoscope``."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What can go wrong, as sentences for the person who has to act.
+"""The errors that fundoscope raises, each a sentence for the person who has to act.
 
 FundoscopeError            exit 1   something failed that the caller could not foresee
 ├── UsageError             exit 2   the command or the call was wrong
 │   ├── MissingExtraError  exit 2   an optional part is not installed
 │   ├── TableError         exit 2   a label table or manifest is wrong (line and column named)
-│   └── BundleError        exit 2   a model bundle is missing, damaged or not what its hash says
+│   └── BundleError        exit 2   a model bundle is missing or damaged, or its hash is wrong
 ├── OutputError            exit 1   a result could not be written
-└── PhotoError             exit 3   a file cannot be read as a photograph (a refusal)
+└── PhotoError             exit 3   a file cannot be read as a photograph
 """
 
 from __future__ import annotations
@@ -15,21 +15,30 @@ from __future__ import annotations
 class FundoscopeError(Exception):
     """Base of every error that fundoscope raises on purpose.
 
-    Args:
-        what: the file, option or value that is at fault, as the user knows it.
+    Attributes:
+        what: the file, option or value that is wrong, as the user knows it.
         why: what is wrong with it.
         remedy: what to do about it.
+        exit_code: of the command that ends with this error.
     """
 
     exit_code = 1
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
+        """Describe what is wrong.
+
+        Args:
+            what: the file, option or value that is wrong, as the user knows it.
+            why: what is wrong with it.
+            remedy: what to do about it.
+        """
         self.what = what
         self.why = why
         self.remedy = remedy
         super().__init__(what, why, remedy)
 
     def __str__(self) -> str:
+        """One line: ``what: why; remedy``."""
         return f"{self.what}: {self.why}; {self.remedy}"
 
 
@@ -40,14 +49,15 @@ class UsageError(FundoscopeError):
 
 
 class MissingExtraError(UsageError):
-    """An optional part of fundoscope is needed and not installed.
-
-    Args:
-        feature: what was asked for, e.g. ``"fundoscope evaluate"``.
-        extra: the name of the extra in ``pyproject.toml``.
-    """
+    """An optional part of fundoscope is needed but not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
+        """Name what was asked for and how to install its part.
+
+        Args:
+            feature: what was asked for, e.g. ``"fundoscope evaluate"``.
+            extra: the name of the extra in ``pyproject.toml``.
+        """
         super().__init__(
             feature,
             f"needs the optional part [{extra}]",
@@ -60,22 +70,30 @@ class TableError(UsageError):
 
 
 class BundleError(UsageError):
-    """A model bundle is missing, damaged, or not what its hash says."""
+    """A model bundle is missing or damaged, or its model does not match its hash."""
 
 
 class OutputError(FundoscopeError):
-    """A result could not be written (disk full, no permission, already there)."""
+    """A result could not be written: disk full, no permission, or the file exists already."""
 
 
 class PhotoError(FundoscopeError):
-    """A file that cannot be read as a photograph. The reading of a folder goes on without it.
+    """A file cannot be read as a photograph; when a folder is read, the other files are still read.
 
-    Args:
-        code: a short stable word for tables and programs, e.g. ``"truncated"``.
+    Attributes:
+        code: a short, stable word for tables and programs, e.g. ``"truncated"``.
     """
 
     exit_code = 3
 
     def __init__(self, what: str, why: str, remedy: str, *, code: str) -> None:
+        """Describe what is wrong with the file.
+
+        Args:
+            what: the file's name.
+            why: what is wrong with it.
+            remedy: what to do about it.
+            code: a short, stable word for tables and programs, e.g. ``"truncated"``.
+        """
         super().__init__(what, why, remedy)
         self.code = code

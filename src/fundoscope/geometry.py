@@ -1,6 +1,6 @@
-"""The one coordinate map and the one box.
+"""Coordinate maps and boxes.
 
-Coordinates are continuous: x to the right, y down, the first pixel covers 0 to 1 on both axes.
+Coordinates are continuous: x to the right, y down. The first pixel covers 0 to 1 on both axes.
 Boxes are ``[x0, y0, x1, y1]``, float, half-open.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-"""``float64 (N, 2)``, one x, y a row."""
+"""``float64 (N, 2)``: x and y of each point."""
 
 Box = tuple[float, float, float, float]
 """``(x0, y0, x1, y1)``, half-open."""
@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """A map between two coordinate systems.
+    """An affine map between two coordinate systems.
 
     ``x' = xx·x + xy·y + x0`` and ``y' = yx·x + yy·y + y0``.
     """
@@ -34,16 +34,16 @@ class Affine:
 
     @classmethod
     def scale(cls, sx: float, sy: float | None = None) -> Affine:
-        """Stretch x by ``sx`` and y by ``sy`` (``sx`` when left out) about the origin."""
+        """Scale x by ``sx`` and y by ``sy`` about the origin; ``sy`` defaults to ``sx``."""
         return cls(xx=sx, yy=sx if sy is None else sy)
 
     @classmethod
     def shift(cls, dx: float, dy: float) -> Affine:
-        """Move by ``dx``, ``dy``."""
+        """Move by ``dx`` and ``dy``."""
         return cls(x0=dx, y0=dy)
 
     def then(self, after: Affine) -> Affine:
-        """The map that does this one first and ``after`` second."""
+        """The composed map: first this one, then ``after``."""
         return Affine(
             xx=after.xx * self.xx + after.xy * self.yx,
             xy=after.xx * self.xy + after.xy * self.yy,
@@ -54,10 +54,10 @@ class Affine:
         )
 
     def inverse(self) -> Affine:
-        """The map back.
+        """The inverse map.
 
         Raises:
-            ValueError: the map flattens the plane and cannot be undone.
+            ValueError: the map is singular, so it has no inverse.
         """
         determinant = self.xx * self.yy - self.xy * self.yx
         if determinant == 0.0 or not np.isfinite(determinant):
@@ -78,13 +78,13 @@ class Affine:
         return (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
 
     def points(self, points: Points) -> Points:
-        """Map ``float (N, 2)`` points, x and y a row."""
+        """Map points, ``float (N, 2)`` of x and y, to ``float64 (N, 2)``."""
         matrix = np.array([[self.xx, self.yx], [self.xy, self.yy]])
         mapped: Points = np.asarray(points, dtype=np.float64) @ matrix + (self.x0, self.y0)
         return mapped
 
     def box(self, box: Box) -> Box:
-        """Map a box to the smallest upright box around its four mapped corners."""
+        """Map a box: the smallest upright box around its four mapped corners."""
         x0, y0, x1, y1 = box
         corners = self.points(np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]))
         low, high = corners.min(axis=0), corners.max(axis=0)

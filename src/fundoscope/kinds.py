@@ -1,6 +1,6 @@
 """The lesions and landmarks that fundoscope knows: keys, names for people, colours for drawing.
 
-The keys are the words of the contract (``lesions[].kind``), of tables and of annotation files.
+The keys are used in Readings (``lesions[].kind``), in tables and in annotation files.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ class Kind:
 
     Attributes:
         key: the word used in code and files, e.g. ``"soft_exudate"``.
-        name: for people, e.g. ``"soft exudate"``.
-        colour: for drawing; told apart on orange retina and, in lightness too, by the colour-blind.
-        anatomy: a landmark of every eye rather than a lesion.
+        name: the words for people, e.g. ``"soft exudate"``.
+        colour: for drawing. The colours differ from orange retina, and in lightness too, so that
+            colour-blind people can distinguish them.
+        anatomy: whether it is a landmark of every eye rather than a lesion.
     """
 
     key: str
@@ -66,7 +67,7 @@ KINDS: Final = {
         FOVEA,
     )
 }
-"""Every kind by its key: the lesions first, then the anatomy."""
+"""Every kind by its key: lesions first, then anatomy."""
 
 LESIONS: Final = tuple(key for key, kind in KINDS.items() if not kind.anatomy)
 ANATOMY: Final = tuple(key for key, kind in KINDS.items() if kind.anatomy)
@@ -209,13 +210,13 @@ SYNONYMS: Final = {
         "黃斑",
     ),
 }
-"""What each kind is called elsewhere, besides its key and its name. Spelled in British English:
-:func:`find` takes American spelling, plurals, any case, and any mark between words.
+"""Other names of each kind, besides its key and its name. They are spelled in British English;
+:func:`find` also accepts American spelling, plurals, any case and any mark between words.
 
-From the folders and tables of IDRiD, DDR, e-ophtha, DIARETDB1 ("red small dots"), FGADR (whose
-folder says "Hemohedge") and Retinal-Lesions, and from Chinese reports. HE is a haemorrhage, as in
-IDRiD, DDR and FGADR; an exudate without an adjective is hard; the fovea stands for the macula.
-"""
+The names come from the folders and tables of IDRiD, DDR, e-ophtha, DIARETDB1 ("red small dots"),
+FGADR (whose folder is called "Hemohedge") and Retinal-Lesions, and from Chinese reports. HE is a
+haemorrhage, as in IDRiD, DDR and FGADR. An exudate without an adjective is a hard exudate. The
+macula counts as the fovea."""
 
 _AMERICAN: Final = (
     ("hemorr", "haemorr"),
@@ -225,19 +226,19 @@ _AMERICAN: Final = (
     ("center", "centre"),
     ("aneurism", "aneurysm"),
 )
-"""What is spelled otherwise, and our spelling."""
-ALIKE: Final = 0.7
-"""Share of letters that two names must have in common to be called near (``difflib``'s ratio)."""
+"""American spellings (and one frequent misspelling), and the British ones."""
+SIMILARITY: Final = 0.7
+"""How similar two names must be for a suggestion, 0 to 1 (the ratio of ``difflib``)."""
 
 
 def find(name: str) -> Kind | None:
-    """The kind that a class name of an annotation tool or data set stands for.
+    """The kind that a class name of an annotation tool or data set means.
 
-    Case, spaces, hyphens, underscores, full-width letters, a number in front ("3. Hard Exudates"),
-    American spelling and plurals do not matter.
+    Case, spaces, hyphens, underscores, full-width letters, a leading number ("3. Hard Exudates"),
+    American spelling and plurals make no difference.
 
     Returns:
-        ``None`` for a name that is in no table here; see :func:`nearest`.
+        The kind, or ``None`` for an unknown name; see :func:`nearest`.
     """
     plain = _plain(name)
     key = _KEYS.get(plain) or _KEYS.get(plain.removesuffix("s"))
@@ -245,15 +246,15 @@ def find(name: str) -> Kind | None:
 
 
 def nearest(name: str) -> str | None:
-    """The key of the kind whose names look most like an unknown one; ``None`` if none does."""
+    """The key of the kind with the most similar name, or ``None`` if no name is similar."""
     import difflib
 
-    near = difflib.get_close_matches(_plain(name), _KEYS, n=1, cutoff=ALIKE)
+    near = difflib.get_close_matches(_plain(name), _KEYS, n=1, cutoff=SIMILARITY)
     return _KEYS[near[0]] if near else None
 
 
 def _plain(name: str) -> str:
-    """A name without what does not matter: letters in lower case, British spelling."""
+    """A name in a form for comparison: only letters, in lower case, in British spelling."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     letters = "".join(character for character in folded if character.isalpha())
     for american, british in _AMERICAN:
@@ -264,4 +265,4 @@ def _plain(name: str) -> str:
 _KEYS: Final = {
     _plain(name): key for key, kind in KINDS.items() for name in (key, kind.name, *SYNONYMS[key])
 }
-"""Key of the kind by every name, plain."""
+"""The key of the kind for every name, in the form for comparison."""

@@ -1,37 +1,54 @@
-"""Every bound on input, with its reason. Checked before memory is taken."""
+"""Every bound on input, with its reason. Bounds are checked before memory is allocated."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MAX_FILE_BYTES: Final = 256 * 2**20
-"""Largest photograph file. A 60-megapixel 16-bit TIFF is about 360 MB uncompressed and no camera of
-the field writes one; the largest real photograph at hand has 5 MB."""
+"""Largest photograph file. An uncompressed 16-bit TIFF of 60 megapixels has about 360 MB, but no
+fundus camera writes one; the largest photograph we have seen has 5 MB."""
 
 MAX_SIDE: Final = 16_384
-"""Longest side in pixels. Fundus cameras end at about 6,000; wide-field scanners at 4,000."""
+"""Longest side of a photograph, in pixels. Fundus cameras reach about 6,000, wide-field scanners
+4,000."""
 
 MAX_PIXELS: Final = 80_000_000
-"""Pixels of one photograph: 240 MB as RGB, what one worker of a small machine can still hold."""
+"""Pixels of one photograph. As RGB they take 240 MB, which a worker on a small machine can hold."""
 
 MIN_SIDE: Final = 64
-"""Shortest side in pixels. Below it no field of view can be told from a blob."""
+"""Shortest side of a photograph, in pixels. On a smaller one a field of view and a blob look the
+same."""
 
 MAX_TABLE_BYTES: Final = 512 * 2**20
 """Largest label table: a million rows of 500 characters."""
 
 MAX_TABLE_ROWS: Final = 5_000_000
-"""Rows of a label table; a programme reads 100,000 photographs a night."""
+"""Rows of a label table. A screening programme reads about 100,000 photographs a night."""
+
+MAX_TABLE_COLUMNS: Final = 4_096
+"""Columns of a label table. The widest in the field, from questionnaires, have some hundreds."""
 
 MAX_ANNOTATION_BYTES: Final = 256 * 2**20
-"""Largest file of annotations (XML, JSON). IDRiD's 17,270 objects with their pixels take 7 MB in
-CVAT's XML and 163 MB as Label Studio's brush strokes, which count through the whole photograph."""
+"""Largest annotation file (XML, JSON). The 17,270 objects of IDRiD with their masks take 7 MB as
+CVAT XML, and 163 MB as Label Studio brush strokes, which encode the whole photograph."""
 
 MAX_NAME_CHARACTERS: Final = 255
 """Longest file name that is copied into a result (the bound of common file systems)."""
 
 MAX_BUNDLE_JSON_BYTES: Final = 1 * 2**20
-"""Largest ``bundle.json``; the shipped ones have about 4 kB."""
+"""Largest ``bundle.json``. Those that ship have 6 and 8 kB."""
 
 MAX_MODEL_BYTES: Final = 1 * 2**30
 """Largest ``model.onnx`` that is loaded."""
+
+MAX_KERAS_FILE_BYTES: Final = 4 * MAX_MODEL_BYTES
+"""Largest Keras file. With the state of the optimiser Adam it holds its weights three times."""
+
+MAX_KERAS_CONFIG_BYTES: Final = 16 * 2**20
+"""Largest configuration inside a Keras file. That of EfficientNet-B7 has 0.4 MB."""
+
+MAX_KERAS_WEIGHTS: Final = MAX_MODEL_BYTES // 4
+"""Weights of a Keras network, four bytes each: the bundle made of it must fit its own bound."""
+
+MAX_PACK_BYTES: Final = 4 * 2**30
+"""All files of a training pack, unpacked; a usual pack has a hundredth of it."""

@@ -1,4 +1,8 @@
-"""The one pipeline: from a photograph to its Reading. There is no second way to grade one."""
+"""The pipeline from a photograph to its Reading.
+
+The command line, the batch and the evaluation all use this pipeline, so a photograph gets the
+same grade everywhere.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from fundoscope import __version__
+from fundoscope._version import __version__
 from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
@@ -32,28 +36,19 @@ if TYPE_CHECKING:
 
     Source = str | Path | bytes | NDArray[np.uint8]
 
-SOFTWARE = f"fundoscope {__version__}"
-NOT_GRADED = {
+SOFTWARE: Final = f"fundoscope {__version__}"
+"""What a Reading says it was made with."""
+NOT_GRADED: Final = {
     "too_dark": "the picture is nearly black; nothing can be seen on it",
     "no_disc": "no field of view was found; this does not look like a fundus photograph",
     "no_colour": "the picture has no colour; only colour photographs are graded",
     "not_a_retina": "what the picture shows does not look like a retina",
 }
+"""The warning for each reason of a missing field of view."""
 
 
 class Reader:
-    """Reads photographs with models that are loaded once. It may be shared by threads.
-
-    Args:
-        grader: a grading bundle (folder or zip); ``None`` takes the one that ships.
-        detector: a detection bundle; ``None`` takes the one that ships.
-        lesions: whether lesions are looked for.
-        threads: of the processor, that one photograph may use; more than one pays where fewer
-            photographs are read side by side than there are processors. The result is the same.
-
-    Raises:
-        BundleError: a bundle is missing or damaged.
-    """
+    """Reads photographs with models that are loaded once. Threads may share a Reader."""
 
     def __init__(
         self,
@@ -63,12 +58,24 @@ class Reader:
         lesions: bool = True,
         threads: int = 1,
     ) -> None:
+        """Load the models.
+
+        Args:
+            grader: a grading bundle (folder or zip); ``None`` means the one that ships.
+            detector: a detection bundle (folder or zip); ``None`` means the one that ships.
+            lesions: whether to look for lesions.
+            threads: processor threads for one photograph. More than one helps when fewer
+                photographs are read in parallel than there are processors. The result is the same.
+
+        Raises:
+            BundleError: a bundle is missing or damaged.
+        """
         self._grader = graders.load(grader)
         self._detector = detectors.load(detector, threads=threads) if lesions else None
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
-        """The bundles that take part, as a Reading names them."""
+        """The bundles in use, as a Reading names them."""
         if self._detector is None:
             return (self._grader.used,)
         return (self._grader.used, self._detector.used)
@@ -80,17 +87,18 @@ class Reader:
 
     @property
     def lesion_thresholds(self) -> Mapping[str, float]:
-        """For each kind that is looked for, the score from which a box is taken for a lesion."""
+        """The lowest score of an accepted box, for each kind that is looked for."""
         return {} if self._detector is None else self._detector.manifest.thresholds
 
     def read(self, source: Source) -> Reading:
         """Read one photograph.
 
         Args:
-            source: a file's path, a file's bytes, or ``uint8 (H, W, 3)`` RGB.
+            source: a file's path, a file's bytes, or an array ``uint8 (H, W, 3)`` RGB.
 
         Returns:
-            A Reading, also of a picture that is no fundus photograph (``field.found`` is false).
+            A Reading. A picture that is not a fundus photograph has one too, with ``field.found``
+            false.
 
         Raises:
             PhotoError: the file cannot be read.
@@ -98,16 +106,20 @@ class Reader:
         return self.examine(source)[1]
 
     def examine(self, source: Source) -> tuple[Photo, Reading]:
-        """Read one photograph and hand out its decoded pixels too, for drawing.
+        """Read one photograph and return its decoded pixels too, for drawing.
 
-        Args, errors: as :meth:`read`.
+        Args:
+            source: as for :meth:`read`.
+
+        Raises:
+            PhotoError: the file cannot be read.
         """
         content = _content(source)
         photo = _photo(content, min_side=self._grader.input.decode_side)
         fov = field.find(photo)
         grade, warnings = self._grade(photo, fov)
-        if self._detector is not None and fov.found and not _whole(photo):
-            # Decoded again, larger: so the grade is the same whether lesions are looked for or not.
+        if self._detector is not None and fov.found and not _is_full_size(photo):
+            # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = _photo(content, min_side=self._detector.decode_side)
         lesions, lesion_summary, anatomy = self._lesions(photo, fov)
         return photo, Reading(
@@ -126,11 +138,11 @@ class Reader:
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:
             return Grade(), (NOT_GRADED[fov.reason or "no_disc"],)
-        least = self._grader.manifest.minimum_radius
-        if fov.radius < least:
+        minimum = self._grader.manifest.minimum_radius
+        if fov.radius < minimum:
             return Grade(), (
                 f"not graded: the field's radius is {fov.radius:.0f} pixels, and the grader needs"
-                f" {least:.0f}",
+                f" {minimum:.0f}",
             )
         pixels = inputs.make(photo, fov, self._grader.input)
         return graders.grade(self._grader, pixels), ()
@@ -142,8 +154,8 @@ class Reader:
             return (), summary.NO_DETECTOR, Anatomy()
         if not fov.found:
             return (), summary.NO_FIELD, Anatomy()
-        found = detectors.find(self._detector, photo, fov)
-        anatomy, lesions = summary.anatomy_of(found, self._detector, fov)
+        detections = detectors.find(self._detector, photo, fov)
+        anatomy, lesions = summary.anatomy_of(detections, self._detector, fov)
         return lesions, summary.summarise(lesions, anatomy, self._detector, fov), anatomy
 
 
@@ -156,7 +168,7 @@ class _File:
 
 
 def _content(source: Any) -> _File | Any:
-    """A file's bytes, so that they are read once; an array is left as it is."""
+    """Read a file once, however often it is decoded; an array is returned as it is."""
     if isinstance(source, bytes | bytearray | memoryview):
         return _File(None, bytes(source))
     if isinstance(source, str | Path):
@@ -170,8 +182,8 @@ def _photo(content: _File | Any, *, min_side: int) -> Photo:
     return decode.from_array(content)
 
 
-def _whole(photo: Photo) -> bool:
-    """Whether every pixel was decoded."""
+def _is_full_size(photo: Photo) -> bool:
+    """Whether the photograph was decoded at its full size."""
     height, width = photo.pixels.shape[:2]
     return (width, height) == (photo.facts.width, photo.facts.height)
 
@@ -181,14 +193,14 @@ _lock = threading.Lock()
 
 
 def read(source: Source) -> Reading:
-    """Read one photograph with the models that ship; they are loaded at the first call.
+    """Read one photograph with the models that ship. They are loaded at the first call.
 
     Args:
-        source: a file's path, a file's bytes, or ``uint8 (H, W, 3)`` RGB.
+        source: a file's path, a file's bytes, or an array ``uint8 (H, W, 3)`` RGB.
 
     Raises:
         PhotoError: the file cannot be read.
-        BundleError: the shipped bundle is missing or damaged.
+        BundleError: a bundle that ships is missing or damaged.
     """
     global _default
     with _lock:

@@ -1,7 +1,8 @@
-"""The contract that everything else consumes: what fundoscope says about one photograph.
+"""The Reading: what fundoscope reports about one photograph.
 
-Values only, no computing. Coordinates are pixels of the photograph as stored, after its EXIF
-orientation was applied (see :mod:`fundoscope.geometry`). Fields are only ever added to a version.
+Values only; nothing is computed here. Coordinates are pixels of the photograph as stored, after its
+EXIF orientation was applied (see :mod:`fundoscope.geometry`). Within one version of the Reading,
+fields may be added but never removed or changed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, Final
 from fundoscope.geometry import Affine, Box
 
 VERSION: Final = "fundoscope.reading/1"
+"""The version of the Reading, stored in each."""
 NO_FIELD_REASONS: Final = ("too_dark", "no_disc", "no_colour", "not_a_retina")
+"""Why no field of view was found."""
 NOT_ASSESSED_REASONS: Final = (
     "no_detector",
     "unknown_to_detector",
@@ -24,12 +27,13 @@ NOT_ASSESSED_REASONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """Facts of the file.
+    """Facts about the photograph's file.
 
     Attributes:
-        name: bare file name when read from a file, ``None`` from bytes or an array; never a path.
-        sha256: of the file's bytes; of an array, of its shape and pixels.
-        width, height: in pixels, after the EXIF orientation was applied.
+        name: the bare file name, never a path; ``None`` if it was read from bytes or an array.
+        sha256: of the file's bytes; for an array, of its shape and pixels.
+        width: in pixels, after the EXIF orientation was applied.
+        height: likewise.
     """
 
     name: str | None
@@ -40,14 +44,15 @@ class PhotoFacts:
 
 @dataclass(frozen=True, slots=True)
 class FieldOfView:
-    """The disc of retina.
+    """The field of view: the disc of retina in the photograph.
 
     Attributes:
         found: whether the picture shows one.
-        centre: x, y in the photograph's pixels; ``None`` when not found.
-        radius: the vertical semi-axis in the photograph's pixels; ``None`` when not found.
-        stretch: true width over height of one stored pixel: 1.0 natural, 1.5 for a 3:2 photograph
-            that was squashed into a square. The horizontal semi-axis is ``radius / stretch``.
+        centre: x and y in the photograph's pixels; ``None`` if not found.
+        radius: the vertical semi-axis in the photograph's pixels; ``None`` if not found.
+        stretch: true width over true height of one stored pixel: 1.0 normally, 1.5 for a 3:2
+            photograph that was squeezed into a square. The horizontal semi-axis is
+            ``radius / stretch``.
         reason: why it was not found, one of :data:`NO_FIELD_REASONS`.
     """
 
@@ -58,7 +63,7 @@ class FieldOfView:
     reason: str | None = None
 
     def to_unit(self) -> Affine:
-        """Map the photograph's pixels so that the disc becomes the unit circle about the origin.
+        """The map from the photograph's pixels to the unit disc about the origin.
 
         Raises:
             ValueError: the field was not found.
@@ -73,7 +78,12 @@ class FieldOfView:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Whether the photograph can be judged; ``None`` where that was not assessed."""
+    """Whether the photograph is good enough to be graded; ``None`` where this was not assessed.
+
+    Attributes:
+        gradable: whether it is.
+        reasons: why it is not.
+    """
 
     gradable: bool | None = None
     reasons: tuple[str, ...] | None = None
@@ -81,12 +91,12 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Referable:
-    """Grade 2 or more ("more than mild").
+    """Whether the eye should be referred: grade 2 or more ("more than mild").
 
     Attributes:
         probability: p2 + p3 + p4, 0 to 1.
         positive: whether the probability reaches the threshold.
-        threshold: the operating point that the bundle stores.
+        threshold: the operating point of the bundle.
     """
 
     probability: float
@@ -96,12 +106,14 @@ class Referable:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The International Clinical Diabetic Retinopathy grade; all ``None`` when not graded.
+    """The International Clinical Diabetic Retinopathy grade; all ``None`` if not graded.
 
     Attributes:
-        icdr: 0 to 4, from the bundle's cut-points on ``expected`` (need not be the likeliest).
+        icdr: 0 to 4, by the bundle's cut-points on ``expected``; it may differ from the most
+            probable grade.
         probabilities: of the five grades; they sum to one.
-        expected: the mean of the grade under these probabilities, 0 to 4.
+        expected: the mean grade under these probabilities, 0 to 4.
+        referable: whether the eye should be referred.
     """
 
     icdr: int | None = None
@@ -112,7 +124,13 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """One lesion: its kind (:mod:`fundoscope.kinds`), box in the photograph's pixels, score 0-1."""
+    """One lesion or landmark.
+
+    Attributes:
+        kind: a key of :data:`fundoscope.kinds.KINDS`.
+        box: in the photograph's pixels.
+        score: 0 to 1.
+    """
 
     kind: str
     box: Box
@@ -121,16 +139,17 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class LesionSummary:
-    """What was seen of one kind of lesion on the whole photograph.
+    """What was found of one kind of lesion on the whole photograph.
 
     Attributes:
         kind: a key of :data:`fundoscope.kinds.LESIONS`.
-        assessed: whether it was looked for; if not, the numbers are ``None``, never 0.
-        reason: why it was not, one of :data:`NOT_ASSESSED_REASONS`.
-        count: of boxes.
-        box_area: of the union of the boxes, in square pixels of the photograph. A lesion's own area
-            is smaller; boxes do not tell it.
-        box_area_discs: the same in areas of the optic disc, where that was found.
+        assessed: whether it was looked for. If not, the numbers are ``None``, never 0.
+        reason: why it was not assessed, one of :data:`NOT_ASSESSED_REASONS`.
+        count: number of boxes.
+        box_area: area of the union of the boxes, in square pixels of the photograph. The lesions
+            themselves are smaller.
+        box_area_discs: the same area as a multiple of the optic disc's; ``None`` if no disc was
+            found.
     """
 
     kind: str
@@ -146,11 +165,12 @@ class OpticDisc:
     """The optic disc.
 
     Attributes:
-        found: whether it was; ``None`` where it was not looked for.
+        found: whether it was found; ``None`` if it was not looked for.
         box: around it, in the photograph's pixels.
-        centre: x, y, of the box.
-        diameter: one disc diameter, the conventional ruler: the mean of the box's sides, across
-            counted in the pixel's height where the photograph is stretched.
+        centre: x and y of the box's centre.
+        diameter: one disc diameter, the usual unit of length on the retina: the mean of the
+            box's width and height. On a squeezed photograph the width is first converted to units
+            of a pixel's height.
         score: 0 to 1.
     """
 
@@ -163,14 +183,24 @@ class OpticDisc:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The landmarks of the eye."""
+    """The landmarks of the eye.
+
+    Attributes:
+        disc: the optic disc.
+    """
 
     disc: OpticDisc = OpticDisc()
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUsed:
-    """A bundle that took part: its task, its name and the sha256 of its ``model.onnx``."""
+    """A bundle that was used.
+
+    Attributes:
+        task: what it does, ``"grading"`` or ``"detection"``.
+        name: the bundle's name.
+        sha256: of its ``model.onnx``.
+    """
 
     task: str
     name: str
@@ -179,12 +209,21 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What fundoscope says about one photograph that opens.
+    """What fundoscope reports about one photograph.
 
     Attributes:
-        lesions: what was found, without the landmarks, best first.
+        photo: facts about the file.
+        field: the field of view.
+        quality: whether it can be graded.
+        grade: the grade.
+        lesions: without the landmarks, highest score first.
+        models: the bundles that were used.
+        warnings: sentences about anything unusual.
+        software: name and version of the program.
         lesion_summary: an entry for every kind of lesion, in the order of
-            :data:`fundoscope.kinds.LESIONS`, those that were not looked for too.
+            :data:`fundoscope.kinds.LESIONS`, including kinds that were not assessed.
+        anatomy: the landmarks.
+        version: of this format.
     """
 
     photo: PhotoFacts
@@ -200,17 +239,17 @@ class Reading:
     version: str = VERSION
 
     def to_json(self) -> str:
-        """One line of JSON in the form of :func:`schema`."""
+        """The Reading as one line of JSON, as :func:`schema` describes it."""
         import msgspec
 
         return msgspec.json.encode(self).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Reading:
-        """The Reading that :meth:`to_json` wrote.
+        """The Reading in a text that :meth:`to_json` wrote.
 
         Raises:
-            msgspec.ValidationError: the text is not of this form.
+            msgspec.ValidationError: the text is not a Reading.
         """
         import msgspec
 

@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all, and never in place of others unasked.
+"""Writing files so that each is complete or absent, and replaces another only on request.
 
-Each is written under a temporary name beside its own, and renamed once it is whole.
+Each file is written under a temporary name in its own folder and renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -17,32 +17,47 @@ from typing import Final, TextIO
 from fundoscope.errors import OutputError, UsageError
 
 REMEDY: Final = "free some space or name another folder"
+"""What to do when a file cannot be written."""
 
 _parts = itertools.count()
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file into a folder that is there, in place of an earlier one.
+    """Write a file into an existing folder; an earlier file is replaced.
+
+    Args:
+        path: of the file.
+        data: its content.
 
     Raises:
-        OutputError: it could not be written; what was there before is untouched.
+        OutputError: it could not be written. An earlier file is unchanged.
     """
     with replacing(path) as part:
         part.write_bytes(data)
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
-    """Write a text file in UTF-8; line ends stay as they are, missing folders are made.
+    """Write a text file in UTF-8. Line ends are kept; missing folders are created.
+
+    Args:
+        path: of the file.
+        text: its content.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: it is there already and ``overwrite`` is false, or it could not be written;
-            what was there before is untouched.
+        OutputError: the file exists and ``overwrite`` is false, or it could not be written. An
+            earlier file is unchanged.
     """
     write_files([(path, text.encode("utf-8", "backslashreplace"))], overwrite=overwrite)
 
 
 def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write a file; missing folders are made.
+    """Write a file; missing folders are created.
+
+    Args:
+        path: of the file.
+        data: its content.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         OutputError: as :func:`write_text`.
@@ -51,18 +66,18 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
 
 
 def write_files(files: Iterable[tuple[Path, bytes]], *, overwrite: bool = False) -> int:
-    """Write files that belong together: they get their names once all of them are on the disk.
+    """Write files that belong together: they get their names when all of them are on the disk.
 
     Args:
-        files: path and content of each, taken one after the other; missing folders are made.
-        overwrite: replace files that are there.
+        files: the path and content of each, consumed one at a time; missing folders are created.
+        overwrite: whether existing files may be replaced.
 
     Returns:
-        How many files were written.
+        The number of files written.
 
     Raises:
-        OutputError: one is there already and ``overwrite`` is false, two have one path, or one
-            could not be written; nothing was changed then.
+        OutputError: a file exists and ``overwrite`` is false, two files have the same path, or one
+            could not be written. Nothing was changed.
     """
     count = 0
     with _together() as part_of:
@@ -78,17 +93,17 @@ def write_files(files: Iterable[tuple[Path, bytes]], *, overwrite: bool = False)
 
 @contextmanager
 def text_files(folder: Path, names: Sequence[str]) -> Iterator[list[TextFile]]:
-    """Text files that appear together when the block ends, and not at all when it raises.
+    """Open text files that all appear when the block ends, or none if it raises.
 
-    Those of an earlier run are replaced. All are brought onto the disk before the first of them
-    gets its name.
+    Earlier files of these names are replaced. All are flushed to the disk before the first gets its
+    name.
 
     Args:
-        folder: where they will lie.
-        names: their names, in the order of the list that is handed out.
+        folder: where the files will be.
+        names: their names, in the order of the yielded list.
 
     Raises:
-        OutputError: one of them could not be written.
+        OutputError: a file could not be written.
     """
     files: list[TextFile] = []
     with _together() as part_of:
@@ -104,15 +119,24 @@ def text_files(folder: Path, names: Sequence[str]) -> Iterator[list[TextFile]]:
 
 
 class TextFile:
-    """A text file (UTF-8) that is being written, see :func:`text_files`."""
+    """A text file (UTF-8) that is being written; :func:`text_files` makes them."""
 
     def __init__(self, path: Path, part: Path) -> None:
+        """Open the temporary file.
+
+        Args:
+            path: the final name, for messages.
+            part: the temporary name to write to.
+
+        Raises:
+            OutputError: it could not be opened.
+        """
         self._path = path
         with explained(path):
             self._stream = _opened(part)
 
     def write(self, text: str) -> int:
-        """Append text.
+        """Append text and return the number of characters written.
 
         Raises:
             OutputError: it could not be written.
@@ -121,29 +145,33 @@ class TextFile:
             return self._stream.write(text)
 
     def finish(self) -> None:
-        """Bring everything onto the disk."""
+        """Flush everything to the disk.
+
+        Raises:
+            OutputError: it could not be written.
+        """
         with explained(self._path):
             self._stream.flush()
             os.fsync(self._stream.fileno())
 
     def close(self) -> None:
-        """Let go of the file, whatever became of it."""
-        with suppress(OSError):  # closing writes what is buffered, which a full disk refuses
+        """Close the file; errors are ignored."""
+        with suppress(OSError):  # closing flushes the buffer, which fails on a full disk
             self._stream.close()
 
 
 @contextmanager
 def staged(folder: Path, names: Iterable[str], *, remedy: str = REMEDY) -> Iterator[Path]:
-    """A new folder inside ``folder``, whose files move into it when the block ends.
+    """A new folder inside ``folder``, whose files move into ``folder`` when the block ends.
 
     Args:
-        folder: where to; other files in it are left alone.
-        names: of all that may be written. Those of an earlier run that are not written now are
-            removed, so that none stands beside files that it does not belong to.
+        folder: the destination; other files in it are not touched.
+        names: every file that may be written. A file of an earlier run that is not written now is
+            removed, so that files of two runs are never mixed.
         remedy: what to do when it fails.
 
     Raises:
-        OutputError: something could not be written; then nothing was changed.
+        OutputError: a file could not be written. Nothing was changed.
     """
     with explained(folder, "cannot be written to", remedy):
         stage = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
@@ -162,15 +190,16 @@ def staged(folder: Path, names: Iterable[str], *, remedy: str = REMEDY) -> Itera
 def replacing(
     path: Path, *, part: Path | None = None, why: str = "cannot be written", remedy: str = REMEDY
 ) -> Iterator[Path]:
-    """Where to write a file, which takes the place of ``path`` when the block ends.
+    """A temporary path to write to, which replaces ``path`` when the block ends.
 
     Args:
         path: of the file.
-        part: the temporary path, where it matters; by default one that nothing else has.
-        why, remedy: of the error.
+        part: the temporary path; by default a new, unique one.
+        why: what the error says is wrong.
+        remedy: what the error says to do.
 
     Raises:
-        OutputError: it could not be written; what was there before is untouched.
+        OutputError: it could not be written. An earlier file is unchanged.
     """
     part = part or _part(path)
     try:
@@ -182,10 +211,10 @@ def replacing(
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise where a file would be replaced unasked.
+    """Refuse to replace a file unless asked.
 
     Raises:
-        OutputError: there is a file and ``overwrite`` is false, or there is a folder.
+        OutputError: the file exists and ``overwrite`` is false, or the path is a folder.
     """
     if path.is_dir():
         raise OutputError(str(path), "is a folder", "name a file")
@@ -194,30 +223,35 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
 
 def refuse_results(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
-    """Raise where ``--out`` is no folder, or results in it would be replaced unasked.
+    """Refuse an ``--out`` that is not a folder, or whose results would be replaced without asking.
 
     Args:
-        folder: where to; it need not be there.
-        names: of all that may be written.
-        overwrite: whether an earlier run's may be replaced.
+        folder: the destination; it need not exist.
+        names: every file that may be written.
+        overwrite: whether the results of an earlier run may be replaced.
 
     Raises:
-        UsageError: it is a file, or holds such files and ``overwrite`` is false.
+        UsageError: it is a file, or it holds such results and ``overwrite`` is false.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
-    there = [name for name in names if (folder / name).exists()]
-    if there and not overwrite:
+    existing = [name for name in names if (folder / name).exists()]
+    if existing and not overwrite:
         raise UsageError(
             f"--out {folder}",
-            f"holds the results of an earlier run ({', '.join(there)})",
+            f"holds the results of an earlier run ({', '.join(existing)})",
             "name another folder, or add --overwrite",
         )
 
 
 @contextmanager
 def explained(path: Path, why: str = "cannot be written", remedy: str = REMEDY) -> Iterator[None]:
-    """Tell what the system refuses as one of our errors.
+    """Turn the system's errors about a file into errors of ours.
+
+    Args:
+        path: the file or folder to name.
+        why: what the error says is wrong.
+        remedy: what the error says to do.
 
     Raises:
         OutputError: the block raised ``OSError``.
@@ -230,7 +264,7 @@ def explained(path: Path, why: str = "cannot be written", remedy: str = REMEDY) 
 
 @contextmanager
 def _together() -> Iterator[Callable[[Path], Path]]:
-    """Files that get their names, in order, when the block ends; it is told where to write each."""
+    """Yield a function that gives the temporary path of each file; at the end all are renamed."""
     parts: dict[Path, Path] = {}
 
     def part_of(path: Path) -> Path:
@@ -255,7 +289,7 @@ def _part(path: Path) -> Path:
 
 
 def _opened(part: Path) -> TextIO:
-    # File names need not be text: their odd bytes are written out rather than refused.
+    # A file name may contain bytes that are not text; they are written as escapes.
     return part.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 

@@ -100,7 +100,7 @@ def test_any_bytes_are_a_table_or_a_table_error(
 
 def test_bounds(table, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table({"image": ["a", "b"], "grade": [1, 2]})
-    monkeypatch.setattr(parquet, "MAX_COLUMNS", 1)
+    monkeypatch.setattr(parquet.limits, "MAX_TABLE_COLUMNS", 1)
     with pytest.raises(TableError, match="more than 1 columns"):
         read_table(path, required=())
     monkeypatch.setattr(limits, "MAX_TABLE_ROWS", 1)

@@ -1,4 +1,4 @@
-"""Lesions on photographs that are no help, and bundles that are none: a result or one line."""
+"""Lesions on useless photographs, and files that are not bundles: a result or a one-line error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 SMALL_SCALE = 300.0
 """Radius of the field that the network looks at here: what ships would take ten times as long."""
 SURE = 0.3
-"""Score from which every kind is told here."""
+"""The lowest score of an accepted box of any kind here."""
 
 
 def written(folder: Path, threshold: float) -> Path:
@@ -185,10 +185,10 @@ def test_a_detector_of_another_task(
     photo, grader = save_eye(tmp_path / "a.jpg"), bundle.shipped(bundle.GRADING)
     code, line = said(capsys, "read", photo, "--detector", grader)
     assert code == 2
-    assert "does grading, and a bundle for detection is wanted; name a detection bundle" in line
+    assert "is a grading bundle, not a detection bundle; name a detection bundle" in line
     code, line = said(capsys, "read", photo, "--grader", bundle.shipped(bundle.DETECTION))
     assert code == 2
-    assert "does detection, and a bundle for grading is wanted; name a grading bundle" in line
+    assert "is a detection bundle, not a grading bundle; name a grading bundle" in line
 
 
 @pytest.mark.parametrize(

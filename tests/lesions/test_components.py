@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from fundoscope.lesions.components import LEAST_PIXELS, components, some_of
+from fundoscope.lesions.components import LEAST_PIXELS, components, subset
 
 MAPS = arrays.arrays(
     np.uint8,
@@ -53,7 +53,7 @@ def test_the_level_says_what_belongs_to_a_lesion() -> None:
 
 def test_some_of_the_parts_in_an_order() -> None:
     found = components(drawn("###.+++.###"), 0.5)
-    chosen = some_of(found, np.array([2, 0]))
+    chosen = subset(found, np.array([2, 0]))
     assert chosen.boxes[:, 0].tolist() == [4, 0]
     assert chosen.areas.tolist() == [3, 3]
 

@@ -149,8 +149,14 @@ def test_a_bundle_is_loaded_and_named(tmp_path: Path, manifest: DetectorManifest
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"head": "masks"}, "has a 'masks' head for microaneurysm, optic_disc: unknown here"),
-        ({"classes": ("drusen", "optic_disc")}, "has a 'boxes' head for drusen: unknown here"),
+        (
+            {"head": "masks"},
+            "has a 'masks' head for microaneurysm, optic_disc: unknown here",
+        ),
+        (
+            {"classes": ("drusen", "optic_disc")},
+            "has a 'boxes' head for drusen: unknown here",
+        ),
     ],
 )
 def test_a_bundle_of_a_later_version_is_refused(
@@ -168,11 +174,11 @@ def test_a_bundle_of_a_later_version_is_refused(
     [
         ({"thresholds": {"microaneurysm": 0.5}}, "a kind has no threshold"),
         ({"radius": 0.0}, "its radius is not positive"),
-        ({"step": 0}, "its tiles are no multiples of its step"),
-        ({"input_size": (256, 250)}, "its tiles are no multiples of its step"),
-        ({"overlap": 256}, "its tiles do not reach beyond their overlap"),
-        ({"overlap": -1}, "its tiles do not reach beyond their overlap"),
-        ({"input_size": 0}, "its tiles do not reach beyond their overlap"),
+        ({"step": 0}, "its tiles are not multiples of its step"),
+        ({"input_size": (256, 250)}, "its tiles are not multiples of its step"),
+        ({"overlap": 256}, "its tiles are not larger than their overlap"),
+        ({"overlap": -1}, "its tiles are not larger than their overlap"),
+        ({"input_size": 0}, "its tiles are not larger than their overlap"),
     ],
 )
 def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
@@ -188,7 +194,7 @@ def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
 
 def test_a_graph_that_is_no_detector_is_refused(tmp_path: Path, manifest: DetectorManifest) -> None:
     bundles.write(tmp_path / "d", manifest, GRAPH.read_bytes(), "card")
-    with pytest.raises(BundleError, match="cannot work: its graph gives other outputs"):
+    with pytest.raises(BundleError, match="cannot be used: its graph has other outputs"):
         detectors.load(tmp_path / "d")
 
 
@@ -217,5 +223,5 @@ def test_a_damaged_graph_is_refused(tmp_path: Path, manifest: DetectorManifest) 
 
 
 def test_a_grader_is_no_detector() -> None:
-    with pytest.raises(BundleError, match="does grading, and a bundle for detection is wanted"):
+    with pytest.raises(BundleError, match="is a grading bundle, not a detection bundle"):
         detectors.load(bundles.shipped(bundles.GRADING))

@@ -1,4 +1,4 @@
-"""A detector that paints: tiles become maps of a whole view, and their components boxes."""
+"""A detector with a mask head: maps of tiles become maps of a view, and components become boxes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads, tiles, view
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.merge import GRAPH
-from fundoscope.lesions.painted import on_photograph
+from fundoscope.lesions.segmentation import on_photograph
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
 from fundoscope.photo.decode import Photo
@@ -39,8 +39,8 @@ class Port:
 
 
 @dataclass
-class Painting:
-    """Stands for a loaded graph of the ``mask`` head: it paints what has the colour of a kind."""
+class FakeSegmenter:
+    """A loaded graph with a ``mask`` head: it marks every pixel that has the colour of a kind."""
 
     batch: int = 2
     seen: list[np.ndarray] = field(default_factory=list)
@@ -64,13 +64,13 @@ class Painting:
 
 
 @pytest.fixture
-def painter(spot_detector: Callable[..., Detector]) -> Callable[..., Detector]:
-    """Make a detector that paints."""
+def segmenter(spot_detector: Callable[..., Detector]) -> Callable[..., Detector]:
+    """Make a detector with a mask head."""
 
     def make(*, batch: int = 2, threads: int = 1, **fields: Any) -> Detector:
         levels = dict.fromkeys(COLOURS, 0.5)
         made = spot_detector(**{"head": heads.MASK, "levels": levels, **fields})
-        return Detector(made.manifest, Painting(batch), threads)  # type: ignore[arg-type]
+        return Detector(made.manifest, FakeSegmenter(batch), threads)  # type: ignore[arg-type]
 
     return make
 
@@ -93,10 +93,10 @@ def found_at(detector: Detector, photo: Photo, fov: FieldOfView) -> list[tuple[A
 @pytest.mark.parametrize("size", [64, (96, 160), 4096])
 @pytest.mark.parametrize("photograph", [{}, {"width": 320, "height": 400, "stretch": 1.5}])
 def test_every_lesion_is_found_once_and_whole_whatever_the_tiles(
-    painter: Callable[..., Detector], spotted: Draw, photograph: dict[str, Any], size: Any
+    segmenter: Callable[..., Detector], spotted: Draw, photograph: dict[str, Any], size: Any
 ) -> None:
     photo, fov = spotted(SPOTS, **photograph)
-    found = found_at(painter(input_size=size), photo, fov)
+    found = found_at(segmenter(input_size=size), photo, fov)
     drawn = sorted((kind, x - r, y - r, x + r, y + r) for kind, x, y, r in SPOTS)
     assert [row[0] for row in found] == [row[0] for row in drawn]
     # 0.02 of the radius: 3 pixels at the working scale.
@@ -106,52 +106,54 @@ def test_every_lesion_is_found_once_and_whole_whatever_the_tiles(
 
 @pytest.mark.parametrize(("batch", "threads"), [(1, 2), (3, 1), (50, 8)])
 def test_threads_and_tiles_a_call_change_nothing(
-    painter: Callable[..., Detector], spotted: Draw, batch: int, threads: int
+    segmenter: Callable[..., Detector], spotted: Draw, batch: int, threads: int
 ) -> None:
     photo, fov = spotted(SPOTS)
-    wanted = detectors.find(painter(batch=1), photo, fov)
+    wanted = detectors.find(segmenter(batch=1), photo, fov)
     assert len(wanted) == len(SPOTS)
-    assert detectors.find(painter(batch=batch, threads=threads), photo, fov) == wanted
+    assert detectors.find(segmenter(batch=batch, threads=threads), photo, fov) == wanted
     assert {lesion.score for lesion in wanted} == {SURE / 255}
 
 
-def test_a_level_beyond_all_that_is_painted_finds_nothing(
-    painter: Callable[..., Detector], spotted: Draw
+def test_a_level_above_every_probability_finds_nothing(
+    segmenter: Callable[..., Detector], spotted: Draw
 ) -> None:
     photo, fov = spotted(SPOTS)
     levels = {**dict.fromkeys(COLOURS, 0.5), "hard_exudate": 0.9}
-    kinds = {lesion.kind for lesion in detectors.find(painter(levels=levels), photo, fov)}
+    kinds = {lesion.kind for lesion in detectors.find(segmenter(levels=levels), photo, fov)}
     assert kinds == {"microaneurysm", "optic_disc"}
 
 
-def test_maps_are_those_of_the_whole_view(painter: Callable[..., Detector], spotted: Draw) -> None:
+def test_maps_are_those_of_the_whole_view(
+    segmenter: Callable[..., Detector], spotted: Draw
+) -> None:
     photo, fov = spotted(SPOTS)
     made = view.make(photo, fov, 150.0)
-    small, whole = painter(input_size=64), painter(input_size=4096)
+    small, whole = segmenter(input_size=64), segmenter(input_size=4096)
     assert np.array_equal(detectors.maps_on_view(small, made), detectors.maps_on_view(whole, made))
 
 
 def test_maps_come_with_the_lesions_that_were_made_of_them(
-    painter: Callable[..., Detector], spotted: Draw
+    segmenter: Callable[..., Detector], spotted: Draw
 ) -> None:
     photo, fov = spotted(SPOTS)
-    found, painted = detectors.with_maps(painter(), photo, fov)
-    assert painted is not None
-    assert found == detectors.candidates(painter(), photo, fov)
-    assert painted.kinds == tuple(COLOURS)
+    found, segmentation = detectors.with_maps(segmenter(), photo, fov)
+    assert segmentation is not None
+    assert found == detectors.candidates(segmenter(), photo, fov)
+    assert segmentation.kinds == tuple(COLOURS)
     height, width = photo.pixels.shape[:2]
     for kind, colour in COLOURS.items():
-        shown = on_photograph(painted, kind, width, height) > SURE // 2
+        shown = on_photograph(segmentation, kind, width, height) > SURE // 2
         drawn = (photo.pixels == colour).all(axis=2)
-        # The painter leaves the blurred edges out.
+        # The blurred edges are not marked.
         assert (shown & drawn).sum() / (shown | drawn).sum() > 0.85
 
 
 def test_a_head_of_boxes_has_no_maps(spot_detector: Callable[..., Detector], spotted: Draw) -> None:
     photo, fov = spotted(SPOTS)
-    found, painted = detectors.with_maps(spot_detector(), photo, fov)
+    found, segmentation = detectors.with_maps(spot_detector(), photo, fov)
     assert len(found) == len(SPOTS)
-    assert painted is None
+    assert segmentation is None
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 260), (100, 100), (128, 500)])
@@ -180,15 +182,15 @@ def test_where_no_tile_lies_beside_another_it_owns_all(blank_view: Blank) -> Non
 
 
 def test_a_bundle_without_levels_or_with_other_outputs_is_refused(
-    painter: Callable[..., Detector], tmp_path: Path
+    segmenter: Callable[..., Detector], tmp_path: Path
 ) -> None:
-    model = GRAPH.read_bytes()  # a graph that paints nothing
+    model = GRAPH.read_bytes()  # a graph that gives no maps
     digest = hashlib.sha256(model).hexdigest()
-    manifest = painter(model_sha256=digest).manifest
+    manifest = segmenter(model_sha256=digest).manifest
     bundles.write(tmp_path / "other", manifest, model, "")
-    with pytest.raises(BundleError, match="cannot work: its graph"):
+    with pytest.raises(BundleError, match="cannot be used: its graph"):
         detectors.load(tmp_path / "other")
-    unknown = painter(model_sha256=digest, head="outlines").manifest
+    unknown = segmenter(model_sha256=digest, head="outlines").manifest
     bundles.write(tmp_path / "unknown", unknown, model, "")
     with pytest.raises(BundleError, match="'outlines' head"):
         detectors.load(tmp_path / "unknown")
@@ -197,25 +199,25 @@ def test_a_bundle_without_levels_or_with_other_outputs_is_refused(
 @pytest.mark.parametrize(
     ("gives", "fault"),
     [
-        (Painting.gives, None),
-        (replace(Painting.gives, shape=(2, 2, "height", "width")), "maps of other kinds"),
+        (FakeSegmenter.gives, None),
+        (replace(FakeSegmenter.gives, shape=(2, 2, "height", "width")), "maps of other kinds"),
         # As probabilities of 0 to 1 they would all be cut off to 0.
-        (replace(Painting.gives, type="tensor(float)"), "maps are no bytes"),
-        (replace(Painting.gives, name="logits"), "gives other outputs"),
+        (replace(FakeSegmenter.gives, type="tensor(float)"), "maps are not bytes"),
+        (replace(FakeSegmenter.gives, name="logits"), "has other outputs"),
     ],
 )
 def test_a_graph_that_gives_other_maps_is_refused(
-    painter: Callable[..., Detector],
+    segmenter: Callable[..., Detector],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     gives: Port,
     fault: str | None,
 ) -> None:
-    manifest = painter(model_sha256=hashlib.sha256(b"graph").hexdigest()).manifest
-    bundles.write(tmp_path / "painter", manifest, b"graph", "")
-    monkeypatch.setattr(detectors.runtime, "session", lambda _: Painting(gives=gives))
+    manifest = segmenter(model_sha256=hashlib.sha256(b"graph").hexdigest()).manifest
+    bundles.write(tmp_path / "segmenter", manifest, b"graph", "")
+    monkeypatch.setattr(detectors.runtime, "session", lambda _: FakeSegmenter(gives=gives))
     if fault is None:
-        assert detectors.load(tmp_path / "painter").paints
+        assert detectors.load(tmp_path / "segmenter").has_masks
         return
     with pytest.raises(BundleError, match=fault):
-        detectors.load(tmp_path / "painter")
+        detectors.load(tmp_path / "segmenter")

@@ -213,9 +213,9 @@ def test_a_detector_that_was_written_is_read_again(detector: Path) -> None:
 
 def test_a_bundle_of_the_other_task_is_refused(folder: Path, detector: Path) -> None:
     assert bundle.load_grader(folder).manifest == MANIFEST
-    with pytest.raises(BundleError, match="b: does grading, and a bundle for detection is wanted"):
+    with pytest.raises(BundleError, match="b: is a grading bundle, not a detection bundle"):
         bundle.load_detector(folder)
-    with pytest.raises(BundleError, match="d: does detection, and a bundle for grading is wanted"):
+    with pytest.raises(BundleError, match="d: is a detection bundle, not a grading bundle"):
         bundle.load_grader(detector)
 
 

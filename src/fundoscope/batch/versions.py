@@ -22,7 +22,7 @@ def installed(name: str) -> str | None:
 
 def versions() -> dict[str, str | None]:
     """Versions of fundoscope, Python and the core's libraries, by name."""
-    from fundoscope import __version__
+    from fundoscope._version import __version__
 
     libraries = {name: installed(name) for name in CORE_LIBRARIES}
     return {"fundoscope": __version__, "python": platform.python_version(), **libraries}

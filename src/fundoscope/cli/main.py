@@ -66,7 +66,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from fundoscope import __version__
+        from fundoscope._version import __version__
 
         typer.echo(f"fundoscope {__version__}")
         raise typer.Exit

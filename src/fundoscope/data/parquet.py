@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 SUFFIXES: Final = (".parquet", ".pq")
-MAX_COLUMNS: Final = 4_096
-"""Columns of a table; the widest of the field (questionnaires) have some hundred."""
 
 
 def is_parquet(path: Path) -> bool:
@@ -85,8 +83,10 @@ def _require_bounds(title: str, rows: int, columns: int) -> None:
         raise TableError(
             title, f"has more than {limits.MAX_TABLE_ROWS} rows", "split it into tables"
         )
-    if columns > MAX_COLUMNS:
-        raise TableError(title, f"has more than {MAX_COLUMNS} columns", "leave some out")
+    if columns > limits.MAX_TABLE_COLUMNS:
+        raise TableError(
+            title, f"has more than {limits.MAX_TABLE_COLUMNS} columns", "leave some out"
+        )
 
 
 def _as_text(title: str, column: pl.Series) -> list[str]:

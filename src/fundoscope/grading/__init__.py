@@ -1,0 +1,1 @@
+"""Grading a photograph with a bundle's network."""

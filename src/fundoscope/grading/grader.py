@@ -1,4 +1,4 @@
-"""The grade of one photograph, by a bundle's network."""
+"""The grade of one photograph, by the network of a bundle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Grader:
-    """A loaded grading bundle."""
+    """A loaded grading bundle.
+
+    Attributes:
+        manifest: of the bundle.
+        input: what the network takes.
+        session: the loaded network.
+    """
 
     manifest: GraderManifest
     input: inputs.Input
@@ -30,7 +36,7 @@ class Grader:
 
     @property
     def used(self) -> ModelUsed:
-        """How a Reading names this model."""
+        """The model as a Reading names it."""
         m = self.manifest
         return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
 
@@ -39,7 +45,7 @@ def load(path: str | Path | None = None) -> Grader:
     """Load and verify a grading bundle.
 
     Args:
-        path: the bundle's folder or zip file; ``None`` takes the one that ships.
+        path: the bundle's folder or zip file; ``None`` means the one that ships.
 
     Raises:
         BundleError: it is missing or damaged, or it is not a grader that this version can use.
@@ -51,9 +57,9 @@ def load(path: str | Path | None = None) -> Grader:
     if not _usable(manifest, wanted):
         raise BundleError(
             path.name,
-            f"does {manifest.task!r} with a {manifest.head!r} head on a {manifest.input!r} input:"
-            " unknown here, it cannot grade",
-            "name a grading bundle",
+            f"has the head {manifest.head!r} and the input {manifest.input!r}, which this version"
+            " does not know, so it cannot grade",
+            "use the fundoscope version that it was made with, or name another grading bundle",
         )
     session = runtime.session(bundle)
     _require_shapes(session, manifest, wanted, path.name)
@@ -61,6 +67,7 @@ def load(path: str | Path | None = None) -> Grader:
 
 
 def _usable(manifest: GraderManifest, wanted: inputs.Input) -> bool:
+    """Whether this version knows the head and the input of a bundle."""
     return (
         manifest.head in heads.OUTPUTS
         and wanted.kind in inputs.KINDS
@@ -74,7 +81,11 @@ def _require_shapes(
     wanted: inputs.Input,
     title: str,
 ) -> None:
-    """Check that the graph takes and gives what the manifest says; names are free dimensions."""
+    """Check that the graph's input and output have the shapes that the manifest promises.
+
+    Raises:
+        BundleError: they do not. ``None`` in a shape is a free dimension.
+    """
     free = wanted.kind == inputs.NATIVE
     takes = [n if isinstance(n, int) else None for n in session.get_inputs()[0].shape[1:]]
     gives = session.get_outputs()[0].shape[-1]
@@ -82,7 +93,7 @@ def _require_shapes(
     if takes != expected or gives != heads.OUTPUTS[manifest.head]:
         raise BundleError(
             title,
-            f"its network takes {takes} and gives {gives}, and {bundles.MANIFEST} says {expected}"
+            f"its network takes {takes} and gives {gives}, but {bundles.MANIFEST} says {expected}"
             f" and {heads.OUTPUTS[manifest.head]}",
             "export it again",
         )
@@ -93,7 +104,7 @@ def grade(grader: Grader, pixels: Pixels) -> Grade:
 
     Args:
         grader: from :func:`load`.
-        pixels: ``uint8 (H, W, 3)`` RGB of :func:`fundoscope.grading.inputs.make`.
+        pixels: ``uint8 (H, W, 3)`` RGB, from :func:`fundoscope.grading.inputs.make`.
     """
     manifest = grader.manifest
     outputs = runtime.run(grader.session, pixels[np.newaxis])

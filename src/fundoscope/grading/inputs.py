@@ -1,8 +1,8 @@
-"""What a grader takes of a photograph: the field's square, or the whole frame.
+"""A grader's input: the square around the field of view, or the whole frame.
 
-``crop`` is the field of view without stretching, and what every grader of ours takes. The other two
-are for networks that were trained on whole frames: ``squash`` brings every frame to one shape,
-``native`` keeps its shape and brings it to one area.
+``crop`` is the field of view without stretching; all of our graders take it. The other two are for
+networks that were trained on whole frames: ``squash`` resizes every frame to one shape, and
+``native`` keeps the frame's shape and resizes it to one area.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from fundoscope.reading import FieldOfView
 
 CROP, SQUASH, NATIVE = "crop", "squash", "native"
 KINDS: Final = (CROP, SQUASH, NATIVE)
+"""The kinds of input."""
 NATIVE_STEP: Final = 8
-"""Sides of native inputs are multiples of this, so that photographs of one camera have one shape
-and form a batch; at 240 px it changes the shape by 2 % at most."""
+"""Sides of native inputs are multiples of this, so that photographs of one camera have the same
+shape and can form a batch. At 240 pixels it changes the shape by at most 2 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,9 @@ class Input:
 
     Attributes:
         kind: ``"crop"``, ``"squash"`` or ``"native"``.
-        height, width: in pixels. A crop is square; a native input has their product as its area, in
-            the photograph's own shape.
+        height: in pixels. A crop is square. For a native input, height times width is the area, and
+            the shape is the photograph's own.
+        width: in pixels.
     """
 
     kind: str
@@ -45,7 +47,7 @@ class Input:
         return field.decode_side(max(self.height, self.width))
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the input made of a photograph of a height and width."""
+        """The height and width of the input, for a photograph of this height and width."""
         if self.kind != NATIVE:
             return self.height, self.width
         scale = math.sqrt(self.height * self.width / (height * width))
@@ -57,11 +59,11 @@ def _step(side: float) -> int:
 
 
 def make(photo: Photo, fov: FieldOfView, wanted: Input) -> Pixels:
-    """The input that a grader wants of a photograph.
+    """Make a grader's input of a photograph.
 
     Args:
         photo: decoded with ``wanted.decode_side``.
-        fov: its field of view, found.
+        fov: its field of view, which must have been found.
         wanted: what the grader takes.
 
     Returns:
@@ -74,5 +76,5 @@ def make(photo: Photo, fov: FieldOfView, wanted: Input) -> Pixels:
         return field.crop(photo, fov, wanted.height)
     height, width = wanted.shape(photo.facts.height, photo.facts.width)
     frame = Image.fromarray(photo.pixels)
-    # Bilinear resizing in Pillow averages when it makes a picture smaller.
+    # Pillow's bilinear filter averages when it reduces a picture.
     return np.array(frame.resize((width, height), Image.Resampling.BILINEAR))

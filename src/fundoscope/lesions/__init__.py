@@ -1,0 +1,1 @@
+"""Finding lesions and landmarks with a bundle's network."""

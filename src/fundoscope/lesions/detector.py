@@ -1,11 +1,11 @@
-"""The lesions of one photograph, by a bundle's network."""
+"""The lesions of one photograph, by the network of a bundle."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError
 from fundoscope.kinds import KINDS
-from fundoscope.lesions import heads, merge, painted, tiles, view
+from fundoscope.lesions import heads, merge, segmentation, tiles
+from fundoscope.lesions import view as views
 from fundoscope.lesions.components import Components
-from fundoscope.lesions.heads import Boxes
-from fundoscope.lesions.painted import Painted
+from fundoscope.lesions.heads import Detections
+from fundoscope.lesions.segmentation import Segmentation
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
@@ -28,14 +29,20 @@ from fundoscope.reading import FieldOfView, Lesion, ModelUsed
 if TYPE_CHECKING:
     import onnxruntime
 
-_Seen = TypeVar("_Seen")
+_Result = TypeVar("_Result")
 UINT8: Final = "tensor(uint8)"
 """ONNX Runtime's name for the type of maps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A loaded detection bundle."""
+    """A loaded detection bundle.
+
+    Attributes:
+        manifest: of the bundle.
+        session: the loaded network.
+        threads: processor threads for one photograph.
+    """
 
     manifest: DetectorManifest
     session: onnxruntime.InferenceSession
@@ -43,36 +50,41 @@ class Detector:
 
     @property
     def used(self) -> ModelUsed:
-        """How a Reading names this model."""
+        """The model as a Reading names it."""
         m = self.manifest
         return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
 
     @property
-    def paints(self) -> bool:
-        """Whether it gives maps, from which boxes are made."""
+    def has_masks(self) -> bool:
+        """Whether the network gives segmentation masks, from which boxes are made."""
         return self.manifest.head == heads.MASK
+
+    @property
+    def paints(self) -> bool:
+        """The former name of :attr:`has_masks`; remove when no module reads it."""
+        return self.has_masks
 
     @property
     def decode_side(self) -> int:
         """The ``min_side`` to decode a photograph with."""
-        return view.decode_side(self.manifest.radius)
+        return views.decode_side(self.manifest.radius)
 
     def assesses(self, kind: str, fov: FieldOfView) -> bool:
-        """Whether it can see a kind on a photograph whose field is so large."""
-        least = self.manifest.minimum_radius.get(kind)
-        return least is not None and fov.radius is not None and fov.radius >= least
+        """Whether it can see a kind of lesion on a photograph with a field of this size."""
+        minimum = self.manifest.minimum_radius.get(kind)
+        return minimum is not None and fov.radius is not None and fov.radius >= minimum
 
 
 def load(path: str | Path | None = None, *, threads: int = 1) -> Detector:
     """Load and verify a detection bundle.
 
     Args:
-        path: the bundle's folder or zip file; ``None`` takes the one that ships.
-        threads: of the processor, for one photograph. Each reads tiles of its own by a session
-            of one thread, so the result does not depend on their number.
+        path: the bundle's folder or zip file; ``None`` means the one that ships.
+        threads: processor threads for one photograph. Each reads tiles of its own, on one thread
+            of ONNX Runtime, so the result does not depend on their number.
 
     Raises:
-        BundleError: it is missing or damaged, or it is no detector that this version can use.
+        BundleError: it is missing or damaged, or it is not a detector that this version can use.
     """
     path = bundles.shipped(bundles.DETECTION) if path is None else Path(path)
     bundle = bundles.load_detector(path)
@@ -88,43 +100,43 @@ def load(path: str | Path | None = None, *, threads: int = 1) -> Detector:
     session = runtime.session(bundle)
     fault = _fault(manifest, session)
     if fault is not None:
-        raise BundleError(path.name, f"cannot work: {fault}", "export it again")
+        raise BundleError(path.name, f"cannot be used: {fault}", "export it again")
     return Detector(manifest, session, threads)
 
 
 def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) -> str | None:
-    """What of a bundle does not go together."""
+    """The first contradiction within a bundle, or ``None``."""
     sides, step, takes = manifest.height_width, manifest.step, session.get_inputs()[0].shape
     classes, masks = set(manifest.classes), manifest.head == heads.MASK
-    gives = {one.name: one for one in session.get_outputs()}
-    maps = gives.get(heads.MAPS) if masks else None
+    outputs = {output.name: output for output in session.get_outputs()}
+    maps = outputs.get(heads.MAPS) if masks else None
     faults = {
         "a kind has no threshold": not manifest.thresholds.keys() >= classes,
         "its radius is not positive": not manifest.radius > 0,
-        "its tiles are no multiples of its step": step < 1 or any(side % step for side in sides),
-        "its tiles do not reach beyond their overlap": not 0 <= manifest.overlap < min(sides),
-        "its graph takes no fixed number of tiles": not isinstance(takes[0], int),
-        "its graph gives other outputs": not gives.keys() >= set(heads.HEADS[manifest.head]),
+        "its tiles are not multiples of its step": step < 1 or any(side % step for side in sides),
+        "its tiles are not larger than their overlap": not 0 <= manifest.overlap < min(sides),
+        "its graph does not take a fixed number of tiles": not isinstance(takes[0], int),
+        "its graph has other outputs": not outputs.keys() >= set(heads.HEADS[manifest.head]),
         "a kind has no level": masks and not manifest.levels.keys() >= classes,
         "its graph gives maps of other kinds": maps is not None and maps.shape[1] != len(classes),
-        "its graph's maps are no bytes": maps is not None and maps.type != UINT8,
+        "its graph's maps are not bytes": maps is not None and maps.type != UINT8,
     }
-    return next((fault for fault, there in faults.items() if there), None)
+    return next((fault for fault, present in faults.items() if present), None)
 
 
 def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ...]:
-    """Find lesions and landmarks on a photograph, by the bundle's thresholds.
+    """Find lesions and landmarks on a photograph, using the bundle's thresholds.
 
     Args:
         detector: from :func:`load`.
         photo: decoded with ``detector.decode_side``.
-        fov: its field of view, found.
+        fov: its field of view, which must have been found.
 
     Returns:
-        Those of the kinds that the detector can see at this size, best first.
+        Lesions of the kinds that the detector can see at this size, highest score first.
 
     Raises:
-        MemoryError: there is too little for the network.
+        MemoryError: there is too little memory for the network.
     """
     manifest = detector.manifest
     if not any(detector.assesses(kind, fov) for kind in manifest.classes):
@@ -139,139 +151,165 @@ def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ..
 
 
 def candidates(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ...]:
-    """All that the network found, whatever its score and the photograph's size, best first.
+    """Find everything that the network sees, whatever its score and the size of the photograph.
 
-    Args: as :func:`find`.
+    Args:
+        detector: as for :func:`find`.
+        photo: likewise.
+        fov: likewise.
+
+    Returns:
+        The lesions, highest score first.
     """
     return with_maps(detector, photo, fov)[0]
 
 
 def with_maps(
     detector: Detector, photo: Photo, fov: FieldOfView
-) -> tuple[tuple[Lesion, ...], Painted | None]:
-    """The same, and the maps that it comes from where the head paints.
+) -> tuple[tuple[Lesion, ...], Segmentation | None]:
+    """As :func:`candidates`, with the maps that the lesions come from.
 
-    Args: as :func:`find`.
+    Args:
+        detector: as for :func:`find`.
+        photo: likewise.
+        fov: likewise.
+
+    Returns:
+        The lesions, highest score first, and the maps; ``None`` if the head gives boxes.
     """
-    made = view.make(photo, fov, detector.manifest.radius, threads=detector.threads)
-    if not detector.paints:
-        return _lesions(detector, _merged(detector, made), made), None
-    maps = maps_on_view(detector, made)
-    found = _components(detector, maps, made)
-    return _lesions(detector, found, made), Painted(detector.manifest.classes, maps, made.to_view)
+    view = views.make(photo, fov, detector.manifest.radius, threads=detector.threads)
+    if not detector.has_masks:
+        return _lesions(detector, _merged(detector, view), view), None
+    maps = maps_on_view(detector, view)
+    lesions = _lesions(detector, _boxed(detector, maps, view), view)
+    return lesions, Segmentation(detector.manifest.classes, maps, view.to_view)
 
 
-def on_view(detector: Detector, made: View) -> Boxes:
-    """What :func:`candidates` finds, in the view's pixels, best first."""
-    if detector.paints:
-        return _components(detector, maps_on_view(detector, made), made)
-    return _merged(detector, made)
+def on_view(detector: Detector, view: View) -> Detections:
+    """As :func:`candidates`, for a view and in its pixels; highest score first."""
+    if detector.has_masks:
+        return _boxed(detector, maps_on_view(detector, view), view)
+    return _merged(detector, view)
 
 
-def _lesions(detector: Detector, found: Boxes, made: View) -> tuple[Lesion, ...]:
-    """Boxes on a view as lesions of the photograph."""
-    whole, classes = made.to_view.inverse(), detector.manifest.classes
-    rows = zip(found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
+def _lesions(detector: Detector, detections: Detections, view: View) -> tuple[Lesion, ...]:
+    """Lesions of the photograph, from boxes on a view."""
+    to_photo, classes = view.to_view.inverse(), detector.manifest.classes
+    rows = zip(
+        detections.boxes.tolist(),
+        detections.labels.tolist(),
+        detections.scores.tolist(),
+        strict=True,
+    )
     return tuple(
-        Lesion(classes[label - 1], whole.box((box[0], box[1], box[2], box[3])), score)
+        Lesion(classes[label - 1], to_photo.box((box[0], box[1], box[2], box[3])), score)
         for box, label, score in rows
     )
 
 
-def maps_on_view(detector: Detector, made: View) -> NDArray[np.uint8]:
-    """What a ``mask`` head sees on a view: ``uint8 (K, H, W)``, of each class its probability.
+def maps_on_view(detector: Detector, view: View) -> NDArray[np.uint8]:
+    """The probability maps of a ``mask`` head for a whole view.
 
-    Of overlapping tiles each pixel is taken from the one in which it lies further inside, so that
-    no lesion is cut at a seam.
+    Where tiles overlap, a pixel is taken from the tile in which it is further from the edge, so
+    that no lesion is cut at a seam.
+
+    Args:
+        detector: with a ``mask`` head.
+        view: to read.
+
+    Returns:
+        ``uint8 (K, H, W)``: for each class the probability times 255.
     """
-    height, width, corners = _laid(detector, made)
-    parts = tiles.owned(corners, height, width, made)
-    whole = np.zeros((len(detector.manifest.classes), *made.pixels.shape[:2]), np.uint8)
+    height, width, corners = _layout(detector, view)
+    parts = tiles.owned(corners, height, width, view)
+    whole = np.zeros((len(detector.manifest.classes), *view.pixels.shape[:2]), np.uint8)
 
-    def look(start: int, cut: Pixels) -> None:
-        seen = zip(heads.maps(detector.session, cut), corners[start:], parts[start:], strict=False)
-        for found, corner, part in seen:
-            tiles.paste(whole, found, corner, part)
+    def read(start: int, pixels: Pixels) -> None:
+        maps_of_tiles = heads.maps(detector.session, pixels)
+        for maps, corner, part in zip(maps_of_tiles, corners[start:], parts[start:], strict=False):
+            tiles.paste(whole, maps, corner, part)
 
-    _each_tile(look, detector, made, corners, (height, width))
+    _for_tiles(read, detector, view, corners, (height, width))
     return whole
 
 
-def _components(detector: Detector, maps: NDArray[np.uint8], made: View) -> Boxes:
-    """The lesions of each kind at the bundle's levels, best first."""
+def _boxed(detector: Detector, maps: NDArray[np.uint8], view: View) -> Detections:
+    """The boxes of the lesions on maps, at the bundle's levels; highest score first."""
     classes, levels = detector.manifest.classes, detector.manifest.levels
 
     def of_class(place: int) -> Components:
         kind = classes[place]
-        return painted.lesions(maps[place], levels[kind], kind, made)
+        return segmentation.lesions(maps[place], levels[kind], kind, view)
 
-    parts = _each(of_class, range(len(classes)), detector.threads)
+    parts = _in_parallel(of_class, range(len(classes)), detector.threads)
     labels = np.repeat(np.arange(1, len(classes) + 1), [len(part.scores) for part in parts])
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     order = np.argsort(-scores, kind="stable")
-    return Boxes(np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order])
+    return Detections(np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order])
 
 
-def _merged(detector: Detector, made: View) -> Boxes:
-    """The boxes of a ``boxes`` head on the retina: tile by tile, merged, best first."""
-    manifest = detector.manifest
-    height, width, corners = _laid(detector, made)
+def _merged(detector: Detector, view: View) -> Detections:
+    """The boxes of a ``boxes`` head on the retina, merged over tiles; highest score first."""
+    height, width, corners = _layout(detector, view)
 
-    def look(start: int, cut: Pixels) -> Boxes:
-        return _moved(heads.boxes(detector.session, cut), start)
+    def read(start: int, pixels: Pixels) -> Detections:
+        detections = heads.boxes(detector.session, pixels)
+        return replace(detections, tile=detections.tile + start)
 
-    parts = _each_tile(look, detector, made, corners, (height, width))
-    found = merge.merge(
+    parts = _for_tiles(read, detector, view, corners, (height, width))
+    merged = merge.merge(
         _joined(parts),
         np.array(corners),
         (height, width),
-        made.pixels.shape[:2],
-        manifest.suppress,
+        view.pixels.shape[:2],
+        detector.manifest.suppress,
     )
-    on_it = view.on_retina(made, found.boxes)
-    return Boxes(found.tile[on_it], found.boxes[on_it], found.labels[on_it], found.scores[on_it])
+    return heads.subset(merged, np.flatnonzero(views.on_retina(view, merged.boxes)))
 
 
-def _laid(detector: Detector, made: View) -> tuple[int, int, list[tiles.Corner]]:
+def _layout(detector: Detector, view: View) -> tuple[int, int, list[tiles.Corner]]:
     """Height, width and corners of the tiles that a view is read in."""
     manifest = detector.manifest
-    height, width = tiles.fit(made, *manifest.height_width, manifest.overlap, manifest.step)
-    return height, width, tiles.lay(made, height, width, manifest.overlap)
+    height, width = tiles.fit(view, *manifest.height_width, manifest.overlap, manifest.step)
+    return height, width, tiles.lay(view, height, width, manifest.overlap)
 
 
-def _each_tile(
-    look: Callable[[int, Pixels], _Seen],
+def _for_tiles(
+    read: Callable[[int, Pixels], _Result],
     detector: Detector,
-    made: View,
+    view: View,
     corners: Sequence[tiles.Corner],
     size: tuple[int, int],
-) -> list[_Seen]:
-    """What ``look`` sees: it gets the number of a tile and, from that one on, so many tiles'
-    pixels as the graph takes a call."""
-    at_once = detector.session.get_inputs()[0].shape[0]
+) -> list[_Result]:
+    """Apply ``read`` to the tiles, in batches as large as the graph takes.
 
-    def cut_and_look(start: int) -> _Seen:
-        some = corners[start : start + at_once]
-        return look(start, np.stack([tiles.cut(made, corner, *size) for corner in some]))
+    Args:
+        read: gets the number of the first tile of a batch, and the pixels of its tiles.
+        detector: with the graph.
+        view: to cut into tiles.
+        corners: of the tiles.
+        size: height and width of a tile.
+    """
+    batch = detector.session.get_inputs()[0].shape[0]
 
-    return _each(cut_and_look, range(0, len(corners), at_once), detector.threads)
+    def cut_and_read(start: int) -> _Result:
+        batch_corners = corners[start : start + batch]
+        return read(start, np.stack([tiles.cut(view, corner, *size) for corner in batch_corners]))
+
+    return _in_parallel(cut_and_read, range(0, len(corners), batch), detector.threads)
 
 
-def _each(look: Callable[[int], _Seen], starts: range, threads: int) -> list[_Seen]:
-    if threads == 1 or len(starts) == 1:
-        return [look(start) for start in starts]
+def _in_parallel(function: Callable[[int], _Result], places: range, threads: int) -> list[_Result]:
+    """The results of a function for each place, in their order."""
+    if threads == 1 or len(places) == 1:
+        return [function(place) for place in places]
     with ThreadPoolExecutor(threads, thread_name_prefix="tiles") as pool:
-        return list(pool.map(look, starts))
+        return list(pool.map(function, places))
 
 
-def _moved(found: Boxes, start: int) -> Boxes:
-    """Tiles counted from the photograph's first one."""
-    return Boxes(found.tile + start, found.boxes, found.labels, found.scores)
-
-
-def _joined(parts: Sequence[Boxes]) -> Boxes:
-    return Boxes(
+def _joined(parts: Sequence[Detections]) -> Detections:
+    return Detections(
         np.concatenate([part.tile for part in parts]),
         np.concatenate([part.boxes for part in parts]),
         np.concatenate([part.labels for part in parts]),

@@ -1,10 +1,10 @@
-"""What comes out of a detector's graph: boxes, or maps whose components become boxes.
+"""Running a detector's graph, which gives boxes, or maps whose components become boxes.
 
 =========  =========================================================================================
-head       its graph gives
+head       output of its graph
 =========  =========================================================================================
-``boxes``  boxes in a tile's pixels, as Faster R-CNN and its kin do
-``mask``   of each kind a map: how likely each pixel of a tile belongs to a lesion
+``boxes``  boxes in a tile's pixels, as from Faster R-CNN
+``mask``   for each kind a map: the probability that a pixel of a tile belongs to a lesion
 =========  =========================================================================================
 """
 
@@ -26,19 +26,21 @@ if TYPE_CHECKING:
 BOXES: Final = "boxes"
 MASK: Final = "mask"
 OUTPUTS: Final = ("tile", "boxes", "labels", "scores")
+"""The outputs of a ``boxes`` head, the fields of :class:`Detections`."""
 MAPS: Final = "maps"
+"""The output of a ``mask`` head."""
 HEADS: Final[Mapping[str, tuple[str, ...]]] = {BOXES: OUTPUTS, MASK: (MAPS,)}
 """The outputs of each head's graph."""
 
 
 @dataclass(frozen=True, slots=True)
-class Boxes:
-    """Boxes of any number of tiles.
+class Detections:
+    """Boxes on any number of tiles.
 
     Attributes:
-        tile: ``int (N,)``, on which tile each lies, from 0.
-        boxes: ``float (N, 4)``, x0, y0, x1, y1 in that tile's pixels.
-        labels: ``int (N,)``, place of its kind in the class list, plus one.
+        tile: ``int (N,)``, the tile of each box, from 0.
+        boxes: ``float (N, 4)``: x0, y0, x1, y1 in that tile's pixels.
+        labels: ``int (N,)``, the place of its kind in the class list, from 1.
         scores: ``float (N,)``, 0 to 1.
     """
 
@@ -48,37 +50,63 @@ class Boxes:
     scores: NDArray[np.float64]
 
 
-def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> Boxes:
-    """The boxes that a graph with the four outputs :data:`OUTPUTS` gives.
+Boxes = Detections
+"""The former name of :class:`Detections`; remove when no module imports it."""
+
+
+def subset(detections: Detections, chosen: NDArray[np.int64]) -> Detections:
+    """The boxes at some places, in that order.
+
+    Args:
+        detections: all boxes.
+        chosen: ``int (n,)``, places in ``detections``.
+    """
+    return Detections(
+        detections.tile[chosen],
+        detections.boxes[chosen],
+        detections.labels[chosen],
+        detections.scores[chosen],
+    )
+
+
+def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> Detections:
+    """The boxes of a graph that has the outputs :data:`OUTPUTS`.
 
     Args:
         session: takes ``uint8 (B, H, W, 3)`` RGB.
-        tiles: ``uint8 (n, H, W, 3)``, n no more than B; black ones are added up to B.
+        tiles: ``uint8 (n, H, W, 3)`` RGB; n is at most B. Black tiles are added up to B.
 
     Raises:
-        MemoryError: there is too little for the graph.
+        MemoryError: there is too little memory for the graph.
     """
-    tile, found, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)
+    tile, corners, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)
     real = tile < len(tiles)
-    return Boxes(
-        tile[real], found[real].astype(np.float64), labels[real], scores[real].astype(np.float64)
+    return Detections(
+        tile[real], corners[real].astype(np.float64), labels[real], scores[real].astype(np.float64)
     )
 
 
 def maps(session: onnxruntime.InferenceSession, tiles: Pixels) -> NDArray[np.uint8]:
-    """The maps that a graph with the output :data:`MAPS` gives, ``uint8 (n, K, H, W)``.
+    """The maps of a graph that has the output :data:`MAPS`.
 
-    Of each kind the probability, times 255, that a pixel belongs to a lesion.
+    Args:
+        session: as for :func:`boxes`.
+        tiles: likewise.
 
-    Args, errors: as :func:`boxes`.
+    Returns:
+        ``uint8 (n, K, H, W)``: for each kind the probability, times 255, that a pixel belongs to a
+        lesion.
+
+    Raises:
+        MemoryError: there is too little memory for the graph.
     """
-    (found,) = runtime.outputs(session, _filled(session, tiles), (MAPS,))
-    given: NDArray[np.uint8] = found[: len(tiles)]
-    return given
+    (output,) = runtime.outputs(session, _filled(session, tiles), (MAPS,))
+    real: NDArray[np.uint8] = output[: len(tiles)]
+    return real
 
 
 def _filled(session: onnxruntime.InferenceSession, tiles: Pixels) -> Pixels:
-    """As many tiles as a graph takes; those that are added are black."""
+    """The tiles, with black ones added up to the number that a graph takes."""
     filled = np.zeros((session.get_inputs()[0].shape[0], *tiles.shape[1:]), np.uint8)
     filled[: len(tiles)] = tiles
     return filled

@@ -1,4 +1,4 @@
-"""What lesions come to: counts and areas by kind, and the optic disc."""
+"""Summing lesions up: counts and areas by kind, and the optic disc."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.reading import Anatomy, FieldOfView, Lesion, LesionSummary, OpticDisc
 
 NO_DETECTOR: Final = tuple(LesionSummary(kind, False, "no_detector") for kind in LESIONS)
-"""Of a photograph on which no lesion was looked for."""
+"""The summary of a photograph on which lesions were not looked for."""
 NO_FIELD: Final = tuple(LesionSummary(kind, False, "no_field") for kind in LESIONS)
+"""The summary of a photograph without a field of view."""
 
 
 def summarise(
-    found: Sequence[Lesion], anatomy: Anatomy, detector: Detector, fov: FieldOfView
+    lesions: Sequence[Lesion], anatomy: Anatomy, detector: Detector, fov: FieldOfView
 ) -> tuple[LesionSummary, ...]:
     """An entry for every kind of lesion, in the order of :data:`fundoscope.kinds.LESIONS`.
 
     Args:
-        found: what the detector found.
+        lesions: what the detector found.
         anatomy: for the area of the disc.
-        detector: which kinds were looked for.
+        detector: for the kinds that it assesses.
         fov: of the photograph, found.
     """
     disc = _disc_area(anatomy.disc, fov)
-    return tuple(_of_kind(kind, found, disc, detector, fov) for kind in LESIONS)
+    return tuple(_of_kind(kind, lesions, disc, detector, fov) for kind in LESIONS)
 
 
 def _of_kind(
     kind: str,
-    found: Sequence[Lesion],
+    lesions: Sequence[Lesion],
     disc: float | None,
     detector: Detector,
     fov: FieldOfView,
@@ -44,22 +45,31 @@ def _of_kind(
         return LesionSummary(kind, False, "unknown_to_detector")
     if not detector.assesses(kind, fov):
         return LesionSummary(kind, False, "photograph_too_small")
-    boxes = [lesion.box for lesion in found if lesion.kind == kind]
+    boxes = [lesion.box for lesion in lesions if lesion.kind == kind]
     area = union_area(boxes)
     return LesionSummary(kind, True, None, len(boxes), area, None if disc is None else area / disc)
 
 
 def anatomy_of(
-    found: Sequence[Lesion], detector: Detector, fov: FieldOfView
+    detections: Sequence[Lesion], detector: Detector, fov: FieldOfView
 ) -> tuple[Anatomy, tuple[Lesion, ...]]:
-    """The landmarks among what was found, and the lesions without them."""
-    lesions = tuple(one for one in found if one.kind in LESIONS)
+    """Separate landmarks from lesions.
+
+    Args:
+        detections: what the detector found.
+        detector: for the kinds that it assesses.
+        fov: of the photograph, found.
+
+    Returns:
+        The landmarks, and the lesions without them.
+    """
+    lesions = tuple(item for item in detections if item.kind in LESIONS)
     if not detector.assesses(OPTIC_DISC.key, fov):
         return Anatomy(), lesions
-    discs = [one for one in found if one.kind == OPTIC_DISC.key]
+    discs = [item for item in detections if item.kind == OPTIC_DISC.key]
     if not discs:
         return Anatomy(OpticDisc(found=False)), lesions
-    best = max(discs, key=lambda one: one.score)
+    best = max(discs, key=lambda disc: disc.score)
     x0, y0, x1, y1 = best.box
     diameter = ((x1 - x0) * (fov.stretch or 1.0) + (y1 - y0)) / 2
     disc = OpticDisc(True, best.box, ((x0 + x1) / 2, (y0 + y1) / 2), diameter, best.score)
@@ -67,21 +77,21 @@ def anatomy_of(
 
 
 def _disc_area(disc: OpticDisc, fov: FieldOfView) -> float | None:
-    """Of a circle of one disc diameter, in square pixels of the photograph."""
+    """Area of a circle of one disc diameter, in square pixels of the photograph."""
     if disc.diameter is None:
         return None
     return math.pi / 4 * disc.diameter**2 / (fov.stretch or 1.0)
 
 
 def union_area(boxes: Sequence[Box]) -> float:
-    """The area that boxes cover together, counted once where they overlap."""
+    """The area of the union of boxes."""
     if not boxes:
         return 0.0
     corners = np.array(boxes, np.float64)
     xs, ys = np.unique(corners[:, [0, 2]]), np.unique(corners[:, [1, 3]])
     covered = np.zeros((len(ys), len(xs)), np.int32)
-    # How many boxes begin and end at each corner of the grid that all edges make; summed up along
-    # both axes it says how many lie over each of its cells.
+    # All edges make a grid. Count the boxes that begin and end at each of its corners; the
+    # cumulative sum along both axes is then the number of boxes over each cell.
     left, right = np.searchsorted(xs, corners[:, 0]), np.searchsorted(xs, corners[:, 2])
     top, bottom = np.searchsorted(ys, corners[:, 1]), np.searchsorted(ys, corners[:, 3])
     for rows, columns, value in (

@@ -1,4 +1,4 @@
-"""How a view is cut into tiles that overlap, and which of them show retina."""
+"""Cutting a view into overlapping tiles, and putting their maps together again."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ Corner = tuple[int, int]
 Part = tuple[int, int, int, int]
 """First and last column and row (left, top, right, bottom), half-open, in the view."""
 Maps = NDArray[np.uint8]
+"""``uint8 (K, H, W)``: a map for each kind."""
 EDGE: Final = 1e-6
+"""Rounding error, in pixels, of the field's radius."""
 
 
 def lay(view: View, height: int, width: int, overlap: int) -> list[Corner]:
-    """Where tiles of a size lie so that every pixel of the retina is on one of them.
+    """Place tiles so that every pixel of the retina is on one of them.
 
-    Tiles lie evenly, so they overlap by ``overlap`` pixels or more. Those that the disc does not
-    reach are left out. A view that is smaller than a tile has one, which reaches beyond it.
+    The tiles are evenly spaced and overlap by ``overlap`` pixels or more. Tiles outside of the disc
+    are left out. A view smaller than a tile gets one tile, which reaches beyond it.
 
     Args:
-        view: of :func:`fundoscope.lesions.view.make`.
-        height, width: of a tile, in pixels.
-        overlap: the least of two neighbours, in pixels; less than a tile.
+        view: from :func:`fundoscope.lesions.view.make`.
+        height: of a tile, in pixels.
+        width: of a tile, in pixels.
+        overlap: least overlap of two neighbours, in pixels; less than a tile.
     """
     rows = _starts(view.pixels.shape[0], height, overlap)
     columns = _starts(view.pixels.shape[1], width, overlap)
@@ -38,23 +41,27 @@ def lay(view: View, height: int, width: int, overlap: int) -> list[Corner]:
 
 
 def fit(view: View, height: int, width: int, overlap: int, step: int) -> tuple[int, int]:
-    """Height and width of the tiles that cover a view with the fewest pixels.
+    """The size of the tiles that cover a view with the fewest pixels.
 
-    As few tiles as the largest allowed size needs, each as small as then will do, so that little is
-    looked at twice.
+    Their number is the least that the largest allowed size needs, and each is then as small as
+    possible, so that few pixels are read twice.
 
     Args:
-        view: of :func:`fundoscope.lesions.view.make`.
-        height, width: of the largest tile, in pixels; multiples of ``step``.
-        overlap: of two neighbouring tiles, at least.
+        view: from :func:`fundoscope.lesions.view.make`.
+        height: of the largest tile, in pixels; a multiple of ``step``.
+        width: of the largest tile, in pixels; a multiple of ``step``.
+        overlap: least overlap of two neighbours, in pixels.
         step: sides are multiples of it.
+
+    Returns:
+        Height and width, in pixels.
     """
     rows, columns = view.pixels.shape[:2]
     return _side(rows, height, overlap, step), _side(columns, width, overlap, step)
 
 
 def cut(view: View, corner: Corner, height: int, width: int) -> Pixels:
-    """A tile's pixels, ``uint8 (height, width, 3)``; black where it reaches beyond the view."""
+    """The pixels of a tile, ``uint8 (height, width, 3)`` RGB; black outside of the view."""
     x, y = corner
     part = view.pixels[y : y + height, x : x + width]
     if part.shape[:2] == (height, width):
@@ -65,13 +72,14 @@ def cut(view: View, corner: Corner, height: int, width: int) -> Pixels:
 
 
 def owned(corners: Sequence[Corner], height: int, width: int, view: View) -> list[Part]:
-    """Which part of a view each tile answers for: up to the middle of its overlaps.
+    """The part of a view that each tile is used for: up to the middle of its overlaps.
 
-    Together they are all of the retina, and none has a pixel of another.
+    The parts cover all of the retina and do not overlap.
 
     Args:
-        corners: of :func:`lay`.
-        height, width: of a tile, in pixels.
+        corners: from :func:`lay`.
+        height: of a tile, in pixels.
+        width: of a tile, in pixels.
         view: that was cut.
     """
     rows, columns = view.pixels.shape[:2]
@@ -81,33 +89,34 @@ def owned(corners: Sequence[Corner], height: int, width: int, view: View) -> lis
 
 
 def paste(whole: Maps, seen: Maps, corner: Corner, part: Part) -> None:
-    """Put what a tile shows of the part that it answers for into maps of the whole view.
+    """Copy a tile's part of the view from its maps into the maps of the whole view.
 
     Args:
-        whole: ``uint8 (K, H, W)``, changed.
+        whole: ``uint8 (K, H, W)``, of the view; changed.
         seen: ``uint8 (K, height, width)``, of the tile.
         corner: of the tile.
-        part: of :func:`owned`.
+        part: from :func:`owned`.
     """
     (x, y), (left, top, right, bottom) = corner, part
     whole[:, top:bottom, left:right] = seen[:, top - y : bottom - y, left - x : right - x]
 
 
 def _shares(starts: Sequence[int], side: int, limit: int) -> dict[int, tuple[int, int]]:
-    """First and last pixel (exclusive) of each start's share of a side."""
-    seams = [(one + side + other) // 2 for one, other in pairwise(starts)]
+    """The first pixel and the end of each tile's share of a side, by the start of the tile."""
+    seams = [(start + side + following) // 2 for start, following in pairwise(starts)]
     ends = [*seams, min(starts[-1] + side, limit)]
     return dict(zip(starts, pairwise((starts[0], *ends)), strict=True))
 
 
 def _side(length: int, largest: int, overlap: int, step: int) -> int:
+    """The smallest side of tiles, as few as possible, that cover a length."""
     count = 1 if length <= largest else math.ceil((length - overlap) / (largest - overlap))
     needed = (length + (count - 1) * overlap) / count
     return min(largest, math.ceil(needed / step) * step)
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Evenly spread starts of tiles along a side."""
+    """Evenly spaced starts of tiles along a side."""
     if length <= tile:
         return [0]
     count = math.ceil((length - overlap) / (tile - overlap))

@@ -1,7 +1,7 @@
-"""The retina at a detector's working scale, at which the field has one radius whatever the camera.
+"""A photograph at a detector's working scale, at which every field of view has the same radius.
 
-A microaneurysm is then as large on every photograph as it was in training. The frame's part that
-holds the field is kept, in its own shape: a field cut off by the sensor makes a lower view.
+A microaneurysm is then as large as it was in training, whatever the camera. The part of the frame
+that holds the field keeps its own shape: if the sensor cuts the field off, the view is lower.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from fundoscope.photo.field import WORKING_SIDE
 from fundoscope.reading import FieldOfView
 
 CLIPPED: Final = 0.83
-"""Shorter side of a photograph over its field's diameter on the 3:2 sensors that most fundus
-cameras have. Where the whole disc is in the frame a JPEG may be decoded at a scale up to 1.2 times
-too small, and the view is enlarged from it; no pixel is decoded in vain on the common ones."""
+"""Shorter side of a photograph, as a multiple of its field's diameter, on the 3:2 sensors of most
+fundus cameras. If a photograph shows the whole disc, a JPEG may be decoded up to 1.2 times too
+small and then enlarged. On the common cameras no pixel is decoded without need."""
 
 RIM: Final = 1.0
-"""A lesion's centre lies within the field's radius times this; labels on the border do not."""
+"""A lesion's centre lies within this many radii of the field; labels on the border do not."""
 
 BANDS: Final = 4
-"""Rows of a view are made in so many parts, which threads share."""
+"""The number of bands of rows that a view is made in; threads share them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class View:
 
     Attributes:
         pixels: ``uint8 (H, W, 3)`` RGB.
-        to_view: map from the photograph's pixels to those of ``pixels``.
-        centre: of the field, x, y in the view's pixels.
-        radius: of the field in the view's pixels; its disc is round.
+        to_view: the map from the photograph's pixels to those of ``pixels``.
+        centre: of the field, x and y in the view's pixels.
+        radius: of the field, in the view's pixels. The disc is round.
     """
 
     pixels: Pixels
@@ -51,7 +51,7 @@ class View:
 
 
 def decode_side(radius: float) -> int:
-    """The ``min_side`` to decode a photograph with, for a view of a radius."""
+    """The ``min_side`` to decode a photograph with, for a view of this radius in pixels."""
     return max(math.floor(2 * radius * CLIPPED), WORKING_SIDE * 3 // 4)
 
 
@@ -60,9 +60,9 @@ def make(photo: Photo, fov: FieldOfView, radius: float, *, threads: int = 1) -> 
 
     Args:
         photo: decoded with :func:`decode_side`.
-        fov: its field of view, found.
-        radius: that the field shall have, in pixels.
-        threads: of the processor; the result does not depend on them.
+        fov: its field of view, which must have been found.
+        radius: of the field in the view, in pixels.
+        threads: processor threads; the result does not depend on their number.
 
     Raises:
         ValueError: the field was not found.
@@ -80,11 +80,14 @@ def make(photo: Photo, fov: FieldOfView, radius: float, *, threads: int = 1) -> 
 
 
 def on_retina(view: View, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether the centre of each box lies in the field: beyond are labels, notches, the border.
+    """Whether the centre of each box lies in the field, not on labels, notches or the border.
 
     Args:
-        view: of :func:`make`.
-        boxes: ``float (N, 4)``, x0, y0, x1, y1 in the view's pixels.
+        view: from :func:`make`.
+        boxes: ``float (N, 4)``: x0, y0, x1, y1 in the view's pixels.
+
+    Returns:
+        ``bool (N,)``.
     """
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 - view.centre
     inside: NDArray[np.bool_] = np.hypot(*centres.T) <= view.radius * RIM
@@ -98,10 +101,10 @@ def _cut(
     height: int,
     threads: int,
 ) -> Pixels:
-    """A part of a picture at another size; what lies outside of the picture is black."""
+    """A part of a picture, resized; black outside of the picture."""
     left, top = math.floor(source[0]), math.floor(source[1])
     right, bottom = math.ceil(source[2]), math.ceil(source[3])
-    # Pillow fills with black where a box reaches beyond the picture.
+    # Pillow fills with black what lies outside of the picture.
     around = Image.fromarray(pixels).crop((left, top, right, bottom))
     x0, y0, x1 = source[0] - left, source[1] - top, source[2] - left
     step = (source[3] - source[1]) / height
@@ -109,10 +112,10 @@ def _cut(
     def band(rows: tuple[int, int]) -> Pixels:
         first, last = rows
         box = (x0, y0 + first * step, x1, y0 + last * step)
-        # Bicubic: a microaneurysm is a few pixels wide; bilinear would take much of its contrast.
+        # A microaneurysm is a few pixels wide; a bilinear filter would lose much of its contrast.
         return np.asarray(around.resize((width, last - first), Image.Resampling.BICUBIC, box=box))
 
-    # Always the same bands, whatever the threads: Pillow lets go of Python's lock in each.
+    # The bands are the same for any number of threads. Pillow releases the interpreter lock.
     edges = [height * place // BANDS for place in range(BANDS + 1)]
     bands = [rows for rows in pairwise(edges) if rows[0] < rows[1]]
     if threads == 1:

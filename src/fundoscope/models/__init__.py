@@ -1,0 +1,1 @@
+"""Bundles, which hold the models, and the runtime that runs them."""

@@ -1,8 +1,8 @@
-"""A bundle: one model with all that is needed to use it and to judge it.
+"""A bundle: one model with everything needed to use and to evaluate it.
 
-A folder or a zip file with ``model.onnx`` (normalisation inside the graph), ``bundle.json``
-(a :class:`BundleManifest`) and ``card.md`` (the model card). It is verified before it is loaded;
-nothing is unpacked to disk and nothing is ever unpickled.
+It is a folder or a zip file with ``model.onnx`` (normalisation is inside the graph),
+``bundle.json`` (a :class:`BundleManifest`) and ``card.md`` (the model card). It is verified before
+it is loaded. Nothing is unpacked to disk, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from fundoscope.errors import BundleError
 from fundoscope.writing import write_files
 
 FORMAT: Final = "fundoscope.bundle/1"
+"""The version of the format, stored in each bundle."""
 MODEL, MANIFEST, CARD = "model.onnx", "bundle.json", "card.md"
 GRADING: Final = "grading"
 DETECTION: Final = "detection"
 SHIPPED: Final = Path(__file__).parent / "shipped"
+"""The folder of the bundles that come with the package."""
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+"""How weights may be stored."""
 _Form = TypeVar("_Form")
 
 
@@ -33,11 +36,11 @@ class TrainedOn:
 
     Attributes:
         manifest_sha256: of the manifest's content.
-        photographs: how many, by source.
+        photographs: their number, by source.
         seed: of the run.
-        configuration: the run's settings, as its TOML file had them.
+        configuration: the run's settings, as in its TOML file.
         minutes: how long the run took.
-        averaged: where the weights are the average of those of several runs, the share of each.
+        averaged: if the weights are the average of several runs, the share of each run.
     """
 
     manifest_sha256: str
@@ -50,13 +53,13 @@ class TrainedOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """How a graph's weights are stored, and what that costs.
+    """How the weights of a graph are stored, and what that costs.
 
     Attributes:
-        weights: ``float32``; ``float16``, the large ones; or ``int8``, with activations of eight
-            bits. The sums of the former two are float32.
-        cost: against float32 on validation: by how much each figure falls, and how far
-            probabilities are apart; ``None`` where undefined.
+        weights: ``float32``; ``float16`` for the large ones; or ``int8``, with 8-bit activations.
+            The first two are summed in float32.
+        cost: compared with float32 on validation: how much each figure falls, and how much the
+            probabilities differ; ``None`` where undefined.
     """
 
     weights: str
@@ -65,21 +68,22 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleManifest:
-    """What every ``bundle.json`` says, whatever the model does.
+    """The part of ``bundle.json`` that all tasks share.
 
     Attributes:
         name: short name with its version, e.g. ``grader-lite0-320-1``.
         task: what the model does; a key of :data:`MANIFESTS`.
-        input_size: in pixels, of what goes in, ``uint8 (N, H, W, 3)`` RGB: the side of a square, or
+        input_size: of the input ``uint8 (N, H, W, 3)`` RGB, in pixels: the side of a square, or
             height and width.
         opset: of the ONNX graph.
         model_sha256: of ``model.onnx``.
         trained_on: data, seed and settings.
-        licence: under which terms the weights may be used.
+        licence: the terms under which the weights may be used.
         versions: of the libraries that made it.
-        validation: figures on validation, by source or kind of lesion, and in all; empty where
-            nobody measured them.
-        stored: how the weights are stored; ``None`` in bundles of before it was noted.
+        validation: figures on validation, by source or kind of lesion, and in all; empty if nobody
+            measured them.
+        stored: how the weights are stored; ``None`` in older bundles, which did not record it.
+        format: the version of the format.
     """
 
     name: str
@@ -96,7 +100,7 @@ class BundleManifest:
 
     @property
     def height_width(self) -> tuple[int, int]:
-        """Height and width that ``input_size`` stands for."""
+        """The height and width that ``input_size`` means."""
         size = self.input_size
         return (size, size) if isinstance(size, int) else size
 
@@ -105,16 +109,17 @@ class BundleManifest:
 class GraderManifest(BundleManifest):
     """The ``bundle.json`` of a grader.
 
-    For a ``native`` input ``input_size`` says the area; the graph then takes any height and width.
+    For a ``native`` input ``input_size`` gives the area; the graph takes any height and width.
 
     Attributes:
-        input: what of the photograph goes in; a kind of :mod:`fundoscope.grading.inputs`.
-        head: what comes out, ``float32 (N, outputs)``; a head of :mod:`fundoscope.grading.heads`.
-        classes: names of the grades, 0 first.
-        cut_points: four ascending values on the expected grade; reaching the last makes grade 4.
+        head: how the output ``float32 (N, outputs)`` is read; a head of
+            :mod:`fundoscope.grading.heads`.
+        classes: names of the grades, from 0.
+        cut_points: four ascending values of the expected grade; at the last one grade 4 begins.
         temperature: divides the logits.
         referable_threshold: operating point on the probability of grade 2 or more.
-        minimum_radius: smallest radius of the field, in the photograph's pixels, that is graded.
+        minimum_radius: smallest radius of a field that is graded, in the photograph's pixels.
+        input: the part of the photograph that is used; a kind of :mod:`fundoscope.grading.inputs`.
     """
 
     head: str
@@ -128,22 +133,22 @@ class GraderManifest(BundleManifest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorManifest(BundleManifest):
-    """The ``bundle.json`` of a detector of lesions.
+    """The ``bundle.json`` of a lesion detector.
 
-    The photograph is brought to the scale at which its field has the radius ``radius``, and read in
-    tiles no larger than ``input_size``.
+    The photograph is scaled so that its field has the radius ``radius``, and read in tiles that are
+    not larger than ``input_size``.
 
     Attributes:
-        head: what comes out; a head of :mod:`fundoscope.lesions.heads`.
-        classes: keys of the kinds that it finds; label 1 is the first.
-        thresholds: for each kind, the score from which a box is taken for a lesion.
-        minimum_radius: for each kind, the smallest radius of the field, in the photograph's pixels,
-            at which it is assessed.
+        head: how the output is read; a head of :mod:`fundoscope.lesions.heads`.
+        classes: keys of the kinds that it finds; the label of the first is 1.
+        thresholds: for each kind, the lowest score of an accepted box.
+        minimum_radius: for each kind, the smallest radius of a field on which it is assessed, in
+            the photograph's pixels.
         radius: of the field at the working scale, in pixels.
-        overlap: of two neighbouring tiles, in pixels, at least.
+        overlap: least overlap of two neighbouring tiles, in pixels.
         step: sides of tiles are multiples of it, in pixels.
-        suppress: of two boxes of one kind that overlap by this (IoU) the better one stays.
-        levels: of a ``mask`` head, for each kind the probability from which a pixel belongs to a
+        suppress: if two boxes of one kind overlap by more than this (IoU), the better one is kept.
+        levels: for a ``mask`` head, for each kind the probability from which a pixel belongs to a
             lesion.
     """
 
@@ -162,7 +167,7 @@ MANIFESTS: Final[Mapping[str, type[GraderManifest | DetectorManifest]]] = {
     GRADING: GraderManifest,
     DETECTION: DetectorManifest,
 }
-"""The form of ``bundle.json`` for each task."""
+"""The type of ``bundle.json`` for each task."""
 
 
 _Manifest_co = TypeVar("_Manifest_co", bound=BundleManifest, covariant=True)
@@ -170,14 +175,22 @@ _Manifest_co = TypeVar("_Manifest_co", bound=BundleManifest, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Bundle(Generic[_Manifest_co]):
-    """A verified bundle in memory: its manifest and the bytes of ``model.onnx``."""
+    """A verified bundle in memory.
+
+    Attributes:
+        manifest: its ``bundle.json``.
+        model: the bytes of its ``model.onnx``.
+    """
 
     manifest: _Manifest_co
     model: bytes
 
 
 def shipped(task: str = GRADING) -> Path:
-    """The bundle of a task that comes with the package.
+    """The folder of the bundle that comes with the package.
+
+    Args:
+        task: ``"grading"`` or ``"detection"``.
 
     Raises:
         BundleError: this installation has none.
@@ -199,8 +212,8 @@ def load(path: str | Path) -> Bundle[BundleManifest]:
         path: its folder or zip file.
 
     Raises:
-        BundleError: it is missing, incomplete, out of bounds, of another format, or its model is
-            not the one that ``bundle.json`` was written for.
+        BundleError: it is missing, incomplete, too large or of another format, or the hash of its
+            model differs from the one in ``bundle.json``.
     """
     path = Path(path)
     read = _reader(path)
@@ -211,7 +224,7 @@ def load(path: str | Path) -> Bundle[BundleManifest]:
         raise BundleError(
             path.name,
             f"is damaged: {MODEL} has the sha256 {digest[:12]}…, not {manifest.model_sha256[:12]}…",
-            "get the bundle again from where it came from",
+            "get the bundle again from its source",
         )
     return Bundle(manifest, model)
 
@@ -219,8 +232,11 @@ def load(path: str | Path) -> Bundle[BundleManifest]:
 def load_grader(path: str | Path) -> Bundle[GraderManifest]:
     """Read and verify a grading bundle.
 
+    Args:
+        path: its folder or zip file.
+
     Raises:
-        BundleError: as :func:`load`, or it is the bundle of another task.
+        BundleError: as :func:`load`, or the bundle is for another task.
     """
     bundle = load(path)
     if not isinstance(bundle.manifest, GraderManifest):
@@ -231,8 +247,11 @@ def load_grader(path: str | Path) -> Bundle[GraderManifest]:
 def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
     """Read and verify a detection bundle.
 
+    Args:
+        path: its folder or zip file.
+
     Raises:
-        BundleError: as :func:`load`, or it is the bundle of another task.
+        BundleError: as :func:`load`, or the bundle is for another task.
     """
     bundle = load(path)
     if not isinstance(bundle.manifest, DetectorManifest):
@@ -241,7 +260,13 @@ def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
 
 
 def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str) -> None:
-    """Write a bundle's folder; files of an earlier one there are replaced.
+    """Write a bundle's folder, replacing the files of an earlier bundle in it.
+
+    Args:
+        folder: the destination.
+        manifest: becomes ``bundle.json``.
+        model: the bytes of ``model.onnx``.
+        card: the text of ``card.md``.
 
     Raises:
         ValueError: ``manifest.model_sha256`` is not that of ``model``.
@@ -253,7 +278,7 @@ def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str)
         raise ValueError("the manifest's model_sha256 is not that of the model")
     folder = Path(folder)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    # The manifest comes last: a folder without it is not taken for a bundle.
+    # The manifest comes last, because a folder without it does not count as a bundle.
     files = ((MODEL, model), (CARD, card.encode()), (MANIFEST, text + b"\n"))
     write_files([(folder / name, content) for name, content in files], overwrite=True)
 
@@ -272,7 +297,7 @@ def _manifest(text: bytes, path: Path) -> BundleManifest:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What decides how the rest is read."""
+    """The fields that decide how the rest is read."""
 
     task: str
     format: str
@@ -292,7 +317,7 @@ def _decoded(text: bytes, form: type[_Form], path: Path) -> _Form:
 
 
 def _reader(path: Path) -> Callable[[str, int], bytes]:
-    """A function that reads one named file of a bundle, never more than a bound."""
+    """A function that reads one named file of a bundle, up to a number of bytes."""
     if path.is_dir():
         return lambda name, bound: _from_folder(path, name, bound)
     if path.is_file() and zipfile.is_zipfile(path):
@@ -300,7 +325,7 @@ def _reader(path: Path) -> Callable[[str, int], bytes]:
     raise BundleError(
         path.name or str(path),
         "is not a bundle (a folder or zip file with bundle.json and model.onnx)",
-        "check the path; `fundoscope models` lists what is there",
+        "check the path; `fundoscope models` lists the bundles that ship",
     )
 
 
@@ -335,7 +360,7 @@ def _from_zip(path: Path, name: str, bound: int) -> bytes:
 def _other_task(path: str | Path, manifest: BundleManifest, wanted: str) -> BundleError:
     return BundleError(
         Path(path).name,
-        f"does {manifest.task}, and a bundle for {wanted} is wanted",
+        f"is a {manifest.task} bundle, not a {wanted} bundle",
         f"name a {wanted} bundle",
     )
 
@@ -346,5 +371,5 @@ def _missing(path: Path, name: str) -> BundleError:
 
 def _too_large(path: Path, name: str, bound: int) -> BundleError:
     return BundleError(
-        path.name, f"its {name} has more than {bound // 2**20} MiB", "check what was named"
+        path.name, f"its {name} has more than {bound // 2**20} MiB", "check the path"
     )

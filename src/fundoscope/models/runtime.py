@@ -1,4 +1,4 @@
-"""ONNX Runtime: the one place where a model is run."""
+"""Running models with ONNX Runtime; no other module does."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     import onnxruntime
 
 FATAL: Final = 4
-"""The only level at which ONNX Runtime may write to standard error: what fails is raised."""
+"""The only level at which ONNX Runtime may write to standard error; errors are raised."""
 NO_MEMORY: Final = re.compile(r"[Ff]ailed to allocate memory|bad_alloc")
-"""What ONNX Runtime says when memory ends; its errors have no class for it."""
+"""ONNX Runtime reports a lack of memory only by its message, not by a class of error."""
+
+MESSAGE_CHARACTERS: Final = 120
+"""Characters of a message of ONNX Runtime that are repeated."""
 
 
 def session(bundle: Bundle[BundleManifest], *, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Load a verified bundle's graph.
+    """Load the graph of a verified bundle.
 
     Args:
         bundle: from :func:`fundoscope.models.bundle.load`.
-        threads: as in :func:`open_graph`.
+        threads: as for :func:`open_graph`.
 
     Raises:
         BundleError: ONNX Runtime cannot load the graph.
@@ -35,13 +38,13 @@ def session(bundle: Bundle[BundleManifest], *, threads: int = 1) -> onnxruntime.
 
 
 def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Load a graph that is not in a bundle yet.
+    """Load a graph.
 
     Args:
         model: the bytes of an ``.onnx`` file.
-        title: how messages call it.
-        threads: of one call. One is best where several photographs are read side by side, and it
-            gives the same result on every machine of a kind.
+        title: the model's name, for messages.
+        threads: processor threads for one call. One is best when several photographs are read in
+            parallel, and gives the same result on every machine of a kind.
 
     Raises:
         BundleError: ONNX Runtime cannot load the graph.
@@ -52,24 +55,30 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL
-    # A plan of the memory of a whole call, made at the first call for each size, is taken besides
-    # the arena: reading lesions on two threads took 1.6 GB with it, 1.1 without, as fast.
+    # The memory pattern of each input size is allocated besides the arena. Without it, reading
+    # lesions on two threads took 1.1 GB instead of 1.6 GB, and was as fast.
     options.enable_mem_pattern = False
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001
         # The errors of ONNX Runtime have no common base class but Exception.
+        reason = str(error).splitlines()[0][:MESSAGE_CHARACTERS]
         raise BundleError(
             title,
-            f"cannot be loaded by ONNX Runtime ({str(error).splitlines()[0][:120]})",
+            f"cannot be loaded by ONNX Runtime ({reason})",
             "export it again, or update onnxruntime",
         ) from None
 
 
 def run(model: onnxruntime.InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
-    """Run a graph of one input and take its first output.
+    """Run a graph that has one input, and return its first output.
 
-    Args, errors: as :func:`outputs`.
+    Args:
+        model: from :func:`session`.
+        batch: the input, e.g. ``uint8 (N, H, W, 3)`` RGB.
+
+    Raises:
+        MemoryError: there is too little memory.
     """
     output: NDArray[np.float32] = outputs(model, batch, None)[0]
     return output
@@ -78,21 +87,21 @@ def run(model: onnxruntime.InferenceSession, batch: NDArray[Any]) -> NDArray[np.
 def outputs(
     model: onnxruntime.InferenceSession, batch: NDArray[Any], names: Sequence[str] | None
 ) -> list[NDArray[Any]]:
-    """Run a graph of one input.
+    """Run a graph that has one input.
 
     Args:
         model: from :func:`session`.
-        batch: what the graph takes; ``uint8 (N, H, W, 3)`` RGB.
-        names: of the outputs that are wanted; ``None`` for all.
+        batch: the input, e.g. ``uint8 (N, H, W, 3)`` RGB.
+        names: of the outputs to return; ``None`` for all.
 
     Raises:
-        MemoryError: there is too little for it.
+        MemoryError: there is too little memory.
     """
     try:
-        found: list[NDArray[Any]] = model.run(names, {model.get_inputs()[0].name: batch})
+        results: list[NDArray[Any]] = model.run(names, {model.get_inputs()[0].name: batch})
     except Exception as error:
         # The errors of ONNX Runtime have no common base class but Exception.
         if NO_MEMORY.search(str(error)):
-            raise MemoryError(f"too little to read {batch.shape} at once") from None
+            raise MemoryError(f"too little for an input of the shape {batch.shape}") from None
         raise
-    return found
+    return results

@@ -1,0 +1,1 @@
+"""Reading photographs: decoding files, finding the field of view, recognising a retina."""

@@ -1,4 +1,4 @@
-"""The border around the disc of retina: its colour, and how far from it each pixel is."""
+"""The border around the disc of retina: its colour, and how much each pixel differs from it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from fundoscope.photo.decode import Pixels
 from fundoscope.photo.rim import Signal
 
 Colour = NDArray[np.float64]
-"""``float64 (3,)``, RGB, 0 to 255."""
+"""``float64 (3,)``: red, green, blue, 0 to 255."""
 
 CORNER: Final = 0.03
-"""Side of the corner patches that show the border's colour, as a share of the shorter side."""
+"""Side of the corner patches that are measured, as a share of the shorter side."""
 CORNER_AGREEMENT: Final = 40.0
-"""Largest difference of corners (0-255) that still make one border."""
+"""Largest difference (0 to 255) between corners of the same border."""
 INSIDE_LIKENESS: Final = 0.35
-"""Corners that differ from the middle by less than this share of its brightness are retina."""
+"""Corners that differ from the middle by less than this share of its brightness show retina."""
 BLACK: Final = 11.0
-"""A border whose brightest channel stays below this level is black with noise."""
+"""A border whose brightest channel stays below this level (0 to 255) is black with noise."""
 LINE: Final = 4
-"""Width in working pixels of the line where a frame's colour fades into a black border."""
+"""Width, in working pixels, of the line where a coloured frame fades into a black border."""
 
 
 def colour(pixels: Pixels) -> Colour:
-    """The border's colour, RGB ``(3,)``: that of the corners where they agree, else black.
+    """The border's colour: that of the corners if three or more agree, else black.
 
     Args:
         pixels: ``uint8 (H, W, 3)`` RGB.
+
+    Returns:
+        ``float64 (3,)`` RGB, 0 to 255. It is also black if the corners show retina.
     """
     side = max(2, round(CORNER * min(pixels.shape[:2])))
     patches = [
@@ -45,21 +48,29 @@ def colour(pixels: Pixels) -> Colour:
 
 
 def distance(pixels: Pixels, border: Colour) -> Signal:
-    """How far each pixel is from a border's colour and from black: ``float32 (H, W)``, 0 to 255.
+    """How much each pixel differs from the border.
 
-    A frame of a colour often has a black border inside it; neither is retina.
+    Inside a coloured frame there is often a black border too, so a pixel that is near either colour
+    counts as border.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)`` RGB.
+        border: from :func:`colour`.
+
+    Returns:
+        ``float32 (H, W)``, 0 (border) to 255: the largest difference over the three channels.
     """
     away = _away(pixels, border)
     return np.minimum(away, _away(pixels, np.zeros(3))) if coloured(border) else away
 
 
 def coloured(border: Colour) -> bool:
-    """Whether a border's colour is another than black."""
+    """Whether a border has a colour other than black."""
     return float(border.max()) > BLACK
 
 
 def _away(pixels: Pixels, colour: Colour) -> Signal:
-    # One plane at a time: numpy is slow along an axis of three.
+    # One channel at a time: numpy is slow along an axis of length three.
     planes = [np.abs(pixels[..., c] - np.float32(colour[c])) for c in range(3)]
     away: Signal = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
     return away
@@ -75,7 +86,11 @@ def _is_inside(pixels: Pixels, border: Colour) -> bool:
 
 
 def without_line(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask without the line that a frame leaves, where its colour fades into the border's."""
+    """A mask without its outermost line, where a coloured frame fades into the border.
+
+    Args:
+        mask: ``bool (H, W)``.
+    """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     inner = np.zeros_like(mask)
     if len(rows):

@@ -1,4 +1,8 @@
-"""From a file's bytes to pixels: by content, not by name; strict; at the smallest useful scale."""
+"""Decoding a file into pixels.
+
+The format is found from the content, not from the name. Damaged files are rejected. A JPEG is
+decoded at the smallest scale that is large enough.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
+from fundoscope.photo import orientation
 from fundoscope.reading import PhotoFacts
 
 if TYPE_CHECKING:
@@ -30,11 +35,12 @@ Pixels = NDArray[np.uint8]
 
 JPEG, PNG, TIFF = "JPEG", "PNG", "TIFF"
 SUPPORTED: Final = (JPEG, PNG, TIFF)
+"""Pillow's names of the formats that are read."""
 EXIF_ORIENTATION: Final = 0x0112
+"""The EXIF tag of the orientation, 1 to 8."""
 TIFF_BITS_PER_SAMPLE: Final = 258
+"""The TIFF tag of the bits of each channel."""
 BYTE_BITS: Final = 8
-TRANSPOSED: Final = 5
-"""EXIF orientations from this one on swap rows and columns first."""
 DECODER_ERRORS: Final = (
     ArithmeticError,
     AssertionError,
@@ -49,14 +55,13 @@ DECODER_ERRORS: Final = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's readers raise on damaged bytes, depending on the format and on the damage."""
+"""What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
-MIRRORED_X: Final = (2, 3, 6, 7)
-MIRRORED_Y: Final = (3, 4, 7, 8)
+"""The modules of Pillow, for the filter of warnings."""
 DCT_EIGHTHS: Final = 8
-"""A JPEG can be decoded at 1/8 to 8/8 of its size (libjpeg-turbo)."""
+"""libjpeg-turbo decodes a JPEG at 1/8 to 8/8 of its size."""
 STRETCH_LOW, STRETCH_HIGH = 0.1, 99.9
-"""Percentiles of a 16-bit picture that become 0 and 255: robust against single hot pixels."""
+"""The percentiles of a 16-bit picture that become 0 and 255; single hot pixels have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,8 @@ class Photo:
     Attributes:
         facts: name, hash and size of the photograph as stored.
         pixels: ``uint8 (H, W, 3)`` RGB, possibly smaller than the photograph.
-        to_pixels: map from the photograph's pixels to those of ``pixels``.
-        warnings: what was done to it that a reader of the result should know.
+        to_pixels: the map from the photograph's pixels to those of ``pixels``.
+        warnings: conversions that a reader of the result should know about.
     """
 
     facts: PhotoFacts
@@ -80,7 +85,7 @@ def decode_file(path: str | Path, *, min_side: int | None = None) -> Photo:
     """Read and decode a photograph's file.
 
     Args:
-        path: the file.
+        path: of the file.
         min_side: see :func:`decode`.
 
     Raises:
@@ -91,16 +96,16 @@ def decode_file(path: str | Path, *, min_side: int | None = None) -> Photo:
 
 
 def name_of(path: Path) -> str:
-    """A file's bare name as text; it may hold bytes that are none, and JSON cannot."""
+    """A bare file name as text. Bytes that are not text, which JSON cannot hold, become escapes."""
     return path.name.encode("utf-8", "backslashreplace").decode()
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, after its size was checked.
+    """Read a file, after checking its size.
 
     Raises:
-        PhotoError: ``not_found``, ``not_a_file``, ``no_permission``, ``unreadable``, ``empty`` or
-            ``too_large``.
+        PhotoError: with the code ``not_found``, ``not_a_file``, ``no_permission``, ``unreadable``
+            or ``too_large``.
     """
     name = path.name
     try:
@@ -109,13 +114,7 @@ def read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if not path.is_file():
             raise PhotoError(name, "is not a regular file", "name a file", code="not_a_file")
-        if size > limits.MAX_FILE_BYTES:
-            raise PhotoError(
-                name,
-                f"has {size / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
-                "store it as JPEG or smaller",
-                code="too_large",
-            )
+        _check_file_size(size, name)
         data = path.read_bytes()
     except FileNotFoundError:
         raise PhotoError(name, "does not exist", "check the path", code="not_found") from None
@@ -134,25 +133,20 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     """Decode a photograph from the bytes of a JPEG, PNG or TIFF file.
 
     Args:
-        data: the file's content; its format is told from it, never from ``name``.
-        name: how messages call it.
-        min_side: a JPEG may be decoded at a reduced scale (in steps of an eighth) at which its
-            shorter side still has this many pixels; ``None`` decodes it whole.
+        data: the file's content. The format is found from it, never from ``name``.
+        name: the file's name, for messages and for the facts of the photograph.
+        min_side: a JPEG may be decoded at a reduced scale (in steps of 1/8) at which its shorter
+            side still has this many pixels. ``None`` decodes it at full size.
 
     Raises:
-        PhotoError: ``empty``, ``not_an_image``, ``unsupported``, ``animated``, ``too_large``,
-            ``too_small``, ``cmyk``, ``truncated`` (also: damaged) or ``unsupported_mode``.
+        PhotoError: with the code ``empty``, ``not_an_image``, ``unsupported``, ``animated``,
+            ``too_large``, ``too_small``, ``cmyk``, ``truncated`` (also for damage) or
+            ``unsupported_mode``.
     """
     title = name or "photograph"
     if not data:
         raise PhotoError(title, "is empty (0 bytes)", "copy it again from the camera", code="empty")
-    if len(data) > limits.MAX_FILE_BYTES:
-        raise PhotoError(
-            title,
-            f"has {len(data) / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
-            "store it as JPEG or smaller",
-            code="too_large",
-        )
+    _check_file_size(len(data), title)
     image = _open(data, title)
     _check(image, title)
     notes: list[str] = []
@@ -165,24 +159,25 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
             notes.append("the photograph has no colour; grades from grey pictures are less certain")
     else:
         pixels = _decode_pillow(image, title, notes)
-    # Not before the pixels: asking a PNG for its EXIF block decodes it, past all our care.
-    orientation = _orientation(image)
-    pixels = _upright(pixels, orientation)
-    width, height = image.size if orientation < TRANSPOSED else image.size[::-1]
-    facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), width, height)
-    to_pixels = _scaled(scale, (width, height), pixels.shape, orientation)
+    # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
+    turned = _orientation(image)
+    pixels = orientation.upright(pixels, turned)
+    size = orientation.upright_size(image.size, turned)
+    facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), *size)
+    to_pixels = orientation.to_decoded(scale, size, pixels.shape, turned)
     return Photo(facts, pixels, to_pixels, tuple(notes))
 
 
 def from_array(pixels: Pixels, *, name: str | None = None) -> Photo:
-    """A photograph that is in memory already.
+    """Make a photograph of an array.
 
     Args:
         pixels: ``uint8 (H, W, 3)``, RGB, 0 to 255.
-        name: how messages call it; not stored in the Reading.
+        name: for messages only; it is not stored in the Reading.
 
     Raises:
-        PhotoError: the array has another shape or type, or its size is out of bounds.
+        PhotoError: the array has another shape or type (``unsupported_mode``), or its size is out
+            of bounds (``too_small``, ``too_large``).
     """
     title = name or "array"
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -215,17 +210,17 @@ def _damage_as_refusal(title: str) -> Iterator[None]:
 
 
 def _silence_pillow() -> None:
-    """Keep Pillow from warning of large pictures and odd tags: our own checks decide on both.
+    """Silence Pillow's warnings of large pictures and odd tags; our own checks cover both.
 
-    ``warnings.catch_warnings`` would be narrower, but is not safe where photographs are read on
-    several threads.
+    ``warnings.catch_warnings`` would be narrower, but it is not safe when several threads read
+    photographs.
     """
     if not any(module == PILLOW for _, _, _, module, _ in warnings.filters):
         warnings.filterwarnings("ignore", module=PILLOW.pattern)
 
 
 def _open(data: bytes, title: str) -> Image.Image:
-    """Read the header only; Pillow decodes nothing before it is asked for pixels."""
+    """Read only the header; Pillow decodes nothing until it is asked for pixels."""
     from PIL import Image, UnidentifiedImageError
 
     _silence_pillow()
@@ -246,7 +241,7 @@ def _open(data: bytes, title: str) -> Image.Image:
 
 
 def _check(image: Image.Image, title: str) -> None:
-    # MPO is a JPEG with further pictures behind it, which some cameras write; the first counts.
+    # Some cameras write MPO, a JPEG followed by further pictures; we read the first.
     if image.format == "MPO":
         image.format = JPEG
     if image.format not in SUPPORTED:
@@ -260,11 +255,21 @@ def _check(image: Image.Image, title: str) -> None:
     if image.mode in ("CMYK", "YCCK"):
         raise PhotoError(title, "is in print colours (CMYK)", "store it as RGB", code="cmyk")
     with _damage_as_refusal(title):
-        # A TIFF's pages are a chain in the file, which may be damaged too.
+        # The pages of a TIFF are a linked list in the file, which may be damaged too.
         several = image.format != JPEG and getattr(image, "n_frames", 1) > 1
     if several:
         raise PhotoError(
             title, "holds several pictures", "store the one to be read alone", code="animated"
+        )
+
+
+def _check_file_size(size: int, title: str) -> None:
+    if size > limits.MAX_FILE_BYTES:
+        raise PhotoError(
+            title,
+            f"has {size / 2**20:.0f} MiB, more than {limits.MAX_FILE_BYTES // 2**20}",
+            "store it as JPEG or smaller",
+            code="too_large",
         )
 
 
@@ -287,7 +292,7 @@ def _check_size(width: int, height: int, title: str) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation that is left to apply, 1 to 8; 1 where none makes sense."""
+    """The EXIF orientation that is still to be applied, 1 to 8; 1 if it is missing or invalid."""
     if image.format == TIFF:
         return 1  # Pillow turns TIFF files itself.
     try:
@@ -341,10 +346,10 @@ def _decode_pillow(image: Image.Image, title: str, notes: list[str]) -> Pixels:
 
 
 def _has_deep_colour(image: Image.Image, title: str) -> bool:
-    """Whether the file has 16 bits a channel; Pillow drops the lower 8 of colour without a word.
+    """Whether the file has 16 bits a channel. Pillow silently drops the lower 8 bits of colours.
 
     Raises:
-        PhotoError: they lie in one plane a channel, which Pillow takes for 8 bits and garbles.
+        PhotoError: each channel has its own plane. Pillow would take it for 8 bits and garble it.
     """
     from PIL import ImageFile
 
@@ -368,31 +373,6 @@ def _grey_from_deep(values: NDArray[np.integer[Any]]) -> Pixels:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply an EXIF orientation (1 to 8) to decoded pixels."""
-    if orientation >= TRANSPOSED:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in MIRRORED_Y:
-        pixels = pixels[::-1]
-    if orientation in MIRRORED_X:
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _scaled(
-    scale: float, size: tuple[int, int], shape: tuple[int, ...], orientation: int
-) -> Affine:
-    """The map from the photograph's pixels to those decoded at ``scale``.
-
-    A side that is no multiple of the scale is rounded up by the decoder, at the right and lower
-    edge of the stored picture: where the orientation turns that edge to the left or top, the
-    pixels move.
-    """
-    left = scale * size[0] if orientation in MIRRORED_X else shape[1]
-    top = scale * size[1] if orientation in MIRRORED_Y else shape[0]
-    return Affine(xx=scale, yy=scale, x0=shape[1] - left, y0=shape[0] - top)
-
-
 def without_name(photo: Photo) -> Photo:
-    """The same photograph, not naming its file."""
+    """The photograph without the name of its file."""
     return replace(photo, facts=replace(photo.facts, name=None))

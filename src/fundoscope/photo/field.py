@@ -1,9 +1,13 @@
-"""The field of view: the disc of retina, and the square that is cut around it.
+"""The field of view: the disc of retina, and the square cut out around it.
 
-The finder works on a small copy. The border's colour is read off the corners, what differs from it
-is lit, an upright ellipse is fitted to where the light ends (:mod:`fundoscope.photo.rim`), and the
-content is asked whether it can be a retina (:mod:`fundoscope.photo.retina`). A photograph without
-any border has the smallest disc that holds all of it.
+The finder works on a small copy of the photograph:
+
+1. The corners give the border's colour (:mod:`fundoscope.photo.border`). What differs from it is
+   lit.
+2. An upright ellipse is fitted to the edge of the light (:mod:`fundoscope.photo.rim`).
+3. The content decides whether it can be a retina (:mod:`fundoscope.photo.retina`).
+
+For a photograph without a border the field is the smallest disc around the whole picture.
 """
 
 from __future__ import annotations
@@ -25,54 +29,65 @@ from fundoscope.photo.rim import Ellipse, Signal
 from fundoscope.reading import FieldOfView
 
 WORKING_SIDE: Final = 352
-"""Longer side of the picture that the finder works on: 1 % of a radius is then 1 to 2 px."""
+"""Longer side in pixels of the small copy: 1 % of a radius is then 1 to 2 pixels."""
 DECODE_MARGIN: Final = 1.1
-"""Shorter side of the decoded photograph over the crop's side; the disc is rarely much smaller than
-the shorter side, so a crop is nearly always scaled down, not up."""
+"""Shorter side of the decoded photograph, as a multiple of the crop's side. The disc is rarely much
+smaller than the shorter side, so a crop is nearly always scaled down, not up."""
 DARK: Final = 11.0
-"""A photograph whose brightest parts stay below this level (0-255) shows nothing."""
+"""A photograph whose brightest parts stay below this level (0 to 255) is too dark."""
 LIT_SHARE: Final = 0.12
-"""A pixel is lit when it differs from the border by this share of the bright parts' difference."""
+"""A pixel is lit if it differs from the border by this share of the bright parts' difference."""
 LIT_FLOOR: Final = 5.0
+"""The smallest difference (0 to 255) at which a pixel is lit."""
 NATURAL: Final = 0.06
-"""A stretch nearer to 1 than this is lens and fit error; no sensor is that nearly square."""
+"""A stretch that differs from 1 by less than this is an error of the lens or the fit; no photograph
+is squeezed so little."""
 STRETCH_ERROR: Final = 0.03
-"""A stretch is believed when its standard error is below this."""
+"""A stretch is trusted if its standard error is below this."""
 CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
-"""A circle with so clean a rim, seen so far around, needs no ellipse beside it; the best circle on
-one squashed photograph left 0.0016, but on a sixth of the rim."""
+"""A circle whose spread is below the first and whose coverage is above the second needs no ellipse
+fitted beside it. The best circle on one squeezed photograph had a spread of 0.0016, but covered
+only a sixth of the rim."""
 WIDER: Final = 1.1
-"""An ellipse seen this much farther around than the circle is preferred to it."""
+"""An ellipse with this many times the coverage of the circle is preferred to it."""
 BETTER: Final = 0.8
-"""An ellipse must leave this share of the circle's residual, or less, to be preferred to it."""
+"""An ellipse whose spread is below this share of the circle's is preferred to it."""
 MIN_COVERAGE: Final = 0.05
-"""Less rim than this (18 of 360 directions) makes no disc; four cut corners show about as much."""
+"""Least coverage of a disc's rim: 18 of 360 directions. Four cut corners show about as much."""
 MIN_AGREEMENT: Final = 0.2
-"""The rim must show in this share of the directions in which the picture covers it."""
+"""Least share of the directions covered by the picture in which the rim is seen."""
 MAX_SPREAD: Final = 0.02
-"""A rim rougher than this share of the radius is no aperture's."""
+"""Largest spread of an aperture's rim, as a share of the radius."""
 STRETCHED_SPREAD: Final = 0.006
-"""A stretched disc must have a clean rim: the squashed ones looked at left 0.0007 to 0.0015, a
-cut-off one that a stretch could explain away 0.013."""
+"""Largest spread of a stretched disc. The squeezed photographs that we have seen had 0.0007 to
+0.0015; a cut-off disc that a stretch could explain had 0.013."""
 FULL: Final = 0.9
 """Share of lit pixels from which a picture counts as one without a border."""
 CORNER_RIM: Final = 0.95
-"""Least radius, over half of the height, of a rim that shows in the corners of such a picture."""
+"""For such a picture, the least radius of a rim that shows in its corners, as a multiple of half of
+the height."""
 
 
 def decode_side(size: int) -> int:
-    """The ``min_side`` to decode a photograph with, for a crop of ``size`` and for the finder."""
+    """The ``min_side`` to decode a photograph with.
+
+    Args:
+        size: side of the crop, in pixels.
+
+    Returns:
+        Pixels on the shorter side, enough for the crop and for the finder.
+    """
     return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 3 // 4)
 
 
 def find(photo: Photo) -> FieldOfView:
-    """Find the disc of retina.
+    """Find the field of view.
 
     Args:
         photo: decoded at any scale.
 
     Returns:
-        Centre and radius in the photograph's pixels; or ``found`` false with the reason.
+        Centre and radius in the photograph's pixels, or ``found`` false with the reason.
     """
     photo = _reduced(photo)
     field = locate(photo)
@@ -87,7 +102,14 @@ def find(photo: Photo) -> FieldOfView:
 
 
 def locate(photo: Photo) -> FieldOfView:
-    """Find the disc alone, whatever it shows; arguments and result as :func:`find`."""
+    """Find the disc without checking that it shows a retina.
+
+    Args:
+        photo: decoded at any scale.
+
+    Returns:
+        As :func:`find`.
+    """
     photo = _reduced(photo)
     working = photo.pixels
     if float(np.percentile(working[::2, ::2], 99)) < DARK:
@@ -99,15 +121,15 @@ def locate(photo: Photo) -> FieldOfView:
 
 
 def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
-    """Cut the field's square out, without stretching the retina; outside of the disc it is black.
+    """Cut the field's square out, without stretching the retina. Outside of the disc it is black.
 
     Args:
         photo: decoded at any scale.
-        field: its field of view, found.
+        field: its field of view, which must have been found.
         size: side of the square in pixels.
 
     Returns:
-        ``uint8 (size, size, 3)`` RGB; the disc touches the four sides.
+        ``uint8 (size, size, 3)`` RGB; the disc touches all four sides.
 
     Raises:
         ValueError: the field was not found.
@@ -115,7 +137,7 @@ def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
     to_pixels = field.to_unit().inverse().then(photo.to_pixels)
     x0, y0, x1, y1 = to_pixels.box((-1.0, -1.0, 1.0, 1.0))
     left, top = math.floor(x0), math.floor(y0)
-    # Pillow fills with black where a box reaches beyond the picture.
+    # Pillow fills with black what lies outside of the picture.
     around = Image.fromarray(photo.pixels).crop((left, top, math.ceil(x1), math.ceil(y1)))
     sampling = Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR
     square = around.resize((size, size), sampling, box=(x0 - left, y0 - top, x1 - left, y1 - top))
@@ -125,7 +147,7 @@ def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
 
 
 def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
-    """What a person should know about how the field was found, as sentences."""
+    """Sentences about anything unusual in how the field was found."""
     if field.stretch is None:
         return ()
     notes = []
@@ -147,6 +169,10 @@ def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
 def crop_map(field: FieldOfView, size: int) -> Affine:
     """The map from the photograph's pixels to those of :func:`crop`.
 
+    Args:
+        field: the field of view, which must have been found.
+        size: side of the crop, in pixels.
+
     Raises:
         ValueError: the field was not found.
     """
@@ -158,7 +184,7 @@ def disc(size: int) -> NDArray[np.bool_]:
     """``bool (size, size)``: the pixels whose centre lies in the square's inscribed disc."""
     axis = (np.arange(size) + 0.5) * (2 / size) - 1
     inside: NDArray[np.bool_] = axis[:, None] ** 2 + axis**2 <= 1.0
-    inside.flags.writeable = False  # it is shared
+    inside.flags.writeable = False  # the cached array is shared by all callers
     return inside
 
 
@@ -168,8 +194,8 @@ def _reduced(photo: Photo) -> Photo:
     factor = WORKING_SIDE / max(height, width)
     if factor >= 1:
         return photo
-    # Whole pixels at exactly one scale for both axes: a circle stays a circle. What is lost is less
-    # than one working pixel at the right and lower edge.
+    # Use exactly one scale for both axes, so that a circle stays a circle. This loses less than one
+    # working pixel at the right and lower edge.
     size = (int(width * factor), int(height * factor))
     small = Image.fromarray(photo.pixels).resize(
         size, Image.Resampling.BOX, box=(0, 0, size[0] / factor, size[1] / factor)
@@ -189,22 +215,22 @@ def _ellipse(pixels: Pixels) -> Ellipse | None:
     share = float(mask.mean())
     framed = border.coloured(colour) and share < FULL
     mask = _largest(border.without_line(mask) if framed else mask)
-    found = _fitted(smooth, rim.outline(mask), (width, height))
+    aperture = _fitted(smooth, rim.outline(mask), (width, height))
     if share < FULL:
-        return found
-    # Nearly all of the picture is lit. What rim there is lies in the corners, outside of any disc
-    # that fits into the picture; a smaller one would be something drawn on the retina.
-    if found is not None and found.radius > CORNER_RIM * height / 2:
-        return found
+        return aperture
+    # Nearly all of the picture is lit. A real rim can then only show in the corners, outside of any
+    # disc that fits into the picture. A smaller ellipse is something drawn on the retina.
+    if aperture is not None and aperture.radius > CORNER_RIM * height / 2:
+        return aperture
     return _around(width, height)
 
 
 def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
-    """The better of a circle and an ellipse, if either is a believable aperture."""
-    circle = _one(signal, points, size, stretch=1.0)
+    """The better of a circle and an ellipse; ``None`` if neither can be an aperture."""
+    circle = _fit(signal, points, size, stretch=1.0)
     if circle is not None and circle.spread < CLEAN_SPREAD and circle.coverage > CLEAN_COVERAGE:
         return circle
-    ellipse = _one(signal, points, size, stretch=None)
+    ellipse = _fit(signal, points, size, stretch=None)
     if ellipse is None or not _stretched(ellipse):
         return circle
     if circle is None:
@@ -213,20 +239,21 @@ def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) 
     return ellipse if better else circle
 
 
-def _one(
+def _fit(
     signal: Signal, points: NDArray[np.float64], size: tuple[int, int], stretch: float | None
 ) -> Ellipse | None:
-    """A circle (``stretch`` 1) or an ellipse (``None``) that can be an aperture's."""
+    """Fit a circle (``stretch`` 1) or an ellipse (``None``) that can be an aperture's rim."""
     start = rim.guess(points, size, stretch=stretch)
     if start is None:
         return None
-    found = rim.refine(signal, start, free=stretch is None)
-    seen = found.coverage >= MIN_COVERAGE and found.agreement >= MIN_AGREEMENT
-    return found if seen and found.spread <= MAX_SPREAD and rim.believable(found, size) else None
+    fitted = rim.refine(signal, start, free=stretch is None)
+    seen = fitted.coverage >= MIN_COVERAGE and fitted.agreement >= MIN_AGREEMENT
+    possible = seen and fitted.spread <= MAX_SPREAD and rim.believable(fitted, size)
+    return fitted if possible else None
 
 
 def _stretched(ellipse: Ellipse) -> bool:
-    """Whether an ellipse is surely not a circle."""
+    """Whether an ellipse is certainly not a circle."""
     return (
         abs(ellipse.stretch - 1) > NATURAL
         and ellipse.stretch_error < STRETCH_ERROR
@@ -235,22 +262,23 @@ def _stretched(ellipse: Ellipse) -> bool:
 
 
 def _around(width: int, height: int) -> Ellipse:
-    """The smallest circle that holds the whole picture: all of it is retina."""
+    """The smallest circle around the whole picture."""
     return Ellipse(width / 2, height / 2, math.hypot(width, height) / 2, 1.0)
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest connected part of a mask."""
     labels, count = ndimage.label(mask)
     if count <= 1:
         return mask
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    filled: NDArray[np.bool_] = labels == sizes.argmax()
-    return filled
+    largest: NDArray[np.bool_] = labels == sizes.argmax()
+    return largest
 
 
 def _in_photograph(ellipse: Ellipse, to_working: Affine) -> FieldOfView:
-    """Carry an ellipse of the working picture to the photograph's pixels."""
+    """The field of view in the photograph's pixels, of an ellipse on the small copy."""
     back = to_working.inverse()
     x, y = back.point(ellipse.x, ellipse.y)
     radius = ellipse.radius * back.yy

@@ -1,10 +1,10 @@
-"""Whether what a disc shows can be a retina: its colours, its texture, and its dark vessels.
+"""Whether a disc can be a retina: by its colours, its texture and its dark vessels.
 
-Fifteen features of the field's square are judged by a support vector machine with a radial kernel.
-``bench/fit_retina.py`` fitted it on the train splits of five sources against pictures drawn by a
-program; ``retina.npz`` holds the numbers. No photograph of anything but a retina took part in the
-fit, but kernel, bound and the rule for grey pictures were chosen with the packaged pictures of
-``bench/field.py`` in view: what it says of those is no independent test.
+A support vector machine with a radial kernel classifies fifteen features of the field's square.
+``bench/fit_retina.py`` fitted it on the training splits of five data sets against pictures drawn by
+a program, and wrote ``retina.npz``. No photograph of anything but a retina was used for the fit.
+But the kernel, the bound and the rule for grey pictures were chosen with the test pictures of
+``bench/field.py`` in view, so its results on those are not an independent test.
 """
 
 from __future__ import annotations
@@ -20,34 +20,37 @@ from scipy import ndimage
 from fundoscope.photo.decode import Pixels
 
 SIDE: Final = 96
-"""Side in pixels of the field's square that is judged; vessels are one to three pixels wide."""
+"""Side, in pixels, of the square that is classified; vessels are 1 to 3 pixels wide."""
 INNER: Final = 0.92
-"""Share of the radius that is judged: the rim has glare and shadow of its own."""
+"""The part of the radius that is measured; the rim has its own glare and shadow."""
 UNLIT: Final = 3
-"""Grey level up to which a pixel is no part of the picture (cut off, or masked)."""
+"""Grey level up to which a pixel does not belong to the picture (cut off, or masked)."""
 LEAST: Final = 200
-"""Fewer judged pixels than this tell nothing."""
+"""The fewest pixels that can be measured."""
 OFFSET: Final = 8.0
-"""Added before the logarithm, so that sensor noise in the dark does not count as contrast."""
+"""Added before the logarithm, so that noise in dark parts does not count as contrast."""
 SCALES: Final = (0.7, 1.4, 2.8, 5.6)
-"""Standard deviations in pixels of the Gaussians between which texture is measured."""
+"""Standard deviations, in pixels, of the Gaussian filters between which texture is measured."""
 TRUNCATE: Final = 2.5
-"""Standard deviations at which a Gaussian is cut off."""
+"""Standard deviations at which a Gaussian filter is cut off."""
 BLOCK: Final = 4
-"""Side in pixels of the blocks whose mean colours are compared, free of noise."""
+"""Side, in pixels, of the blocks whose mean colours are compared; the mean has little noise."""
 COLOURLESS: Final = 8.0
-"""Grey levels between red and green; the palest real photograph of 3,245 has 17."""
+"""Difference of red and green (0 to 255) below which a picture has no colour. The palest of 3,245
+real photographs has 17."""
 COLOURLESS_DARK: Final = 0.25
-"""The same on a nearly black photograph, as a share of its brightest red."""
+"""The same for a nearly black photograph, as a share of its brightest red."""
 FARTHEST: Final = 8.0
-"""Standard deviations at which a feature is cut off, so that no distance overflows."""
+"""Standard deviations at which a feature is clipped, so that no distance overflows."""
 NAMES: Final = (
     "brightness", "red_green", "green_blue", "red_green_spread", "green_blue_spread",
     "texture_fine", "texture_middle", "texture_coarse", "shading", "skew", "kurtosis",
     "red_texture", "dark_ridges", "strong_dark_ridges", "sharpest",
 )  # fmt: skip
+"""The features, in their order."""
 
 Floats = NDArray[np.float32]
+"""``float32``, of any shape."""
 
 
 def plausible(square: Pixels) -> bool:
@@ -61,14 +64,25 @@ def plausible(square: Pixels) -> bool:
 
 
 def colourless(square: Pixels) -> bool:
-    """Whether red and green are the same everywhere, but for the noise of a JPEG; as above."""
+    """Whether red and green are equal everywhere, apart from the noise of a JPEG.
+
+    Args:
+        square: as for :func:`plausible`.
+    """
     red, green = (square[_inner()][:, c].astype(np.int16) for c in (0, 1))
     bright = float(np.percentile(red, 99))
     return float(np.percentile(np.abs(red - green), 99)) < min(COLOURLESS, COLOURLESS_DARK * bright)
 
 
 def oddity(values: NDArray[np.float64]) -> float:
-    """How odd a retina ``(K,)`` features are: below -1 as real ones, above 1 as other pictures."""
+    """How different features are from those of retinas.
+
+    Args:
+        values: ``float64 (K,)`` from :func:`features`.
+
+    Returns:
+        The decision value: below -1 for clear retinas, above 1 for clearly other pictures.
+    """
     machine = _machine()
     scaled = np.clip((values - machine["mean"]) / machine["scale"], -FARTHEST, FARTHEST)
     distance = ((machine["vectors"] - scaled) ** 2).sum(axis=1)
@@ -77,10 +91,13 @@ def oddity(values: NDArray[np.float64]) -> float:
 
 
 def features(square: Pixels) -> NDArray[np.float64] | None:
-    """What is measured: ``float64 (K,)`` in the order of :data:`NAMES`; ``None`` if little is lit.
+    """Measure the features.
 
     Args:
         square: ``uint8 (SIDE, SIDE, 3)`` RGB, black outside of the disc.
+
+    Returns:
+        ``float64 (K,)`` in the order of :data:`NAMES`, or ``None`` if too few pixels are lit.
     """
     lit = _inner() & ndimage.binary_erosion(square.max(axis=2) > UNLIT, iterations=2)
     if int(ndimage.binary_erosion(lit, iterations=2).sum()) < LEAST:
@@ -122,7 +139,8 @@ def _blur(plane: Floats, scale: float) -> Floats:
 def _ridges(plane: Floats, lit: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Strength of dark lines, of bright lines, and of edges, at the lit pixels away from the rim.
 
-    From the eigenvalues of the Hessian: a line is curved across and straight along.
+    It comes from the eigenvalues of the Hessian matrix: a line curves across its direction, and
+    hardly along it.
     """
     down, across = np.gradient(plane)
     down_down, down_across = np.gradient(down)
@@ -137,7 +155,7 @@ def _ridges(plane: Floats, lit: NDArray[np.bool_]) -> tuple[Floats, Floats, Floa
 
 
 def _block_spread(plane: Floats, lit: NDArray[np.bool_]) -> float:
-    """Standard deviation over blocks of ``BLOCK`` x ``BLOCK`` pixels that are wholly lit."""
+    """Standard deviation of the means of fully lit blocks of ``BLOCK`` x ``BLOCK`` pixels."""
     side = SIDE // BLOCK
     blocks = plane.reshape(side, BLOCK, side, BLOCK).mean(axis=(1, 3))
     whole = lit.reshape(side, BLOCK, side, BLOCK).all(axis=(1, 3))
@@ -146,6 +164,7 @@ def _block_spread(plane: Floats, lit: NDArray[np.bool_]) -> float:
 
 @cache
 def _inner() -> NDArray[np.bool_]:
+    """The pixels of the square within the measured part of the radius."""
     axis = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
     inside: NDArray[np.bool_] = np.hypot(axis[:, None], axis) < INNER
     return inside
@@ -153,5 +172,6 @@ def _inner() -> NDArray[np.bool_]:
 
 @cache
 def _machine() -> dict[str, NDArray[np.float64]]:
+    """The fitted support vector machine."""
     with np.load(Path(__file__).with_name("retina.npz"), allow_pickle=False) as stored:
         return {name: stored[name].astype(np.float64) for name in stored.files}

@@ -1,6 +1,6 @@
-"""The rim of the camera's aperture: an upright ellipse fitted to where the light ends.
+"""The rim of the camera's aperture: an upright ellipse fitted to the edge of the light.
 
-All coordinates here are pixels of the working picture (see :mod:`fundoscope.photo.field`).
+All coordinates are pixels of the small copy that :mod:`fundoscope.photo.field` works on.
 """
 
 from __future__ import annotations
@@ -15,54 +15,65 @@ from scipy import ndimage
 from fundoscope.geometry import Points
 
 Signal = NDArray[np.float32]
-"""``float32 (H, W)``: how far a pixel is from the border's colour, 0 (border) to 255."""
+"""``float32 (H, W)``: difference of each pixel from the border's colour, 0 (border) to 255."""
 
 TRIALS: Final = 250
-"""Random ellipses tried: with half of the points good, four good ones come once in 16 draws."""
+"""Random ellipses tried. If half of the points are good, one draw in 16 has four good points."""
 VOTERS: Final = 240
-"""Outline points that vote; more of them cost time and change nothing."""
+"""Outline points that vote; more take longer and change nothing."""
 INLIER: Final = 0.015
-"""A point belongs to an ellipse when it lies within this share of the radius."""
+"""A point within this distance of an ellipse, as a share of the radius, belongs to it."""
 CHORD: Final = 3.0
-"""A run of the outline within one pixel of a straight row or column is a cut, not the top of an
-arc, from this many times the length that a circle as wide as the picture has there, √(2 · side)."""
+"""How long a straight part of the outline must be to count as a cut edge rather than the top of an
+arc: a multiple of √(2 · side), the length within one pixel of a line on a circle as wide as the
+picture."""
 STRETCHES: Final = (0.55, 1.9)
-"""Bounds of a believable stretch; cameras write 1:1 to 3:2, and either side may be squeezed."""
+"""Bounds of a plausible stretch: cameras write 1:1 to 3:2, and either side may be squeezed."""
 RADII: Final = (0.1, 1.6)
-"""Bounds of a believable radius as a share of the picture's longer side."""
+"""Bounds of a plausible radius, as a share of the picture's longer side."""
 MIN_POINTS: Final = 8
-"""Fewer rim points than this are not fitted."""
+"""The fewest rim points that are fitted."""
 ROUNDS: Final = ((0.12, 180), (0.06, 180), (0.04, 360))
-"""Half-width of the ring that is searched for the rim, as a share of the radius, and in how many
-directions, round by round."""
+"""The rounds of the search: half-width of the ring that is searched, as a share of the radius, and
+the number of directions."""
 RING_STEPS: Final = 49
+"""Samples across the ring."""
 LEVEL_STEPS: Final = 8
-"""Innermost steps of the ring that tell the level inside."""
+"""Innermost samples of the ring, which give the level inside."""
 OUTSIDE_STEPS: Final = 4
-"""Outermost steps within the picture that tell the level outside."""
+"""Outermost samples within the picture, which give the level outside."""
 MIN_CONTRAST: Final = 6.0
-"""Grey levels between inside and outside that make a rim; noise and JPEG blocks stay below."""
+"""Least difference of the levels inside and outside, 0 to 255; noise and JPEG blocks stay below."""
 DARK_CONTRAST: Final = 0.4
-"""On a nearly black photograph this share of the level inside is enough."""
+"""On a nearly black photograph, this share of the level inside is enough."""
 TUKEY: Final = 4.685
 """Tuning constant of Tukey's biweight (95 % efficiency on Gaussian errors)."""
 FIT_ROUNDS: Final = 12
+"""Most iterations of the robust fit."""
+NORMAL_MEDIAN: Final = 1.4826
+"""Standard deviation over median absolute residual, for Gaussian errors."""
+LEAST_SPREAD, LEAST_STEP = 1e-3, 1e-3
+"""In pixels: the fit counts no residual as smaller, and ends at a smaller step."""
+SINGULAR, TINY = 1e-12, 1e-9
+"""A determinant up to the first counts as 0; the second keeps divisors above 0."""
 KEPT: Final = 0.1
-"""A point of at least this weight supports the fit."""
+"""A point with at least this weight, 0 to 1, supports the fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ellipse:
-    """An upright ellipse with the points that support it.
+    """An upright ellipse, and how well the points support it.
 
     Attributes:
-        x, y: centre.
+        x: of the centre.
+        y: of the centre.
         radius: vertical semi-axis.
         stretch: vertical over horizontal semi-axis.
-        spread: robust residual of the points (1.48 x median absolute), as a share of the radius.
-        stretch_error: standard error of ``stretch``; 0 where it was held fixed.
-        coverage: share of the full circle's directions in which the rim was seen.
-        agreement: share of the directions that the picture covers in which the rim was seen.
+        spread: robust residual of the points (1.48 times the median absolute residual), as a share
+            of the radius.
+        stretch_error: standard error of ``stretch``; 0 if the stretch was fixed.
+        coverage: share of all directions in which the rim was seen.
+        agreement: share of the directions covered by the picture in which the rim was seen.
     """
 
     x: float
@@ -75,12 +86,24 @@ class Ellipse:
     agreement: float = 0.0
 
     def distance(self, points: Points) -> NDArray[np.float64]:
-        """Distance of ``(N, 2)`` points from the centre in radii; 1 on the rim."""
+        """Distance of points from the centre, as a multiple of the radius: 1 on the rim.
+
+        Args:
+            points: ``float (N, 2)``.
+
+        Returns:
+            ``float64 (N,)``.
+        """
         return np.hypot((points[:, 0] - self.x) * self.stretch, points[:, 1] - self.y) / self.radius
 
 
 def believable(ellipse: Ellipse, size: tuple[int, int]) -> bool:
-    """Whether an ellipse can be an aperture's on a picture of ``size`` (width, height)."""
+    """Whether an ellipse can be an aperture.
+
+    Args:
+        ellipse: to check.
+        size: width and height of the picture.
+    """
     width, height = size
     low, high = (bound * max(size) for bound in RADII)
     return (
@@ -92,10 +115,16 @@ def believable(ellipse: Ellipse, size: tuple[int, int]) -> bool:
 
 
 def outline(mask: NDArray[np.bool_]) -> Points:
-    """Where rows and columns enter and leave a mask: ``(N, 2)``, without the picture's own edges.
+    """The points where rows and columns enter and leave a mask.
+
+    The picture's own edges are left out, and so are long straight parts, where the sensor or a
+    frame cut the disc.
 
     Args:
-        mask: ``bool (H, W)``, what is lit.
+        mask: ``bool (H, W)``, the lit pixels.
+
+    Returns:
+        ``float64 (N, 2)``.
     """
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(axis=1))
@@ -119,7 +148,7 @@ def outline(mask: NDArray[np.bool_]) -> Points:
 def _straight(edge: NDArray[np.intp], chord: float) -> NDArray[np.bool_]:
     """Which points of one side of an outline lie on a line too long to be the top of an arc.
 
-    That is where the sensor, or a frame, cut the disc off.
+    There the sensor, or a frame, cut the disc.
     """
     counts = np.bincount(edge)
     band = np.convolve(counts, np.ones(3, dtype=int), mode="same")
@@ -133,17 +162,17 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
     Args:
         points: ``(N, 2)`` from :func:`outline`.
         size: width and height of the picture.
-        stretch: hold the stretch at this value; ``None`` leaves it free.
+        stretch: a fixed stretch; ``None`` leaves it free.
 
     Returns:
-        ``None`` when there are too few points or no believable ellipse.
+        The ellipse, or ``None`` if there are too few points or no plausible ellipse.
     """
     unknowns = 4 if stretch is None else 3
     if len(points) < 4 * unknowns:
         return None
     points = points[:: -(-len(points) // VOTERS)]
     generator = np.random.default_rng(0)
-    # Centred and scaled coordinates keep the small systems well conditioned.
+    # Scaled coordinates keep the small systems well conditioned.
     scale = float(max(size))
     x, y = (points / scale).T
     draws = generator.integers(0, len(points), size=(TRIALS, unknowns))
@@ -154,7 +183,7 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
         terms = np.stack([x, y, np.ones_like(x)], axis=1)
         targets = -(y * y + (stretch * x) ** 2)
     systems = terms[draws]
-    good = np.abs(np.linalg.det(systems)) > 1e-12
+    good = np.abs(np.linalg.det(systems)) > SINGULAR
     if not good.any():
         return None
     solved = np.linalg.solve(systems[good], targets[draws[good]][..., None])[..., 0]
@@ -179,24 +208,20 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
     )
     across = (x - centre_x[:, None]) * (stretches / radii)[:, None]
     down = (y - centre_y[:, None]) / radii[:, None]
-    # |d² - 1| is 2·|d - 1| near the rim, and needs no square root.
+    # Near the rim |d² - 1| is about 2·|d - 1|, and it needs no square root.
     votes = (np.abs(across * across + down * down - 1) < 2 * INLIER).sum(axis=1)
     best = int(votes.argmax())
-    return Ellipse(
-        float(centre_x[best] * scale),
-        float(centre_y[best] * scale),
-        float(radii[best] * scale),
-        float(stretches[best]),
-    )
+    circle = [float(values[best]) * scale for values in (centre_x, centre_y, radii)]
+    return Ellipse(circle[0], circle[1], circle[2], float(stretches[best]))
 
 
 def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
-    """Fit the ellipse to the rim itself, found below a pixel in each direction.
+    """Fit the ellipse to the rim itself, with an accuracy below one pixel.
 
     Args:
         signal: ``float32 (H, W)``.
-        start: a first guess within about a tenth of the radius.
-        free: let the stretch move, else it stays at the guess's.
+        start: a first guess, within about a tenth of the radius.
+        free: whether the stretch is fitted too; otherwise it stays as in ``start``.
     """
     ellipse = start
     for reach, directions in ROUNDS:
@@ -210,24 +235,24 @@ def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
 def rim_points(
     signal: Signal, ellipse: Ellipse, reach: float, directions: int
 ) -> tuple[Points, int]:
-    """Where the light falls to half of its level just inside, in each direction that shows it.
+    """The points of the rim: where the light falls to half of its level just inside.
 
     Args:
         signal: ``float32 (H, W)``.
         ellipse: where to look.
         reach: half-width of the ring that is searched, as a share of the radius.
-        directions: how many, evenly around.
+        directions: number of directions, evenly spaced.
 
     Returns:
-        ``(N, 2)`` points, and in how many directions the picture covers the rim; those of them that
-        show no fall of light give no point.
+        The points, ``float (N, 2)``, and in how many directions the picture covers the rim. A
+        direction in which the light does not fall gives no point.
     """
     height, width = signal.shape
     angles = np.arange(directions) * (2 * np.pi / directions)
     radii = np.linspace(1 - reach, 1 + reach, RING_STEPS)
     x = ellipse.x + np.cos(angles)[:, None] * radii * (ellipse.radius / ellipse.stretch)
     y = ellipse.y + np.sin(angles)[:, None] * radii * ellipse.radius
-    # Going outwards a ray leaves the picture once: the first `seen` steps are inside.
+    # A ray outwards leaves the picture only once: its first `seen` samples are inside.
     seen = ((x > 0.5) & (x < width - 0.5) & (y > 0.5) & (y < height - 0.5)).sum(axis=1)
     rays = np.flatnonzero(seen >= LEVEL_STEPS + OUTSIDE_STEPS)
     if not len(rays):
@@ -241,7 +266,7 @@ def rim_points(
     contrast = min(MIN_CONTRAST, DARK_CONTRAST * float(np.median(level_in)))
     half = (level_in + level_out) / 2
     lit = (ring > half[:, None]) & (steps < seen[:, None])
-    # The outermost crossing: vessels and dark spots inside the disc cross the level too.
+    # Take the outermost crossing: vessels and dark spots inside the disc cross the level too.
     last = RING_STEPS - 1 - lit[:, ::-1].argmax(axis=1)
     usable = np.flatnonzero((level_in - level_out > contrast) & (last < seen - 1) & lit.any(axis=1))
     last = last[usable]
@@ -260,39 +285,39 @@ def rim_points(
 
 
 def fit(points: Points, start: Ellipse, directions: int, looked: int, *, free: bool) -> Ellipse:
-    """Robust least squares (Gauss-Newton with Tukey's weights) of an upright ellipse.
+    """Fit an upright ellipse by robust least squares (Gauss-Newton with Tukey's biweight).
 
     Args:
         points: ``(N, 2)`` on the rim, a minority of them wrong.
         start: where to begin.
-        directions: in how many directions the full circle was divided.
+        directions: number of directions in the full circle.
         looked: in how many of them the picture covers the rim.
-        free: let the stretch move.
+        free: whether the stretch is fitted too.
     """
     x0, y0, radius, stretch = start.x, start.y, start.radius, start.stretch
     weights = np.ones(len(points))
     spread = INLIER
     for _ in range(FIT_ROUNDS):
         dx, dy = points[:, 0] - x0, points[:, 1] - y0
-        distance = np.maximum(np.hypot(dx * stretch, dy), 1e-9)
+        distance = np.maximum(np.hypot(dx * stretch, dy), TINY)
         residual = distance - radius
-        spread = max(1.4826 * float(np.median(np.abs(residual))), 1e-3)
+        spread = max(NORMAL_MEDIAN * float(np.median(np.abs(residual))), LEAST_SPREAD)
         ratio = np.clip(np.abs(residual) / (TUKEY * spread), 0, 1)
         weights = (1 - ratio**2) ** 2
         columns = [dx * stretch**2 / distance, dy / distance, np.ones_like(dx)]
         if free:
             columns.append(-(dx**2) * stretch / distance)
         design = np.stack(columns, axis=1)
-        normal = design.T @ (weights[:, None] * design) + 1e-9 * np.eye(design.shape[1])
+        normal = design.T @ (weights[:, None] * design) + TINY * np.eye(design.shape[1])
         step = np.linalg.solve(normal, design.T @ (weights * residual))
         x0, y0, radius = x0 + step[0], y0 + step[1], radius + step[2]
         if free:
             stretch = float(np.clip(stretch + step[3], *STRETCHES))
-        if np.abs(step[:3]).max() < 1e-3:
+        if np.abs(step[:3]).max() < LEAST_STEP:
             break
     error = 0.0
     if free:
-        # Neighbouring directions share a pixel, so their errors are not independent.
+        # Neighbouring directions share pixels, so their errors are not independent.
         correlated = max(1.0, directions / (2 * np.pi * max(radius, 1.0)))
         error = float(spread * np.sqrt(correlated * np.linalg.inv(normal)[3, 3]))
     kept = int((weights > KEPT).sum())

@@ -479,10 +479,10 @@ def test_what_is_no_keras_file(tmp_path: Path) -> None:
 def test_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "today.keras"
     keras_files.save(students_network(), path)
-    monkeypatch.setattr(keras_files, "MAX_CONFIG_BYTES", 10)
+    monkeypatch.setattr(keras_files.limits, "MAX_KERAS_CONFIG_BYTES", 10)
     with pytest.raises(UsageError, match="unpacks to more"):
         keras_files.read(path)
-    monkeypatch.setattr(keras_files, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(keras_files.limits, "MAX_KERAS_FILE_BYTES", 10)
     with pytest.raises(UsageError, match="has more than"):
         keras_files.read(path)
 

@@ -284,7 +284,7 @@ def test_packs_that_are_wrong_are_refused(entries, message, config, tmp_path):
 
 
 def test_a_pack_that_unpacks_to_too_much_is_refused(packed, config, monkeypatch):
-    monkeypatch.setattr(unpack, "MOST_BYTES", 100)
+    monkeypatch.setattr(unpack.limits, "MAX_PACK_BYTES", 100)
     with pytest.raises(UsageError, match="has more than 100 bytes unpacked"):
         unpack.grader(config, packed)
 

@@ -32,12 +32,6 @@ BACKEND, BACKEND_VARIABLE = "torch", "KERAS_BACKEND"
 HDF5_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """The parts of a ``.keras`` file."""
-MAX_FILE_BYTES: Final = 4 * limits.MAX_MODEL_BYTES
-"""A file of Adam's has its weights three times."""
-MAX_CONFIG_BYTES: Final = 16 * 2**20
-"""EfficientNet-B7's has 0.4 MB."""
-MAX_WEIGHTS: Final = limits.MAX_MODEL_BYTES // 4
-"""Of four bytes each; a bundle's model must not be larger."""
 NESTED: Final = "Exception encountered: "
 """What stands before an error inside an error of Keras'."""
 MESSAGE: Final = 160
@@ -100,9 +94,11 @@ def read(path: Path) -> KerasFile:
     if not path.is_file():
         why = "is a folder (a SavedModel?)" if path.is_dir() else "does not exist"
         raise UsageError(path.name, why, "name an .h5 or .keras file")
-    if path.stat().st_size > MAX_FILE_BYTES:
+    if path.stat().st_size > limits.MAX_KERAS_FILE_BYTES:
         raise UsageError(
-            path.name, f"has more than {MAX_FILE_BYTES >> 30} GiB", "save it without optimiser"
+            path.name,
+            f"has more than {limits.MAX_KERAS_FILE_BYTES >> 30} GiB",
+            "save it without optimiser",
         )
     with TemporaryDirectory(prefix="fundoscope-") as folder:
         file = Path(folder) / "file"
@@ -189,7 +185,10 @@ def _of_zip(path: Path, title: str) -> _Content:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
             if CONFIG not in sizes or WEIGHTS not in sizes:
                 raise _no_network(title)
-            if sizes[CONFIG] > MAX_CONFIG_BYTES or sizes[WEIGHTS] > MAX_FILE_BYTES:
+            if (
+                sizes[CONFIG] > limits.MAX_KERAS_CONFIG_BYTES
+                or sizes[WEIGHTS] > limits.MAX_KERAS_FILE_BYTES
+            ):
                 raise UsageError(title, "unpacks to more than is read here", REMEDY)
             config = json.loads(archive.read(CONFIG))
             metadata = json.loads(archive.read(METADATA)) if METADATA in sizes else {}
@@ -229,7 +228,7 @@ def _built(config: dict[str, Any], title: str) -> Any:
     try:
         with keras.device("meta"):
             count = deserialise(copy.deepcopy(config), safe_mode=True).count_params()
-        if count <= MAX_WEIGHTS:
+        if count <= limits.MAX_KERAS_WEIGHTS:
             with keras.device("cpu"):
                 return deserialise(config, safe_mode=True)
     except Exception as error:  # noqa: BLE001
@@ -241,7 +240,7 @@ def _built(config: dict[str, Any], title: str) -> Any:
         ) from None
     raise UsageError(
         title,
-        f"has {count:,} weights, more than the {MAX_WEIGHTS:,} of the largest bundle",
+        f"has {count:,} weights, more than the {limits.MAX_KERAS_WEIGHTS:,} of the largest bundle",
         "train a smaller network, or at a smaller size",
     )
 

@@ -335,6 +335,6 @@ def _write(
 
 
 def _versions() -> dict[str, str]:
-    from fundoscope import __version__
+    from fundoscope._version import __version__
 
     return {"fundoscope": __version__, **{name: version(name) for name in PACKAGES}}

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from fundoscope import limits
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.grading.inputs import CROP
 from fundoscope.train.detection import config as detector_config
@@ -43,8 +44,6 @@ from fundoscope.train.pack.pack import (
 
 KEY: Final = 12
 """Hexadecimal digits of a folder's name in the cache."""
-MOST_BYTES: Final = 4 * 2**30
-"""Of all files of a pack: a hundred times what one may have as a rule."""
 UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 """What zipfile raises at files that are damaged."""
 
@@ -247,9 +246,9 @@ def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
             raise UsageError(
                 pack.name, f"holds the name {info.filename!r}", "take it from who made it"
             )
-    if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
+    if sum(info.file_size for info in archive.infolist()) > limits.MAX_PACK_BYTES:
         raise UsageError(
-            pack.name, f"has more than {MOST_BYTES} bytes unpacked", "make a smaller one"
+            pack.name, f"has more than {limits.MAX_PACK_BYTES} bytes unpacked", "make a smaller one"
         )
 
 

@@ -68,7 +68,7 @@ def versions(run: Path, *further: str) -> dict[str, str]:
     """
     from importlib.metadata import version
 
-    from fundoscope import __version__
+    from fundoscope._version import __version__
 
     exporting = {name: version(name) for name in (*PACKAGES, *further)}
     return {"fundoscope": __version__, **exporting, **runs.versions(run)}
