@@ -40,6 +40,7 @@ from fundoscope.train.grading.pictures import Pictures, parts
 from fundoscope.train.grading.training import GradingTask, largest
 from fundoscope.train.networks import weights
 from fundoscope.train.run import loop, memory, optimisers
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import AUGMENTATION, Plan, Size, Stage, generator_for
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -169,7 +170,7 @@ def measure(config: GraderConfig, size: Size, steps: int, rounds: int) -> Times:
         shapes = data.shapes[task.train_positions]
         plan = Plan(shapes, config.stages, config.optimiser, config.seed, steps)
         fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
-        loop.train(network, clock, plan, fabric, folder, listeners=loop.Listeners(clock.show))
+        loop.train(network, clock, plan, fabric, folder, listeners=Listeners(step=clock.show))
     return Times(times.ours[1:], times.bare[1:], times.checkpoints)
 
 

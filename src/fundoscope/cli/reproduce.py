@@ -62,7 +62,7 @@ def grader(
     from fundoscope.models import bundle as bundles
     from fundoscope.train.grading import reproduce
 
-    with watching() as watcher:
+    with watching() as listeners:
         done = reproduce.reproduce(
             bundle or bundles.shipped(),
             out,
@@ -70,7 +70,7 @@ def grader(
             init=init,
             cache=cache,
             threads=threads,
-            watcher=watcher,
+            listeners=listeners,
         )
     for line in _told(done):
         typer.echo(line)

@@ -18,15 +18,17 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
+from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection import export as detector_export
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading import config as grader_config
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop, torch_files
 from fundoscope.train.run.plan import Size
-from fundoscope.train.run.settings import value_of
+from fundoscope.train.run.settings import sides, value_of
 from fundoscope.writing import explained
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     _require_parts(parts)
     if any((folder / name).exists() for name in (runs.CONFIG, loop.BEST)):
         raise UsageError(str(folder), "holds a run", "choose another --out")
-    detectors = runs.is_detector(folders[-1])
+    detectors = runs.stored(folders[-1]).task == runs.DETECTION
     if detectors:
         _require_detectors(folders, size)
     else:
@@ -119,7 +121,7 @@ def _seconds(run: Path) -> float:
 
 
 def _require_graders(folders: Sequence[Path], size: Size | None) -> None:
-    configs = [runs.stored_run(run)[0] for run in folders]
+    configs = [grader_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME, folders)
     if size is not None:
         _require_takes(configs[-1], size)
@@ -128,7 +130,7 @@ def _require_graders(folders: Sequence[Path], size: Size | None) -> None:
 def _require_detectors(folders: Sequence[Path], size: Size | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
-    configs = [runs.stored_detector_run(run)[0] for run in folders]
+    configs = [detector_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME_OF_DETECTORS, folders)
     kinds = [detector_export.description(run)[0] for run in folders]
     for its, folder in zip(kinds, folders, strict=True):

@@ -26,8 +26,10 @@ from fundoscope.train.grading import photographs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.photographs import TRAIN
+from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.paces import Pace
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan
 from fundoscope.writing import write_bytes
 
@@ -114,7 +116,7 @@ def settle_grader(
     budget: Budget,
     *,
     resume: bool = True,
-    watcher: grader.Watcher | None = None,
+    listeners: Listeners[Pictures] | None = None,
 ) -> Settled[GraderConfig]:
     """The configuration with so many epochs in its stages as fit.
 
@@ -126,7 +128,7 @@ def settle_grader(
         folder: the run folder; it gets ``budget.json``.
         budget: the time that there is.
         resume: go on with what an earlier call chose for the same configuration.
-        watcher: is told how pictures are made.
+        listeners: report how pictures are made.
 
     Raises:
         UsageError: the budget is too short; or as :func:`grader.train`.
@@ -137,7 +139,7 @@ def settle_grader(
         table = photographs.read(config.data.manifest)
         also = photographs.read_also(config.data)
         rows = photographs.choose(table, config.data, config.seed)
-        progress = None if watcher is None else watcher.picture
+        progress = None if listeners is None else listeners.picture
         own = grader.pictures_of(config, table, rows, (), progress)
         data = grader.pictures_of(config, table, rows, also, progress)
         plan = grader.plan_of(config, data)
@@ -155,7 +157,7 @@ def settle_detector(
     budget: Budget,
     *,
     resume: bool = True,
-    watcher: detector.Watcher | None = None,
+    listeners: Listeners[detector.Set] | None = None,
 ) -> Settled[DetectorConfig]:
     """The same for a detector: so many epochs as fit; of fewer tiles where not even one does.
 
@@ -165,7 +167,7 @@ def settle_detector(
 
     def measure() -> tuple[DetectorConfig, tuple[Pace, ...]]:
         detector_config.check(config, "the configuration")
-        data = detector.read_set(config, None if watcher is None else watcher.picture)
+        data = detector.read_set(config, None if listeners is None else listeners.picture)
         pace = paces.of_detector(config, data, folder)
         return fit_detector(config, pace, budget.left()), (pace,)
 

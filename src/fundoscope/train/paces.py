@@ -20,8 +20,8 @@ from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.networks import weights
-from fundoscope.train.run import folder as runs
-from fundoscope.train.run import loop
+from fundoscope.train.run import devices, loop
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def of_grader(config: GraderConfig, data: Pictures, plan: Plan, folder: Path) ->
         plan: what it would do.
         folder: the run folder; files are written into a folder in it that is removed again.
     """
-    runs.set_up(config)
-    fabric = runs.fabric(config)
+    devices.set_up(config)
+    fabric = devices.fabric(config)
     whole = grader.GradingTask(data, config, fabric.device, folder)
     count = len(whole.val_positions)
     few = _judging(whole, np.linspace(0, count - 1, min(JUDGED, count)).astype(np.int64))
@@ -78,8 +78,8 @@ def of_detector(config: DetectorConfig, data: detector.Set, folder: Path) -> Pac
 
     Args: as of :func:`of_grader`.
     """
-    runs.set_up(config)
-    fabric = runs.fabric(config)
+    devices.set_up(config)
+    fabric = devices.fabric(config)
     network = detector.network_of(config, data.kinds, data.anchors, init=weights.NONE)
     stage = Stage(config.data.tile, 1)
     plan = Plan(
@@ -130,7 +130,7 @@ def _pace(
             fabric,
             few.folder,
             resume=False,
-            listeners=loop.Listeners(tell, tell),
+            listeners=Listeners(step=tell, epoch=tell),
         )
         judging = _judging_seconds(few, network, stage, fabric)
         everything = judging * times

@@ -31,6 +31,10 @@ from fundoscope.train.run.plan import Stage
 SIDE = 48
 
 
+def described(config):
+    return provenance.described(msgspec.to_builtins(config))
+
+
 @pytest.fixture
 def with_test_split(labels):
     """The table with two photographs of a test split; one of them is no photograph at all."""
@@ -141,7 +145,7 @@ def test_the_weights_to_start_from_travel_in_half_precision(config, tmp_path):
     ours = unpack.grader(lite, tmp_path / "p.zip")
     assert Path(ours.network.init).name == "efficientnet_lite0.pth"
     assert Path(ours.network.init).stat().st_size < 8e6
-    assert provenance.of_grader(ours)["network"]["init"] == "imagenet"
+    assert described(ours)["network"]["init"] == "imagenet"
     here, there = (grader.network_of(lite, init=each.network.init) for each in (ours, lite))
     stored = there.state_dict()
     for key, value in here.state_dict().items():
@@ -370,10 +374,10 @@ def test_a_detector_goes_on_from_a_run_in_its_pack(detector_config, tmp_path):
     assert stored.keys() == halved.keys()
     detector.train(ours, tmp_path / "second")
     # The bundle says of the run before what it would say without the pack.
-    said = provenance.of_detector(ours)["start"]
-    assert said == provenance.of_detector(further)["start"]
+    said = described(ours)["start"]
+    assert said == described(further)["start"]
     assert said["epochs"] == 1
-    assert provenance.minutes_in_all(tmp_path / "second", ours) is not None
+    assert provenance.minutes_in_all(tmp_path / "second", ours.start) is not None
     anew = unpack.detector(lite, tmp_path / "p.zip")
     assert (anew.start, anew.backbone.init) == ("", lite.backbone.init)
 
@@ -387,7 +391,7 @@ def test_a_grader_goes_on_from_a_run_in_its_pack(config, tmp_path):
     stored = there.state_dict()
     for key, value in here.state_dict().items():  # its last layer, too
         assert np.allclose(value, stored[key], rtol=1e-3, atol=1e-4), key
-    assert provenance.of_grader(ours)["network"] == provenance.of_grader(further)["network"]
+    assert described(ours)["network"] == described(further)["network"]
 
 
 def test_weights_of_a_file_travel_whole(config, tmp_path):
@@ -399,7 +403,7 @@ def test_weights_of_a_file_travel_whole(config, tmp_path):
     found = grader.network_of(ours, init=ours.network.init).state_dict()
     for key, value in network.state_dict().items():
         assert np.allclose(value, found[key], rtol=1e-3, atol=1e-4), key
-    assert provenance.of_grader(ours)["network"]["init"] == "mine.pth"
+    assert described(ours)["network"]["init"] == "mine.pth"
     # Another start than the one that was packed is not replaced by it.
     other = configs.replaced(chosen, network={"init": "imagenet"})
     assert unpack.grader(other, tmp_path / "p.zip").network.init == "imagenet"

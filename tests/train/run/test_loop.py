@@ -11,6 +11,7 @@ from lightning.fabric import Fabric
 
 from fundoscope.errors import FundoscopeError, OutputError, UsageError
 from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.optimisers import Optimiser
 from fundoscope.train.run.plan import Plan, Stage
 
@@ -72,7 +73,7 @@ def plan(**changes):
     return Plan(**{**settings, **changes})
 
 
-def run(folder, task, *, resume=True, listeners=loop.NOBODY, made=None, **changes):
+def run(folder, task, *, resume=True, listeners=None, made=None, **changes):
     folder.mkdir(exist_ok=True)
     fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
     made = made or network()
@@ -162,7 +163,7 @@ def test_bytes_that_are_no_text_are_told_of_their_line(tmp_path):
 def test_it_learns_and_reports(tmp_path):
     reports = []
     lines = []
-    run(tmp_path, Line(), listeners=loop.Listeners(reports.append, lines.append))
+    run(tmp_path, Line(), listeners=Listeners(step=reports.append, epoch=lines.append))
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3, 4]
     errors = [line["error"] for line in figures(tmp_path)]
     assert errors[-1] < errors[0]

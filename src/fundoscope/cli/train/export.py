@@ -66,7 +66,7 @@ def export_run(
     from fundoscope.train.run import folder as runs
 
     how: dict[str, Any] = {"name": name, "cache": cache, "int8": int8, "overwrite": overwrite}
-    if runs.is_detector(run):
+    if runs.stored(run).task == runs.DETECTION:
         with watching_detector() as lesions:
             detector = detector_export.export(run, bundle, progress=lesions.picture, **how)
         lines = _told_of_detector(detector)

@@ -59,7 +59,7 @@ def grader(
             "cache": None if cache is None else str(cache),
         },
     )
-    with watching() as watcher:
+    with watching() as listeners:
         packed = pack.write_grader(
             chosen,
             out,
@@ -67,7 +67,7 @@ def grader(
             quality=quality,
             limit=limit,
             overwrite=overwrite,
-            progress=watcher.picture,
+            progress=listeners.picture,
         )
     _tell(packed)
 

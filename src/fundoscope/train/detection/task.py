@@ -20,12 +20,12 @@ from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.views import operating, tile_draw
 from fundoscope.train.detection.views.tile_draw import Drawer, Place
 from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.grading.config import sides
 from fundoscope.train.networks import augment
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks.augment import Jitter
 from fundoscope.train.run import loop
 from fundoscope.train.run.plan import Size
+from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
     import torch

@@ -1,4 +1,4 @@
-"""The configuration of a training run, as its TOML file has it."""
+"""The configuration of a grader's training, as its TOML file has it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from fundoscope.grading import heads, inputs
 from fundoscope.train.grading import losses
 from fundoscope.train.networks import augment, normalise
 from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.run import folder as runs
 from fundoscope.train.run import optimisers, settings
 from fundoscope.train.run.plan import Stage
-from fundoscope.train.run.settings import require, value_of
+from fundoscope.train.run.settings import require, sides
 
+GRADER: Final = runs.TASKS[runs.GRADING]
 FEWEST: Final = 2
 """Photographs of a batch."""
 ASPECT_SPREAD: Final = 0.03
@@ -31,37 +33,11 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "data.sample": (0, math.inf),
     "network.dropout": (0, 0.99),
     "optimiser.batch": (FEWEST, math.inf),
-    "optimiser.momentum": (0, 0.9999),
-    "optimiser.weight_decay": (0, math.inf),
-    "optimiser.warm_up": (0, 1),
-    "optimiser.clip": (0, math.inf),
-    "optimiser.ema": (0, 0.999999),
-    "jitter.rotation": (0, 180),
-    "jitter.scale": (0, 0.9),
-    "jitter.aspect": (0, 10),
-    "jitter.shift": (0, 1),
-    "jitter.brightness": (0, 1),
-    "jitter.contrast": (0, 1),
-    "jitter.gain": (0, 1),
-    "jitter.saturation": (0, 1),
-    "jitter.gamma": (0, 3),
-    "jitter.blur": (0, 1),
-    "jitter.blur_factor": (1, 100),
-    "jitter.jpeg": (0, 1),
-    "jitter.jpeg_quality": (1, augment.BEST_QUALITY),
-    "jitter.equalise": (0, 1),
-    "jitter.fill": (0, augment.FULL),
+    **{f"jitter.{key}": bounds for key, bounds in augment.BOUNDS.items()},
     "expected": (0, math.inf),
     "label_smoothing": (0, 0.49),
-    "patience": (0, math.inf),
-    "seed": (0, math.inf),
-    "devices": (1, math.inf),
-    "threads": (0, math.inf),
-    "checkpoint_every": (1, math.inf),
 }
-"""The lowest and the highest value of each number; anything between can be meant."""
-PRECISIONS: Final = ("auto", "32-true", "bf16-mixed", "64-true")
-"""Of Lightning Fabric; "16-mixed" scales the loss by a number that no check-point would hold."""
+"""The lowest and the highest valid value of each number that only a grader has."""
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,18 +119,13 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint_every: int = 100
 
 
-def sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width that a size stands for."""
-    return (size, size) if isinstance(size, int) else size
-
-
 def read_config(path: Path) -> GraderConfig:
     """Read a TOML configuration.
 
     Raises:
-        UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
+        UsageError: the file cannot be read, or holds an unknown key or an invalid value.
     """
-    config = settings.read(path, GraderConfig, "grader")
+    config = settings.read(path, GraderConfig, GRADER)
     check(config, path.name)
     return config
 
@@ -190,58 +161,83 @@ def kin(source: str) -> frozenset[str]:
 def from_builtins(stored: dict[str, Any]) -> GraderConfig:
     """A configuration from plain values, such as those that a bundle stores.
 
-    Bundles of version 0.1 said ``pretrained`` where ``init`` stands now.
+    Bundles of version 0.1 have ``pretrained`` where ``init`` stands now.
 
     Raises:
-        UsageError: they are none.
+        UsageError: the values are not a valid configuration.
     """
     network = dict(stored.get("network", {}))
     if "pretrained" in network:
         network["init"] = "imagenet" if network.pop("pretrained") else "none"
-    try:
-        return msgspec.convert({**stored, "network": network}, GraderConfig)
-    except msgspec.ValidationError as error:
-        raise UsageError(
-            "the stored configuration", f"is none of a grader ({error})", "train it again"
-        ) from None
+    return settings.convert({**stored, "network": network}, GraderConfig, GRADER)
+
+
+def open_run(config: GraderConfig, manifest_sha256: str, folder: Path, *, resume: bool) -> None:
+    """Write what a run is made of, or check that the folder's run is made of the same.
+
+    Args: as of :func:`runs.open_run`.
+
+    Raises: as :func:`runs.open_run`.
+    """
+    run = runs.Stored(runs.GRADING, msgspec.to_builtins(config), manifest_sha256)
+    runs.open_run(run, folder, resume=resume, complete=_complete)
+
+
+def _complete(stored: dict[str, Any]) -> dict[str, Any]:
+    """Stored settings with the defaults of those that they lack."""
+    plain: dict[str, Any] = msgspec.to_builtins(from_builtins(stored))
+    return plain
+
+
+def of_run(folder: Path) -> tuple[GraderConfig, str]:
+    """The configuration of a grader's run folder, and the SHA-256 of its tables.
+
+    Raises:
+        UsageError: the folder is not a run folder of a grader.
+    """
+    run = runs.stored_of(runs.GRADING, folder)
+    return from_builtins(run.settings), run.manifest_sha256
 
 
 def check(config: GraderConfig, title: str) -> None:
-    """Refuse values that cannot be meant.
+    """Reject invalid values.
+
+    Args:
+        config: what is checked.
+        title: how messages call the configuration.
 
     Raises:
-        UsageError: names the key and what may stand there.
+        UsageError: names the key and the values that it takes.
     """
     if not config.stages:
         raise UsageError(title, "has no stage", "add [[stages]] with size and epochs")
     known = {
         "head": tuple(heads.OUTPUTS),
         "normalise": normalise.MODES,
-        "precision": PRECISIONS,
         "data.input": inputs.KINDS,
-        "optimiser.name": optimisers.NAMES,
-        "optimiser.schedule": optimisers.SCHEDULES,
     }
     settings.require_known(config, known, title)
     settings.require_within(config, BOUNDS, title)
-    for key in ("optimiser.rate", "data.only_aspect"):
-        value = value_of(config, key)
-        fine = value is None or 0 < value < math.inf
-        require(fine, title, key, value, "write a positive number")
+    settings.require_training(config, title)
+    aspect = config.data.only_aspect
+    valid = aspect is None or 0 < aspect < math.inf
+    require(valid, title, "data.only_aspect", aspect, "write a positive number")
     for source, times in config.data.shown.items():
-        fine = 0 <= times <= MOST_SHOWN
-        require(fine, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
+        valid = 0 <= times <= MOST_SHOWN
+        require(valid, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
     losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
     _check_sizes(config, title)
-    _check_devices(config, title)
+    # Processes wait for the gradient of every weight, and a frozen one has none.
+    resting = config.devices > 1 and any(stage.frozen for stage in config.stages)
+    require(not resting, title, "devices", config.devices, "leave frozen out of the stages")
 
 
 def _check_sizes(config: GraderConfig, title: str) -> None:
     crop = config.data.input == inputs.CROP
     for stage in config.stages:
         height, width = sides(stage.size)
-        fine = min(height, width, stage.epochs, stage.frozen + 1) >= 1
-        require(fine, title, "stages", stage, "write positive numbers")
+        valid = min(height, width, stage.epochs, stage.frozen + 1) >= 1
+        require(valid, title, "stages", stage, "write positive numbers")
         square = height == width or not crop
         require(square, title, "stages.size", stage.size, "a crop is square: write one number")
     size = config.data.crop_size
@@ -256,11 +252,3 @@ def _check_sizes(config: GraderConfig, title: str) -> None:
         config.data.input,
         f"{networks.SEQUENTIAL} takes one shape; take {networks.SEQUENTIAL_SPP}",
     )
-
-
-def _check_devices(config: GraderConfig, title: str) -> None:
-    """Each device takes an equal part of a batch; what rests must not be waited for."""
-    devices, batch = config.devices, config.optimiser.batch
-    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
-    resting = devices > 1 and any(stage.frozen for stage in config.stages)
-    require(not resting, title, "devices", devices, "leave frozen out of the stages")

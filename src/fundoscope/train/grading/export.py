@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +21,8 @@ from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.train.grading import calibrate, card, photographs, pictures
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading import config as configs
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.photographs import TRAIN, VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.grading.training import predict
@@ -30,6 +32,7 @@ from fundoscope.train.onnx import quantise
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import provenance
 from fundoscope.train.run.plan import Size
+from fundoscope.train.run.settings import sides
 from fundoscope.writing import refuse_existing
 
 if TYPE_CHECKING:
@@ -123,7 +126,7 @@ def export(
         OutputError: there is a bundle already, or it cannot be written.
     """
     refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
-    config, manifest_sha256 = runs.stored_run(run)
+    config, manifest_sha256 = configs.of_run(run)
     table = photographs.read(config.data.manifest)
     also = photographs.read_also(config.data)
     if photographs.sha256(table, also) != manifest_sha256:
@@ -326,7 +329,7 @@ def _manifest(
             manifest_sha256=sha256,
             photographs=_by_source(trained_on),
             seed=config.seed,
-            configuration=provenance.of_grader(config),
+            configuration=provenance.described(msgspec.to_builtins(config)),
             minutes=provenance.minutes(run),
             averaged=runs.averaged(run),
         ),

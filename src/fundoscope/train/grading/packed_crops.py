@@ -18,11 +18,9 @@ from PIL import Image, UnidentifiedImageError
 
 from fundoscope.data.manifest import Manifest
 from fundoscope.grading.inputs import CROP, Input
+from fundoscope.train.run import provenance
 
 SUFFIX: Final = ".crop.webp"
-ORIGIN: Final = ".packed-from"
-"""Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
-the table that was packed, of weights the ``init`` that they stand for."""
 METHOD: Final = 4
 """Of WebP's encoder, 0 (quick) to 6: 6 makes files 3 % smaller in three times the time."""
 UNREADABLE: Final = (
@@ -104,11 +102,5 @@ def with_origin(table: Manifest) -> Manifest:
     So a run on a pack and its bundle name the table whose photographs they saw, which
     ``fundoscope reproduce`` finds again.
     """
-    packed = origin(table.path)
+    packed = provenance.origin(table.path)
     return dataclasses.replace(table, sha256=packed) if packed else table
-
-
-def origin(path: Path) -> str:
-    """What a file out of a pack was made of, see :data:`ORIGIN`; ``""`` where nothing says so."""
-    said = path.with_name(path.name + ORIGIN)
-    return said.read_text(encoding="utf-8").strip() if said.is_file() else ""

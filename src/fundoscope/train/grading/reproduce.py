@@ -25,10 +25,10 @@ from fundoscope.train.grading.calibrate import Calibration
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.photographs import VAL
 from fundoscope.train.grading.pictures import Pictures
-from fundoscope.train.grading.training import Watcher
 from fundoscope.train.networks import weights
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Listeners
 
 DATA: Final = Path("../shared/data/grading")
 """Where the label tables of the shipped bundles lie, beside the repository."""
@@ -89,7 +89,7 @@ def reproduce(
     init: str | None = None,
     cache: Path | None = None,
     threads: int | None = None,
-    watcher: Watcher | None = None,
+    listeners: Listeners[Pictures] | None = None,
 ) -> Reproduction:
     """Train a bundle again, export it into the run folder's ``bundle`` and compare the two.
 
@@ -103,7 +103,7 @@ def reproduce(
         init: what to start from, where the bundle began at a file.
         cache: folder of the cached pictures.
         threads: of the processor; those of the bundle by default.
-        watcher: is told how the training goes.
+        listeners: report the progress of the training.
 
     Raises:
         UsageError: the bundle does not say how it was trained, the data is not what it was trained
@@ -128,7 +128,7 @@ def reproduce(
     table = _same_tables(config, sha256)
     trained = not finished(config, folder)
     if trained:
-        grader.train(config, folder, watcher=watcher)
+        grader.train(config, folder, listeners=listeners)
     name = f"{given.manifest.name}-again"
     stored = given.manifest.stored
     int8 = stored is not None and stored.weights == bundles.INT8
@@ -321,7 +321,7 @@ def _begun(stated: GraderConfig, sha256: str, folder: Path) -> GraderConfig | No
     """
     if not (folder / runs.CONFIG).is_file():
         return None
-    config, trained_on = runs.stored_run(folder)
+    config, trained_on = configs.of_run(folder)
     if (_essence(config), trained_on) != (_essence(stated), sha256):
         raise UsageError(
             str(folder),

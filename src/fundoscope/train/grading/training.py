@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,16 +17,16 @@ from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads, inputs
 from fundoscope.train.grading import calibrate, losses, photographs, pictures
 from fundoscope.train.grading import config as configs
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.photographs import TRAIN, VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.networks import augment, weights
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks.normalise import Normalisation
-from fundoscope.train.run import folder as runs
-from fundoscope.train.run import loop, memory, processes
+from fundoscope.train.run import devices, loop, memory, processes
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Size
-from fundoscope.train.run.progress import Report
+from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
     import torch
@@ -36,29 +35,21 @@ if TYPE_CHECKING:
 EVALUATION_BATCH: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Who is told how the run goes; each may be ``None``."""
-
-    picture: pictures.Progress | None = None
-    left_out: Callable[[tuple[pictures.LeftOut, ...]], None] | None = None
-    network: Callable[[str, int], None] | None = None
-    """The network's name and how many weights it has."""
-    step: Callable[[Report], None] | None = None
-    epoch: Callable[[dict[str, Any]], None] | None = None
-
-
 def train(
-    config: GraderConfig, folder: Path, *, resume: bool = True, watcher: Watcher | None = None
+    config: GraderConfig,
+    folder: Path,
+    *,
+    resume: bool = True,
+    listeners: Listeners[Pictures] | None = None,
 ) -> None:
-    """Train a grader; the run folder holds everything that :mod:`fundoscope.train.grading.export`
-    needs.
+    """Train a grader; the run folder gets what :mod:`fundoscope.train.grading.export` needs.
 
     Args:
         config: see :class:`GraderConfig`.
         folder: the run folder; made where it does not exist.
-        resume: go on where an earlier run in the folder ended. Its configuration must be the same.
-        watcher: is told how it goes.
+        resume: continue an earlier run of the folder. Its configuration must be the same but for
+            :data:`fundoscope.train.run.settings.HARDWARE`.
+        listeners: report the progress; their ``data`` gets the pictures.
 
     Raises:
         UsageError: the configuration, the manifest or the run folder does not fit.
@@ -66,9 +57,10 @@ def train(
     """
     import torch
 
-    watcher = watcher if watcher is not None and processes.is_first() else Watcher()
+    if listeners is None or not processes.is_first():
+        listeners = Listeners()
     configs.check(config, "the configuration")
-    runs.set_up(config)
+    devices.set_up(config)
     table = photographs.read(config.data.manifest)
     also = photographs.read_also(config.data)
     rows = photographs.choose(table, config.data, config.seed)
@@ -77,18 +69,17 @@ def train(
     count = memory.require(make, _title(config))
     shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
     networks.require_takes(make, shown, _title(config))
-    if watcher.network is not None:
-        watcher.network(config.network.name, count)
-    runs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
-    data = pictures_of(config, table, rows, also, watcher.picture)
-    if watcher.left_out is not None:
-        watcher.left_out(data.left_out)
+    if listeners.network is not None:
+        listeners.network(config.network.name, count)
+    configs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
+    data = pictures_of(config, table, rows, also, listeners.picture)
+    if listeners.data is not None:
+        listeners.data(data)
     photographs.require_usable(data.rows, table.path.name)
     torch.manual_seed(config.seed)
     network = network_of(config, init=config.network.init)
-    fabric = runs.fabric(config)
+    fabric = devices.fabric(config)
     task = GradingTask(data, config, fabric.device, folder)
-    listeners = loop.Listeners(watcher.step, watcher.epoch)
     plan = plan_of(config, data)
     loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
 

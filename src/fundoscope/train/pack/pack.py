@@ -35,7 +35,7 @@ from fundoscope.train.grading.photographs import VAL
 from fundoscope.train.networks import backbones, weights
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.run import folder as runs
-from fundoscope.train.run import loop, torch_files
+from fundoscope.train.run import loop, provenance, torch_files
 from fundoscope.writing import explained, refuse_existing, replacing
 
 if TYPE_CHECKING:
@@ -345,7 +345,7 @@ def _table(table: Manifest, made: pictures.Pictures, name: str) -> Iterator[Entr
         file = Path(folder) / f"{name}.csv"
         manifests.write(Manifest(file, columns, rows, table.sha256), file)
         yield file.name, file.read_bytes()
-    yield file.name + packed_crops.ORIGIN, f"{table.sha256}\n".encode()
+    yield file.name + provenance.ORIGIN, f"{table.sha256}\n".encode()
 
 
 def _packed_row(row: Row, image: str) -> Row:
@@ -375,7 +375,7 @@ def _start(name: str, init: str) -> tuple[Entry, ...]:
     found = _by_name(name, init) if init in weights.BY_NAME else weights.stored(Path(init))
     origin = f"{Path(init).name}\n".encode()
     return (file, torch_files.content(torch_files.halved(found))), (
-        file + packed_crops.ORIGIN,
+        file + provenance.ORIGIN,
         origin,
     )
 

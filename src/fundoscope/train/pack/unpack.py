@@ -23,7 +23,7 @@ from fundoscope.grading.inputs import CROP
 from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.grading import config as grader_config
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import weights
 from fundoscope.train.pack.pack import (
     ANNOTATIONS,
@@ -40,6 +40,7 @@ from fundoscope.train.pack.pack import (
     Part,
     part,
 )
+from fundoscope.train.run.settings import sides
 
 KEY: Final = 12
 """Hexadecimal digits of a folder's name in the cache."""

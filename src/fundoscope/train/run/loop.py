@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.run import optimisers, prefetch, processes, torch_files
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
-from fundoscope.train.run.progress import Report, Speed
+from fundoscope.train.run.progress import Speed
 from fundoscope.writing import replacing
 
 if TYPE_CHECKING:
@@ -56,17 +56,6 @@ class Task(Protocol):
 
     def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
         """Figures on validation; ``score`` decides which epoch is best (higher is better)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who is told after each step, and after each epoch with its line of figures."""
-
-    step: Callable[[Report], None] | None = None
-    epoch: Callable[[dict[str, Any]], None] | None = None
-
-
-NOBODY: Final = Listeners()
 
 
 @dataclass(slots=True)
@@ -142,7 +131,7 @@ def train(
     folder: Path,
     *,
     resume: bool = True,
-    listeners: Listeners = NOBODY,
+    listeners: Listeners[Any] | None = None,
 ) -> None:
     """Train a network; ``best.pt`` and ``metrics.jsonl`` in the run folder are the result.
 
@@ -161,6 +150,7 @@ def train(
         OutputError: a file cannot be written; the last check-point stays.
         UsageError: the check-point or the file of figures is damaged.
     """
+    listeners = listeners or Listeners()
     state = _start(network, plan, fabric)
     if resume and (folder / CHECKPOINT).is_file():
         state.restore(folder / CHECKPOINT)
@@ -319,7 +309,7 @@ def _close_epoch(
     epoch: int,
     folder: Path,
     fabric: Fabric,
-    listeners: Listeners,
+    listeners: Listeners[Any],
 ) -> None:
     """Evaluate the average, keep it if it is the best so far, write check-point and figures."""
     seen, state.epoch = state.epoch, _Epoch()

@@ -20,9 +20,9 @@ from fundoscope.train.detection.sheets import Found
 from fundoscope.train.detection.task import MICRO, TILES_AT_ONCE, DetectionTask
 from fundoscope.train.detection.views import tile_draw
 from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.grading.config import sides
 from fundoscope.train.networks import augment
 from fundoscope.train.run.plan import Size
+from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
     import torch
