@@ -41,10 +41,10 @@ from fundoscope.train.grading.training import GradingTask, largest
 from fundoscope.train.networks import weights
 from fundoscope.train.run import loop, memory, optimisers
 from fundoscope.train.run.listeners import Listeners
-from fundoscope.train.run.plan import AUGMENTATION, Plan, Size, Stage, generator_for
+from fundoscope.train.run.plan import AUGMENTATION, PictureSize, Plan, Stage, generator_for
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-CASES: dict[str, tuple[str, Size]] = {
+CASES: dict[str, tuple[str, PictureSize]] = {
     "grader-320": ("grader.toml", 320),
     "grader-192": ("grader.toml", 192),
     "theirs": ("students/theirs.toml", (200, 300)),
@@ -125,7 +125,7 @@ def pictures(config: GraderConfig, count: int, folder: Path) -> Pictures:
 
 
 def bare_loop(
-    config: GraderConfig, network: torch.nn.Module, task: GradingTask, size: Size, steps: int
+    config: GraderConfig, network: torch.nn.Module, task: GradingTask, size: PictureSize, steps: int
 ) -> Callable[[], float]:
     """A function that takes so many steps and gives the seconds that they took."""
     optimiser = optimisers.make(network, config.optimiser)
@@ -149,7 +149,7 @@ def bare_loop(
     return run
 
 
-def measure(config: GraderConfig, size: Size, steps: int, rounds: int) -> Times:
+def measure(config: GraderConfig, size: PictureSize, steps: int, rounds: int) -> Times:
     """Run both loops in turn; the first round warms up and is not counted."""
     segments = rounds + 1
     config = msgspec.structs.replace(config, stages=(Stage(size, 1),))

@@ -27,7 +27,7 @@ from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop, torch_files
-from fundoscope.train.run.plan import Size
+from fundoscope.train.run.plan import PictureSize
 from fundoscope.train.run.settings import sides, value_of
 from fundoscope.writing import explained
 
@@ -120,14 +120,14 @@ def _seconds(run: Path) -> float:
     return float(lines[-1]["training_seconds"]) if lines else 0.0
 
 
-def _require_graders(folders: Sequence[Path], size: Size | None) -> None:
+def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
     configs = [grader_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME, folders)
     if size is not None:
         _require_takes(configs[-1], size)
 
 
-def _require_detectors(folders: Sequence[Path], size: Size | None) -> None:
+def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
     configs = [detector_config.of_run(run)[0] for run in folders]
@@ -152,7 +152,7 @@ def _require_same(
                 )
 
 
-def _require_takes(config: GraderConfig, size: Size) -> None:
+def _require_takes(config: GraderConfig, size: PictureSize) -> None:
     """Check that the network takes pictures of the size at which the average is used."""
     name, outputs = config.network.name, heads.OUTPUTS[config.head]
     made_for = networks.Size(*sides(config.stages[-1].size))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
     from fundoscope.train.detection.export import Exported as ExportedDetector
     from fundoscope.train.grading.calibrate import Figures
-    from fundoscope.train.grading.export import Exported
+    from fundoscope.train.grading.exported import Exported
 
 TAKEN: Final = ("not taken", "taken")
 Cache = Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")]

@@ -18,7 +18,7 @@ from fundoscope.train.networks import augment
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import settings
 from fundoscope.train.run.optimisers import Optimiser
-from fundoscope.train.run.plan import Size
+from fundoscope.train.run.plan import PictureSize
 from fundoscope.train.run.settings import require, sides
 
 DETECTOR: Final = runs.TASKS[runs.DETECTION]
@@ -88,7 +88,7 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     radius: float = 852.0
-    tile: Size = 512
+    tile: PictureSize = 512
     overlap: int = 64
     cache: str = "cache"
     licence: str = "not stated; the terms of the training photographs apply"

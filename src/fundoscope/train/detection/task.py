@@ -24,7 +24,7 @@ from fundoscope.train.networks import augment
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks.augment import Jitter
 from fundoscope.train.run import loop
-from fundoscope.train.run.plan import Size
+from fundoscope.train.run.plan import PictureSize
 from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class DetectionTask:
     def batch(
         self,
         positions: NDArray[np.int64],
-        size: Size,  # noqa: ARG002 (a detector's tiles have one size)
+        size: PictureSize,  # noqa: ARG002 (a detector's tiles have one size)
         generator: torch.Generator,
     ) -> tuple[Tensor, list[Target]]:
         """Tiles drawn at random, normalised ``(N, 3, H, W)``, and their targets."""
@@ -125,7 +125,7 @@ class DetectionTask:
     def evaluate(
         self,
         network: nn.Module,
-        size: Size,  # noqa: ARG002 (as in batch)
+        size: PictureSize,  # noqa: ARG002 (as in batch)
         epoch: int,
     ) -> dict[str, Any]:
         """Figures of each kind on the whole validation photographs, by our hit rule.

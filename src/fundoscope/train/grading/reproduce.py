@@ -23,6 +23,7 @@ from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.calibrate import Calibration
 from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.exported import Exported
 from fundoscope.train.grading.photographs import VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.networks import weights
@@ -77,7 +78,7 @@ class Reproduction:
     config: GraderConfig
     threads: int
     trained: bool
-    exported: export.Exported
+    exported: Exported
     comparison: Comparison
 
 

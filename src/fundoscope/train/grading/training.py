@@ -25,7 +25,7 @@ from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks.normalise import Normalisation
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
-from fundoscope.train.run.plan import Plan, Size
+from fundoscope.train.run.plan import PictureSize, Plan
 from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class GradingTask:
         self.punish = loss_of(config, self.grades[self.train_positions])
 
     def batch(
-        self, positions: NDArray[np.int64], size: Size, generator: torch.Generator
+        self, positions: NDArray[np.int64], size: PictureSize, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Augmented photographs, normalised ``(N, 3, H, W)``, and grades ``(N,)``."""
         import torch
@@ -188,7 +188,7 @@ class GradingTask:
             "kappa": float(quadratic_kappa(table)),
         }
 
-    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
+    def evaluate(self, network: nn.Module, size: PictureSize, epoch: int) -> dict[str, Any]:
         """Kappa and referable AUC on validation; the outputs are kept, a file an epoch."""
         import torch
 
@@ -220,7 +220,7 @@ def loss_of(config: GraderConfig, grades: NDArray[np.int64]) -> losses.Loss:
     )
 
 
-def shown_size(config: GraderConfig, height: int, width: int, size: Size) -> Size:
+def shown_size(config: GraderConfig, height: int, width: int, size: PictureSize) -> PictureSize:
     """The size at which a picture of a height and width is shown in a stage of a size."""
     if config.data.input != inputs.NATIVE:
         return size
@@ -232,7 +232,7 @@ def predict(
     data: Pictures,
     positions: NDArray[np.int64],
     config: GraderConfig,
-    size: Size,
+    size: PictureSize,
     normalisation: Normalisation,
 ) -> NDArray[np.float32]:
     """Outputs ``(N, outputs)`` for some pictures, without augmentation, in their order."""

@@ -182,6 +182,23 @@ def stored_of(task: str, folder: Path) -> Stored:
     return run
 
 
+def require_unchanged(run_sha256: str, sha256: str, *names: str) -> None:
+    """Check that a run's data is still what the run was trained on.
+
+    Args:
+        run_sha256: SHA-256 of the data when the run began.
+        sha256: SHA-256 of the data now.
+        names: of its files or folders.
+
+    Raises:
+        UsageError: the data has changed.
+    """
+    if sha256 != run_sha256:
+        raise UsageError(
+            " and ".join(names), "has changed since the run began", "restore it, or train again"
+        )
+
+
 def surroundings(folder: Path) -> dict[str, Any]:
     """The content of ``run.json``: versions and hardware, :data:`AVERAGED`, :data:`RESUMED`.
 

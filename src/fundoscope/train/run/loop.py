@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.run import optimisers, prefetch, processes, torch_files
 from fundoscope.train.run.listeners import Listeners
-from fundoscope.train.run.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
+from fundoscope.train.run.plan import AUGMENTATION, DROPOUT, RANKS, PictureSize, Plan, generator_for
 from fundoscope.train.run.progress import Speed
 from fundoscope.writing import replacing
 
@@ -42,7 +42,9 @@ Counts = NDArray[np.int64]
 class Task(Protocol):
     """What the loop does not know: the data, the loss, and how good a network is."""
 
-    def batch(self, positions: NDArray[np.int64], size: Size, generator: torch.Generator) -> Any:
+    def batch(
+        self, positions: NDArray[np.int64], size: PictureSize, generator: torch.Generator
+    ) -> Any:
         """Inputs and targets of some training photographs (positions from 0)."""
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, Counts]:
@@ -54,7 +56,7 @@ class Task(Protocol):
     def summarise(self, counts: Counts) -> dict[str, Any]:
         """Figures of an epoch's training photographs, from the sum of what :meth:`loss` counted."""
 
-    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
+    def evaluate(self, network: nn.Module, size: PictureSize, epoch: int) -> dict[str, Any]:
         """Figures on validation; ``score`` decides which epoch is best (higher is better)."""
 
 

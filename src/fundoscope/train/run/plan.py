@@ -26,7 +26,8 @@ PERMUTATION, AUGMENTATION, DROPOUT = range(3)
 RANKS: Final = 1_000_000
 """Steps of a process lie this far from those of the next one in the stream of augmentation."""
 
-Size = int | tuple[int, int]
+PictureSize = int | tuple[int, int]
+"""Side of a square in pixels, or height and width."""
 Positions = NDArray[np.int64]
 
 
@@ -38,7 +39,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     makes a step a quarter shorter.
     """
 
-    size: Size
+    size: PictureSize
     epochs: int
     frozen: int = 0
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from fundoscope.train.run.plan import Plan, Size
+from fundoscope.train.run.plan import PictureSize, Plan
 
 MEMORY: Final = 0.98
 """Of the running mean of what a pixel costs."""
@@ -29,7 +29,7 @@ class Report:
     steps: int
     epoch: int
     epochs: int
-    size: Size
+    size: PictureSize
     loss: float
     photographs_a_second: float
     seconds_left: float

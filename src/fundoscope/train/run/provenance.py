@@ -6,12 +6,13 @@ task.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
 from fundoscope.errors import UsageError
+from fundoscope.models.bundle import TrainedOn
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.folder import Settings
@@ -106,6 +107,33 @@ def minutes_in_all(run: Path, start: str) -> float | None:
         return own
     before = minutes_in_all(Path(start).parent, str(earlier.settings.get("start", "")))
     return round(own + (before or 0.0), 1)
+
+
+def trained_on(
+    run: Path,
+    settings: Settings,
+    sha256: str,
+    photographs: Mapping[str, int],
+    *,
+    start: str = "",
+) -> TrainedOn:
+    """What a bundle says of the training of a run.
+
+    Args:
+        run: the run folder.
+        settings: of the run.
+        sha256: of its data.
+        photographs: the number of training photographs of each source.
+        start: as of :func:`minutes_in_all`.
+    """
+    return TrainedOn(
+        manifest_sha256=sha256,
+        photographs=dict(photographs),
+        seed=settings["seed"],
+        configuration=described(settings),
+        minutes=minutes_in_all(run, start),
+        averaged=runs.averaged(run),
+    )
 
 
 def versions(run: Path, *further: str) -> dict[str, str]:
