@@ -162,7 +162,7 @@ def judged(
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name, model in models.items():
         own = export.calibrated(outputs[name], val, head)
-        theirs = calibrate.judge(
+        theirs = calibrate.evaluate(
             outputs[name], labels, sources, gradable, head,
             temperature=whole.temperature, cut_points=whole.cut_points, threshold=whole.threshold,
         )  # fmt: skip

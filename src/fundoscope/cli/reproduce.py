@@ -37,7 +37,7 @@ def grader(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Its label table; ../shared/data/grading/NAME by default."),
+        typer.Option(help="Its label table; needed to start, not to resume."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; runs/reproduce-BUNDLE by default.")

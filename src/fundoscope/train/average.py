@@ -1,8 +1,8 @@
-"""One network from several: the average of the weights of runs that began from one another.
+"""One network from several: the average of the weights of runs that started from one another.
 
-Runs of one beginning lie in one basin of the loss, and the middle of a basin is better on new
+Runs with a common start lie in one basin of the loss, and the middle of a basin is better on new
 photographs than its rim (Wortsman et al., Model soups, 2022, and Robust fine-tuning of zero-shot
-models, 2022). Of runs that began apart the average is worthless.
+models, 2022). The average of runs without a common start is worthless.
 """
 
 from __future__ import annotations
@@ -44,17 +44,18 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     """Write a run folder whose best network is the average of those of other runs.
 
     Args:
-        parts: folders of runs, all of graders or all of detectors, and the share of each;
-            configuration (with a detector's scale), photographs and versions are those of the
-            last one.
+        parts: folders of runs, all of graders or all of detectors, and the share of each. The
+            configuration (with a detector's scale), the photographs and the versions are those of
+            the last one.
         folder: of the new run.
-        size: at which photographs are shown to a grader; that of the last run by default.
+        size: side in pixels at which photographs are shown to a grader; by default that of the last
+            run.
 
     Raises:
-        UsageError: a folder is no run with a finished epoch, two have one name, the runs are of
-            different networks, the shares do not sum to one, the network does not take the size,
-            or there is a run in the new folder.
-        OutputError: it cannot be written.
+        UsageError: a folder is not a run with a finished epoch, two have the same name, the runs
+            are of different networks, the shares do not sum to one, the network does not take the
+            size, or the new folder already holds a run.
+        OutputError: the new run cannot be written.
     """
     folders = [run for run, _ in parts]
     _require_parts(parts)
@@ -68,7 +69,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     stored = [runs.best(run) for run in folders]
     last = stored[-1]
     best = {
-        "network": _mixed([one["network"] for one in stored], [s for _, s in parts], folders),
+        "network": _mixed([each["network"] for each in stored], [s for _, s in parts], folders),
         "epoch": last["epoch"],
         "size": size or last["size"],
     }
@@ -95,7 +96,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
 
 
 def _name(run: Path) -> str:
-    """What a bundle calls a run."""
+    """The name of a run in a bundle."""
     return run.resolve().name
 
 
@@ -109,13 +110,13 @@ def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
     if count > 1:
         raise UsageError(
             f"the runs called {name}",
-            "cannot be told apart in what the bundle says of its making",
+            "have the same name, and the bundle names the runs that it was made of",
             "name each once, and rename the folder of one",
         )
 
 
 def _seconds(run: Path) -> float:
-    """How long a run was trained; its best network may be there before its first line is."""
+    """How long a run was trained; ``best.pt`` may exist before the first line of figures."""
     lines = runs.metrics(run)
     return float(lines[-1]["training_seconds"]) if lines else 0.0
 
@@ -135,7 +136,7 @@ def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> Non
     kinds = [detector_export.description(run)[0] for run in folders]
     for its, folder in zip(kinds, folders, strict=True):
         if its != kinds[-1]:
-            raise UsageError(str(folder), f"finds other kinds than {folders[-1]}", REMEDY)
+            raise UsageError(str(folder), f"has other kinds than {folders[-1]}", REMEDY)
 
 
 def _require_same(

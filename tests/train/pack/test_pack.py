@@ -24,7 +24,7 @@ from fundoscope.train.grading import packed_crops, photographs, pictures
 from fundoscope.train.grading import training as grader
 from fundoscope.train.networks import weights
 from fundoscope.train.paces import Pace
-from fundoscope.train.pack import pack, unpack
+from fundoscope.train.pack import contents, pack, unpack
 from fundoscope.train.run import loop, provenance
 from fundoscope.train.run.plan import Stage
 
@@ -368,7 +368,7 @@ def test_a_detector_goes_on_from_a_run_in_its_pack(detector_config, tmp_path):
     further = detector_configs.replaced(lite, start=str(tmp_path / "run" / loop.BEST))
     pack.write_detector(further, tmp_path / "p.zip")
     ours = unpack.detector(further, tmp_path / "p.zip")
-    assert ours.start.endswith(pack.GONE_ON)
+    assert ours.start.endswith(contents.EARLIER_BEST)
     assert ours.backbone.init == weights.NONE
     stored, halved = (loop.read_checkpoint(Path(each.start))["network"] for each in (further, ours))
     assert stored.keys() == halved.keys()
@@ -431,9 +431,9 @@ def test_what_cannot_be_gone_on_from_and_masks_that_are_not_there(
     config, detector_config, tmp_path
 ):
     nothing = configs.replaced(config, network={"init": str(tmp_path / loop.BEST)})
-    with pytest.raises(UsageError, match="is no best network of a run"):
+    with pytest.raises(UsageError, match="is not a best network of a run"):
         pack.write_grader(nothing, tmp_path / "p.zip")
-    with pytest.raises(UsageError, match=r"--masks .*: is no folder"):
+    with pytest.raises(UsageError, match=r"--masks .*: is not a folder"):
         pack.write_detector(detector_config, tmp_path / "p.zip", masks=tmp_path / "none")
 
 

@@ -1,6 +1,6 @@
-"""What is fitted on validation after training: temperature, cut-points, referable threshold.
+"""Fitting on validation after training: temperature, cut-points, referable threshold.
 
-Numpy and scipy only. Each function states what it optimises; none ever sees a test photograph.
+Numpy and scipy only. Each function states what it optimises. Test photographs are never used.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from fundoscope.grading import heads
 CUT_STEP: Final = 0.02
 """Grid of the cut-points on the expected grade; finer ones fit noise (0.02 moves 1 % of cases)."""
 CUT_SMOOTHING: Final = 4
-"""A cut-point is judged by the mean over this many grid steps on each side, so that the middle of
-a plateau is preferred to a spike that a few photographs make."""
+"""A cut-point is evaluated by the mean over this many grid steps on each side. So the middle of a
+plateau is preferred to a spike that a few photographs make."""
 CUT_BAND: Final = 0.4
-"""Least distance of two cut-points. Without it the band of grade 1 closes, because accuracy gains
-where nobody is called mild; on validation 0.4 cost 0.008 of accuracy and gave 0.011 of kappa."""
+"""Least distance of two cut-points. Without it the band of grade 1 closes, because accuracy rises
+where no photograph is graded mild. On validation 0.4 cost 0.008 of accuracy and gave 0.011 of
+kappa."""
 CUT_ROUNDS: Final = 6
 CUT_RESAMPLES: Final = 25
 """Cut-points are the mean of those that fit this many samples drawn with replacement: a single fit
 lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/study.md)."""
 KAPPA_SHARE: Final = 0.75
-"""Of kappa in :func:`agreement`, accuracy having the rest: accuracy alone gives severe grades away,
-because they are few (`bench/cut_points.py`, docs/study.md)."""
+"""Weight of kappa in :func:`agreement`; accuracy has the rest. Accuracy alone sacrifices the severe
+grades, because they are few (`bench/cut_points.py`, docs/study.md)."""
 ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
 """Where the search starts: cut-points that round the expected grade."""
 TEMPERATURE_RANGE: Final = (0.25, 4.0)
 TARGET_SENSITIVITY: Final = 0.90
-"""Of referable over the gradable validation photographs of all sources together."""
+"""For "referable", over the gradable validation photographs of all sources together."""
 TINY: Final = 1e-7
 """Keeps logarithms finite and comparisons of grid points exact."""
 MEAN, POOLED, GRADABLE = "mean of sources", "together", "gradable"
 SHARES: Final = ("auc", "kappa", "accuracy", "sensitivity", "specificity")
-"""The figures but for how many photographs there are."""
+"""All figures but the number of photographs."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -48,12 +49,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How a calibrated grader does on some validation photographs; NaN where undefined.
+    """Figures of a calibrated grader on some validation photographs; NaN where undefined.
 
     Attributes:
-        n: how many photographs.
+        n: number of photographs.
         accuracy, kappa: of the grades that the cut-points give; kappa has quadratic weights.
-        auc: area under the curve of the referable probability.
+        auc: area under the ROC curve of the referable probability.
         sensitivity, specificity: of "referable" at the threshold.
     """
 
@@ -67,7 +68,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was fitted, and how the grader does with it.
+    """The fitted values, and the figures of the grader with them.
 
     Attributes:
         temperature: divides the logits.
@@ -75,7 +76,7 @@ class Calibration:
         threshold: of the referable probability.
         by_source: figures of each source by its name.
         pooled: of all photographs together.
-        gradable: of those that a person could judge, where the threshold was fitted.
+        gradable: of the gradable photographs, on which the threshold was fitted.
     """
 
     temperature: float
@@ -116,15 +117,14 @@ def calibrate(
 ) -> Calibration:
     """Fit everything on validation.
 
-    For the head ``sigmoid``, whose answer is rounded as the students did it, only the threshold is
-    fitted.
+    For the head ``sigmoid``, whose output is rounded to a grade, only the threshold is fitted.
 
     Args:
         logits: ``(N, outputs)`` of the head.
         labels: ``(N,)`` grades, 0 to 4.
         sources: N names.
-        gradable: ``(N,)``, false where a person could not judge the photograph; these have no part
-            in the threshold.
+        gradable: ``(N,)``, false where a person could not grade the photograph; these are not used
+            for the threshold.
         head: of :mod:`fundoscope.grading.heads`.
     """
     fixed = head == heads.SIGMOID
@@ -135,7 +135,7 @@ def calibrate(
     )
     positive = labels >= heads.REFERABLE_GRADE
     threshold = referable_threshold(heads.referable(p)[gradable], positive[gradable])
-    return judge(
+    return evaluate(
         logits,
         labels,
         sources,
@@ -147,7 +147,7 @@ def calibrate(
     )
 
 
-def judge(
+def evaluate(
     logits: NDArray[np.float32],
     labels: Labels,
     sources: Sequence[str],
@@ -158,7 +158,14 @@ def judge(
     cut_points: tuple[float, float, float, float],
     threshold: float,
 ) -> Calibration:
-    """How a grader does with values that were fitted before; arguments as :func:`calibrate`'s."""
+    """The figures of a grader with given fitted values.
+
+    Args:
+        logits, labels, sources, gradable, head: as of :func:`calibrate`.
+        temperature: divides the logits.
+        cut_points: four ascending values on the expected grade.
+        threshold: of the referable probability.
+    """
     p = heads.probabilities(logits, temperature, head)
     referable, grades = heads.referable(p), heads.icdr(heads.expected(p), cut_points)
     names, numbers = source_numbers(sources)

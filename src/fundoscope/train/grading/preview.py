@@ -36,8 +36,8 @@ def draw(config: GraderConfig, path: Path) -> None:
     """
     table = photographs.read(config.data.manifest)
     shown: list[pictures.Pixels] = []
-    for photograph, vouched in _in_random_order(table, config):
-        picture = pictures.make(photograph, config.data.wanted, vouched=vouched)
+    for photograph, trusted in _in_random_order(table, config):
+        picture = pictures.make(photograph, config.data.wanted, trusted=trusted)
         if not isinstance(picture, str):
             shown.append(_row(picture, config, len(shown)))
         if len(shown) == PHOTOGRAPHS:

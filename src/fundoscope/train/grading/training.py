@@ -95,7 +95,7 @@ def pictures_of(
     load = partial(
         pictures.load, wanted=config.data.wanted, cache=Path(config.data.cache), progress=progress
     )
-    further = (load(each, each.rows, vouched=True) for each in also)
+    further = (load(each, each.rows, trusted=True) for each in also)
     return sum(further, start=load(table, rows))
 
 
