@@ -140,7 +140,7 @@ def bare_loop(
         began = time.perf_counter()
         for i in range(steps):
             shown, grades = batches[i % len(batches)]
-            loss = task.punish(network(shown), grades)
+            loss = task.loss_of_batch(network(shown), grades)
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()

@@ -143,7 +143,7 @@ def test_weights_that_do_not_fit_into_memory_are_told_before_anything(
 
 def test_outputs_that_are_no_numbers_are_one_clear_error(config, tmp_path, monkeypatch):
     monkeypatch.setattr(grader, "predict", lambda *_: np.full((4, 4), np.nan, np.float32))
-    with pytest.raises(FundoscopeError, match="epoch 1: the network's outputs are no numbers"):
+    with pytest.raises(FundoscopeError, match="epoch 1: the network's outputs are not finite"):
         grader.train(config, tmp_path / "run")
 
 

@@ -258,8 +258,8 @@ class Broken(Line):
         ("loss", 2.0, 9, "step 9: the loss is nan"),
         ("gradient", 2.0, 9, "step 9: the gradient's norm is nan"),
         ("gradient", 0.0, 9, "step 10: the loss is nan"),
-        ("gradient", 0.0, 8, "step 8: the weights are no numbers"),
-        ("gradient", 0.0, 10, "step 10: the weights are no numbers"),
+        ("gradient", 0.0, 8, "step 8: the weights are not finite"),
+        ("gradient", 0.0, 10, "step 10: the weights are not finite"),
     ],
 )
 def test_what_is_no_number_ends_the_run_and_the_good_check_point_stays(
@@ -304,7 +304,7 @@ def test_a_check_point_of_something_else_is_told(tmp_path, size):
         del stored["epoch"]
         torch.save(stored, tmp_path / loop.CHECKPOINT)
     other = torch.nn.Sequential(torch.nn.Linear(1, size), torch.nn.Linear(size, 1))
-    with pytest.raises(UsageError, match="is no check-point of this network"):
+    with pytest.raises(UsageError, match="is not a check-point of this network"):
         run(tmp_path, Line(), made=other)
     if size == 8:
         with pytest.raises(UsageError, match="another version of fundoscope"):

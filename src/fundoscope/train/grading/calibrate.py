@@ -93,8 +93,9 @@ class Calibration:
         return float(known.mean()) if len(known) else float("nan")
 
     def table(self) -> dict[str, dict[str, float | None]]:
-        """All figures by name: of each source, :data:`MEAN`, :data:`POOLED` and
-        :data:`GRADABLE`; ``None`` where undefined.
+        """All figures by name, of each source and the summaries; ``None`` where undefined.
+
+        The summaries are :data:`MEAN`, :data:`POOLED` and :data:`GRADABLE`.
         """
         rows = {
             **{name: dataclasses.asdict(figures) for name, figures in self.by_source.items()},
@@ -161,7 +162,11 @@ def evaluate(
     """The figures of a grader with given fitted values.
 
     Args:
-        logits, labels, sources, gradable, head: as of :func:`calibrate`.
+        logits: ``(N, outputs)`` of the head.
+        labels: ``(N,)`` grades, 0 to 4.
+        sources: N names.
+        gradable: ``(N,)``, false where a person could not grade the photograph.
+        head: of :mod:`fundoscope.grading.heads`.
         temperature: divides the logits.
         cut_points: four ascending values on the expected grade.
         threshold: of the referable probability.
@@ -211,7 +216,13 @@ def confusions(labels: Labels, grades: Labels, source: Labels) -> NDArray[np.int
 def fit_temperature(
     logits: NDArray[np.float32], labels: Labels, head: str = heads.CUMULATIVE
 ) -> float:
-    """The temperature with the smallest negative log-likelihood of the five probabilities."""
+    """The temperature with the smallest negative log-likelihood of the five probabilities.
+
+    Args:
+        logits: ``(N, outputs)`` of the head.
+        labels: ``(N,)`` grades, 0 to 4.
+        head: of :mod:`fundoscope.grading.heads`.
+    """
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
@@ -223,7 +234,13 @@ def fit_temperature(
 
 
 def agreement(labels: Labels, grades: Labels, source: Labels) -> float:
-    """The mean over the sources of quadratic kappa and accuracy, by :data:`KAPPA_SHARE`."""
+    """The weighted mean of quadratic kappa and accuracy, averaged over the sources.
+
+    Args:
+        labels: ``(N,)`` grades.
+        grades: ``(N,)`` predicted grades.
+        source: ``(N,)`` numbers of the sources.
+    """
     counts = confusions(labels, grades, source)
     accuracy = np.einsum("sii->s", counts) / np.maximum(counts.sum(axis=(1, 2)), 1)
     kappas = np.nan_to_num(quadratic_kappa(counts))
@@ -235,8 +252,8 @@ def fit_cut_points(
 ) -> tuple[float, float, float, float]:
     """Four ascending cut-points on the expected grade with a high :func:`agreement`.
 
-    The mean of what :func:`search_cut_points` finds for :data:`CUT_RESAMPLES` samples drawn with
-    replacement, the same ones every time.
+    The mean of the results of :func:`search_cut_points` for :data:`CUT_RESAMPLES` samples, drawn
+    with replacement and always the same.
 
     Args:
         expected: ``(N,)`` expected grades, 0 to 4.
@@ -244,19 +261,24 @@ def fit_cut_points(
         source: ``(N,)`` numbers of the sources, each of which weighs the same.
     """
     random = np.random.default_rng(0)
-    found = []
+    samples = []
     for _ in range(CUT_RESAMPLES):
         drawn = random.integers(0, len(labels), len(labels))
-        found.append(search_cut_points(expected[drawn], labels[drawn], source[drawn]))
-    first, second, third, fourth = (round(float(cut), 6) for cut in np.mean(found, axis=0))
+        samples.append(search_cut_points(expected[drawn], labels[drawn], source[drawn]))
+    first, second, third, fourth = (round(float(cut), 6) for cut in np.mean(samples, axis=0))
     return first, second, third, fourth
 
 
 def search_cut_points(expected: Floats, labels: Labels, source: Labels) -> Floats:
-    """The four cut-points that fit these very photographs best; arguments as above.
+    """The four cut-points that fit these photographs best, without resampling.
 
-    Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`), each grade
-    keeping a band of its own (:data:`CUT_BAND`).
+    It is a coordinate search over a grid. Each profile is smoothed (:data:`CUT_SMOOTHING`), and
+    each grade keeps a band (:data:`CUT_BAND`).
+
+    Args:
+        expected: ``(N,)`` expected grades, 0 to 4.
+        labels: ``(N,)`` grades.
+        source: ``(N,)`` numbers of the sources.
     """
     # Counted in grid steps, so that comparisons are exact.
     cuts = np.array([round(cut / CUT_STEP) for cut in ROUNDING])
@@ -270,7 +292,7 @@ def search_cut_points(expected: Floats, labels: Labels, source: Labels) -> Float
 
 
 def _best_cut(cuts: Labels, i: int, expected: Floats, labels: Labels, source: Labels) -> int:
-    """The best place of one cut-point, in grid steps, the others fixed; the middle of equals."""
+    """The best place of one cut-point in grid steps, others fixed; the middle of equals."""
     band, highest = round(CUT_BAND / CUT_STEP), round((heads.GRADE_COUNT - 1) / CUT_STEP)
     low = cuts[i - 1] + band if i > 0 else 0
     high = cuts[i + 1] - band if i + 1 < len(cuts) else highest
@@ -289,10 +311,15 @@ def _best_cut(cuts: Labels, i: int, expected: Floats, labels: Labels, source: La
 def referable_threshold(
     probability: Floats, positive: NDArray[np.bool_], sensitivity: float = TARGET_SENSITIVITY
 ) -> float:
-    """The highest threshold at which at least this share of the positives is called referable.
+    """The highest threshold with at least the wanted sensitivity.
+
+    Args:
+        probability: ``(N,)`` of "referable".
+        positive: ``(N,)``, whether the photograph is referable.
+        sensitivity: the wanted one.
 
     Raises:
-        ValueError: there is no positive.
+        ValueError: no photograph is referable.
     """
     sick = np.sort(probability[positive])
     if len(sick) == 0:

@@ -1,4 +1,4 @@
-"""The model card: what a person should know before using a grader."""
+"""The model card of a grader: what a person should know before using it."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ from fundoscope.train.run.settings import require, sides
 
 GRADER: Final = runs.TASKS[runs.GRADING]
 FEWEST: Final = 2
-"""Photographs of a batch."""
+"""Smallest number of photographs in a batch."""
 ASPECT_SPREAD: Final = 0.03
-"""``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
-1 % among each other and from 4:3 by 11 %."""
+"""``only_aspect`` takes photographs whose shape differs by at most this share. Sensors of 3:2
+differ by 1 % from each other, and by 11 % from 4:3."""
 KIN: Final = {"equalised": "eyepacs"}
-"""By the name of a further table (``data.also``), the source whose photographs it holds more of."""
+"""For each further table (``data.also``), by name, the source that its photographs belong to."""
 MOST_SHOWN: Final = 100
-"""Times that an epoch may show a photograph."""
+"""Largest number of times that an epoch may show a photograph."""
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "data.sample": (0, math.inf),
     "network.dropout": (0, 0.99),
@@ -41,23 +41,25 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which photographs, and what of them goes in; paths are relative to the working directory.
+    """The photographs, and what the network sees of them.
+
+    Paths are relative to the working directory.
 
     Attributes:
         manifest: a label table, or a folder of class folders.
-        also: further label tables that are trained on and never validated or tested on. Whoever
-            lists them vouches that they show retinas: their content is not judged, because
-            pictures that somebody has equalised are no photographs any more.
-        without: sources of ``manifest`` that take no part, neither in training nor in validation.
-        shown: how often an epoch shows each photograph of a source, 1 where it is not named; of 0.5
-            each epoch shows another half of them.
-        cache: folder of the pictures that are made once.
+        also: further label tables, which are trained on and never used for validation or test.
+            They are trusted to show retinas and not checked for it, because equalised pictures
+            would fail the check.
+        without: sources of ``manifest`` that are left out of training and validation.
+        shown: how often an epoch shows each photograph of a source; 1 for sources that are not
+            named. With 0.5 each epoch shows another half of them.
+        cache: folder of the cached pictures.
         input: ``crop`` (the field's square), ``squash`` (the whole frame in one shape) or
             ``native`` (the whole frame in its own shape).
         crop_size: side of the cached pictures, or height and width; the largest useful stage.
         only_aspect: only photographs of this width over height.
-        sample: so many training photographs, drawn by the seed; all where it is 0.
-        licence: under which terms the weights may be used that come out of them.
+        sample: number of training photographs, drawn by the seed; 0: all.
+        licence: the terms for the trained weights.
     """
 
     manifest: str
@@ -78,7 +80,13 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which network of :mod:`networks`, and what it starts from (see :mod:`weights`)."""
+    """The network, and the weights that it starts from.
+
+    Attributes:
+        name: of :mod:`fundoscope.train.networks.catalogue`.
+        dropout: share of the outputs before the last layer that are set to 0 in training.
+        init: see :func:`fundoscope.train.networks.weights.start`.
+    """
 
     name: str = "efficientnet_lite0"
     dropout: float = 0.2
@@ -89,16 +97,20 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration of a run; the TOML file has the same names.
 
     Attributes:
-        head: of :mod:`fundoscope.grading.heads`; with the loss that belongs to it.
-        expected: weight of a further term of the loss, the squared error of the expected grade.
+        data: the photographs.
+        stages: of the training, one after the other.
+        network: what is trained.
+        optimiser: how the weights are changed.
+        jitter: random changes of the training pictures.
+        head: of :mod:`fundoscope.grading.heads`, with its loss.
+        expected: weight of a second term of the loss, the squared error of the expected grade.
         class_weights: ``none``, ``balanced``, or five weights.
-        label_smoothing: how far wanted probabilities stay away from 0 and 1.
-        normalise: a mode of :mod:`normalise`.
-        patience: epochs without a better one after which the run ends; 0: never.
-        devices: how many processors of the fastest kind that is there (GPUs, else processes).
-        threads: of the processor; 0: all.
-        precision: of Lightning Fabric; ``auto``: bf16 on a GPU, else float32.
-        checkpoint_every: steps.
+        label_smoothing: distance of target probabilities from 0 and 1.
+        normalise: a mode of :mod:`fundoscope.train.networks.normalise`.
+        patience: the run ends after this number of epochs without a better one; 0: never.
+        seed: of all random draws.
+        devices, threads, precision: see :class:`fundoscope.train.run.settings.Hardware`.
+        checkpoint_every: steps between two check-points.
     """
 
     data: Data
@@ -137,24 +149,36 @@ def replaced(
     data: dict[str, Any] | None = None,
     **changes: Any,
 ) -> GraderConfig:
-    """The configuration with other values; a value of ``None`` changes nothing."""
+    """The configuration with other values.
+
+    Args:
+        config: the configuration.
+        network: new values of ``config.network``.
+        data: new values of ``config.data``.
+        changes: further new values. A value of ``None`` changes nothing.
+    """
     return settings.replaced(config, {"network": network, "data": data, **changes})
 
 
 def without(config: GraderConfig, source: str) -> GraderConfig:
-    """The configuration in which a source, and what is kin to it, takes no part."""
-    data, gone = config.data, kin(source)
+    """The configuration without a source and the further tables that belong to it.
+
+    Args:
+        config: the configuration.
+        source: its name in the label table.
+    """
+    data, related = config.data, kin(source)
     changed = msgspec.structs.replace(
         data,
         without=(*data.without, source),
-        also=tuple(table for table in data.also if Path(table).stem not in gone),
-        shown={name: times for name, times in data.shown.items() if name not in gone},
+        also=tuple(table for table in data.also if Path(table).stem not in related),
+        shown={name: times for name, times in data.shown.items() if name not in related},
     )
     return msgspec.structs.replace(config, data=changed)
 
 
 def kin(source: str) -> frozenset[str]:
-    """A source, and the further tables that hold more of its photographs."""
+    """A source and the further tables with photographs of it, by name."""
     return frozenset({source, *(table for table, its in KIN.items() if its == source)})
 
 

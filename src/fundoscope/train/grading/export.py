@@ -288,7 +288,8 @@ def differences(
     """Absolute differences of the probabilities of the grades, ``(N, 5)``.
 
     Args:
-        ours, theirs: outputs of two networks, ``(N, outputs)``.
+        ours: outputs of a network, ``(N, outputs)``.
+        theirs: outputs of another network.
         head: of both.
     """
     p, q = (heads.probabilities(outputs, head=head) for outputs in (ours, theirs))

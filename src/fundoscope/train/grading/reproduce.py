@@ -243,9 +243,10 @@ def compare(
     """Run two bundles on the same photographs.
 
     Args:
-        given, made: the bundles; what goes into them may differ.
+        given: a bundle.
+        made: another one; their inputs may differ.
         table: whose photographs they read.
-        rows: which of them.
+        rows: of the table.
         cache: folder of the cached pictures.
     """
     first, second = (_read(bundle, table, rows, cache) for bundle in (given, made))

@@ -28,7 +28,8 @@ def smaller(
         shown: gives the training pictures that eight bits are calibrated on, ``uint8 (n, H, W, 3)``
             RGB each; it is not called for half precision.
         int8: store the weights in eight bits, and calculate with them; else in half precision.
-        left, products: as of :func:`quantise.quantise`.
+        left: parts of the names of layers that stay in float.
+        products: quantise matrix products, too.
 
     Returns:
         How the weights are stored, as a bundle calls it, and the bytes of the graph.

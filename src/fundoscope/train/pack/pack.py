@@ -133,9 +133,7 @@ def write_grader(
         parts=len(groups),
         key=archive.key_of(crops) if len(groups) > 1 else "",
     )
-    files = [[(CONTENTS, msgspec.json.encode(contents)), *entries, *groups[0]]]
-    for number, group in enumerate(groups[1:], start=2):
-        files.append([(PART, msgspec.json.encode(Part(contents.key, number))), *group])
+    files = _parts(contents, entries, groups)
     written = [part(path, number) for number in range(1, len(files) + 1)]
     for file in written:
         refuse_existing(file, overwrite=overwrite)
@@ -176,6 +174,16 @@ def _crops(table: Manifest, loaded: Pictures, name: str, quality: int) -> Iterat
     for number, (row, pixels) in enumerate(zip(loaded.rows, loaded.pixels, strict=True)):
         small = packed_crops.no_larger(pixels, table.photograph(row))
         yield _crop_name(name, number), packed_crops.encode(small, quality)
+
+
+def _parts(
+    contents: Contents, entries: Sequence[Entry], groups: Sequence[Sequence[Entry]]
+) -> list[list[Entry]]:
+    """The files of each part of a pack; all but the first hold nothing but crops."""
+    parts = [[(CONTENTS, msgspec.json.encode(contents)), *entries, *groups[0]]]
+    for number, group in enumerate(groups[1:], start=2):
+        parts.append([(PART, msgspec.json.encode(Part(contents.key, number))), *group])
+    return parts
 
 
 def _crop_name(table: str, number: int) -> str:
