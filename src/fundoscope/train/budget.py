@@ -321,7 +321,7 @@ def _kept(folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool) 
         raise UsageError(
             str(folder),
             "holds a run that was started in another way",
-            "choose another --out, or start it anew with --no-resume",
+            "choose another --out, or start it again with --no-resume",
         )
     return kept
 

@@ -176,7 +176,7 @@ def test_another_table_is_refused(bundle, labels, tmp_path):
 
 def test_a_bundle_that_does_not_say_is_refused(bundle, tmp_path):
     trained_on = replace(bundles.load(bundle).manifest.trained_on, configuration={})
-    with pytest.raises(UsageError, match="does not say how it was trained"):
+    with pytest.raises(UsageError, match="does not state how it was trained"):
         reproduce.reproduce(rewritten(bundle, trained_on=trained_on), tmp_path / "again")
 
 

@@ -417,7 +417,7 @@ def test_only_the_further_tables_that_are_asked_for_are_trained_on(config, tmp_p
     assert unpack.grader(config, tmp_path / "p.zip").data.also == ()
     assert len(unpack.grader(both, tmp_path / "p.zip").data.also) == 1
     other = configs.replaced(config, data={"also": ("elsewhere/other.csv",)})
-    with pytest.raises(UsageError, match="holds no further table other; pack anew"):
+    with pytest.raises(UsageError, match="holds no further table other; pack again"):
         unpack.grader(other, tmp_path / "p.zip")
     (tmp_path / "twin").mkdir()
     twin = tmp_path / "twin" / "more.csv"

@@ -292,7 +292,7 @@ def test_a_damaged_check_point_is_told(tmp_path, damage):
     run(tmp_path, Line(), stages=(Stage(32, 1),))
     path = tmp_path / loop.CHECKPOINT
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UsageError, match="is damaged; start the run anew with --no-resume"):
+    with pytest.raises(UsageError, match="is damaged; start the run again with --no-resume"):
         run(tmp_path, Line())
 
 
@@ -307,7 +307,7 @@ def test_a_check_point_of_something_else_is_told(tmp_path, size):
     with pytest.raises(UsageError, match="is not a check-point of this network"):
         run(tmp_path, Line(), made=other)
     if size == 8:
-        with pytest.raises(UsageError, match="another version of fundoscope"):
+        with pytest.raises(UsageError, match="this network and version of fundoscope"):
             run(tmp_path, Line())
 
 

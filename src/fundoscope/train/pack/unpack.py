@@ -87,7 +87,7 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
         raise UsageError(
             f"{pack.name}, crops of {contents.side} px",
             f"are smaller than data.crop_size = {size}",
-            "lower it, or pack anew",
+            "lower it, or pack again",
         )
     if config.data.only_aspect is not None or config.data.input != CROP:
         raise UsageError(
@@ -113,7 +113,7 @@ def _chosen(wanted: Sequence[str], packed: Mapping[str, str], pack: Path) -> Ite
     for table in wanted:
         if Path(table).stem not in packed:
             raise UsageError(
-                pack.name, f"holds no further table {Path(table).stem}", "pack anew, with it"
+                pack.name, f"holds no further table {Path(table).stem}", "pack again, with it"
             )
         yield packed[Path(table).stem]
 
@@ -159,7 +159,7 @@ def _init(wanted: str, name: str, folder: Path, contents: Contents, pack: Path) 
         raise UsageError(
             f"{pack.name}, weights of {', '.join(packed)}",
             f"are not those of {name}",
-            "pack anew with this configuration, or name others with --init",
+            "pack again with this configuration, or name others with --init",
         )
     return str(folder / packed[name])
 
@@ -236,7 +236,7 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
         except (*UNREADABLE, KeyError, msgspec.DecodeError) as error:
             raise _damaged(file, error) from None
         if said != Part(contents.key, number):
-            raise UsageError(file.name, f"is of another pack than {pack.name}", "pack anew")
+            raise UsageError(file.name, f"is of another pack than {pack.name}", "pack again")
         yield file
 
 
@@ -248,7 +248,7 @@ def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
             raise UsageError(
                 pack.name,
                 f"holds the name {info.filename!r}, which leads out of its folder",
-                "pack anew",
+                "pack again",
             )
     if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
         raise UsageError(
@@ -257,4 +257,4 @@ def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
 
 
 def _damaged(pack: Path, error: Exception) -> UsageError:
-    return UsageError(pack.name, f"is damaged ({type(error).__name__})", "pack anew")
+    return UsageError(pack.name, f"is damaged ({type(error).__name__})", "pack again")

@@ -80,7 +80,7 @@ def open_run(
             raise UsageError(
                 str(folder),
                 "holds a run with another configuration or manifest",
-                "choose another --out, or start it anew with --no-resume",
+                "choose another --out, or start it again with --no-resume",
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -112,7 +112,7 @@ class _State:
             raise UsageError(
                 str(path),
                 "is not a check-point of this network and version of fundoscope",
-                "start the run anew with --no-resume, or choose another --out",
+                "start the run again with --no-resume, or choose another --out",
             ) from None
 
     def _take(self, content: dict[str, Any]) -> None:
@@ -189,7 +189,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         path,
         str(path),
         "is damaged",
-        "restore the file, or start the run again with --no-resume",
+        "start the run again with --no-resume, or restore the file",
     )
     return content
 
@@ -211,7 +211,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         raise UsageError(
             f"{path}, line {len(lines) + 1}",
             f"is damaged ({type(error).__name__})",
-            "delete that line, or start the run anew with --no-resume",
+            "delete that line, or start the run again with --no-resume",
         ) from None
     return lines
 
