@@ -35,13 +35,14 @@ from PIL import Image
 from fundoscope.data.manifest import Row
 from fundoscope.grading import heads
 from fundoscope.phantom import PhantomSpec, draw
-from fundoscope.train.grading.config import GraderConfig, read_config, sides
+from fundoscope.train.grading.config import GraderConfig, read_config
 from fundoscope.train.grading.pictures import Pictures, parts
 from fundoscope.train.grading.training import GradingTask, largest
 from fundoscope.train.networks import weights
 from fundoscope.train.run import loop, memory, optimisers
 from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import AUGMENTATION, PictureSize, Plan, Stage, generator_for
+from fundoscope.train.run.settings import sides
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CASES: dict[str, tuple[str, PictureSize]] = {
