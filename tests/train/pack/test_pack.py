@@ -176,7 +176,7 @@ def test_what_cannot_be_packed_is_refused(config, tmp_path):
 
 
 def test_a_pack_that_is_too_large_is_not_written(config, detector_config, tmp_path):
-    with pytest.raises(UsageError, match=r"a file of 0\.001 MiB: has no room for 0\.0 that"):
+    with pytest.raises(UsageError, match=r"a file of 0\.001 MiB: has no room for 0\.0 MiB that"):
         pack.write_grader(config, tmp_path / "p.zip", limit=0.001)
     with pytest.raises(UsageError, match="leave photographs out"):
         pack.write_detector(detector_config, tmp_path / "p.zip", limit=0.001)
