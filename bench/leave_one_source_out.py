@@ -132,10 +132,10 @@ def train(config: GraderConfig, run: Path, source: str) -> Path:
     if not (bundle / bundles.MANIFEST).is_file():
         if not finished(config, run):
             print(f"{source}: training without it, in {run}", flush=True)
-            with watching() as watcher:
-                grader.train(config, run, watcher=watcher)
+            with watching() as listeners:
+                grader.train(config, run, listeners=listeners)
         export.export(run, bundle, name=f"without-{source}", cache=Path(config.data.cache))
-    elif runs.stored_run(run)[0] != config:
+    elif configs.of_run(run)[0] != config:
         raise UsageError(str(run), "holds a run of another configuration", "choose another --out")
     seen = configs.kin(source) & set(bundles.load_grader(bundle).manifest.trained_on.photographs)
     if seen:
@@ -146,7 +146,7 @@ def train(config: GraderConfig, run: Path, source: str) -> Path:
 
 def finished(config: GraderConfig, run: Path) -> bool:
     """Whether all epochs of a configuration are trained, here or elsewhere."""
-    if not (run / loop.BEST).is_file() or runs.stored_run(run)[0] != config:
+    if not (run / loop.BEST).is_file() or configs.of_run(run)[0] != config:
         return False
     return len(runs.metrics(run)) == sum(stage.epochs for stage in config.stages)
 

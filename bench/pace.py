@@ -25,7 +25,7 @@ from fundoscope.train.detection import training as detector
 from fundoscope.train.grading import config as grader_configs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.networks import catalogue
-from fundoscope.train.run import folder as runs
+from fundoscope.train.run import devices
 
 WARM, TIMED = 2, 4
 """Steps before the timed ones, which are slower, and timed steps."""
@@ -50,8 +50,8 @@ def main() -> None:
 def grader_step(path: Path) -> Callable[[], None]:
     """One step of a grader's training on random pictures."""
     config = grader_configs.read_config(path)
-    runs.set_up(config)
-    fabric = runs.fabric(config)
+    devices.set_up(config)
+    fabric = devices.fabric(config)
     network = grader.network_of(config, init="none")
     size = grader.largest(config)
     generator = torch.Generator().manual_seed(config.seed)
@@ -66,8 +66,8 @@ def grader_step(path: Path) -> Callable[[], None]:
 def detector_step(path: Path) -> Callable[[], None]:
     """One step of a detector's training on its own tiles."""
     config = detector_configs.read_config(path)
-    runs.set_up(config)
-    fabric = runs.fabric(config)
+    devices.set_up(config)
+    fabric = devices.fabric(config)
     data = detector.read_set(config)
     network = detector.network_of(config, data.kinds, data.anchors, init="none")
     task = detector.task_of(config, data, fabric.device, path.parent, None)

@@ -32,15 +32,17 @@ from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
 from fundoscope.models import runtime
+from fundoscope.train.detection import config as detector_configs
 from fundoscope.train.detection import export as detector_export
 from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
 from fundoscope.train.grading import calibrate, export, photographs, pictures
-from fundoscope.train.grading.config import sides
+from fundoscope.train.grading import config as grader_configs
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.onnx import quantise
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run.settings import sides
 
 FLOAT: Final = "float32"
 VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
@@ -117,7 +119,7 @@ def caller(model: bytes) -> Callable[[Any], Any]:
 
 
 def grader(run: Path, cache: Path | None, sizes: list[int], pace: Pace) -> None:
-    config, _ = runs.stored_run(run)
+    config, _ = grader_configs.of_run(run)
     table = photographs.read(config.data.manifest)
     rows = photographs.choose(table, config.data, config.seed)
     network, _, size = export.best_network(run, config)
@@ -160,7 +162,7 @@ def judged(
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name, model in models.items():
         own = export.calibrated(outputs[name], val, head)
-        theirs = calibrate.judge(
+        theirs = calibrate.evaluate(
             outputs[name], labels, sources, gradable, head,
             temperature=whole.temperature, cut_points=whole.cut_points, threshold=whole.threshold,
         )  # fmt: skip
@@ -235,7 +237,7 @@ def of_sizes(network: Any, normal: Any, sizes: list[int], shown: list[Any], pace
 
 
 def of_detector(run: Path, cache: Path | None, pace: Pace) -> None:
-    config, _ = runs.stored_detector_run(run)
+    config, _ = detector_configs.of_run(run)
     if cache is not None:
         data = msgspec.structs.replace(config.data, cache=str(cache))
         config = msgspec.structs.replace(config, data=data)
@@ -293,7 +295,7 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds of rest after it")
     args = parser.parse_args()
     pace = Pace(args.burst, args.pause)
-    if runs.is_detector(args.run):
+    if runs.stored(args.run).task == runs.DETECTION:
         of_detector(args.run, args.cache, pace)
     else:
         grader(args.run, args.cache, args.sizes, pace)

@@ -16,12 +16,14 @@ import msgspec
 import numpy as np
 
 from fundoscope.grading import inputs
+from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import export, photographs, pictures
 from fundoscope.train.grading import training as grader
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks import normalise
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run.settings import sides
 
 PART, DRAWS = 100, 10_000
 
@@ -41,7 +43,7 @@ def main() -> None:
     ]
 
     def figures(run: str, some: list, mode: str | None = None, shape: tuple | None = None) -> str:
-        config, _ = runs.stored_run(args.runs / run)
+        config, _ = configs.of_run(args.runs / run)
         network, _, _ = export.best_network(args.runs / run, config)
         if shape is not None:
             data = msgspec.structs.replace(config.data, input=inputs.SQUASH, crop_size=shape)

@@ -19,11 +19,12 @@ import msgspec
 import numpy as np
 
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import export, photographs, pictures
 from fundoscope.train.grading import training as grader
-from fundoscope.train.grading.config import sides
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run.settings import sides
 
 
 def row(title: str, line: dict[str, Any], sources: list[str]) -> str:
@@ -48,7 +49,7 @@ def head(sources: list[str]) -> str:
 
 def at_size(run: Path, size: int, cache: Path) -> dict[str, Any]:
     """The figures of a run's best epoch on validation photographs of another size."""
-    config, _ = runs.stored_run(run)
+    config, _ = configs.of_run(run)
     network, _, _ = export.best_network(run, config)
     data = msgspec.structs.replace(config.data, crop_size=max(size, *sides(config.data.crop_size)))
     table = photographs.read(data.manifest)

@@ -35,15 +35,17 @@ from PIL import Image
 from fundoscope.data.manifest import Row
 from fundoscope.grading import heads
 from fundoscope.phantom import PhantomSpec, draw
-from fundoscope.train.grading.config import GraderConfig, read_config, sides
+from fundoscope.train.grading.config import GraderConfig, read_config
 from fundoscope.train.grading.pictures import Pictures, parts
 from fundoscope.train.grading.training import GradingTask, largest
 from fundoscope.train.networks import weights
 from fundoscope.train.run import loop, memory, optimisers
-from fundoscope.train.run.plan import AUGMENTATION, Plan, Size, Stage, generator_for
+from fundoscope.train.run.listeners import Listeners
+from fundoscope.train.run.plan import AUGMENTATION, PictureSize, Plan, Stage, generator_for
+from fundoscope.train.run.settings import sides
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-CASES: dict[str, tuple[str, Size]] = {
+CASES: dict[str, tuple[str, PictureSize]] = {
     "grader-320": ("grader.toml", 320),
     "grader-192": ("grader.toml", 192),
     "theirs": ("students/theirs.toml", (200, 300)),
@@ -124,7 +126,7 @@ def pictures(config: GraderConfig, count: int, folder: Path) -> Pictures:
 
 
 def bare_loop(
-    config: GraderConfig, network: torch.nn.Module, task: GradingTask, size: Size, steps: int
+    config: GraderConfig, network: torch.nn.Module, task: GradingTask, size: PictureSize, steps: int
 ) -> Callable[[], float]:
     """A function that takes so many steps and gives the seconds that they took."""
     optimiser = optimisers.make(network, config.optimiser)
@@ -139,7 +141,7 @@ def bare_loop(
         began = time.perf_counter()
         for i in range(steps):
             shown, grades = batches[i % len(batches)]
-            loss = task.punish(network(shown), grades)
+            loss = task.loss_of_batch(network(shown), grades)
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
@@ -148,7 +150,7 @@ def bare_loop(
     return run
 
 
-def measure(config: GraderConfig, size: Size, steps: int, rounds: int) -> Times:
+def measure(config: GraderConfig, size: PictureSize, steps: int, rounds: int) -> Times:
     """Run both loops in turn; the first round warms up and is not counted."""
     segments = rounds + 1
     config = msgspec.structs.replace(config, stages=(Stage(size, 1),))
@@ -169,7 +171,7 @@ def measure(config: GraderConfig, size: Size, steps: int, rounds: int) -> Times:
         shapes = data.shapes[task.train_positions]
         plan = Plan(shapes, config.stages, config.optimiser, config.seed, steps)
         fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
-        loop.train(network, clock, plan, fabric, folder, listeners=loop.Listeners(clock.show))
+        loop.train(network, clock, plan, fabric, folder, listeners=Listeners(step=clock.show))
     return Times(times.ours[1:], times.bare[1:], times.checkpoints)
 
 

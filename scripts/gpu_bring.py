@@ -26,12 +26,12 @@ def main() -> None:
     config = configs.read_config(args.config)
     if args.without:
         config = configs.without(config, args.without)
-    _, sha256 = runs.stored_run(args.run)
-    stored = {"config": msgspec.to_builtins(config), "manifest_sha256": sha256}
+    _, sha256 = configs.of_run(args.run)
+    run = runs.Stored(runs.GRADING, msgspec.to_builtins(config), sha256)
     best = runs.best(args.run)
     best["network"] = torch_files.halved(best["network"])
     files = {
-        runs.CONFIG: json.dumps(stored, indent=2).encode(),
+        runs.CONFIG: json.dumps(runs.content_of(run), indent=2).encode(),
         loop.BEST: torch_files.content(best),
         runs.RUN: (args.run / runs.RUN).read_bytes(),
         loop.METRICS: (args.run / loop.METRICS).read_bytes(),

@@ -72,7 +72,7 @@ def test_its_bundle_says_of_what_it_is_made(run, tmp_path):
     [
         ((1.0,), "too few for an average; name two or more"),
         ((0.5, 0.6), r"--share: sums to 1\.1; give shares that sum to 1"),
-        ((0.5, 0.5), "called run: cannot be told apart"),
+        ((0.5, 0.5), "called run: have the same name"),
     ],
 )
 def test_runs_and_shares_that_make_no_average_are_told(tmp_path, shares, message):

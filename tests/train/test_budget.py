@@ -150,10 +150,10 @@ def test_time_is_left_for_the_export_and_for_a_slower_hour():
 
 def test_several_devices_are_refused(config, detector_config, tmp_path):
     two = configs.replaced(config, devices=2)
-    with pytest.raises(UsageError, match="is not for 2 devices"):
+    with pytest.raises(UsageError, match="does not work on 2 devices"):
         budget.settle_grader(two, tmp_path / "run", Budget(5, time.monotonic()))
     pair = detector_configs.replaced(detector_config, devices=2)
-    with pytest.raises(UsageError, match="is not for 2 devices"):
+    with pytest.raises(UsageError, match="does not work on 2 devices"):
         budget.settle_detector(pair, tmp_path / "run", Budget(5, time.monotonic()))
 
 
@@ -168,8 +168,13 @@ def test_a_run_that_was_begun_keeps_its_schedule(config, tmp_path, monkeypatch):
     grader.train(first.config, run)
     again = budget.settle_grader(config, run, Budget(60, time.monotonic()))
     assert (again.kept, again.config, again.paces) == (True, first.config, first.paces)
-    grader.train(again.config, run)  # there is nothing left to do, and nothing to refuse
+    grader.train(again.config, run)  # nothing is left to do, and nothing is rejected
     assert len(runs.metrics(run)) == 8
+    # Another day's processor: the schedule stays, with the threads of today.
+    more = configs.replaced(config, threads=2)
+    today = budget.settle_grader(more, run, Budget(60, time.monotonic()))
+    assert today.kept
+    assert today.config == configs.replaced(first.config, threads=2)
 
 
 def test_a_folder_with_another_run_is_refused(config, tmp_path, monkeypatch):
@@ -177,7 +182,7 @@ def test_a_folder_with_another_run_is_refused(config, tmp_path, monkeypatch):
     monkeypatch.setattr(paces, "of_grader", lambda *_: (Pace(0.1, 0.1),) * 2)
     one = configs.replaced(config, stages=(Stage(32, 1),))
     grader.train(one, run)
-    message = "holds a run that was begun otherwise; choose another --out"
+    message = "holds a run that was started in another way; choose another --out"
     with pytest.raises(UsageError, match=message):
         budget.settle_grader(config, run, Budget(1, time.monotonic()))
     assert budget.settle_grader(config, run, Budget(1, time.monotonic()), resume=False)

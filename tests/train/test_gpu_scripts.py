@@ -178,8 +178,8 @@ def test_the_short_list_comes_home_as_if_trained_here(labels, recipe_text, tmp_p
         assert len(runs.metrics(home / name)) == 2
     there = sorted(path.name for path in (home / "small").iterdir())
     assert there == sorted((runs.CONFIG, loop.BEST, runs.RUN, loop.METRICS))
-    assert runs.stored_run(home / "small")[0] == asked
-    assert runs.stored_run(home / "small-without-b")[0] == configs.without(asked, "b")
+    assert configs.of_run(home / "small")[0] == asked
+    assert configs.of_run(home / "small-without-b")[0] == configs.without(asked, "b")
     weights = runs.best(home / "small")["network"].values()
     assert all(str(w.dtype) in ("torch.float16", "torch.int64") for w in weights)
 

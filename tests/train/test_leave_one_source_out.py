@@ -15,7 +15,6 @@ from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.grading import config as configs
-from fundoscope.train.run import folder as runs
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "leave_one_source_out.py"
 SOURCES = ("alpha", "messidor2")
@@ -216,7 +215,7 @@ def test_an_unknown_source_is_refused_before_any_work(leave_out, trained):
 def test_a_bundle_that_saw_the_source_is_refused(leave_out, bench):
     run = leave_out.folder / "alpha"
     with pytest.raises(FundoscopeError, match="was trained on messidor2"):
-        bench.train(runs.stored_run(run)[0], run, "messidor2")
+        bench.train(configs.of_run(run)[0], run, "messidor2")
 
 
 def test_a_start_from_another_grader_is_refused(bench, recipe):

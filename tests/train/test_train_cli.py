@@ -94,7 +94,7 @@ def test_a_start_from_a_bundle(native, save_config, tmp_path, command):
     command("grader", toml, "--out", tmp_path / "run", "--bundle", tmp_path / "bundle")
     code, _, _ = command("grader", toml, "--out", tmp_path / "two", "--init", tmp_path / "bundle")
     assert code == 0
-    assert runs.stored_run(tmp_path / "two")[0].network.init == str(tmp_path / "bundle")
+    assert configs.of_run(tmp_path / "two")[0].network.init == str(tmp_path / "bundle")
     code, out, err = command("grader", toml, "--out", tmp_path / "x", "--init", "nonsense")
     assert (code, out) == (2, "")  # before the pictures are made, and before there is a run
     assert not (tmp_path / "x").exists()
@@ -117,7 +117,7 @@ def test_one_shape_only(native, save_config, tmp_path, command):
     assert "has no photograph of grade 0, 1, 2, 3, 4" in err
     code, _, err = command("grader", toml, "--out", tmp_path / "none", "--only-aspect", -1)
     assert code == 2
-    assert "data.only_aspect = -1.0: cannot be; write a positive number" in err
+    assert "data.only_aspect = -1.0: is not valid; write a positive number" in err
 
 
 def test_a_preview_and_no_training(native, save_config, tmp_path, command):

@@ -12,7 +12,6 @@ from PIL import Image
 from fundoscope.cli import main
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import export as detector_export
-from fundoscope.train.run import folder as runs
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def test_other_data_and_photographs_to_leave_out(toml, save_lesions, tmp_path, c
     assert (code, err) == (0, "")
     assert "validation: 1 photographs (carved out), boxes: 2 neovascularisation" in out
     assert f"export it with: fundoscope train export {run} BUNDLE" in out
-    assert runs.stored_detector_run(run)[0].data.left_out == ("nv1",)
+    assert configs.of_run(run)[0].data.left_out == ("nv1",)
     code, _, err = command("detector", toml, "--out", run)
     assert code == 2
     assert "holds a run with another configuration" in err
@@ -137,7 +136,7 @@ def test_a_preview_and_no_training(toml, tmp_path, command):
         (("--data", "nowhere"), "nowhere: does not exist"),
         (("--leave-out", "nobody.txt"), "nobody.txt"),
         (("--data", "broken"), "e2.xml: is not well-formed XML"),
-        (("--devices", 3), "optimiser.batch = 2: cannot be; write a multiple of 3"),
+        (("--devices", 3), "optimiser.batch = 2: is not valid; write a multiple of 3"),
     ],
 )
 def test_misuse_is_one_line(toml, options, why, command, tmp_path, monkeypatch):
@@ -155,7 +154,7 @@ def test_misuse_is_one_line(toml, options, why, command, tmp_path, monkeypatch):
 def test_a_graders_configuration_is_no_detectors(config, save_config, command):
     code, _, err = command("detector", save_config(config))
     assert code == 2
-    assert "is no configuration of a detector" in err
+    assert "is not a configuration of a detector" in err
 
 
 def test_a_missing_extra_is_told(toml, monkeypatch, command):

@@ -37,7 +37,7 @@ def grader(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Its label table; ../shared/data/grading/NAME by default."),
+        typer.Option(help="Its label table; needed to start, not to resume."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; runs/reproduce-BUNDLE by default.")
@@ -62,7 +62,7 @@ def grader(
     from fundoscope.models import bundle as bundles
     from fundoscope.train.grading import reproduce
 
-    with watching() as watcher:
+    with watching() as listeners:
         done = reproduce.reproduce(
             bundle or bundles.shipped(),
             out,
@@ -70,7 +70,7 @@ def grader(
             init=init,
             cache=cache,
             threads=threads,
-            watcher=watcher,
+            listeners=listeners,
         )
     for line in _told(done):
         typer.echo(line)

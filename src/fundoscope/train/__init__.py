@@ -1,0 +1,1 @@
+"""Training of graders and detectors, and their export as bundles. Needs the extra ``train``."""

@@ -1,8 +1,8 @@
-"""One network from several: the average of the weights of runs that began from one another.
+"""One network from several: the average of the weights of runs that started from one another.
 
-Runs of one beginning lie in one basin of the loss, and the middle of a basin is better on new
+Runs with a common start lie in one basin of the loss, and the middle of a basin is better on new
 photographs than its rim (Wortsman et al., Model soups, 2022, and Robust fine-tuning of zero-shot
-models, 2022). Of runs that began apart the average is worthless.
+models, 2022). The average of runs without a common start is worthless.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
+from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection import export as detector_export
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading import config as grader_config
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop, torch_files
-from fundoscope.train.run.plan import Size
-from fundoscope.train.run.settings import value_of
+from fundoscope.train.run.plan import PictureSize
+from fundoscope.train.run.settings import sides, value_of
 from fundoscope.writing import explained
 
 if TYPE_CHECKING:
@@ -42,23 +44,24 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     """Write a run folder whose best network is the average of those of other runs.
 
     Args:
-        parts: folders of runs, all of graders or all of detectors, and the share of each;
-            configuration (with a detector's scale), photographs and versions are those of the
-            last one.
+        parts: folders of runs, all of graders or all of detectors, and the share of each. The
+            configuration (with a detector's scale), the photographs and the versions are those of
+            the last one.
         folder: of the new run.
-        size: at which photographs are shown to a grader; that of the last run by default.
+        size: side in pixels at which photographs are shown to a grader; by default that of the last
+            run.
 
     Raises:
-        UsageError: a folder is no run with a finished epoch, two have one name, the runs are of
-            different networks, the shares do not sum to one, the network does not take the size,
-            or there is a run in the new folder.
-        OutputError: it cannot be written.
+        UsageError: a folder is not a run with a finished epoch, two have the same name, the runs
+            are of different networks, the shares do not sum to one, the network does not take the
+            size, or the new folder already holds a run.
+        OutputError: the new run cannot be written.
     """
     folders = [run for run, _ in parts]
     _require_parts(parts)
     if any((folder / name).exists() for name in (runs.CONFIG, loop.BEST)):
         raise UsageError(str(folder), "holds a run", "choose another --out")
-    detectors = runs.is_detector(folders[-1])
+    detectors = runs.stored(folders[-1]).task == runs.DETECTION
     if detectors:
         _require_detectors(folders, size)
     else:
@@ -66,7 +69,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     stored = [runs.best(run) for run in folders]
     last = stored[-1]
     best = {
-        "network": _mixed([one["network"] for one in stored], [s for _, s in parts], folders),
+        "network": _mixed([each["network"] for each in stored], [s for _, s in parts], folders),
         "epoch": last["epoch"],
         "size": size or last["size"],
     }
@@ -93,7 +96,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
 
 
 def _name(run: Path) -> str:
-    """What a bundle calls a run."""
+    """The name of a run in a bundle."""
     return run.resolve().name
 
 
@@ -107,33 +110,33 @@ def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
     if count > 1:
         raise UsageError(
             f"the runs called {name}",
-            "cannot be told apart in what the bundle says of its making",
+            "have the same name, and the bundle names the runs that it was made of",
             "name each once, and rename the folder of one",
         )
 
 
 def _seconds(run: Path) -> float:
-    """How long a run was trained; its best network may be there before its first line is."""
+    """How long a run was trained; ``best.pt`` may exist before the first line of figures."""
     lines = runs.metrics(run)
     return float(lines[-1]["training_seconds"]) if lines else 0.0
 
 
-def _require_graders(folders: Sequence[Path], size: Size | None) -> None:
-    configs = [runs.stored_run(run)[0] for run in folders]
+def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
+    configs = [grader_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME, folders)
     if size is not None:
         _require_takes(configs[-1], size)
 
 
-def _require_detectors(folders: Sequence[Path], size: Size | None) -> None:
+def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
-    configs = [runs.stored_detector_run(run)[0] for run in folders]
+    configs = [detector_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME_OF_DETECTORS, folders)
     kinds = [detector_export.description(run)[0] for run in folders]
     for its, folder in zip(kinds, folders, strict=True):
         if its != kinds[-1]:
-            raise UsageError(str(folder), f"finds other kinds than {folders[-1]}", REMEDY)
+            raise UsageError(str(folder), f"has other kinds than {folders[-1]}", REMEDY)
 
 
 def _require_same(
@@ -150,7 +153,7 @@ def _require_same(
                 )
 
 
-def _require_takes(config: GraderConfig, size: Size) -> None:
+def _require_takes(config: GraderConfig, size: PictureSize) -> None:
     """Check that the network takes pictures of the size at which the average is used."""
     name, outputs = config.network.name, heads.OUTPUTS[config.head]
     made_for = networks.Size(*sides(config.stages[-1].size))

@@ -1,8 +1,8 @@
-"""Training within so many minutes: a schedule that is complete when they end.
+"""Training within N minutes: a schedule that is complete when they end.
 
-Some steps at every size and one evaluation are run and timed; from them follows how many epochs
-fit (the same times give the same schedule). What was chosen is kept in the run folder, so that a
-run that was killed goes on with the schedule that it began with.
+Some steps at every size and one evaluation are run and timed; from them follows the number of
+epochs that fit (the same times give the same schedule). The choice is kept in the run folder, so
+that a run that was killed is resumed with the schedule that it began with.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from fundoscope.train.grading import photographs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.photographs import TRAIN
+from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.paces import Pace
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run import settings
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan
 from fundoscope.writing import write_bytes
 
 BUDGET: Final = "budget.json"
 SPARE: Final = 0.08
-"""Share of the time that is left free, because speeds change."""
+"""Share of the time that is left unused, because speeds change."""
 ENDING_SHARE, LONGEST_ENDING = 0.2, 120.0
-"""What is left of the budget for the export at the end: this share, or so many seconds."""
+"""The part of the budget that is kept for the export: this share, or fewer seconds."""
 CHECKPOINT_SECONDS: Final = 60.0
-"""Between two check-points, where steps are so short that the configuration writes more."""
-
+"""Least time between two check-points; a configuration may ask for more frequent ones."""
 
 _Config = TypeVar("_Config", GraderConfig, DetectorConfig)
 
@@ -48,7 +50,7 @@ class Kept(msgspec.Struct, frozen=True):
 
     Attributes:
         asked: the configuration that was asked for.
-        chosen: the one that fits.
+        chosen: the configuration that fits.
         minutes: the budget.
         paces: of each stage of ``asked``.
     """
@@ -65,7 +67,7 @@ class Budget:
 
     Attributes:
         minutes: in all, with reading the data, measuring, evaluation and export.
-        started: when it began, as :func:`time.monotonic` tells it.
+        started: when it began, in seconds of :func:`time.monotonic`.
     """
 
     minutes: float
@@ -80,12 +82,13 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch of a grader takes.
+    """The size of an epoch of a grader.
 
     Attributes:
-        steps: of it.
-        photographs: of training in the table, from which ``data.sample`` may draw fewer.
-        share: of what an epoch shows, that are these; the others are of ``data.also``.
+        steps: their number.
+        photographs: number of training photographs in the first table; ``data.sample`` may draw
+            fewer.
+        share: of these in all that an epoch shows; the others are of ``data.also``.
     """
 
     steps: int
@@ -100,7 +103,7 @@ class Settled(Generic[_Config]):
     Attributes:
         config: of the run.
         paces: what was measured, of each stage of the configuration that was asked for.
-        kept: whether it is that of an earlier call, which began the run.
+        kept: whether an earlier call, which began the run, has chosen it.
     """
 
     config: _Config
@@ -114,19 +117,19 @@ def settle_grader(
     budget: Budget,
     *,
     resume: bool = True,
-    watcher: grader.Watcher | None = None,
+    listeners: Listeners[Pictures] | None = None,
 ) -> Settled[GraderConfig]:
-    """The configuration with so many epochs in its stages as fit.
+    """The configuration with as many epochs in its stages as fit into a budget.
 
-    Where not even one epoch of each fits, the last stages are left out, and then training
+    Where not even one epoch of each stage fits, the last stages are left out, and then training
     photographs (``data.sample``).
 
     Args:
         config: what is wanted; the stages keep their proportions.
         folder: the run folder; it gets ``budget.json``.
-        budget: the time that there is.
-        resume: go on with what an earlier call chose for the same configuration.
-        watcher: is told how pictures are made.
+        budget: the time.
+        resume: take what an earlier call chose for the same configuration.
+        listeners: report how pictures are made.
 
     Raises:
         UsageError: the budget is too short; or as :func:`grader.train`.
@@ -137,7 +140,7 @@ def settle_grader(
         table = photographs.read(config.data.manifest)
         also = photographs.read_also(config.data)
         rows = photographs.choose(table, config.data, config.seed)
-        progress = None if watcher is None else watcher.picture
+        progress = None if listeners is None else listeners.picture
         own = grader.pictures_of(config, table, rows, (), progress)
         data = grader.pictures_of(config, table, rows, also, progress)
         plan = grader.plan_of(config, data)
@@ -155,9 +158,11 @@ def settle_detector(
     budget: Budget,
     *,
     resume: bool = True,
-    watcher: detector.Watcher | None = None,
+    listeners: Listeners[detector.Set] | None = None,
 ) -> Settled[DetectorConfig]:
-    """The same for a detector: so many epochs as fit; of fewer tiles where not even one does.
+    """The same for a detector: as many epochs as fit, or one of fewer tiles.
+
+    Args: as of :func:`settle_grader`.
 
     Raises:
         UsageError: the budget is too short; or as :func:`detector.train`.
@@ -165,7 +170,7 @@ def settle_detector(
 
     def measure() -> tuple[DetectorConfig, tuple[Pace, ...]]:
         detector_config.check(config, "the configuration")
-        data = detector.read_set(config, None if watcher is None else watcher.picture)
+        data = detector.read_set(config, None if listeners is None else listeners.picture)
         pace = paces.of_detector(config, data, folder)
         return fit_detector(config, pace, budget.left()), (pace,)
 
@@ -183,9 +188,11 @@ def _settled(
 ) -> Settled[_Config]:
     """What an earlier call chose, or else what is measured and chosen now, which is then kept."""
     _require_one_device(config.devices)
-    before = _kept(folder, config, resume=resume)
-    if before is not None:
-        return Settled(read(before.chosen), before.paces, True)
+    earlier = _kept(folder, config, resume=resume)
+    if earlier is not None:
+        hardware = {key: getattr(config, key) for key in settings.HARDWARE}
+        chosen = msgspec.structs.replace(read(earlier.chosen), **hardware)
+        return Settled(chosen, earlier.paces, True)
     chosen, measured = measure()
     _keep(folder, config, chosen, budget, measured)
     return Settled(chosen, measured, False)
@@ -197,12 +204,12 @@ def fit_grader(
     epoch: Epoch,
     seconds: float,
 ) -> GraderConfig:
-    """The configuration whose training takes no longer than so many seconds.
+    """The configuration whose training takes at most N seconds.
 
     Args:
         config: what is wanted.
-        measured: of each of its stages.
-        epoch: what an epoch takes now.
+        measured: the pace of each of its stages.
+        epoch: the size of an epoch as configured.
         seconds: for steps and evaluations.
 
     Raises:
@@ -225,7 +232,7 @@ def fit_grader(
     further = math.ceil(epoch.steps * (1 - epoch.share))
     fitting = math.floor((seconds - first.closing) / first.step) - further
     if fitting < 1:
-        _refuse(((further + 1) * first.step + first.closing - seconds) / 60)
+        raise _too_short(((further + 1) * first.step + first.closing - seconds) / 60)
     sample = epoch.photographs * fitting // max(1, epoch.steps - further)
     once = (msgspec.structs.replace(config.stages[0], epochs=1),)
     return grader_config.replaced(
@@ -234,14 +241,14 @@ def fit_grader(
 
 
 def _share(plan: Plan, count: int) -> float:
-    """Which share of what an epoch shows are its first photographs."""
+    """The share of the first ``count`` photographs in all that an epoch shows."""
     if plan.times is None:
         return count / len(plan.shapes)
     return float(plan.times[:count].sum() / plan.times.sum())
 
 
 def fit_detector(config: DetectorConfig, pace: Pace, seconds: float) -> DetectorConfig:
-    """The same for a detector.
+    """The same for a detector, whose one stage has one pace.
 
     Raises:
         UsageError: not even one step fits.
@@ -254,7 +261,7 @@ def fit_detector(config: DetectorConfig, pace: Pace, seconds: float) -> Detector
         return detector_config.replaced(config, epochs=epochs, checkpoint_every=every)
     fitting = math.floor((seconds - pace.closing) / pace.step)
     if fitting < 1:
-        _refuse((pace.step + pace.closing - seconds) / 60)
+        raise _too_short((pace.step + pace.closing - seconds) / 60)
     draw = msgspec.structs.replace(config.draw, tiles=fitting * batch)
     return detector_config.replaced(config, epochs=1, draw=draw, checkpoint_every=every)
 
@@ -263,26 +270,26 @@ def scaled(epochs: Sequence[int], costs: Sequence[float], seconds: float) -> tup
     """Epochs of each stage in nearly the same proportions, at least one, that fill the time.
 
     Args:
-        epochs: of each stage as wanted.
-        costs: of an epoch of each, in seconds; one of each fits into ``seconds``.
-        seconds: that there are.
+        epochs: wanted, of each stage.
+        costs: seconds of an epoch of each; one of each fits into ``seconds``.
+        seconds: to fill.
     """
 
     def taking(counts: Sequence[int]) -> float:
         return sum(n * cost for n, cost in zip(counts, costs, strict=True))
 
     factor = seconds / taking(epochs)
-    found = [max(1, math.floor(factor * wanted)) for wanted in epochs]
-    while taking(found) > seconds:  # stages that got one epoch take of the longest
-        longest = max(range(len(found)), key=lambda place: found[place])
-        found[longest] -= 1
-    for place in reversed(range(len(found))):  # what is left goes to the largest size
-        found[place] += math.floor((seconds - taking(found)) / costs[place])
-    return tuple(found)
+    counts = [max(1, math.floor(factor * wanted)) for wanted in epochs]
+    while taking(counts) > seconds:  # the longest stage pays for stages raised to one epoch
+        longest = max(range(len(counts)), key=lambda place: counts[place])
+        counts[longest] -= 1
+    for place in reversed(range(len(counts))):  # the rest of the time goes to the largest size
+        counts[place] += math.floor((seconds - taking(counts)) / costs[place])
+    return tuple(counts)
 
 
-def _refuse(minutes: float) -> None:
-    raise UsageError(
+def _too_short(minutes: float) -> UsageError:
+    return UsageError(
         "--minutes",
         "is too short for one step, its evaluation and the export",
         f"give {math.ceil(minutes)} more",
@@ -292,7 +299,9 @@ def _refuse(minutes: float) -> None:
 def _require_one_device(devices: int) -> None:
     if devices > 1:
         raise UsageError(
-            "--minutes", f"is not for {devices} devices", "take one, or choose the epochs yourself"
+            "--minutes",
+            f"does not work on {devices} devices",
+            "use one, or set the epochs yourself",
         )
 
 
@@ -308,11 +317,11 @@ def _kept(folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool) 
         kept = msgspec.json.decode((folder / BUDGET).read_bytes(), type=Kept)
     except (OSError, msgspec.DecodeError):
         kept = None
-    if kept is None or kept.asked != _plain(config):
+    if kept is None or runs.identity(kept.asked) != runs.identity(_plain(config)):
         raise UsageError(
             str(folder),
-            "holds a run that was begun otherwise",
-            "choose another --out, or start it anew with --no-resume",
+            "holds a run that was started in another way",
+            "choose another --out, or start it again with --no-resume",
         )
     return kept
 
@@ -330,6 +339,6 @@ def _keep(
 
 
 def _plain(config: GraderConfig | DetectorConfig) -> dict[str, Any]:
-    """As it comes back out of JSON."""
+    """A configuration as JSON stores it."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
     return plain

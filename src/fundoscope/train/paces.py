@@ -1,4 +1,4 @@
-"""What the stages of a run cost in time, measured on a short epoch of each."""
+"""The time that the stages of a run take, measured on a short epoch of each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.networks import weights
-from fundoscope.train.run import folder as runs
-from fundoscope.train.run import loop
+from fundoscope.train.run import devices, loop
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
 
 if TYPE_CHECKING:
@@ -29,15 +29,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 WARM, TIMED = 2, 4
-"""Steps of a size that come before the measured ones, for the first ones are slow; and those."""
-JUDGED: Final = 64
+"""Steps before the measured ones, because the first ones are slow; and measured steps."""
+EVALUATED: Final = 64
 """Validation photographs of a grader whose evaluation is timed first."""
 SHORT: Final = 10.0
-"""Seconds: where all of validation would take less, all of it is timed."""
+"""Seconds. Where all of validation would take less, all of it is timed."""
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """What a stage costs, in seconds: a step, and the end of an epoch (evaluation and files)."""
+    """The time that a stage takes, in seconds.
+
+    Attributes:
+        step: of a step.
+        closing: of the end of an epoch: evaluation and files.
+    """
 
     step: float
     closing: float
@@ -49,14 +54,14 @@ def of_grader(config: GraderConfig, data: Pictures, plan: Plan, folder: Path) ->
     Args:
         config: of the run.
         data: its pictures.
-        plan: what it would do.
+        plan: of the run.
         folder: the run folder; files are written into a folder in it that is removed again.
     """
-    runs.set_up(config)
-    fabric = runs.fabric(config)
+    devices.set_up(config)
+    fabric = devices.fabric(config)
     whole = grader.GradingTask(data, config, fabric.device, folder)
     count = len(whole.val_positions)
-    few = _judging(whole, np.linspace(0, count - 1, min(JUDGED, count)).astype(np.int64))
+    few = _with_validation(whole, np.linspace(0, count - 1, min(EVALUATED, count)).astype(np.int64))
 
     def paced(stage: Stage) -> Pace:
         network = grader.network_of(config, init=weights.NONE)
@@ -65,12 +70,12 @@ def of_grader(config: GraderConfig, data: Pictures, plan: Plan, folder: Path) ->
     return tuple(map(paced, config.stages))
 
 
-def _judging(task: grader.GradingTask, places: NDArray[np.int64]) -> grader.GradingTask:
+def _with_validation(task: grader.GradingTask, places: NDArray[np.int64]) -> grader.GradingTask:
     """The task with some of its validation photographs."""
-    some = copy.copy(task)
-    some.val_positions = task.val_positions[places]
-    some.sources = [task.sources[place] for place in places]
-    return some
+    smaller = copy.copy(task)
+    smaller.val_positions = task.val_positions[places]
+    smaller.sources = [task.sources[place] for place in places]
+    return smaller
 
 
 def of_detector(config: DetectorConfig, data: detector.Set, folder: Path) -> Pace:
@@ -78,8 +83,8 @@ def of_detector(config: DetectorConfig, data: detector.Set, folder: Path) -> Pac
 
     Args: as of :func:`of_grader`.
     """
-    runs.set_up(config)
-    fabric = runs.fabric(config)
+    devices.set_up(config)
+    fabric = devices.fabric(config)
     network = detector.network_of(config, data.kinds, data.anchors, init=weights.NONE)
     stage = Stage(config.data.tile, 1)
     plan = Plan(
@@ -108,7 +113,7 @@ def _pace(
     Args:
         network: with any weights; it is changed.
         tasks: the loop's task with some validation photographs, and with all of them.
-        times: how many more photographs the second one has.
+        times: the photographs of the second one, as a multiple of those of the first.
         stage: of the run.
         plan: of the run, for its optimiser.
         fabric: the device.
@@ -116,7 +121,7 @@ def _pace(
     few, whole = tasks
     ends: list[float] = []
 
-    def tell(_: Any) -> None:
+    def record(_: Any) -> None:
         ends.append(time.monotonic())
 
     home: Path = whole.folder
@@ -130,22 +135,22 @@ def _pace(
             fabric,
             few.folder,
             resume=False,
-            listeners=loop.Listeners(tell, tell),
+            listeners=Listeners(step=record, epoch=record),
         )
-        judging = _judging_seconds(few, network, stage, fabric)
-        everything = judging * times
+        evaluation = _evaluation_seconds(few, network, stage, fabric)
+        everything = evaluation * times
         if everything <= SHORT:
-            everything = _judging_seconds(whole, network, stage, fabric)
+            everything = _evaluation_seconds(whole, network, stage, fabric)
     whole.folder = home
     between = np.diff(ends)
     steps, closing = between[:-1], float(between[-1])
-    return Pace(float(steps[-TIMED:].mean()), max(0.0, closing - judging) + everything)
+    return Pace(float(steps[-TIMED:].mean()), max(0.0, closing - evaluation) + everything)
 
 
 def _short(plan: Plan, stage: Stage) -> Plan:
-    """One epoch of a stage with as many steps as are needed, each of the run's batch.
+    """One epoch of a stage with :data:`WARM` and :data:`TIMED` steps, each of the run's batch.
 
-    It takes photographs from the first ones on, again where there are too few of them.
+    It takes the first photographs, repeatedly where there are too few of them.
     """
     shape = np.bincount(plan.shapes).argmax()
     alike = np.flatnonzero(plan.shapes == shape)
@@ -167,15 +172,16 @@ class _Short(Plan):
 
     @cached_property
     def steps_an_epoch(self) -> int:
+        """Steps of the epoch."""
         return WARM + TIMED
 
     def positions(self, step: int) -> NDArray[np.int64]:
-        """Of a step."""
+        """The photographs of a step."""
         batch = min(self.optimiser.batch, len(self.alike))
         return self.alike[(step * batch + np.arange(batch)) % len(self.alike)]
 
 
-def _judging_seconds(task: Any, network: nn.Module, stage: Stage, fabric: Fabric) -> float:
+def _evaluation_seconds(task: Any, network: nn.Module, stage: Stage, fabric: Fabric) -> float:
     import torch
 
     started = time.monotonic()

@@ -29,30 +29,30 @@ def test_little_has_to_be_said(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("epochs = 1", "is no configuration of a detector .*data.*see configs/detector.toml"),
+        ("epochs = 1", "is not a configuration of a detector .*data.*see configs/detector.toml"),
         (LEAST + 'colour = "red"', "unknown field `colour`"),
-        ("epochs = [", "is no configuration of a detector"),
-        ("epochs = 0\n" + LEAST[11:], "epochs = 0: cannot be; write 1 or more"),
-        (LEAST + "radius = 3", r"data\.radius = 3\.0: cannot be; write 32 to 10000"),
-        (LEAST + "tile = 16", r"data\.tile = 16: cannot be; write 32 or more"),
-        (LEAST + "tile = [512, 8]", r"data\.tile = \(512, 8\): cannot be"),
-        (LEAST + "overlap = 512", r"data\.overlap = 512: cannot be; write less than a tile, 512"),
-        (LEAST + 'kinds = ["MA"]', r"data\.kinds = MA: cannot be; write microaneurysm"),
+        ("epochs = [", "is not a configuration of a detector"),
+        ("epochs = 0\n" + LEAST[11:], "epochs = 0: is not valid; write 1 or more"),
+        (LEAST + "radius = 3", r"data\.radius = 3\.0: is not valid; write 32 to 10000"),
+        (LEAST + "tile = 16", r"data\.tile = 16: is not valid; write 32 or more"),
+        (LEAST + "tile = [512, 8]", r"data\.tile = \(512, 8\): is not valid"),
+        (LEAST + "overlap = 512", r"data\.overlap = 512: .* write less than a tile, 512"),
+        (LEAST + 'kinds = ["MA"]', r"data\.kinds = MA: is not valid; write microaneurysm"),
         (LEAST + 'kinds = ["qqq"]', r"data\.kinds = qqq: .* write some of microaneurysm, haem"),
         (LEAST + 'kinds = ["irma", "irma"]', r"data\.kinds = irma: .* write each kind once"),
         (LEAST + 'val = "v.txt"\nvalidation = 3', r"data\.validation = 3: .* leave it out"),
-        ("anchors = 0\n" + LEAST, "anchors = 0: cannot be; write 1 to 100"),
-        ("anchors = [[[8, 8]], []]\n" + LEAST, "anchors = .*: cannot be; write lists of as many"),
-        ("anchors = [[[8, 0]]]\n" + LEAST, "anchors = .*: cannot be"),
-        ("anchors = []\n" + LEAST, "anchors = .*: cannot be"),
-        ("precision = 'half'\n" + LEAST, "precision = half: cannot be; write one of auto"),
-        (LEAST + "[draw]\nanywhere = 1.5", r"draw\.anywhere = 1\.5: cannot be; write 0 to 1"),
+        ("anchors = 0\n" + LEAST, "anchors = 0: is not valid; write 1 to 100"),
+        ("anchors = [[[8, 8]], []]\n" + LEAST, "anchors = .* write lists of as many"),
+        ("anchors = [[[8, 0]]]\n" + LEAST, "anchors = .*: is not valid"),
+        ("anchors = []\n" + LEAST, "anchors = .*: is not valid"),
+        ("precision = 'half'\n" + LEAST, "precision = half: is not valid; write one of auto"),
+        (LEAST + "[draw]\nanywhere = 1.5", r"draw\.anywhere = 1\.5: is not valid; write 0 to 1"),
         (LEAST + "[shape]\nfar = 0.6", r"shape\.far = 0\.6: .* no more than shape\.near"),
         (LEAST + "[optimiser]\nrate = 0.0", r"optimiser\.rate = 0\.0: .* a positive number"),
         (LEAST + "[optimiser]\nname = 'lion'", r"optimiser\.name = lion"),
-        ("devices = 3\n" + LEAST, r"optimiser\.batch = 4: cannot be; write a multiple of 3"),
-        (LEAST + "[recolour]\nblur = 2", r"recolour\.blur = 2\.0: cannot be; write 0 to 1"),
-        ("patience = -1\n" + LEAST, "patience = -1: cannot be; write 0 or more"),
+        ("devices = 3\n" + LEAST, r"optimiser\.batch = 4: is not valid; write a multiple of 3"),
+        (LEAST + "[recolour]\nblur = 2", r"recolour\.blur = 2\.0: is not valid; write 0 to 1"),
+        ("patience = -1\n" + LEAST, "patience = -1: is not valid; write 0 or more"),
     ],
 )
 def test_what_cannot_be_meant_is_told(tmp_path, text, why):
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read(tmp_path, content):
 
 
 def test_stored_settings_of_something_else():
-    with pytest.raises(UsageError, match="is none of a detector"):
+    with pytest.raises(UsageError, match="is not a detector's"):
         configs.from_builtins({"stages": []})
 
 

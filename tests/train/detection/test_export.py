@@ -20,6 +20,7 @@ from fundoscope.lesions.heads import Boxes
 from fundoscope.models import bundle as bundles
 from fundoscope.photo import decode, field
 from fundoscope.train import average
+from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import export as detector_export
 from fundoscope.train.detection import small_photographs
 from fundoscope.train.detection import storage as detector_storage
@@ -72,7 +73,7 @@ def test_a_run_becomes_a_bundle_that_reads(
     assert manifest.trained_on.photographs == {"voc": 8}
     assert str(tmp_path) not in bundles_text(tmp_path / "bundle")
     loaded = detectors.load(tmp_path / "bundle", threads=2)
-    config, _ = runs.stored_detector_run(run)
+    config, _ = configs.of_run(run)
     photo = decode.decode_file(next((Path(config.data.annotations) / "JPEGImages").iterdir()))
     found = detectors.candidates(loaded, photo, field.find(photo))
     assert found
@@ -112,7 +113,7 @@ def test_a_run_on_other_kinds_cannot_be_gone_on_from(
 
 
 def test_data_that_changed_since_is_told(run: Path, tmp_path: Path) -> None:
-    config, _ = runs.stored_detector_run(run)
+    config, _ = configs.of_run(run)
     next((Path(config.data.annotations) / "Annotations").iterdir()).unlink()
     with pytest.raises(FundoscopeError):
         detector_export.export(run, tmp_path / "bundle")
@@ -148,7 +149,7 @@ def test_eight_bits_are_told_and_read(
     assert manifest.stored is not None
     assert manifest.stored.weights == "int8"
     assert manifest.stored.cost.keys() == set(manifest.classes)
-    config, _ = runs.stored_detector_run(run)
+    config, _ = configs.of_run(run)
     photo = decode.decode_file(next((Path(config.data.annotations) / "JPEGImages").iterdir()))
     one, two = (detectors.load(tmp_path / "bundle", threads=n) for n in (1, 2))
     fov = field.find(photo)

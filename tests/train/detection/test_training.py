@@ -14,9 +14,9 @@ from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import task as detection_task
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.training import Watcher
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Listeners
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def run(detector_config, tmp_path):
 
 
 def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detector_config, tmp_path):
-    assert runs.stored_detector_run(run)[0] == detector_config
-    assert runs.is_detector(run)
+    assert configs.of_run(run)[0] == detector_config
+    assert runs.stored(run).task == runs.DETECTION
     described = json.loads((run / detector.DETECTOR).read_text())
     assert described["kinds"] == ["haemorrhage", "hard_exudate", "optic_disc"]
     assert len(described["anchors"]) == 5
@@ -45,7 +45,7 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
 
     other = tmp_path / "other"
     with pytest.raises(KeyboardInterrupt):
-        detector.train(detector_config, other, watcher=Watcher(step=kill))
+        detector.train(detector_config, other, listeners=Listeners(step=kill))
     detector.train(detector_config, other)
     for name in (loop.CHECKPOINT, loop.BEST):
         ours, theirs = (torch.load(f / name, weights_only=True) for f in (run, other))
@@ -60,7 +60,7 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
 
 def test_who_watches_is_told(detector_config, tmp_path):
     told = {"pictures": [], "data": [], "network": [], "steps": [], "epochs": []}
-    watcher = Watcher(
+    listeners = Listeners(
         lambda *n: told["pictures"].append(n),
         told["data"].append,
         lambda *n: told["network"].append(n),
@@ -68,7 +68,7 @@ def test_who_watches_is_told(detector_config, tmp_path):
         told["epochs"].append,
     )
     once = configs.replaced(detector_config, epochs=1)
-    detector.train(once, tmp_path / "run", watcher=watcher)
+    detector.train(once, tmp_path / "run", listeners=listeners)
     assert told["pictures"][-1] == (11, 11)
     (found,) = told["data"]
     assert (len(found.train), len(found.val), found.unseen) == (8, 3, ())
@@ -86,7 +86,7 @@ def test_a_set_of_other_kinds_trains_without_a_change_of_code(
     root = save_lesions(photos, {"train": ["nv0", "nv1", "nv2"], "val": ["nv3", "nv4"]}, "nv")
     chosen = configs.replaced(configs.on_other_data(detector_config, root), epochs=1)
     found = []
-    detector.train(chosen, tmp_path / "run", watcher=Watcher(data=found.append))
+    detector.train(chosen, tmp_path / "run", listeners=Listeners(data=found.append))
     assert found[0].kinds == ("neovascularisation", "laser_scar")
     assert found[0].unseen == ("laser_scar",)
     (line,) = runs.metrics(tmp_path / "run")
@@ -98,16 +98,16 @@ def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
     """It states fewer settings, and lists where ours are tuples."""
     once = configs.replaced(detector_config, epochs=1)
     sha256 = detector.read_set(once).sha256
-    runs.open_run(once, sha256, tmp_path / "run", resume=True)
+    configs.open_run(once, sha256, tmp_path / "run", resume=True)
     stored = json.loads((tmp_path / "run" / runs.CONFIG).read_text())
     for key in ("manifest", "validation"):
         del stored["config"]["data"][key]
     (tmp_path / "run" / runs.CONFIG).write_text(json.dumps(stored))
     (tmp_path / "run" / loop.METRICS).write_text("")
-    runs.open_run(once, sha256, tmp_path / "run", resume=True)
+    configs.open_run(once, sha256, tmp_path / "run", resume=True)
     assert (tmp_path / "run" / loop.METRICS).exists()
     with pytest.raises(UsageError, match="another configuration"):
-        runs.open_run(configs.replaced(once, seed=9), sha256, tmp_path / "run", resume=True)
+        configs.open_run(configs.replaced(once, seed=9), sha256, tmp_path / "run", resume=True)
 
 
 def test_a_run_goes_on_from_the_weights_of_another(run, detector_config, tmp_path):

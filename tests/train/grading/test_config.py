@@ -109,7 +109,7 @@ def test_a_value_that_cannot_be_meant_is_refused_by_its_name(tmp_path, part, lin
 
 @pytest.mark.parametrize("part", PARTS)
 def test_an_unknown_key_is_refused_in_every_section(tmp_path, part):
-    with pytest.raises(UsageError, match=r"is no configuration of a grader .*speeed"):
+    with pytest.raises(UsageError, match=r"is not a configuration of a grader .*speeed"):
         configs.read_config(written(tmp_path, part, "speeed = 3"))
 
 
@@ -119,7 +119,7 @@ def test_an_unknown_key_is_refused_in_every_section(tmp_path, part):
 def test_a_file_that_is_no_configuration_is_told(tmp_path, text):
     path = tmp_path / "c.toml"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(UsageError, match="is no configuration"):
+    with pytest.raises(UsageError, match="is not a configuration"):
         configs.read_config(path)
 
 

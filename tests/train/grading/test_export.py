@@ -222,6 +222,6 @@ def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
 @pytest.mark.usefixtures("two_layers")
 def test_eight_bits_that_cost_too_much_are_refused(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "MAX_FALL", -2.0)
-    with pytest.raises(FundoscopeError, match="lowers validation's kappa, together, by"):
+    with pytest.raises(FundoscopeError, match="lowers kappa, together on validation by"):
         exporting.export(run, tmp_path / "bundle", int8=True)
     assert not (tmp_path / "bundle").exists()

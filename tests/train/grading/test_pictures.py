@@ -102,9 +102,9 @@ def test_excluded_rows_are_never_used(labels, tmp_path):
     assert "1.png" not in [row.image for row in load(labels, tmp_path).rows]
 
 
-def keys(labels, wanted=CROP, vouched=False):
+def keys(labels, wanted=CROP, trusted=False):
     table = manifest.read(labels)
-    return pictures._key(table, table.rows, wanted, vouched)
+    return pictures._key(table, table.rows, wanted, trusted)
 
 
 def test_another_input_table_or_photograph_is_another_cache(labels, tmp_path):
@@ -113,7 +113,7 @@ def test_another_input_table_or_photograph_is_another_cache(labels, tmp_path):
         keys(labels),
         keys(labels, Input("crop", 64, 64)),
         keys(labels, Input("squash", 48, 48)),
-        keys(labels, vouched=True),
+        keys(labels, trusted=True),
     ]
     found.append(pictures._key(table, table.rows[:-1], CROP, False))
     Image.new("RGB", (500, 400), (90, 30, 10)).save(tmp_path / "3.png")
@@ -132,15 +132,15 @@ def test_folders_with_equal_names_do_not_share_pictures(labels, tmp_path):
     assert keys(labels) != keys(other / labels.name)
 
 
-def test_what_is_vouched_for_is_not_judged(labels, tmp_path):
+def test_trusted_photographs_are_not_checked(labels, tmp_path):
     grey = np.full((96, 96, 3), 128, np.uint8)
     grey[~field.disc(96)] = 0
     Image.fromarray(grey).save(tmp_path / "0.png")
     judged = load(labels, tmp_path / "cache")
     assert [one.image for one in judged.left_out] == ["0.png"]
-    vouched = load(labels, tmp_path / "cache", vouched=True)
-    assert not vouched.left_out
-    assert np.array_equal(vouched.take(np.array([1])), judged.take(np.array([0])))
+    trusted = load(labels, tmp_path / "cache", trusted=True)
+    assert not trusted.left_out
+    assert np.array_equal(trusted.take(np.array([1])), judged.take(np.array([0])))
 
 
 def test_pictures_of_two_tables_stand_one_behind_the_other(labels, tmp_path):

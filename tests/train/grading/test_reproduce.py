@@ -153,6 +153,11 @@ def test_an_unfinished_run_goes_on(bundle, run):
     assert reproduce.reproduce(bundle, run).trained
 
 
+def test_a_table_must_be_named_to_start(bundle, tmp_path):
+    with pytest.raises(UsageError, match=r"--data: is missing: .* trained on labels\.csv"):
+        reproduce.reproduce(bundle, tmp_path / "again")
+
+
 def test_another_run_is_refused(bundle, run, origin):
     grader.train(configuration(origin, seed=5), run, resume=False)
     with pytest.raises(UsageError, match="holds a run with another configuration"):
@@ -171,7 +176,7 @@ def test_another_table_is_refused(bundle, labels, tmp_path):
 
 def test_a_bundle_that_does_not_say_is_refused(bundle, tmp_path):
     trained_on = replace(bundles.load(bundle).manifest.trained_on, configuration={})
-    with pytest.raises(UsageError, match="does not say how it was trained"):
+    with pytest.raises(UsageError, match="does not state how it was trained"):
         reproduce.reproduce(rewritten(bundle, trained_on=trained_on), tmp_path / "again")
 
 
@@ -221,7 +226,7 @@ def with_settings(bundle, sha256=None, **sections):
 @pytest.mark.parametrize("began", ["best.pt", {"network": {"init": "imagenet"}, "seed": 7}])
 def test_what_a_bundle_began_at_is_asked_for(bundle, labels, tmp_path, begun, began):
     later = with_settings(bundle, network={"init": began})
-    with pytest.raises(UsageError, match=r"began at best\.pt: .* name its best\.pt with --init"):
+    with pytest.raises(UsageError, match=r"started from best\.pt: .*best\.pt with --init"):
         reproduce.reproduce(later, tmp_path / "again", data=labels)
     with pytest.raises(StoppedError):
         reproduce.reproduce(later, tmp_path / "again", data=labels, init="elsewhere/start.pt")
@@ -267,7 +272,7 @@ def test_an_older_bundle_states_no_figures(bundle, run):
     assert reproduce.reproduce(older, run).comparison.from_card is None
 
 
-def test_every_bundle_is_judged_with_its_own_values(bundle, run):
+def test_every_bundle_is_evaluated_with_its_own_values(bundle, run):
     given = bundles.load(bundle).manifest
     never = rewritten(bundle, cut_points=(3.96, 3.97, 3.98, 3.99), referable_threshold=1.1)
     done = reproduce.reproduce(never, run)

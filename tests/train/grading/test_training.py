@@ -15,9 +15,9 @@ from fundoscope.train.grading import calibrate
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import NetworkChoice
-from fundoscope.train.grading.training import Watcher
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Stage
 
 
@@ -28,7 +28,7 @@ def run(config, tmp_path):
 
 
 def test_a_run_leaves_all_that_is_needed(run, config):
-    assert runs.stored_run(run)[0] == config
+    assert configs.of_run(run)[0] == config
     lines = runs.metrics(run)
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
     assert [line["size"] for line in lines] == [32, 32, 48, 48]
@@ -50,7 +50,7 @@ def test_a_killed_run_gives_the_same_network(run, config, tmp_path):
 
     other = tmp_path / "other"
     with pytest.raises(KeyboardInterrupt):
-        grader.train(config, other, watcher=Watcher(step=kill))
+        grader.train(config, other, listeners=Listeners(step=kill))
     grader.train(config, other)
     for name in (loop.CHECKPOINT, loop.BEST):
         ours, theirs = (torch.load(f / name, weights_only=True) for f in (run, other))
@@ -72,15 +72,15 @@ def test_a_run_is_not_continued_with_other_settings(run, config):
 def test_who_watches_is_told(config, tmp_path):
     told = {"pictures": [], "left out": [], "network": [], "steps": [], "epochs": []}
     (tmp_path / "1.png").write_bytes(b"no picture")
-    watcher = Watcher(
+    listeners = Listeners(
         lambda *n: told["pictures"].append(n),
-        told["left out"].append,
+        lambda pictures: told["left out"].append(pictures.left_out),
         lambda *n: told["network"].append(n),
         told["steps"].append,
         told["epochs"].append,
     )
     grader.train(
-        configs.replaced(config, stages=(Stage(32, 2),)), tmp_path / "run", watcher=watcher
+        configs.replaced(config, stages=(Stage(32, 2),)), tmp_path / "run", listeners=listeners
     )
     assert told["pictures"][-1] == (12, 12)
     assert [photograph.image for photograph in told["left out"][0]] == ["1.png"]
@@ -143,7 +143,7 @@ def test_weights_that_do_not_fit_into_memory_are_told_before_anything(
 
 def test_outputs_that_are_no_numbers_are_one_clear_error(config, tmp_path, monkeypatch):
     monkeypatch.setattr(grader, "predict", lambda *_: np.full((4, 4), np.nan, np.float32))
-    with pytest.raises(FundoscopeError, match="epoch 1: the network's outputs are no numbers"):
+    with pytest.raises(FundoscopeError, match="epoch 1: the network's outputs are not finite"):
         grader.train(config, tmp_path / "run")
 
 
@@ -161,7 +161,7 @@ def test_a_run_starts_from_another_runs_best(run, config, tmp_path):
         config, network={"init": str(run / loop.BEST)}, stages=(Stage(32, 1),), head="corn"
     )
     grader.train(chosen, tmp_path / "second")
-    assert runs.stored_run(tmp_path / "second")[0].network == NetworkChoice(
+    assert configs.of_run(tmp_path / "second")[0].network == NetworkChoice(
         "sequential-spp", init=str(run / loop.BEST)
     )
 

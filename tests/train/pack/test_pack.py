@@ -24,11 +24,15 @@ from fundoscope.train.grading import packed_crops, photographs, pictures
 from fundoscope.train.grading import training as grader
 from fundoscope.train.networks import weights
 from fundoscope.train.paces import Pace
-from fundoscope.train.pack import pack, unpack
+from fundoscope.train.pack import contents, pack, unpack
 from fundoscope.train.run import loop, provenance
 from fundoscope.train.run.plan import Stage
 
 SIDE = 48
+
+
+def described(config):
+    return provenance.described(msgspec.to_builtins(config))
 
 
 @pytest.fixture
@@ -141,7 +145,7 @@ def test_the_weights_to_start_from_travel_in_half_precision(config, tmp_path):
     ours = unpack.grader(lite, tmp_path / "p.zip")
     assert Path(ours.network.init).name == "efficientnet_lite0.pth"
     assert Path(ours.network.init).stat().st_size < 8e6
-    assert provenance.of_grader(ours)["network"]["init"] == "imagenet"
+    assert described(ours)["network"]["init"] == "imagenet"
     here, there = (grader.network_of(lite, init=each.network.init) for each in (ours, lite))
     stored = there.state_dict()
     for key, value in here.state_dict().items():
@@ -172,7 +176,7 @@ def test_what_cannot_be_packed_is_refused(config, tmp_path):
 
 
 def test_a_pack_that_is_too_large_is_not_written(config, detector_config, tmp_path):
-    with pytest.raises(UsageError, match=r"a file of 0\.001 MiB: has no room for 0\.0 that"):
+    with pytest.raises(UsageError, match=r"a file of 0\.001 MiB: has no room for 0\.0 MiB that"):
         pack.write_grader(config, tmp_path / "p.zip", limit=0.001)
     with pytest.raises(UsageError, match="leave photographs out"):
         pack.write_detector(detector_config, tmp_path / "p.zip", limit=0.001)
@@ -364,16 +368,16 @@ def test_a_detector_goes_on_from_a_run_in_its_pack(detector_config, tmp_path):
     further = detector_configs.replaced(lite, start=str(tmp_path / "run" / loop.BEST))
     pack.write_detector(further, tmp_path / "p.zip")
     ours = unpack.detector(further, tmp_path / "p.zip")
-    assert ours.start.endswith(pack.GONE_ON)
+    assert ours.start.endswith(contents.EARLIER_BEST)
     assert ours.backbone.init == weights.NONE
     stored, halved = (loop.read_checkpoint(Path(each.start))["network"] for each in (further, ours))
     assert stored.keys() == halved.keys()
     detector.train(ours, tmp_path / "second")
     # The bundle says of the run before what it would say without the pack.
-    said = provenance.of_detector(ours)["start"]
-    assert said == provenance.of_detector(further)["start"]
+    said = described(ours)["start"]
+    assert said == described(further)["start"]
     assert said["epochs"] == 1
-    assert provenance.minutes_in_all(tmp_path / "second", ours) is not None
+    assert provenance.minutes_in_all(tmp_path / "second", ours.start) is not None
     anew = unpack.detector(lite, tmp_path / "p.zip")
     assert (anew.start, anew.backbone.init) == ("", lite.backbone.init)
 
@@ -387,7 +391,7 @@ def test_a_grader_goes_on_from_a_run_in_its_pack(config, tmp_path):
     stored = there.state_dict()
     for key, value in here.state_dict().items():  # its last layer, too
         assert np.allclose(value, stored[key], rtol=1e-3, atol=1e-4), key
-    assert provenance.of_grader(ours)["network"] == provenance.of_grader(further)["network"]
+    assert described(ours)["network"] == described(further)["network"]
 
 
 def test_weights_of_a_file_travel_whole(config, tmp_path):
@@ -399,7 +403,7 @@ def test_weights_of_a_file_travel_whole(config, tmp_path):
     found = grader.network_of(ours, init=ours.network.init).state_dict()
     for key, value in network.state_dict().items():
         assert np.allclose(value, found[key], rtol=1e-3, atol=1e-4), key
-    assert provenance.of_grader(ours)["network"]["init"] == "mine.pth"
+    assert described(ours)["network"]["init"] == "mine.pth"
     # Another start than the one that was packed is not replaced by it.
     other = configs.replaced(chosen, network={"init": "imagenet"})
     assert unpack.grader(other, tmp_path / "p.zip").network.init == "imagenet"
@@ -413,7 +417,7 @@ def test_only_the_further_tables_that_are_asked_for_are_trained_on(config, tmp_p
     assert unpack.grader(config, tmp_path / "p.zip").data.also == ()
     assert len(unpack.grader(both, tmp_path / "p.zip").data.also) == 1
     other = configs.replaced(config, data={"also": ("elsewhere/other.csv",)})
-    with pytest.raises(UsageError, match="holds no further table other; pack anew"):
+    with pytest.raises(UsageError, match="holds no further table other; pack again"):
         unpack.grader(other, tmp_path / "p.zip")
     (tmp_path / "twin").mkdir()
     twin = tmp_path / "twin" / "more.csv"
@@ -427,9 +431,9 @@ def test_what_cannot_be_gone_on_from_and_masks_that_are_not_there(
     config, detector_config, tmp_path
 ):
     nothing = configs.replaced(config, network={"init": str(tmp_path / loop.BEST)})
-    with pytest.raises(UsageError, match="is no best network of a run"):
+    with pytest.raises(UsageError, match="is not a best network of a run"):
         pack.write_grader(nothing, tmp_path / "p.zip")
-    with pytest.raises(UsageError, match=r"--masks .*: is no folder"):
+    with pytest.raises(UsageError, match=r"--masks .*: is not a folder"):
         pack.write_detector(detector_config, tmp_path / "p.zip", masks=tmp_path / "none")
 
 

@@ -11,6 +11,7 @@ from lightning.fabric import Fabric
 
 from fundoscope.errors import FundoscopeError, OutputError, UsageError
 from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.optimisers import Optimiser
 from fundoscope.train.run.plan import Plan, Stage
 
@@ -72,7 +73,7 @@ def plan(**changes):
     return Plan(**{**settings, **changes})
 
 
-def run(folder, task, *, resume=True, listeners=loop.NOBODY, made=None, **changes):
+def run(folder, task, *, resume=True, listeners=None, made=None, **changes):
     folder.mkdir(exist_ok=True)
     fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
     made = made or network()
@@ -162,7 +163,7 @@ def test_bytes_that_are_no_text_are_told_of_their_line(tmp_path):
 def test_it_learns_and_reports(tmp_path):
     reports = []
     lines = []
-    run(tmp_path, Line(), listeners=loop.Listeners(reports.append, lines.append))
+    run(tmp_path, Line(), listeners=Listeners(step=reports.append, epoch=lines.append))
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3, 4]
     errors = [line["error"] for line in figures(tmp_path)]
     assert errors[-1] < errors[0]
@@ -257,8 +258,8 @@ class Broken(Line):
         ("loss", 2.0, 9, "step 9: the loss is nan"),
         ("gradient", 2.0, 9, "step 9: the gradient's norm is nan"),
         ("gradient", 0.0, 9, "step 10: the loss is nan"),
-        ("gradient", 0.0, 8, "step 8: the weights are no numbers"),
-        ("gradient", 0.0, 10, "step 10: the weights are no numbers"),
+        ("gradient", 0.0, 8, "step 8: the weights are not finite"),
+        ("gradient", 0.0, 10, "step 10: the weights are not finite"),
     ],
 )
 def test_what_is_no_number_ends_the_run_and_the_good_check_point_stays(
@@ -291,7 +292,7 @@ def test_a_damaged_check_point_is_told(tmp_path, damage):
     run(tmp_path, Line(), stages=(Stage(32, 1),))
     path = tmp_path / loop.CHECKPOINT
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UsageError, match="is damaged; start the run anew with --no-resume"):
+    with pytest.raises(UsageError, match="is damaged; start the run again with --no-resume"):
         run(tmp_path, Line())
 
 
@@ -303,10 +304,10 @@ def test_a_check_point_of_something_else_is_told(tmp_path, size):
         del stored["epoch"]
         torch.save(stored, tmp_path / loop.CHECKPOINT)
     other = torch.nn.Sequential(torch.nn.Linear(1, size), torch.nn.Linear(size, 1))
-    with pytest.raises(UsageError, match="is no check-point of this network"):
+    with pytest.raises(UsageError, match="is not a check-point of this network"):
         run(tmp_path, Line(), made=other)
     if size == 8:
-        with pytest.raises(UsageError, match="another version of fundoscope"):
+        with pytest.raises(UsageError, match="this network and version of fundoscope"):
             run(tmp_path, Line())
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from fundoscope.train.detection import config as detector_configs
 from fundoscope.train.grading import config as configs
-from fundoscope.train.grading import packed_crops
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop, provenance
 
 SHA = "0" * 64
 
 
+def described(config):
+    return provenance.described(msgspec.to_builtins(config))
+
+
 def a_run(folder, config, seconds=()):
-    runs.open_run(config, SHA, folder, resume=True)
+    of_detector = isinstance(config, detector_configs.DetectorConfig)
+    (detector_configs if of_detector else configs).open_run(config, SHA, folder, resume=True)
     (folder / loop.BEST).write_bytes(b"")
     lines = [json.dumps({"epoch": i, "training_seconds": s}) for i, s in enumerate(seconds)]
     (folder / loop.METRICS).write_text("".join(line + "\n" for line in lines))
@@ -25,7 +30,7 @@ def a_run(folder, config, seconds=()):
 
 @pytest.mark.parametrize("init", ["imagenet", "hub", "none"])
 def test_a_word_stays_a_word(config, init):
-    said = provenance.of_grader(configs.replaced(config, network={"init": init}))
+    said = described(configs.replaced(config, network={"init": init}))
     assert said["network"]["init"] == init
 
 
@@ -34,7 +39,7 @@ def test_paths_become_names(config, tmp_path):
     chosen = configs.replaced(
         config, network={"init": str(tmp_path / "weights.pth")}, data={"also": also}
     )
-    said = provenance.of_grader(chosen)
+    said = described(chosen)
     assert said["network"]["init"] == "weights.pth"
     assert said["data"]["also"] == ["more.csv"]
     assert str(tmp_path) not in json.dumps(said)
@@ -44,23 +49,23 @@ def test_in_place_of_an_earlier_run_stands_its_configuration(config, tmp_path):
     first = a_run(tmp_path / "first", configs.replaced(config, seed=7))
     second = a_run(tmp_path / "second", configs.replaced(config, network={"init": str(first)}))
     third = configs.replaced(config, network={"init": str(second)})
-    said = provenance.of_grader(third)
+    said = described(third)
     assert said["network"]["init"]["network"]["init"]["seed"] == 7
     assert str(tmp_path) not in json.dumps(said)
 
 
 def test_a_best_network_away_from_its_run_is_a_file(config, detector_config, tmp_path):
     path = tmp_path / loop.BEST
-    said = provenance.of_grader(configs.replaced(config, network={"init": str(path)}))
+    said = described(configs.replaced(config, network={"init": str(path)}))
     assert said["network"]["init"] == loop.BEST
-    said = provenance.of_detector(detector_configs.replaced(detector_config, start=str(path)))
+    said = described(detector_configs.replaced(detector_config, start=str(path)))
     assert said["start"] == loop.BEST
 
 
 def test_weights_out_of_a_pack_have_the_name_that_they_stand_for(config, tmp_path):
     weights = tmp_path / "efficientnet_lite0.pth"
-    weights.with_name(weights.name + packed_crops.ORIGIN).write_text("imagenet\n")
-    said = provenance.of_grader(configs.replaced(config, network={"init": str(weights)}))
+    weights.with_name(weights.name + provenance.ORIGIN).write_text("imagenet\n")
+    said = described(configs.replaced(config, network={"init": str(weights)}))
     assert said["network"]["init"] == "imagenet"
 
 
@@ -69,8 +74,8 @@ def test_minutes_of_a_detector_count_the_runs_before(detector_config, tmp_path):
     later = detector_configs.replaced(detector_config, start=str(first))
     a_run(tmp_path / "later", later, seconds=(120,))
     assert provenance.minutes(tmp_path / "later") == 2.0
-    assert provenance.minutes_in_all(tmp_path / "later", later) == 3.0
+    assert provenance.minutes_in_all(tmp_path / "later", later.start) == 3.0
     (tmp_path / "first" / runs.CONFIG).unlink()
-    assert provenance.minutes_in_all(tmp_path / "later", later) == 2.0
+    assert provenance.minutes_in_all(tmp_path / "later", later.start) == 2.0
     (tmp_path / "later" / loop.METRICS).unlink()
-    assert provenance.minutes_in_all(tmp_path / "later", later) is None
+    assert provenance.minutes_in_all(tmp_path / "later", later.start) is None

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from fundoscope.train.detection.training import Watcher as DetectorWatcher
-from fundoscope.train.grading.training import Watcher
 from fundoscope.train.run import tensorboard
+from fundoscope.train.run.listeners import Listeners
 
 EPOCHS = 3
 
@@ -59,7 +58,7 @@ def test_every_epoch_stands_there_once_also_after_a_resume(run):
         end_epoch(run, epoch)
         # Each is another process's: a killed one shows its last epoch again.
         for _ in range(2):
-            tensorboard.recording(Watcher(), run).epoch(line_of(epoch))
+            tensorboard.recording(Listeners(), run).epoch(line_of(epoch))
     found = read(run)
     assert found["loss/training"] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert found["kappa/training"] == [(1, 0.4), (2, 0.4), (3, 0.4)]
@@ -71,7 +70,7 @@ def test_every_epoch_stands_there_once_also_after_a_resume(run):
 def test_an_epoch_that_a_killed_run_did_not_show_comes_with_the_next(run):
     end_epoch(run, 0)
     end_epoch(run, 1)
-    tensorboard.recording(Watcher(), run).epoch(line_of(1))
+    tensorboard.recording(Listeners(), run).epoch(line_of(1))
     assert [step for step, _ in read(run)["rate"]] == [1, 2]
 
 
@@ -90,14 +89,14 @@ def test_what_is_undefined_is_left_out(run):
 def test_whoever_watches_is_still_told(run):
     end_epoch(run, 0)
     told = []
-    tensorboard.recording(Watcher(epoch=told.append), run).epoch(line_of(0))
+    tensorboard.recording(Listeners(epoch=told.append), run).epoch(line_of(0))
     assert told == [line_of(0)]
 
 
 def test_without_tensorboard_nothing_is_written(run, monkeypatch):
     monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
-    watcher = Watcher(epoch=lambda line: None)
-    assert tensorboard.recording(watcher, run) is watcher
+    listeners = Listeners(epoch=lambda line: None)
+    assert tensorboard.recording(listeners, run) is listeners
     assert not (run / tensorboard.FOLDER).exists()
 
 
@@ -115,7 +114,7 @@ def test_a_detector_shows_each_kind(run):
     }
     (run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
     told = []
-    tensorboard.recording(DetectorWatcher(epoch=told.append), run).epoch(line)
+    tensorboard.recording(Listeners(epoch=told.append), run).epoch(line)
     found = read(run)
     assert found["average precision/microaneurysm"] == [(1, 0.5)]
     assert found["loss/second stage, boxes"] == [(1, 0.25)]

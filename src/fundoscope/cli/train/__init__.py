@@ -116,15 +116,15 @@ def grader(
     require_free(bundle, overwrite=overwrite)
     folder = out or Path("runs") / config.stem
     try:
-        with watching() as watcher:
+        with watching() as listeners:
             if minutes is not None:
                 given = budget.Budget(minutes, started)
                 settled = budget.settle_grader(
-                    chosen, folder, given, resume=resume, watcher=watcher
+                    chosen, folder, given, resume=resume, listeners=listeners
                 )
                 chosen = _told_of_budget(settled, minutes, _stages(settled.config))
-            watcher = tensorboard.recording(watcher, folder)
-            training.train(chosen, folder, resume=resume, watcher=watcher)
+            listeners = tensorboard.recording(listeners, folder)
+            training.train(chosen, folder, resume=resume, listeners=listeners)
     except FundoscopeError as error:
         raise _told_once(error) from None
     _finish(folder, bundle, Path(chosen.data.cache), overwrite=overwrite)
@@ -204,16 +204,16 @@ def detector(
     require_free(bundle, overwrite=overwrite)
     folder = out or Path("runs") / config.stem
     try:
-        with watching_detector() as watcher:
+        with watching_detector() as listeners:
             if minutes is not None:
                 given = budget.Budget(minutes, started)
                 settled = budget.settle_detector(
-                    chosen, folder, given, resume=resume, watcher=watcher
+                    chosen, folder, given, resume=resume, listeners=listeners
                 )
                 found = f"epochs: {settled.config.epochs} of {settled.config.draw.tiles} tiles"
                 chosen = _told_of_budget(settled, minutes, found)
-            watcher = tensorboard.recording(watcher, folder)
-            training.train(chosen, folder, resume=resume, watcher=watcher)
+            listeners = tensorboard.recording(listeners, folder)
+            training.train(chosen, folder, resume=resume, listeners=listeners)
     except FundoscopeError as error:
         raise _told_once(error) from None
     _finish(folder, bundle, Path(chosen.data.cache), overwrite=overwrite)
@@ -245,8 +245,8 @@ def _preview_detector(config: DetectorConfig, path: Path) -> None:
     from fundoscope.train.detection import sheets as detection_pictures
     from fundoscope.train.detection import training
 
-    with watching_detector() as watcher:
-        task = training.preview_task(config, watcher)
+    with watching_detector() as listeners:
+        task = training.preview_task(config, listeners)
     detection_pictures.preview(task, config.seed, path)
     typer.echo(f"{path}: drawn; look whether the boxes hold what they should")
 

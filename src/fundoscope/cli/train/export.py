@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
     from fundoscope.train.detection.export import Exported as ExportedDetector
     from fundoscope.train.grading.calibrate import Figures
-    from fundoscope.train.grading.export import Exported
+    from fundoscope.train.grading.exported import Exported
 
 TAKEN: Final = ("not taken", "taken")
 Cache = Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")]
@@ -66,7 +66,7 @@ def export_run(
     from fundoscope.train.run import folder as runs
 
     how: dict[str, Any] = {"name": name, "cache": cache, "int8": int8, "overwrite": overwrite}
-    if runs.is_detector(run):
+    if runs.stored(run).task == runs.DETECTION:
         with watching_detector() as lesions:
             detector = detector_export.export(run, bundle, progress=lesions.picture, **how)
         lines = _told_of_detector(detector)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,9 +20,14 @@ BEST_QUALITY: Final = 100
 
 Config = Annotated[Path, typer.Argument(help="Configuration of the training.")]
 Out = Annotated[Path, typer.Option(help="The pack, a zip file.")]
-Limit = Annotated[float, typer.Option(min=0, help="Mebibytes that a file may have.")]
+Limit = Annotated[
+    float,
+    typer.Option(
+        min=0, show_default=False, help="Mebibytes that a file may have; no limit by default."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
-LIMIT: Final = 34.0
+LIMIT: Final = math.inf
 QUALITY: Final = 95
 """As :mod:`fundoscope.train.pack.pack` has them, which is not imported for a help text."""
 
@@ -59,7 +65,7 @@ def grader(
             "cache": None if cache is None else str(cache),
         },
     )
-    with watching() as watcher:
+    with watching() as listeners:
         packed = pack.write_grader(
             chosen,
             out,
@@ -67,7 +73,7 @@ def grader(
             quality=quality,
             limit=limit,
             overwrite=overwrite,
-            progress=watcher.picture,
+            progress=listeners.picture,
         )
     _tell(packed)
 

@@ -12,9 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from fundoscope.train.detection.training import Set
-    from fundoscope.train.detection.training import Watcher as DetectorWatcher
-    from fundoscope.train.grading.pictures import LeftOut
-    from fundoscope.train.grading.training import Watcher
+    from fundoscope.train.grading.pictures import LeftOut, Pictures
+    from fundoscope.train.run.listeners import Listeners
     from fundoscope.train.run.progress import Report
 
     ShowPictures = Callable[[int, int], None]
@@ -28,21 +27,27 @@ MINUTES_FROM: Final = 90
 
 
 @contextmanager
-def watching() -> Iterator[Watcher]:
-    """A watcher that shows a grader's run on the standard output while it lasts."""
-    from fundoscope.train.grading.training import Watcher
+def watching() -> Iterator[Listeners[Pictures]]:
+    """Listeners that show a grader's run on the standard output while it lasts."""
+    from fundoscope.train.run.listeners import Listeners
 
     with _progress("photographs") as (show_pictures, show_step):
-        yield Watcher(show_pictures, lines_of_left_out, _line_of_network, show_step, _line_of_epoch)
+        yield Listeners(
+            show_pictures,
+            lambda pictures: lines_of_left_out(pictures.left_out),
+            _line_of_network,
+            show_step,
+            _line_of_epoch,
+        )
 
 
 @contextmanager
-def watching_detector() -> Iterator[DetectorWatcher]:
+def watching_detector() -> Iterator[Listeners[Set]]:
     """The same for a detector's run."""
-    from fundoscope.train.detection.training import Watcher as DetectorWatcher
+    from fundoscope.train.run.listeners import Listeners
 
     with _progress("tiles") as (show_pictures, show_step):
-        yield DetectorWatcher(
+        yield Listeners(
             show_pictures, _lines_of_set, _line_of_network, show_step, _line_of_detector_epoch
         )
 

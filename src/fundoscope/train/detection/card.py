@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fundoscope.kinds import KINDS
 from fundoscope.lesions import heads
 from fundoscope.train.detection.views.operating import KEPT
-from fundoscope.train.grading.card import averaged_text, stored_text
+from fundoscope.train.run.card_text import averaged_text, stored_text
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import DetectorManifest

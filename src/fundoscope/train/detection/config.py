@@ -9,19 +9,19 @@ from typing import Any, Final
 import msgspec
 
 from fundoscope import kinds
-from fundoscope.errors import UsageError
 from fundoscope.lesions import heads
 from fundoscope.train.detection.boxes.anchors import Anchors
 from fundoscope.train.detection.boxes.network import Shape
 from fundoscope.train.detection.masks.network import COARSEST, Painter
 from fundoscope.train.detection.views.tile_draw import Draw
-from fundoscope.train.grading import config as grader_config
-from fundoscope.train.grading.config import sides
-from fundoscope.train.run import optimisers, settings
+from fundoscope.train.networks import augment
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import settings
 from fundoscope.train.run.optimisers import Optimiser
-from fundoscope.train.run.plan import Size
-from fundoscope.train.run.settings import require
+from fundoscope.train.run.plan import PictureSize
+from fundoscope.train.run.settings import require, sides
 
+DETECTOR: Final = runs.TASKS[runs.DETECTION]
 SMALLEST_TILE: Final = 32
 """Pixels: one cell of the stride that most backbones end with."""
 MOST_ANCHORS: Final = 100
@@ -44,18 +44,12 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "draw.anatomy": (0, math.inf),
     "draw.scale": (0, 4),
     **{
-        f"recolour.{key}": grader_config.BOUNDS[f"jitter.{key}"]
+        f"recolour.{key}": augment.BOUNDS[key]
         for key in ("brightness", "contrast", "gain", "saturation", "gamma", "blur", "blur_factor")
     },
-    **{k: v for k, v in grader_config.BOUNDS.items() if k.startswith("optimiser.")},
-    "optimiser.batch": (1, math.inf),
     "epochs": (1, math.inf),
-    **{
-        key: grader_config.BOUNDS[key]
-        for key in ("patience", "seed", "devices", "threads", "checkpoint_every")
-    },
 }
-"""The lowest and the highest value of each number; anything between can be meant."""
+"""The lowest and the highest valid value of each number that only a detector has."""
 
 
 class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +88,7 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     radius: float = 852.0
-    tile: Size = 512
+    tile: PictureSize = 512
     overlap: int = 64
     cache: str = "cache"
     licence: str = "not stated; the terms of the training photographs apply"
@@ -164,7 +158,7 @@ def read_config(path: Path) -> DetectorConfig:
     Raises:
         UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
     """
-    config = settings.read(path, DetectorConfig, "detector")
+    config = settings.read(path, DetectorConfig, DETECTOR)
     check(config, path.name)
     return config
 
@@ -190,14 +184,36 @@ def from_builtins(stored: dict[str, Any]) -> DetectorConfig:
     """A configuration from plain values, such as those that a run stores.
 
     Raises:
-        UsageError: they are none.
+        UsageError: the values are not a valid configuration.
     """
-    try:
-        return msgspec.convert(stored, DetectorConfig)
-    except msgspec.ValidationError as error:
-        raise UsageError(
-            "the stored configuration", f"is none of a detector ({error})", "train it again"
-        ) from None
+    return settings.convert(stored, DetectorConfig, DETECTOR)
+
+
+def open_run(config: DetectorConfig, data_sha256: str, folder: Path, *, resume: bool) -> None:
+    """Write what a run is made of, or check that the folder's run is made of the same.
+
+    Args: as of :func:`runs.open_run`.
+
+    Raises: as :func:`runs.open_run`.
+    """
+    run = runs.Stored(runs.DETECTION, msgspec.to_builtins(config), data_sha256)
+    runs.open_run(run, folder, resume=resume, complete=_complete)
+
+
+def _complete(stored: dict[str, Any]) -> dict[str, Any]:
+    """Stored settings with the defaults of those that they lack."""
+    plain: dict[str, Any] = msgspec.to_builtins(from_builtins(stored))
+    return plain
+
+
+def of_run(folder: Path) -> tuple[DetectorConfig, str]:
+    """The configuration of a detector's run folder, and the SHA-256 of its data.
+
+    Raises:
+        UsageError: the folder is not a run folder of a detector.
+    """
+    run = runs.stored_of(runs.DETECTION, folder)
+    return from_builtins(run.settings), run.manifest_sha256
 
 
 def check(config: DetectorConfig, title: str) -> None:
@@ -206,16 +222,10 @@ def check(config: DetectorConfig, title: str) -> None:
     Raises:
         UsageError: names the key and what may stand there.
     """
-    known = {
-        "head": tuple(heads.HEADS),
-        "precision": grader_config.PRECISIONS,
-        "optimiser.name": optimisers.NAMES,
-        "optimiser.schedule": optimisers.SCHEDULES,
-    }
-    settings.require_known(config, known, title)
+    settings.require_known(config, {"head": tuple(heads.HEADS)}, title)
     settings.require_within(config, BOUNDS, title)
-    rate, shape = config.optimiser.rate, config.shape
-    require(0 < rate < math.inf, title, "optimiser.rate", rate, "write a positive number")
+    settings.require_training(config, title)
+    shape = config.shape
     require(shape.far <= shape.near, title, "shape.far", shape.far, "write no more than shape.near")
     carved = config.data.validation
     fine = not (config.data.val and carved)
@@ -224,8 +234,6 @@ def check(config: DetectorConfig, title: str) -> None:
     _check_masks(config, title)
     _check_anchors(config.anchors, title)
     _check_kinds(config.data.kinds, title)
-    batch, devices = config.optimiser.batch, config.devices
-    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
 
 
 def _check_tile(config: DetectorConfig, title: str) -> None:

@@ -22,6 +22,7 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.train.detection import card as detector_card
+from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import small_photographs
 from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
@@ -132,7 +133,7 @@ def export(
         OutputError: there is a bundle already, or it cannot be written.
     """
     refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
-    config, sha256 = runs.stored_detector_run(run)
+    config, sha256 = configs.of_run(run)
     if cache is not None:
         data = msgspec.structs.replace(config.data, cache=str(cache))
         config = msgspec.structs.replace(config, data=data)
@@ -315,8 +316,8 @@ def manifest_of(
             manifest_sha256=found.sha256,
             photographs={Path(data.annotations).name: len(found.train)},
             seed=config.seed,
-            configuration=provenance.of_detector(config),
-            minutes=provenance.minutes_in_all(run, config),
+            configuration=provenance.described(msgspec.to_builtins(config)),
+            minutes=provenance.minutes_in_all(run, config.start),
             averaged=runs.averaged(run),
         ),
         licence=data.licence,

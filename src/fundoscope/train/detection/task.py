@@ -20,12 +20,12 @@ from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.views import operating, tile_draw
 from fundoscope.train.detection.views.tile_draw import Drawer, Place
 from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.grading.config import sides
 from fundoscope.train.networks import augment
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks.augment import Jitter
 from fundoscope.train.run import loop
-from fundoscope.train.run.plan import Size
+from fundoscope.train.run.plan import PictureSize
+from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ class DetectionTask:
     def batch(
         self,
         positions: NDArray[np.int64],
-        size: Size,  # noqa: ARG002 (a detector's tiles have one size)
+        size: PictureSize,  # noqa: ARG002 (a detector's tiles have one size)
         generator: torch.Generator,
     ) -> tuple[Tensor, list[Target]]:
         """Tiles drawn at random, normalised ``(N, 3, H, W)``, and their targets."""
@@ -125,7 +125,7 @@ class DetectionTask:
     def evaluate(
         self,
         network: nn.Module,
-        size: Size,  # noqa: ARG002 (as in batch)
+        size: PictureSize,  # noqa: ARG002 (as in batch)
         epoch: int,
     ) -> dict[str, Any]:
         """Figures of each kind on the whole validation photographs, by our hit rule.

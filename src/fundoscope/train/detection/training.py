@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -27,10 +27,9 @@ from fundoscope.train.detection.views import choose as detection_data
 from fundoscope.train.detection.views import view as views
 from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.networks import backbones
-from fundoscope.train.run import folder as runs
-from fundoscope.train.run import loop, memory, processes
+from fundoscope.train.run import devices, loop, memory, processes
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
-from fundoscope.train.run.progress import Report
 
 if TYPE_CHECKING:
     import torch
@@ -67,18 +66,6 @@ class Set:
     unseen: tuple[str, ...] = ()
     carved: bool = False
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Who is told how the run goes; each may be ``None``."""
-
-    picture: views.Progress | None = None
-    data: Callable[[Set], None] | None = None
-    network: Callable[[str, int], None] | None = None
-    """The backbone's name and how many weights the detector has."""
-    step: Callable[[Report], None] | None = None
-    epoch: Callable[[dict[str, Any]], None] | None = None
 
 
 def read_set(config: DetectorConfig, progress: views.Progress | None = None) -> Set:
@@ -134,15 +121,20 @@ def _anchors(
 
 
 def train(
-    config: DetectorConfig, folder: Path, *, resume: bool = True, watcher: Watcher | None = None
+    config: DetectorConfig,
+    folder: Path,
+    *,
+    resume: bool = True,
+    listeners: Listeners[Set] | None = None,
 ) -> None:
     """Train a detector; the run folder holds everything that its export needs.
 
     Args:
         config: see :class:`DetectorConfig`.
         folder: the run folder; made where it does not exist.
-        resume: go on where an earlier run in the folder ended. Its configuration must be the same.
-        watcher: is told how it goes.
+        resume: continue an earlier run of the folder. Its configuration must be the same but for
+            :data:`fundoscope.train.run.settings.HARDWARE`.
+        listeners: report the progress.
 
     Raises:
         UsageError: the configuration, the annotations or the run folder does not fit.
@@ -150,23 +142,24 @@ def train(
     """
     import torch
 
-    watcher = watcher if watcher is not None and processes.is_first() else Watcher()
+    if listeners is None or not processes.is_first():
+        listeners = Listeners()
     configs.check(config, "the configuration")
-    runs.set_up(config)
+    devices.set_up(config)
     count = _require_network(config)
-    if watcher.network is not None:
-        watcher.network(config.backbone.name, count)
-    data = read_set(config, watcher.picture)
-    if watcher.data is not None:
-        watcher.data(data)
-    runs.open_run(config, data.sha256, folder, resume=resume)
+    if listeners.network is not None:
+        listeners.network(config.backbone.name, count)
+    data = read_set(config, listeners.picture)
+    if listeners.data is not None:
+        listeners.data(data)
+    configs.open_run(config, data.sha256, folder, resume=resume)
     if processes.is_first():
         described = {"kinds": data.kinds, "anchors": data.anchors}
         loop.write_whole(folder / DETECTOR, msgspec.json.encode(described))
     torch.manual_seed(config.seed)
     network = _started(config, data)
-    fabric = runs.fabric(config)
-    task = task_of(config, data, fabric.device, folder, watcher.picture)
+    fabric = devices.fabric(config)
+    task = task_of(config, data, fabric.device, folder, listeners.picture)
     plan = Plan(
         np.zeros(config.draw.tiles, np.int64),
         (Stage(config.data.tile, config.epochs),),
@@ -175,7 +168,6 @@ def train(
         config.checkpoint_every,
         config.patience,
     )
-    listeners = loop.Listeners(watcher.step, watcher.epoch)
     with memory_told():
         loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
 
@@ -200,16 +192,16 @@ def task_of(
     return MaskTask(*sides, targets, config, device, folder)
 
 
-def preview_task(config: DetectorConfig, watcher: Watcher) -> DetectionTask:
+def preview_task(config: DetectorConfig, listeners: Listeners[Set]) -> DetectionTask:
     """What draws the tiles of a run, without a network.
 
     Raises: as :func:`read_set`.
     """
     import torch
 
-    data = read_set(config, watcher.picture)
-    if watcher.data is not None:
-        watcher.data(data)
+    data = read_set(config, listeners.picture)
+    if listeners.data is not None:
+        listeners.data(data)
     return DetectionTask(data.train, data.val, data.kinds, config, torch.device("cpu"))
 
 

@@ -1,0 +1,1 @@
+"""Training a grader: pictures, loss, calibration, export and reproduction."""

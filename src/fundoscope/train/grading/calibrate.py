@@ -1,6 +1,6 @@
-"""What is fitted on validation after training: temperature, cut-points, referable threshold.
+"""Fitting on validation after training: temperature, cut-points, referable threshold.
 
-Numpy and scipy only. Each function states what it optimises; none ever sees a test photograph.
+Numpy and scipy only. Each function states what it optimises. Test photographs are never used.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from fundoscope.grading import heads
 CUT_STEP: Final = 0.02
 """Grid of the cut-points on the expected grade; finer ones fit noise (0.02 moves 1 % of cases)."""
 CUT_SMOOTHING: Final = 4
-"""A cut-point is judged by the mean over this many grid steps on each side, so that the middle of
-a plateau is preferred to a spike that a few photographs make."""
+"""A cut-point is evaluated by the mean over this many grid steps on each side. So the middle of a
+plateau is preferred to a spike that a few photographs make."""
 CUT_BAND: Final = 0.4
-"""Least distance of two cut-points. Without it the band of grade 1 closes, because accuracy gains
-where nobody is called mild; on validation 0.4 cost 0.008 of accuracy and gave 0.011 of kappa."""
+"""Least distance of two cut-points. Without it the band of grade 1 closes, because accuracy rises
+where no photograph is graded mild. On validation 0.4 cost 0.008 of accuracy and gave 0.011 of
+kappa."""
 CUT_ROUNDS: Final = 6
 CUT_RESAMPLES: Final = 25
 """Cut-points are the mean of those that fit this many samples drawn with replacement: a single fit
 lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/study.md)."""
 KAPPA_SHARE: Final = 0.75
-"""Of kappa in :func:`agreement`, accuracy having the rest: accuracy alone gives severe grades away,
-because they are few (`bench/cut_points.py`, docs/study.md)."""
+"""Weight of kappa in :func:`agreement`; accuracy has the rest. Accuracy alone sacrifices the severe
+grades, because they are few (`bench/cut_points.py`, docs/study.md)."""
 ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
 """Where the search starts: cut-points that round the expected grade."""
 TEMPERATURE_RANGE: Final = (0.25, 4.0)
 TARGET_SENSITIVITY: Final = 0.90
-"""Of referable over the gradable validation photographs of all sources together."""
+"""For "referable", over the gradable validation photographs of all sources together."""
 TINY: Final = 1e-7
 """Keeps logarithms finite and comparisons of grid points exact."""
 MEAN, POOLED, GRADABLE = "mean of sources", "together", "gradable"
 SHARES: Final = ("auc", "kappa", "accuracy", "sensitivity", "specificity")
-"""The figures but for how many photographs there are."""
+"""All figures but the number of photographs."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -48,12 +49,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How a calibrated grader does on some validation photographs; NaN where undefined.
+    """Figures of a calibrated grader on some validation photographs; NaN where undefined.
 
     Attributes:
-        n: how many photographs.
+        n: number of photographs.
         accuracy, kappa: of the grades that the cut-points give; kappa has quadratic weights.
-        auc: area under the curve of the referable probability.
+        auc: area under the ROC curve of the referable probability.
         sensitivity, specificity: of "referable" at the threshold.
     """
 
@@ -67,7 +68,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was fitted, and how the grader does with it.
+    """The fitted values, and the figures of the grader with them.
 
     Attributes:
         temperature: divides the logits.
@@ -75,7 +76,7 @@ class Calibration:
         threshold: of the referable probability.
         by_source: figures of each source by its name.
         pooled: of all photographs together.
-        gradable: of those that a person could judge, where the threshold was fitted.
+        gradable: of the gradable photographs, on which the threshold was fitted.
     """
 
     temperature: float
@@ -92,8 +93,9 @@ class Calibration:
         return float(known.mean()) if len(known) else float("nan")
 
     def table(self) -> dict[str, dict[str, float | None]]:
-        """All figures by name: of each source, :data:`MEAN`, :data:`POOLED` and
-        :data:`GRADABLE`; ``None`` where undefined.
+        """All figures by name, of each source and the summaries; ``None`` where undefined.
+
+        The summaries are :data:`MEAN`, :data:`POOLED` and :data:`GRADABLE`.
         """
         rows = {
             **{name: dataclasses.asdict(figures) for name, figures in self.by_source.items()},
@@ -116,15 +118,14 @@ def calibrate(
 ) -> Calibration:
     """Fit everything on validation.
 
-    For the head ``sigmoid``, whose answer is rounded as the students did it, only the threshold is
-    fitted.
+    For the head ``sigmoid``, whose output is rounded to a grade, only the threshold is fitted.
 
     Args:
         logits: ``(N, outputs)`` of the head.
         labels: ``(N,)`` grades, 0 to 4.
         sources: N names.
-        gradable: ``(N,)``, false where a person could not judge the photograph; these have no part
-            in the threshold.
+        gradable: ``(N,)``, false where a person could not grade the photograph; these are not used
+            for the threshold.
         head: of :mod:`fundoscope.grading.heads`.
     """
     fixed = head == heads.SIGMOID
@@ -135,7 +136,7 @@ def calibrate(
     )
     positive = labels >= heads.REFERABLE_GRADE
     threshold = referable_threshold(heads.referable(p)[gradable], positive[gradable])
-    return judge(
+    return evaluate(
         logits,
         labels,
         sources,
@@ -147,7 +148,7 @@ def calibrate(
     )
 
 
-def judge(
+def evaluate(
     logits: NDArray[np.float32],
     labels: Labels,
     sources: Sequence[str],
@@ -158,7 +159,18 @@ def judge(
     cut_points: tuple[float, float, float, float],
     threshold: float,
 ) -> Calibration:
-    """How a grader does with values that were fitted before; arguments as :func:`calibrate`'s."""
+    """The figures of a grader with given fitted values.
+
+    Args:
+        logits: ``(N, outputs)`` of the head.
+        labels: ``(N,)`` grades, 0 to 4.
+        sources: N names.
+        gradable: ``(N,)``, false where a person could not grade the photograph.
+        head: of :mod:`fundoscope.grading.heads`.
+        temperature: divides the logits.
+        cut_points: four ascending values on the expected grade.
+        threshold: of the referable probability.
+    """
     p = heads.probabilities(logits, temperature, head)
     referable, grades = heads.referable(p), heads.icdr(heads.expected(p), cut_points)
     names, numbers = source_numbers(sources)
@@ -204,7 +216,13 @@ def confusions(labels: Labels, grades: Labels, source: Labels) -> NDArray[np.int
 def fit_temperature(
     logits: NDArray[np.float32], labels: Labels, head: str = heads.CUMULATIVE
 ) -> float:
-    """The temperature with the smallest negative log-likelihood of the five probabilities."""
+    """The temperature with the smallest negative log-likelihood of the five probabilities.
+
+    Args:
+        logits: ``(N, outputs)`` of the head.
+        labels: ``(N,)`` grades, 0 to 4.
+        head: of :mod:`fundoscope.grading.heads`.
+    """
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
@@ -216,7 +234,13 @@ def fit_temperature(
 
 
 def agreement(labels: Labels, grades: Labels, source: Labels) -> float:
-    """The mean over the sources of quadratic kappa and accuracy, by :data:`KAPPA_SHARE`."""
+    """The weighted mean of quadratic kappa and accuracy, averaged over the sources.
+
+    Args:
+        labels: ``(N,)`` grades.
+        grades: ``(N,)`` predicted grades.
+        source: ``(N,)`` numbers of the sources.
+    """
     counts = confusions(labels, grades, source)
     accuracy = np.einsum("sii->s", counts) / np.maximum(counts.sum(axis=(1, 2)), 1)
     kappas = np.nan_to_num(quadratic_kappa(counts))
@@ -228,8 +252,8 @@ def fit_cut_points(
 ) -> tuple[float, float, float, float]:
     """Four ascending cut-points on the expected grade with a high :func:`agreement`.
 
-    The mean of what :func:`search_cut_points` finds for :data:`CUT_RESAMPLES` samples drawn with
-    replacement, the same ones every time.
+    The mean of the results of :func:`search_cut_points` for :data:`CUT_RESAMPLES` samples, drawn
+    with replacement and always the same.
 
     Args:
         expected: ``(N,)`` expected grades, 0 to 4.
@@ -237,19 +261,24 @@ def fit_cut_points(
         source: ``(N,)`` numbers of the sources, each of which weighs the same.
     """
     random = np.random.default_rng(0)
-    found = []
+    samples = []
     for _ in range(CUT_RESAMPLES):
         drawn = random.integers(0, len(labels), len(labels))
-        found.append(search_cut_points(expected[drawn], labels[drawn], source[drawn]))
-    first, second, third, fourth = (round(float(cut), 6) for cut in np.mean(found, axis=0))
+        samples.append(search_cut_points(expected[drawn], labels[drawn], source[drawn]))
+    first, second, third, fourth = (round(float(cut), 6) for cut in np.mean(samples, axis=0))
     return first, second, third, fourth
 
 
 def search_cut_points(expected: Floats, labels: Labels, source: Labels) -> Floats:
-    """The four cut-points that fit these very photographs best; arguments as above.
+    """The four cut-points that fit these photographs best, without resampling.
 
-    Coordinate search over a grid, each profile smoothed (see :data:`CUT_SMOOTHING`), each grade
-    keeping a band of its own (:data:`CUT_BAND`).
+    It is a coordinate search over a grid. Each profile is smoothed (:data:`CUT_SMOOTHING`), and
+    each grade keeps a band (:data:`CUT_BAND`).
+
+    Args:
+        expected: ``(N,)`` expected grades, 0 to 4.
+        labels: ``(N,)`` grades.
+        source: ``(N,)`` numbers of the sources.
     """
     # Counted in grid steps, so that comparisons are exact.
     cuts = np.array([round(cut / CUT_STEP) for cut in ROUNDING])
@@ -263,7 +292,7 @@ def search_cut_points(expected: Floats, labels: Labels, source: Labels) -> Float
 
 
 def _best_cut(cuts: Labels, i: int, expected: Floats, labels: Labels, source: Labels) -> int:
-    """The best place of one cut-point, in grid steps, the others fixed; the middle of equals."""
+    """The best place of one cut-point in grid steps, others fixed; the middle of equals."""
     band, highest = round(CUT_BAND / CUT_STEP), round((heads.GRADE_COUNT - 1) / CUT_STEP)
     low = cuts[i - 1] + band if i > 0 else 0
     high = cuts[i + 1] - band if i + 1 < len(cuts) else highest
@@ -282,10 +311,15 @@ def _best_cut(cuts: Labels, i: int, expected: Floats, labels: Labels, source: La
 def referable_threshold(
     probability: Floats, positive: NDArray[np.bool_], sensitivity: float = TARGET_SENSITIVITY
 ) -> float:
-    """The highest threshold at which at least this share of the positives is called referable.
+    """The highest threshold with at least the wanted sensitivity.
+
+    Args:
+        probability: ``(N,)`` of "referable".
+        positive: ``(N,)``, whether the photograph is referable.
+        sensitivity: the wanted one.
 
     Raises:
-        ValueError: there is no positive.
+        ValueError: no photograph is referable.
     """
     sick = np.sort(probability[positive])
     if len(sick) == 0:

@@ -1,20 +1,19 @@
-"""The model card: what a person should know before using a grader."""
+"""The model card of a grader: what a person should know before using it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fundoscope.grading import heads
 from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
-from fundoscope.models import bundle as bundles
 from fundoscope.train.grading.calibrate import SHARES, TARGET_SENSITIVITY, Figures
+from fundoscope.train.run.card_text import averaged_text, stored_text
 
 if TYPE_CHECKING:
     from fundoscope.grading.inputs import Input
-    from fundoscope.models.bundle import GraderManifest, Stored
-    from fundoscope.train.grading.export import Exported
+    from fundoscope.models.bundle import GraderManifest
+    from fundoscope.train.grading.exported import Exported
 
 INPUTS = {
     CROP: "the field of view's square, not stretched, black around it",
@@ -92,15 +91,6 @@ def _chosen(manifest: GraderManifest, exported: Exported) -> str:
     return averaged_text(averaged, "by validation\nkappa; shares and size were")
 
 
-def averaged_text(averaged: Mapping[str, float], chosen: str) -> str:
-    """What an average of runs is made of, and how its parts were chosen."""
-    runs = ", ".join(f"`{run}` ({share:g})" for run, share in averaged.items())
-    return (
-        f"The average of the weights of the runs {runs}, the best epoch of each {chosen}"
-        " chosen on validation. Settings and seed are the last run's."
-    )
-
-
 def _figures(exported: Exported) -> str:
     fitted = exported.calibration
     rows = [_row(name or "(not named)", figures) for name, figures in fitted.by_source.items()]
@@ -158,22 +148,6 @@ inside. Output: {OUTPUTS[manifest.head]}. ONNX Runtime differs from torch by
 {exported.torch_difference:.1e} at most in a probability, on {exported.compared} validation
 photographs. {stored}
 """
-
-
-WEIGHTS = {
-    bundles.FLOAT32: "Weights are stored in full precision.",
-    bundles.FLOAT16: "Large weights are stored in half precision.",
-    bundles.INT8: "Weights and activations have eight bits but for the first convolutions.",
-}
-
-
-def stored_text(stored: Stored | None) -> str:
-    """How weights are stored, and what that costs, in sentences; also of a detector."""
-    if stored is None:
-        return ""
-    falls = ", ".join(f"{key} {value or 0:.4f}" for key, value in stored.cost.items())
-    cost = f" By how much figures on validation fall with that: {falls}." if falls else ""
-    return WEIGHTS[stored.weights] + cost
 
 
 def _sides(wanted: Input) -> str:

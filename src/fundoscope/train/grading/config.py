@@ -1,4 +1,4 @@
-"""The configuration of a training run, as its TOML file has it."""
+"""The configuration of a grader's training, as its TOML file has it."""
 
 from __future__ import annotations
 
@@ -14,74 +14,52 @@ from fundoscope.grading import heads, inputs
 from fundoscope.train.grading import losses
 from fundoscope.train.networks import augment, normalise
 from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.run import folder as runs
 from fundoscope.train.run import optimisers, settings
 from fundoscope.train.run.plan import Stage
-from fundoscope.train.run.settings import require, value_of
+from fundoscope.train.run.settings import require, sides
 
+GRADER: Final = runs.TASKS[runs.GRADING]
 FEWEST: Final = 2
-"""Photographs of a batch."""
+"""Smallest number of photographs in a batch."""
 ASPECT_SPREAD: Final = 0.03
-"""``only_aspect`` takes photographs whose shape is this near (as a share): sensors of 3:2 differ by
-1 % among each other and from 4:3 by 11 %."""
+"""``only_aspect`` takes photographs whose shape differs by at most this share. Sensors of 3:2
+differ by 1 % from each other, and by 11 % from 4:3."""
 KIN: Final = {"equalised": "eyepacs"}
-"""By the name of a further table (``data.also``), the source whose photographs it holds more of."""
+"""For each further table (``data.also``), by name, the source that its photographs belong to."""
 MOST_SHOWN: Final = 100
-"""Times that an epoch may show a photograph."""
+"""Largest number of times that an epoch may show a photograph."""
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "data.sample": (0, math.inf),
     "network.dropout": (0, 0.99),
     "optimiser.batch": (FEWEST, math.inf),
-    "optimiser.momentum": (0, 0.9999),
-    "optimiser.weight_decay": (0, math.inf),
-    "optimiser.warm_up": (0, 1),
-    "optimiser.clip": (0, math.inf),
-    "optimiser.ema": (0, 0.999999),
-    "jitter.rotation": (0, 180),
-    "jitter.scale": (0, 0.9),
-    "jitter.aspect": (0, 10),
-    "jitter.shift": (0, 1),
-    "jitter.brightness": (0, 1),
-    "jitter.contrast": (0, 1),
-    "jitter.gain": (0, 1),
-    "jitter.saturation": (0, 1),
-    "jitter.gamma": (0, 3),
-    "jitter.blur": (0, 1),
-    "jitter.blur_factor": (1, 100),
-    "jitter.jpeg": (0, 1),
-    "jitter.jpeg_quality": (1, augment.BEST_QUALITY),
-    "jitter.equalise": (0, 1),
-    "jitter.fill": (0, augment.FULL),
+    **{f"jitter.{key}": bounds for key, bounds in augment.BOUNDS.items()},
     "expected": (0, math.inf),
     "label_smoothing": (0, 0.49),
-    "patience": (0, math.inf),
-    "seed": (0, math.inf),
-    "devices": (1, math.inf),
-    "threads": (0, math.inf),
-    "checkpoint_every": (1, math.inf),
 }
-"""The lowest and the highest value of each number; anything between can be meant."""
-PRECISIONS: Final = ("auto", "32-true", "bf16-mixed", "64-true")
-"""Of Lightning Fabric; "16-mixed" scales the loss by a number that no check-point would hold."""
+"""The lowest and the highest valid value of each number that only a grader has."""
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which photographs, and what of them goes in; paths are relative to the working directory.
+    """The photographs, and what the network sees of them.
+
+    Paths are relative to the working directory.
 
     Attributes:
         manifest: a label table, or a folder of class folders.
-        also: further label tables that are trained on and never validated or tested on. Whoever
-            lists them vouches that they show retinas: their content is not judged, because
-            pictures that somebody has equalised are no photographs any more.
-        without: sources of ``manifest`` that take no part, neither in training nor in validation.
-        shown: how often an epoch shows each photograph of a source, 1 where it is not named; of 0.5
-            each epoch shows another half of them.
-        cache: folder of the pictures that are made once.
+        also: further label tables, which are trained on and never used for validation or test.
+            They are trusted to show retinas and not checked for it, because equalised pictures
+            would fail the check.
+        without: sources of ``manifest`` that are left out of training and validation.
+        shown: how often an epoch shows each photograph of a source; 1 for sources that are not
+            named. With 0.5 each epoch shows another half of them.
+        cache: folder of the cached pictures.
         input: ``crop`` (the field's square), ``squash`` (the whole frame in one shape) or
             ``native`` (the whole frame in its own shape).
         crop_size: side of the cached pictures, or height and width; the largest useful stage.
         only_aspect: only photographs of this width over height.
-        sample: so many training photographs, drawn by the seed; all where it is 0.
-        licence: under which terms the weights may be used that come out of them.
+        sample: number of training photographs, drawn by the seed; 0: all.
+        licence: the terms for the trained weights.
     """
 
     manifest: str
@@ -102,7 +80,13 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which network of :mod:`networks`, and what it starts from (see :mod:`weights`)."""
+    """The network, and the weights that it starts from.
+
+    Attributes:
+        name: of :mod:`fundoscope.train.networks.catalogue`.
+        dropout: share of the outputs before the last layer that are set to 0 in training.
+        init: see :func:`fundoscope.train.networks.weights.start`.
+    """
 
     name: str = "efficientnet_lite0"
     dropout: float = 0.2
@@ -113,16 +97,20 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration of a run; the TOML file has the same names.
 
     Attributes:
-        head: of :mod:`fundoscope.grading.heads`; with the loss that belongs to it.
-        expected: weight of a further term of the loss, the squared error of the expected grade.
+        data: the photographs.
+        stages: of the training, one after the other.
+        network: what is trained.
+        optimiser: how the weights are changed.
+        jitter: random changes of the training pictures.
+        head: of :mod:`fundoscope.grading.heads`, with its loss.
+        expected: weight of a second term of the loss, the squared error of the expected grade.
         class_weights: ``none``, ``balanced``, or five weights.
-        label_smoothing: how far wanted probabilities stay away from 0 and 1.
-        normalise: a mode of :mod:`normalise`.
-        patience: epochs without a better one after which the run ends; 0: never.
-        devices: how many processors of the fastest kind that is there (GPUs, else processes).
-        threads: of the processor; 0: all.
-        precision: of Lightning Fabric; ``auto``: bf16 on a GPU, else float32.
-        checkpoint_every: steps.
+        label_smoothing: distance of target probabilities from 0 and 1.
+        normalise: a mode of :mod:`fundoscope.train.networks.normalise`.
+        patience: the run ends after this number of epochs without a better one; 0: never.
+        seed: of all random draws.
+        devices, threads, precision: see :class:`fundoscope.train.run.settings.Hardware`.
+        checkpoint_every: steps between two check-points.
     """
 
     data: Data
@@ -143,18 +131,13 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint_every: int = 100
 
 
-def sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width that a size stands for."""
-    return (size, size) if isinstance(size, int) else size
-
-
 def read_config(path: Path) -> GraderConfig:
     """Read a TOML configuration.
 
     Raises:
-        UsageError: it cannot be read, or holds an unknown key or a value that cannot be meant.
+        UsageError: the file cannot be read, or holds an unknown key or an invalid value.
     """
-    config = settings.read(path, GraderConfig, "grader")
+    config = settings.read(path, GraderConfig, GRADER)
     check(config, path.name)
     return config
 
@@ -166,82 +149,119 @@ def replaced(
     data: dict[str, Any] | None = None,
     **changes: Any,
 ) -> GraderConfig:
-    """The configuration with other values; a value of ``None`` changes nothing."""
+    """The configuration with other values.
+
+    Args:
+        config: the configuration.
+        network: new values of ``config.network``.
+        data: new values of ``config.data``.
+        changes: further new values. A value of ``None`` changes nothing.
+    """
     return settings.replaced(config, {"network": network, "data": data, **changes})
 
 
 def without(config: GraderConfig, source: str) -> GraderConfig:
-    """The configuration in which a source, and what is kin to it, takes no part."""
-    data, gone = config.data, kin(source)
+    """The configuration without a source and the further tables that belong to it.
+
+    Args:
+        config: the configuration.
+        source: its name in the label table.
+    """
+    data, related = config.data, kin(source)
     changed = msgspec.structs.replace(
         data,
         without=(*data.without, source),
-        also=tuple(table for table in data.also if Path(table).stem not in gone),
-        shown={name: times for name, times in data.shown.items() if name not in gone},
+        also=tuple(table for table in data.also if Path(table).stem not in related),
+        shown={name: times for name, times in data.shown.items() if name not in related},
     )
     return msgspec.structs.replace(config, data=changed)
 
 
 def kin(source: str) -> frozenset[str]:
-    """A source, and the further tables that hold more of its photographs."""
+    """A source and the further tables with photographs of it, by name."""
     return frozenset({source, *(table for table, its in KIN.items() if its == source)})
 
 
 def from_builtins(stored: dict[str, Any]) -> GraderConfig:
     """A configuration from plain values, such as those that a bundle stores.
 
-    Bundles of version 0.1 said ``pretrained`` where ``init`` stands now.
+    Bundles of version 0.1 have ``pretrained`` where ``init`` stands now.
 
     Raises:
-        UsageError: they are none.
+        UsageError: the values are not a valid configuration.
     """
     network = dict(stored.get("network", {}))
     if "pretrained" in network:
         network["init"] = "imagenet" if network.pop("pretrained") else "none"
-    try:
-        return msgspec.convert({**stored, "network": network}, GraderConfig)
-    except msgspec.ValidationError as error:
-        raise UsageError(
-            "the stored configuration", f"is none of a grader ({error})", "train it again"
-        ) from None
+    return settings.convert({**stored, "network": network}, GraderConfig, GRADER)
+
+
+def open_run(config: GraderConfig, manifest_sha256: str, folder: Path, *, resume: bool) -> None:
+    """Write what a run is made of, or check that the folder's run is made of the same.
+
+    Args: as of :func:`runs.open_run`.
+
+    Raises: as :func:`runs.open_run`.
+    """
+    run = runs.Stored(runs.GRADING, msgspec.to_builtins(config), manifest_sha256)
+    runs.open_run(run, folder, resume=resume, complete=_complete)
+
+
+def _complete(stored: dict[str, Any]) -> dict[str, Any]:
+    """Stored settings with the defaults of those that they lack."""
+    plain: dict[str, Any] = msgspec.to_builtins(from_builtins(stored))
+    return plain
+
+
+def of_run(folder: Path) -> tuple[GraderConfig, str]:
+    """The configuration of a grader's run folder, and the SHA-256 of its tables.
+
+    Raises:
+        UsageError: the folder is not a run folder of a grader.
+    """
+    run = runs.stored_of(runs.GRADING, folder)
+    return from_builtins(run.settings), run.manifest_sha256
 
 
 def check(config: GraderConfig, title: str) -> None:
-    """Refuse values that cannot be meant.
+    """Reject invalid values.
+
+    Args:
+        config: what is checked.
+        title: how messages call the configuration.
 
     Raises:
-        UsageError: names the key and what may stand there.
+        UsageError: names the key and the values that it takes.
     """
     if not config.stages:
         raise UsageError(title, "has no stage", "add [[stages]] with size and epochs")
     known = {
         "head": tuple(heads.OUTPUTS),
         "normalise": normalise.MODES,
-        "precision": PRECISIONS,
         "data.input": inputs.KINDS,
-        "optimiser.name": optimisers.NAMES,
-        "optimiser.schedule": optimisers.SCHEDULES,
     }
     settings.require_known(config, known, title)
     settings.require_within(config, BOUNDS, title)
-    for key in ("optimiser.rate", "data.only_aspect"):
-        value = value_of(config, key)
-        fine = value is None or 0 < value < math.inf
-        require(fine, title, key, value, "write a positive number")
+    settings.require_training(config, title)
+    aspect = config.data.only_aspect
+    valid = aspect is None or 0 < aspect < math.inf
+    require(valid, title, "data.only_aspect", aspect, "write a positive number")
     for source, times in config.data.shown.items():
-        fine = 0 <= times <= MOST_SHOWN
-        require(fine, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
+        valid = 0 <= times <= MOST_SHOWN
+        require(valid, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
     losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
     _check_sizes(config, title)
-    _check_devices(config, title)
+    # Processes wait for the gradient of every weight, and a frozen one has none.
+    resting = config.devices > 1 and any(stage.frozen for stage in config.stages)
+    require(not resting, title, "devices", config.devices, "leave frozen out of the stages")
 
 
 def _check_sizes(config: GraderConfig, title: str) -> None:
     crop = config.data.input == inputs.CROP
     for stage in config.stages:
         height, width = sides(stage.size)
-        fine = min(height, width, stage.epochs, stage.frozen + 1) >= 1
-        require(fine, title, "stages", stage, "write positive numbers")
+        valid = min(height, width, stage.epochs, stage.frozen + 1) >= 1
+        require(valid, title, "stages", stage, "write positive numbers")
         square = height == width or not crop
         require(square, title, "stages.size", stage.size, "a crop is square: write one number")
     size = config.data.crop_size
@@ -256,11 +276,3 @@ def _check_sizes(config: GraderConfig, title: str) -> None:
         config.data.input,
         f"{networks.SEQUENTIAL} takes one shape; take {networks.SEQUENTIAL_SPP}",
     )
-
-
-def _check_devices(config: GraderConfig, title: str) -> None:
-    """Each device takes an equal part of a batch; what rests must not be waited for."""
-    devices, batch = config.devices, config.optimiser.batch
-    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
-    resting = devices > 1 and any(stage.frozen for stage in config.stages)
-    require(not resting, title, "devices", devices, "leave frozen out of the stages")

@@ -1,35 +1,39 @@
-"""From a run folder to a bundle: the graph is compared with torch, calibrated and described."""
+"""From a grader's run folder to a bundle: compared with torch, calibrated, with a card."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.manifest import Row
-from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.errors import FundoscopeError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.train.grading import calibrate, card, photographs, pictures
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading import config as configs
+from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.exported import Exported
 from fundoscope.train.grading.photographs import TRAIN, VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.grading.training import predict
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.onnx import graph as onnx_graph
-from fundoscope.train.onnx import quantise
+from fundoscope.train.onnx import quantise, storing
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import provenance
-from fundoscope.train.run.plan import Size
+from fundoscope.train.run.plan import PictureSize
+from fundoscope.train.run.settings import sides
 from fundoscope.writing import refuse_existing
 
 if TYPE_CHECKING:
@@ -38,10 +42,10 @@ if TYPE_CHECKING:
 MAX_DIFFERENCE: Final = 1e-3
 """Largest difference of a probability between ONNX Runtime and torch."""
 MAX_MOVE: Final = 0.003
-"""By how much half-precision weights may move validation kappa and AUC."""
+"""Largest change of validation kappa and AUC, up or down, that half precision may cost."""
 MAX_FALL: Final = 0.005
-"""By how much weights of eight bits may lower validation kappa, together or in the mean of the
-sources."""
+"""Largest fall of validation kappa, together or in the mean of the sources, that weights of eight
+bits may cost."""
 FALLING: Final = ("kappa", "auc")
 COMPARED: Final = 128
 """Validation photographs that torch reads again for the comparison, evenly spread."""
@@ -57,43 +61,59 @@ CLASSES: Final = (
     "proliferative",
 )
 APART: Final = ("largest difference of a probability", "mean difference of a probability")
-
-Cost = Mapping[str, float | None]
-"""See :class:`fundoscope.models.bundle.Stored`."""
+BYTES_OF_MEGABYTE: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """What an export found.
+class _Run:
+    """A run, its tables, and how its pictures are read at the size of its best epoch.
 
     Attributes:
-        folder: of the bundle.
-        megabytes: of ``model.onnx`` (10^6 bytes).
-        epoch: which was exported, from 0.
-        input: what goes in.
-        torch_difference: largest difference of a probability, ONNX Runtime against torch.
-        compared: on how many photographs.
-        tried: how the weights were to be stored, and what that costs; see :func:`_cost`.
-        taken: whether they are stored so; else in full precision.
-        calibration: what was fitted, and the figures on validation.
-        left_out: photographs of validation that had no part, because they could not be cropped.
+        folder: the run folder.
+        config: of the run.
+        sha256: of its tables.
+        rows: of training and validation in the first table.
+        further: of the further tables, which are all trained on.
+        epoch: the best one, from 0.
+        size: at which it was evaluated.
+        load: reads the pictures of some rows.
     """
 
     folder: Path
-    megabytes: float
+    config: GraderConfig
+    sha256: str
+    rows: Sequence[Row]
+    further: Sequence[Row]
     epoch: int
-    input: inputs.Input
-    torch_difference: float
-    compared: int
-    tried: bundles.Stored
-    taken: bool
-    calibration: calibrate.Calibration
-    left_out: tuple[pictures.LeftOut, ...]
+    size: PictureSize
+    load: Callable[..., Pictures]
 
     @property
-    def stored(self) -> bundles.Stored:
-        """How the weights are stored."""
-        return self.tried if self.taken else bundles.Stored(weights=bundles.FLOAT32)
+    def wanted(self) -> inputs.Input:
+        """What the graph takes."""
+        return inputs.Input(self.config.data.input, *sides(self.size))
+
+    @property
+    def trained_on(self) -> tuple[Row, ...]:
+        """All rows that the run was trained on."""
+        return (*(row for row in self.rows if row.split == TRAIN), *self.further)
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """A graph with its weights as they are stored.
+
+    Attributes:
+        model: the bytes of the graph.
+        calibration: its fitted values, and the figures on validation.
+        tried: how the weights were to be stored, and what that costs.
+        taken: whether they are stored so.
+    """
+
+    model: bytes
+    calibration: calibrate.Calibration
+    tried: bundles.Stored
+    taken: bool
 
 
 def export(
@@ -109,73 +129,100 @@ def export(
     """Write the bundle of a run's best epoch so far.
 
     Args:
-        run: the run folder; the run may still be going on.
+        run: the run folder; the run may still be in progress.
         folder: of the bundle.
         name: of the grader; made from network and size by default.
         cache: folder of the cached pictures; that of the run by default.
-        progress: is told how the pictures of validation are made where they are not cached.
+        progress: a callback for pictures of validation that are not cached: how many are done, and
+            their number.
         int8: store weights in eight bits, and calculate with them; else in half precision.
-        overwrite: replace a bundle that is there.
+        overwrite: replace an existing bundle.
 
     Raises:
-        UsageError: no such run, or it has no finished epoch, or its tables have changed.
-        FundoscopeError: the graph does not say what torch says, or eight bits cost too much.
-        OutputError: there is a bundle already, or it cannot be written.
+        UsageError: the folder is not a run folder, has no finished epoch, or its tables have
+            changed.
+        FundoscopeError: the graph differs from torch, or eight bits cost too much.
+        OutputError: the folder already holds a bundle, or it cannot be written.
     """
     refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
-    config, manifest_sha256 = runs.stored_run(run)
-    table = photographs.read(config.data.manifest)
-    also = photographs.read_also(config.data)
-    if photographs.sha256(table, also) != manifest_sha256:
-        raise UsageError(
-            " and ".join(each.path.name for each in (table, *also)),
-            "has changed since the run began",
-            "restore it, or train again",
-        )
-    rows = photographs.choose(table, config.data, config.seed)
-    network, epoch, size = best_network(run, config)
-    wanted = inputs.Input(config.data.input, *sides(size))
-    make = partial(pictures.load, table, wanted=wanted, cache=cache or Path(config.data.cache))
-    data = make([row for row in rows if row.split == VAL], progress=progress)
-    normalisation = networks.normalisation(config.network.name, config.normalise)
+    network, opened = _opened(run, cache)
+    config = opened.config
+    data = opened.load([row for row in opened.rows if row.split == VAL], progress=progress)
     whole = onnx_graph.to_onnx(
-        network, normalisation, *sides(size), free=config.data.input == inputs.NATIVE
+        network,
+        networks.normalisation(config.network.name, config.normalise),
+        *sides(opened.size),
+        free=config.data.input == inputs.NATIVE,
     )
     outputs = outputs_of(whole, data, config.head)
-    difference, compared = _against_torch(network, outputs, data, config, size)
-    if int8:
-        shown = one_by_one(make(calibration_rows(rows)))
-        weights, small = bundles.INT8, quantise.quantise(whole, shown)
-    else:
-        weights, small = bundles.FLOAT16, onnx_graph.halve(whole)
-    outputs_small = outputs_of(small, data, config.head)
-    before, after = (calibrated(o, data, config.head) for o in (outputs, outputs_small))
-    cost = _cost(before, after, differences(outputs, outputs_small, config.head))
-    taken = _affordable(weights, cost)
-    model, calibration = (small, after) if taken else (whole, before)
+    difference, compared = _against_torch(network, outputs, data, config, opened.size)
+    graph = _stored(whole, outputs, data, opened, int8=int8)
     exported = Exported(
         folder,
-        len(model) / 1e6,
-        epoch,
-        wanted,
+        len(graph.model) / BYTES_OF_MEGABYTE,
+        opened.epoch,
+        opened.wanted,
         difference,
         compared,
-        bundles.Stored(weights=weights, cost=cost),
-        taken,
-        calibration,
+        graph.tried,
+        graph.taken,
+        graph.calibration,
         data.left_out,
     )
-    trained_on = (
-        *(row for row in rows if row.split == TRAIN),
-        *(r for each in also for r in each.rows),
-    )
-    manifest = _manifest(run, config, manifest_sha256, trained_on, model, exported, name)
-    bundles.write(folder, manifest, model, card.text(manifest, exported))
+    manifest = _manifest(opened, graph.model, exported, name)
+    bundles.write(folder, manifest, graph.model, card.text(manifest, exported))
     return exported
 
 
-def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]:
-    """The network of a run's best epoch, which epoch, and the size at which it was judged.
+def _opened(folder: Path, cache: Path | None) -> tuple[nn.Module, _Run]:
+    """The network of a run's best epoch, and the run.
+
+    Raises:
+        UsageError: as :func:`export`.
+    """
+    config, sha256 = configs.of_run(folder)
+    table = photographs.read(config.data.manifest)
+    also = photographs.read_also(config.data)
+    names = [each.path.name for each in (table, *also)]
+    runs.require_unchanged(sha256, photographs.sha256(table, also), *names)
+    network, epoch, size = best_network(folder, config)
+    wanted = inputs.Input(config.data.input, *sides(size))
+    load = partial(pictures.load, table, wanted=wanted, cache=cache or Path(config.data.cache))
+    rows = photographs.choose(table, config.data, config.seed)
+    further = [row for each in also for row in each.rows]
+    return network, _Run(folder, config, sha256, rows, further, epoch, size, load)
+
+
+def _stored(
+    whole: bytes, outputs: NDArray[np.float32], data: Pictures, run: _Run, *, int8: bool
+) -> _Graph:
+    """The graph with smaller weights, or the float graph where they cost too much.
+
+    Args:
+        whole: the float graph.
+        outputs: its outputs on validation.
+        data: the pictures of validation.
+        run: whose training pictures eight bits are calibrated on.
+        int8: eight bits; else half precision.
+
+    Raises:
+        FundoscopeError: eight bits cost too much.
+    """
+    head = run.config.head
+    weights, small = storing.smaller(
+        whole, lambda: one_by_one(run.load(calibration_rows(run.rows))), int8=int8
+    )
+    smaller_outputs = outputs_of(small, data, head)
+    before, after = (calibrated(each, data, head) for each in (outputs, smaller_outputs))
+    cost = cost_of(before, after, differences(outputs, smaller_outputs, head))
+    tried = bundles.Stored(weights=weights, cost=cost)
+    if _affordable(tried):
+        return _Graph(small, after, tried, True)
+    return _Graph(whole, before, tried, False)
+
+
+def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, PictureSize]:
+    """The network of a run's best epoch, which epoch, and the size at which it was evaluated.
 
     Args:
         run: the run folder.
@@ -194,13 +241,19 @@ def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Size]
 
 
 def outputs_of(model: bytes, data: Pictures, head: str) -> NDArray[np.float32]:
-    """What a graph, the bytes of ``model.onnx``, says of all pictures, ``(N, outputs)``."""
+    """The outputs of a graph for all pictures, ``(N, outputs)``.
+
+    Args:
+        model: the bytes of ``model.onnx``.
+        data: the pictures.
+        head: of the grader.
+    """
     session = runtime.open_graph(model, "the exported graph")
     everything = np.arange(len(data.rows))
-    found = np.empty((len(everything), heads.OUTPUTS[head]), np.float32)
+    outputs = np.empty((len(everything), heads.OUTPUTS[head]), np.float32)
     for places in data.batches(everything, BATCH):
-        found[places] = runtime.run(session, data.take(places))
-    return found
+        outputs[places] = runtime.run(session, data.take(places))
+    return outputs
 
 
 def _against_torch(
@@ -208,7 +261,7 @@ def _against_torch(
     outputs: NDArray[np.float32],
     data: Pictures,
     config: GraderConfig,
-    size: Size,
+    size: PictureSize,
 ) -> tuple[float, int]:
     count = min(COMPARED, len(outputs))
     chosen = np.linspace(0, len(outputs) - 1, count).astype(np.int64)
@@ -232,12 +285,19 @@ def _difference(ours: NDArray[np.float32], theirs: NDArray[np.float32], head: st
 def differences(
     ours: NDArray[np.float32], theirs: NDArray[np.float32], head: str
 ) -> NDArray[np.float64]:
-    """Of the probabilities of the grades, ``(N, 5)``."""
+    """Absolute differences of the probabilities of the grades, ``(N, 5)``.
+
+    Args:
+        ours: outputs of a network, ``(N, outputs)``.
+        theirs: outputs of another network.
+        head: of both.
+    """
     p, q = (heads.probabilities(outputs, head=head) for outputs in (ours, theirs))
     return np.asarray(np.abs(p - q), np.float64)
 
 
 def calibrated(outputs: NDArray[np.float32], data: Pictures, head: str) -> calibrate.Calibration:
+    """What is fitted to the outputs for some pictures, ``(N, outputs)``, and the figures."""
     return calibrate.calibrate(
         outputs,
         np.array([row.grade for row in data.rows], np.int64),
@@ -247,14 +307,21 @@ def calibrated(outputs: NDArray[np.float32], data: Pictures, head: str) -> calib
     )
 
 
-def _cost(
+def cost_of(
     before: calibrate.Calibration,
     after: calibrate.Calibration,
     apart: NDArray[np.float64],
-) -> Cost:
-    """By how much kappa and AUC fall, of all photographs together and in the mean of the sources.
+) -> dict[str, float | None]:
+    """The fall of kappa and AUC, of all photographs together and in the mean of the sources.
 
-    Each is calibrated by itself, as it would be shipped. And how far probabilities are apart.
+    Args:
+        before: of the float graph.
+        after: of the graph with smaller weights. Each is calibrated separately, as it would ship.
+        apart: the differences of their probabilities, ``(N, 5)``; their largest and mean value is
+            part of the result, under the names :data:`APART`.
+
+    Returns:
+        The fall of each figure by its name; ``None`` where it is undefined.
     """
     largest, mean = float(apart.max()), float(apart.mean())
     cost: dict[str, float | None] = dict(zip(APART, (largest, mean), strict=True))
@@ -268,47 +335,36 @@ def _cost(
     return cost
 
 
-def _affordable(weights: str, cost: Cost) -> bool:
-    """Whether weights may be stored so.
+def _affordable(tried: bundles.Stored) -> bool:
+    """Whether weights may be stored as tried.
 
     Raises:
-        FundoscopeError: eight bits, which somebody asked for, cost too much.
+        FundoscopeError: eight bits, which the user asked for, cost too much.
     """
-    falls = {key: fall for key, fall in cost.items() if fall is not None and key not in APART}
-    if weights != bundles.INT8:
-        return all(abs(fall) <= MAX_MOVE for fall in falls.values())
-    for key, fall in falls.items():
-        if key.startswith(FALLING[0]) and fall > MAX_FALL:
-            raise FundoscopeError(
-                "the graph with weights of eight bits",
-                f"lowers validation's {key}, by {fall:.4f}, more than {MAX_FALL}",
-                "export it without --int8",
-            )
-    return True
+    figures = [key for key in tried.cost if key not in APART]
+    if tried.weights != bundles.INT8:
+        return storing.affordable(tried, dict.fromkeys(figures, MAX_MOVE), both_ways=True)
+    limited = [key for key in figures if key.startswith(FALLING[0])]
+    return storing.affordable(tried, dict.fromkeys(limited, MAX_FALL))
 
 
 def calibration_rows(rows: Sequence[Row]) -> list[Row]:
-    """Training photographs that eight bits are calibrated on."""
+    """The training photographs that eight bits are calibrated on."""
     training = [row for row in rows if row.split == TRAIN]
     return quantise.sample(training, [row.source for row in training])
 
 
 def one_by_one(data: Pictures) -> Iterator[NDArray[np.uint8]]:
-    """One picture after the other, ``(1, H, W, 3)``."""
+    """One picture after the other, uint8 ``(1, H, W, 3)`` RGB."""
     for place in range(len(data.rows)):
         yield data.take(np.array([place]))
 
 
 def _manifest(
-    run: Path,
-    config: GraderConfig,
-    sha256: str,
-    trained_on: Sequence[Row],
-    model: bytes,
-    exported: Exported,
-    name: str | None,
+    run: _Run, model: bytes, exported: Exported, name: str | None
 ) -> bundles.GraderManifest:
-    fitted = exported.calibration
+    config, fitted = run.config, exported.calibration
+    plain: dict[str, Any] = msgspec.to_builtins(config)
     return bundles.GraderManifest(
         name=name or f"{re.sub('[_/]', '-', config.network.name)}-{_size_text(exported.input)}",
         task=bundles.GRADING,
@@ -322,16 +378,9 @@ def _manifest(
         minimum_radius=MINIMUM_RADIUS,
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
-        trained_on=bundles.TrainedOn(
-            manifest_sha256=sha256,
-            photographs=_by_source(trained_on),
-            seed=config.seed,
-            configuration=provenance.of_grader(config),
-            minutes=provenance.minutes(run),
-            averaged=runs.averaged(run),
-        ),
+        trained_on=provenance.trained_on(run.folder, plain, run.sha256, _by_source(run.trained_on)),
         licence=config.data.licence,
-        versions=provenance.versions(run),
+        versions=provenance.versions(run.folder),
         validation=fitted.table(),
         stored=exported.stored,
     )
@@ -342,7 +391,7 @@ def _by_source(rows: Sequence[Row]) -> dict[str, int]:
     return dict(sorted(Counter(row.source for row in rows).items()))
 
 
-def _input_size(wanted: inputs.Input) -> Size:
+def _input_size(wanted: inputs.Input) -> PictureSize:
     return wanted.height if wanted.height == wanted.width else (wanted.height, wanted.width)
 
 

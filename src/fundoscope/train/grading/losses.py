@@ -1,4 +1,4 @@
-"""What a network is punished for, for each head of :mod:`fundoscope.grading.heads`."""
+"""The loss of each head of :mod:`fundoscope.grading.heads`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Loss:
 
     Attributes:
         head: a key of :data:`heads.OUTPUTS`.
-        smoothing: by how much a wanted probability stays away from 0 and 1; not for ``regression``
-            and ``sigmoid``.
+        smoothing: distance of a target probability from 0 and 1; not used for ``regression`` and
+            ``sigmoid``.
         expected: weight of a second term, the squared error of the expected grade (0: none).
-        class_weights: of grades 0 to 4; a photograph counts as often as its grade's weight says.
+        class_weights: of grades 0 to 4; a photograph counts with the weight of its grade.
     """
 
     head: str
@@ -40,7 +40,7 @@ class Loss:
         """The mean loss of a batch.
 
         Args:
-            outputs: float32 ``(N, outputs)``.
+            outputs: of the network, float32 ``(N, outputs)``.
             grades: int64 ``(N,)``, 0 to 4.
         """
         losses = _LOSSES[self.head](outputs, grades, self.smoothing)
@@ -59,12 +59,12 @@ def weights_of(
     """The class weights that a configuration asks for.
 
     Args:
-        setting: ``"none"``, ``"balanced"`` (every grade weighs the same in all, the mean weight of
-            a photograph is 1), or five weights.
+        setting: ``"none"``, ``"balanced"`` (every grade has the same weight in total, the mean
+            weight of a photograph is 1), or five weights.
         grades: of the training photographs.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the setting is not one of these.
     """
     if setting == NONE:
         return None
@@ -83,7 +83,12 @@ def weights_of(
 
 
 def expected(outputs: Tensor, head: str) -> Tensor:
-    """The expected grade, float ``(N,)``; differentiable."""
+    """The expected grade, float ``(N,)``; differentiable.
+
+    Args:
+        outputs: of the network, float ``(N, outputs)``.
+        head: a key of :data:`heads.OUTPUTS`.
+    """
     import torch
 
     if head == heads.REGRESSION:
@@ -113,15 +118,15 @@ def _cumulative(outputs: Tensor, grades: Tensor, smoothing: float) -> Tensor:
 
 
 def _corn(outputs: Tensor, grades: Tensor, smoothing: float) -> Tensor:
-    """Each question is put only about photographs whose grade is above the one before."""
+    """Each output learns only from photographs whose grade is above the threshold before it."""
     import torch
     from torch.nn import functional
 
     wanted = above(grades)
-    asked = torch.cat((torch.ones_like(wanted[:, :1]), wanted[:, :-1]), dim=1)
+    relevant = torch.cat((torch.ones_like(wanted[:, :1]), wanted[:, :-1]), dim=1)
     smoothed = wanted.float() * (1 - 2 * smoothing) + smoothing
     each = functional.binary_cross_entropy_with_logits(outputs, smoothed, reduction="none")
-    return (each * asked).sum(dim=1) / (heads.GRADE_COUNT - 1)
+    return (each * relevant).sum(dim=1) / (heads.GRADE_COUNT - 1)
 
 
 def _softmax(outputs: Tensor, grades: Tensor, smoothing: float) -> Tensor:
@@ -135,9 +140,9 @@ def _regression(outputs: Tensor, grades: Tensor, _: float) -> Tensor:
 
 
 def _sigmoid(outputs: Tensor, grades: Tensor, _: float) -> Tensor:
-    """Binary cross-entropy on the grade itself, as the students had it.
+    """Binary cross-entropy on the grade itself, as in the students' programme.
 
-    For grades above 1 it has no smallest value: the surer the output is of 1, the better.
+    For grades above 1 it has no minimum: it falls as long as the output rises.
     """
     from torch.nn import functional
 

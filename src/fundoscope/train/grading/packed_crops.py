@@ -1,8 +1,7 @@
-"""Field-of-view crops as small WebP files, which stand in for their photographs in a pack.
+"""Field-of-view crops as small WebP files, which replace their photographs in a pack.
 
-:mod:`fundoscope.train.pack.pack` writes them. A crop names itself by its ending, so that
-:mod:`fundoscope.train.grading.pictures` takes it as it is in place of looking for a field of view
-in it.
+:mod:`fundoscope.train.pack.pack` writes them. The ending of its name marks a crop, so that
+:mod:`fundoscope.train.grading.pictures` takes it as it is and does not look for a field of view.
 """
 
 from __future__ import annotations
@@ -18,13 +17,11 @@ from PIL import Image, UnidentifiedImageError
 
 from fundoscope.data.manifest import Manifest
 from fundoscope.grading.inputs import CROP, Input
+from fundoscope.train.run import provenance
 
 SUFFIX: Final = ".crop.webp"
-ORIGIN: Final = ".packed-from"
-"""Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
-the table that was packed, of weights the ``init`` that they stand for."""
 METHOD: Final = 4
-"""Of WebP's encoder, 0 (quick) to 6: 6 makes files 3 % smaller in three times the time."""
+"""Effort of WebP's encoder, 0 to 6: 6 makes files 3 % smaller in three times the time."""
 UNREADABLE: Final = (
     OSError,
     UnidentifiedImageError,
@@ -32,11 +29,11 @@ UNREADABLE: Final = (
     SyntaxError,
     Image.DecompressionBombError,
 )
-"""What Pillow raises at files that are damaged."""
+"""What Pillow raises at damaged files."""
 
 SPARE: Final = 1.125
-"""How many pixels a crop is stored with for each that its photograph has: being resized twice
-should cost nothing that can be seen."""
+"""Largest side of a stored crop, as a multiple of the photograph's: with this reserve, the loss of
+resizing twice is invisible."""
 
 Pixels = NDArray[np.uint8]
 
@@ -49,12 +46,14 @@ def encode(pixels: Pixels, quality: int) -> bytes:
 
 
 def no_larger(pixels: Pixels, photograph: Path) -> Pixels:
-    """A crop with about as many pixels as its photograph has, if that is fewer.
+    """A crop, made smaller where it is much larger than its photograph.
+
+    APTOS's photographs are 224 pixels wide: a crop of 448 made of them would have four times the
+    bytes and no more detail.
 
     Args:
         pixels: uint8 ``(side, side, 3)`` RGB.
-        photograph: the file that it was made of. APTOS's have 224 pixels, the equalised eyes 256;
-            a crop of 448 made of them would be four times the bytes with nothing more to see.
+        photograph: the file that it was made of.
     """
     with Image.open(photograph) as stored:  # reads the head of the file
         side = round(SPARE * max(stored.size))
@@ -70,18 +69,18 @@ def _resized(pixels: Pixels, side: int) -> Pixels:
 
 
 def is_crop(path: Path) -> bool:
-    """Whether a photograph of a table is a crop out of a pack."""
+    """Whether a photograph of a table is a crop from a pack."""
     return path.name.endswith(SUFFIX)
 
 
 def read(path: Path, wanted: Input) -> Pixels | str:
-    """The picture of a crop, uint8 ``(H, W, 3)``, or why there is none.
+    """The picture of a crop, uint8 ``(H, W, 3)`` RGB, or why there is none.
 
     Args:
         path: of the crop.
         wanted: what the grader takes, no larger than what was packed
-            (:mod:`fundoscope.train.pack.unpack` sees to it). A crop of a small photograph has fewer
-            pixels than that, see :func:`no_larger`, and is enlarged as the photograph would be.
+            (:mod:`fundoscope.train.pack.unpack` checks it). A crop of a small photograph has fewer
+            pixels, see :func:`no_larger`, and is enlarged as the photograph would be.
     """
     try:
         with Image.open(path) as stored:
@@ -99,16 +98,10 @@ def read(path: Path, wanted: Input) -> Pixels | str:
 
 
 def with_origin(table: Manifest) -> Manifest:
-    """A table; with the hash of the one that it was packed from, where it is out of a pack.
+    """The table; where it is from a pack, with the hash of the table that was packed.
 
-    So a run on a pack and its bundle name the table whose photographs they saw, which
-    ``fundoscope reproduce`` finds again.
+    So a run on a pack and its bundle name the table whose photographs were trained on, as
+    ``fundoscope reproduce`` needs it.
     """
-    packed = origin(table.path)
+    packed = provenance.origin(table.path)
     return dataclasses.replace(table, sha256=packed) if packed else table
-
-
-def origin(path: Path) -> str:
-    """What a file out of a pack was made of, see :data:`ORIGIN`; ``""`` where nothing says so."""
-    said = path.with_name(path.name + ORIGIN)
-    return said.read_text(encoding="utf-8").strip() if said.is_file() else ""

@@ -1,4 +1,4 @@
-"""Which photographs of a manifest a run trains and validates on, and whether they will do."""
+"""The photographs of a label table that a run trains and validates on, and their checks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ DRAW: Final = 3
 
 
 def read(path: str | Path) -> Manifest:
-    """A label table, or what class folders stand for.
+    """Read a label table, or class folders as one.
+
+    Args:
+        path: of the table, or of the folder with a folder for each class.
 
     Raises:
-        TableError: it is wrong, or a photograph of it is missing.
+        TableError: the table is wrong, or a photograph of it is missing.
     """
     path = Path(path)
     table = class_folders.from_class_folders(path) if path.is_dir() else manifests.read(path)
@@ -43,14 +46,14 @@ def read(path: str | Path) -> Manifest:
 
 
 def read_also(data: Data) -> tuple[Manifest, ...]:
-    """The further tables of a configuration; all that is left of them is trained on.
+    """Read the further tables of a configuration, which are trained on.
 
-    Rows of other splits are left out. A row without a source has the name of its table's file, or
-    of its folder of class folders.
+    Only rows of the split ``train`` or without a split are kept. A row without a source gets the
+    name of its table's file, or of its folder of class folders.
 
     Raises:
-        TableError: one is wrong, or a photograph of it is missing.
-        UsageError: one has no row to train on.
+        TableError: a table is wrong, or a photograph of it is missing.
+        UsageError: a table has no row to train on.
     """
     return tuple(_training_alone(read(path)) for path in data.also)
 
@@ -67,7 +70,7 @@ def _training_alone(table: Manifest) -> Manifest:
 
 
 def sha256(table: Manifest, also: Sequence[Manifest]) -> str:
-    """Of what a run is trained on: that of its table, or of all of them where there are more."""
+    """The SHA-256 of the table that a run is trained on, or of several tables together."""
     if not also:
         return table.sha256
     together = "\n".join(each.sha256 for each in (table, *also))
@@ -77,16 +80,20 @@ def sha256(table: Manifest, also: Sequence[Manifest]) -> str:
 def times(rows: Sequence[Row], data: Data) -> NDArray[np.float64] | None:
     """How often an epoch shows each row, ``(N,)``; ``None`` where every row is shown once.
 
+    Args:
+        rows: the N training rows.
+        data: whose ``shown`` names sources.
+
     Raises:
         UsageError: ``data.shown`` names a source that no row has, or shows nothing.
     """
     if not data.shown:
         return None
     _require_sources(data.shown, {row.source for row in rows}, "data.shown")
-    found = np.array([data.shown.get(row.source, 1.0) for row in rows])
-    if not found.any():
+    shown = np.array([data.shown.get(row.source, 1.0) for row in rows])
+    if not shown.any():
         raise UsageError("data.shown", "shows no photograph", "give a source more than 0")
-    return found
+    return shown
 
 
 def _require_sources(named: Iterable[str], known: Iterable[str], key: str) -> None:
@@ -94,7 +101,7 @@ def _require_sources(named: Iterable[str], known: Iterable[str], key: str) -> No
         if source not in known:
             raise UsageError(
                 f"{key}: {source}",
-                "is no source of the photographs to train on",
+                "is not a source of the training photographs",
                 f"write one of {', '.join(sorted(known))}",
             )
 
@@ -104,12 +111,13 @@ def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
 
     Args:
         table: of :func:`read`.
-        data: says which of them.
+        data: the settings that choose them.
         seed: of the draw that ``data.sample`` asks for.
 
     Raises:
-        UsageError: ``data.without`` names an unknown source, a split is empty, validation cannot
-            judge, training lacks a grade, or what belongs together stands on both sides.
+        UsageError: ``data.without`` names an unknown source, a split is empty, validation has only
+            one kind of eye, training lacks a grade, or photographs of one patient are in both
+            splits.
     """
     require_apart(table.rows, table.path.name)
     rows = tuple(row for row in table.rows if row.split in (TRAIN, VAL))
@@ -129,10 +137,14 @@ def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
 
 
 def require_usable(rows: Sequence[Row], title: str) -> None:
-    """Check that training has every grade, and that validation has both kinds of eye.
+    """Check that training has every grade, and validation both referable eyes and others.
+
+    Args:
+        rows: of both splits.
+        title: how messages call the table.
 
     Raises:
-        UsageError: says which grade is missing.
+        UsageError: names the missing grade.
     """
     training = Counter(row.grade for row in rows if row.split == TRAIN)
     missing = [grade for grade in range(heads.GRADE_COUNT) if grade not in training]
@@ -142,9 +154,9 @@ def require_usable(rows: Sequence[Row], title: str) -> None:
             f"has no photograph of grade {', '.join(map(str, missing))}",
             "add some: a grade that is never shown is never learnt",
         )
-    # Those that a person could not judge have no part in the operating point.
-    judged = [row for row in rows if row.split == VAL and row.gradable is not False]
-    sick = [row.grade >= heads.REFERABLE_GRADE for row in judged]
+    # Photographs that a person could not grade are not used for the operating point.
+    gradable = [row for row in rows if row.split == VAL and row.gradable is not False]
+    sick = [row.grade >= heads.REFERABLE_GRADE for row in gradable]
     if all(sick) or not any(sick):
         raise UsageError(
             f"{title}, split {VAL}",
@@ -172,14 +184,14 @@ def _of_aspect(table: Manifest, rows: Sequence[Row], wanted: float) -> Iterator[
 
 
 def _drawn(rows: Sequence[Row], count: int, seed: int) -> tuple[Row, ...]:
-    """Every row of validation, and so many of training: the grades as in the whole, none lost."""
+    """All validation rows and ``count`` training rows, with the proportions of the grades kept."""
     random = np.random.default_rng((seed, DRAW))
     training = [i for i, row in enumerate(rows) if row.split == TRAIN]
     if count >= len(training):
         return tuple(rows)
     shuffled = random.permutation(training)
     grades = np.array([rows[i].grade for i in shuffled])
-    # Sorted by how far each is along its own grade: the first ones hold each in its proportion.
+    # Sorted by the position within the grade, as a share: the first rows keep the proportions.
     share = np.empty(len(shuffled))
     for grade in np.unique(grades):
         places = np.flatnonzero(grades == grade)

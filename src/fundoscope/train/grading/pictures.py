@@ -1,6 +1,6 @@
-"""What goes into a network, of all photographs of a manifest, made once and kept in one file.
+"""The pictures that a network is trained on, made once and cached in one file.
 
-It is made by :mod:`fundoscope.grading.inputs` itself, so that what trains is what serves.
+They are made by :mod:`fundoscope.grading.inputs`, the code that makes them in reading as well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fundoscope.grading.inputs import Input
 from fundoscope.train.grading import packed_crops
 
 MAX_PROCESSES: Final = 8
-"""Each may hold a photograph of a hundred megapixels."""
+"""Each may hold a photograph of a hundred megapixels in memory."""
 CHUNK: Final = 16
 """Photographs that a process takes at a time."""
 KEY_CHARACTERS: Final = 12
@@ -37,21 +37,31 @@ MIXED: Final = 1.1
 SUFFIX: Final = ".pixels"
 
 Progress = Callable[[int, int], None]
-"""Called with how many photographs are done and how many there are."""
+"""Called with the number of photographs that are done, and the number of all."""
 Pixels = NDArray[np.uint8]
 Maker = Callable[[Path], Pixels | str]
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A photograph that cannot be trained on, and why."""
+    """A photograph that cannot be used.
+
+    Attributes:
+        image: its path in the table.
+        reason: why.
+    """
 
     image: str
     reason: str
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What became of one photograph: height and width of its picture, or why there is none."""
+    """What was made of one photograph.
+
+    Attributes:
+        height, width: of its picture, in pixels; 0 where there is none.
+        reason: why there is no picture.
+    """
 
     height: int = 0
     width: int = 0
@@ -63,7 +73,7 @@ class Pictures:
     """The pictures of some rows of one table or several.
 
     Attributes:
-        rows: those that have one, N in order.
+        rows: the N rows that have one, in order.
         left_out: the photographs without one.
         pixels: of each row, ``uint8 (H, W, 3)`` RGB; parts of memory-mapped files.
     """
@@ -73,24 +83,27 @@ class Pictures:
     pixels: tuple[Pixels, ...]
 
     def __add__(self, other: Pictures) -> Pictures:
-        """These and then the others."""
+        """These pictures, followed by the others."""
         return Pictures(
             self.rows + other.rows, self.left_out + other.left_out, self.pixels + other.pixels
         )
 
     @cached_property
     def sides(self) -> NDArray[np.int64]:
-        """Height and width of each, ``(N, 2)``."""
+        """Height and width of each picture in pixels, ``(N, 2)``."""
         return np.array([picture.shape[:2] for picture in self.pixels], np.int64)
 
     @cached_property
     def shapes(self) -> NDArray[np.int64]:
-        """A number for each picture, from 0; those of equal sides have the same."""
+        """A number for each picture, from 0, ``(N,)``; pictures of equal sides have the same."""
         _, numbers = np.unique(self.sides, axis=0, return_inverse=True)
         return numbers.reshape(-1).astype(np.int64)
 
     def take(self, positions: NDArray[np.int64]) -> Pixels:
-        """Pictures of one shape, uint8 ``(n, H, W, 3)``.
+        """Pictures of one shape, uint8 ``(n, H, W, 3)`` RGB.
+
+        Args:
+            positions: ``(n,)`` positions among the pictures.
 
         Raises:
             ValueError: they are of several shapes.
@@ -98,7 +111,12 @@ class Pictures:
         return np.stack([self.pixels[position] for position in positions])
 
     def batches(self, positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-        """Places in ``positions``, in groups of one shape and at most so many."""
+        """Indices into ``positions``, in groups of one shape.
+
+        Args:
+            positions: ``(n,)`` positions among the pictures.
+            size: largest number of pictures in a group.
+        """
         shapes = self.shapes[positions]
         for shape in np.unique(shapes):
             same = np.flatnonzero(shapes == shape)
@@ -116,62 +134,66 @@ def load(
     wanted: Input,
     cache: Path,
     *,
-    vouched: bool = False,
+    trusted: bool = False,
     progress: Progress | None = None,
 ) -> Pictures:
-    """The pictures of some rows, from the cache or made now.
+    """The pictures of some rows, read from the cache or made now.
 
-    The cache's name holds a hash of the rows, the input and the code that makes it, so a stale one
-    is never used.
+    The name of the cache file holds a hash of the rows, the input and the code that makes it, so a
+    stale file is never used.
 
     Args:
         manifest: the table.
-        rows: of it; those that are excluded are not made.
+        rows: of the table; excluded ones are left out.
         wanted: what is made of a photograph.
         cache: the folder of the cache.
-        vouched: that all are retinas; what a photograph shows is then not judged.
-        progress: is told how the pictures are made where they are not cached.
+        trusted: whether all photographs are known to show retinas; they are then not checked for
+            it.
+        progress: a callback for pictures that are not cached.
 
     Raises:
         UsageError: no photograph of these rows has a field of view.
-        OutputError: the cache has no room for them.
+        OutputError: the cache cannot be written, or has no room.
     """
     rows = tuple(row for row in rows if row.split != EXCLUDED)
     stem = (
         cache
-        / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted, vouched)}"
+        / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted, trusted)}"
     )
     made = _listed(stem, len(rows))
     if made is None:
         paths = [manifest.photograph(row) for row in rows]
-        made = _build(paths, partial(make, wanted=wanted, vouched=vouched), wanted, stem, progress)
-    kept = [(row, one) for row, one in zip(rows, made, strict=True) if not one.reason]
+        made = _build(paths, partial(make, wanted=wanted, trusted=trusted), wanted, stem, progress)
+    kept = [(row, each) for row, each in zip(rows, made, strict=True) if not each.reason]
     if not kept:
         raise UsageError(
             manifest.path.name,
-            "has no photograph with a field of view among those that are wanted",
+            "has no photograph with a field of view in the splits that are needed",
             "check the column split and the photographs",
         )
     return Pictures(
         tuple(row for row, _ in kept),
         tuple(
-            LeftOut(row.image, one.reason)
-            for row, one in zip(rows, made, strict=True)
-            if one.reason
+            LeftOut(row.image, each.reason)
+            for row, each in zip(rows, made, strict=True)
+            if each.reason
         ),
         parts(
             np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r"),
-            [(one.height, one.width) for _, one in kept],
+            [(each.height, each.width) for _, each in kept],
         ),
     )
 
 
 def parts(content: Pixels, sides: Sequence[tuple[int, int]]) -> tuple[Pixels, ...]:
-    """The pictures of a file, which holds one behind the other; RGB in rows.
+    """The pictures of a file that holds one behind the other.
 
     Args:
-        content: uint8 ``(bytes,)``.
-        sides: height and width of each.
+        content: of the file, uint8 ``(bytes,)``.
+        sides: height and width of each picture.
+
+    Returns:
+        Views of the content, ``uint8 (H, W, 3)`` RGB each.
     """
     plain = np.asarray(content)  # slices of a memmap are made ten times as slowly
     ends = np.cumsum([3 * height * width for height, width in sides]).tolist()
@@ -181,10 +203,13 @@ def parts(content: Pixels, sides: Sequence[tuple[int, int]]) -> tuple[Pixels, ..
     )
 
 
-def make(path: Path, wanted: Input, *, vouched: bool = False) -> Pixels | str:
+def make(path: Path, wanted: Input, *, trusted: bool = False) -> Pixels | str:
     """The picture of one photograph, uint8 ``(H, W, 3)``, or why there is none.
 
-    ``vouched``: that it is a retina, which is then not asked.
+    Args:
+        path: of the photograph.
+        wanted: what is made of it.
+        trusted: whether it is known to show a retina; it is then not checked for it.
     """
     from fundoscope.photo import decode, field
 
@@ -194,21 +219,21 @@ def make(path: Path, wanted: Input, *, vouched: bool = False) -> Pixels | str:
         photo = decode.decode_file(path, min_side=wanted.decode_side)
     except PhotoError as error:
         return error.why
-    view = field.locate(photo) if vouched else field.find(photo)
+    view = field.locate(photo) if trusted else field.find(photo)
     if not view.found:
         return f"no field of view ({view.reason})"
     return inputs.make(photo, view, wanted)
 
 
-def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, vouched: bool) -> str:
+def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, trusted: bool) -> str:
     """A hash of the rows, the sizes of their files, the input, and the code that makes it of them.
 
     Without the sizes two folders whose photographs have the same names would share a cache.
     """
     from fundoscope import photo
 
-    judged = "" if not vouched else "vouched:"
-    digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:{judged}".encode())
+    mark = "vouched:" if trusted else ""  # the word of version 0.1, so that its caches stay valid
+    digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:{mark}".encode())
     for row in rows:
         size = manifest.photograph(row).stat().st_size
         digest.update(f"{row.image}\0{size}\0".encode("utf-8", "surrogateescape"))
@@ -219,26 +244,26 @@ def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, vouched: bool) 
 
 
 def _listed(stem: Path, count: int) -> list[Made] | None:
-    """What an earlier run made of so many rows; ``None`` where it is not there or not whole."""
+    """What an earlier run made of ``count`` rows; ``None`` where that is missing or incomplete."""
     try:
         made = msgspec.json.decode(stem.with_suffix(".json").read_bytes(), type=list[Made])
         length = stem.with_suffix(SUFFIX).stat().st_size
     except (OSError, msgspec.DecodeError):
         return None
-    whole = len(made) == count and length == sum(3 * one.height * one.width for one in made)
+    whole = len(made) == count and length == sum(3 * each.height * each.width for each in made)
     return made if whole else None
 
 
 def _build(
-    paths: Sequence[Path], one: Maker, wanted: Input, stem: Path, progress: Progress | None
+    paths: Sequence[Path], maker: Maker, wanted: Input, stem: Path, progress: Progress | None
 ) -> list[Made]:
-    """Write the pictures that could be made one behind the other, then the list of them."""
+    """Write the pictures that could be made, one behind the other, and then their list."""
     _make_room(stem.parent, round(len(paths) * wanted.height * wanted.width * 3 * MIXED))
     partial_file = stem.with_suffix(f".{os.getpid()}.partial")
     listing = []
     try:
         with partial_file.open("wb") as target:
-            for done, picture in enumerate(_pictures(paths, one), start=1):
+            for done, picture in enumerate(_pictures(paths, maker), start=1):
                 if isinstance(picture, str):
                     listing.append(Made(reason=picture))
                 else:
@@ -247,7 +272,7 @@ def _build(
                 if progress is not None:
                     progress(done, len(paths))
         partial_file.replace(stem.with_suffix(SUFFIX))
-        # The list is written last: it says that the pictures are whole.
+        # The list is written last: where it exists, the pictures are complete.
         partial_file.write_bytes(msgspec.json.encode(listing))
         partial_file.replace(stem.with_suffix(".json"))
     except OSError as error:
@@ -258,7 +283,7 @@ def _build(
 
 
 def _make_room(folder: Path, needed: int) -> None:
-    """Make the cache's folder and see that it has room."""
+    """Make the cache's folder and check that it has room."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
@@ -278,17 +303,17 @@ def _unwritable(folder: Path, error: OSError) -> OutputError:
     )
 
 
-def _pictures(paths: Sequence[Path], one: Maker) -> Iterator[Pixels | str]:
+def _pictures(paths: Sequence[Path], maker: Maker) -> Iterator[Pixels | str]:
     processes = min(MAX_PROCESSES, os.cpu_count() or 1)
     if len(paths) <= CHUNK or processes == 1:
-        yield from map(one, paths)
+        yield from map(maker, paths)
         return
     with ProcessPoolExecutor(processes, initializer=_end_with_parent) as pool:
-        yield from pool.map(one, paths, chunksize=CHUNK)
+        yield from pool.map(maker, paths, chunksize=CHUNK)
 
 
 def _end_with_parent() -> None:
-    """Let a process of the pool end when the one that started it is killed.
+    """End this process of the pool when the process that started it is killed.
 
     Otherwise it would wait for work for ever.
     """

@@ -1,4 +1,4 @@
-"""A sheet of augmented photographs, to be looked at before training."""
+"""A sheet of augmented photographs, to look at before training."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def draw(config: GraderConfig, path: Path) -> None:
 
     Args:
         config: of the run; its last stage gives the size, its seed chooses the photographs.
-        path: of the picture; the ending says which form.
+        path: of the picture; the ending chooses its format.
 
     Raises:
         UsageError: the configuration or the table does not fit.
-        OutputError: it cannot be written.
+        OutputError: the picture cannot be written.
     """
     table = photographs.read(config.data.manifest)
     shown: list[pictures.Pixels] = []
-    for photograph, vouched in _in_random_order(table, config):
-        picture = pictures.make(photograph, config.data.wanted, vouched=vouched)
+    for photograph, trusted in _in_random_order(table, config):
+        picture = pictures.make(photograph, config.data.wanted, trusted=trusted)
         if not isinstance(picture, str):
             shown.append(_row(picture, config, len(shown)))
         if len(shown) == PHOTOGRAPHS:
@@ -52,12 +52,12 @@ def draw(config: GraderConfig, path: Path) -> None:
         Image.fromarray(_stacked(shown)).save(path)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        remedy = "name a .png file in a folder that is there"
+        remedy = "name a .png file in an existing folder"
         raise OutputError(str(path), f"cannot be written ({why})", remedy) from None
 
 
 def _in_random_order(table: Manifest, config: GraderConfig) -> list[tuple[Path, bool]]:
-    """The training photographs, and whether somebody vouches for what they show."""
+    """The training photographs, and whether each is trusted to show a retina."""
     rows = photographs.choose(table, config.data, config.seed)
     training = [(table.photograph(row), False) for row in rows if row.split == photographs.TRAIN]
     for further in photographs.read_also(config.data):
@@ -67,7 +67,7 @@ def _in_random_order(table: Manifest, config: GraderConfig) -> list[tuple[Path, 
 
 
 def _row(picture: pictures.Pixels, config: GraderConfig, number: int) -> pictures.Pixels:
-    """One photograph and its versions, side by side."""
+    """A photograph and its augmented versions, side by side."""
     import torch
 
     height, width = picture.shape[:2]
@@ -82,7 +82,7 @@ def _row(picture: pictures.Pixels, config: GraderConfig, number: int) -> picture
 
 
 def _stacked(rows: list[pictures.Pixels]) -> pictures.Pixels:
-    """Rows of any width under each other, white around."""
+    """Rows of any width below each other, padded with white."""
     width = max(row.shape[1] for row in rows)
     padded = [
         np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)

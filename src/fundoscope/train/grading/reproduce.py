@@ -1,7 +1,7 @@
-"""Training a bundle again from what it says of itself, and how far the two lie apart.
+"""Train a bundle again from the configuration that it states, and compare the two.
 
-Both bundles read the same validation photographs here, each with its own fitted values, so that
-nothing depends on what an older version measured.
+Both bundles read the same validation photographs here, each with its own fitted values, so nothing
+depends on figures of an older version.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,15 +24,14 @@ from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.calibrate import Calibration
 from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.exported import Exported
 from fundoscope.train.grading.photographs import VAL
 from fundoscope.train.grading.pictures import Pictures
-from fundoscope.train.grading.training import Watcher
 from fundoscope.train.networks import weights
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Listeners
 
-DATA: Final = Path("../shared/data/grading")
-"""Where the label tables of the shipped bundles lie, beside the repository."""
 BUNDLE: Final = "bundle"
 SHOWN: Final = 12
 """Characters of a hash in a message."""
@@ -42,12 +42,12 @@ class Comparison:
     """Two bundles on the same validation photographs.
 
     Attributes:
-        photographs: how many.
+        photographs: their number.
         before, after: figures and fitted values of the given bundle and of the new one.
-        mean_difference, largest_difference: of a photograph's expected grade, absolute.
-        other_grade: photographs that the two give different grades.
-        from_card: largest difference of the given bundle's figures here from those that it states;
-            ``None`` where it states none.
+        mean_difference, largest_difference: absolute, of a photograph's expected grade.
+        other_grade: number of photographs that the two grade differently.
+        from_card: largest difference between the given bundle's figures here and those that it
+            states; ``None`` where it states none.
     """
 
     photographs: int
@@ -61,15 +61,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What came of training a bundle again.
+    """The result of training a bundle again.
 
     Attributes:
         given, made: the given bundle and the new one.
         config: that the new one was trained with.
-        threads: of the given bundle's training; 0: all that its machine had.
-        trained: whether anything was trained; not where the run folder held the finished run.
-        exported: of the new bundle.
-        comparison: how far the two lie apart.
+        threads: of the given bundle's training; 0: all threads of its machine.
+        trained: whether anything was trained; false where the run folder held the finished run.
+        exported: the new bundle.
+        comparison: of the two bundles.
     """
 
     given: GraderManifest
@@ -77,7 +77,7 @@ class Reproduction:
     config: GraderConfig
     threads: int
     trained: bool
-    exported: export.Exported
+    exported: Exported
     comparison: Comparison
 
 
@@ -89,25 +89,25 @@ def reproduce(
     init: str | None = None,
     cache: Path | None = None,
     threads: int | None = None,
-    watcher: Watcher | None = None,
+    listeners: Listeners[Pictures] | None = None,
 ) -> Reproduction:
     """Train a bundle again, export it into the run folder's ``bundle`` and compare the two.
 
     Args:
         bundle: the given one.
-        folder: of the run; made where it does not exist. A run that began there goes on as it
-            began, with its own paths and threads; a finished one is not trained again.
-        data: the label table or class folders; by default the one of the bundle's name in
-            :data:`DATA`. Further tables of the bundle (``data.also``) are looked for beside it, and
-            in the folders beside its own.
-        init: what to start from, where the bundle began at a file.
+        folder: of the run; made where it does not exist. A run that began there is resumed with its
+            own paths; a finished one is not trained again.
+        data: the label table or class folders that the bundle was trained on; not needed to resume.
+            Further tables of the bundle (``data.also``) are looked for beside it, and in the
+            folders beside its folder.
+        init: what to start from, where the bundle started from a file.
         cache: folder of the cached pictures.
-        threads: of the processor; those of the bundle by default.
-        watcher: is told how the training goes.
+        threads: of the processor; by default those of the bundle, or of the run that is resumed.
+        listeners: report the progress of the training.
 
     Raises:
-        UsageError: the bundle does not say how it was trained, the data is not what it was trained
-            on, or the folder holds another run.
+        UsageError: the bundle does not state how it was trained, ``data`` is missing or is not what
+            it was trained on, or the folder holds another run.
         FundoscopeError, OutputError: as :func:`grader.train` and :func:`export.export`.
     """
     given = bundles.load_grader(bundle)
@@ -116,19 +116,19 @@ def reproduce(
     folder = folder or Path("runs") / f"reproduce-{given.manifest.name}"
     config = _begun(configs.replaced(stated, network={"init": init}), sha256, folder)
     if config is None:
-        config = _here(stated, data or DATA / stated.data.manifest, init)
+        config = _here(stated, _required(data, stated), init)
         config = configs.replaced(
             config,
             data={
                 "cache": None if cache is None else str(cache),
                 "licence": given.manifest.licence,
             },
-            threads=threads,
         )
+    config = configs.replaced(config, threads=threads)
     table = _same_tables(config, sha256)
     trained = not finished(config, folder)
     if trained:
-        grader.train(config, folder, watcher=watcher)
+        grader.train(config, folder, listeners=listeners)
     name = f"{given.manifest.name}-again"
     stored = given.manifest.stored
     int8 = stored is not None and stored.weights == bundles.INT8
@@ -143,31 +143,46 @@ def reproduce(
     )
 
 
+def _required(data: Path | None, stated: GraderConfig) -> Path:
+    """The label table or class folders.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if data is None:
+        raise UsageError(
+            "--data",
+            f"is missing: the bundle was trained on {stated.data.manifest}",
+            "name that table, which lies beside its photographs",
+        )
+    return data
+
+
 def recipe(manifest: GraderManifest) -> GraderConfig:
     """The configuration that a bundle was trained with, its tables by their bare names.
 
-    ``network.init`` of one that went on from another run is ``best.pt``.
+    ``network.init`` of a bundle whose run started from another run is ``best.pt``.
 
     Raises:
-        UsageError: the bundle does not say, or it is an average of several runs.
+        UsageError: the bundle does not state it, or is an average of several runs.
     """
     stated: Any = dict(manifest.trained_on.configuration)
     if "data" not in stated or "stages" not in stated:
         raise UsageError(
             manifest.name,
-            "does not say how it was trained",
+            "does not state how it was trained",
             "name a bundle that fundoscope train made",
         )
     if manifest.trained_on.averaged is not None:
         raise _is_an_average(manifest)
     network = dict(stated.get("network", {}))
-    if isinstance(network.get("init"), dict):  # the configuration of the run before
+    if isinstance(network.get("init"), dict):  # the configuration of the earlier run
         network["init"] = loop.BEST
     return configs.from_builtins({**stated, "network": network})
 
 
 def _is_an_average(manifest: GraderManifest) -> UsageError:
-    """It was made by several commands, which are told; one training cannot make it again."""
+    """The error for an average: one training cannot make it again, so it names the commands."""
     shares = manifest.trained_on.averaged or {}
     parts = ", ".join(f"{run} ({share:g})" for run, share in shares.items())
     words = [f"runs/{run}" for run in shares] + [f"--share {share:g}" for share in shares.values()]
@@ -186,15 +201,15 @@ def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
     """The configuration with the paths of this machine.
 
     Raises:
-        UsageError: a further table, or the file that the bundle began at, is not found.
+        UsageError: a further table, or the file that the bundle started from, is not found.
     """
-    began = stated.network.init
-    if init is None and began not in weights.BY_NAME:
+    origin = stated.network.init
+    if init is None and origin not in weights.BY_NAME:
         raise UsageError(
-            f"the bundle began at {began}",
-            "which is another run's best network or a file that it does not hold",
-            "train that run first (its configuration stands in bundle.json where it is known),"
-            " and name its best.pt with --init",
+            f"the bundle started from {origin}",
+            "which is the best network of another run, or a file that is not part of the bundle",
+            "train that run first (bundle.json has its configuration where it is known), and name"
+            " its best.pt with --init",
         )
     also = tuple(str(_further(table, name)) for name in stated.data.also)
     return configs.replaced(
@@ -205,12 +220,12 @@ def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
 def _further(table: Path, name: str) -> Path:
     """A further table: beside the first one, or in a folder beside its folder."""
     near = (table.parent / name, *sorted(table.resolve().parent.parent.glob(f"*/{name}")))
-    found = next((path for path in near if path.exists()), None)
-    if found is None:
+    file = next((path for path in near if path.exists()), None)
+    if file is None:
         raise UsageError(
             name, f"is not found near {table}", f"put it beside {table.name}, with its photographs"
         )
-    return found
+    return file
 
 
 def finished(config: GraderConfig, folder: Path) -> bool:
@@ -228,9 +243,10 @@ def compare(
     """Run two bundles on the same photographs.
 
     Args:
-        given, made: the bundles; what goes into them may differ.
+        given: a bundle.
+        made: another one; their inputs may differ.
         table: whose photographs they read.
-        rows: which of them.
+        rows: of the table.
         cache: folder of the cached pictures.
     """
     first, second = (_read(bundle, table, rows, cache) for bundle in (given, made))
@@ -249,7 +265,9 @@ def compare(
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _Evaluated:
+    """Expected grades and grades of photographs, ``(N,)``, and the figures."""
+
     expected: NDArray[np.float64]
     grades: NDArray[np.int64]
     calibration: Calibration
@@ -257,18 +275,18 @@ class _Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a bundle's graph said of photographs."""
+    """The outputs of a bundle's graph for photographs, ``(N, outputs)``."""
 
     manifest: GraderManifest
     data: Pictures
     outputs: NDArray[np.float32]
 
-    def of(self, images: set[str]) -> _Judged:
+    def of(self, images: set[str]) -> _Evaluated:
         """Grades and figures of some of them, with the bundle's own fitted values."""
         m, places = self.manifest, [i for i, r in enumerate(self.data.rows) if r.image in images]
         rows = [self.data.rows[i] for i in places]
         expected = heads.expected(heads.probabilities(self.outputs[places], m.temperature, m.head))
-        calibration = calibrate.judge(
+        calibration = calibrate.evaluate(
             self.outputs[places],
             np.array([row.grade for row in rows], np.int64),
             [row.source for row in rows],
@@ -278,7 +296,7 @@ class _Read:
             cut_points=m.cut_points,
             threshold=m.referable_threshold,
         )
-        return _Judged(expected, heads.icdr(expected, m.cut_points), calibration)
+        return _Evaluated(expected, heads.icdr(expected, m.cut_points), calibration)
 
 
 def _read(bundle: Bundle[GraderManifest], table: Manifest, rows: list[Row], cache: Path) -> _Read:
@@ -288,10 +306,10 @@ def _read(bundle: Bundle[GraderManifest], table: Manifest, rows: list[Row], cach
     return _Read(manifest, data, export.outputs_of(bundle.model, data, manifest.head))
 
 
-def _from_card(manifest: GraderManifest, found: Calibration) -> float | None:
-    """The largest difference of the figures that were found from those that are stated."""
+def _from_card(manifest: GraderManifest, measured: Calibration) -> float | None:
+    """The largest difference of the measured figures from those that a bundle states."""
     differences = []
-    for row, figures in found.table().items():
+    for row, figures in measured.table().items():
         for name in calibrate.SHARES:
             ours, stated = figures[name], manifest.validation.get(row, {}).get(name)
             if ours is not None and stated is not None:
@@ -314,14 +332,14 @@ def _same_tables(config: GraderConfig, sha256: str) -> Manifest:
 
 
 def _begun(stated: GraderConfig, sha256: str, folder: Path) -> GraderConfig | None:
-    """The configuration of the run that a folder holds; ``None`` where it holds none.
+    """The configuration of the run that a folder holds; ``None`` where there is no run.
 
     Raises:
-        UsageError: it is another run.
+        UsageError: the folder holds another run.
     """
     if not (folder / runs.CONFIG).is_file():
         return None
-    config, trained_on = runs.stored_run(folder)
+    config, trained_on = configs.of_run(folder)
     if (_essence(config), trained_on) != (_essence(stated), sha256):
         raise UsageError(
             str(folder),
@@ -331,9 +349,9 @@ def _begun(stated: GraderConfig, sha256: str, folder: Path) -> GraderConfig | No
     return config
 
 
-def _essence(config: GraderConfig) -> GraderConfig:
-    """The configuration without what differs from machine to machine."""
-    return configs.replaced(
+def _essence(config: GraderConfig) -> runs.Settings:
+    """The settings without paths and hardware, which differ from machine to machine."""
+    plain = configs.replaced(
         config,
         network={"init": Path(config.network.init).name},
         data={
@@ -342,5 +360,5 @@ def _essence(config: GraderConfig) -> GraderConfig:
             "cache": "",
             "licence": "",
         },
-        threads=0,
     )
+    return runs.identity(msgspec.to_builtins(plain))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,16 +17,16 @@ from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads, inputs
 from fundoscope.train.grading import calibrate, losses, photographs, pictures
 from fundoscope.train.grading import config as configs
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.photographs import TRAIN, VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.networks import augment, weights
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks.normalise import Normalisation
-from fundoscope.train.run import folder as runs
-from fundoscope.train.run import loop, memory, processes
-from fundoscope.train.run.plan import Plan, Size
-from fundoscope.train.run.progress import Report
+from fundoscope.train.run import devices, loop, memory, processes
+from fundoscope.train.run.listeners import Listeners
+from fundoscope.train.run.plan import PictureSize, Plan
+from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
     import torch
@@ -36,29 +35,21 @@ if TYPE_CHECKING:
 EVALUATION_BATCH: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Who is told how the run goes; each may be ``None``."""
-
-    picture: pictures.Progress | None = None
-    left_out: Callable[[tuple[pictures.LeftOut, ...]], None] | None = None
-    network: Callable[[str, int], None] | None = None
-    """The network's name and how many weights it has."""
-    step: Callable[[Report], None] | None = None
-    epoch: Callable[[dict[str, Any]], None] | None = None
-
-
 def train(
-    config: GraderConfig, folder: Path, *, resume: bool = True, watcher: Watcher | None = None
+    config: GraderConfig,
+    folder: Path,
+    *,
+    resume: bool = True,
+    listeners: Listeners[Pictures] | None = None,
 ) -> None:
-    """Train a grader; the run folder holds everything that :mod:`fundoscope.train.grading.export`
-    needs.
+    """Train a grader; the run folder gets what :mod:`fundoscope.train.grading.export` needs.
 
     Args:
         config: see :class:`GraderConfig`.
         folder: the run folder; made where it does not exist.
-        resume: go on where an earlier run in the folder ended. Its configuration must be the same.
-        watcher: is told how it goes.
+        resume: continue an earlier run of the folder. Its configuration must be the same but for
+            :data:`fundoscope.train.run.settings.HARDWARE`.
+        listeners: report the progress; their ``data`` gets the pictures.
 
     Raises:
         UsageError: the configuration, the manifest or the run folder does not fit.
@@ -66,9 +57,10 @@ def train(
     """
     import torch
 
-    watcher = watcher if watcher is not None and processes.is_first() else Watcher()
+    if listeners is None or not processes.is_first():
+        listeners = Listeners()
     configs.check(config, "the configuration")
-    runs.set_up(config)
+    devices.set_up(config)
     table = photographs.read(config.data.manifest)
     also = photographs.read_also(config.data)
     rows = photographs.choose(table, config.data, config.seed)
@@ -77,18 +69,17 @@ def train(
     count = memory.require(make, _title(config))
     shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
     networks.require_takes(make, shown, _title(config))
-    if watcher.network is not None:
-        watcher.network(config.network.name, count)
-    runs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
-    data = pictures_of(config, table, rows, also, watcher.picture)
-    if watcher.left_out is not None:
-        watcher.left_out(data.left_out)
+    if listeners.network is not None:
+        listeners.network(config.network.name, count)
+    configs.open_run(config, photographs.sha256(table, also), folder, resume=resume)
+    data = pictures_of(config, table, rows, also, listeners.picture)
+    if listeners.data is not None:
+        listeners.data(data)
     photographs.require_usable(data.rows, table.path.name)
     torch.manual_seed(config.seed)
     network = network_of(config, init=config.network.init)
-    fabric = runs.fabric(config)
+    fabric = devices.fabric(config)
     task = GradingTask(data, config, fabric.device, folder)
-    listeners = loop.Listeners(watcher.step, watcher.epoch)
     plan = plan_of(config, data)
     loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
 
@@ -100,16 +91,24 @@ def pictures_of(
     also: Sequence[Manifest],
     progress: pictures.Progress | None,
 ) -> Pictures:
-    """The pictures of some rows of the table, and then of all rows of the further ones."""
+    """The pictures of some rows of the table, followed by those of all rows of further tables.
+
+    Args:
+        config: of the run.
+        table: the first table.
+        rows: of this table.
+        also: the further tables.
+        progress: a callback for pictures that are not cached.
+    """
     load = partial(
         pictures.load, wanted=config.data.wanted, cache=Path(config.data.cache), progress=progress
     )
-    further = (load(each, each.rows, vouched=True) for each in also)
+    further = (load(each, each.rows, trusted=True) for each in also)
     return sum(further, start=load(table, rows))
 
 
 def plan_of(config: GraderConfig, data: Pictures) -> Plan:
-    """What a run on some pictures does."""
+    """The plan of a run on some pictures."""
     training = data.of_split(TRAIN)
     return Plan(
         data.shapes[training],
@@ -123,7 +122,12 @@ def plan_of(config: GraderConfig, data: Pictures) -> Plan:
 
 
 def network_of(config: GraderConfig, *, init: str) -> nn.Module:
-    """The network that a configuration asks for, with its starting weights."""
+    """The network of a configuration, with its starting weights.
+
+    Args:
+        config: the configuration.
+        init: what it starts from, see :func:`weights.start`.
+    """
     return weights.start(
         config.network.name,
         heads.OUTPUTS[config.head],
@@ -153,15 +157,23 @@ class GradingTask:
         device: torch.device,
         folder: Path,
     ) -> None:
+        """Make the task of a run.
+
+        Args:
+            data: the pictures of training and validation.
+            config: of the run.
+            device: on which batches are made.
+            folder: the run folder.
+        """
         self.data, self.config, self.device, self.folder = data, config, device, folder
         self.train_positions, self.val_positions = data.of_split(TRAIN), data.of_split(VAL)
         self.grades = np.array([row.grade for row in data.rows], np.int64)
         self.sources = [data.rows[i].source for i in self.val_positions]
         self.normalisation = networks.normalisation(config.network.name, config.normalise)
-        self.punish = loss_of(config, self.grades[self.train_positions])
+        self.loss_of_batch = loss_of(config, self.grades[self.train_positions])
 
     def batch(
-        self, positions: NDArray[np.int64], size: Size, generator: torch.Generator
+        self, positions: NDArray[np.int64], size: PictureSize, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Augmented photographs, normalised ``(N, 3, H, W)``, and grades ``(N,)``."""
         import torch
@@ -176,14 +188,14 @@ class GradingTask:
     def loss(
         self, network: nn.Module, batch: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, NDArray[np.int64]]:
-        """The head's loss, and how often each grade (row) was given each (column), rounded."""
+        """The head's loss, and counts of label by rounded expected grade, ``(25,)``."""
         shown, grades = batch
         outputs = network(shown).float()
-        # The loop says so where outputs are no numbers; they must not break the counting before.
+        # The loop reports outputs that are not finite; until then they must not break the counting.
         given = losses.expected(outputs.detach(), self.config.head).nan_to_num().round()
         cells = grades * heads.GRADE_COUNT + given.clamp(0, heads.GRADE_COUNT - 1).long()
         counts = np.bincount(cells.cpu().numpy(), minlength=heads.GRADE_COUNT**2)
-        return self.punish(outputs, grades), counts
+        return self.loss_of_batch(outputs, grades), counts
 
     def set_training(self, network: nn.Module, frozen: int) -> None:
         """See :func:`networks.set_training`."""
@@ -197,8 +209,8 @@ class GradingTask:
             "kappa": float(quadratic_kappa(table)),
         }
 
-    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
-        """Kappa and referable AUC on validation; the outputs are kept, a file an epoch."""
+    def evaluate(self, network: nn.Module, size: PictureSize, epoch: int) -> dict[str, Any]:
+        """Kappa and referable AUC on validation; each epoch's outputs are kept in a file."""
         import torch
 
         outputs = predict(
@@ -206,10 +218,10 @@ class GradingTask:
         )
         if not np.isfinite(outputs).all():
             raise FundoscopeError(
-                f"epoch {epoch + 1}", "the network's outputs are no numbers", loop.NOT_A_NUMBER
+                f"epoch {epoch + 1}", "the network's outputs are not finite", loop.NOT_A_NUMBER
             )
         labels = self.grades[self.val_positions]
-        loss = self.punish(torch.from_numpy(outputs), torch.from_numpy(labels))
+        loss = self.loss_of_batch(torch.from_numpy(outputs), torch.from_numpy(labels))
         content = io.BytesIO()
         np.savez(content, logits=outputs, labels=labels)
         loop.write_whole(self.folder / f"validation-{epoch:03d}.npz", content.getvalue())
@@ -220,7 +232,12 @@ class GradingTask:
 
 
 def loss_of(config: GraderConfig, grades: NDArray[np.int64]) -> losses.Loss:
-    """The loss that a configuration asks for; ``grades`` are those of training."""
+    """The loss of a configuration.
+
+    Args:
+        config: the configuration.
+        grades: of the training photographs.
+    """
     return losses.Loss(
         config.head,
         config.label_smoothing,
@@ -229,8 +246,15 @@ def loss_of(config: GraderConfig, grades: NDArray[np.int64]) -> losses.Loss:
     )
 
 
-def shown_size(config: GraderConfig, height: int, width: int, size: Size) -> Size:
-    """The size at which a picture of a height and width is shown in a stage of a size."""
+def shown_size(config: GraderConfig, height: int, width: int, size: PictureSize) -> PictureSize:
+    """The size at which a picture is shown.
+
+    Args:
+        config: of the run.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+        size: of the stage.
+    """
     if config.data.input != inputs.NATIVE:
         return size
     return inputs.Input(inputs.NATIVE, *sides(size)).shape(height, width)
@@ -241,21 +265,30 @@ def predict(
     data: Pictures,
     positions: NDArray[np.int64],
     config: GraderConfig,
-    size: Size,
+    size: PictureSize,
     normalisation: Normalisation,
 ) -> NDArray[np.float32]:
-    """Outputs ``(N, outputs)`` for some pictures, without augmentation, in their order."""
+    """Outputs ``(N, outputs)`` for some pictures without augmentation.
+
+    Args:
+        network: in evaluation mode.
+        data: the pictures.
+        positions: ``(N,)`` positions of the pictures that are read.
+        config: of the run.
+        size: at which they are shown.
+        normalisation: of their pixels.
+    """
     import torch
 
     device = next(network.parameters()).device
-    found = np.empty((len(positions), heads.OUTPUTS[config.head]), np.float32)
+    result = np.empty((len(positions), heads.OUTPUTS[config.head]), np.float32)
     with torch.inference_mode():
         for places in data.batches(positions, EVALUATION_BATCH):
             pixels = torch.from_numpy(data.take(positions[places])).to(device)
             shown = shown_size(config, pixels.shape[1], pixels.shape[2], size)
             outputs = network(normalisation(augment.resize(pixels, shown)))
-            found[places] = outputs.float().cpu().numpy()
-    return found
+            result[places] = outputs.float().cpu().numpy()
+    return result
 
 
 def measure(
@@ -264,11 +297,17 @@ def measure(
     sources: Sequence[str],
     head: str = heads.CUMULATIVE,
 ) -> dict[str, Any]:
-    """Figures of one epoch, pooled, by source and their mean.
+    """Figures of one epoch: pooled, by source, and the mean of the sources.
 
     ``score`` chooses the best epoch: the mean over the sources of quadratic kappa, with one set of
-    cut-points fitted for all sources (rounding the expected grade would judge the network's
-    calibration, which is fitted later, rather than what it sees).
+    cut-points fitted for all sources. (Rounding the expected grade instead would measure the
+    network's calibration, which is fitted later.)
+
+    Args:
+        outputs: of the network, ``(N, outputs)``.
+        labels: ``(N,)`` grades, 0 to 4.
+        sources: N names.
+        head: of the grader.
     """
     everything = np.ones(len(labels), bool)
     fitted = calibrate.calibrate(outputs, labels, sources, everything, head)

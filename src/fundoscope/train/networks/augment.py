@@ -65,6 +65,24 @@ class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 BEST_QUALITY: Final = 95
 """Of a JPEG; above it nothing visible is lost."""
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "rotation": (0, HALF_TURN),
+    "scale": (0, 0.9),
+    "aspect": (0, 10),
+    "shift": (0, 1),
+    "brightness": (0, 1),
+    "contrast": (0, 1),
+    "gain": (0, 1),
+    "saturation": (0, 1),
+    "gamma": (0, 3),
+    "blur": (0, 1),
+    "blur_factor": (1, 100),
+    "jpeg": (0, 1),
+    "jpeg_quality": (1, BEST_QUALITY),
+    "equalise": (0, 1),
+    "fill": (0, FULL),
+}
+"""The lowest and the highest valid value of each number of :class:`Jitter`."""
 
 
 def augment(pictures: Tensor, size: Size, generator: Generator, jitter: Jitter) -> Tensor:

@@ -1,0 +1,1 @@
+"""Packs: what a training needs, in files for another machine."""

@@ -1,8 +1,7 @@
-"""Opening a pack of :mod:`fundoscope.train.pack.pack`: a configuration that reads what lies in it.
+"""Opening a pack of :mod:`fundoscope.train.pack.pack`: a configuration that reads its files.
 
-A pack is unpacked once, into a folder of the cache that is named after its content. From there on
-training reads its tables, annotations, pictures and weights as any others: there is no second way
-to train.
+A pack is unpacked once, into a folder of the cache that is named after its content. After that,
+training reads its tables, annotations, pictures and weights as any others.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from fundoscope.grading.inputs import CROP
 from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.grading import config as grader_config
-from fundoscope.train.grading.config import GraderConfig, sides
+from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import weights
-from fundoscope.train.pack.pack import (
+from fundoscope.train.pack.contents import (
     ANNOTATIONS,
     CONTENTS,
     DETECTOR,
@@ -41,15 +40,16 @@ from fundoscope.train.pack.pack import (
     Part,
     part,
 )
+from fundoscope.train.run.settings import sides
 
 KEY: Final = 12
 """Hexadecimal digits of a folder's name in the cache."""
 UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
-"""What zipfile raises at files that are damaged."""
+"""What zipfile raises at damaged files."""
 
 
 class Label(msgspec.Struct, frozen=True):
-    """What packs of all versions say of themselves."""
+    """The part of ``pack.json`` that packs of all versions have."""
 
     task: str
     version: int
@@ -70,11 +70,12 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
     """The configuration of a grader with the tables and the starting weights of a pack.
 
     Args:
-        config: its other settings count; of ``data.without``, ``shown`` and ``sample`` too.
+        config: all other settings stay, ``data.without``, ``shown`` and ``sample`` among them.
         pack: the file.
 
     Raises:
-        UsageError: it is no pack of a grader, of another network, or of smaller crops.
+        UsageError: the file is not a pack of a grader, or is one of another network or of smaller
+            crops.
         OutputError: the cache cannot be written.
     """
     folder, contents = _opened(pack, Path(config.data.cache), GRADER)
@@ -85,7 +86,7 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
         raise UsageError(
             f"{pack.name}, crops of {contents.side} px",
             f"are smaller than data.crop_size = {size}",
-            "lower it, or pack anew",
+            "lower it, or pack again",
         )
     if config.data.only_aspect is not None or config.data.input != CROP:
         raise UsageError(
@@ -107,11 +108,11 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
 
 
 def _chosen(wanted: Sequence[str], packed: Mapping[str, str], pack: Path) -> Iterator[str]:
-    """The files of the further tables that a configuration names, by what those are called."""
+    """The files of the further tables that a configuration names."""
     for table in wanted:
         if Path(table).stem not in packed:
             raise UsageError(
-                pack.name, f"holds no further table {Path(table).stem}", "pack anew, with it"
+                pack.name, f"holds no further table {Path(table).stem}", "pack again, with it"
             )
         yield packed[Path(table).stem]
 
@@ -120,15 +121,15 @@ def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
     """The configuration of a detector with the photographs and the starting weights of a pack.
 
     Args:
-        config: its other settings count.
+        config: all other settings stay.
         pack: the file.
 
     Raises:
-        UsageError: it is no pack of a detector, or of another network.
+        UsageError: the file is not a pack of a detector, or is one of another network.
         OutputError: the cache cannot be written.
     """
     folder, contents = _opened(pack, Path(config.data.cache), DETECTOR)
-    there = folder / MASKS
+    masks = folder / MASKS
     start, init = config.start, weights.NONE
     if start and contents.start:
         start = str(folder / contents.start)
@@ -142,14 +143,14 @@ def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
             "train": str(folder / TRAIN_LIST),
             "val": str(folder / VAL_LIST),
             "validation": 0,
-            "masks": str(there) if config.data.masks and there.is_dir() else None,
+            "masks": str(masks) if config.data.masks and masks.is_dir() else None,
         },
         start=start,
     )
 
 
 def _init(wanted: str, name: str, folder: Path, contents: Contents, pack: Path) -> str:
-    """What the network starts from: the pack's weights where it is to start from what they are."""
+    """What the network starts from: the pack's weights where their origin is the wanted one."""
     packed = {start.network: start.file for start in contents.starts if start.origin == wanted}
     if not packed:
         return wanted
@@ -157,13 +158,13 @@ def _init(wanted: str, name: str, folder: Path, contents: Contents, pack: Path) 
         raise UsageError(
             f"{pack.name}, weights of {', '.join(packed)}",
             f"are not those of {name}",
-            "pack anew with this configuration, or name others with --init",
+            "pack again with this configuration, or name others with --init",
         )
     return str(folder / packed[name])
 
 
 def _opened(pack: Path, cache: Path, task: str) -> tuple[Path, Contents]:
-    """The folder of a pack's files in the cache, and what it says of itself."""
+    """The folder of a pack's files in the cache, and its contents."""
     folder = cache / f"pack-{_key(pack)}"
     if not folder.is_dir():
         _unpack(pack, folder)
@@ -188,7 +189,7 @@ def _key(pack: Path) -> str:
 
 
 def _unpack(pack: Path, folder: Path) -> None:
-    """Write all files of a pack, so that the folder is there whole or not at all."""
+    """Write all files of a pack; the folder is complete or does not exist."""
     waiting = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
         waiting.mkdir(parents=True)
@@ -197,7 +198,7 @@ def _unpack(pack: Path, folder: Path) -> None:
             _extract(file, waiting)
         waiting.rename(folder)
     except OSError as error:
-        if not folder.is_dir():  # else another run was quicker
+        if not folder.is_dir():  # else another run was faster
             raise OutputError(
                 str(folder), f"cannot be written ({error.strerror})", "free some space"
             ) from None
@@ -215,18 +216,18 @@ def _extract(pack: Path, folder: Path) -> None:
 
 
 def _further(pack: Path, folder: Path) -> Iterator[Path]:
-    """The other parts of a pack, of which the first is unpacked into a folder."""
+    """The other parts of a pack whose first part is unpacked into a folder."""
     try:
         contents = msgspec.json.decode((folder / CONTENTS).read_bytes(), type=Contents)
     except (OSError, msgspec.DecodeError):
-        return  # it is told when the folder is read
+        return  # reported when the folder is read
     for number in range(2, contents.parts + 1):
         file = part(pack, number)
         if not file.is_file():
             raise UsageError(
                 pack.name,
                 f"is the first of {contents.parts} files, and {file.name} is not beside it",
-                "bring it too",
+                "put it there",
             )
         try:
             with zipfile.ZipFile(file) as archive:
@@ -234,17 +235,19 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
         except (*UNREADABLE, KeyError, msgspec.DecodeError) as error:
             raise _damaged(file, error) from None
         if said != Part(contents.key, number):
-            raise UsageError(file.name, f"is of another pack than {pack.name}", "pack anew")
+            raise UsageError(file.name, f"is of another pack than {pack.name}", "pack again")
         yield file
 
 
 def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
-    """Refuse names that lead out of the folder, and more than a disk should get."""
+    """Reject names that lead out of the folder, and more bytes than :data:`MOST_BYTES`."""
     for info in archive.infolist():
         path = PurePosixPath(info.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in info.filename:
             raise UsageError(
-                pack.name, f"holds the name {info.filename!r}", "take it from who made it"
+                pack.name,
+                f"holds the name {info.filename!r}, which leads out of its folder",
+                "pack again",
             )
     if sum(info.file_size for info in archive.infolist()) > limits.MAX_PACK_BYTES:
         raise UsageError(
@@ -253,4 +256,4 @@ def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
 
 
 def _damaged(pack: Path, error: Exception) -> UsageError:
-    return UsageError(pack.name, f"is damaged ({type(error).__name__})", "pack anew")
+    return UsageError(pack.name, f"is damaged ({type(error).__name__})", "pack again")

@@ -1,0 +1,1 @@
+"""Running a training, whatever the task: the loop, its settings and the run folder."""

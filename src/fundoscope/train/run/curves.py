@@ -1,7 +1,7 @@
-"""The curves of a run, an epoch a point: of training and validation, the epoch that is kept marked.
+"""The curves of a run, with a point for each epoch and a mark at the epoch that is kept.
 
-Of a grader loss, kappa and accuracy; of a detector its losses and the average precision of each
-kind.
+For a grader: loss, kappa and accuracy of training and validation. For a detector: its losses, and
+the average precision of each kind.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "curves.png"
 WIDTH, HEIGHT, DOTS = 11.0, 3.4, 110
-"""Inches, and dots an inch."""
+"""In inches, and dots per inch."""
 TRAINING, VALIDATION, MEAN = "#7a7a7a", "#0072b2", "#d55e00"
-"""Grey, blue and vermilion of Okabe and Ito, which everyone can tell apart."""
+"""Grey, blue and vermilion of Okabe and Ito, which colour-blind readers can distinguish."""
 LOSSES: Final = {
     "first stage, lesion or not": "loss_objectness",
     "first stage, boxes": "loss_rpn_box_reg",
@@ -32,18 +32,21 @@ LOSSES: Final = {
     "pixels": "loss_entropy",
     "overlap": "loss_overlap",
 }
-"""Parts of a detector's loss, of any head."""
+"""Parts of a detector's loss, of any head, and their keys in ``training``."""
 STYLES: Final = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.")
-"""Of curves that lie in one plot; colours of kinds are made for retina, not for white paper."""
+"""Of curves in one plot. The colours of kinds are chosen for retina, not for white paper."""
 HUES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
-"""Okabe and Ito's, those that show on white."""
+"""Those colours of Okabe and Ito that are visible on white."""
 
 
 def draw(folder: Path) -> None:
     """Draw ``curves.png`` into a run folder; nothing where no epoch is finished.
 
+    Args:
+        folder: the run folder.
+
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the picture cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -103,7 +106,7 @@ def _of_detector(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
 
 
 def _plots(figure: Figure, titles: Sequence[str]) -> list[Axes]:
-    """Plots side by side, epochs below each."""
+    """Plots side by side, with epochs on the x axis."""
     from matplotlib.ticker import MaxNLocator
 
     plots: list[Axes] = list(figure.subplots(1, len(titles)))
@@ -121,7 +124,7 @@ def _curve(axes: Axes, epochs: list[int], values: list[float], number: int, name
 
 
 def _values(lines: list[dict[str, Any]], keys: tuple[str, ...]) -> list[float]:
-    """One figure of each epoch; NaN where it is undefined."""
+    """A figure of each epoch; NaN where it is undefined."""
     values = []
     for line in lines:
         value: Any = line

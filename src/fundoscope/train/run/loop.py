@@ -1,8 +1,8 @@
-"""The training loop: one for every task, on one GPU, several, or the processor.
+"""The training loop of every task, on one GPU, several GPUs, or the processor.
 
 Every random draw is a function of the seed and the step (:mod:`fundoscope.train.run.plan`), and a
-check-point holds all that the steps change (weights, their average, the optimiser, what was counted
-of the epoch). So a run that was killed goes on to exactly the result that it would have had.
+check-point holds everything that the steps change: weights, their average, the optimiser, and the
+counts of the epoch. So a run that was killed and resumed gives the same result as one that was not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.run import optimisers, prefetch, processes, torch_files
-from fundoscope.train.run.plan import AUGMENTATION, DROPOUT, RANKS, Plan, Size, generator_for
-from fundoscope.train.run.progress import Report, Speed
+from fundoscope.train.run.listeners import Listeners
+from fundoscope.train.run.plan import AUGMENTATION, DROPOUT, RANKS, PictureSize, Plan, generator_for
+from fundoscope.train.run.progress import Speed
 from fundoscope.writing import replacing
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT, BEST, METRICS = "checkpoint.pt", "best.pt", "metrics.jsonl"
 NOT_A_NUMBER: Final = "lower optimiser.rate or set optimiser.clip; the last check-point is kept"
-REMEDY: Final = "free some space; the run then goes on from its last check-point"
+REMEDY: Final = "free some space; the run can then be resumed from its last check-point"
 EMA_RAMP: Final = 10
 """The average forgets its untrained start: at step t its decay is at most (1 + t) / (10 + t)."""
 
@@ -40,38 +40,29 @@ Counts = NDArray[np.int64]
 
 
 class Task(Protocol):
-    """What the loop does not know: the data, the loss, and how good a network is."""
+    """What differs between tasks: the data, the loss, and the evaluation of a network."""
 
-    def batch(self, positions: NDArray[np.int64], size: Size, generator: torch.Generator) -> Any:
+    def batch(
+        self, positions: NDArray[np.int64], size: PictureSize, generator: torch.Generator
+    ) -> Any:
         """Inputs and targets of some training photographs (positions from 0)."""
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, Counts]:
         """The mean loss of a batch, and counts that are added up over the epoch."""
 
     def set_training(self, network: nn.Module, frozen: int) -> None:
-        """Put the network into training mode but for its first parts, which rest."""
+        """Put the network into training mode, except for its first ``frozen`` parts."""
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
-        """Figures of an epoch's training photographs, from the sum of what :meth:`loss` counted."""
+        """Figures of an epoch's training photographs, from the summed counts of :meth:`loss`."""
 
-    def evaluate(self, network: nn.Module, size: Size, epoch: int) -> dict[str, Any]:
+    def evaluate(self, network: nn.Module, size: PictureSize, epoch: int) -> dict[str, Any]:
         """Figures on validation; ``score`` decides which epoch is best (higher is better)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who is told after each step, and after each epoch with its line of figures."""
-
-    step: Callable[[Report], None] | None = None
-    epoch: Callable[[dict[str, Any]], None] | None = None
-
-
-NOBODY: Final = Listeners()
 
 
 @dataclass(slots=True)
 class _Epoch:
-    """What was seen of the epoch so far."""
+    """Sums over the steps of the epoch so far."""
 
     loss: float = 0.0
     steps: int = 0
@@ -109,10 +100,10 @@ class _State:
         write_whole(path, torch_files.content(content))
 
     def restore(self, path: Path) -> None:
-        """Go back to a check-point.
+        """Return to the state of a check-point.
 
         Raises:
-            UsageError: it is damaged, or of another network or version.
+            UsageError: the check-point is damaged, or of another network or version.
         """
         content = read_checkpoint(path)
         try:
@@ -120,8 +111,8 @@ class _State:
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise UsageError(
                 str(path),
-                "is no check-point of this network, or of another version of fundoscope",
-                "start the run anew with --no-resume, or choose another --out",
+                "is not a check-point of this network and version of fundoscope",
+                "start the run again with --no-resume, or choose another --out",
             ) from None
 
     def _take(self, content: dict[str, Any]) -> None:
@@ -142,29 +133,30 @@ def train(
     folder: Path,
     *,
     resume: bool = True,
-    listeners: Listeners = NOBODY,
+    listeners: Listeners[Any] | None = None,
 ) -> None:
-    """Train a network; ``best.pt`` and ``metrics.jsonl`` in the run folder are the result.
+    """Train a network. The result is ``best.pt`` and ``metrics.jsonl`` in the run folder.
 
     Args:
-        network: with its starting weights; it is changed.
+        network: with its starting weights; training changes it.
         task: data, loss and evaluation.
         plan: stages, optimiser, seed.
-        fabric: devices and precision. Of several processes each takes its part of every batch, and
-            the first one writes.
+        fabric: devices and precision. With several processes, each takes its part of every batch,
+            and the first one writes the files.
         folder: the run folder, which exists.
-        resume: go on from the folder's check-point where there is one.
-        listeners: are told how it goes, by the first process.
+        resume: continue from the folder's check-point, if there is one.
+        listeners: report the progress of the first process; their ``step`` and ``epoch`` are used.
 
     Raises:
-        FundoscopeError: the loss is no number any more; the last check-point stays.
-        OutputError: a file cannot be written; the last check-point stays.
+        FundoscopeError: the loss is not finite; the last check-point is kept.
+        OutputError: a file cannot be written; the last check-point is kept.
         UsageError: the check-point or the file of figures is damaged.
     """
+    listeners = listeners or Listeners()
     state = _start(network, plan, fabric)
     if resume and (folder / CHECKPOINT).is_file():
         state.restore(folder / CHECKPOINT)
-        read_metrics(folder / METRICS)  # before an epoch is trained whose figures go into it
+        read_metrics(folder / METRICS)  # fails before an epoch is trained that would be added
     speed = Speed(plan)
     make = partial(_batch, task, plan, fabric)
     coming = prefetch.batches(make, range(state.step, plan.steps), ahead=_ahead(fabric))
@@ -191,19 +183,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a check-point or of ``best.pt``.
 
     Raises:
-        UsageError: it is damaged.
+        UsageError: the file is damaged.
     """
     content: dict[str, Any] = torch_files.read(
         path,
         str(path),
         "is damaged",
-        "start the run anew with --no-resume, or restore the file",
+        "start the run again with --no-resume, or restore the file",
     )
     return content
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The figures of each epoch so far, in order; none where there is no such file.
+    """The figures of each epoch so far, in order; empty where the file does not exist.
 
     Raises:
         UsageError: a line is damaged.
@@ -219,7 +211,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         raise UsageError(
             f"{path}, line {len(lines) + 1}",
             f"is damaged ({type(error).__name__})",
-            "delete that line, or start the run anew with --no-resume",
+            "delete that line, or start the run again with --no-resume",
         ) from None
     return lines
 
@@ -241,19 +233,19 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
 
 
 def _ahead(fabric: Fabric) -> bool:
-    """Whether batches are made ahead; on the processor nothing but the step itself would wait."""
+    """Whether batches are prepared ahead. On the processor that would only slow the step down."""
     return fabric.device.type != "cpu"
 
 
 def _batch(task: Task, plan: Plan, fabric: Fabric, step: int) -> Any:
-    """Inputs and targets of this process's part of a step."""
+    """Inputs and targets of this process's part of a batch."""
     stage = plan.stage(step // plan.steps_an_epoch)
     positions = plan.positions(step)[fabric.global_rank :: fabric.world_size]
     return task.batch(positions, stage.size, _generator(plan, fabric, AUGMENTATION, step))
 
 
 def _generator(plan: Plan, fabric: Fabric, stream: int, step: int) -> torch.Generator:
-    """Of this process's draws in a step."""
+    """The generator of this process's random draws in a step."""
     return generator_for(plan.seed, stream, step + RANKS * fabric.global_rank)
 
 
@@ -263,7 +255,7 @@ def _step(state: _State, task: Task, batch: Any, plan: Plan, fabric: Fabric) -> 
     for group in state.optimiser.param_groups:
         group["lr"] = plan.rate(state.step)
     stage = plan.stage(state.step // plan.steps_an_epoch)
-    # Drop-out draws from torch's global generator, which is set anew for every step.
+    # Drop-out draws from torch's global generator, which is seeded for every step.
     torch.manual_seed(_generator(plan, fabric, DROPOUT, state.step).initial_seed())
     task.set_training(state.network, stage.frozen)
     loss, counts = task.loss(state.network, batch)
@@ -275,7 +267,7 @@ def _step(state: _State, task: Task, batch: Any, plan: Plan, fabric: Fabric) -> 
             state.network,
             state.optimiser,
             max_norm=plan.optimiser.clip,
-            error_if_nonfinite=False,  # it is told in our own words
+            error_if_nonfinite=False,  # reported below, in our own words
         )
         _require_number(float(norm), "the gradient's norm", state.step + 1)
     state.optimiser.step()
@@ -292,15 +284,13 @@ def _require_number(value: float, what: str, step: int) -> None:
 
 
 def _require_numbers(state: _State) -> None:
-    """Check the weights before they are kept: one step can ruin them with a finite loss."""
+    """Check the weights before they are kept: a step with a finite loss can ruin them."""
     if not all(bool(p.detach().isfinite().all()) for p in state.network.parameters()):
-        raise FundoscopeError(
-            f"step {state.step}", "the weights are no numbers any more", NOT_A_NUMBER
-        )
+        raise FundoscopeError(f"step {state.step}", "the weights are not finite", NOT_A_NUMBER)
 
 
 def _average(state: _State, decay: float) -> None:
-    """Move the average of weights and statistics towards the network's; decay 0 copies it."""
+    """Move the average of weights and statistics towards the network; a decay of 0 copies it."""
     import torch
 
     decay = min(decay, (1 + state.step) / (EMA_RAMP + state.step))
@@ -319,13 +309,13 @@ def _close_epoch(
     epoch: int,
     folder: Path,
     fabric: Fabric,
-    listeners: Listeners,
+    listeners: Listeners[Any],
 ) -> None:
     """Evaluate the average, keep it if it is the best so far, write check-point and figures."""
     seen, state.epoch = state.epoch, _Epoch()
 
     def close() -> tuple[float, int]:
-        figures = _judged(state, task, plan, epoch, fabric)
+        figures = _evaluated(state, task, plan, epoch, fabric)
         _keep(state, plan, epoch, folder, figures["score"])
         line = {
             "epoch": epoch,
@@ -346,7 +336,7 @@ def _close_epoch(
     state.best, state.stale = processes.by_first(fabric, close)
 
 
-def _judged(state: _State, task: Task, plan: Plan, epoch: int, fabric: Fabric) -> dict[str, Any]:
+def _evaluated(state: _State, task: Task, plan: Plan, epoch: int, fabric: Fabric) -> dict[str, Any]:
     import torch
 
     if not plan.optimiser.ema:
@@ -358,7 +348,7 @@ def _judged(state: _State, task: Task, plan: Plan, epoch: int, fabric: Fabric) -
 
 def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> None:
     state.stale += 1
-    if math.isnan(score):  # compared with it, no later score would be better
+    if math.isnan(score):  # no later score would be greater than NaN
         score = -math.inf
     if score > state.best or not (folder / BEST).is_file():
         state.best, state.stale = score, 0
@@ -368,26 +358,30 @@ def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> 
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
-    """Add a line of figures, in place of one of the same epoch that a killed run left."""
+    """Add a line of figures, in place of a line of the same epoch that a killed run left."""
     kept = [earlier for earlier in read_metrics(path) if earlier["epoch"] < line["epoch"]]
     content = "".join(json.dumps(each) + "\n" for each in (*kept, line))
     write_whole(path, content.encode())
 
 
 def _without_nan(value: Any) -> Any:
-    """The same with ``None`` for what is undefined, because JSON has no NaN."""
+    """The value with ``None`` in place of NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file completely or not at all.
+
+    Args:
+        path: of the file.
+        content: of the file.
 
     Raises:
-        OutputError: it cannot be written; an earlier one is left as it was.
+        OutputError: the file cannot be written; an existing one is left unchanged.
     """
-    # Of one name, so that the next run writes over what one that was killed left behind.
+    # A fixed name, so that the next run overwrites what a killed run left behind.
     part = path.with_name(path.name + ".partial")
     with replacing(path, part=part, remedy=REMEDY):
         part.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The memory of a training run: whether it will do, and how freed memory is kept."""
+"""The memory of a training run: whether it suffices, and how freed memory is kept."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ KIBIBYTE: Final = 1024
 
 
 def require(make: Callable[[], nn.Module], title: str) -> int:
-    """Check that a network's weights fit into the memory that is free, before any is taken.
+    """Check that training a network's weights fits into the free memory, before any is taken.
 
     Args:
-        make: makes the network; it is called on torch's "meta" device, which allocates nothing.
+        make: makes the network. It is called on torch's "meta" device, which allocates nothing.
         title: how messages call the network.
 
     Returns:
-        How many weights it has.
+        Its number of weights.
 
     Raises:
-        UsageError: they do not fit.
+        UsageError: the memory does not suffice.
     """
     import torch
 
@@ -52,7 +52,7 @@ def require(make: Callable[[], nn.Module], title: str) -> int:
 
 
 def available() -> int | None:
-    """Bytes of memory that a process can still take; ``None`` where the system does not say."""
+    """Bytes of memory that a process can still take; ``None`` where that is unknown."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         sizes = dict(line.split(":", 1) for line in lines)
@@ -62,14 +62,14 @@ def available() -> int | None:
 
 
 def keep() -> bool:
-    """Keep freed memory for the next step instead of handing it back to the system.
+    """Keep freed memory for the next step instead of returning it to the system.
 
     Every step of training takes and frees the same large arrays; by default each is mapped and
-    cleared anew. Seen with EfficientNet-Lite0 at 256 px on one thread: 7.7 photographs a second
-    before, 11.6 after.
+    cleared again. Measured with EfficientNet-Lite0 at 256 px on one thread: 7.7 photographs a
+    second before, 11.6 after.
 
     Returns:
-        Whether the C library knows how; elsewhere nothing is changed.
+        Whether the C library supports it; elsewhere nothing is changed.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -20,24 +20,25 @@ SCHEDULES: Final = (COSINE, CONSTANT)
 FINAL_RATE: Final = 0.01
 """The cosine ends at this share of the peak learning rate."""
 RHO, EPSILON = 0.9, 1e-7
-"""Of RMSProp, as Keras has them; torch's own are 0.99 and 1e-8."""
+"""Of RMSProp, with the values of Keras; torch's defaults are 0.99 and 1e-8."""
 
 
 class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How weights are moved.
+    """How the weights are changed.
 
     Attributes:
         name: one of :data:`NAMES`.
-        batch: photographs a step.
-        rate: the learning rate at its peak.
+        batch: photographs per step.
+        rate: the peak of the learning rate.
         momentum: of ``sgd`` and ``rmsprop``.
-        weight_decay: apart from the gradient for ``adamw``, added to it for the others; not for
-            biases and batch normalisation.
-        schedule: ``cosine`` to nearly nothing, or ``constant``; both after the warm-up.
+        weight_decay: separate from the gradient for ``adamw``, added to it for the others; not used
+            for biases and batch normalisation.
+        schedule: ``cosine`` down to :data:`FINAL_RATE` of the peak, or ``constant``; both after the
+            warm-up.
         warm_up: share of all steps in which the rate rises.
         clip: largest norm of the gradient; 0: any.
-        ema: decay a step of the moving average of the weights, which is what is judged and kept;
-            0: the weights themselves.
+        ema: decay per step of the moving average of the weights, which is evaluated and kept; 0:
+            the weights themselves.
     """
 
     name: str = ADAMW
@@ -51,7 +52,12 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ema: float = 0.998
 
     def rate_of(self, step: int, steps: int) -> float:
-        """The learning rate of a step of so many, from 0."""
+        """The learning rate of a step.
+
+        Args:
+            step: from 0.
+            steps: number of all steps.
+        """
         warm = max(1, round(self.warm_up * steps)) if self.warm_up else 0
         if step < warm:
             return self.rate * (step + 1) / warm
@@ -63,7 +69,7 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def make(network: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser of a network's weights."""
+    """The optimiser of a network's weights, in torch."""
     from torch import optim
 
     groups = list(_groups(network, settings.weight_decay))
@@ -78,7 +84,7 @@ def make(network: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
 
 
 def _groups(network: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
-    """Matrices and kernels, which decay, and the rest, which does not."""
+    """Matrices and kernels, with weight decay, and the other weights, without."""
     yield {
         "params": [p for p in network.parameters() if p.ndim > 1],
         "weight_decay": weight_decay,

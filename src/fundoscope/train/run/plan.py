@@ -1,7 +1,7 @@
-"""Which photographs each step of a run takes, at which size and learning rate.
+"""The photographs, the size and the learning rate of each step of a run.
 
-Everything here is a function of the seed and the step, so that a run that was killed goes on to
-exactly the result that it would have had.
+Everything here is a function of the seed and the step, so a run that was killed and resumed gives
+the same result as one that was not.
 """
 
 from __future__ import annotations
@@ -24,42 +24,46 @@ if TYPE_CHECKING:
 PERMUTATION, AUGMENTATION, DROPOUT = range(3)
 """Streams of randomness."""
 RANKS: Final = 1_000_000
-"""Steps of a process lie this far from those of the next one in the stream of augmentation."""
+"""Distance between the steps of two processes in the stream of augmentation."""
 
-Size = int | tuple[int, int]
+PictureSize = int | tuple[int, int]
+"""Side of a square in pixels, or height and width."""
 Positions = NDArray[np.int64]
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Some epochs at one size in pixels: the side of a square, or height and width.
+    """Some epochs at one size.
 
-    ``frozen`` counts the network's first parts that rest in it, weights and statistics (0: none).
-    The first parts work on the largest pictures and learn least: resting two of EfficientNet-Lite0
-    makes a step a quarter shorter.
+    Attributes:
+        size: of the pictures.
+        epochs: their number.
+        frozen: number of the network's first parts whose weights and statistics do not change. They
+            work on the largest maps and learn least: with two of EfficientNet-Lite0 frozen, a step
+            takes a quarter less time.
     """
 
-    size: Size
+    size: PictureSize
     epochs: int
     frozen: int = 0
 
     @property
     def pixels(self) -> int:
-        """Of one photograph, which is what a step costs."""
+        """Pixels of a photograph; the time of a step is proportional to them."""
         return self.size**2 if isinstance(self.size, int) else math.prod(self.size)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run does; steps and epochs count from 0.
+    """The steps of a run; steps and epochs count from 0.
 
     Attributes:
         shapes: a number for each training photograph, from 0; a batch holds photographs of one
             number.
-        stages: what is shown, one after the other.
+        stages: one after the other.
         optimiser: batch and learning rate.
         seed: of every permutation.
-        checkpoint_every: steps.
-        patience: epochs without a better one after which the run ends; 0: never.
+        checkpoint_every: steps between two check-points.
+        patience: the run ends after this number of epochs without a better one; 0: never.
         times: how often an epoch shows each photograph; ``None``: once.
     """
 
@@ -73,11 +77,12 @@ class Plan:
 
     @property
     def epochs(self) -> int:
+        """Number of epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
     @cached_property
     def steps_an_epoch(self) -> int:
-        """Full batches; where no shape fills one, a smaller batch of the commonest shape."""
+        """Number of full batches; where no shape fills one, one smaller batch."""
         shown = np.bincount(self.shapes, self._whole())
         for members, count in self._shared:
             shown[self.shapes[members[0]]] += count
@@ -85,10 +90,11 @@ class Plan:
 
     @property
     def steps(self) -> int:
+        """Number of steps of all epochs."""
         return self.epochs * self.steps_an_epoch
 
     def stage(self, epoch: int) -> Stage:
-        """The stage that an epoch belongs to."""
+        """The stage of an epoch."""
         return [stage for stage in self.stages for _ in range(stage.epochs)][epoch]
 
     def rate(self, step: int) -> float:
@@ -96,28 +102,28 @@ class Plan:
         return self.optimiser.rate_of(step, self.steps)
 
     def positions(self, step: int) -> Positions:
-        """Which photographs a step takes: its part of the epoch's permutation."""
+        """The photographs of a step: its part of the epoch's permutation."""
         epoch, index = divmod(step, self.steps_an_epoch)
         random = np.random.default_rng((self.seed, PERMUTATION, epoch))
         return self._batches(random.permutation(self._shown(random)))[index]
 
     def _shown(self, random: np.random.Generator) -> Positions:
-        """Which photographs an epoch shows, those that it shows twice standing there twice."""
+        """The photographs that an epoch shows; one that is shown twice occurs twice."""
         every = np.repeat(np.arange(len(self.shapes)), self._whole())
         drawn = [random.choice(members, count, False) for members, count in self._shared]
         return np.concatenate((every, *drawn))
 
     def _whole(self) -> Positions:
-        """How often every epoch shows each photograph at least."""
+        """The number of times that every epoch shows each photograph at least."""
         if self.times is None:
             return np.ones(len(self.shapes), np.int64)
         return self.times.astype(np.int64)
 
     @cached_property
     def _shared(self) -> list[tuple[Positions, int]]:
-        """Photographs of one shape, and how many of them an epoch shows once more.
+        """Photographs of one shape, and the number of them that an epoch shows once more.
 
-        Every step asks for it: it is found once.
+        Cached, because every step needs it.
         """
         if self.times is None:
             return []

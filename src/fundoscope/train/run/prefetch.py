@@ -1,4 +1,4 @@
-"""Batches that are made while the step before is computed, so that a GPU need not wait for them."""
+"""Prepare each batch while the step before it is computed, so that a GPU does not wait for it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def batches(make: Callable[[int], _Batch], steps: range, *, ahead: bool) -> Iter
     """The batch of each step, in order.
 
     Args:
-        make: makes the batch of a step, as a function of the step alone; so what was made ahead of
-            a kill is made again.
-        steps: which ones.
-        ahead: make each in one other thread while the one before is used.
+        make: makes the batch of a step. It depends on nothing but the step, so a resumed run makes
+            the same batches.
+        steps: the steps.
+        ahead: make each batch in another thread while the one before is used.
     """
     if not ahead or not steps:
         yield from map(make, steps)

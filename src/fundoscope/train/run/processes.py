@@ -1,4 +1,4 @@
-"""What the processes of one run, a device each, must do together."""
+"""Cooperation of the processes of one run, each with its own device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 def is_first() -> bool:
     """Whether this process is the only one of a run, or the first of several.
 
-    The first one starts the others with its own command; they compute, and say nothing.
+    The first process starts the others with its own command. They compute and print nothing.
     """
     from lightning.fabric.utilities import rank_zero
 
@@ -30,7 +30,13 @@ def is_first() -> bool:
 
 
 def together(fabric: Fabric, loss: Tensor, counts: Counts) -> tuple[float, Counts]:
-    """The loss and the counts of a whole batch, of which each process has seen an equal part."""
+    """The loss and the counts of a whole batch.
+
+    Args:
+        fabric: of this process.
+        loss: of this process's part of the batch; all parts are equal.
+        counts: of this part.
+    """
     import torch
 
     if fabric.world_size == 1:
@@ -42,7 +48,15 @@ def together(fabric: Fabric, loss: Tensor, counts: Counts) -> tuple[float, Count
 
 
 def by_first(fabric: Fabric, act: Callable[[], _Result]) -> _Result:
-    """Let the first process do something; all get the result, or fail as it failed."""
+    """Call a function in the first process, and give its result to all.
+
+    Args:
+        fabric: of this process.
+        act: the function.
+
+    Raises:
+        FundoscopeError: as the function, in every process.
+    """
     outcome: Any = None
     if fabric.is_global_zero:
         try:

@@ -1,4 +1,4 @@
-"""How a run stands, for whoever shows it."""
+"""The progress of a run: steps, speed and time left."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from fundoscope.train.run.plan import Plan, Size
+from fundoscope.train.run.plan import PictureSize, Plan
 
 MEMORY: Final = 0.98
-"""Of the running mean of what a pixel costs."""
+"""Weight of the earlier steps in the running mean of the time per pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where a run stands after a step.
+    """The progress of a run after a step.
 
     Attributes:
-        step, steps: done, and to do in all.
-        epoch, epochs: of the step, from 0, and how many there are.
-        size: of what is shown, in pixels.
+        step: number of steps that are done.
+        steps: number of all steps.
+        epoch: of the step, from 0.
+        epochs: number of all epochs.
+        size: of the pictures.
         loss: of the step.
-        photographs_a_second: of late.
-        seconds_left: of training; evaluation not counted.
+        photographs_a_second: the current speed.
+        seconds_left: of training, without evaluation.
     """
 
     step: int
     steps: int
     epoch: int
     epochs: int
-    size: Size
+    size: PictureSize
     loss: float
     photographs_a_second: float
     seconds_left: float
@@ -37,14 +39,21 @@ class Report:
 
 @dataclass(slots=True)
 class Speed:
-    """Photographs a second of late, and the time left."""
+    """The current speed of a run, and the time left."""
 
     plan: Plan
     pixel_seconds: float | None = field(default=None, init=False)
-    """Seconds of a step over the pixels of one of its photographs."""
+    """Seconds of a step divided by the pixels of one of its photographs."""
 
     def report(self, step: int, epoch: int, loss: float, elapsed: float) -> Report:
-        """The state after a step that took so many seconds (steps done, epoch of the step)."""
+        """The progress after a step.
+
+        Args:
+            step: number of steps that are done.
+            epoch: of the step, from 0.
+            loss: of the step.
+            elapsed: seconds that the step took.
+        """
         plan, stage = self.plan, self.plan.stage(epoch)
         cost, before = elapsed / stage.pixels, self.pixel_seconds
         if before is not None:
@@ -56,7 +65,7 @@ class Speed:
         return Report(step, plan.steps, epoch, plan.epochs, stage.size, loss, rate, left)
 
     def _pixels_left(self, step: int) -> int:
-        """Pixels of a photograph, summed over the steps to come."""
+        """Pixels of a photograph, summed over the remaining steps."""
         each = self.plan.steps_an_epoch
         return sum(
             (each - max(0, step - epoch * each)) * self.plan.stage(epoch).pixels

@@ -1,46 +1,91 @@
-"""What a bundle says of how it was made, without the folders of the machine that made it."""
+"""What a bundle says of how it was made, without the folders of the machine that made it.
+
+Works on plain settings of any task, because a run may start from the weights of a run of another
+task.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from fundoscope.errors import UsageError
-from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.grading import packed_crops
-from fundoscope.train.grading.config import GraderConfig
+from fundoscope.models.bundle import TrainedOn
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
+from fundoscope.train.run.folder import Settings
 
 PACKAGES: Final = ("torch", "timm", "onnx", "onnxruntime", "numpy")
+ORIGIN: Final = ".packed-from"
+"""Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
+the table that was packed, of weights the ``init`` that they stand for."""
+FILES: Final = tuple(
+    f"data.{key}" for key in ("manifest", "also", "annotations", "masks", "images", "train", "val")
+)
+"""Settings that hold a path or a list of paths, of any task."""
+WEIGHTS: Final = ("network.init", "backbone.init", "start")
+"""Settings that say which weights a run started from, of any task."""
+OMITTED: Final = ("data.cache",)
+"""Settings that say nothing of how a run was made."""
 
 
-def of_grader(config: GraderConfig) -> dict[str, Any]:
-    """The configuration of a grader, with bare names in place of paths.
+def described(settings: Settings) -> Settings:
+    """Settings with bare names in place of paths.
 
-    In place of a run's best network, which it started from, stands that run's own configuration.
+    In place of a run's ``best.pt``, which it started from, stand that run's own settings.
+
+    Args:
+        settings: of a run of any task; they are not changed.
     """
-    settings: dict[str, Any] = msgspec.to_builtins(config)
-    data = settings["data"]
-    data["manifest"] = Path(config.data.manifest).name
-    data["also"] = [Path(table).name for table in config.data.also]
-    del data["cache"]
-    settings["network"]["init"] = _started_from(config.network.init)
-    return settings
+    result = deepcopy(settings)
+    for key in FILES:
+        _change(result, key, _bare)
+    for key in WEIGHTS:
+        _change(result, key, _started_from)
+    for key in OMITTED:
+        part, _, name = key.rpartition(".")
+        result.get(part, {}).pop(name, None)
+    return result
 
 
-def of_detector(config: DetectorConfig) -> dict[str, Any]:
-    """The same of a detector."""
-    settings: dict[str, Any] = msgspec.to_builtins(config)
-    for key in ("annotations", "masks", "images", "train", "val", "manifest"):
-        settings["data"][key] = Path(settings["data"][key]).name
-    del settings["data"]["cache"]
-    settings["backbone"]["init"] = _started_from(config.backbone.init)
-    if config.start:
-        settings["start"] = _started_from(config.start)
-    return settings
+def _change(settings: Settings, key: str, change: Callable[[Any], Any]) -> None:
+    """Change the value at a dotted key; nothing where there is none."""
+    *parts, name = key.split(".")
+    for part in parts:
+        settings = settings.get(part, {})
+    if settings.get(name):
+        settings[name] = change(settings[name])
+
+
+def _bare(paths: Any) -> Any:
+    return Path(paths).name if isinstance(paths, str) else [Path(path).name for path in paths]
+
+
+def _started_from(weights: str) -> str | Settings:
+    """A word; the settings of the run whose ``best.pt`` it is; or the name of a file."""
+    earlier = _run_of(weights)
+    if earlier is not None:
+        return described(earlier.settings)
+    return origin(Path(weights)) or Path(weights).name
+
+
+def _run_of(weights: str) -> runs.Stored | None:
+    """What the run is made of whose ``best.pt`` this is; ``None`` where it is another file."""
+    path = Path(weights)
+    if path.name != loop.BEST:
+        return None
+    try:
+        return runs.stored(path.parent)
+    except UsageError:
+        return None
+
+
+def origin(path: Path) -> str:
+    """What a file of a pack was made of, see :data:`ORIGIN`; ``""`` where nothing says so."""
+    said = path.with_name(path.name + ORIGIN)
+    return said.read_text(encoding="utf-8").strip() if said.is_file() else ""
 
 
 def minutes(run: Path) -> float | None:
@@ -49,22 +94,54 @@ def minutes(run: Path) -> float | None:
     return round(lines[-1]["training_seconds"] / 60, 1) if lines else None
 
 
-def minutes_in_all(run: Path, config: DetectorConfig) -> float | None:
-    """Of a detector's run and of those that it went on from, as far as they are there."""
-    own = minutes(run)
-    earlier = _run_of(config.start)
-    if own is None or not isinstance(earlier, DetectorConfig):
-        return own
-    before = minutes_in_all(Path(config.start).parent, earlier)
-    return round(own + (before or 0.0), 1)
-
-
-def versions(run: Path, *further: str) -> dict[str, str]:
-    """Of the libraries that trained a run and export it, and of fundoscope.
+def minutes_in_all(run: Path, start: str) -> float | None:
+    """How long a run was trained, together with the runs before it whose folders still exist.
 
     Args:
         run: the run folder.
-        further: packages that had a part in the export besides :data:`PACKAGES`.
+        start: ``best.pt`` of the run that it started from; ``""`` where there is none.
+    """
+    own = minutes(run)
+    earlier = _run_of(start)
+    if own is None or earlier is None:
+        return own
+    before = minutes_in_all(Path(start).parent, str(earlier.settings.get("start", "")))
+    return round(own + (before or 0.0), 1)
+
+
+def trained_on(
+    run: Path,
+    settings: Settings,
+    sha256: str,
+    photographs: Mapping[str, int],
+    *,
+    start: str = "",
+) -> TrainedOn:
+    """What a bundle says of the training of a run.
+
+    Args:
+        run: the run folder.
+        settings: of the run.
+        sha256: of its data.
+        photographs: the number of training photographs of each source.
+        start: as of :func:`minutes_in_all`.
+    """
+    return TrainedOn(
+        manifest_sha256=sha256,
+        photographs=dict(photographs),
+        seed=settings["seed"],
+        configuration=described(settings),
+        minutes=minutes_in_all(run, start),
+        averaged=runs.averaged(run),
+    )
+
+
+def versions(run: Path, *further: str) -> dict[str, str]:
+    """Versions of fundoscope and of the libraries that trained a run and export it.
+
+    Args:
+        run: the run folder.
+        further: packages that the export needs besides :data:`PACKAGES`.
     """
     from importlib.metadata import version
 
@@ -72,25 +149,3 @@ def versions(run: Path, *further: str) -> dict[str, str]:
 
     exporting = {name: version(name) for name in (*PACKAGES, *further)}
     return {"fundoscope": __version__, **exporting, **runs.versions(run)}
-
-
-def _started_from(weights: str) -> str | dict[str, Any]:
-    """A word; the configuration of the run whose best network it is; or the name of a file."""
-    earlier = _run_of(weights)
-    if isinstance(earlier, GraderConfig):
-        return of_grader(earlier)
-    if isinstance(earlier, DetectorConfig):
-        return of_detector(earlier)
-    return packed_crops.origin(Path(weights)) or Path(weights).name
-
-
-def _run_of(weights: str) -> GraderConfig | DetectorConfig | None:
-    """The configuration of the run whose ``best.pt`` that is; ``None`` where it is another file."""
-    path = Path(weights)
-    if path.name != loop.BEST:
-        return None
-    try:
-        read = runs.stored_detector_run if runs.is_detector(path.parent) else runs.stored_run
-        return read(path.parent)[0]
-    except UsageError:
-        return None

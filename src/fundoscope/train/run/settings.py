@@ -1,4 +1,4 @@
-"""What the configurations of graders and detectors share: reading TOML, replacing, refusing."""
+"""What the configurations of all tasks share: reading TOML, replacing values, checking them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,56 @@ import math
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from fundoscope.errors import UsageError
+from fundoscope.train.run import optimisers
 
 _Config = TypeVar("_Config", bound=msgspec.Struct)
+
+PRECISIONS: Final = ("auto", "32-true", "bf16-mixed", "64-true")
+"""Of Lightning Fabric. "16-mixed" is left out: it scales the loss by a number that no check-point
+holds."""
+HARDWARE: Final = ("threads", "devices", "precision")
+"""Settings that say where a run is computed. A run may be resumed with other values of them."""
+TRAINING: Final[dict[str, tuple[str, ...]]] = {
+    "precision": PRECISIONS,
+    "optimiser.name": optimisers.NAMES,
+    "optimiser.schedule": optimisers.SCHEDULES,
+}
+"""The words that each of these keys takes, in every configuration."""
+TRAINING_BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "optimiser.batch": (1, math.inf),
+    "optimiser.momentum": (0, 0.9999),
+    "optimiser.weight_decay": (0, math.inf),
+    "optimiser.warm_up": (0, 1),
+    "optimiser.clip": (0, math.inf),
+    "optimiser.ema": (0, 0.999999),
+    "patience": (0, math.inf),
+    "seed": (0, math.inf),
+    "devices": (1, math.inf),
+    "threads": (0, math.inf),
+    "checkpoint_every": (1, math.inf),
+}
+"""The lowest and the highest valid value of each of these keys, in every configuration."""
+
+
+class Hardware(Protocol):
+    """The part of a configuration that says where a run is computed; see :data:`HARDWARE`."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of the processor; 0: all."""
+
+    @property
+    def devices(self) -> int:
+        """Number of devices of the fastest kind available (GPUs, else processes)."""
+
+    @property
+    def precision(self) -> str:
+        """One of :data:`PRECISIONS`; ``auto``: bf16 on a GPU, else float32."""
 
 
 def read(path: Path, form: type[_Config], kind: str) -> _Config:
@@ -20,11 +63,12 @@ def read(path: Path, form: type[_Config], kind: str) -> _Config:
 
     Args:
         path: the file.
-        form: what it holds.
-        kind: what it configures, ``"grader"`` or ``"detector"``; ``configs/KIND.toml`` shows one.
+        form: the type of the configuration.
+        kind: what it configures, ``"grader"`` or ``"detector"``; ``configs/KIND.toml`` is an
+            example.
 
     Raises:
-        UsageError: it cannot be read, or holds an unknown key or a value of another type.
+        UsageError: the file cannot be read, or holds an unknown key or a value of another type.
     """
     try:
         return msgspec.toml.decode(path.read_bytes(), type=form)
@@ -34,7 +78,26 @@ def read(path: Path, form: type[_Config], kind: str) -> _Config:
         ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UsageError(
-            path.name, f"is no configuration of a {kind} ({error})", f"see configs/{kind}.toml"
+            path.name, f"is not a configuration of a {kind} ({error})", f"see configs/{kind}.toml"
+        ) from None
+
+
+def convert(stored: Mapping[str, Any], form: type[_Config], kind: str) -> _Config:
+    """A configuration from plain values, such as those that a run folder or a bundle stores.
+
+    Args:
+        stored: the values by key; keys that are missing take their defaults.
+        form: the type of the configuration.
+        kind: what it configures, ``"grader"`` or ``"detector"``.
+
+    Raises:
+        UsageError: the values are not a valid configuration.
+    """
+    try:
+        return msgspec.convert(dict(stored), form)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "the stored configuration", f"is not a {kind}'s ({error})", "train it again"
         ) from None
 
 
@@ -43,7 +106,7 @@ def replaced(config: _Config, changes: Mapping[str, Any]) -> _Config:
 
     Args:
         config: a configuration.
-        changes: by name; a value of ``None`` changes nothing, a mapping changes values of a part.
+        changes: new values by name; ``None`` changes nothing, a mapping changes values of a part.
     """
 
     def value(name: str, change: Any) -> Any:
@@ -53,41 +116,72 @@ def replaced(config: _Config, changes: Mapping[str, Any]) -> _Config:
     return msgspec.structs.replace(config, **given)
 
 
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width in pixels of a size that may be written as the side of a square."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def require_training(config: msgspec.Struct, title: str) -> None:
+    """Check the settings that every task has: optimiser, seed, devices, threads, precision.
+
+    Args:
+        config: a configuration with the keys of :data:`TRAINING` and :data:`TRAINING_BOUNDS`.
+        title: how messages call the configuration.
+
+    Raises:
+        UsageError: names the key and the values that it takes.
+    """
+    require_known(config, TRAINING, title)
+    require_within(config, TRAINING_BOUNDS, title)
+    rate = value_of(config, "optimiser.rate")
+    require(0 < rate < math.inf, title, "optimiser.rate", rate, "write a positive number")
+    # Each device takes an equal part of a batch.
+    batch, devices = value_of(config, "optimiser.batch"), value_of(config, "devices")
+    require(batch % devices == 0, title, "optimiser.batch", batch, f"write a multiple of {devices}")
+
+
 def require_within(
     config: msgspec.Struct, bounds: Mapping[str, tuple[float, float]], title: str
 ) -> None:
-    """Check numbers against the lowest and the highest value of each key.
+    """Check numbers against the lowest and the highest valid value of each key.
 
     Raises:
-        UsageError: names the key and what may stand there.
+        UsageError: names the key and the values that it takes.
     """
     for key, (low, high) in bounds.items():
-        found = value_of(config, key)
+        value = value_of(config, key)
         wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
-        require(low <= found <= high, title, key, found, f"write {wanted}")
+        require(low <= value <= high, title, key, value, f"write {wanted}")
 
 
 def require_known(config: msgspec.Struct, known: Mapping[str, tuple[str, ...]], title: str) -> None:
-    """Check words against those that may stand at each key.
+    """Check words against those that each key takes.
 
     Raises:
-        UsageError: names the key and what may stand there.
+        UsageError: names the key and the words that it takes.
     """
     for key, words in known.items():
-        found = value_of(config, key)
-        require(found in words, title, key, found, f"write one of {', '.join(words)}")
+        value = value_of(config, key)
+        require(value in words, title, key, value, f"write one of {', '.join(words)}")
 
 
-def require(fine: bool, title: str, key: str, value: object, remedy: str) -> None:
-    """Refuse a value.
+def require(valid: bool, title: str, key: str, value: object, remedy: str) -> None:
+    """Reject a value that is not valid.
+
+    Args:
+        valid: whether the value is.
+        title: how the message calls the configuration.
+        key: of the value.
+        value: shown in the message.
+        remedy: what to write instead.
 
     Raises:
-        UsageError: it is not fine.
+        UsageError: the value is not valid.
     """
-    if not fine:
-        raise UsageError(f"{title}, {key} = {value}", "cannot be", remedy)
+    if not valid:
+        raise UsageError(f"{title}, {key} = {value}", "is not valid", remedy)
 
 
 def value_of(config: msgspec.Struct, key: str) -> Any:
-    """What stands at a key, e.g. ``"optimiser.rate"``."""
+    """The value at a dotted key, e.g. ``"optimiser.rate"``."""
     return reduce(getattr, key.split("."), config)

@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 from fundoscope.errors import OutputError
 from fundoscope.train.run import folder as runs
-
-if TYPE_CHECKING:
-    from fundoscope.train.detection import training as detector
-    from fundoscope.train.grading import training as grader
-
-AnyWatcher = TypeVar("AnyWatcher", "grader.Watcher", "detector.Watcher")
+from fundoscope.train.run import loop
+from fundoscope.train.run.listeners import Data, Listeners
 
 FOLDER: Final = "tensorboard"
 FILES: Final = "events.out.tfevents.*"
@@ -31,7 +27,7 @@ FIGURES: Final = {
     "AUC/mean of sources": ("mean_auc",),
     "rate": ("rate",),
 }
-"""What is shown of a grader, and where it stands in a line of ``metrics.jsonl``."""
+"""The figures of a grader, and the keys of each in a line of ``metrics.jsonl``."""
 FIGURES_OF_DETECTOR: Final = {
     "loss/training": ("loss",),
     "loss/first stage, lesion or not": ("training", "loss_objectness"),
@@ -43,31 +39,41 @@ FIGURES_OF_DETECTOR: Final = {
     "average precision/mean of lesions": ("score",),
     "rate": ("rate",),
 }
+"""The same of a detector, with the average precision of each kind besides."""
 PRECISION: Final = "average_precision"
 
 
-def recording(watcher: AnyWatcher, folder: Path) -> AnyWatcher:
-    """The watcher, also writing the run's figures for TensorBoard where that is installed."""
+def recording(listeners: Listeners[Data], folder: Path) -> Listeners[Data]:
+    """The listeners, with a further one that writes a run's figures after each epoch.
+
+    Where TensorBoard is not installed, the listeners as they are.
+
+    Args:
+        listeners: of the run.
+        folder: the run folder.
+    """
     if find_spec("tensorboard") is None:
-        return watcher
+        return listeners
 
     def show_epoch(line: dict[str, Any]) -> None:
-        if watcher.epoch is not None:
-            watcher.epoch(line)
+        if listeners.epoch is not None:
+            listeners.epoch(line)
         write(folder)
 
-    return replace(watcher, epoch=show_epoch)
+    return replace(listeners, epoch=show_epoch)
 
 
 def write(folder: Path) -> None:
-    """Write all epochs of ``metrics.jsonl`` into the run folder's ``tensorboard``; epochs count
-    from 1.
+    """Write all epochs of ``metrics.jsonl`` for TensorBoard; epochs count from 1.
 
-    Everything is written anew each time, because a killed run shows its last epoch twice, or not
-    at all.
+    Every epoch is written again each time, because a run that was killed may have written its last
+    epoch twice, or not at all.
+
+    Args:
+        folder: the run folder; its ``tensorboard`` gets the file.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -75,7 +81,7 @@ def write(folder: Path) -> None:
     earlier = list(target.glob(FILES))
     try:
         began = (folder / runs.RUN).stat().st_mtime
-        # The purge makes a TensorBoard that is looking forget what it read from the earlier file.
+        # The purge makes a running TensorBoard forget what it read from the earlier file.
         with SummaryWriter(target, purge_step=0) as writer:
             for name, epoch, value, seconds in _points(folder):
                 writer.add_scalar(name, value, epoch, walltime=began + seconds)
@@ -85,12 +91,12 @@ def write(folder: Path) -> None:
         raise OutputError(
             str(target),
             f"cannot be written ({error.strerror})",
-            "free some space; the run then goes on from its last check-point",
+            loop.REMEDY,
         ) from None
 
 
 def _points(folder: Path) -> Iterator[tuple[str, int, float, float]]:
-    """Name, epoch, value and seconds of training; what is undefined is left out."""
+    """Name, epoch, value and seconds of training; undefined values are left out."""
     for line in runs.metrics(folder):
         for name, keys in _figures(line).items():
             value: Any = line
@@ -101,7 +107,7 @@ def _points(folder: Path) -> Iterator[tuple[str, int, float, float]]:
 
 
 def _figures(line: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-    """What is shown of a run that has such lines."""
+    """The figures of a run with such lines, and the keys of each in a line."""
     if PRECISION not in line:
         return FIGURES
     kinds = {f"average precision/{kind}": (PRECISION, kind) for kind in line[PRECISION]}

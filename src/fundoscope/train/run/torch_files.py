@@ -1,4 +1,4 @@
-"""Files of torch: made, and read without unpickling more than tensors and plain values."""
+"""Files of torch. Reading unpickles nothing but tensors and plain values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNREADABLE: Final = (
     struct.error,
     pickle.UnpicklingError,
 )
-"""What torch's own unpickler raises at files that are none: a text file, for one, is a KeyError."""
+"""What torch's unpickler raises at other files; a text file, for example, is a KeyError."""
 
 
 def read(path: Path, title: str, why: str, remedy: str) -> Any:
@@ -35,16 +35,18 @@ def read(path: Path, title: str, why: str, remedy: str) -> Any:
 
     Args:
         path: of the file.
-        title, why, remedy: what the error says where the file is damaged or holds program code.
+        title: of the error.
+        why: of the error.
+        remedy: of the error.
 
     Raises:
-        UsageError: it is.
+        UsageError: the file is damaged, or holds program code.
     """
     import torch
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles; what cannot be read is told below
+            warnings.simplefilter("ignore")  # of pickles; what cannot be read is reported below
             return torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE:
         raise UsageError(title, why, remedy) from None
@@ -60,7 +62,7 @@ def content(stored: Mapping[str, Any]) -> bytes:
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same in half precision, for a journey; counters stay as they are."""
+    """The tensors in half precision; counters stay as they are."""
     return {
         key: value.half() if value.is_floating_point() else value for key, value in tensors.items()
     }

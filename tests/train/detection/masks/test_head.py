@@ -29,10 +29,10 @@ from fundoscope.train.detection.masks import levels as mask_levels
 from fundoscope.train.detection.masks.head import MaskTask
 from fundoscope.train.detection.masks.network import Painter
 from fundoscope.train.detection.masks.targets import Targets
-from fundoscope.train.detection.training import Watcher
 from fundoscope.train.detection.views import operating
 from fundoscope.train.run import curves, loop
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import generator_for
 
 KINDS = ("haemorrhage", "hard_exudate", "optic_disc")
@@ -142,7 +142,7 @@ def test_a_run_becomes_a_bundle_that_reads(mask_config: DetectorConfig, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detector.train(mask_config, run, watcher=Watcher(step=kill))
+        detector.train(mask_config, run, listeners=Listeners(step=kill))
     detector.train(mask_config, run)
     lines = runs.metrics(run)
     assert [line["epoch"] for line in lines] == [0, 1]

@@ -20,9 +20,9 @@ from fundoscope.train.detection.sheets import Found
 from fundoscope.train.detection.task import MICRO, TILES_AT_ONCE, DetectionTask
 from fundoscope.train.detection.views import tile_draw
 from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.grading.config import sides
 from fundoscope.train.networks import augment
-from fundoscope.train.run.plan import Size
+from fundoscope.train.run.plan import PictureSize
+from fundoscope.train.run.settings import sides
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ class MaskTask(DetectionTask):
     def batch(
         self,
         positions: NDArray[np.int64],
-        size: Size,  # noqa: ARG002 (a detector's tiles have one size)
+        size: PictureSize,  # noqa: ARG002 (a detector's tiles have one size)
         generator: torch.Generator,
     ) -> Any:
         """Tiles drawn at random, normalised ``(N, 3, H, W)``, and what each shall show: share of
@@ -82,7 +82,7 @@ class MaskTask(DetectionTask):
     def evaluate(
         self,
         network: nn.Module,
-        size: Size,  # noqa: ARG002 (as in batch)
+        size: PictureSize,  # noqa: ARG002 (as in batch)
         epoch: int,
     ) -> dict[str, Any]:
         """As :meth:`DetectionTask.evaluate`, at the levels that an export would choose."""
