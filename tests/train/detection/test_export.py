@@ -22,10 +22,10 @@ from fundoscope.photo import decode, field
 from fundoscope.train import average
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import parity as detection_parity
 from fundoscope.train.detection import small_photographs
 from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.boxes import parity as detection_parity
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop

@@ -12,8 +12,8 @@ from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.detection import config as configs
-from fundoscope.train.detection import task as detection_task
 from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.boxes import head as box_head
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.listeners import Listeners
@@ -35,7 +35,7 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
     assert [line["epoch"] for line in lines] == [0, 1]
     assert set(lines[0]["average_precision"]) == set(described["kinds"])
     assert set(lines[0]["at_threshold"]["haemorrhage"]) == {"threshold", "precision", "recall"}
-    assert set(detection_task.LOSSES) < set(lines[0]["training"])
+    assert set(box_head.LOSSES) < set(lines[0]["training"])
     with Image.open(run / "validation-001.jpg") as sheet:
         assert sheet.width > 4 * 64
 
@@ -97,7 +97,7 @@ def test_a_set_of_other_kinds_trains_without_a_change_of_code(
 def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
     """It states fewer settings, and lists where ours are tuples."""
     once = configs.replaced(detector_config, epochs=1)
-    sha256 = detector.read_set(once).sha256
+    sha256 = detector.read_data(once).sha256
     configs.open_run(once, sha256, tmp_path / "run", resume=True)
     stored = json.loads((tmp_path / "run" / runs.CONFIG).read_text())
     for key in ("manifest", "validation"):
@@ -148,12 +148,12 @@ def test_a_rate_beyond_all_bounds_is_one_clear_error(detector_config, tmp_path):
 )
 def test_memory_that_does_not_suffice_is_told(error):
     with pytest.raises(FundoscopeError, match=r"lower optimiser\.batch or data\.tile"):  # noqa: SIM117
-        with detector.memory_told():
+        with detector.memory_explained():
             raise error
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="a defect"), detector.memory_told():
+    with pytest.raises(RuntimeError, match="a defect"), detector.memory_explained():
         raise RuntimeError("a defect")
 
 
@@ -162,9 +162,9 @@ def test_other_errors_stay_what_they_are():
     [
         ({"backbone": {"name": "mystery"}}, "mystery"),
         ({"backbone": {"init": "nonsense"}}, "nonsense: is no file"),
-        ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 maps"),
+        ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 levels"),
         ({"data": {"kinds": ("irma",)}}, "has no box of irma"),
-        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is no file"),
+        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is not a file"),
     ],
 )
 def test_what_cannot_be_trained_is_told_before_there_is_a_run(
@@ -184,7 +184,7 @@ def test_weights_that_do_not_fit_into_memory_are_told(detector_config, tmp_path,
 
 def test_anchors_may_be_named(detector_config):
     named = tuple(((side, side),) for side in (8.0, 12.0, 20.0, 32.0, 64.0))
-    assert detector.read_set(configs.replaced(detector_config, anchors=named)).anchors == named
+    assert detector.read_data(configs.replaced(detector_config, anchors=named)).anchors == named
 
 
 class Oracle(torch.nn.Module):
@@ -210,11 +210,9 @@ class Oracle(torch.nn.Module):
         return found
 
 
-def test_a_network_that_sees_is_judged_so(detector_config):
-    data = detector.read_set(detector_config)
-    task = detection_task.DetectionTask(
-        data.train, data.val, data.kinds, detector_config, torch.device("cpu")
-    )
+def test_a_network_that_finds_lesions_is_evaluated_so(detector_config, tmp_path):
+    data = detector.read_data(detector_config)
+    task = detector.task_of(detector_config, data, torch.device("cpu"), tmp_path, None)
     figures = task.evaluate(Oracle(), 64, 0)
     assert figures["average_precision"]["hard_exudate"] > 0.9
     assert figures["average_precision"]["haemorrhage"] == 0
@@ -223,12 +221,10 @@ def test_a_network_that_sees_is_judged_so(detector_config):
     assert figures["at_threshold"]["haemorrhage"]["threshold"] > 1
 
 
-def test_landmarks_alone_are_judged_by_themselves(detector_config):
+def test_landmarks_alone_are_evaluated_separately(detector_config, tmp_path):
     chosen = configs.replaced(detector_config, data={"kinds": ("optic_disc",)})
-    data = detector.read_set(chosen)
-    task = detection_task.DetectionTask(
-        data.train, data.val, data.kinds, chosen, torch.device("cpu")
-    )
+    data = detector.read_data(chosen)
+    task = detector.task_of(chosen, data, torch.device("cpu"), tmp_path, None)
 
     class Nothing(torch.nn.Module):
         def forward(self, tiles):

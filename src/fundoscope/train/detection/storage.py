@@ -1,4 +1,4 @@
-"""How a detector's weights are stored, and what that costs on validation."""
+"""Storing a detector's weights in half precision or eight bits, and what that costs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.onnx import quantise
 
 MAX_FALL: Final = 0.01
-"""By how much weights of half precision or of eight bits may lower the average precision of a kind
-on validation."""
-ANSWERS: Final = ("cls_logits", "cls_score", "bbox_pred", "paint")
-"""Parts of the names of the layers whose outputs are scores, boxes and maps: they stay in float."""
+"""Largest fall of a kind's average precision on validation that weights of half precision or of
+eight bits may cost."""
 
 
 def small(
@@ -30,28 +28,39 @@ def small(
     train: Sequence[AnnotatedView],
     at_once: int,
     *,
+    left: Sequence[str],
     int8: bool,
 ) -> tuple[str, bytes]:
-    """How the weights are stored, and the graph that has them so.
+    """The graph with smaller weights, and how they are stored.
 
     Args:
         whole: the float graph.
-        manifest: says how photographs are read.
-        train: what eight bits are calibrated on.
-        at_once: tiles that the graph takes a call.
+        manifest: of the bundle, which says how photographs are read.
+        train: training photographs, which eight bits are calibrated on.
+        at_once: tiles that the graph takes per call.
+        left: parts of the names of layers that stay in float.
         int8: eight bits; else half precision.
+
+    Returns:
+        How the weights are stored, as a bundle calls it, and the bytes of the graph.
     """
     if not int8:
         return bundles.FLOAT16, onnx_graph.halve(whole)
     shown = quantise.sample(train, [""] * len(train))
     tiles_shown = training_tiles(shown, manifest, at_once)
-    return bundles.INT8, quantise.quantise(whole, tiles_shown, left=ANSWERS, products=True)
+    return bundles.INT8, quantise.quantise(whole, tiles_shown, left=tuple(left), products=True)
 
 
 def training_tiles(
     train: Sequence[AnnotatedView], manifest: bundles.DetectorManifest, at_once: int
 ) -> Iterator[Pixels]:
-    """One of the tiles in which each photograph would be read, as often as a call takes tiles."""
+    """For each photograph a batch of one random tile of reading, ``uint8 (at_once, H, W, 3)``.
+
+    Args:
+        train: the photographs.
+        manifest: of the bundle, which says how photographs are read.
+        at_once: tiles that the graph takes per call; all show the same.
+    """
     random = np.random.default_rng(quantise.SEED)
     for each in train:
         view = each.view
@@ -64,16 +73,21 @@ def training_tiles(
 def cost(
     before: Mapping[str, Sequence[Matched]], after: Mapping[str, Sequence[Matched]]
 ) -> dict[str, float | None]:
-    """By how much the average precision of each kind falls; ``None`` where it has none."""
+    """The fall of each kind's average precision; ``None`` where that is undefined.
+
+    Args:
+        before: the boxes of the float graph on each validation photograph, by kind.
+        after: those of the graph with smaller weights.
+    """
     falls = {kind: _precision(before, kind) - _precision(after, kind) for kind in before}
     return {kind: fall if np.isfinite(fall) else None for kind, fall in falls.items()}
 
 
 def affordable(tried: bundles.Stored) -> bool:
-    """Whether weights may be stored so.
+    """Whether weights may be stored as tried.
 
     Raises:
-        FundoscopeError: eight bits, which somebody asked for, cost too much.
+        FundoscopeError: eight bits, which the user asked for, cost too much.
     """
     for kind, fall in tried.cost.items():
         if fall is None or fall <= MAX_FALL:

@@ -11,14 +11,14 @@ pytest.importorskip("onnx")
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.lesions import heads
 from fundoscope.models import runtime
-from fundoscope.train.detection.boxes import parity as detection_parity
+from fundoscope.train.detection import parity as detection_parity
+from fundoscope.train.detection.config import MaskDecoder
 from fundoscope.train.detection.masks import graph as mask_graph
 from fundoscope.train.detection.masks import network as mask_network
 from fundoscope.train.detection.masks import parity as mask_parity
-from fundoscope.train.detection.masks.network import Painter
 from fundoscope.train.networks import catalogue as networks
 
-SMALL = Painter((12, 8, 8, 8, 4))
+SMALL = MaskDecoder((12, 8, 8, 8, 4))
 LITE = "efficientnet_lite0"
 
 

@@ -37,7 +37,7 @@ def test_a_name_of_several_photographs_is_told_unless_one_is_meant():
     names = names_of("left/a.png", "right/a.png", "c.png", "deep/c.png")
     assert names.one("left/a", "train.txt") == "left/a.png"
     assert names.one("c", "train.txt") == "c.png"
-    with pytest.raises(TableError, match=r"train\.txt: names a, and 2 photographs are called so"):
+    with pytest.raises(TableError, match=r"train\.txt: names a, and 2 photographs have that name"):
         names.one("a", "train.txt")
 
 

@@ -68,7 +68,7 @@ def test_a_view_that_goes_while_training_is_told(photo, tmp_path):
     found = load([photo], tmp_path)[0]
     for file in (tmp_path / "cache").iterdir():
         file.unlink()
-    with pytest.raises(UsageError, match=r"is gone or damaged .* start the same command again"):
+    with pytest.raises(UsageError, match=r"is missing or damaged .* start the same command again"):
         _ = found.view
 
 
