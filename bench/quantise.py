@@ -251,7 +251,7 @@ def of_detector(run: Path, cache: Path | None, pace: Pace) -> None:
     def shown() -> Iterator[Any]:
         return pace.over(detector_storage.training_tiles(found.train, manifest, at_once))
 
-    models = dict(variants(whole, shown, left=registry.of(config).FLOAT_LAYERS, products=True))
+    models = dict(variants(whole, shown, left=registry.of(config).float_layers(), products=True))
     loaded = {
         name: Detector(manifest, runtime.open_graph(model, name)) for name, model in models.items()
     }

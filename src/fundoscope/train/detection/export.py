@@ -155,7 +155,7 @@ def _stored(
     Raises:
         FundoscopeError: eight bits cost too much.
     """
-    left = registry.of(config).FLOAT_LAYERS
+    left = registry.of(config).float_layers()
     weights, small = storage.small(whole, manifest, data.train, AT_ONCE, left=left, int8=int8)
     before, after = (_candidates(_loaded(manifest, model), data.val) for model in (whole, small))
     tried = bundles.Stored(weights=weights, cost=storage.cost(before, after))

@@ -58,10 +58,6 @@ class Detections:
 class Head(Protocol):
     """The functions of a head; all of them are without state."""
 
-    FLOAT_LAYERS: Final[tuple[str, ...]]
-    """Parts of the names of the layers that give the result; they stay in float in a graph of
-    eight bits."""
-
     def check(self, config: DetectorConfig, title: str) -> None:
         """Reject settings that are invalid for this head.
 
@@ -206,6 +202,9 @@ class Head(Protocol):
             detector: the exported graph, loaded.
             val: the validation photographs.
         """
+
+    def float_layers(self) -> tuple[str, ...]:
+        """Parts of the names of the layers that stay in float in a graph of eight bits."""
 
     def output_text(self, manifest: DetectorManifest) -> str:
         """The graph's output, as the model card describes it."""

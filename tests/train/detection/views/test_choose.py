@@ -173,7 +173,7 @@ def test_the_class_list_comes_from_the_training_photographs(choose, save_lesions
 @pytest.mark.parametrize(
     ("settings", "error", "why"),
     [
-        ({"train": ["e0", "nobody"], "val": ["e1"]}, TableError, "train.txt: names .*: nobody"),
+        ({"train": ["e0", "nobody"], "val": ["e1"]}, TableError, "train.txt: has names .*: nobody"),
         ({"train": ["e0"], "val": ["e0"]}, UsageError, "has no training photograph"),
         ({"train": ["e0"], "val": ["e1"], "left_out": ("e00",)}, TableError, "left_out: .*: e00"),
         ({"validation": 7}, UsageError, "validation = 7: cannot be held out of 7"),

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 LOSSES: Final = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
-FLOAT_LAYERS: Final = ("cls_logits", "cls_score", "bbox_pred")
-"""The layers of scores and boxes of both stages."""
 MOST_ANCHORS: Final = 100
 """Per level."""
 LEAST_OBJECTNESS: Final = 0.35
@@ -233,6 +231,11 @@ def manifest_fields(
 ) -> dict[str, Any]:
     """None."""
     return {}
+
+
+def float_layers() -> tuple[str, ...]:
+    """The layers of scores and boxes of both stages."""
+    return "cls_logits", "cls_score", "bbox_pred"
 
 
 def output_text(manifest: DetectorManifest) -> str:  # noqa: ARG001 (as Head)

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 LOSSES: Final = ("loss_entropy", "loss_overlap")
-FLOAT_LAYERS: Final = ("paint",)
-"""The last layer, which gives the maps."""
 BACKBONE: Final = "backbone.body."
 """Prefix of the backbone's weights in a network with a ``boxes`` head."""
 
@@ -205,6 +203,11 @@ def parity(
 def manifest_fields(detector: Detector, val: Sequence[AnnotatedView]) -> dict[str, Any]:
     """For each kind the probability from which a pixel belongs to a lesion."""
     return {"levels": levels.of_detector(detector, val)}
+
+
+def float_layers() -> tuple[str, ...]:
+    """The last layer, which gives the maps."""
+    return ("paint",)
 
 
 def output_text(manifest: DetectorManifest) -> str:
