@@ -59,10 +59,10 @@ def test_little_has_to_be_said(tmp_path):
         ("patience = -1\n" + LEAST, "patience = -1: is not valid; write 0 or more"),
     ],
 )
-def test_what_cannot_be_meant_is_told(tmp_path, text, why):
-    with pytest.raises(UsageError, match=why) as told:
+def test_invalid_values_are_rejected(tmp_path, text, why):
+    with pytest.raises(UsageError, match=why) as error:
         read(tmp_path, text)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_every_bound_is_of_a_key_that_is_there(tmp_path):

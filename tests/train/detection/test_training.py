@@ -1,4 +1,4 @@
-"""Training a detector as a whole: what a run leaves, that a kill changes nothing, what is told."""
+"""Training a detector as a whole: its files, resuming after a kill, its errors."""
 
 from __future__ import annotations
 
@@ -58,29 +58,29 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
     assert without_time[0] == without_time[1]
 
 
-def test_who_watches_is_told(detector_config, tmp_path):
-    told = {"pictures": [], "data": [], "network": [], "steps": [], "epochs": []}
+def test_listeners_are_called(detector_config, tmp_path):
+    reported = {"pictures": [], "data": [], "network": [], "steps": [], "epochs": []}
     listeners = Listeners(
-        lambda *n: told["pictures"].append(n),
-        told["data"].append,
-        lambda *n: told["network"].append(n),
-        told["steps"].append,
-        told["epochs"].append,
+        lambda *n: reported["pictures"].append(n),
+        reported["data"].append,
+        lambda *n: reported["network"].append(n),
+        reported["steps"].append,
+        reported["epochs"].append,
     )
     once = configs.replaced(detector_config, epochs=1)
     detector.train(once, tmp_path / "run", listeners=listeners)
-    assert told["pictures"][-1] == (11, 11)
-    (found,) = told["data"]
+    assert reported["pictures"][-1] == (11, 11)
+    (found,) = reported["data"]
     assert (len(found.train), len(found.val), found.unseen) == (8, 3, ())
-    assert told["network"][0][0] == "efficientnet_lite0"
-    assert [report.step for report in told["steps"]] == [1, 2]
-    assert [line["epoch"] for line in told["epochs"]] == [0]
+    assert reported["network"][0][0] == "efficientnet_lite0"
+    assert [report.step for report in reported["steps"]] == [1, 2]
+    assert [line["epoch"] for line in reported["epochs"]] == [0]
 
 
 def test_a_set_of_other_kinds_trains_without_a_change_of_code(
     detector_config, save_lesions, tmp_path
 ):
-    """Validation shows no laser scar: the epochs are judged by what it shows."""
+    """Validation shows no laser scar: the best epoch is chosen by what it shows."""
     photos = {f"nv{i}": {"neovascularisation": 2} for i in range(5)}
     photos["nv1"] = {"neovascularisation": 1, "laser_scar": 2}
     root = save_lesions(photos, {"train": ["nv0", "nv1", "nv2"], "val": ["nv3", "nv4"]}, "nv")
@@ -94,7 +94,7 @@ def test_a_set_of_other_kinds_trains_without_a_change_of_code(
     assert line["score"] == line["average_precision"]["neovascularisation"]
 
 
-def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
+def test_a_run_of_an_earlier_version_is_resumed(detector_config, tmp_path):
     """It states fewer settings, and lists where ours are tuples."""
     once = configs.replaced(detector_config, epochs=1)
     sha256 = detector.read_data(once).sha256
@@ -110,7 +110,7 @@ def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
         configs.open_run(configs.replaced(once, seed=9), sha256, tmp_path / "run", resume=True)
 
 
-def test_a_run_goes_on_from_the_weights_of_another(run, detector_config, tmp_path):
+def test_a_run_starts_from_the_weights_of_another(run, detector_config, tmp_path):
     still = msgspec.structs.replace(detector_config.optimiser, rate=1e-12)
     chosen = configs.replaced(
         detector_config, epochs=1, start=str(run / loop.BEST), optimiser=still
@@ -146,7 +146,7 @@ def test_a_rate_beyond_all_bounds_is_one_clear_error(detector_config, tmp_path):
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
-def test_memory_that_does_not_suffice_is_told(error):
+def test_too_little_memory_is_reported(error):
     with pytest.raises(FundoscopeError, match=r"lower optimiser\.batch or data\.tile"):  # noqa: SIM117
         with detector.memory_explained():
             raise error
@@ -167,15 +167,13 @@ def test_other_errors_stay_what_they_are():
         ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is not a file"),
     ],
 )
-def test_what_cannot_be_trained_is_told_before_there_is_a_run(
-    detector_config, tmp_path, changes, why
-):
+def test_errors_are_reported_before_there_is_a_run(detector_config, tmp_path, changes, why):
     with pytest.raises(UsageError, match=why):
         detector.train(configs.replaced(detector_config, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_weights_that_do_not_fit_into_memory_are_told(detector_config, tmp_path, monkeypatch):
+def test_weights_that_do_not_fit_into_memory_are_rejected(detector_config, tmp_path, monkeypatch):
     monkeypatch.setattr("fundoscope.train.run.memory.available", lambda: 10**6)
     with pytest.raises(UsageError, match="million weights"):
         detector.train(detector_config, tmp_path / "run")

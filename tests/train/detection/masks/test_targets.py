@@ -107,18 +107,18 @@ def test_a_target_is_made_once_and_anew_when_its_mask_changes(
 ) -> None:
     found = detector.read_data(detector_config)
     cache = tmp_path / "targets"
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def make() -> list[str]:
         MaskTargets(
             found.train, found.images, lesion_masks, found.kinds, cache,
-            lambda *done: told.append(done),
+            lambda *done: reported.append(done),
         )  # fmt: skip
         return sorted(path.name for path in cache.glob("*.npy"))
 
     first = make()
     assert len(first) == len(found.train)
-    assert told[-1] == (8, 8)
+    assert reported[-1] == (8, 8)
     (cache / first[0]).write_bytes(b"damaged")
     assert make() == first
     before = mask_targets.digest(found.train, found.images, lesion_masks)
@@ -130,7 +130,7 @@ def test_a_target_is_made_once_and_anew_when_its_mask_changes(
     assert mask_targets.digest(found.train, found.images, lesion_masks) != before
 
 
-def test_masks_that_do_not_fit_are_told_by_name(
+def test_masks_that_do_not_fit_are_named(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
     found = detector.read_data(detector_config)

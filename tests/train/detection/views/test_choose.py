@@ -136,9 +136,9 @@ def test_faults_are_refused_by_name_unless_left_out(choose, eyes):
     spoil(eyes, "e1", "<width>240", "<width>250")
     spoil(eyes, "e4", "<xmax>", "<xmax>9")
     (eyes / voc.PHOTOS / "e5.png").unlink()
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         choose()
-    message = str(told.value)
+    message = str(caught.value)
     assert "has faults on 3 photographs: e1.png (its annotations say 250 x 180" in message
     assert "e4.png (object 1: the box" in message
     assert "e5" in message
@@ -180,7 +180,7 @@ def test_the_class_list_comes_from_the_training_photographs(choose, save_lesions
         ({"images": "nowhere"}, TableError, "nowhere: is no folder"),
     ],
 )
-def test_what_cannot_be_is_told(choose, settings, error, why):
+def test_invalid_settings_are_rejected(choose, settings, error, why):
     with pytest.raises(error, match=why):
         choose(**settings)
 
@@ -216,7 +216,7 @@ def test_what_the_reader_had_to_decide_is_passed_on(choose, eyes):
 
 def test_errors_are_one_line(choose, eyes):
     spoil(eyes, "e1", "<annotation", "<annot")
-    with pytest.raises(FundoscopeError) as told:
+    with pytest.raises(FundoscopeError) as caught:
         choose()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert msgspec.structs.asdict(LesionData("x"))["validation"] == 0

@@ -53,6 +53,6 @@ def test_photographs_without_any_box():
 @pytest.mark.parametrize(
     ("groups", "wanted"), [(["a", "a", "a"], 1), (["a", "b"], 2), (["a"], 1), (["a", "b"], 0)]
 )
-def test_what_cannot_be_taken_is_told(groups, wanted):
+def test_a_part_that_cannot_be_held_out_is_rejected(groups, wanted):
     with pytest.raises(UsageError, match=f"validation = {wanted}: cannot be held out of"):
         hold_out.validation_part(np.ones((len(groups), 1), np.int64), groups, wanted, 0)

@@ -146,7 +146,7 @@ class _Table:
             return cls()
         read = table.read_table(data.manifest, required=(IMAGE,))
         rows = [cells for _, cells in read.rows]
-        named = [(names.one(row[IMAGE], data.manifest), row) for row in rows]
+        named = [(names.image_of(row[IMAGE], data.manifest), row) for row in rows]
         known = [(image, row) for image, row in named if image is not None]
         keys = {image: tuple(_keys(row)) for image, row in known}
         if SPLIT not in read.columns:
@@ -155,7 +155,7 @@ class _Table:
         for split in (TRAIN, VAL, TEST):
             wanted = [row[IMAGE] for row in rows if SPLITS.get(row[SPLIT].lower()) == split]
             if split == TEST:  # test photographs need no annotations
-                wanted = [name for name in wanted if names.one(name, data.manifest)]
+                wanted = [name for name in wanted if names.image_of(name, data.manifest)]
             splits[split] = tuple(names.find(_kept(wanted, data), data.manifest))
         return cls({split: images for split, images in splits.items() if images}, keys)
 
@@ -228,7 +228,7 @@ def _left_out(data: LesionData, names: Names) -> set[str]:
         lists.append(list(table.read_table(data.manifest, required=(IMAGE,)).cells[IMAGE]))
     listed = {stem(name) for each in lists for name in each}
     names.find([name for name in data.left_out if stem(name) not in listed], "left_out")
-    images = (names.one(name, "left_out") for name in data.left_out)
+    images = (names.image_of(name, "left_out") for name in data.left_out)
     return {image for image in images if image is not None}
 
 

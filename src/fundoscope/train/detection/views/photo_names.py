@@ -54,7 +54,7 @@ class Names:
             for ending in _endings(_plain(image)):
                 self._by_ending.setdefault(ending, []).append(image)
 
-    def one(self, name: str, listed_in: str) -> str | None:
+    def image_of(self, name: str, listed_in: str) -> str | None:
         """The image of a name; ``None`` where no photograph has it.
 
         Raises:
@@ -82,7 +82,7 @@ class Names:
         Raises:
             TableError: a name belongs to no photograph, or to several.
         """
-        images = [self.one(name, listed_in) for name in names]
+        images = [self.image_of(name, listed_in) for name in names]
         missing = [name for name, image in zip(names, images, strict=True) if image is None]
         if missing:
             more = f" … ({len(missing)} in all)" if len(missing) > SHOWN else ""
