@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import DetectorManifest
+from fundoscope.photo.decode import Pixels
 from fundoscope.train.detection import card, registry, small_photographs, storage, training
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig
@@ -32,6 +33,7 @@ from fundoscope.train.detection.views import view as views
 from fundoscope.train.detection.views.operating import READ_SUPPRESS, Sizes
 from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.onnx import graph as onnx_graph
+from fundoscope.train.onnx import quantise, storing
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import provenance
 from fundoscope.writing import refuse_existing
@@ -135,10 +137,7 @@ def _data_of(
     config, sha256 = configs.of_run(run)
     config = configs.replaced(config, data={"cache": None if cache is None else str(cache)})
     data = training.read_data(config, progress)
-    if data.sha256 != sha256:
-        raise UsageError(
-            config.data.annotations, "has changed since the run began", "restore it, or train again"
-        )
+    runs.require_unchanged(sha256, data.sha256, config.data.annotations)
     return config, data
 
 
@@ -155,8 +154,13 @@ def _stored(
     Raises:
         FundoscopeError: eight bits cost too much.
     """
+
+    def shown() -> Iterator[Pixels]:
+        some = quantise.sample(data.train, [""] * len(data.train))
+        return storage.training_tiles(some, manifest, AT_ONCE)
+
     left = registry.of(config).float_layers()
-    weights, small = storage.small(whole, manifest, data.train, AT_ONCE, left=left, int8=int8)
+    weights, small = storing.smaller(whole, shown, int8=int8, left=left, products=True)
     before, after = (_candidates(_loaded(manifest, model), data.val) for model in (whole, small))
     tried = bundles.Stored(weights=weights, cost=storage.cost(before, after))
     if storage.affordable(tried):
@@ -297,13 +301,12 @@ def manifest_of(
         suppress=READ_SUPPRESS,
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
-        trained_on=bundles.TrainedOn(
-            manifest_sha256=data.sha256,
-            photographs={Path(settings.annotations).name: len(data.train)},
-            seed=config.seed,
-            configuration=provenance.described(msgspec.to_builtins(config)),
-            minutes=provenance.minutes_in_all(run, config.start),
-            averaged=runs.averaged(run),
+        trained_on=provenance.trained_on(
+            run,
+            msgspec.to_builtins(config),
+            data.sha256,
+            {Path(settings.annotations).name: len(data.train)},
+            start=config.start,
         ),
         licence=settings.licence,
         versions=provenance.versions(run, "torchvision"),

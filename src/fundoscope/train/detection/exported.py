@@ -9,6 +9,7 @@ from pathlib import Path
 from fundoscope.models import bundle as bundles
 from fundoscope.train.detection.parity import Difference
 from fundoscope.train.detection.views.operating import Sizes
+from fundoscope.train.onnx import storing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Exported:
     @property
     def stored(self) -> bundles.Stored:
         """How the weights are stored."""
-        return self.tried if self.taken else bundles.Stored(weights=bundles.FLOAT32)
+        return storing.stored(self.tried, taken=self.taken)
 
     @property
     def compared(self) -> int:

@@ -7,63 +7,35 @@ from typing import Final
 
 import numpy as np
 
-from fundoscope.errors import FundoscopeError
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.lesions import tiles
 from fundoscope.models import bundle as bundles
 from fundoscope.photo.decode import Pixels
 from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.onnx import graph as onnx_graph
-from fundoscope.train.onnx import quantise
+from fundoscope.train.onnx import quantise, storing
 
 MAX_FALL: Final = 0.01
 """Largest fall of a kind's average precision on validation that weights of half precision or of
 eight bits may cost."""
 
 
-def small(
-    whole: bytes,
-    manifest: bundles.DetectorManifest,
-    train: Sequence[AnnotatedView],
-    at_once: int,
-    *,
-    left: Sequence[str],
-    int8: bool,
-) -> tuple[str, bytes]:
-    """The graph with smaller weights, and how they are stored.
-
-    Args:
-        whole: the float graph.
-        manifest: of the bundle, which says how photographs are read.
-        train: training photographs, which eight bits are calibrated on.
-        at_once: tiles that the graph takes per call.
-        left: parts of the names of layers that stay in float.
-        int8: eight bits; else half precision.
-
-    Returns:
-        How the weights are stored, as a bundle calls it, and the bytes of the graph.
-    """
-    if not int8:
-        return bundles.FLOAT16, onnx_graph.halve(whole)
-    shown = quantise.sample(train, [""] * len(train))
-    tiles_shown = training_tiles(shown, manifest, at_once)
-    return bundles.INT8, quantise.quantise(whole, tiles_shown, left=tuple(left), products=True)
-
-
 def training_tiles(
     train: Sequence[AnnotatedView], manifest: bundles.DetectorManifest, at_once: int
 ) -> Iterator[Pixels]:
-    """For each photograph a batch of one random tile of reading, ``uint8 (at_once, H, W, 3)``.
+    """Tiles that eight bits are calibrated on: a random one of each photograph.
 
     Args:
-        train: the photographs.
+        train: some training photographs.
         manifest: of the bundle, which says how photographs are read.
-        at_once: tiles that the graph takes per call; all show the same.
+        at_once: tiles that the graph takes per call; all of a batch show the same.
+
+    Yields:
+        ``uint8 (at_once, H, W, 3)``.
     """
     random = np.random.default_rng(quantise.SEED)
-    for each in train:
-        view = each.view
+    for photograph in train:
+        view = photograph.view
         height, width = tiles.fit(view, *manifest.height_width, manifest.overlap, manifest.step)
         corners = tiles.lay(view, height, width, manifest.overlap)
         corner = corners[int(random.integers(len(corners)))]
@@ -89,18 +61,8 @@ def affordable(tried: bundles.Stored) -> bool:
     Raises:
         FundoscopeError: eight bits, which the user asked for, cost too much.
     """
-    for kind, fall in tried.cost.items():
-        if fall is None or fall <= MAX_FALL:
-            continue
-        if tried.weights == bundles.INT8:
-            raise FundoscopeError(
-                "the graph with weights of eight bits",
-                f"lowers the average precision of {kind} on validation by {fall:.4f}, more than"
-                f" {MAX_FALL}",
-                "export it without --int8",
-            )
-        return False
-    return True
+    limits = dict.fromkeys(tried.cost, MAX_FALL)
+    return storing.affordable(tried, limits, prefix="the average precision of ")
 
 
 def _precision(matched: Mapping[str, Sequence[Matched]], kind: str) -> float:
