@@ -29,9 +29,8 @@ from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.exported import Exported
 from fundoscope.train.detection.views import operating
-from fundoscope.train.detection.views import view as views
 from fundoscope.train.detection.views.operating import READ_SUPPRESS, Sizes
-from fundoscope.train.detection.views.view import AnnotatedView
+from fundoscope.train.detection.views.view import AnnotatedView, Progress
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.onnx import quantise, storing
 from fundoscope.train.run import folder as runs
@@ -82,7 +81,7 @@ def export(
     *,
     name: str | None = None,
     cache: Path | None = None,
-    progress: views.Progress | None = None,
+    progress: Progress | None = None,
     int8: bool = False,
     overwrite: bool = False,
 ) -> Exported:
@@ -127,7 +126,7 @@ def export(
 
 
 def _data_of(
-    run: Path, cache: Path | None, progress: views.Progress | None
+    run: Path, cache: Path | None, progress: Progress | None
 ) -> tuple[DetectorConfig, DetectionData]:
     """The configuration and the data of a run.
 

@@ -17,8 +17,7 @@ from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
-from fundoscope.train.detection.views import choose
-from fundoscope.train.detection.views import view as views
+from fundoscope.train.detection.views import choose, view
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
@@ -33,7 +32,7 @@ NO_MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory
 """Parts of torch's messages about memory on processors, which have no exception of their own."""
 
 
-def read_data(config: DetectorConfig, progress: views.Progress | None = None) -> DetectionData:
+def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> DetectionData:
     """Read the annotations, split them, and bring the photographs to the working scale.
 
     Args:
@@ -41,13 +40,13 @@ def read_data(config: DetectorConfig, progress: views.Progress | None = None) ->
         progress: a callback: photographs done, and their number.
 
     Raises:
-        TableError, PhotoError, UsageError: as :func:`choose.choose` and :func:`views.load`.
+        TableError, PhotoError, UsageError: as :func:`choose.choose` and :func:`view.load`.
         OutputError: the cache cannot be written.
     """
     head, settings = registry.of(config), config.data
     chosen = choose.choose(settings, config.seed)
     photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
-    loaded = views.load(photos, chosen.images, chosen.kinds, settings.radius, cache, progress)
+    loaded = view.load(photos, chosen.images, chosen.kinds, settings.radius, cache, progress)
     train, val = tuple(loaded[: len(chosen.train)]), tuple(loaded[len(chosen.train) :])
     digest = hashlib.sha256()
     for photo in photos:
@@ -131,7 +130,7 @@ def task_of(
     data: DetectionData,
     device: torch.device,
     folder: Path,
-    progress: views.Progress | None,
+    progress: view.Progress | None,
 ) -> DetectionTask:
     """The task of the training loop.
 
