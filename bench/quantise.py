@@ -34,6 +34,7 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.models import runtime
 from fundoscope.train.detection import config as detector_configs
 from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import registry
 from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
 from fundoscope.train.grading import calibrate, export, photographs, pictures
@@ -241,16 +242,16 @@ def of_detector(run: Path, cache: Path | None, pace: Pace) -> None:
     if cache is not None:
         data = msgspec.structs.replace(config.data, cache=str(cache))
         config = msgspec.structs.replace(config, data=data)
-    found = detector.read_set(config)
+    found = detector.read_data(config)
     network, _ = detector_export.best_network(run, config)
-    whole = detector_export.graph_of(network, config, found.val)
+    whole = registry.of(config).to_onnx(network, config, found.val, detector_export.AT_ONCE)
     manifest = detector_export.manifest_of(run, config, found, whole, None)
     at_once = detector_export.AT_ONCE
 
     def shown() -> Iterator[Any]:
         return pace.over(detector_storage.training_tiles(found.train, manifest, at_once))
 
-    models = dict(variants(whole, shown, left=detector_storage.ANSWERS, products=True))
+    models = dict(variants(whole, shown, left=registry.of(config).float_layers(), products=True))
     loaded = {
         name: Detector(manifest, runtime.open_graph(model, name)) for name, model in models.items()
     }

@@ -17,9 +17,7 @@ pytest.importorskip("lightning")
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
 from fundoscope.data.annotations.voc import format as voc
-from fundoscope.train.detection.boxes.network import Shape
-from fundoscope.train.detection.config import Backbone, DetectorConfig, LesionData
-from fundoscope.train.detection.views.tile_draw import Draw
+from fundoscope.train.detection.config import Backbone, DetectorConfig, Draw, LesionData, Shape
 from fundoscope.train.grading.config import Data, GraderConfig, NetworkChoice
 from fundoscope.train.run.optimisers import Optimiser
 from fundoscope.train.run.plan import Stage

@@ -17,8 +17,7 @@ from fundoscope.errors import UsageError
 from fundoscope.train import budget, paces
 from fundoscope.train.budget import Budget
 from fundoscope.train.detection import config as detector_configs
-from fundoscope.train.detection.config import DetectorConfig, LesionData
-from fundoscope.train.detection.views.tile_draw import Draw
+from fundoscope.train.detection.config import DetectorConfig, Draw, LesionData
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import Data, GraderConfig

@@ -22,8 +22,8 @@ from fundoscope.phantom import PhantomSpec
 from fundoscope.photo import decode, field
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import parity as detection_parity
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.boxes import parity as detection_parity
 from fundoscope.train.run import folder as runs
 
 SOURCE = Path(__file__).parents[2] / "src"

@@ -111,7 +111,7 @@ def test_other_data_and_photographs_to_leave_out(toml, save_lesions, tmp_path, c
     options = ("--data", root, "--images", root / "JPEGImages", "--leave-out", leave)
     code, out, err = command("detector", toml, *options, "--out", run)
     assert (code, err) == (0, "")
-    assert "validation: 1 photographs (carved out), boxes: 2 neovascularisation" in out
+    assert "validation: 1 photographs (held out), boxes: 2 neovascularisation" in out
     assert f"export it with: fundoscope train export {run} BUNDLE" in out
     assert configs.of_run(run)[0].data.left_out == ("nv1",)
     code, _, err = command("detector", toml, "--out", run)

@@ -18,9 +18,11 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.train import paces
+from fundoscope.train.detection import checks
 from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.grading import config as grader_config
 from fundoscope.train.grading import photographs
 from fundoscope.train.grading import training as grader
@@ -158,7 +160,7 @@ def settle_detector(
     budget: Budget,
     *,
     resume: bool = True,
-    listeners: Listeners[detector.Set] | None = None,
+    listeners: Listeners[DetectionData] | None = None,
 ) -> Settled[DetectorConfig]:
     """The same for a detector: as many epochs as fit, or one of fewer tiles.
 
@@ -169,8 +171,8 @@ def settle_detector(
     """
 
     def measure() -> tuple[DetectorConfig, tuple[Pace, ...]]:
-        detector_config.check(config, "the configuration")
-        data = detector.read_set(config, None if listeners is None else listeners.picture)
+        checks.check(config, "the configuration")
+        data = detector.read_data(config, None if listeners is None else listeners.picture)
         pace = paces.of_detector(config, data, folder)
         return fit_detector(config, pace, budget.left()), (pace,)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.pictures import Pictures
@@ -78,7 +79,7 @@ def _with_validation(task: grader.GradingTask, places: NDArray[np.int64]) -> gra
     return smaller
 
 
-def of_detector(config: DetectorConfig, data: detector.Set, folder: Path) -> Pace:
+def of_detector(config: DetectorConfig, data: DetectionData, folder: Path) -> Pace:
     """The pace of a detector's run.
 
     Args: as of :func:`of_grader`.

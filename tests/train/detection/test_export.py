@@ -22,10 +22,10 @@ from fundoscope.photo import decode, field
 from fundoscope.train import average
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import parity as detection_parity
 from fundoscope.train.detection import small_photographs
 from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.boxes import parity as detection_parity
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
@@ -103,7 +103,7 @@ def test_the_card_and_the_manifest_tell_of_the_run_before(
     assert str(tmp_path) not in bundles_text(tmp_path / "bundle")
 
 
-def test_a_run_on_other_kinds_cannot_be_gone_on_from(
+def test_a_run_on_other_kinds_is_no_start(
     run: Path, detector_config: DetectorConfig, tmp_path: Path
 ) -> None:
     data = msgspec.structs.replace(detector_config.data, kinds=("haemorrhage",))
@@ -112,7 +112,7 @@ def test_a_run_on_other_kinds_cannot_be_gone_on_from(
         detector.train(other, tmp_path / "other")
 
 
-def test_data_that_changed_since_is_told(run: Path, tmp_path: Path) -> None:
+def test_data_that_changed_since_is_noticed(run: Path, tmp_path: Path) -> None:
     config, _ = configs.of_run(run)
     next((Path(config.data.annotations) / "Annotations").iterdir()).unlink()
     with pytest.raises(FundoscopeError):
@@ -120,7 +120,7 @@ def test_data_that_changed_since_is_told(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "bundle").exists()
 
 
-def test_a_run_without_an_epoch_is_told(
+def test_a_run_without_an_epoch_is_rejected(
     detector_config: DetectorConfig, run: Path, tmp_path: Path
 ) -> None:
     (run / "best.pt").unlink()
@@ -139,7 +139,7 @@ def test_boxes_that_differ_are_noticed() -> None:
     assert detection_parity.difference(ours, nothing)[1].tolist() == [np.inf]
 
 
-def test_eight_bits_are_told_and_read(
+def test_eight_bits_are_recorded_and_read(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detector_storage, "MAX_FALL", 1.0)
@@ -193,7 +193,7 @@ def test_an_average_of_runs_works_at_the_scale_of_the_last_and_says_so(
     assert "average of the weights of the runs" in (tmp_path / "bundle" / "card.md").read_text()
 
 
-def test_detectors_that_make_no_average_are_told(run: Path, tmp_path: Path) -> None:
+def test_detectors_that_make_no_average_are_rejected(run: Path, tmp_path: Path) -> None:
     twin = shutil.copytree(run, tmp_path / "twin")
     parts = [(twin, 0.5), (run, 0.5)]
     with pytest.raises(UsageError, match="--size: is for graders"):
@@ -201,6 +201,6 @@ def test_detectors_that_make_no_average_are_told(run: Path, tmp_path: Path) -> N
     stored = json.loads((twin / detector.DETECTOR).read_text())
     stored["kinds"] = stored["kinds"][::-1]
     (twin / detector.DETECTOR).write_text(json.dumps(stored))
-    with pytest.raises(UsageError, match="twin: finds other kinds than"):
+    with pytest.raises(UsageError, match="twin: has other kinds than"):
         average.average(parts, tmp_path / "both")
     assert not (tmp_path / "both").exists()

@@ -1,4 +1,4 @@
-"""Pictures of tiles with their boxes: that what is there is shown, and where."""
+"""Sheets of validation tiles: which tiles and boxes they show, and where."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pytest
-import torch
 from PIL import Image
 
-from fundoscope.errors import OutputError
 from fundoscope.geometry import Affine
 from fundoscope.kinds import KINDS
 from fundoscope.lesions.view import View
-from fundoscope.train.detection import sheets as detection_pictures
-from fundoscope.train.detection import task as detection_task
-from fundoscope.train.detection import training as detector
+from fundoscope.train.detection import sheets
 from fundoscope.train.detection.views.view import AnnotatedView
 
 NAMES = ("haemorrhage", "hard_exudate", "optic_disc")
@@ -34,7 +29,7 @@ def near(pixels, kind):
 
 
 def sheet(views, found, size=(128, 128)):
-    content = detection_pictures.sheet(views, found, NAMES, size)
+    content = sheets.sheet(views, found, NAMES, size)
     with Image.open(io.BytesIO(content)) as picture:
         return np.asarray(picture)
 
@@ -64,28 +59,3 @@ def test_the_richest_tiles_of_the_richest_photographs_are_shown():
 
 def test_one_photograph_smaller_than_a_tile():
     assert sheet([view_of([], [])], [NOTHING], (512, 640)).shape[1] >= 2 * 644
-
-
-@pytest.fixture
-def task(detector_config):
-    data = detector.read_set(detector_config)
-    return detection_task.DetectionTask(
-        data.train, data.val, data.kinds, detector_config, torch.device("cpu")
-    )
-
-
-def test_a_preview_shows_tiles_as_training_does(task, tmp_path):
-    detection_pictures.preview(task, 1, tmp_path / "a.png")
-    detection_pictures.preview(task, 1, tmp_path / "b.png")
-    detection_pictures.preview(task, 2, tmp_path / "c.png")
-    first, again, other = (
-        np.asarray(Image.open(tmp_path / name)) for name in ("a.png", "b.png", "c.png")
-    )
-    assert np.array_equal(first, again)
-    assert first.shape != other.shape or not np.array_equal(first, other)
-    body = first[-3 * 68 :]
-    for kind in ("haemorrhage", "hard_exudate"):
-        assert (body == KINDS[kind].colour).all(axis=-1).sum() > 20
-    for name in ("sheet.docx", "no/folder/sheet.png"):
-        with pytest.raises(OutputError, match="cannot be written"):
-            detection_pictures.preview(task, 1, tmp_path / name)

@@ -1,4 +1,4 @@
-"""Training a detector as a whole: what a run leaves, that a kill changes nothing, what is told."""
+"""Training a detector as a whole: its files, resuming after a kill, its errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.detection import config as configs
-from fundoscope.train.detection import task as detection_task
 from fundoscope.train.detection import training as detector
+from fundoscope.train.detection.boxes import head as box_head
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.listeners import Listeners
@@ -35,7 +35,7 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
     assert [line["epoch"] for line in lines] == [0, 1]
     assert set(lines[0]["average_precision"]) == set(described["kinds"])
     assert set(lines[0]["at_threshold"]["haemorrhage"]) == {"threshold", "precision", "recall"}
-    assert set(detection_task.LOSSES) < set(lines[0]["training"])
+    assert set(box_head.LOSSES) < set(lines[0]["training"])
     with Image.open(run / "validation-001.jpg") as sheet:
         assert sheet.width > 4 * 64
 
@@ -58,29 +58,29 @@ def test_a_run_leaves_all_that_is_needed_and_a_kill_changes_nothing(run, detecto
     assert without_time[0] == without_time[1]
 
 
-def test_who_watches_is_told(detector_config, tmp_path):
-    told = {"pictures": [], "data": [], "network": [], "steps": [], "epochs": []}
+def test_listeners_are_called(detector_config, tmp_path):
+    reported = {"pictures": [], "data": [], "network": [], "steps": [], "epochs": []}
     listeners = Listeners(
-        lambda *n: told["pictures"].append(n),
-        told["data"].append,
-        lambda *n: told["network"].append(n),
-        told["steps"].append,
-        told["epochs"].append,
+        lambda *n: reported["pictures"].append(n),
+        reported["data"].append,
+        lambda *n: reported["network"].append(n),
+        reported["steps"].append,
+        reported["epochs"].append,
     )
     once = configs.replaced(detector_config, epochs=1)
     detector.train(once, tmp_path / "run", listeners=listeners)
-    assert told["pictures"][-1] == (11, 11)
-    (found,) = told["data"]
+    assert reported["pictures"][-1] == (11, 11)
+    (found,) = reported["data"]
     assert (len(found.train), len(found.val), found.unseen) == (8, 3, ())
-    assert told["network"][0][0] == "efficientnet_lite0"
-    assert [report.step for report in told["steps"]] == [1, 2]
-    assert [line["epoch"] for line in told["epochs"]] == [0]
+    assert reported["network"][0][0] == "efficientnet_lite0"
+    assert [report.step for report in reported["steps"]] == [1, 2]
+    assert [line["epoch"] for line in reported["epochs"]] == [0]
 
 
 def test_a_set_of_other_kinds_trains_without_a_change_of_code(
     detector_config, save_lesions, tmp_path
 ):
-    """Validation shows no laser scar: the epochs are judged by what it shows."""
+    """Validation shows no laser scar: the best epoch is chosen by what it shows."""
     photos = {f"nv{i}": {"neovascularisation": 2} for i in range(5)}
     photos["nv1"] = {"neovascularisation": 1, "laser_scar": 2}
     root = save_lesions(photos, {"train": ["nv0", "nv1", "nv2"], "val": ["nv3", "nv4"]}, "nv")
@@ -94,10 +94,10 @@ def test_a_set_of_other_kinds_trains_without_a_change_of_code(
     assert line["score"] == line["average_precision"]["neovascularisation"]
 
 
-def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
+def test_a_run_of_an_earlier_version_is_resumed(detector_config, tmp_path):
     """It states fewer settings, and lists where ours are tuples."""
     once = configs.replaced(detector_config, epochs=1)
-    sha256 = detector.read_set(once).sha256
+    sha256 = detector.read_data(once).sha256
     configs.open_run(once, sha256, tmp_path / "run", resume=True)
     stored = json.loads((tmp_path / "run" / runs.CONFIG).read_text())
     for key in ("manifest", "validation"):
@@ -110,7 +110,7 @@ def test_a_run_of_an_earlier_version_goes_on(detector_config, tmp_path):
         configs.open_run(configs.replaced(once, seed=9), sha256, tmp_path / "run", resume=True)
 
 
-def test_a_run_goes_on_from_the_weights_of_another(run, detector_config, tmp_path):
+def test_a_run_starts_from_the_weights_of_another(run, detector_config, tmp_path):
     still = msgspec.structs.replace(detector_config.optimiser, rate=1e-12)
     chosen = configs.replaced(
         detector_config, epochs=1, start=str(run / loop.BEST), optimiser=still
@@ -146,14 +146,14 @@ def test_a_rate_beyond_all_bounds_is_one_clear_error(detector_config, tmp_path):
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
-def test_memory_that_does_not_suffice_is_told(error):
+def test_too_little_memory_is_reported(error):
     with pytest.raises(FundoscopeError, match=r"lower optimiser\.batch or data\.tile"):  # noqa: SIM117
-        with detector.memory_told():
+        with detector.memory_explained():
             raise error
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="a defect"), detector.memory_told():
+    with pytest.raises(RuntimeError, match="a defect"), detector.memory_explained():
         raise RuntimeError("a defect")
 
 
@@ -162,20 +162,18 @@ def test_other_errors_stay_what_they_are():
     [
         ({"backbone": {"name": "mystery"}}, "mystery"),
         ({"backbone": {"init": "nonsense"}}, "nonsense: is no file"),
-        ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 maps"),
+        ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 levels"),
         ({"data": {"kinds": ("irma",)}}, "has no box of irma"),
-        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is no file"),
+        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is not a file"),
     ],
 )
-def test_what_cannot_be_trained_is_told_before_there_is_a_run(
-    detector_config, tmp_path, changes, why
-):
+def test_errors_are_reported_before_there_is_a_run(detector_config, tmp_path, changes, why):
     with pytest.raises(UsageError, match=why):
         detector.train(configs.replaced(detector_config, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_weights_that_do_not_fit_into_memory_are_told(detector_config, tmp_path, monkeypatch):
+def test_weights_that_do_not_fit_into_memory_are_rejected(detector_config, tmp_path, monkeypatch):
     monkeypatch.setattr("fundoscope.train.run.memory.available", lambda: 10**6)
     with pytest.raises(UsageError, match="million weights"):
         detector.train(detector_config, tmp_path / "run")
@@ -184,7 +182,7 @@ def test_weights_that_do_not_fit_into_memory_are_told(detector_config, tmp_path,
 
 def test_anchors_may_be_named(detector_config):
     named = tuple(((side, side),) for side in (8.0, 12.0, 20.0, 32.0, 64.0))
-    assert detector.read_set(configs.replaced(detector_config, anchors=named)).anchors == named
+    assert detector.read_data(configs.replaced(detector_config, anchors=named)).anchors == named
 
 
 class Oracle(torch.nn.Module):
@@ -210,11 +208,9 @@ class Oracle(torch.nn.Module):
         return found
 
 
-def test_a_network_that_sees_is_judged_so(detector_config):
-    data = detector.read_set(detector_config)
-    task = detection_task.DetectionTask(
-        data.train, data.val, data.kinds, detector_config, torch.device("cpu")
-    )
+def test_a_network_that_finds_lesions_is_evaluated_so(detector_config, tmp_path):
+    data = detector.read_data(detector_config)
+    task = detector.task_of(detector_config, data, torch.device("cpu"), tmp_path, None)
     figures = task.evaluate(Oracle(), 64, 0)
     assert figures["average_precision"]["hard_exudate"] > 0.9
     assert figures["average_precision"]["haemorrhage"] == 0
@@ -223,12 +219,10 @@ def test_a_network_that_sees_is_judged_so(detector_config):
     assert figures["at_threshold"]["haemorrhage"]["threshold"] > 1
 
 
-def test_landmarks_alone_are_judged_by_themselves(detector_config):
+def test_landmarks_alone_are_evaluated_separately(detector_config, tmp_path):
     chosen = configs.replaced(detector_config, data={"kinds": ("optic_disc",)})
-    data = detector.read_set(chosen)
-    task = detection_task.DetectionTask(
-        data.train, data.val, data.kinds, chosen, torch.device("cpu")
-    )
+    data = detector.read_data(chosen)
+    task = detector.task_of(chosen, data, torch.device("cpu"), tmp_path, None)
 
     class Nothing(torch.nn.Module):
         def forward(self, tiles):

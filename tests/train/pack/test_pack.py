@@ -18,7 +18,7 @@ from fundoscope.train import paces
 from fundoscope.train.budget import Budget
 from fundoscope.train.detection import config as detector_configs
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.views.tile_draw import Draw
+from fundoscope.train.detection.config import Draw
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import packed_crops, photographs, pictures
 from fundoscope.train.grading import training as grader
@@ -351,7 +351,7 @@ def test_crops_are_made_smaller_and_enlarged(tmp_path):
 
 def test_a_detector_sees_the_very_same_photographs(lesion_pack, detector_config, tmp_path):
     ours = unpack.detector(detector_config, lesion_pack)
-    here, there = detector.read_set(ours), detector.read_set(detector_config)
+    here, there = detector.read_data(ours), detector.read_data(detector_config)
     assert (here.sha256, here.kinds, here.anchors) == (there.sha256, there.kinds, there.anchors)
     for side in ("train", "val"):
         for a, b in zip(getattr(here, side), getattr(there, side), strict=True):

@@ -173,13 +173,13 @@ def detector(
     from fundoscope.cli.train.progress import watching_detector
     from fundoscope.errors import FundoscopeError
     from fundoscope.train import budget
+    from fundoscope.train.detection import checks, training
     from fundoscope.train.detection import config as configs
-    from fundoscope.train.detection import training
     from fundoscope.train.pack import unpack
     from fundoscope.train.run import tensorboard
 
     chosen = configs.replaced(
-        configs.read_config(config),
+        checks.read_config(config),
         backbone={"init": init},
         data={"cache": None if cache is None else str(cache)},
         threads=threads,
@@ -197,7 +197,7 @@ def detector(
             "left_out": _left_out(chosen, leave_out),
         },
     )
-    configs.check(chosen, config.name)
+    checks.check(chosen, config.name)
     if preview is not None:
         _preview_detector(chosen, preview)
         return
@@ -242,12 +242,10 @@ def _left_out(config: DetectorConfig, file: Path | None) -> tuple[str, ...] | No
 
 def _preview_detector(config: DetectorConfig, path: Path) -> None:
     from fundoscope.cli.train.progress import watching_detector
-    from fundoscope.train.detection import sheets as detection_pictures
-    from fundoscope.train.detection import training
+    from fundoscope.train.detection import preview
 
     with watching_detector() as listeners:
-        task = training.preview_task(config, listeners)
-    detection_pictures.preview(task, config.seed, path)
+        preview.draw(config, path, listeners)
     typer.echo(f"{path}: drawn; look whether the boxes hold what they should")
 
 

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
-    from fundoscope.train.detection.export import Exported as ExportedDetector
+    from fundoscope.train.detection.exported import Exported as ExportedDetector
     from fundoscope.train.grading.calibrate import Figures
     from fundoscope.train.grading.exported import Exported
 

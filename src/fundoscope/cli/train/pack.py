@@ -93,11 +93,12 @@ def detector(
     from fundoscope.cli.train import require_extra
 
     require_extra()
+    from fundoscope.train.detection import checks
     from fundoscope.train.detection import config as configs
     from fundoscope.train.pack import pack
 
     chosen = configs.replaced(
-        configs.read_config(config), data={"cache": None if cache is None else str(cache)}
+        checks.read_config(config), data={"cache": None if cache is None else str(cache)}
     )
     _tell(pack.write_detector(chosen, out, masks=masks, limit=limit, overwrite=overwrite))
 

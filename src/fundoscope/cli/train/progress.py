@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from fundoscope.train.detection.training import Set
+    from fundoscope.train.detection.data import DetectionData
     from fundoscope.train.grading.pictures import LeftOut, Pictures
     from fundoscope.train.run.listeners import Listeners
     from fundoscope.train.run.progress import Report
@@ -42,7 +42,7 @@ def watching() -> Iterator[Listeners[Pictures]]:
 
 
 @contextmanager
-def watching_detector() -> Iterator[Listeners[Set]]:
+def watching_detector() -> Iterator[Listeners[DetectionData]]:
     """The same for a detector's run."""
     from fundoscope.train.run.listeners import Listeners
 
@@ -97,7 +97,7 @@ def _line_of_pictures(done: int, count: int) -> None:
         typer.echo(f"pictures {done}/{count}")
 
 
-def _lines_of_set(found: Set) -> None:
+def _lines_of_set(found: DetectionData) -> None:
     """How many photographs and boxes of each kind there are, and the anchors that fit them."""
     for warning in found.warnings:
         typer.echo(warning, err=True)
@@ -107,8 +107,8 @@ def _lines_of_set(found: Set) -> None:
         boxes = ", ".join(
             f"{labels.count(label)} {kind}" for label, kind in enumerate(found.kinds, start=1)
         )
-        carved = " (carved out)" if found.carved and side == "validation" else ""
-        typer.echo(f"{side}: {len(views)} photographs{carved}, boxes: {boxes}")
+        held_out = " (held out)" if found.held_out and side == "validation" else ""
+        typer.echo(f"{side}: {len(views)} photographs{held_out}, boxes: {boxes}")
     for kind in found.unseen:
         typer.echo(f"validation has no box of {kind}: it has no part in choosing the epoch")
     levels = " | ".join(

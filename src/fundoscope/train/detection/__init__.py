@@ -1,0 +1,1 @@
+"""Training lesion detectors: their data, their heads, the run and the export."""

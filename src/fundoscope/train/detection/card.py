@@ -1,24 +1,29 @@
-"""The model card of a detector: what a person should know before using it."""
+"""The model card of a detector: what people should know before they use it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fundoscope.kinds import KINDS
-from fundoscope.lesions import heads
+from fundoscope.train.detection import registry
 from fundoscope.train.detection.views.operating import KEPT
 from fundoscope.train.run.card_text import averaged_text, stored_text
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import DetectorManifest
-    from fundoscope.train.detection.export import Exported
+    from fundoscope.train.detection.exported import Exported
 
 
 def text(manifest: DetectorManifest, exported: Exported) -> str:
-    """The card as Markdown."""
+    """The card as Markdown.
+
+    Args:
+        manifest: of the bundle.
+        exported: the figures of the export.
+    """
     parts = (
-        _head(manifest),
+        _title(manifest),
         _training(manifest, exported),
         _figures(manifest),
         _sizes(manifest, exported),
@@ -28,12 +33,12 @@ def text(manifest: DetectorManifest, exported: Exported) -> str:
     return "\n".join(parts)
 
 
-def _head(manifest: DetectorManifest) -> str:
+def _title(manifest: DetectorManifest) -> str:
     names = ", ".join(KINDS[kind].name for kind in manifest.classes)
     return f"""# {manifest.name}
 
-Finds on a photograph of the retina: {names}. For research; not a medical device, and nothing that
-it says is a diagnosis.
+Finds on a photograph of the retina: {names}. For research; it is not a medical device, and its
+results are not a diagnosis.
 
 Licence of the weights: {manifest.licence}.
 """
@@ -75,10 +80,11 @@ def _figures(manifest: DetectorManifest) -> str:
     )
     return f"""## On validation
 
-The same photographs chose the epoch and the thresholds, so these figures flatter. A box hits a
-lesion when their IoU is at least 0.3, or when each one's centre lies inside the other and their
-areas differ by no more than a factor of 4; one to one. The threshold of each kind is the score at
-which the count is right on the median photograph that shows it; of a landmark the best box counts.
+The epoch and the thresholds were chosen on the same photographs, so these figures are optimistic. A
+box hits a lesion if their IoU is at least 0.3, or if the centre of each lies inside the other and
+their areas differ by no more than a factor of 4; one to one. The threshold of each kind is the
+score at which the count is right on the median photograph that shows the kind; of a landmark only
+the best box counts.
 
 | kind | lesions | average precision | threshold | precision | recall |
 |---|---|---|---|---|---|
@@ -102,9 +108,9 @@ def _sizes(manifest: DetectorManifest, exported: Exported) -> str:
     )
     return f"""## How small a photograph may be
 
-Precision and recall at the threshold on the validation photographs made smaller, by the radius of
-their field in pixels. A kind is assessed down to the smallest radius at which {KEPT:.0%} of both at
-full size is left; on a smaller photograph it is "not assessed", never "none found".
+Precision and recall at the threshold on smaller copies of the validation photographs, by the radius
+of their field in pixels. A kind is assessed down to the smallest radius that keeps {KEPT:.0%} of
+both at full size. On a smaller photograph it is "not assessed", never "none found".
 
 | kind | assessed from | {head} |
 |---|---|{"---|" * len(radii)}
@@ -122,32 +128,21 @@ def _graph(manifest: DetectorManifest, exported: Exported) -> str:
 
 The field is brought to a radius of {manifest.radius:g} pixels and read in tiles of at most
 {manifest.height_width[0]}x{manifest.height_width[1]} that overlap by {manifest.overlap} or more.
-Input: `uint8 (B, H, W, 3)` RGB, H and W multiples of {manifest.step}; normalisation is inside.
-Output: {_output(manifest)}. ONNX Runtime differs from torch by
+Input: `uint8 (B, H, W, 3)` RGB, H and W multiples of {manifest.step}; the graph normalises it.
+Output: {registry.HEADS[manifest.head].output_text(manifest)}. ONNX Runtime differs from torch by
 {exported.pixel_difference:.1e} pixels and {exported.score_difference:.1e} in a score at most, on
 {exported.compared} boxes. {stored_text(manifest.stored)}
 """
 
 
-def _output(manifest: DetectorManifest) -> str:
-    if manifest.head != heads.MASK:
-        return "tile, box, label and score of each box"
-    levels = ", ".join(f"{KINDS[kind].name} {at:g}" for kind, at in manifest.levels.items())
-    return (
-        "of each kind a map, `uint8 (B, K, H, W)`, of how likely (255: surely) each pixel belongs"
-        f"\nto a lesion. What is connected of the pixels that reach a level ({levels})\nis one"
-        " lesion; its score is their mean"
-    )
+LIMITATIONS: Final = """## Limitations
 
-
-LIMITATIONS = """## Limitations
-
-- Trained on few photographs of one camera at one hospital: on others it can be much worse. Evaluate
-  it on your own first (`fundoscope evaluate lesions`), and correct what it draws
-  (`fundoscope annotate`) to train on.
-- Its boxes follow the annotators' habit of joining what touches: a field of exudates may be one box
-  to them and several to it, or the other way round.
-- It cannot tell intraretinal microvascular abnormalities, venous beading, new vessels, laser scars
-  or drusen; they may be taken for lesions that it knows.
-- A box's area is larger than its lesion's.
+- It was trained on few photographs of one camera at one hospital and can be much worse on others.
+  Evaluate it on your own photographs first (`fundoscope evaluate lesions`). You can correct the
+  boxes that it draws (`fundoscope annotate`) and train on them.
+- Its boxes follow the annotators' habit of joining lesions that touch: a field of exudates may be
+  one box to them and several to it, or the other way round.
+- It does not know intraretinal microvascular abnormalities, venous beading, new vessels, laser
+  scars or drusen, and may take them for lesions that it knows.
+- The area of a box is larger than that of its lesion.
 """

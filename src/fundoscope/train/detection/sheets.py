@@ -1,65 +1,57 @@
-"""Tiles with their boxes, to be looked at: as training shows them, and what was found on some."""
+"""Pictures of tiles with boxes, to look at: what is annotated, and what a network finds."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from fundoscope.errors import OutputError
 from fundoscope.kinds import ANATOMY, KINDS, Colour
 from fundoscope.lesions import tiles
 from fundoscope.photo.decode import Pixels
 from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.run.plan import AUGMENTATION, generator_for
 
-if TYPE_CHECKING:
-    from fundoscope.train.detection.task import DetectionTask
-
-Found = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
-"""Boxes, labels and scores of a whole view."""
-Boxes = tuple[NDArray[np.float64], NDArray[np.int64]]
-"""Boxes and labels."""
+Labelled = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""Boxes ``(N, 4)`` of a view or a tile in its pixels, and their labels ``(N,)`` from 1."""
 
 SHOWN: Final = 4
-"""Validation photographs on a sheet, a tile of each."""
+"""Validation photographs on a sheet, one tile of each."""
 PAIRS: Final = 2
-"""Of truth and findings, side by side."""
-ROWS, COLUMNS = 3, 4
-"""Of a preview."""
+"""Pairs of annotated and found boxes beside each other."""
 GAP: Final = 4
+"""Pixels between two tiles."""
 GROUND: Final[Colour] = (255, 255, 255)
 INK: Final[Colour] = (40, 40, 40)
 SHADOW: Final[Colour] = (0, 0, 0)
-"""Around each line, so that it shows on bright exudates as on dark haemorrhages."""
+"""Colour around each line, so that it shows on bright exudates and dark haemorrhages alike."""
 MARGIN: Final = 2
-"""Pixels between a box and its line: the lesion itself stays to be seen."""
+"""Pixels between a box and its line, so that the line does not cover the lesion."""
 TYPE, LINE_HEIGHT = 13, 22
-"""Size of letters and height of a line of them, in pixels."""
+"""Size of letters and height of a line of text, in pixels."""
 SWATCH: Final = 12
+"""Side of the coloured square before the name of a kind, in pixels."""
 QUALITY: Final = 88
-"""Of the JPEG; below it, blocks look like small lesions."""
+"""Quality of the JPEG; below it, blocks look like small lesions."""
 
 
 def sheet(
     views: Sequence[AnnotatedView],
-    found: Sequence[Boxes],
+    found: Sequence[Labelled],
     kinds: Sequence[str],
     size: tuple[int, int],
 ) -> bytes:
-    """A JPEG of some tiles, each with its truth and beside it with what was found.
+    """A JPEG of some tiles, each with its annotated boxes and beside it with the found ones.
 
-    Of each photograph it shows the tile with the most kinds of lesion, and of those the one with
+    It shows the tile of each photograph with the most kinds of lesion, and of several the one with
     the most lesions; photographs with more kinds come first.
 
     Args:
-        views: of validation.
-        found: what counts on each.
+        views: the validation photographs.
+        found: the boxes that count on each.
         kinds: the class list.
         size: height and width of a tile.
     """
@@ -71,63 +63,40 @@ def sheet(
         pixels = tiles.cut(views[place].view, corner, *size)
         truth = (views[place].boxes, views[place].labels)
         for boxes, labels in (truth, found[place]):
-            cells.append(_framed(pixels, boxes - np.tile(corner, 2), labels, kinds))
-    picture = _arranged(cells, min(len(cells), 2 * PAIRS))
-    titled = _titled(
-        picture, kinds, "left: as annotated; right: as found, at each kind's threshold"
-    )
+            cells.append(framed(pixels, boxes - np.tile(corner, 2), labels, kinds))
+    picture = arranged(cells, min(len(cells), 2 * PAIRS))
+    title = "left: as annotated; right: as found, at each kind's threshold"
     content = io.BytesIO()
     # Without subsampling: a line of one pixel would lose its colour.
-    titled.save(content, "JPEG", quality=QUALITY, subsampling=0)
+    titled(picture, kinds, title).save(content, "JPEG", quality=QUALITY, subsampling=0)
     return content.getvalue()
-
-
-def preview(task: DetectionTask, seed: int, path: Path) -> None:
-    """Draw tiles as training shows them, with their boxes.
-
-    Args:
-        task: that draws them.
-        seed: chooses which.
-        path: of the picture; the ending says which form.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    import torch
-
-    changed, drawn = task.tiles(ROWS * COLUMNS, generator_for(seed, AUGMENTATION, 0))
-    pixels = changed.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    cells = [
-        _framed(tile, boxes, labels, task.kinds)
-        for tile, (boxes, labels) in zip(pixels, drawn, strict=True)
-    ]
-    picture = _titled(_arranged(cells, COLUMNS), task.kinds, "tiles as training shows them")
-    try:
-        picture.save(path)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        remedy = "name a .png file in a folder that is there"
-        raise OutputError(str(path), f"cannot be written ({why})", remedy) from None
 
 
 def _richest(
     view: AnnotatedView, kinds: Sequence[str], size: tuple[int, int]
 ) -> tuple[tuple[int, int], tiles.Corner]:
-    """How many kinds and lesions there are on the tile that has the most, and its corner."""
+    """The number of kinds and of lesions on the tile that has the most, and its corner."""
     lesions = [label for label, kind in enumerate(kinds, start=1) if kind not in ANATOMY]
-    middles = (view.boxes[:, :2] + view.boxes[:, 2:]) / 2
+    centres = (view.boxes[:, :2] + view.boxes[:, 2:]) / 2
     best: tuple[tuple[int, int], tiles.Corner] = ((-1, -1), (0, 0))
     for corner in tiles.lay(view.view, *size, min(size) // 2):
-        inside = ((middles >= corner) & (middles < np.add(corner, size[::-1]))).all(axis=1)
-        there = view.labels[inside & np.isin(view.labels, lesions)]
-        best = max(best, ((len(np.unique(there)), len(there)), corner))
+        inside = ((centres >= corner) & (centres < np.add(corner, size[::-1]))).all(axis=1)
+        shown = view.labels[inside & np.isin(view.labels, lesions)]
+        best = max(best, ((len(np.unique(shown)), len(shown)), corner))
     return best
 
 
-def _framed(
+def framed(
     pixels: Pixels, boxes: NDArray[np.float64], labels: NDArray[np.int64], kinds: Sequence[str]
 ) -> Image.Image:
-    """A tile with a thin frame around each box that meets it."""
+    """A tile with a thin frame around each of its boxes.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)`` RGB.
+        boxes: ``(N, 4)`` in its pixels; they may reach beyond it.
+        labels: ``(N,)``, from 1.
+        kinds: the class list.
+    """
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     for box, label in zip(boxes.tolist(), labels.tolist(), strict=True):
@@ -138,8 +107,8 @@ def _framed(
     return picture
 
 
-def _arranged(cells: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Cells of one size in rows, white between them."""
+def arranged(cells: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Pictures of one size in rows, with white between them."""
     width, height = cells[0].width + GAP, cells[0].height + GAP
     rows = -(-len(cells) // columns)
     picture = Image.new("RGB", (columns * width + GAP, rows * height + GAP), GROUND)
@@ -148,8 +117,8 @@ def _arranged(cells: Sequence[Image.Image], columns: int) -> Image.Image:
     return picture
 
 
-def _titled(picture: Image.Image, kinds: Sequence[str], title: str) -> Image.Image:
-    """A picture below a line that says what it is, and the colours of the kinds."""
+def titled(picture: Image.Image, kinds: Sequence[str], title: str) -> Image.Image:
+    """A picture below its title and a legend with the colours of the kinds."""
     font = ImageFont.load_default(TYPE)
     words = [(KINDS[kind].name, KINDS[kind].colour) for kind in kinds]
     lengths = [3 * SWATCH + round(font.getlength(name)) for name, _ in words]

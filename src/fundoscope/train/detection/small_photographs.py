@@ -1,4 +1,4 @@
-"""How much of each kind a detector still finds on photographs that are smaller."""
+"""How well a detector finds each kind on smaller copies of the validation photographs."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from fundoscope.train.detection.views.operating import Sizes
 from fundoscope.train.detection.views.view import AnnotatedView
 
 SCALES: Final = (1.0, 0.6, 0.45, 0.36, 0.3, 0.24, 0.17, 0.12)
-"""Of the validation photographs, for the smallest size at which a kind is assessed."""
+"""Sizes of the copies, as shares of full size."""
 STORED_QUALITY: Final = 90
-"""The smaller copies are stored as JPEG of this quality with halved colour, as small photographs
-are. On the copies of 768 pixels of seven validation photographs that IDRiD's grading set has the
-recall of microaneurysms is 0.43, of haemorrhages 0.25 and of hard exudates 0.46; on ours 0.41, 0.25
-and 0.50. Without storing them microaneurysms would have 0.62."""
+"""The copies are stored as JPEG of this quality with halved colour resolution, as small photographs
+usually are. IDRiD's grading set has copies of 768 pixels of seven validation photographs. On them
+the recall of microaneurysms is 0.43, of haemorrhages 0.25 and of hard exudates 0.46; on our copies
+0.41, 0.25 and 0.50. Without JPEG, that of microaneurysms would be 0.62."""
 
 
 def sizes(
-    loaded: Detector, val: Sequence[AnnotatedView], thresholds: Mapping[str, float]
+    detector: Detector, val: Sequence[AnnotatedView], thresholds: Mapping[str, float]
 ) -> dict[str, Sizes]:
-    """Precision and recall at the thresholds on validation photographs made smaller, by radius.
+    """Precision and recall of each kind by the radius of the field.
 
     Args:
-        loaded: the detector.
-        val: annotated photographs.
-        thresholds: of each kind that it finds.
+        detector: the detector.
+        val: the validation photographs.
+        thresholds: for each kind, the score from which a box counts.
     """
-    kinds = loaded.manifest.classes
+    kinds = detector.manifest.classes
     scales = _scales(val)
     matched: dict[float, dict[str, list[Matched]]] = {scale: {} for scale in scales}
     radii = []
@@ -54,12 +54,12 @@ def sizes(
         fov = field.find(photo)
         radii.append(fov.radius or 0.0)
         for scale in scales:
-            boxes = _read_smaller(loaded, photo, fov, each, scale)
+            found = _read_smaller(detector, photo, fov, each, scale)
             for label, kind in enumerate(kinds, start=1):
-                of_kind = boxes.labels == label
+                of_kind = found.labels == label
                 truth = each.boxes[each.labels == label]
-                one = hits.match(boxes.boxes[of_kind], boxes.scores[of_kind], truth)
-                matched[scale].setdefault(kind, []).append(operating.counted(kind, one))
+                boxes = hits.match(found.boxes[of_kind], found.scores[of_kind], truth)
+                matched[scale].setdefault(kind, []).append(operating.counted(kind, boxes))
     radius = float(np.mean(radii))
     return {
         kind: {
@@ -73,29 +73,29 @@ def sizes(
 
 
 def _scales(val: Sequence[AnnotatedView]) -> list[float]:
-    """Those at which every validation photograph is still one that is read at all."""
+    """The sizes at which no validation photograph is too small to be read."""
     side = min(min(picture_size(each.photograph)) for each in val)
     return [scale for scale in SCALES if scale == 1 or side * scale >= limits.MIN_SIDE]
 
 
 def _read_smaller(
-    loaded: Detector, photo: Photo, fov: FieldOfView, each: AnnotatedView, scale: float
+    detector: Detector, photo: Photo, fov: FieldOfView, each: AnnotatedView, scale: float
 ) -> Boxes:
-    """Boxes in the pixels of the photograph's own view, found on a smaller copy of it."""
+    """The boxes found on a smaller copy of a photograph, in the pixels of its full-size view."""
     height, width = photo.pixels.shape[:2]
     size = (round(width * scale), round(height * scale))
     picture = Image.fromarray(photo.pixels)
     small = photo if scale == 1 else _stored(picture.resize(size, Image.Resampling.LANCZOS))
     shrunk = Affine.scale(size[0] / width, size[1] / height)
-    made = view.make(small, _through(fov, shrunk), loaded.manifest.radius)
-    boxes = detectors.on_view(loaded, made)
+    made = view.make(small, _through(fov, shrunk), detector.manifest.radius)
+    boxes = detectors.on_view(detector, made)
     back = made.to_view.inverse().then(shrunk.inverse()).then(each.view.to_view)
     moved = [back.box((box[0], box[1], box[2], box[3])) for box in boxes.boxes.tolist()]
     return replace(boxes, boxes=np.array(moved, np.float64).reshape(-1, 4))
 
 
 def _stored(picture: Image.Image) -> Photo:
-    """A picture as a small JPEG file has it."""
+    """A picture after it was stored as JPEG."""
     content = simplejpeg.encode_jpeg(
         np.array(picture), quality=STORED_QUALITY, colorsubsampling="420"
     )
@@ -103,7 +103,7 @@ def _stored(picture: Image.Image) -> Photo:
 
 
 def _through(fov: FieldOfView, shrunk: Affine) -> FieldOfView:
-    """The field on a smaller copy."""
+    """The field of view on a smaller copy."""
     if fov.centre is None or fov.radius is None:
         raise ValueError("no field of view was found")
     return replace(fov, centre=shrunk.point(*fov.centre), radius=fov.radius * shrunk.yy)

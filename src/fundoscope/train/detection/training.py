@@ -1,32 +1,23 @@
-"""Training a lesion detector: its data, its network, and the run."""
+"""Training a lesion detector: reading its data, making its network, and the run."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.lesions import heads
+from fundoscope.train.detection import checks, registry
 from fundoscope.train.detection import config as configs
-from fundoscope.train.detection.boxes import anchors as anchoring
-from fundoscope.train.detection.boxes import network as detection_network
-from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.detection.masks import network as mask_network
-from fundoscope.train.detection.masks import targets as mask_targets
-from fundoscope.train.detection.masks.head import MaskTask
+from fundoscope.train.detection.config import Anchors, DetectorConfig
+from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
-from fundoscope.train.detection.views import choose as detection_data
-from fundoscope.train.detection.views import view as views
-from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.networks import backbones
+from fundoscope.train.detection.views import choose, view
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
@@ -36,88 +27,43 @@ if TYPE_CHECKING:
     from torch import nn
 
 DETECTOR: Final = "detector.json"
-BACKBONE: Final = "backbone.body."
-"""What stands before the names of a backbone's weights in a network with a ``boxes`` head."""
+"""The file of a run folder with the class list and the anchors."""
 NO_MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory")
-"""Parts of torch's messages about it on processors, which have no exception of their own."""
+"""Parts of torch's messages about memory on processors, which have no exception of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
-    """What a detector is trained on.
-
-    Attributes:
-        kinds: the class list; label 1 is its first.
-        anchors: of the first stage, fitted to the training boxes; none of a head without them.
-        images: folder of the photographs.
-        train, val: annotated photographs at the working scale.
-        sha256: of all annotations and photographs.
-        unseen: kinds without a box in validation, by which no epoch is judged.
-        carved: whether ``val`` was carved out, for nothing named it.
-        warnings: what the reader of the annotations had to decide, as sentences.
-    """
-
-    kinds: tuple[str, ...]
-    anchors: anchoring.Anchors
-    images: Path
-    train: tuple[AnnotatedView, ...]
-    val: tuple[AnnotatedView, ...]
-    sha256: str
-    unseen: tuple[str, ...] = ()
-    carved: bool = False
-    warnings: tuple[str, ...] = ()
-
-
-def read_set(config: DetectorConfig, progress: views.Progress | None = None) -> Set:
+def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> DetectionData:
     """Read the annotations, split them, and bring the photographs to the working scale.
 
+    Args:
+        config: of the run.
+        progress: a callback: photographs done, and their number.
+
     Raises:
-        TableError, PhotoError, UsageError: as :func:`detection_data.choose` and
-            :func:`views.load`.
+        TableError, PhotoError, UsageError: as :func:`choose.choose` and :func:`view.load`.
         OutputError: the cache cannot be written.
     """
-    data = config.data
-    chosen = detection_data.choose(data, config.seed)
-    photos = (*chosen.train, *chosen.val)
-    made = views.load(photos, chosen.images, chosen.kinds, data.radius, Path(data.cache), progress)
-    train, val = tuple(made[: len(chosen.train)]), tuple(made[len(chosen.train) :])
-    sides_of = np.concatenate([each.boxes[:, 2:] - each.boxes[:, :2] for each in train])
-    labels = np.concatenate([each.labels for each in train])
+    head, settings = registry.of(config), config.data
+    chosen = choose.choose(settings, config.seed)
+    photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
+    loaded = view.load(photos, chosen.images, chosen.kinds, settings.radius, cache, progress)
+    train, val = tuple(loaded[: len(chosen.train)]), tuple(loaded[len(chosen.train) :])
     digest = hashlib.sha256()
-    for each in photos:
-        digest.update((chosen.images / each.image).read_bytes())
-        digest.update(repr([(a.kind, a.box) for a in each.annotations]).encode())
-    if config.head == heads.MASK:
-        digest.update(mask_targets.digest(train, chosen.images, Path(data.masks)))
-    return Set(
+    for photo in photos:
+        digest.update((chosen.images / photo.image).read_bytes())
+        digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
+    digest.update(head.digest(config, train, chosen.images))
+    return DetectionData(
         chosen.kinds,
-        _anchors(config, sides_of, labels),
+        head.anchors(config, train),
         chosen.images,
         train,
         val,
         digest.hexdigest(),
         chosen.unseen,
-        chosen.carved,
+        chosen.held_out,
         chosen.warnings,
     )
-
-
-def _anchors(
-    config: DetectorConfig, sides_of: NDArray[np.float64], labels: NDArray[np.int64]
-) -> anchoring.Anchors:
-    """Those that the configuration names, or else fitted to the boxes."""
-    if config.head != heads.BOXES:
-        return ()
-    levels = backbones.levels(config.backbone.name)
-    if isinstance(config.anchors, int):
-        return anchoring.choose(sides_of, labels, levels, config.anchors, config.seed)
-    if len(config.anchors) != levels:
-        raise UsageError(
-            "anchors",
-            f"are of {len(config.anchors)} maps, and {config.backbone.name} gives {levels}",
-            "write a list of [width, height] for each map, or how many shall be chosen",
-        )
-    return config.anchors
 
 
 def train(
@@ -125,31 +71,32 @@ def train(
     folder: Path,
     *,
     resume: bool = True,
-    listeners: Listeners[Set] | None = None,
+    listeners: Listeners[DetectionData] | None = None,
 ) -> None:
-    """Train a detector; the run folder holds everything that its export needs.
+    """Train a detector; the run folder then holds everything that its export needs.
 
     Args:
-        config: see :class:`DetectorConfig`.
-        folder: the run folder; made where it does not exist.
-        resume: continue an earlier run of the folder. Its configuration must be the same but for
+        config: of the run.
+        folder: the run folder; it is created if it does not exist.
+        resume: continue an earlier run in the folder. Its configuration must be the same except for
             :data:`fundoscope.train.run.settings.HARDWARE`.
-        listeners: report the progress.
+        listeners: callbacks that report progress.
 
     Raises:
         UsageError: the configuration, the annotations or the run folder does not fit.
-        FundoscopeError, OutputError: as :func:`loop.train`; or the memory does not suffice.
+        FundoscopeError, OutputError: as :func:`fundoscope.train.run.loop.train`; or there is too
+            little memory.
     """
     import torch
 
     if listeners is None or not processes.is_first():
         listeners = Listeners()
-    configs.check(config, "the configuration")
+    checks.check(config, "the configuration")
     devices.set_up(config)
     count = _require_network(config)
     if listeners.network is not None:
         listeners.network(config.backbone.name, count)
-    data = read_set(config, listeners.picture)
+    data = read_data(config, listeners.picture)
     if listeners.data is not None:
         listeners.data(data)
     configs.open_run(config, data.sha256, folder, resume=resume)
@@ -160,7 +107,15 @@ def train(
     network = _started(config, data)
     fabric = devices.fabric(config)
     task = task_of(config, data, fabric.device, folder, listeners.picture)
-    plan = Plan(
+    with memory_explained():
+        loop.train(
+            network, task, plan_of(config), fabric, folder, resume=resume, listeners=listeners
+        )
+
+
+def plan_of(config: DetectorConfig) -> Plan:
+    """The steps of a run."""
+    return Plan(
         np.zeros(config.draw.tiles, np.int64),
         (Stage(config.data.tile, config.epochs),),
         config.optimiser,
@@ -168,94 +123,82 @@ def train(
         config.checkpoint_every,
         config.patience,
     )
-    with memory_told():
-        loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
 
 
 def task_of(
     config: DetectorConfig,
-    data: Set,
+    data: DetectionData,
     device: torch.device,
     folder: Path,
-    progress: views.Progress | None,
+    progress: view.Progress | None,
 ) -> DetectionTask:
-    """What the loop needs, of the head that is trained.
+    """The task of the training loop.
+
+    Args:
+        config: of the run.
+        data: its photographs.
+        device: where the network is trained.
+        folder: the run folder.
+        progress: a callback: photographs whose targets are made, and their number.
 
     Raises:
-        TableError, UsageError, OutputError: as :class:`mask_targets.Targets`.
+        TableError, UsageError, OutputError: as :meth:`Head.targets`.
     """
-    sides = data.train, data.val, data.kinds
-    if config.head == heads.BOXES:
-        return DetectionTask(*sides, config, device, folder)
-    masks, cache = Path(config.data.masks), Path(config.data.cache)
-    targets = mask_targets.Targets(data.train, data.images, masks, data.kinds, cache, progress)
-    return MaskTask(*sides, targets, config, device, folder)
-
-
-def preview_task(config: DetectorConfig, listeners: Listeners[Set]) -> DetectionTask:
-    """What draws the tiles of a run, without a network.
-
-    Raises: as :func:`read_set`.
-    """
-    import torch
-
-    data = read_set(config, listeners.picture)
-    if listeners.data is not None:
-        listeners.data(data)
-    return DetectionTask(data.train, data.val, data.kinds, config, torch.device("cpu"))
+    head = registry.of(config)
+    return DetectionTask(head, config, data, head.targets(config, data, progress), device, folder)
 
 
 def _require_network(config: DetectorConfig) -> int:
-    """Check that there is such a network, with its starting weights, and room for it.
+    """Check that the network and its starting weights exist and fit into memory.
 
     Returns:
-        How many weights it has, with one kind.
+        The number of weights of the network, with one kind.
 
     Raises:
-        UsageError: there is not.
+        UsageError: they do not.
     """
-    name = config.backbone.name
-    square = (1.0, 1.0)
-    count = config.anchors if isinstance(config.anchors, int) else len(config.anchors[0])
-    anchors = ((square,) * count,) * backbones.levels(name)
-    weights = memory.require(lambda: network_of(config, ("",), anchors, init="none"), name)
+    weights = memory.require(
+        lambda: network_of(config, ("",), (), init="none"), config.backbone.name
+    )
     if config.start and not Path(config.start).is_file():
         raise UsageError(
             f"start = {config.start}",
-            "is no file",
+            "is not a file",
             "name best.pt of an earlier run, or leave it out",
         )
-    network_of(config, ("",), anchors, init=config.backbone.init)
+    network_of(config, ("",), (), init=config.backbone.init)
     return weights
 
 
 def network_of(
-    config: DetectorConfig, kinds: Sequence[str], anchors: anchoring.Anchors, *, init: str
+    config: DetectorConfig, kinds: Sequence[str], anchors: Anchors, *, init: str
 ) -> nn.Module:
-    """The detector that a configuration asks for."""
-    if config.head == heads.MASK:
-        name = config.backbone.name
-        return mask_network.create(name, len(kinds), config.painter, init=init)
-    backbone = backbones.create(config.backbone.name, config.shape.channels, init=init)
-    return detection_network.create(backbone, len(kinds), anchors, config.shape)
+    """The network of a configuration.
 
-
-def _started(config: DetectorConfig, data: Set) -> nn.Module:
-    """The detector with its starting weights.
+    Args:
+        config: names the head, the backbone and the sizes.
+        kinds: the class list.
+        anchors: of the run's data; empty: any, to count the weights.
+        init: the weights that the backbone starts from.
 
     Raises:
-        UsageError: the run to go on from has none, or is of another network.
+        UsageError: there is no such backbone, or its weights cannot be read.
+    """
+    return registry.of(config).create(config, kinds, anchors, init=init)
+
+
+def _started(config: DetectorConfig, data: DetectionData) -> nn.Module:
+    """The network with its starting weights.
+
+    Raises:
+        UsageError: the file of the earlier run has no weights, or those of another network.
     """
     if not config.start:
         return network_of(config, data.kinds, data.anchors, init=config.backbone.init)
     network = network_of(config, data.kinds, data.anchors, init="none")
     try:
         stored = loop.read_checkpoint(Path(config.start))["network"]
-        if config.head == heads.MASK and any(key.startswith(BACKBONE) for key in stored):
-            of_boxes = {k.removeprefix(BACKBONE): v for k, v in stored.items() if BACKBONE in k}
-            network.get_submodule("body").load_state_dict(of_boxes)
-        else:
-            network.load_state_dict(stored)
+        registry.of(config).start(network, stored)
     except (KeyError, RuntimeError, TypeError):
         raise UsageError(
             f"start = {config.start}",
@@ -266,11 +209,11 @@ def _started(config: DetectorConfig, data: Set) -> nn.Module:
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
-    """Tell of memory that does not suffice in our own words.
+def memory_explained() -> Iterator[None]:
+    """Turn torch's errors about memory into one that says what to do.
 
     Raises:
-        FundoscopeError: it does not.
+        FundoscopeError: there is too little memory.
     """
     import torch
 
@@ -282,6 +225,6 @@ def memory_told() -> Iterator[None]:
             raise
         raise FundoscopeError(
             "training",
-            "needs more memory than there is; the last check-point is kept",
-            "free some, or lower optimiser.batch or data.tile and start anew with --no-resume",
+            "needs more memory than is free; the last check-point is kept",
+            "free some, or lower optimiser.batch or data.tile and start again with --no-resume",
         ) from None

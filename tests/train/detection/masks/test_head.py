@@ -1,4 +1,4 @@
-"""A head that paints, from training to boxes on a photograph."""
+"""The ``mask`` head, from training to boxes on a photograph."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from fundoscope.lesions import heads, tiles
 from fundoscope.lesions.components import Components
 from fundoscope.models import bundle as bundles
 from fundoscope.photo import decode, field
+from fundoscope.train.detection import checks, small_photographs
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import export as detector_export
-from fundoscope.train.detection import small_photographs
+from fundoscope.train.detection import parity as detection_parity
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.boxes import parity as detection_parity
-from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.detection.masks import head as mask_task
+from fundoscope.train.detection.config import DetectorConfig, MaskDecoder
+from fundoscope.train.detection.masks import head as mask_head
 from fundoscope.train.detection.masks import levels as mask_levels
-from fundoscope.train.detection.masks.head import MaskTask
-from fundoscope.train.detection.masks.network import Painter
-from fundoscope.train.detection.masks.targets import Targets
+from fundoscope.train.detection.task import DetectionTask
 from fundoscope.train.detection.views import operating
 from fundoscope.train.run import curves, loop
 from fundoscope.train.run import folder as runs
@@ -50,20 +48,25 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 def mask_config(detector_config: DetectorConfig, lesion_masks: Path) -> DetectorConfig:
     data = msgspec.structs.replace(detector_config.data, masks=str(lesion_masks))
     return msgspec.structs.replace(
-        detector_config, head=heads.MASK, data=data, painter=Painter((8, 8, 8, 8, 8))
+        detector_config, head=heads.MASK, data=data, painter=MaskDecoder((8, 8, 8, 8, 8))
     )
 
 
 @pytest.fixture
-def task(mask_config: DetectorConfig, lesion_masks: Path, tmp_path: Path) -> MaskTask:
-    found = detector.read_set(mask_config)
-    assert found.anchors == ()
-    targets = Targets(found.train, found.images, lesion_masks, found.kinds, tmp_path / "cache")
-    return MaskTask(found.train, found.val, found.kinds, targets, mask_config, torch.device("cpu"))
+def task(mask_config: DetectorConfig, tmp_path: Path) -> DetectionTask:
+    data = detector.read_data(mask_config)
+    assert data.anchors == ()
+    return detector.task_of(mask_config, data, torch.device("cpu"), tmp_path, None)
+
+
+def maps_of(network: torch.nn.Module, task: DetectionTask) -> np.ndarray:
+    """The maps of the first validation photograph."""
+    kinds = len(task.kinds)
+    return mask_head.maps(network, task.val[0], kinds, task.config, torch.device("cpu"))
 
 
 class Copying(torch.nn.Module):
-    """Paints what has the colour of a kind of this folder's drawn eyes."""
+    """Gives maps of what has the colour of a kind of this folder's drawn eyes."""
 
     def forward(self, tiles: torch.Tensor) -> torch.Tensor:
         red, green, blue = (tiles * 128 + 127).unbind(1)
@@ -73,20 +76,22 @@ class Copying(torch.nn.Module):
         return torch.stack(planes, 1).float() * 12 - 6
 
 
-def test_a_batch_shows_what_is_to_be_painted(task: MaskTask) -> None:
-    pixels, target, weight = task.batch(np.arange(8), 64, generator_for(1, 1, 0))
+def test_a_batch_shows_the_masks_of_its_tiles(task: DetectionTask) -> None:
+    pixels, (target, weight) = task.batch(np.arange(8), 64, generator_for(1, 1, 0))
     assert pixels.shape == target.shape == weight.shape == (8, 3, 64, 64)
     assert 0 <= target.min() < target.max() == 1
-    again = task.batch(np.arange(8), 64, generator_for(1, 1, 0))
-    assert all(torch.equal(one, other) for one, other in zip((pixels, target, weight), again))  # noqa: B905
+    same_pixels, (same_target, same_weight) = task.batch(np.arange(8), 64, generator_for(1, 1, 0))
+    assert torch.equal(pixels, same_pixels)
+    assert torch.equal(target, same_target)
+    assert torch.equal(weight, same_weight)
     # Where the target says haemorrhage it is dark, where it says exudate it is bright.
     dark, bright = (pixels[:, 1][target[:, kind] > 0.9].mean() for kind in (0, 1))
     assert dark < pixels[:, 1].mean() < bright
 
 
-def test_a_network_that_paints_rightly_finds_all(task: MaskTask) -> None:
+def test_a_network_with_the_right_maps_finds_all(task: DetectionTask) -> None:
     each = task.val[0]
-    maps = task.maps(Copying(), each)
+    maps = maps_of(Copying(), task)
     assert maps.shape == (3, *each.pixels.shape[:2])
     figures = task.evaluate(Copying(), 64, 0)
     assert figures["score"] > 0.95
@@ -95,9 +100,9 @@ def test_a_network_that_paints_rightly_finds_all(task: MaskTask) -> None:
     assert set(figures["levels"].values()) <= set(mask_levels.LEVELS)
 
 
-def test_maps_of_tiles_lie_where_the_tiles_lie(task: MaskTask) -> None:
+def test_maps_of_tiles_lie_where_the_tiles_lie(task: DetectionTask) -> None:
     each = task.val[0]
-    found = task.maps(Copying(), each)
+    found = maps_of(Copying(), task)
     shown = tiles.cut(each.view, (0, 0), *(-(-side // 32) * 32 for side in each.pixels.shape[:2]))
     with torch.inference_mode():
         pixels = torch.from_numpy(np.array(shown)).permute(2, 0, 1)[None].float()
@@ -109,15 +114,15 @@ def test_maps_of_tiles_lie_where_the_tiles_lie(task: MaskTask) -> None:
     assert np.array_equal(found[:, inside], wanted[:, inside])
 
 
-def test_losses_are_told_by_name(task: MaskTask) -> None:
+def test_losses_are_reported_by_name(task: DetectionTask) -> None:
     batch = task.batch(np.arange(2), 64, generator_for(1, 1, 0))
     loss, counts = task.loss(Copying(), batch)
-    told = task.summarise(counts)
-    assert set(told) == set(mask_task.LOSSES)
-    assert sum(told.values()) == pytest.approx(float(loss), abs=1e-4)
+    reported = task.summarise(counts)
+    assert set(reported) == set(mask_head.LOSSES)
+    assert sum(reported.values()) == pytest.approx(float(loss), abs=1e-4)
 
 
-def test_the_level_is_that_of_the_best_precision_and_recall(task: MaskTask) -> None:
+def test_the_level_is_that_of_the_best_precision_and_recall(task: DetectionTask) -> None:
     def found(count: int) -> Components:
         boxes = task.val[0].boxes[task.val[0].labels == 1][:count]
         return Components(boxes, np.ones(len(boxes)), np.ones(len(boxes), np.int64))
@@ -146,7 +151,7 @@ def test_a_run_becomes_a_bundle_that_reads(mask_config: DetectorConfig, tmp_path
     detector.train(mask_config, run)
     lines = runs.metrics(run)
     assert [line["epoch"] for line in lines] == [0, 1]
-    assert set(lines[0]["training"]) == set(mask_task.LOSSES)
+    assert set(lines[0]["training"]) == set(mask_head.LOSSES)
     curves.draw(run)
     assert (run / curves.NAME).is_file()
     exported = detector_export.export(run, tmp_path / "bundle")
@@ -187,7 +192,7 @@ def test_it_starts_from_the_backbone_of_a_detector_of_boxes(
     wider = configs.replaced(
         chosen,
         start=str(tmp_path / "mask" / loop.BEST),
-        painter=msgspec.to_builtins(Painter((8, 8, 8, 8, 16))),
+        painter=msgspec.to_builtins(MaskDecoder((8, 8, 8, 8, 16))),
     )
     with pytest.raises(UsageError, match="holds no weights of this network"):
         detector.train(wider, tmp_path / "wider")
@@ -203,12 +208,12 @@ def test_a_configuration_without_masks_or_of_unknown_heads_is_refused(
         ({"head": "outlines"}, "head"),
     ):
         with pytest.raises(UsageError, match=key):
-            configs.check(configs.replaced(mask_config, **changed), "test.toml")
+            checks.check(configs.replaced(mask_config, **changed), "test.toml")
 
 
 def test_other_masks_are_another_run(mask_config: DetectorConfig, lesion_masks: Path) -> None:
-    before = detector.read_set(mask_config).sha256
-    assert before != detector.read_set(configs.replaced(mask_config, head=heads.BOXES)).sha256
+    before = detector.read_data(mask_config).sha256
+    assert before != detector.read_data(configs.replaced(mask_config, head=heads.BOXES)).sha256
     path = next(lesion_masks.glob("eye00_haemorrhage*"))
     path.write_bytes((lesion_masks / path.name.replace("eye00", "eye01")).read_bytes())
-    assert detector.read_set(mask_config).sha256 != before
+    assert detector.read_data(mask_config).sha256 != before

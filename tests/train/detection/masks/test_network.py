@@ -1,4 +1,4 @@
-"""A network that paints, and its graph."""
+"""A segmentation network, and its graph."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ pytest.importorskip("onnx")
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.lesions import heads
 from fundoscope.models import runtime
-from fundoscope.train.detection.boxes import parity as detection_parity
+from fundoscope.train.detection import parity as detection_parity
+from fundoscope.train.detection.config import MaskDecoder
 from fundoscope.train.detection.masks import graph as mask_graph
 from fundoscope.train.detection.masks import network as mask_network
 from fundoscope.train.detection.masks import parity as mask_parity
-from fundoscope.train.detection.masks.network import Painter
 from fundoscope.train.networks import catalogue as networks
 
-SMALL = Painter((12, 8, 8, 8, 4))
+SMALL = MaskDecoder((12, 8, 8, 8, 4))
 LITE = "efficientnet_lite0"
 
 
@@ -26,7 +26,7 @@ LITE = "efficientnet_lite0"
 def network() -> torch.nn.Module:
     torch.manual_seed(2)
     made = mask_network.create(LITE, 3, SMALL, init="none").eval()
-    torch.nn.init.normal_(made.paint.weight, std=2.0)  # it would paint all the same
+    torch.nn.init.normal_(made.paint.weight, std=2.0)  # else all maps are alike
     torch.nn.init.zeros_(made.paint.bias)
     return made
 
@@ -53,7 +53,7 @@ def test_a_network_without_fine_features_is_refused() -> None:
         mask_network.create("vgg16", 2, SMALL, init="none")
 
 
-def test_the_graph_paints_what_the_network_paints_at_any_size(network: torch.nn.Module) -> None:
+def test_the_graph_gives_the_maps_of_the_network_at_any_size(network: torch.nn.Module) -> None:
     normalisation = networks.normalisation(LITE, "imagenet")
     model = mask_graph.to_onnx(network, normalisation, 2)
     session = runtime.open_graph(model, "test")
@@ -71,7 +71,7 @@ def test_the_graph_paints_what_the_network_paints_at_any_size(network: torch.nn.
         assert len(heads.maps(session, shown[:1])) == 1
 
 
-def test_a_graph_that_paints_something_else_is_noticed(
+def test_a_graph_with_other_maps_is_noticed(
     network: torch.nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detection_parity, "COMPARED_SIDES", ((64, 64), (64, 96)))

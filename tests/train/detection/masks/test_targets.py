@@ -14,11 +14,11 @@ from fundoscope.geometry import Affine
 from fundoscope.lesions.components import components
 from fundoscope.lesions.view import View
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.detection.config import DetectorConfig, Draw
 from fundoscope.train.detection.masks import targets as mask_targets
-from fundoscope.train.detection.masks.targets import Targets, coverage
+from fundoscope.train.detection.masks.targets import MaskTargets, coverage
 from fundoscope.train.detection.views import tile_draw
-from fundoscope.train.detection.views.tile_draw import Draw, Drawer
+from fundoscope.train.detection.views.tile_draw import Drawer
 from fundoscope.train.detection.views.view import AnnotatedView
 
 
@@ -67,8 +67,10 @@ def test_what_lies_beyond_the_photograph_is_not_covered(mask: Callable[..., Path
 def test_a_level_gives_back_the_lesions_that_were_drawn(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
-    found = detector.read_set(detector_config)
-    targets = Targets(found.train, found.images, lesion_masks, found.kinds, tmp_path / "targets")
+    found = detector.read_data(detector_config)
+    targets = MaskTargets(
+        found.train, found.images, lesion_masks, found.kinds, tmp_path / "targets"
+    )
     for each in found.train:
         whole = targets.opened[each.photograph]()
         assert whole.shape == (len(found.kinds), *each.pixels.shape[:2])
@@ -93,30 +95,30 @@ def test_a_tile_shows_the_target_where_it_shows_the_photograph(tmp_path: Path) -
     for _ in range(20):
         place = drawer.place(random)
         turned.add((place.turns, place.mirrored))
-        tile, _, _ = tile_draw.shown(place)
+        tile = tile_draw.cut(place)
         planes = tile_draw.planes(pixels.transpose(2, 0, 1)[:2], place)
         assert planes.shape == (2, 48, 64)
-        assert np.array_equal(planes[0], tile[..., 0])
+        assert np.array_equal(planes[0], tile.pixels[..., 0])
     assert len(turned) == 4
 
 
 def test_a_target_is_made_once_and_anew_when_its_mask_changes(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
-    found = detector.read_set(detector_config)
+    found = detector.read_data(detector_config)
     cache = tmp_path / "targets"
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def make() -> list[str]:
-        Targets(
+        MaskTargets(
             found.train, found.images, lesion_masks, found.kinds, cache,
-            lambda *done: told.append(done),
+            lambda *done: reported.append(done),
         )  # fmt: skip
         return sorted(path.name for path in cache.glob("*.npy"))
 
     first = make()
     assert len(first) == len(found.train)
-    assert told[-1] == (8, 8)
+    assert reported[-1] == (8, 8)
     (cache / first[0]).write_bytes(b"damaged")
     assert make() == first
     before = mask_targets.digest(found.train, found.images, lesion_masks)
@@ -128,19 +130,19 @@ def test_a_target_is_made_once_and_anew_when_its_mask_changes(
     assert mask_targets.digest(found.train, found.images, lesion_masks) != before
 
 
-def test_masks_that_do_not_fit_are_told_by_name(
+def test_masks_that_do_not_fit_are_named(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
-    found = detector.read_set(detector_config)
+    found = detector.read_data(detector_config)
 
     def make() -> None:
-        Targets(found.train, found.images, lesion_masks, found.kinds, tmp_path / "targets")
+        MaskTargets(found.train, found.images, lesion_masks, found.kinds, tmp_path / "targets")
 
     Image.new("1", (10, 10)).save(next(lesion_masks.glob("eye01_optic_disc*")))
     next(lesion_masks.glob("eye02_haemorrhage*")).unlink()
     with pytest.raises(UsageError) as caught:
         make()
-    assert "eye01_optic_disc.png: has not the size" in caught.value.why
+    assert "eye01_optic_disc.png: has another size" in caught.value.why
     assert "eye02.png: has boxes of haemorrhage and no mask" in caught.value.why
     for path in lesion_masks.iterdir():
         path.unlink()

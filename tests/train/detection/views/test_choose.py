@@ -16,15 +16,15 @@ from fundoscope.data.annotations.coco import format as coco
 from fundoscope.data.annotations.voc import format as voc
 from fundoscope.errors import FundoscopeError, TableError, UsageError
 from fundoscope.train.detection.config import LesionData
-from fundoscope.train.detection.views import choose as detection_data
-from fundoscope.train.detection.views import hold_out as carve
+from fundoscope.train.detection.views import choose as choosing
+from fundoscope.train.detection.views import hold_out
 
 SOME = {"haemorrhage": 2, "hard_exudate": 3}
 
 
 @pytest.fixture(autouse=True)
 def few_tries(monkeypatch):
-    monkeypatch.setattr(carve, "TRIES", 100)
+    monkeypatch.setattr(hold_out, "TRIES", 100)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def choose(eyes, tmp_path):
             if key in settings
         }
         data = LesionData(str(root), cache=str(tmp_path / "cache"), **lists, **settings)
-        return detection_data.choose(data, 1)
+        return choosing.choose(data, 1)
 
     return choose
 
@@ -61,13 +61,13 @@ def test_lists_of_names_the_validation_is_taken_out_of_the_training(choose):
     assert sides(chosen) == (["e3", "e1", "e0"], ["e2"])
     assert chosen.kinds == ("haemorrhage", "hard_exudate")
     assert chosen.images.name == voc.PHOTOS
-    assert (chosen.unseen, chosen.carved) == ((), False)
+    assert (chosen.unseen, chosen.held_out) == ((), False)
 
 
-def test_where_nothing_names_them_a_sixth_is_carved(choose):
+def test_where_nothing_names_them_a_sixth_is_held_out(choose):
     chosen = choose()
     train, val = sides(chosen)
-    assert (len(train), len(val), chosen.carved) == (6, 1, True)
+    assert (len(train), len(val), chosen.held_out) == (6, 1, True)
     assert sides(choose()) == (train, val)
     assert len(choose(validation=3).val) == 3
     assert {*sides(choose(train=["e0", "e1", "e2"], validation=1))[0]} < {"e0", "e1", "e2"}
@@ -105,7 +105,7 @@ def test_a_manifest_with_splits_and_patients(choose, tmp_path):
     assert sides(choose(manifest=str(manifest), left_out=("e9",))) == (["e0"], ["e2"])
 
 
-def test_eyes_of_a_manifest_stay_together_when_carved(choose, tmp_path):
+def test_eyes_of_a_manifest_stay_together_when_held_out(choose, tmp_path):
     manifest = tmp_path / "groups.csv"
     write(manifest, ["image,group", "e0,a", "e1,a", "e2,b", "e3,b", "e4,c", "e5,c", "unknown,c"])
     for wanted in (2, 3):
@@ -136,9 +136,9 @@ def test_faults_are_refused_by_name_unless_left_out(choose, eyes):
     spoil(eyes, "e1", "<width>240", "<width>250")
     spoil(eyes, "e4", "<xmax>", "<xmax>9")
     (eyes / voc.PHOTOS / "e5.png").unlink()
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         choose()
-    message = str(told.value)
+    message = str(caught.value)
     assert "has faults on 3 photographs: e1.png (its annotations say 250 x 180" in message
     assert "e4.png (object 1: the box" in message
     assert "e5" in message
@@ -173,14 +173,14 @@ def test_the_class_list_comes_from_the_training_photographs(choose, save_lesions
 @pytest.mark.parametrize(
     ("settings", "error", "why"),
     [
-        ({"train": ["e0", "nobody"], "val": ["e1"]}, TableError, "train.txt: names .*: nobody"),
+        ({"train": ["e0", "nobody"], "val": ["e1"]}, TableError, "train.txt: has names .*: nobody"),
         ({"train": ["e0"], "val": ["e0"]}, UsageError, "has no training photograph"),
         ({"train": ["e0"], "val": ["e1"], "left_out": ("e00",)}, TableError, "left_out: .*: e00"),
-        ({"validation": 7}, UsageError, "validation = 7: cannot be taken out of 7"),
+        ({"validation": 7}, UsageError, "validation = 7: cannot be held out of 7"),
         ({"images": "nowhere"}, TableError, "nowhere: is no folder"),
     ],
 )
-def test_what_cannot_be_is_told(choose, settings, error, why):
+def test_invalid_settings_are_rejected(choose, settings, error, why):
     with pytest.raises(error, match=why):
         choose(**settings)
 
@@ -216,7 +216,7 @@ def test_what_the_reader_had_to_decide_is_passed_on(choose, eyes):
 
 def test_errors_are_one_line(choose, eyes):
     spoil(eyes, "e1", "<annotation", "<annot")
-    with pytest.raises(FundoscopeError) as told:
+    with pytest.raises(FundoscopeError) as caught:
         choose()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert msgspec.structs.asdict(LesionData("x"))["validation"] == 0

@@ -30,15 +30,15 @@ def names_of(*images):
     ],
 )
 def test_names_as_people_write_them(name, image):
-    assert names_of("a.jpg", "left/b.v2.png").one(name, "train.txt") == image
+    assert names_of("a.jpg", "left/b.v2.png").image_of(name, "train.txt") == image
 
 
-def test_a_name_of_several_photographs_is_told_unless_one_is_meant():
+def test_a_name_of_several_photographs_is_rejected_unless_one_fits_exactly():
     names = names_of("left/a.png", "right/a.png", "c.png", "deep/c.png")
-    assert names.one("left/a", "train.txt") == "left/a.png"
-    assert names.one("c", "train.txt") == "c.png"
-    with pytest.raises(TableError, match=r"train\.txt: names a, and 2 photographs are called so"):
-        names.one("a", "train.txt")
+    assert names.image_of("left/a", "train.txt") == "left/a.png"
+    assert names.image_of("c", "train.txt") == "c.png"
+    with pytest.raises(TableError, match=r"train\.txt: names a, and 2 photographs have that name"):
+        names.image_of("a", "train.txt")
 
 
 def test_names_that_are_not_there_are_listed():

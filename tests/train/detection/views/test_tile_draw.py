@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from fundoscope.geometry import Affine
 from fundoscope.lesions.view import View
+from fundoscope.train.detection.config import Draw
 from fundoscope.train.detection.views import tile_draw
-from fundoscope.train.detection.views.tile_draw import Draw, Drawer
+from fundoscope.train.detection.views.tile_draw import Drawer
 from fundoscope.train.detection.views.view import AnnotatedView
 
 KINDS = ("haemorrhage", "hard_exudate", "optic_disc")
@@ -33,7 +34,7 @@ def view_of(boxes, labels=None, height=300, width=400, radius=210.0):
     )
 
 
-def painted(pixels):
+def bright_part(pixels):
     """The box around what is brighter than half."""
     rows, columns = np.nonzero(pixels[..., 0] >= HALF)
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
@@ -53,13 +54,14 @@ boxes_in_view = st.tuples(
 def test_a_box_stays_on_its_pixels(box, seed, size, scale):
     """Whatever is mirrored, turned, enlarged, cut by the tile's edge, or larger than the view."""
     drawer = Drawer([view_of([box])], KINDS, size, Draw(anywhere=0.0, scale=scale))
-    pixels, boxes, labels = drawer.draw(np.random.default_rng(seed))
+    tile = drawer.draw(np.random.default_rng(seed))
+    pixels, boxes, labels = tile.pixels, tile.boxes, tile.labels
     assert pixels.shape == (*size, 3)
     assert pixels.dtype == np.uint8
     assert boxes.shape == (len(labels), 4)
     if len(labels):
         # Bicubic edges are a pixel wide, and an enlarged pixel is up to two.
-        assert np.abs(boxes[0] - painted(pixels)).max() <= 1.0 + scale
+        assert np.abs(boxes[0] - bright_part(pixels)).max() <= 1.0 + scale
         assert (boxes[:, :2] >= 0).all()
         assert (boxes[:, 2:] <= size[::-1]).all()
 
@@ -72,7 +74,8 @@ def test_every_turn_and_mirror_image_occurs_and_only_on_request():
         drawer = Drawer([view], KINDS, (128, 128), Draw(anywhere=0.0, scale=0.0, turns=turns))
         random, found = np.random.default_rng(1), set()
         for _ in range(120):
-            pixels, boxes, _ = drawer.draw(random)
+            tile = drawer.draw(random)
+            pixels, boxes = tile.pixels, tile.boxes
             x0, y0, x1, y1 = boxes[0].round().astype(int) if len(boxes) else np.zeros(4, int)
             part = pixels[y0:y1, x0:x1, 0].astype(int)
             if part.size == 400:  # not cut by the tile's edge
@@ -89,7 +92,7 @@ def test_an_oblong_tile_is_never_turned_by_a_quarter():
     drawer = Drawer([view_of([(150, 100, 190, 110)])], KINDS, (96, 160), Draw(anywhere=0.0))
     random = np.random.default_rng(2)
     for _ in range(50):
-        _, boxes, _ = drawer.draw(random)
+        boxes = drawer.draw(random).boxes
         sides = boxes[:, 2:] - boxes[:, :2]
         assert (sides[:, 0] > sides[:, 1]).all()
 
@@ -99,7 +102,8 @@ def test_a_view_smaller_than_the_tile_is_shown_whole_with_black_around():
         [view_of([(10, 20, 60, 50)], height=80, width=90, radius=60)],
         KINDS, (128, 128), Draw(anywhere=0.0, scale=0.0, turns=False),
     )  # fmt: skip
-    pixels, boxes, _ = drawer.draw(np.random.default_rng(0))
+    tile = drawer.draw(np.random.default_rng(0))
+    pixels, boxes = tile.pixels, tile.boxes
     assert boxes[0].tolist() == [29, 44, 79, 74]  # 19 columns and 24 rows of black in front
     assert (pixels[44:74, 29:79] == 255).all()
     assert pixels.sum() == 30 * 50 * 3 * 255
@@ -110,7 +114,7 @@ def test_a_tile_does_not_reach_beyond_a_larger_view():
     view.pixels[:] = np.maximum(view.pixels, 40)
     drawer = Drawer([view], KINDS, (128, 128), Draw(anywhere=0.3, scale=0.0))
     random = np.random.default_rng(3)
-    assert all(drawer.draw(random)[0].min() > 0 for _ in range(50))
+    assert all(drawer.draw(random).pixels.min() > 0 for _ in range(50))
 
 
 def test_kinds_are_due_alike_however_many_boxes_they_have():
@@ -123,7 +127,7 @@ def test_kinds_are_due_alike_however_many_boxes_they_have():
     random = np.random.default_rng(4)
     having = np.zeros(4)
     for _ in range(300):
-        having[np.unique(drawer.draw(random)[2])] += 1
+        having[np.unique(drawer.draw(random).labels)] += 1
     assert 100 < having[1] < 190
     assert 100 < having[2] < 190
     assert having[3] > 15
@@ -134,7 +138,7 @@ def test_tiles_anywhere_show_photographs_without_a_lesion_too():
         [view_of([(150, 100, 170, 120)]), view_of([])], KINDS, (64, 64), Draw(anywhere=1.0)
     )
     random = np.random.default_rng(5)
-    counts = [len(drawer.draw(random)[2]) for _ in range(60)]
+    counts = [len(drawer.draw(random).labels) for _ in range(60)]
     assert counts.count(0) > 30
     middle = [tile_draw._on_retina(drawer.views[0].view, random) for _ in range(200)]
     assert all(np.hypot(x - 200, y - 150) <= 210 for x, y in middle)
@@ -149,7 +153,7 @@ def test_landmarks_alone_or_never_due(kinds, anatomy):
         [view_of([(150, 100, 190, 140)], [label])], kinds, (64, 64), Draw(anatomy=anatomy)
     )
     random = np.random.default_rng(6)
-    assert drawer.draw(random)[0].shape == (64, 64, 3)
+    assert drawer.draw(random).pixels.shape == (64, 64, 3)
 
 
 def test_what_is_mostly_cut_off_or_too_small_is_no_box():
@@ -166,4 +170,6 @@ def test_what_is_mostly_cut_off_or_too_small_is_no_box():
 def test_the_same_seed_draws_the_same():
     drawer = Drawer([view_of([(150, 100, 190, 140)])], KINDS, (64, 64), Draw())
     first, second = (drawer.draw(np.random.default_rng(7)) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert np.array_equal(first.pixels, second.pixels)
+    assert np.array_equal(first.boxes, second.boxes)
+    assert np.array_equal(first.labels, second.labels)

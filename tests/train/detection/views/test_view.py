@@ -34,8 +34,8 @@ def load(photos, folder, radius=172.0, progress=None):
 
 
 def test_a_box_lies_on_its_lesion_in_the_view(photo, tmp_path):
-    told = []
-    (found,) = load([photo], tmp_path, progress=lambda *n: told.append(n))
+    reported = []
+    (found,) = load([photo], tmp_path, progress=lambda *n: reported.append(n))
     assert found.labels.tolist() == [2]
     assert found.name == "eye.png"
     rows, columns = np.nonzero(found.pixels[..., 2] > 140)
@@ -43,7 +43,7 @@ def test_a_box_lies_on_its_lesion_in_the_view(photo, tmp_path):
     assert found.boxes[0] == pytest.approx(seen, abs=1.5)
     assert found.boxes[0, 2] - found.boxes[0, 0] == pytest.approx(60, rel=0.03)  # twice as large
     assert found.view.radius == 172
-    assert told == [(1, 1)]
+    assert reported == [(1, 1)]
 
 
 def test_a_second_run_decodes_nothing(photo, tmp_path, monkeypatch):
@@ -64,11 +64,11 @@ def test_a_damaged_view_is_made_anew(photo, tmp_path, suffix, content):
     assert np.array_equal(load([photo], tmp_path)[0].pixels, whole)
 
 
-def test_a_view_that_goes_while_training_is_told(photo, tmp_path):
+def test_a_view_that_disappears_while_training_is_reported(photo, tmp_path):
     found = load([photo], tmp_path)[0]
     for file in (tmp_path / "cache").iterdir():
         file.unlink()
-    with pytest.raises(UsageError, match=r"is gone or damaged .* start the same command again"):
+    with pytest.raises(UsageError, match=r"is missing or damaged .* start the same command again"):
         _ = found.view
 
 
@@ -86,11 +86,11 @@ def test_all_photographs_that_cannot_be_used_are_named(photo, tmp_path):
         AnnotatedPhoto(image=name, width=240, height=180)
         for name in ("black.png", "text.png", "gone.png")
     ]
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as error:
         load([photo, *bad], tmp_path)
     for part in ("3 photographs", "black.png (shows no field", "text.png (", "gone.png (does not"):
-        assert part in str(told.value)
-    assert "--leave-out" in told.value.remedy
+        assert part in str(error.value)
+    assert "--leave-out" in error.value.remedy
 
 
 def test_a_photograph_without_a_box(photo, tmp_path):
@@ -99,7 +99,7 @@ def test_a_photograph_without_a_box(photo, tmp_path):
     assert found.labels.shape == (0,)
 
 
-def test_a_cache_that_cannot_be_written_is_told(photo, tmp_path):
+def test_a_cache_that_cannot_be_written_is_reported(photo, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="choose another cache"):
         load([photo], tmp_path)

@@ -1,0 +1,1 @@
+"""The ``boxes`` head: a Faster R-CNN."""

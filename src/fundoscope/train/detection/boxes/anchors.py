@@ -1,4 +1,4 @@
-"""Anchors: the boxes that a detector's first stage starts from, chosen from the lesions."""
+"""Choosing the anchors, the boxes that a detector's first stage starts from, from the lesions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Anchors = tuple[tuple[tuple[float, float], ...], ...]
-"""Width and height in a tile's pixels; for each level of the pyramid the same number of them."""
+from fundoscope.train.detection.config import Anchors
+
 ROUNDS: Final = 100
+"""Largest number of rounds of k-means."""
 
 
 def choose(
@@ -25,10 +26,10 @@ def choose(
     thousands of small hard exudates.
 
     Args:
-        sides: ``(N, 2)``, width and height of every box in training, in a tile's pixels.
-        labels: ``(N,)``, its kind.
-        levels: of the pyramid; the smallest anchors go to the first.
-        count: anchors a level.
+        sides: ``(N, 2)``, width and height of every training box, in a tile's pixels.
+        labels: ``(N,)``, the kind of each box.
+        levels: number of levels of the pyramid; the first gets the smallest anchors.
+        count: anchors per level.
         seed: of the starting centres.
     """
     random = np.random.default_rng(seed)
@@ -56,13 +57,13 @@ def choose(
 
 
 def _spread(points: NDArray[np.float64], clusters: int) -> NDArray[np.float64]:
-    """Squares from the smallest to the largest side, where there are too few boxes to cluster."""
+    """Squares from the smallest to the largest side, for too few boxes to cluster."""
     sides = np.linspace(points.min(), points.max(), clusters)
     return np.stack((sides, sides), axis=1)
 
 
 def _grouped(centres: NDArray[np.float64], count: int) -> Anchors:
-    """By area, so many a level."""
+    """Anchors in order of their area, ``count`` per level."""
     ordered = np.exp(centres[np.argsort(centres.sum(axis=1))])
     pairs = [(round(float(w), 1), round(float(h), 1)) for w, h in ordered]
     return tuple(tuple(pairs[i : i + count]) for i in range(0, len(pairs), count))

@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
 from fundoscope.lesions.heads import OUTPUTS
-from fundoscope.train.onnx import graph as onnx_graph
+from fundoscope.train.detection import tracing
 
 if TYPE_CHECKING:
     from fundoscope.photo.decode import Pixels
     from fundoscope.train.networks.normalise import Normalisation
 
-HEIGHT, WIDTH, FOUND = "height", "width", "found"
+FOUND: Final = "found"
+"""The free axis of the outputs: the number of boxes."""
+SPECK: Final = 1e-5
+"""Side in pixels of an added proposal. The second stage enlarges a proposal 62 times at most, and
+drops what is smaller than 0.01; the logarithm of its area is finite, which calibration for eight
+bits needs."""
 
 
 class FromPixels(nn.Module):
-    """A detector with its normalisation in front and one list of boxes behind."""
+    """A detector that takes pixels and gives one list of boxes for all tiles."""
 
     def __init__(self, network: nn.Module, normalisation: Normalisation) -> None:
+        """Put the normalisation in front of the network."""
         super().__init__()
         self.network, self.normalisation = network, normalisation
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``uint8 (B, H, W, 3)`` RGB to tile, boxes, label and score of all boxes."""
-        found = self.network(self.normalisation(pixels.permute(0, 3, 1, 2).float()))
-        tile = [torch.full_like(each["labels"], place) for place, each in enumerate(found)]
+        by_tile = self.network(self.normalisation(pixels.permute(0, 3, 1, 2).float()))
+        tile = [torch.full_like(output["labels"], at) for at, output in enumerate(by_tile)]
         boxes, labels, scores = (
-            torch.cat([each[key] for each in found]) for key in ("boxes", "labels", "scores")
+            torch.cat([output[key] for output in by_tile]) for key in ("boxes", "labels", "scores")
         )
         return torch.cat(tile), boxes, labels, scores
 
 
 class SortedPool(nn.Module):
-    """torchvision's pooling of proposals over the levels of a pyramid, without its scattering.
+    """torchvision's pooling of proposals over the levels of a pyramid, without scattering.
 
-    Proposals are pooled level by level and put back into their order at once; writing each level
-    into its places by ScatterElements took ONNX Runtime a quarter of the whole time.
+    Proposals are pooled level by level and put back into their order in one step. Writing each
+    level to its places with ScatterElements took ONNX Runtime a quarter of the whole time.
     """
 
     def __init__(self, pool: Any) -> None:
+        """Take the levels and sizes of torchvision's ``MultiScaleRoIAlign``."""
         super().__init__()
         self.pool = pool
 
     def forward(self, maps: dict[str, Tensor], boxes: list[Tensor], sizes: Any) -> Tensor:
-        """``float (P, C, 7, 7)`` of all tiles' proposals; arguments as torchvision's."""
+        """Features of all tiles' proposals, ``float (P, C, 7, 7)``; arguments as torchvision's."""
         pool = self.pool
         levels = [maps[name] for name in pool.featmap_names]
         if len(levels) == 1:
@@ -67,19 +71,14 @@ class SortedPool(nn.Module):
         return torch.cat(pooled)[torch.argsort(torch.cat(places))]
 
 
-SPECK = 1e-5
-"""Pixels. The second stage enlarges a proposal 62 times at most, and drops what is below 0.01;
-the logarithm of its area is finite, which calibration for eight bits needs."""
+def add_speck(_heads: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The inputs of the second stage, with one tiny proposal added to every tile.
 
-
-def never_none(_heads: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the second stage is given, with a proposal of hardly any size on every tile.
-
-    The second stage is traced with proposals, and its graph's reshaping is undefined for none: a
-    tile on which nothing was proposed ended the reading. Boxes of that size are dropped by the
-    second stage itself, so nothing else changes.
+    The second stage is traced with proposals, and the reshaping in its graph is undefined without
+    any: reading failed at a tile without a proposal. The second stage itself drops boxes of this
+    size, so nothing else changes.
     """
-    maps, proposals, *others = given
+    maps, proposals, *others = inputs
     speck = torch.tensor([[0.0, 0.0, SPECK, SPECK]])
     return maps, [torch.cat((each, speck.to(each))) for each in proposals], *others
 
@@ -87,58 +86,26 @@ def never_none(_heads: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
 def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -> bytes:
     """The graph of a detector; its outputs are those of :data:`fundoscope.lesions.heads.OUTPUTS`.
 
-    By the older exporter: the newer one fails in torchvision's suppression of boxes (torch 2.14).
-    Height and width stay free, the number of tiles does not.
-
     Args:
-        network: of :mod:`fundoscope.train.detection.boxes.network`, on the processor; put into
-            evaluation mode.
-        normalisation: what stands between the pixels and the network.
-        example: ``uint8 (B, H, W, 3)`` tiles on which the network proposes something; a graph that
-            was traced without a proposal fails later. B is the number of tiles a call.
+        network: of :mod:`fundoscope.train.detection.boxes.network`, on the processor; it is put
+            into evaluation mode.
+        normalisation: what brings pixels to the network's range.
+        example: ``uint8 (B, H, W, 3)`` tiles on which the network proposes something: a graph that
+            was traced without a proposal fails later. B is the number of tiles per call.
 
     Returns:
-        The bytes of an ``.onnx`` file of :data:`onnx_graph.OPSET`.
+        The bytes of an ``.onnx`` file, see :func:`fundoscope.train.detection.tracing.trace`.
     """
     module = FromPixels(network, normalisation).eval()
+    pixels = torch.from_numpy(example)
     with torch.inference_mode():
-        module(torch.from_numpy(example))  # the pooling learns the scales of its maps
+        module(pixels)  # the pooling learns the scales of its maps
     heads: Any = network.roi_heads
     pool = heads.box_roi_pool
     heads.box_roi_pool = SortedPool(pool)
-    hook = heads.register_forward_pre_hook(never_none)
+    hook = heads.register_forward_pre_hook(add_speck)
     try:
-        model = _traced(module, example)
+        return tracing.trace(module, pixels, OUTPUTS, {name: {0: FOUND} for name in OUTPUTS})
     finally:
         hook.remove()
         heads.box_roi_pool = pool
-    onnx_graph.forget_origin(model)
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def _traced(module: FromPixels, example: Pixels) -> Any:
-    import onnx
-
-    # Of the wrapper alone, its parts stay as they are: batch normalisation is then not merged, so
-    # that the graph holds every weight under the network's own name.
-    module.training = True
-    free: dict[str, dict[int, str]] = {onnx_graph.INPUT: {1: HEIGHT, 2: WIDTH}}
-    free |= {name: {0: FOUND} for name in OUTPUTS}
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        # The tracer warns of every size that it takes for a constant; the result is compared with
-        # torch's on tiles of several sizes.
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            module,
-            (torch.from_numpy(example),),
-            path,
-            input_names=[onnx_graph.INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_axes=free,
-            opset_version=onnx_graph.OPSET,
-            training=torch.onnx.TrainingMode.PRESERVE,
-            dynamo=False,
-        )
-        return onnx.load(path)

@@ -1,0 +1,1 @@
+"""The ``mask`` head: a segmentation network."""

@@ -1,123 +1,220 @@
-"""What the loop of training needs of a head that paints: targets, the loss, and the evaluation."""
+"""The ``mask`` head: a segmentation network, whose connected parts become boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.kinds import KINDS
 from fundoscope.lesions import tiles
 from fundoscope.lesions.components import FULL, Components
-from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.detection.masks import graph as mask_graph
-from fundoscope.train.detection.masks import levels as mask_levels
+from fundoscope.lesions.detector import Detector
+from fundoscope.lesions.heads import Boxes
+from fundoscope.models.bundle import DetectorManifest
+from fundoscope.train.detection.config import Anchors, DetectorConfig
+from fundoscope.train.detection.data import DetectionData
+from fundoscope.train.detection.head import (
+    Counts,
+    Detections,
+    TargetsOf,
+    counted,
+    means,
+    normalisation,
+)
+from fundoscope.train.detection.masks import levels
 from fundoscope.train.detection.masks import loss as mask_loss
-from fundoscope.train.detection.masks.targets import Targets
-from fundoscope.train.detection.sheets import Found
-from fundoscope.train.detection.task import MICRO, TILES_AT_ONCE, DetectionTask
-from fundoscope.train.detection.views import tile_draw
-from fundoscope.train.detection.views.view import AnnotatedView
-from fundoscope.train.networks import augment
-from fundoscope.train.run.plan import PictureSize
-from fundoscope.train.run.settings import sides
+from fundoscope.train.detection.masks import network as segmentation
+from fundoscope.train.detection.masks import targets as mask_targets
+from fundoscope.train.detection.masks.network import COARSEST
+from fundoscope.train.detection.masks.targets import MaskTargets
+from fundoscope.train.detection.parity import Difference
+from fundoscope.train.detection.views import tile_batches
+from fundoscope.train.detection.views.tile_draw import Tile
+from fundoscope.train.detection.views.view import AnnotatedView, Progress
+from fundoscope.train.run.settings import require, sides
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 LOSSES: Final = ("loss_entropy", "loss_overlap")
+BACKBONE: Final = "backbone.body."
+"""Prefix of the backbone's weights in a network with a ``boxes`` head."""
 
 
-class MaskTask(DetectionTask):
-    """The loop's :class:`loop.Task` for a head that paints."""
+def check(config: DetectorConfig, title: str) -> None:
+    """Reject a configuration without masks, and sizes that the network does not take."""
+    masks, tile = config.data.masks, config.data.tile
+    require(masks != "", title, "data.masks", masks, "name the folder of the masks to learn from")
+    multiples = not any(side % COARSEST for side in sides(tile))
+    require(multiples, title, "data.tile", tile, f"write multiples of {COARSEST}")
+    widths = config.painter.widths
+    require(min(widths) >= 1, title, "painter.widths", widths, "write positive numbers")
 
-    def __init__(
-        self,
-        train: Sequence[AnnotatedView],
-        val: Sequence[AnnotatedView],
-        kinds: Sequence[str],
-        targets: Targets,
-        config: DetectorConfig,
-        device: torch.device,
-        folder: Path | None = None,
-    ) -> None:
-        super().__init__(train, val, kinds, config, device, folder)
-        self.targets = targets
 
-    def batch(
-        self,
-        positions: NDArray[np.int64],
-        size: PictureSize,  # noqa: ARG002 (a detector's tiles have one size)
-        generator: torch.Generator,
-    ) -> Any:
-        """Tiles drawn at random, normalised ``(N, 3, H, W)``, and what each shall show: share of
-        each pixel and its weight, both float ``(N, K, H, W)``."""
-        import torch
+def anchors(
+    config: DetectorConfig,  # noqa: ARG001 (as Head)
+    train: Sequence[AnnotatedView],  # noqa: ARG001
+) -> Anchors:
+    """None: this head has no anchors."""
+    return ()
 
-        places = self.places(len(positions), generator)
-        pixels = np.stack([tile_draw.shown(place)[0] for place in places])
-        wanted = [self.targets.shown(place) for place in places]
-        weights = np.stack([mask_loss.weights(each) for each in wanted])
-        changed = augment.recolour(torch.from_numpy(pixels).to(self.device), generator, self.jitter)
-        target = torch.from_numpy(np.stack(wanted)).to(self.device).float() / FULL
-        return self.normalisation(changed), target, torch.from_numpy(weights).to(self.device)
 
-    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, NDArray[np.int64]]:
-        """The sum of both losses; steps, and each loss in millionths."""
-        pixels, target, weight = batch
-        parts = mask_loss.parts(network(pixels), target, weight)
-        values = [int(MICRO * min(1e6, float(part.detach().nan_to_num()))) for part in parts]
-        return parts[0] + parts[1], np.array([1, *values], np.int64)
+def digest(config: DetectorConfig, train: Sequence[AnnotatedView], images: Path) -> bytes:
+    """A hash of the masks of the training photographs."""
+    return mask_targets.digest(train, images, Path(config.data.masks))
 
-    def summarise(self, counts: NDArray[np.int64]) -> dict[str, Any]:
-        """The mean of each loss."""
-        steps, *values = (int(count) for count in counts)
-        return {
-            name: value / MICRO / max(1, steps) for name, value in zip(LOSSES, values, strict=True)
+
+def create(
+    config: DetectorConfig,
+    kinds: Sequence[str],
+    anchors: Anchors,  # noqa: ARG001 (as Head)
+    *,
+    init: str,
+    reading: bool = False,  # noqa: ARG001 (it has no limits)
+) -> nn.Module:
+    """A segmentation network; see :func:`fundoscope.train.detection.masks.network.create`."""
+    return segmentation.create(config.backbone.name, len(kinds), config.painter, init=init)
+
+
+def start(network: nn.Module, stored: Mapping[str, Tensor]) -> None:
+    """Load the weights of an earlier run; of a run with a ``boxes`` head only the backbone's."""
+    if any(key.startswith(BACKBONE) for key in stored):
+        backbone = {
+            key.removeprefix(BACKBONE): value for key, value in stored.items() if BACKBONE in key
         }
+        network.get_submodule("body").load_state_dict(backbone)
+    else:
+        network.load_state_dict(stored)
 
-    def evaluate(
-        self,
-        network: nn.Module,
-        size: PictureSize,  # noqa: ARG002 (as in batch)
-        epoch: int,
-    ) -> dict[str, Any]:
-        """As :meth:`DetectionTask.evaluate`, at the levels that an export would choose."""
-        seen = [
-            mask_levels.at_levels(self.maps(network, each), each.view, self.kinds)
-            for each in self.val
-        ]
-        levels = mask_levels.choose(seen, self.val, self.kinds)
-        found = [_joined([one[kind][levels[kind]] for kind in self.kinds]) for one in seen]
-        return {**self.judge(found, epoch), "levels": levels}
 
-    def maps(self, network: nn.Module, each: AnnotatedView) -> NDArray[np.uint8]:
-        """What a network paints on a view, ``uint8 (K, H, W)``, tile by tile."""
+def targets(config: DetectorConfig, data: DetectionData, progress: Progress | None) -> TargetsOf:
+    """Bring the masks to the working scale once; each tile then shows its part of them."""
+    masks, cache = Path(config.data.masks), Path(config.data.cache)
+    made = MaskTargets(data.train, data.images, masks, data.kinds, cache, progress)
+
+    def of_tiles(drawn: Sequence[Tile], device: torch.device) -> tuple[Tensor, Tensor]:
+        """The share of each pixel that is lesion, and its weight, both float ``(N, K, H, W)``."""
         import torch
 
-        height, width = sides(self.config.data.tile)
-        shown = each.view
-        corners = tiles.lay(shown, height, width, self.config.data.overlap)
-        parts = tiles.owned(corners, height, width, shown)
-        paint = mask_graph.FromPixels(network, self.normalisation)
-        whole = np.zeros((len(self.kinds), *shown.pixels.shape[:2]), np.uint8)
-        for start in range(0, len(corners), TILES_AT_ONCE):
-            some = corners[start : start + TILES_AT_ONCE]
-            cut = np.stack([tiles.cut(shown, corner, height, width) for corner in some])
-            seen = paint(torch.from_numpy(cut).to(self.device)).cpu().numpy()
-            for found, corner, part in zip(seen, some, parts[start:], strict=False):
-                tiles.paste(whole, found, corner, part)
-        return whole
+        wanted = [made.on_tile(tile.place) for tile in drawn]
+        weights = np.stack([mask_loss.weights(each) for each in wanted])
+        shares = torch.from_numpy(np.stack(wanted)).to(device).float() / FULL
+        return shares, torch.from_numpy(weights).to(device)
+
+    return of_tiles
 
 
-def _joined(parts: Sequence[Components]) -> Found:
-    """Boxes, labels and scores of all kinds."""
-    counts = [len(part.scores) for part in parts]
+def loss(
+    network: nn.Module, pixels: Tensor, targets: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Counts]:
+    """The sum of both losses; counts of steps and each loss."""
+    parts = mask_loss.parts(network(pixels), *targets)
+    return parts[0] + parts[1], counted(parts)
+
+
+def summarise(counts: Counts) -> dict[str, Any]:
+    """The mean of each loss."""
+    steps, *losses = (int(count) for count in counts)
+    return dict(means(LOSSES, losses, steps))
+
+
+def detect(
+    network: nn.Module,
+    views: Sequence[AnnotatedView],
+    kinds: Sequence[str],
+    config: DetectorConfig,
+    device: torch.device,
+) -> Detections:
+    """The connected parts of the maps, at the levels that an export would choose."""
+    seen = [
+        levels.at_levels(maps(network, each, len(kinds), config, device), each.view, kinds)
+        for each in views
+    ]
+    chosen = levels.choose(seen, views, kinds)
+    boxes = [_joined([by_kind[kind][chosen[kind]] for kind in kinds]) for by_kind in seen]
+    return Detections(boxes, {"levels": chosen})
+
+
+def maps(
+    network: nn.Module,
+    photograph: AnnotatedView,
+    kinds: int,
+    config: DetectorConfig,
+    device: torch.device,
+) -> NDArray[np.uint8]:
+    """The maps of a photograph's view, ``uint8 (kinds, H, W)``: probabilities times 255."""
+    import torch
+
+    from fundoscope.train.detection.masks.graph import FromPixels
+
+    view, size = photograph.view, sides(config.data.tile)
+    corners = tiles.lay(view, *size, config.data.overlap)
+    parts = tiles.owned(corners, *size, view)
+    module = FromPixels(network, normalisation(config))
+    whole = np.zeros((kinds, *view.pixels.shape[:2]), np.uint8)
+    for first, batch in tile_batches.batches(view, corners, size):
+        seen = module(torch.from_numpy(batch).to(device)).cpu().numpy()
+        for planes, corner, part in zip(seen, corners[first:], parts[first:], strict=False):
+            tiles.paste(whole, planes, corner, part)
+    return whole
+
+
+def _joined(by_kind: Sequence[Components]) -> Boxes:
+    """The boxes of all kinds, in the order of the class list."""
+    counts = [len(components.scores) for components in by_kind]
+    return Boxes(
+        np.zeros(sum(counts), np.int64),
+        np.concatenate([components.boxes for components in by_kind]),
+        np.repeat(np.arange(1, len(by_kind) + 1), counts),
+        np.concatenate([components.scores for components in by_kind]),
+    )
+
+
+def to_onnx(
+    network: nn.Module,
+    config: DetectorConfig,
+    val: Sequence[AnnotatedView],  # noqa: ARG001 (as Head)
+    at_once: int,
+) -> bytes:
+    """The graph, traced on a black tile."""
+    from fundoscope.train.detection.masks import graph
+
+    return graph.to_onnx(network, normalisation(config), at_once)
+
+
+def parity(
+    network: nn.Module,
+    model: bytes,
+    config: DetectorConfig,
+    val: Sequence[AnnotatedView],
+    at_once: int,
+) -> Difference:
+    """Compare the maps, and the boxes that they become."""
+    from fundoscope.train.detection.masks import parity as mask_parity
+
+    return mask_parity.against_torch(network, model, normalisation(config), val, at_once)
+
+
+def manifest_fields(detector: Detector, val: Sequence[AnnotatedView]) -> dict[str, Any]:
+    """For each kind the probability from which a pixel belongs to a lesion."""
+    return {"levels": levels.of_detector(detector, val)}
+
+
+def float_layers() -> tuple[str, ...]:
+    """The last layer, which gives the maps."""
+    return ("paint",)
+
+
+def output_text(manifest: DetectorManifest) -> str:
+    """The graph's output, as the model card describes it."""
+    names = ", ".join(f"{KINDS[kind].name} {level:g}" for kind, level in manifest.levels.items())
     return (
-        np.concatenate([part.boxes for part in parts]),
-        np.repeat(np.arange(1, len(parts) + 1), counts),
-        np.concatenate([part.scores for part in parts]),
+        "of each kind a map, `uint8 (B, K, H, W)`, of how likely (255: surely) each pixel belongs"
+        f"\nto a lesion. A connected area of pixels that reach a level ({names})\nis one lesion;"
+        " its score is the mean of its pixels"
     )

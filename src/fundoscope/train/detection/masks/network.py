@@ -1,10 +1,10 @@
-"""A network that paints: of each kind of lesion a map of how likely each pixel belongs to one.
+"""A segmentation network: for each kind of lesion a map of how likely each pixel belongs to one.
 
-An encoder's features of strides 2 to 32, brought together from the coarsest to the finest (a U-Net
-that adds instead of joining, as feature pyramids do), with one plain convolution a stride. The last
-one gives four values a kind at stride 2, which are the four pixels there: at stride 2 itself one in
-twenty hard exudates touches its neighbour. Only plain convolutions and enlargements by two, which
-int8 serves well.
+The encoder's features of strides 2 to 32 are combined from the coarsest to the finest, with one
+plain convolution per stride. It is a U-Net that adds features instead of concatenating them, as
+feature pyramids do. The last layer gives four values per kind at stride 2, which are the four
+pixels there: at stride 2 itself one in twenty hard exudates touches its neighbour. The network has
+only plain convolutions and enlargements by two, which int8 serves well.
 """
 
 from __future__ import annotations
@@ -13,66 +13,56 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
+from fundoscope.train.detection.config import MaskDecoder
 from fundoscope.train.networks import backbones
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STAGES: Final = (0, 1, 2, 3, 4)
-"""Of the encoder, of strides 2, 4, 8, 16 and 32."""
+"""Stages of the encoder, of strides 2, 4, 8, 16 and 32."""
 COARSEST: Final = 32
 """Sides of a tile are multiples of it."""
 FINER: Final = 2
-"""Pixels of a side that a cell of the finest features stands for."""
+"""Pixels per side of a cell of the finest features."""
 EXPECTED: Final = 0.002
-"""Share of pixels that the network takes for lesions before it has learned anything, about that of
-one of IDRiD's kinds; from one half, the first steps would only unlearn it."""
+"""Share of pixels that an untrained network takes for lesions: about the true share of one of
+IDRiD's kinds. Starting from one half, the first steps would only unlearn it."""
 KERNEL: Final = 3
+"""Side of the decoder's convolutions."""
 
 
-class Painter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sizes of the part behind the encoder.
-
-    Attributes:
-        widths: channels at strides 32, 16, 8, 4 and 2. A tile takes 0.91 of the time of the Faster
-            R-CNN with a pyramid of 64 that they were chosen beside (ONNX Runtime, one thread).
-    """
-
-    widths: tuple[int, int, int, int, int] = (128, 128, 96, 64, 32)
-
-
-def create(name: str, kinds: int, painter: Painter, *, init: str) -> nn.Module:
+def create(name: str, kinds: int, decoder: MaskDecoder, *, init: str) -> nn.Module:
     """A network that takes normalised float ``(N, 3, H, W)`` and gives logits ``(N, kinds, H, W)``.
 
     H and W are multiples of :data:`COARSEST`.
 
     Args:
-        name: of the encoder, see :mod:`fundoscope.train.networks.backbones`; one with features of
-        stride 2.
-        kinds: how many maps.
-        painter: sizes.
-        init: what the encoder starts from.
+        name: of the encoder, see :mod:`fundoscope.train.networks.backbones`; it must have features
+            of stride 2.
+        kinds: number of maps.
+        decoder: sizes of the decoder.
+        init: the weights that the encoder starts from.
 
     Raises:
-        UsageError: as :func:`backbones.features`.
+        UsageError: as :func:`fundoscope.train.networks.backbones.features`.
     """
     from torch import nn
     from torch.nn import functional
 
     encoder = backbones.features(name, STAGES, init=init)
     channels: list[int] = encoder.feature_info.channels()[::-1]
-    widths = painter.widths
+    widths = decoder.widths
 
     class MaskNetwork(nn.Module):
-        """Encoder, and the way back to the pixels."""
+        """Encoder and decoder; check-points store the names of its parts."""
 
         def __init__(self) -> None:
+            """Put the parts together."""
             super().__init__()
             self.body = encoder
             self.sides = nn.ModuleList(
-                nn.Conv2d(found, width, 1) for found, width in zip(channels, widths, strict=True)
+                nn.Conv2d(wide, width, 1) for wide, width in zip(channels, widths, strict=True)
             )
             self.narrow = nn.ModuleList(
                 nn.Conv2d(coarse, fine, 1) for coarse, fine in pairwise(widths)
@@ -82,14 +72,15 @@ def create(name: str, kinds: int, painter: Painter, *, init: str) -> nn.Module:
             nn.init.constant_(_bias(self.paint), math.log(EXPECTED / (1 - EXPECTED)))
 
         def forward(self, tiles: Tensor) -> Tensor:
+            """Logits of each kind and pixel; see :func:`create`."""
             coarsest, *finer = self.body(tiles)[::-1]
-            found = self.mix[0](self.sides[0](coarsest))
+            features = self.mix[0](self.sides[0](coarsest))
             parts = zip(finer, self.narrow, self.sides[1:], self.mix[1:], strict=True)
-            for features, narrow, side, mix in parts:
+            for encoded, narrow, side, mix in parts:
                 # Narrowed before it is enlarged, at a quarter of the cost.
-                larger = functional.interpolate(narrow(found), scale_factor=2.0, mode="nearest")
-                found = mix(larger + side(features))
-            return functional.pixel_shuffle(self.paint(found), FINER)
+                larger = functional.interpolate(narrow(features), scale_factor=2.0, mode="nearest")
+                features = mix(larger + side(encoded))
+            return functional.pixel_shuffle(self.paint(features), FINER)
 
     return MaskNetwork()
 

@@ -1,7 +1,7 @@
-"""What a network that paints shall paint: pixel-exact masks, brought to the working scale once.
+"""The targets of a segmentation network: pixel-exact masks, brought to the working scale once.
 
-A pixel of the target says how much of it a lesion covers, so a lesion of two pixels of the
-photograph is there, if pale. One level in the middle gives back the lesions that were drawn: of
+A pixel of the target is the share of it that lesions cover, so that even a lesion of two pixels of
+the photograph leaves a trace. A threshold in the middle gives back the lesions that were drawn: on
 IDRiD's eight validation photographs all but 1 % of the hard exudates (1 % touch their neighbour at
 this scale) and all but one of the rest.
 """
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 VERSION: Final = 1
-"""Raise it when the target of the same masks comes out otherwise."""
+"""Increase it when the target of the same masks changes."""
 
 Coverage = NDArray[np.uint8]
-"""``uint8 (K, H, W)``: of each kind the share of a pixel that lesions cover, times 255."""
+"""``uint8 (K, H, W)``: for each kind the share of a pixel that lesions cover, times 255."""
 Masks = Mapping[str, tuple[Path, ...]]
-"""Of one photograph, by kind."""
+"""The mask files of one photograph, by kind."""
 
 
-class Targets:
-    """What is to be painted on each photograph of a training set."""
+class MaskTargets:
+    """The targets of all training photographs."""
 
     def __init__(
         self,
@@ -56,24 +56,25 @@ class Targets:
 
         Args:
             views: the photographs.
-            images: folder that they lie in.
-            masks: folder of their masks, one a kind.
+            images: folder of the photographs.
+            masks: folder of their masks, one per kind.
             kinds: the class list.
-            cache: folder of what was made before.
-            progress: is told how many are done, of how many.
+            cache: folder of the targets, which are made once.
+            progress: a callback: photographs done, and their number.
 
         Raises:
             TableError: the folder has no masks.
             UsageError: names the photographs whose masks are missing, cannot be read, or have
-                another size; those of a kind must have a mask where they have its boxes.
+                another size; a photograph with boxes of a kind needs a mask of that kind.
             OutputError: the cache cannot be written.
         """
         self.opened: dict[Path, Callable[[], Coverage]] = {}
         refused: list[str] = []
-        found = masks_of(views, images, masks)
+        by_photograph = masks_of(views, images, masks)
         for done, view in enumerate(views, start=1):
             try:
-                self.opened[view.photograph] = _cached(view, found[view.photograph], kinds, cache)
+                files = by_photograph[view.photograph]
+                self.opened[view.photograph] = _cached(view, files, kinds, cache)
             except PhotoError as error:
                 refused.append(f"{view.name} ({error.what}: {error.why})")
             if progress is not None:
@@ -85,11 +86,11 @@ class Targets:
                 "correct them, or leave these photographs out: data.left_out or --leave-out FILE",
             )
 
-    def shown(self, place: Place) -> Coverage:
+    def on_tile(self, place: Place) -> Coverage:
         """The target of a tile, ``uint8 (K, height, width)``.
 
         Raises:
-            UsageError: it is gone from the cache.
+            UsageError: it is missing from the cache.
         """
         return planes(self.opened[place.view.photograph](), place)
 
@@ -101,12 +102,12 @@ def masks_of(views: Sequence[AnnotatedView], images: Path, masks: Path) -> dict[
         TableError: the folder has no masks.
     """
     names = {view.photograph: view.photograph.relative_to(images).as_posix() for view in views}
-    found = mask_files.masks_of(masks, images, names.values())
-    return {photograph: found.get(name, {}) for photograph, name in names.items()}
+    files = mask_files.masks_of(masks, images, names.values())
+    return {photograph: files.get(name, {}) for photograph, name in names.items()}
 
 
 def digest(views: Sequence[AnnotatedView], images: Path, masks: Path) -> bytes:
-    """Of the content of all masks.
+    """A hash of the content of all masks.
 
     Raises:
         TableError: the folder has no masks, or one cannot be read.
@@ -131,7 +132,7 @@ def _content(path: Path) -> bytes:
 def _cached(
     view: AnnotatedView, masks: Masks, kinds: Sequence[str], cache: Path
 ) -> Callable[[], Coverage]:
-    """What opens a photograph's target, which is made where it is not there or damaged.
+    """A function that opens a photograph's target; it is made if it is missing or damaged.
 
     Raises:
         PhotoError: it cannot be made.
@@ -159,10 +160,10 @@ def _cached(
 
 
 def coverage(masks: Sequence[Path], shown: View, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """How much of each pixel of a view lesions of a kind cover, ``uint8 (H, W)``, 255 for all.
+    """The covered share of each pixel of a view, ``uint8 (H, W)``, 255 for all of it.
 
     Args:
-        masks: of the kind; none: nothing is covered.
+        masks: files of one kind of lesion; none: nothing is covered.
         shown: the view of the photograph.
         size: width and height of the photograph.
 
@@ -175,13 +176,16 @@ def coverage(masks: Sequence[Path], shown: View, size: tuple[int, int]) -> NDArr
     for path in masks:
         if picture_size(path) != size:
             raise PhotoError(
-                path.name, "has not the size of its photograph", "draw it again", code="other_size"
+                path.name,
+                "has another size than its photograph",
+                "draw it again",
+                code="other_size",
             )
-    painted = _sparse(mask_files.read(masks, size[::-1]))
+    mask = _sparse(mask_files.read(masks, size[::-1]))
     left, top, right, bottom = shown.to_view.inverse().box((0.0, 0.0, float(width), float(height)))
     down = _shares(top, (bottom - top) / height, height, size[1])
     across = _shares(left, (right - left) / width, width, size[0])
-    covered = (down @ painted @ across.T).toarray()
+    covered = (down @ mask @ across.T).toarray()
     levels: NDArray[np.uint8] = np.rint(covered * FULL).astype(np.uint8)
     return levels
 
@@ -193,7 +197,7 @@ def _sparse(mask: NDArray[np.bool_]) -> Any:
 
 
 def _shares(start: float, step: float, count: int, length: int) -> Any:
-    """Of each of ``count`` stretches of a line, the share that each of its cells makes up.
+    """For each of ``count`` stretches of a line, the share of it that each cell makes up.
 
     Stretch i goes from ``start + i * step`` over ``step`` cells; the line has ``length`` cells.
     A sparse matrix ``(count, length)``.
@@ -210,20 +214,20 @@ def _shares(start: float, step: float, count: int, length: int) -> Any:
 
 
 def _open(path: Path) -> Coverage:
-    """A target in the cache; only those of its pixels are read that are used.
+    """A target in the cache; only the pixels that are used are read.
 
     Raises:
-        UsageError: it is not there, or damaged.
+        UsageError: it is missing or damaged.
     """
     try:
-        found: Coverage = np.load(path, mmap_mode="r")
+        target: Coverage = np.load(path, mmap_mode="r")
     except UNREADABLE as error:
         raise UsageError(
             str(path),
-            f"is gone or damaged ({type(error).__name__})",
-            "start the same command again: it is made anew",
+            f"is missing or damaged ({type(error).__name__})",
+            "start the same command again: it makes the file again",
         ) from None
-    return found
+    return target
 
 
 def _store(made: Coverage, path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Which annotated photographs a detector is trained on, and which it is judged on.
+"""Choosing the annotated photographs that a detector is trained and validated on.
 
-Photographs of one eye must not stand on both sides. Which belong together is told by a manifest
-(columns ``patient`` and ``group``), and found where two files show one photograph.
+Photographs of one eye must be on one side. They are recognised by a manifest (columns ``patient``
+and ``group``), and by files that show the same photograph.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
 from fundoscope.errors import TableError, UsageError
 from fundoscope.train.detection.config import LesionData
-from fundoscope.train.detection.views import hold_out as carve
+from fundoscope.train.detection.views import hold_out
 from fundoscope.train.detection.views.photo_names import Names, read_names, stem
 
-CARVED: Final = 6
-"""Where nothing names validation photographs, one in so many is carved out."""
+HELD_OUT: Final = 6
+"""Where nothing names validation photographs, one in six is held out."""
 SHOWN: Final = 12
-"""Names that a message lists; of photographs with faults it lists all."""
+"""Names that a message lists; photographs with faults are all listed."""
 TRAIN, VAL, TEST = "train", "val", "test"
 BOTH: Final = "trainval"
 """A list of VOC that names training and validation together."""
@@ -43,74 +43,78 @@ IMAGE, SPLIT, PATIENT, GROUP, SOURCE = "image", "split", "patient", "group", "so
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The photographs that take part.
+    """The photographs of a run.
 
     Attributes:
         images: folder that their names are relative to.
         kinds: the class list.
-        train, val: none of one eye on both sides.
-        carved: whether ``val`` was carved out of what would have been ``train``.
-        warnings: what the reader of the annotations had to decide, as sentences.
+        train, val: the photographs of each side; no eye is on both.
+        held_out: whether ``val`` was held out of the training photographs.
+        warnings: decisions that the reader of the annotations had to make, as sentences.
     """
 
     images: Path
     kinds: tuple[str, ...]
     train: tuple[AnnotatedPhoto, ...]
     val: tuple[AnnotatedPhoto, ...]
-    carved: bool
+    held_out: bool
     warnings: tuple[str, ...]
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """Kinds without a box in validation: no epoch is judged by them."""
-        there = _kinds_on(self.val)
-        return tuple(kind for kind in self.kinds if kind not in there)
+        """Kinds without a box in validation: they are not used to choose the epoch."""
+        shown = _kinds_on(self.val)
+        return tuple(kind for kind in self.kinds if kind not in shown)
 
 
 def choose(data: LesionData, seed: int) -> Chosen:
     """Read the annotations and split them.
 
     Args:
-        data: of the configuration.
-        seed: of the choice of a validation part that nothing names.
+        data: the part of the configuration that names photographs.
+        seed: of the random choice of a validation part.
 
     Raises:
         TableError, PhotoError: a file of annotations, a list or the manifest is wrong.
-        UsageError: photographs with faults, an eye on both sides, no box to learn, or none to judge
-            by.
+        UsageError: photographs have faults, an eye is on both sides, or there is no box to learn
+            from or none to validate with.
     """
     images = photographs(data)
-    found = _placed(formats.read(Path(data.annotations), images=images), images)
-    names = Names(found.photos, Path(data.annotations))
+    annotated = _placed(formats.read(Path(data.annotations), images=images), images)
+    names = Names(annotated.photos, Path(data.annotations))
     listed = _Table.of(data, names)
-    train, val = _sides(data, found, names, listed)
+    train, val = _sides(data, annotated, names, listed)
     if not train:
         raise UsageError(
             data.train or data.manifest or data.annotations,
             "has no training photograph",
-            "check its names, splits and what is left out",
+            "check its names, its splits and data.left_out",
         )
-    by_image = {photo.image: photo for photo in found.photos}
+    by_image = {photo.image: photo for photo in annotated.photos}
     photos = [by_image[image] for image in (*train, *(val or ()))]
-    _require_faultless(found, photos, images, data)
+    _require_faultless(annotated, photos, images, data)
     together = _groups(photos, images, listed, Path(data.cache))
     if val is None:
-        sides = _carved(photos, together, data, seed)
+        sides = _held_out(photos, together, data, seed)
     else:
         sides = tuple(photos[: len(train)]), tuple(photos[len(train) :])
         _require_apart(train, val, together)
-    return Chosen(images, _classes(data, found, *sides), *sides, val is None, found.warnings)
+    return Chosen(
+        images, _classes(data, annotated, *sides), *sides, val is None, annotated.warnings
+    )
 
 
-def _placed(found: AnnotationSet, images: Path) -> AnnotationSet:
-    """The set with each photograph named by its path, where its file names it otherwise."""
+def _placed(annotated: AnnotationSet, images: Path) -> AnnotationSet:
+    """The set with each photograph named by its path in the folder ``images``."""
     pictures = Pictures.of(images)
-    paths = {photo.image: pictures.find(photo.image) or photo.image for photo in found.photos}
-    if len({*paths.values()}) < len(paths):  # two names of one file: the faults will tell
-        return found
-    photos = tuple(replace(photo, image=paths[photo.image]) for photo in found.photos)
-    splits = {name: tuple(map(paths.__getitem__, some)) for name, some in found.splits.items()}
-    return replace(found, photos=photos, splits=splits)
+    paths = {photo.image: pictures.find(photo.image) or photo.image for photo in annotated.photos}
+    if len({*paths.values()}) < len(paths):  # two names of one file: it is reported as a fault
+        return annotated
+    photos = tuple(replace(photo, image=paths[photo.image]) for photo in annotated.photos)
+    splits = {
+        name: tuple(map(paths.__getitem__, members)) for name, members in annotated.splits.items()
+    }
+    return replace(annotated, photos=photos, splits=splits)
 
 
 def photographs(data: LesionData) -> Path:
@@ -125,11 +129,11 @@ def photographs(data: LesionData) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """What a manifest says of photographs.
+    """The contents of a manifest.
 
     Attributes:
-        splits: the images of each split, where the table has such a column.
-        keys: what an image belongs to.
+        splits: the images of each split; ``None`` without a column ``split``.
+        keys: the patients and groups that each image belongs to.
     """
 
     splits: Mapping[str, tuple[str, ...]] | None = None
@@ -137,12 +141,12 @@ class _Table:
 
     @classmethod
     def of(cls, data: LesionData, names: Names) -> _Table:
-        """Read it; an empty one where there is none."""
+        """Read the manifest; the value is empty without one."""
         if not data.manifest:
             return cls()
         read = table.read_table(data.manifest, required=(IMAGE,))
         rows = [cells for _, cells in read.rows]
-        named = [(names.one(row[IMAGE], data.manifest), row) for row in rows]
+        named = [(names.image_of(row[IMAGE], data.manifest), row) for row in rows]
         known = [(image, row) for image, row in named if image is not None]
         keys = {image: tuple(_keys(row)) for image, row in known}
         if SPLIT not in read.columns:
@@ -150,8 +154,8 @@ class _Table:
         splits: dict[str, tuple[str, ...]] = {}
         for split in (TRAIN, VAL, TEST):
             wanted = [row[IMAGE] for row in rows if SPLITS.get(row[SPLIT].lower()) == split]
-            if split == TEST:  # it is only kept away from training
-                wanted = [name for name in wanted if names.one(name, data.manifest)]
+            if split == TEST:  # test photographs need no annotations
+                wanted = [name for name in wanted if names.image_of(name, data.manifest)]
             splits[split] = tuple(names.find(_kept(wanted, data), data.manifest))
         return cls({split: images for split, images in splits.items() if images}, keys)
 
@@ -164,10 +168,10 @@ def _keys(row: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
 
 
 def _sides(
-    data: LesionData, found: AnnotationSet, names: Names, listed: _Table
+    data: LesionData, annotated: AnnotationSet, names: Names, listed: _Table
 ) -> tuple[list[str], list[str] | None]:
-    """Training and validation photographs; ``None`` where nothing names these."""
-    splits = listed.splits if listed.splits is not None else _own_splits(found)
+    """Training and validation photographs; these are ``None`` where nothing names them."""
+    splits = listed.splits if listed.splits is not None else _own_splits(annotated)
     left_out = _left_out(data, names)
     val: Sequence[str] | None = None if data.validation else splits.get(VAL)
     if data.val:
@@ -181,15 +185,17 @@ def _sides(
             _require_one_side(train, val or (), data)
     else:
         tested = set(splits.get(TEST, ()))
-        train = splits.get(BOTH) or [p.image for p in found.photos if p.image not in tested]
+        train = splits.get(BOTH) or [
+            photo.image for photo in annotated.photos if photo.image not in tested
+        ]
     train = _without(train, {*left_out, *(val or ())})
     return train, None if val is None else _without(val, left_out)
 
 
-def _own_splits(found: AnnotationSet) -> dict[str, tuple[str, ...]]:
-    """The annotations' splits under our names."""
+def _own_splits(annotated: AnnotationSet) -> dict[str, tuple[str, ...]]:
+    """The splits of the annotations, by the names ``train``, ``val`` and ``test``."""
     splits: dict[str, tuple[str, ...]] = {}
-    for name, members in found.splits.items():
+    for name, members in annotated.splits.items():
         known = SPLITS.get(name.lower(), name.lower())
         splits[known] = tuple(dict.fromkeys((*splits.get(known, ()), *members)))
     return splits
@@ -200,30 +206,30 @@ def _require_one_side(train: Sequence[str], val: Sequence[str], data: LesionData
     if both:
         raise TableError(
             data.manifest or data.annotations,
-            f"has in training and in validation: {_shown(both)}",
+            f"has photographs in training and in validation: {_shown(both)}",
             "put each photograph on one side",
         )
 
 
 def _kept(names: Sequence[str], data: LesionData) -> list[str]:
-    """Listed names without those that are left out, whether they are annotated or not."""
+    """Listed names without those of ``left_out``, annotated or not."""
     left_out = {stem(name) for name in data.left_out}
     return [name for name in names if stem(name) not in left_out]
 
 
 def _left_out(data: LesionData, names: Names) -> set[str]:
-    """Images that take no part.
+    """The images to ignore.
 
     Raises:
-        TableError: a name is neither annotated nor listed, so it is a slip.
+        TableError: a name is neither annotated nor listed, so it must be a mistake.
     """
     lists = [read_names(path) for path in (data.train, data.val) if path]
     if data.manifest:
         lists.append(list(table.read_table(data.manifest, required=(IMAGE,)).cells[IMAGE]))
     listed = {stem(name) for each in lists for name in each}
     names.find([name for name in data.left_out if stem(name) not in listed], "left_out")
-    found = (names.one(name, "left_out") for name in data.left_out)
-    return {image for image in found if image is not None}
+    images = (names.image_of(name, "left_out") for name in data.left_out)
+    return {image for image in images if image is not None}
 
 
 def _without(images: Sequence[str], others: set[str]) -> list[str]:
@@ -231,20 +237,20 @@ def _without(images: Sequence[str], others: set[str]) -> list[str]:
 
 
 def _require_faultless(
-    found: AnnotationSet, photos: Sequence[AnnotatedPhoto], images: Path, data: LesionData
+    annotated: AnnotationSet, photos: Sequence[AnnotatedPhoto], images: Path, data: LesionData
 ) -> None:
-    """Check the photographs that take part.
+    """Check the photographs of the run.
 
     Raises:
-        UsageError: names each one with a fault; or classes that are unknown.
+        UsageError: a class is unknown, or photographs have faults; it names all of these.
     """
     wrong: dict[str, str] = {}
-    for fault in faults.faults(replace(found, photos=tuple(photos)), images):
+    for fault in faults.faults(replace(annotated, photos=tuple(photos)), images):
         if fault.code == faults.UNKNOWN_KIND and not data.kinds:
             raise UsageError(
                 f"{data.annotations}, {fault.image}",
                 fault.sentence,
-                "rename the class, or write the wanted ones into data.kinds",
+                "rename the class, or list the classes to learn in data.kinds",
             )
         if fault.code not in (faults.NO_ANNOTATION, faults.UNKNOWN_KIND):
             number = f"object {fault.number}: " if fault.number else ""
@@ -260,14 +266,14 @@ def _require_faultless(
 def _groups(
     photos: Sequence[AnnotatedPhoto], images: Path, listed: _Table, cache: Path
 ) -> list[str]:
-    """A name for each photograph, which those of one eye share."""
+    """A name for each photograph; photographs of one eye share it."""
     members: dict[tuple[str, ...], list[int]] = {}
     for place, photo in enumerate(photos):
         for key in listed.keys.get(photo.image, ()):
             members.setdefault(key, []).append(place)
     pairs = [pair for places in members.values() for pair in pairwise(places)]
-    seen = fingerprints([images / photo.image for photo in photos], cache=cache)
-    crops = [one.crop if isinstance(one, Fingerprint) else b"" for one in seen]
+    prints = fingerprints([images / photo.image for photo in photos], cache=cache)
+    crops = [each.crop if isinstance(each, Fingerprint) else b"" for each in prints]
     pairs += [(link.first, link.second) for link in duplicates.near_duplicates(crops)]
     named = [photo.image for photo in photos]
     for group in duplicates.groups(len(photos), pairs):
@@ -276,16 +282,17 @@ def _groups(
     return named
 
 
-def _carved(
+def _held_out(
     photos: Sequence[AnnotatedPhoto], groups: Sequence[str], data: LesionData, seed: int
 ) -> Sides:
-    """A validation part that shows its share of every kind."""
-    shown = data.kinds or sorted(_kinds_on(photos))
+    """Both sides, with a validation part that shows its share of every kind."""
+    wanted = data.kinds or sorted(_kinds_on(photos))
     of_photos = [Counter(item.kind for item in photo.annotations) for photo in photos]
-    counts = np.array([[of_photo[kind] for kind in shown] for of_photo in of_photos], np.int64)
-    wanted = data.validation or max(1, len(photos) // CARVED)
-    taken = carve.carve(counts.reshape(len(photos), len(shown)), groups, wanted, seed)
-    marked = list(zip(photos, taken, strict=True))
+    counts = np.array([[of_photo[kind] for kind in wanted] for of_photo in of_photos], np.int64)
+    counts = counts.reshape(len(photos), len(wanted))
+    number = data.validation or max(1, len(photos) // HELD_OUT)
+    chosen = hold_out.validation_part(counts, groups, number, seed)
+    marked = list(zip(photos, chosen, strict=True))
     return (
         tuple(photo for photo, is_val in marked if not is_val),
         tuple(photo for photo, is_val in marked if is_val),
@@ -293,32 +300,33 @@ def _carved(
 
 
 def _require_apart(train: Sequence[str], val: Sequence[str], groups: Sequence[str]) -> None:
-    """Check that no group stands on both sides.
+    """Check that no group is on both sides.
 
     Args:
-        train, val: images.
-        groups: of all of them, in this order.
+        train: the training images.
+        val: the validation images.
+        groups: the group of each image, of ``train`` and then of ``val``.
 
     Raises:
         UsageError: names the photographs.
     """
     first = dict(zip(groups[: len(train)], train, strict=True))
-    torn = [
+    split = [
         f"{first[group]} and {image}"
         for group, image in zip(groups[len(train) :], val, strict=True)
         if group in first
     ]
-    if torn:
+    if split:
         raise UsageError(
             "training and validation",
-            f"show the same eye: {_shown(torn)}",
+            f"show the same eye: {_shown(split)}",
             "put photographs of one eye on one side, or leave one of them out",
         )
 
 
 def _classes(
     data: LesionData,
-    found: AnnotationSet,
+    annotated: AnnotationSet,
     train: Sequence[AnnotatedPhoto],
     val: Sequence[AnnotatedPhoto],
 ) -> tuple[str, ...]:
@@ -328,21 +336,21 @@ def _classes(
         UsageError: a wanted kind has no box in training, or no kind has one in validation.
     """
     learned = _kinds_on(train)
-    classes = data.kinds or tuple(kind for kind in found.kinds if kind in learned)
+    classes = data.kinds or tuple(kind for kind in annotated.kinds if kind in learned)
     missing = [kind for kind in classes if kind not in learned]
     if missing or not classes:
         raise UsageError(
             data.annotations,
             f"has no box of {', '.join(missing) or 'anything'} on its training photographs",
-            "name training photographs that show it, or take it out of data.kinds",
+            "name training photographs that show it, or remove it from data.kinds",
         )
-    judged = [kind for kind in classes if kind in _kinds_on(val)]
+    validated = [kind for kind in classes if kind in _kinds_on(val)]
     lesions = [kind for kind in classes if kind not in kinds.ANATOMY]
-    if not judged or (lesions and not any(kind in judged for kind in lesions)):
+    if not validated or (lesions and not any(kind in validated for kind in lesions)):
         raise UsageError(
             data.val or data.annotations,
             f"has no box of {', '.join(lesions or classes)} on its validation photographs",
-            "name validation photographs that show lesions: no epoch could be judged",
+            "name validation photographs that show lesions: they choose the best epoch",
         )
     return classes
 

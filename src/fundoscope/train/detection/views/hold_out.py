@@ -1,4 +1,4 @@
-"""Carving a validation part out of annotated photographs, with its share of each kind."""
+"""Hold out a validation part of the annotated photographs, with its share of each kind."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from numpy.typing import NDArray
 from fundoscope.errors import UsageError
 
 TRIES: Final = 5_000
+"""Random choices of which the best is taken."""
 FEW: Final = 1.0
-"""Added to counts of boxes before their logarithm, so that a kind may be missing."""
+"""Added to numbers of boxes before their logarithm is taken, because a kind may be missing."""
 
 
-def carve(
+def validation_part(
     counts: NDArray[np.int64], groups: Sequence[str], wanted: int, seed: int
 ) -> NDArray[np.bool_]:
     """Choose photographs for validation, whole groups at a time.
 
-    Of many random choices, the one in which every kind has its share: both of the boxes and of the
-    photographs that show it. Among those choices, the ones come first that leave every kind in
-    training, and then those that come nearest to the number.
+    Of many random choices it takes the best one: it leaves every kind in training if possible;
+    then it comes nearest to the number; then every kind has its share, both of the boxes and of
+    the photographs that show it.
 
     Args:
         counts: ``(N, K)``, boxes of each kind on each photograph.
         groups: the eye or patient of each photograph; equal ones stay together.
-        wanted: photographs of the validation part; fewer where groups do not add up to it.
-        seed: of the choices.
+        wanted: number of photographs to hold out; fewer where groups do not add up to it.
+        seed: of the random choices.
 
     Returns:
         ``bool (N,)``, true for validation.
 
     Raises:
-        UsageError: no group is so small, or nothing would be left for training.
+        UsageError: every group is larger, or nothing would be left for training.
     """
     names, places = np.unique(np.array(groups), return_inverse=True)
     sizes = np.bincount(places)
@@ -60,7 +61,7 @@ def carve(
     if not chosen.any():
         raise UsageError(
             f"validation = {wanted}",
-            f"cannot be taken out of {len(counts)} photographs of {len(names)} eyes",
+            f"cannot be held out of {len(counts)} photographs of {len(names)} eyes",
             "choose another number, or name the photographs in val",
         )
     return np.asarray(chosen[places])

@@ -1,4 +1,4 @@
-"""Where a detector operates: the score from which a box counts, and how small a photograph may be.
+"""A detector's operating point: the score from which a box counts, and the smallest photograph.
 
 Both are chosen on validation and stored in the bundle.
 """
@@ -16,39 +16,44 @@ from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
 
 KEPT: Final = 0.8
-"""A kind is assessed on photographs so small that still this share of the precision and of the
-recall at full size is reached there, and on none smaller."""
+"""A kind is assessed on photographs down to the size at which this share of both precision and
+recall at full size is reached."""
 BELOW_LANDMARKS: Final = 0.5
-"""Threshold of a landmark over the lowest score with which it was rightly found on validation. A
-photograph has one, its best box, and validation has no photograph without: the threshold is only
-there to refuse what is nothing like it."""
+"""Threshold of a landmark, as a share of the lowest score of a hit on validation. A photograph has
+one landmark, its best box, and no validation photograph is without it: the threshold only rejects
+what is nothing like it."""
 NEVER: Final = 1.01
 """A threshold that no score reaches."""
+READ_SUPPRESS: Final = 0.2
+"""In reading, of two boxes of a kind that overlap by this IoU the better one stays. Of 0.15, 0.2,
+0.25 and 0.3 it has the highest average precision on validation for three of four kinds of lesion.
+"""
 
 Sizes = Mapping[float, tuple[float, float]]
-"""Precision and recall by the radius of the field, in pixels; the largest is full size."""
+"""Precision and recall by the radius of the field in pixels; the largest radius is full size."""
 
 
 def threshold(kind: str, photographs: Sequence[Matched]) -> float:
     """The score from which a box counts.
 
-    For a lesion, the score at which the count is right on the median photograph that shows the
-    kind: on as many of them too much is found as too little. Unlike the point at which precision
-    and recall meet over all boxes, a single photograph cannot move it (one of IDRiD's holds 280
-    drusen that look like hard exudates).
+    For a lesion it is the score at which the count is right on the median photograph that shows
+    the kind: there are as many photographs with too many boxes as with too few. A single photograph
+    cannot move it (one of IDRiD's holds 280 drusen that look like hard exudates), unlike the score
+    at which precision and recall over all boxes are equal.
 
     Args:
         kind: a key of :data:`fundoscope.kinds.KINDS`.
-        photographs: all of validation.
+        photographs: the boxes of all validation photographs.
     """
-    together = hits.pooled([counted(kind, one) for one in photographs])
+    together = hits.pooled([counted(kind, matched) for matched in photographs])
     if not together.hit.any():
         return NEVER
     if kind in ANATOMY:
         return float(together.scores[together.hit].min() * BELOW_LANDMARKS)
-    shown = [one for one in photographs if one.lesions]
-    scores = np.unique(np.concatenate([one.scores for one in shown]))
-    too_many = np.median([_found(one, scores) - one.lesions for one in shown], axis=0)
+    shown = [matched for matched in photographs if matched.lesions]
+    scores = np.unique(np.concatenate([matched.scores for matched in shown]))
+    excesses = [_reaching(matched, scores) - matched.lesions for matched in shown]
+    too_many = np.median(excesses, axis=0)
     # The count falls as the score rises: too many, right, too few.
     excess, right, lack = scores[too_many > 0], scores[too_many == 0], scores[too_many < 0]
     low = excess[-1] if excess.size else 0.0
@@ -59,11 +64,11 @@ def threshold(kind: str, photographs: Sequence[Matched]) -> float:
 def level(by_level: Mapping[float, Sequence[Matched]]) -> float:
     """The probability from which a pixel belongs to a lesion of a kind.
 
-    That at which the components have the highest average precision; the middle one of those that
-    are as good.
+    It is the level at which the components have the highest average precision; of several, the
+    middle one.
 
     Args:
-        by_level: all of validation, at each level.
+        by_level: the components of all validation photographs at each level.
     """
     precision = {
         at: hits.average_precision(hits.pooled(photographs)) for at, photographs in by_level.items()
@@ -74,21 +79,23 @@ def level(by_level: Mapping[float, Sequence[Matched]]) -> float:
     return chosen[len(chosen) // 2]
 
 
-def _found(one: Matched, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many boxes reach each of some scores."""
-    return len(one.scores) - np.searchsorted(np.sort(one.scores), scores)
+def _reaching(matched: Matched, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The number of boxes that reach each of some scores."""
+    return len(matched.scores) - np.searchsorted(np.sort(matched.scores), scores)
 
 
-def counted(kind: str, one: Matched) -> Matched:
-    """Of a landmark only the best box of a photograph counts; of a lesion all."""
-    return Matched(one.scores[:1], one.hit[:1], one.lesions) if kind in ANATOMY else one
+def counted(kind: str, matched: Matched) -> Matched:
+    """The boxes of a photograph that count: all of a lesion, only the best one of a landmark."""
+    if kind not in ANATOMY:
+        return matched
+    return Matched(matched.scores[:1], matched.hit[:1], matched.lesions)
 
 
 def minimum_radius(sizes: Sizes) -> float | None:
     """The smallest radius of the field at which a kind is assessed.
 
     Returns:
-        ``None`` where nothing of it is found at full size either.
+        ``None`` where none of it is found even at full size.
     """
     radii = sorted(sizes, reverse=True)
     full = sizes[radii[0]]

@@ -1,4 +1,4 @@
-"""Annotated photographs by the names that people write into lists."""
+"""Finding annotated photographs by the names that people write into lists."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from fundoscope.data.table import read_bytes
 from fundoscope.errors import TableError
 
 SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, ".xml")
+"""Endings that a name may have or leave out."""
 SHOWN: Final = 12
 """Names that a message lists."""
 
 
 def read_names(path: str) -> list[str]:
-    """The names in a list, one a line.
+    """The names in a list, one per line.
 
     Raises:
-        TableError: it cannot be read, is no text, or is empty.
+        TableError: the list cannot be read, is not text, or is empty.
     """
     try:
         text = read_bytes(Path(path)).decode("utf-8-sig")
@@ -39,11 +40,12 @@ def stem(name: str) -> str:
 class Names:
     """Finds photographs by name: with or without folders and suffix.
 
-    A path that is longer than it should be (``JPEGImages/a.jpg``) is shortened from the front; one
-    that is shorter (``a`` for ``left/a.jpg``) must be the only such photograph.
+    A longer path than the photograph's (``JPEGImages/a.jpg``) is shortened from the front; a
+    shorter one (``a`` for ``left/a.jpg``) must belong to one photograph only.
     """
 
     def __init__(self, photos: Iterable[AnnotatedPhoto], title: Path) -> None:
+        """Remember the photographs of a set; messages call it by ``title``."""
         self.title = title
         self._by_path: dict[str, str] = {}
         self._by_ending: dict[str, list[str]] = {}
@@ -52,24 +54,24 @@ class Names:
             for ending in _endings(_plain(image)):
                 self._by_ending.setdefault(ending, []).append(image)
 
-    def one(self, name: str, listed_in: str) -> str | None:
-        """The image of a name; ``None`` where there is none.
+    def image_of(self, name: str, listed_in: str) -> str | None:
+        """The image of a name; ``None`` where no photograph has it.
 
         Raises:
-            TableError: there are several.
+            TableError: several photographs have it.
         """
         if name in self._by_path:
             return name
         plain = _plain(name)
         for ending in _endings(plain):
-            found = self._by_ending.get(ending, [])
-            whole = [image for image in found if _plain(image) == ending]
-            if len(whole) == 1 or len(found) == 1:
-                return (whole or found)[0]
-            if found:
+            images = self._by_ending.get(ending, [])
+            whole = [image for image in images if _plain(image) == ending]
+            if len(whole) == 1 or len(images) == 1:
+                return (whole or images)[0]
+            if images:
                 raise TableError(
                     listed_in,
-                    f"names {name}, and {len(found)} photographs are called so",
+                    f"names {name}, and {len(images)} photographs have that name",
                     "write their folders and suffixes too",
                 )
         return None
@@ -78,18 +80,19 @@ class Names:
         """The images of names, each once, in order.
 
         Raises:
-            TableError: names those that are not there, or of which there are several.
+            TableError: a name belongs to no photograph, or to several.
         """
-        found = [self.one(name, listed_in) for name in names]
-        missing = [name for name, image in zip(names, found, strict=True) if image is None]
+        images = [self.image_of(name, listed_in) for name in names]
+        missing = [name for name, image in zip(names, images, strict=True) if image is None]
         if missing:
             more = f" … ({len(missing)} in all)" if len(missing) > SHOWN else ""
             raise TableError(
                 listed_in,
-                f"names what is not annotated in {self.title}: {', '.join(missing[:SHOWN])}{more}",
-                "correct the names, or take them out",
+                f"has names that are not annotated in {self.title}:"
+                f" {', '.join(missing[:SHOWN])}{more}",
+                "correct the names, or remove them",
             )
-        return list(dict.fromkeys(image for image in found if image is not None))
+        return list(dict.fromkeys(image for image in images if image is not None))
 
 
 def _plain(name: str) -> str:

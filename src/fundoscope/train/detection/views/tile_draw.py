@@ -1,4 +1,4 @@
-"""Which tiles a detector is trained on: around a lesion of a kind that is due, or anywhere."""
+"""Drawing the tiles that a detector is trained on: around a lesion, or anywhere on the retina."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -16,35 +15,57 @@ from PIL import Image
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions.view import View
 from fundoscope.photo.decode import Pixels
+from fundoscope.train.detection.config import Draw
 from fundoscope.train.detection.views.view import AnnotatedView
 
 KEPT_SHARE: Final = 0.3
-"""A lesion cut by the tile's edge is one where this share of its box is on the tile."""
+"""A lesion that the tile's edge cuts counts if at least this share of its box is on the tile."""
 LEAST_SIDE: Final = 2.0
-"""Pixels; what is smaller on a tile cannot be found."""
+"""Pixels; boxes with a smaller side on the tile cannot be found, and are left out."""
 QUARTERS: Final = 4
+"""Quarter turns that a square tile may be turned by."""
 
 
-class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How tiles are drawn.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a tile shows.
 
     Attributes:
-        tiles: an epoch.
-        anywhere: share of them that lie anywhere on the retina, with lesions or without.
-        anatomy: how often the optic disc is due, where each kind of lesion is due once.
-        scale: a tile shows the retina larger or smaller by up to this share.
-        turns: by quarters, and mirrored.
+        view: the photograph.
+        source: left, top, right, bottom in the view's pixels.
+        zoom: pixels of the tile per pixel of the view.
+        size: height and width of the tile.
+        turns: quarter turns to the left, after cutting.
+        mirrored: from left to right, after turning.
     """
 
-    tiles: int = 400
-    anywhere: float = 0.25
-    anatomy: float = 0.25
-    scale: float = 0.2
-    turns: bool = True
+    view: AnnotatedView
+    source: tuple[float, float, float, float]
+    zoom: float
+    size: tuple[int, int]
+    turns: int
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """A training tile and its lesions.
+
+    Attributes:
+        place: where it was cut.
+        pixels: ``uint8 (height, width, 3)`` RGB.
+        boxes: ``float (N, 4)`` in the tile's pixels.
+        labels: ``int (N,)``, from 1.
+    """
+
+    place: Place
+    pixels: Pixels
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int64]
 
 
 class Drawer:
-    """Draws tiles with their boxes from annotated views."""
+    """Draws tiles from annotated views, each kind of lesion as often as the others."""
 
     def __init__(
         self,
@@ -53,29 +74,37 @@ class Drawer:
         size: tuple[int, int],
         settings: Draw,
     ) -> None:
+        """Sort the views by the kinds that they show.
+
+        Args:
+            views: the training photographs.
+            kinds: the class list.
+            size: height and width of a tile in pixels.
+            settings: how tiles are drawn.
+        """
         self.views, self.size, self.settings = views, size, settings
         due = {
             label: settings.anatomy if kind in ANATOMY else 1.0
             for label, kind in enumerate(kinds, start=1)
         }
         having = {label: [v for v in views if (v.labels == label).any()] for label in due}
-        self.having = {label: found for label, found in having.items() if found and due[label] > 0}
+        self.having = {label: some for label, some in having.items() if some and due[label] > 0}
         self.due = np.array([due[label] for label in self.having])
         self.due /= self.due.sum()
 
-    def draw(self, random: Generator) -> tuple[Pixels, NDArray[np.float64], NDArray[np.int64]]:
-        """A tile ``uint8 (height, width, 3)``, its boxes ``(N, 4)`` and their labels ``(N,)``.
+    def draw(self, random: Generator) -> Tile:
+        """The next tile.
 
         Raises:
-            UsageError: a view is gone from the cache.
+            UsageError: a view is missing from the cache.
         """
-        return shown(self.place(random))
+        return cut(self.place(random))
 
     def place(self, random: Generator) -> Place:
-        """Which tile comes next.
+        """The place of the next tile.
 
         Raises:
-            UsageError: a view is gone from the cache.
+            UsageError: a view is missing from the cache.
         """
         if self.having and random.random() >= self.settings.anywhere:
             label = int(random.choice(list(self.having), p=self.due))
@@ -105,42 +134,29 @@ class Drawer:
         return Place(chosen, (x0, y0, x0 + width, y0 + height), zoom, self.size, turns, mirrored)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a tile shows.
-
-    Attributes:
-        view: of which photograph.
-        source: left, top, right, bottom in the view's pixels.
-        zoom: how many pixels of the tile one of the view becomes.
-        size: height and width of the tile.
-        turns: quarters to the left, after cutting.
-        mirrored: from left to right, after turning.
-    """
-
-    view: AnnotatedView
-    source: tuple[float, float, float, float]
-    zoom: float
-    size: tuple[int, int]
-    turns: int
-    mirrored: bool
-
-
-def shown(place: Place) -> tuple[Pixels, NDArray[np.float64], NDArray[np.int64]]:
-    """Pixels, boxes and labels of a tile; see :meth:`Drawer.draw`."""
+def cut(place: Place) -> Tile:
+    """The tile at a place."""
     pixels = _turned(_cut(place.view.pixels, place.source, place.size), place)
     boxes, labels = _clipped(place.view, place.source[:2], place.zoom, place.size)
-    return pixels, _turned_boxes(boxes, place), labels
+    return Tile(place, pixels, _turned_boxes(boxes, place), labels)
 
 
 def planes(whole: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
-    """A tile of ``uint8 (K, H, W)`` planes over a whole view, ``uint8 (K, height, width)``."""
-    cut = (_cut(plane, place.source, place.size) for plane in whole)
-    return np.stack([_turned(plane, place) for plane in cut])
+    """The part that a tile shows of planes over a whole view.
+
+    Args:
+        whole: ``uint8 (K, H, W)``, over the view.
+        place: of the tile.
+
+    Returns:
+        ``uint8 (K, height, width)``, of the tile.
+    """
+    parts = (_cut(plane, place.source, place.size) for plane in whole)
+    return np.stack([_turned(plane, place) for plane in parts])
 
 
 def _on_retina(shown: View, random: Generator) -> tuple[float, float]:
-    """A point of the disc that is in the frame, evenly."""
+    """A random point of the retina inside the frame, evenly distributed."""
     height, width = shown.pixels.shape[:2]
     x, y = shown.centre
     while True:
@@ -150,7 +166,7 @@ def _on_retina(shown: View, random: Generator) -> tuple[float, float]:
 
 
 def _inside(start: float, side: float, limit: float) -> float:
-    """A tile's start, moved so that the tile does not reach beyond the view if it need not."""
+    """A tile's start, moved so that the tile stays inside the view; a larger tile is centred."""
     return max(0.0, min(start, limit - side)) if side < limit else (limit - side) / 2
 
 
@@ -162,7 +178,7 @@ def _cut(
     rows = slice(max(0, top), max(0, bottom))
     columns = slice(max(0, left), max(0, right))
     part = Image.fromarray(np.ascontiguousarray(pixels[rows, columns]))
-    # Pillow fills with black where a box reaches beyond the picture.
+    # Pillow fills the part of a box outside the picture with black.
     around = part.crop(
         (left - columns.start, top - rows.start, right - columns.start, bottom - rows.start)
     )
@@ -185,14 +201,14 @@ def _clipped(
 
 
 def _turn(size: tuple[int, int], random: Generator) -> tuple[int, bool]:
-    """Quarters to turn a tile by, and whether it is mirrored; one not square goes by halves."""
+    """Quarter turns of a tile, and whether it is mirrored; an oblong tile only turns by halves."""
     square = size[0] == size[1]
     turns = int(random.integers(QUARTERS)) if square else 2 * int(random.integers(2))
     return turns, bool(random.random() < 0.5)
 
 
 def _turned(pixels: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
-    """A tile's pixels, or a plane of it, as it lies in the end."""
+    """A tile's pixels, or a plane of it, turned and mirrored."""
     turned = np.rot90(pixels, place.turns)
     return np.ascontiguousarray(turned[:, ::-1] if place.mirrored else turned)
 

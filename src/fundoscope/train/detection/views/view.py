@@ -1,4 +1,4 @@
-"""The annotated photographs of a detector's training, brought to its working scale once."""
+"""Bringing annotated photographs to a detector's working scale, once for all runs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from fundoscope.photo.decode import Pixels
 from fundoscope.writing import write_files
 
 VERSION: Final = 2
-"""Raise it when a view of the same photograph comes out otherwise."""
+"""Increase it when the view of the same photograph changes."""
 KEY: Final = 20
 """Hexadecimal digits of a file's name in the cache."""
 UNREADABLE: Final = (OSError, ValueError, EOFError)
-"""What numpy raises at a file that is cut off or none of its own."""
+"""Errors of numpy at a file that is cut off or not one of its own."""
 
 Progress = Callable[[int, int], None]
+"""A callback: the photographs that are done, and their number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +42,8 @@ class AnnotatedView:
         photograph: its file.
         boxes: ``float (N, 4)`` in the view's pixels.
         labels: ``int (N,)``, from 1: place of the kind in the class list, plus one.
-        open: gives the view. Its pixels stay on the disk, and no file stays open for them: there
-            may be more photographs than a process may have open files.
+        open: opens the view. Its pixels stay on the disk, and no file stays open for them: there
+            may be more photographs than a process may open files.
     """
 
     photograph: Path
@@ -57,12 +58,12 @@ class AnnotatedView:
 
     @property
     def view(self) -> View:
-        """The photograph at the working scale; only those of its pixels are read that are used."""
+        """The photograph at the working scale; only the pixels that are used are read."""
         return self.open()
 
     @property
     def pixels(self) -> Pixels:
-        """Of the view."""
+        """The view's pixels, ``uint8 (H, W, 3)`` RGB."""
         return self.view.pixels
 
 
@@ -77,18 +78,18 @@ def load(
     """Bring photographs to the working scale, or take them from the cache.
 
     Args:
-        photos: what is annotated; kinds that are not in ``kinds`` are left out.
+        photos: annotated photographs; kinds that are not in ``kinds`` are left out.
         images: folder of the photographs.
         kinds: the class list.
-        radius: of the field at the working scale, in pixels.
-        cache: folder of what was made before.
-        progress: is told how many are done, of how many.
+        radius: radius of the field of view at the working scale, in pixels.
+        cache: folder of the views, which are made once.
+        progress: a callback: photographs done, and their number.
 
     Raises:
         UsageError: names the photographs that cannot be read, and those without a field of view.
         OutputError: the cache cannot be written.
     """
-    made: list[AnnotatedView] = []
+    loaded: list[AnnotatedView] = []
     refused: list[str] = []
     for done, photo in enumerate(photos, start=1):
         path = images / photo.image
@@ -101,7 +102,7 @@ def load(
             items = [item for item in photo.annotations if item.kind in kinds]
             boxes = np.array([to_view.box(item.box) for item in items], np.float64)
             labels = np.array([kinds.index(item.kind) + 1 for item in items], np.int64)
-            made.append(AnnotatedView(path, boxes.reshape(-1, 4), labels, opened))
+            loaded.append(AnnotatedView(path, boxes.reshape(-1, 4), labels, opened))
         if progress is not None:
             progress(done, len(photos))
     if refused:
@@ -110,11 +111,11 @@ def load(
             f"has {len(refused)} photographs that cannot be used: {', '.join(refused)}",
             "replace them, or leave them out: data.left_out or --leave-out FILE",
         )
-    return made
+    return loaded
 
 
 def _cached(path: Path, radius: float, cache: Path) -> Callable[[], View]:
-    """What opens a photograph's view, which is made where it is not there or damaged.
+    """A function that opens a photograph's view; it is made if it is missing or damaged.
 
     Raises:
         PhotoError: it cannot be made.
@@ -138,7 +139,7 @@ def _open(stem: Path, radius: float) -> View:
     """A view in the cache.
 
     Raises:
-        UsageError: it is not there, or damaged.
+        UsageError: it is missing or damaged.
     """
     try:
         place = stem.with_suffix(".json").read_bytes()
@@ -147,14 +148,14 @@ def _open(stem: Path, radius: float) -> View:
     except (*UNREADABLE, msgspec.DecodeError) as error:
         raise UsageError(
             str(stem.with_suffix(".npy")),
-            f"is gone or damaged ({type(error).__name__})",
-            "start the same command again: it is made anew",
+            f"is missing or damaged ({type(error).__name__})",
+            "start the same command again: it makes the file again",
         ) from None
     return View(pixels, to_view, centre, radius)
 
 
 def _store(made: View, stem: Path) -> None:
-    """Write a view; runs that make the same one at a time do not disturb each other."""
+    """Write a view; several runs may write the same one at the same time."""
     content = io.BytesIO()
     np.save(content, made.pixels)
     place = msgspec.json.encode((made.to_view, made.centre))

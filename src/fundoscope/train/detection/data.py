@@ -1,0 +1,35 @@
+"""What a detector is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fundoscope.train.detection.config import Anchors
+from fundoscope.train.detection.views.view import AnnotatedView
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionData:
+    """The photographs of a run at the working scale, with their lesions.
+
+    Attributes:
+        kinds: the class list; label 1 is its first.
+        anchors: of the first stage, fitted to the training boxes; empty for a head without anchors.
+        images: folder of the photographs.
+        train, val: annotated photographs at the working scale.
+        sha256: hash of all annotations and photographs, and of what else the head learns from.
+        unseen: kinds without a box in validation, which are not used to choose the epoch.
+        held_out: whether ``val`` was held out of the training photographs, as no list names it.
+        warnings: decisions that the reader of the annotations had to make, as sentences.
+    """
+
+    kinds: tuple[str, ...]
+    anchors: Anchors
+    images: Path
+    train: tuple[AnnotatedView, ...]
+    val: tuple[AnnotatedView, ...]
+    sha256: str
+    unseen: tuple[str, ...] = ()
+    held_out: bool = False
+    warnings: tuple[str, ...] = ()
