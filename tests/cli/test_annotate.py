@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fundoscope.data.annotations import formats
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc.read import read_voc
 from fundoscope.kinds import KINDS
 from fundoscope.reading import Reading
 
@@ -52,7 +52,7 @@ def test_boxes_as_voc(tmp_path: Path, save_eye: Save, fundoscope: Command) -> No
     assert f"annotations: {out}" in lines
     assert lines[-1].endswith("correct them before anybody trains on them")
     assert read(out, images=photos) == {"a_lesions.jpg": BOXES, "left/b_lesions.png": BOXES}
-    (found,) = {item.author for photo in voc.read(out).photos for item in photo.annotations}
+    (found,) = {item.author for photo in read_voc(out).photos for item in photo.annotations}
     assert found == "fake-detector-1"
 
 

@@ -21,8 +21,9 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
-from fundoscope.data.annotations.coco import format as coco
 from fundoscope.data.annotations.coco import rle
+from fundoscope.data.annotations.coco.read import read_coco
+from fundoscope.data.annotations.coco.write import write_coco
 from fundoscope.errors import OutputError, TableError
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -59,7 +60,7 @@ def photo(image: str, *items: Annotation) -> AnnotatedPhoto:
 
 
 def test_boxes_are_sums_of_decimals(save: Callable[..., Path]) -> None:
-    found = coco.read(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
+    found = read_coco(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
     assert items_of(found) == [Annotation(kind="hard_exudate", box=(0.1, 2, 0.3, 5.5))]
     assert found.kinds == ("drusen", "hard_exudate")
 
@@ -79,26 +80,26 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         kinds=("fovea", "irma", "玻璃膜疣", "venous_beading"),
         splits={"train": ("a b.jpg", "sub/c.png"), "val": ("a b.jpg",), "test": ()},
     )
-    assert coco.write(found, tmp_path) == ()
+    assert write_coco(found, tmp_path) == ()
     assert sorted(path.name for path in (tmp_path / "annotations").iterdir()) == [
         "instances_test.json",
         "instances_train.json",
         "instances_val.json",
     ]
-    assert coco.read(tmp_path) == found
-    assert coco.write(found, tmp_path / "one.json") == (Loss("splits", 3),)
-    alone = coco.read(tmp_path / "one.json")
+    assert read_coco(tmp_path) == found
+    assert write_coco(found, tmp_path / "one.json") == (Loss("splits", 3),)
+    alone = read_coco(tmp_path / "one.json")
     assert (alone.photos, alone.kinds, alone.splits) == (found.photos, found.kinds, {})
 
 
 def test_photographs_in_no_split_have_a_file_of_their_own(tmp_path: Path) -> None:
     found = AnnotationSet(photos=(photo("a.jpg"), photo("b.jpg")), splits={"val": ("b.jpg",)})
-    coco.write(found, tmp_path)
+    write_coco(found, tmp_path)
     names = sorted(path.name for path in (tmp_path / "annotations").iterdir())
     assert names == ["instances.json", "instances_val.json"]
-    assert coco.read(tmp_path) == found
+    assert read_coco(tmp_path) == found
     with pytest.raises(OutputError, match="is there already"):
-        coco.write(found, tmp_path)
+        write_coco(found, tmp_path)
 
 
 def test_one_shape_is_kept_where_an_object_has_two(tmp_path: Path) -> None:
@@ -109,8 +110,8 @@ def test_one_shape_is_kept_where_an_object_has_two(tmp_path: Path) -> None:
         Annotation(kind="irma", box=mask.box, mask=mask),
     )
     found = AnnotationSet(photos=(photo("a.jpg", *items),), kinds=("irma",))
-    assert coco.write(found, tmp_path / "a.json") == (Loss("masks", 2),)
-    both, beyond = items_of(coco.read(tmp_path / "a.json"))
+    assert write_coco(found, tmp_path / "a.json") == (Loss("masks", 2),)
+    both, beyond = items_of(read_coco(tmp_path / "a.json"))
     assert (both.outlines, both.mask) == ((outline,), None)
     assert (beyond.box, beyond.mask) == (mask.box, None)
 
@@ -123,14 +124,14 @@ def test_areas_are_those_of_the_shapes(tmp_path: Path) -> None:
         ),
         Annotation(kind="irma", box=(0.0, 0.0, 2.0, 2.0), mask=Mask(0, 0, np.eye(2, dtype=bool))),
     )
-    coco.write(AnnotationSet(photos=(photo("a.jpg", *items),)), tmp_path / "a.json")
+    write_coco(AnnotationSet(photos=(photo("a.jpg", *items),)), tmp_path / "a.json")
     written = json.loads((tmp_path / "a.json").read_text())["annotations"]
     assert [item["area"] for item in written] == [20, 10, 2]
     assert [item["bbox"] for item in written] == [[0, 0, 5, 4], [0, 0, 5, 4], [0, 0, 2, 2]]
 
 
 def test_what_other_tools_write(save: Callable[..., Path]) -> None:
-    found = coco.read(
+    found = read_coco(
         save(
             content(
                 {"bbox": [1, 2, 3, 4], "attributes": {"occluded": False, "rotation": 0.5}},
@@ -160,9 +161,9 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
     ]
     path = save(content({"bbox": [1, 1, 2, 2]}, images=images))
     with pytest.raises(TableError, match=r"image 7: says no size.* --images"):
-        coco.read(path)
+        read_coco(path)
     save_eye(tmp_path / "p" / "photos" / "a.jpg", width=90, height=70)
-    found = coco.read(path, images=tmp_path / "p")
+    found = read_coco(path, images=tmp_path / "p")
     assert (found.photos[1].image, found.photos[1].width) == ("photos/a.jpg", 90)
     assert found.warnings == (f"1 annotated photographs are not in {tmp_path / 'p'}",)
 
@@ -170,15 +171,15 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
 def test_folders_of_files(save: Callable[..., Path], tmp_path: Path) -> None:
     save(content(), "annotations/captions_val.json")
     save(content(), "annotations/instances_val.json")
-    assert coco.read(tmp_path).splits == {"val": ("a.jpg",)}
+    assert read_coco(tmp_path).splits == {"val": ("a.jpg",)}
     for split in ("train", "valid"):
         save(content(), f"r/{split}/_annotations.coco.json")
-    found = coco.read(tmp_path / "r")
+    found = read_coco(tmp_path / "r")
     assert found.splits == {"train": ("train/a.jpg",), "valid": ("valid/a.jpg",)}
     save(content(), "plain/annotations.json")
-    assert coco.read(tmp_path / "plain").splits == {}
+    assert read_coco(tmp_path / "plain").splits == {}
     with pytest.raises(TableError, match="has no COCO files"):
-        coco.read(_empty(tmp_path))
+        read_coco(_empty(tmp_path))
 
 
 def _empty(folder: Path) -> Path:
@@ -192,7 +193,7 @@ def test_one_photograph_with_two_contents_is_refused(
     save(content(), "instances_train.json")
     save(content({"bbox": [1, 1, 2, 2]}), "instances_val.json")
     with pytest.raises(TableError, match=r"annotates a.jpg otherwise than another file"):
-        coco.read(tmp_path)
+        read_coco(tmp_path)
 
 
 IMAGE = {"id": 7, "file_name": "a.jpg", "width": 100, "height": 80}
@@ -232,12 +233,12 @@ def test_bad_files_are_named_with_what_is_wrong(
     save: Callable[..., Path], document: object, said: str
 ) -> None:
     with pytest.raises(TableError, match=said):
-        coco.read(save(document))
+        read_coco(save(document))
 
 
 def test_the_place_of_a_wrong_type_is_told(save: Callable[..., Path]) -> None:
     with pytest.raises(TableError, match=r"at `\$\.annotations\[1\]\.bbox\[2\]`"):
-        coco.read(save(content(BOX, {"bbox": [1, 2, True, 4]})))
+        read_coco(save(content(BOX, {"bbox": [1, 2, True, 4]})))
 
 
 def test_a_mask_larger_than_any_photograph_takes_no_memory(
@@ -246,7 +247,7 @@ def test_a_mask_larger_than_any_photograph_takes_no_memory(
     monkeypatch.setattr(limits, "MAX_PIXELS", 7_999)
     runs = {"counts": [8000], "size": [80, 100]}
     with pytest.raises(TableError, match="more than 0 million pixels"):
-        coco.read(save(content({"segmentation": runs})))
+        read_coco(save(content({"segmentation": runs})))
 
 
 @given(PIXELS)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from fundoscope.data.annotations.cvat.shapes import runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -21,8 +22,8 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
-from fundoscope.data.annotations.cvat import format as cvat
-from fundoscope.data.annotations.cvat.shapes import runs
+from fundoscope.data.annotations.cvat.read import read_cvat
+from fundoscope.data.annotations.cvat.write import write_cvat
 from fundoscope.data.annotations.shapes import ellipse, extent
 from fundoscope.errors import OutputError, TableError
 
@@ -37,7 +38,7 @@ def document(tmp_path: Path, shapes: str, *, image: str = "", head: str = HEAD) 
 
 
 def only(path: Path) -> Annotation:
-    ((item,),) = (photo.annotations for photo in cvat.read(path).photos)
+    ((item,),) = (photo.annotations for photo in read_cvat(path).photos)
     return item
 
 
@@ -82,7 +83,7 @@ def test_an_export_as_cvat_makes_it(tmp_path: Path) -> None:
 """,
         encoding="utf-8",
     )
-    found = cvat.read(tmp_path)
+    found = read_cvat(tmp_path)
     empty, photo = sorted(found.photos, key=lambda photo: photo.image)
     assert (empty.image, empty.width, empty.height, empty.annotations) == ("b.jpg", 10, 20, ())
     assert (photo.image, photo.width, photo.height) == ("眼 1/IDRiD 01.jpg", 4288, 2848)
@@ -185,7 +186,7 @@ def test_swapped_corners_are_put_in_order(tmp_path: Path) -> None:
 def test_a_broken_shape_is_named(shape: str, words: str, tmp_path: Path) -> None:
     good = '<box label="MA" xtl="0" ytl="0" xbr="1" ybr="1"/>'
     with pytest.raises(TableError) as caught:
-        cvat.read(document(tmp_path, good + shape))
+        read_cvat(document(tmp_path, good + shape))
     assert words in str(caught.value)
     assert "a.jpg, shape 2 (" in caught.value.what
 
@@ -221,30 +222,30 @@ def test_a_broken_shape_is_named(shape: str, words: str, tmp_path: Path) -> None
 def test_a_document_that_is_none(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text(text)
     with pytest.raises(TableError) as caught:
-        cvat.read(tmp_path)
+        read_cvat(tmp_path)
     assert words in str(caught.value)
 
 
 def test_a_missing_document(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="does not exist"):
-        cvat.read(tmp_path)
+        read_cvat(tmp_path)
     (tmp_path / "annotations.xml").mkdir()
     with pytest.raises(TableError, match="cannot be read"):
-        cvat.read(tmp_path)
+        read_cvat(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_byte_order_marks(encoding: str, tmp_path: Path) -> None:
     text = "<annotations><image name='眼.jpg' width='1' height='1'/></annotations>"
     (tmp_path / "annotations.xml").write_text(text, encoding=encoding)
-    assert [photo.image for photo in cvat.read(tmp_path).photos] == ["眼.jpg"]
+    assert [photo.image for photo in read_cvat(tmp_path).photos] == ["眼.jpg"]
 
 
 def test_photographs_give_names_and_missing_sizes(tmp_path: Path) -> None:
     (tmp_path / "photos" / "sub").mkdir(parents=True)
     Image.new("RGB", (31, 17)).save(tmp_path / "photos" / "sub" / "a.jpg")
     path = document(tmp_path, "", image='<image id="0" name="a.jpg">')
-    (photo,) = cvat.read(path, images=tmp_path / "photos").photos
+    (photo,) = read_cvat(path, images=tmp_path / "photos").photos
     assert (photo.image, photo.width, photo.height) == ("sub/a.jpg", 31, 17)
 
 
@@ -277,8 +278,8 @@ def test_everything_that_cvat_holds_comes_back(tmp_path: Path) -> None:
         kinds=("irma", "microaneurysm", 'a "b" & c', "laser_scar"),
         splits={"train": ("z.jpg",)},
     )
-    assert cvat.write(found, tmp_path) == ()
-    assert cvat.read(tmp_path) == found
+    assert write_cvat(found, tmp_path) == ()
+    assert read_cvat(tmp_path) == found
     root = ET.parse(tmp_path / "annotations.xml").getroot()
     assert [label.text for label in root.iterfind("meta/task/labels/label/name")] == list(
         found.kinds
@@ -294,7 +295,7 @@ def test_everything_that_cvat_holds_comes_back(tmp_path: Path) -> None:
 
 def test_cvats_own_rules_read_our_masks_to_the_same_pixels(tmp_path: Path) -> None:
     found = AnnotationSet(photos=(photo(ITEMS[3]),))
-    cvat.write(found, tmp_path / "one.xml")
+    write_cvat(found, tmp_path / "one.xml")
     shape = ET.parse(tmp_path / "one.xml").getroot().find("image/mask")
     assert shape is not None
     left, top, width, height = (
@@ -331,14 +332,14 @@ def test_what_cvat_cannot_hold_is_told(tmp_path: Path) -> None:
         splits={"train": ("a.jpg",), "trainval": ("a.jpg",)},
         kinds=("irma",),
     )
-    assert cvat.write(found, tmp_path) == (
+    assert write_cvat(found, tmp_path) == (
         Loss("source", 1),
         Loss("splits", 1),
         Loss("outlines", 2),
         Loss("attributes", 1),
         Loss("boxes other than around their outline or mask", 1),
     )
-    again = cvat.read(tmp_path)
+    again = read_cvat(tmp_path)
     assert again.splits == {"train": ("a.jpg",)}
     kept = again.photos[0].annotations
     assert [item.mask is not None for item in kept] == [False, True, True, False]
@@ -348,10 +349,10 @@ def test_what_cvat_cannot_hold_is_told(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     found = AnnotationSet(photos=(photo(),))
-    cvat.write(found, tmp_path)
+    write_cvat(found, tmp_path)
     with pytest.raises(OutputError, match="is there already"):
-        cvat.write(found, tmp_path)
-    cvat.write(found, tmp_path, overwrite=True)
+        write_cvat(found, tmp_path)
+    write_cvat(found, tmp_path, overwrite=True)
 
 
 @settings(deadline=None)
@@ -391,6 +392,6 @@ def test_any_box_comes_back_as_it_was(
     item = Annotation(kind="irma", box=box, score=score, author=text, attributes={text: text})
     found = AnnotationSet(photos=(photo(item),), kinds=("irma",))
     out = tmp_path_factory.mktemp("cvat")
-    losses = cvat.write(found, out)
+    losses = write_cvat(found, out)
     if not losses:
-        assert cvat.read(out) == found
+        assert read_cvat(out) == found

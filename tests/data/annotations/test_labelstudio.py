@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import numpy as np
 import pytest
+from fundoscope.data.annotations.labelstudio.form import Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -26,9 +27,9 @@ from fundoscope.data.annotations.annotation import (
     Mask,
 )
 from fundoscope.data.annotations.labelstudio import brush
-from fundoscope.data.annotations.labelstudio import format as labelstudio
-from fundoscope.data.annotations.labelstudio.form import Value
+from fundoscope.data.annotations.labelstudio.read import read_label_studio
 from fundoscope.data.annotations.labelstudio.regions import shape
+from fundoscope.data.annotations.labelstudio.write import write_label_studio
 from fundoscope.errors import OutputError, TableError, UsageError
 
 WIDTH, HEIGHT = 200, 100
@@ -75,7 +76,7 @@ def exported(tmp_path: Path, *tasks: dict[str, Any]) -> Path:
 
 
 def read(tmp_path: Path, *tasks: dict[str, Any]) -> AnnotationSet:
-    return labelstudio.read(exported(tmp_path, *tasks))
+    return read_label_studio(exported(tmp_path, *tasks))
 
 
 def only(tmp_path: Path, *results: dict[str, Any]) -> Annotation:
@@ -314,7 +315,7 @@ def test_a_file_an_annotation_with_its_task_inside(tmp_path: Path) -> None:
         inside = {"id": number, "data": {"image": f"{number}.jpg"}}
         document = {"id": 9, "result": [region()], "completed_by": {"id": 4}, "task": inside}
         (tmp_path / f"{number}.json").write_text(json.dumps(document))
-    found = labelstudio.read(tmp_path)
+    found = read_label_studio(tmp_path)
     assert [photo.image for photo in found.photos] == ["1.jpg", "2.jpg"]
     assert found.photos[0].annotations[0].author == "4"
 
@@ -328,7 +329,7 @@ def test_an_old_export_calls_annotations_completions(tmp_path: Path) -> None:
 def test_byte_order_marks(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "a b.json"
     path.write_text(json.dumps([task(region(), image="眼 1.jpg")]), encoding=encoding)
-    assert labelstudio.read(path).photos[0].image == "眼 1.jpg"
+    assert read_label_studio(path).photos[0].image == "眼 1.jpg"
 
 
 @pytest.mark.parametrize(
@@ -360,10 +361,10 @@ def test_photographs_tell_the_whole_name_and_the_size_of_empty_ones(tmp_path: Pa
     (tmp_path / "photos" / "set").mkdir(parents=True)
     Image.new("RGB", (31, 17)).save(tmp_path / "photos" / "set" / "a.jpg")
     path = exported(tmp_path, task(image="/data/upload/1/0a1b2c3d-a.jpg"))
-    (photo,) = labelstudio.read(path, images=tmp_path / "photos").photos
+    (photo,) = read_label_studio(path, images=tmp_path / "photos").photos
     assert (photo.image, photo.width, photo.height) == ("set/a.jpg", 31, 17)
     with pytest.raises(TableError, match="does not say its photograph's size"):
-        labelstudio.read(path)
+        read_label_studio(path)
 
 
 def test_the_photograph_may_stand_in_another_field(tmp_path: Path) -> None:
@@ -437,22 +438,22 @@ def test_sizes_that_disagree(tmp_path: Path) -> None:
 def test_a_file_that_is_no_export(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(TableError) as caught:
-        labelstudio.read(tmp_path / "a.json")
+        read_label_studio(tmp_path / "a.json")
     assert words in str(caught.value)
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'[{"data": {"image": "\xff\xfe"}}]')
     with pytest.raises(TableError, match="is not JSON"):
-        labelstudio.read(tmp_path)
+        read_label_studio(tmp_path)
     (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00\xd8[")
     with pytest.raises(TableError, match="is not text"):
-        labelstudio.read(tmp_path)
+        read_label_studio(tmp_path)
 
 
 def test_a_folder_without_exports(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="has no JSON file"):
-        labelstudio.read(tmp_path)
+        read_label_studio(tmp_path)
 
 
 def test_a_file_too_large_is_refused_before_it_is_read(
@@ -491,13 +492,13 @@ FOUND = AnnotationSet(
 
 @pytest.mark.parametrize("out", ["folder", "folder/my.json"])
 def test_everything_comes_back(out: str, tmp_path: Path) -> None:
-    assert labelstudio.write(FOUND, tmp_path / out) == ()
-    assert labelstudio.read(tmp_path / out) == FOUND
+    assert write_label_studio(FOUND, tmp_path / out) == ()
+    assert read_label_studio(tmp_path / out) == FOUND
     assert len(list((tmp_path / "folder").iterdir())) == 2
 
 
 def test_tasks_are_what_label_studio_imports(tmp_path: Path) -> None:
-    labelstudio.write(FOUND, tmp_path)
+    write_label_studio(FOUND, tmp_path)
     tasks = json.loads((tmp_path / "tasks.json").read_text())
     interface = ET.parse(tmp_path / "labels.xml").getroot()
     tools = {tool.get("name"): tool for tool in interface}
@@ -533,12 +534,12 @@ def test_what_a_region_cannot_say_is_told(tmp_path: Path) -> None:
     other = Annotation(kind="irma", box=(0, 0, 5, 5), outlines=(TRIANGLE,))
     named = Annotation(kind="irma", box=(0, 0, 1, 1), attributes={"author": "x", "y": "z"})
     found = AnnotationSet(photos=(photo(two, both, other, named),), kinds=("irma",))
-    assert labelstudio.write(found, tmp_path) == (
+    assert write_label_studio(found, tmp_path) == (
         Loss("outlines", 2),
         Loss("attributes", 1),
         Loss("boxes other than around their outline or mask", 1),
     )
-    again = labelstudio.read(tmp_path).photos[0].annotations
+    again = read_label_studio(tmp_path).photos[0].annotations
     assert [item.mask is not None for item in again] == [True, True, False, False]
     assert again[3].attributes == {"y": "z"}
 
@@ -546,8 +547,8 @@ def test_what_a_region_cannot_say_is_told(tmp_path: Path) -> None:
 def test_a_mask_that_lies_outside_is_written_as_its_box(tmp_path: Path) -> None:
     mask = Mask(500, 500, np.ones((2, 2), dtype=bool))
     item = Annotation(kind="irma", box=mask.box, mask=mask)
-    labelstudio.write(AnnotationSet(photos=(photo(item),)), tmp_path)
-    (again,) = labelstudio.read(tmp_path).photos[0].annotations
+    write_label_studio(AnnotationSet(photos=(photo(item),)), tmp_path)
+    (again,) = read_label_studio(tmp_path).photos[0].annotations
     assert (again.box, again.mask) == (mask.box, None)
 
 
@@ -556,16 +557,16 @@ def test_a_photograph_of_unknown_or_impossible_size(size: tuple[int, int], tmp_p
     item = Annotation(kind="irma", box=(0, 0, 1, 1))
     nameless = AnnotatedPhoto(image="a.jpg", width=size[0], height=size[1], annotations=(item,))
     with pytest.raises(UsageError, match="as its annotations say"):
-        labelstudio.write(AnnotationSet(photos=(nameless,)), tmp_path)
+        write_label_studio(AnnotationSet(photos=(nameless,)), tmp_path)
     assert not any(tmp_path.iterdir())
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     (tmp_path / "labels.xml").write_text("mine")
     with pytest.raises(OutputError, match="is there already"):
-        labelstudio.write(FOUND, tmp_path)
+        write_label_studio(FOUND, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["labels.xml"]
-    labelstudio.write(FOUND, tmp_path, overwrite=True)
+    write_label_studio(FOUND, tmp_path, overwrite=True)
 
 
 number = st.floats(-1e4, 1e4, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-9)
@@ -595,8 +596,8 @@ def test_any_box_and_polygon_come_back_as_they_were(
         kinds=("irma",),
     )
     out = tmp_path_factory.mktemp("labelstudio")
-    assert labelstudio.write(found, out) == ()
-    assert labelstudio.read(out) == found
+    assert write_label_studio(found, out) == ()
+    assert read_label_studio(out) == found
 
 
 # The run-length code, and Label Studio's own converter
@@ -679,7 +680,7 @@ def test_label_studios_converter_reads_our_tasks_to_the_same_boxes(tmp_path: Pat
     items.append(Annotation(kind="fovea", box=(1.0, 1.0, 9.1, 8.25), outlines=(TRIANGLE,)))
     (tmp_path / "photos").mkdir()
     found = AnnotationSet(photos=(photo(*items),), kinds=("irma", "fovea"))
-    labelstudio.write(found, tmp_path / "out")
+    write_label_studio(found, tmp_path / "out")
     tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
     for number, each in enumerate(tasks, start=1):  # an import gives ids
         each["id"] = number

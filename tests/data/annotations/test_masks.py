@@ -22,9 +22,10 @@ from fundoscope.data.annotations.annotation import (
     Loss,
     Mask,
 )
-from fundoscope.data.annotations.masks import format as masks
 from fundoscope.data.annotations.masks.components import Rules, components
 from fundoscope.data.annotations.masks.layout import classes_of
+from fundoscope.data.annotations.masks.read import read_masks
+from fundoscope.data.annotations.masks.write import write_masks
 from fundoscope.data.annotations.raster import fill_box, fill_outlines, pixels_of
 from fundoscope.errors import OutputError, PhotoError, TableError, UsageError
 
@@ -90,7 +91,7 @@ def test_a_mask_of_any_make_gives_the_same_objects(make: str, suffix: str, tmp_p
     if make == "32 bits" and suffix == ".png":
         pytest.skip("PNG has no 32 bits")
     saved(tmp_path / f"IDRiD_01_MA{suffix}", MAKES[make])
-    found = masks.read(tmp_path)
+    found = read_masks(tmp_path)
     assert [box for _, _, box in boxes(found)] == EXPECTED
     (photo,) = found.photos
     assert (photo.image, photo.width, photo.height) == ("IDRiD_01.jpg", WIDTH, HEIGHT)
@@ -111,7 +112,7 @@ def test_a_mask_with_a_palette(palette: list[int], ground: int, paint: int, tmp_
     image = Image.fromarray(np.where(TWO, paint, ground).astype(np.uint8), mode="P")
     image.putpalette(palette)
     image.save(tmp_path / "IDRiD_81_EX.tif")
-    found = masks.read(tmp_path)
+    found = read_masks(tmp_path)
     assert [box for _, _, box in boxes(found)] == EXPECTED
 
 
@@ -119,13 +120,13 @@ def test_a_palette_with_a_transparent_entry(tmp_path: Path) -> None:
     image = Image.fromarray(TWO.astype(np.uint8), mode="P")
     image.putpalette([255, 255, 255, 255, 0, 0])
     image.save(tmp_path / "a_EX.png", transparency=0)
-    assert [box for _, _, box in boxes(masks.read(tmp_path))] == EXPECTED
+    assert [box for _, _, box in boxes(read_masks(tmp_path))] == EXPECTED
 
 
 def test_an_empty_mask_is_a_photograph_without_objects(tmp_path: Path) -> None:
     for number, make in enumerate((TWO & False, painted_on((0, 0, 0), (0, 0, 0)))):
         saved(tmp_path / f"{number}_MA.png", make)
-    found = masks.read(tmp_path)
+    found = read_masks(tmp_path)
     assert [photo.annotations for photo in found.photos] == [(), ()]
 
 
@@ -146,7 +147,7 @@ def test_names_and_folders_tell_photograph_and_class(
     files: str, photo: str, kind: str, tmp_path: Path
 ) -> None:
     saved(tmp_path / "in" / files, TWO)
-    found = masks.read(tmp_path / "in")
+    found = read_masks(tmp_path / "in")
     assert {(image, of) for image, of, _ in boxes(found)} == {(f"{photo}.jpg", kind)}
     assert "--images" not in "".join(found.warnings)
     assert ".jpg is assumed" in "".join(found.warnings)
@@ -154,22 +155,22 @@ def test_names_and_folders_tell_photograph_and_class(
 
 def test_the_folder_itself_may_be_named_by_the_class(tmp_path: Path) -> None:
     saved(tmp_path / "EX" / "007.png", TWO)
-    assert {kind for _, kind, _ in boxes(masks.read(tmp_path / "EX"))} == {"hard_exudate"}
+    assert {kind for _, kind, _ in boxes(read_masks(tmp_path / "EX"))} == {"hard_exudate"}
 
 
 def test_an_unknown_class_is_kept_among_known_ones(tmp_path: Path) -> None:
     saved(tmp_path / "a_MA.png", TWO)
     saved(tmp_path / "a_quux.png", TWO)
-    assert {kind for _, kind, _ in boxes(masks.read(tmp_path))} == {"microaneurysm", "quux"}
+    assert {kind for _, kind, _ in boxes(read_masks(tmp_path))} == {"microaneurysm", "quux"}
     saved(tmp_path / "lonely.png", TWO)
     with pytest.raises(TableError, match="tells no class"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_masks_that_tell_no_class_at_all(tmp_path: Path) -> None:
     saved(tmp_path / "a_1.png", TWO)
     with pytest.raises(TableError, match="no name of a file or folder tells their class"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_photographs_give_names_and_sizes(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_photographs_give_names_and_sizes(tmp_path: Path) -> None:
     saved(tmp_path / "photos" / "IDRiD_02.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     saved(tmp_path / "masks" / "IDRiD_01_MA.png", TWO)
     saved(tmp_path / "masks" / "IDRiD_02_MA.png", TWO)
-    found = masks.read(tmp_path / "masks", images=tmp_path / "photos")
+    found = read_masks(tmp_path / "masks", images=tmp_path / "photos")
     assert [photo.image for photo in found.photos] == ["IDRiD_02.png", "sub/IDRiD_01.JPG"]
     assert found.warnings == ()
 
@@ -185,7 +186,7 @@ def test_photographs_give_names_and_sizes(tmp_path: Path) -> None:
 def test_photographs_may_lie_inside_the_folder_of_masks(tmp_path: Path) -> None:
     saved(tmp_path / "photos" / "IDRiD_01.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     saved(tmp_path / "MA" / "IDRiD_01.png", TWO)
-    found = masks.read(tmp_path, images=tmp_path / "photos")
+    found = read_masks(tmp_path, images=tmp_path / "photos")
     assert [photo.image for photo in found.photos] == ["IDRiD_01.png"]
 
 
@@ -193,30 +194,30 @@ def test_a_mask_of_another_size_than_its_photograph_is_an_error_with_both(tmp_pa
     saved(tmp_path / "photos" / "a.jpg", np.zeros((18, 24, 3), np.uint8))
     saved(tmp_path / "masks" / "a_MA.png", TWO)
     with pytest.raises(TableError, match=r"has 12 x 9 pixels, the photograph a.jpg 24 x 18"):
-        masks.read(tmp_path / "masks", images=tmp_path / "photos")
+        read_masks(tmp_path / "masks", images=tmp_path / "photos")
 
 
 def test_photographs_beside_the_masks_are_found(tmp_path: Path) -> None:
     saved(tmp_path / "JPEGImages" / "a.jpeg", np.zeros((9, 12, 3), np.uint8))
     saved(tmp_path / "masks" / "a_MA.png", TWO)
-    assert masks.read(tmp_path / "masks").photos[0].image == "a.jpeg"
+    assert read_masks(tmp_path / "masks").photos[0].image == "a.jpeg"
     saved(tmp_path / "JPEGImages" / "a.jpeg", np.zeros((18, 24, 3), np.uint8))
     with pytest.raises(TableError, match=r"has 12 x 9 pixels, the photograph a.jpeg 24 x 18"):
-        masks.read(tmp_path / "masks")
+        read_masks(tmp_path / "masks")
 
 
 def test_masks_of_one_photograph_have_one_size(tmp_path: Path) -> None:
     saved(tmp_path / "a_HE.png", TWO)
     saved(tmp_path / "a_MA.png", TWO[:5])
     with pytest.raises(TableError, match=r"has 12 x 5 pixels, the mask .*a_HE.png 12 x 9"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_two_files_for_one_mask(tmp_path: Path) -> None:
     saved(tmp_path / "a_MA.png", TWO)
     saved(tmp_path / "a_MA.tif", TWO)
     with pytest.raises(TableError, match=r"both masks of microaneurysm of a.jpg"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 @pytest.mark.parametrize("as_file", [False, True], ids=["argument", "file"])
@@ -232,7 +233,7 @@ def test_an_indexed_mask_with_stated_classes(as_file: bool, palette: bool, tmp_p
     if as_file:
         text = "\ufeff0 background\n# remark\n2: HE\r\n\n3,\tExudates\n"
         (tmp_path / "mask_classes.txt").write_bytes(text.encode())
-    found = masks.read(tmp_path, classes=None if as_file else {2: "HE", 3: "Exudates"})
+    found = read_masks(tmp_path, classes=None if as_file else {2: "HE", 3: "Exudates"})
     assert boxes(found) == [
         ("a.jpg", "haemorrhage", EXPECTED[0]),
         ("a.jpg", "haemorrhage", EXPECTED[1]),
@@ -245,7 +246,7 @@ def test_numbers_of_two_classes_that_are_one_kind(tmp_path: Path) -> None:
     values = TWO.astype(np.uint8)
     values[6] *= 2
     saved(tmp_path / "a.png", values)
-    found = masks.read(tmp_path, classes={1: "NVD", 2: "NVE"})
+    found = read_masks(tmp_path, classes={1: "NVD", 2: "NVE"})
     assert [(kind, box) for _, kind, box in boxes(found)] == [
         ("neovascularisation", box) for box in EXPECTED
     ]
@@ -260,7 +261,7 @@ def test_a_table_of_classes_that_is_none(line: str) -> None:
 def test_a_mask_in_colours_is_not_indexed(tmp_path: Path) -> None:
     saved(tmp_path / "a.png", MAKES["red"])
     with pytest.raises(PhotoError, match="mode RGB"):
-        masks.read(tmp_path, classes={1: "MA"})
+        read_masks(tmp_path, classes={1: "MA"})
 
 
 def test_colours_of_16_bits_are_refused_for_their_lower_half_would_vanish(tmp_path: Path) -> None:
@@ -277,40 +278,40 @@ def test_colours_of_16_bits_are_refused_for_their_lower_half_would_vanish(tmp_pa
     png += chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
     (tmp_path / "a_MA.png").write_bytes(png)
     with pytest.raises(PhotoError, match="16 bits"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_files_that_are_no_masks(tmp_path: Path) -> None:
     (tmp_path / "a_MA.png").write_bytes(b"no picture")
     with pytest.raises(PhotoError, match="is not an image"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
     data = saved(tmp_path / "a_MA.png", TWO).read_bytes()
     (tmp_path / "a_MA.png").write_bytes(data[:50])
     with pytest.raises(PhotoError, match="cannot be read"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
     pages = [Image.fromarray(TWO), Image.fromarray(TWO)]
     pages[0].save(tmp_path / "a_MA.tif", save_all=True, append_images=pages[1:])
     (tmp_path / "a_MA.png").unlink()
     with pytest.raises(PhotoError, match="several pictures"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_a_mask_of_more_pixels_than_any_photograph(tmp_path: Path) -> None:
     Image.new("1", (20_000, 2)).save(tmp_path / "a_MA.png")
     with pytest.raises(PhotoError, match="on a side"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
     Image.new("1", (16_000, 16_000)).save(tmp_path / "a_MA.png")
     with pytest.raises(PhotoError, match="million pixels"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_folders_without_masks(tmp_path: Path) -> None:
     for folder, words in ((tmp_path, "holds no mask"), (tmp_path / "none", "is no folder")):
         with pytest.raises(TableError, match=words):
-            masks.read(folder)
+            read_masks(folder)
     saved(tmp_path / ".hidden_MA.png", TWO)
     with pytest.raises(TableError, match="holds no mask"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,9 +321,9 @@ def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
     saved(tmp_path / "a_MA.png", TWO)
     monkeypatch.setattr(Path, "rglob", refuse)
     with pytest.raises(TableError, match="cannot be read"):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
     with pytest.raises(TableError, match="cannot be read"):
-        masks.read(tmp_path, images=tmp_path)
+        read_masks(tmp_path, images=tmp_path)
 
 
 # Components
@@ -330,10 +331,10 @@ def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_specks_are_dropped_only_when_asked_and_told(tmp_path: Path) -> None:
     saved(tmp_path / "a_MA.png", TWO)
-    found = masks.read(tmp_path, rules=Rules(min_pixels=3))
+    found = read_masks(tmp_path, rules=Rules(min_pixels=3))
     assert [box for _, _, box in boxes(found)] == EXPECTED[:1]
     assert found.left_out == (Loss("specks", 1),)
-    assert masks.read(tmp_path).left_out == ()
+    assert read_masks(tmp_path).left_out == ()
 
 
 def test_a_seam_joins_what_it_parts() -> None:
@@ -482,8 +483,8 @@ def test_masks_come_back_as_they_were(tmp_path: Path) -> None:
         kinds=("microaneurysm", "optic_disc", "a/b: 新_x"),
         splits={"train": ("sub/a b.jpg", "x.png"), "trainval": ("sub/a b.jpg",)},
     )
-    assert masks.write(found, tmp_path / "out") == ()
-    assert masks.read(tmp_path / "out") == found
+    assert write_masks(found, tmp_path / "out") == ()
+    assert read_masks(tmp_path / "out") == found
     written = {path.name for path in (tmp_path / "out").rglob("*.png")}
     assert {"a b_MA.png", "a b_OD.png", "x.png_MA.png", "x.tif_MA.png"} < written
     with Image.open(tmp_path / "out" / "sub" / "a b_MA.png") as image:
@@ -504,7 +505,7 @@ def test_masks_from_outlines_and_boxes_tell_what_is_lost(tmp_path: Path) -> None
             ),
         )
     )
-    told = {loss.what: loss.count for loss in masks.write(found, tmp_path)}
+    told = {loss.what: loss.count for loss in write_masks(found, tmp_path)}
     assert told == {
         "sub-pixel boxes": 1,
         "outlines": 1,
@@ -513,7 +514,7 @@ def test_masks_from_outlines_and_boxes_tell_what_is_lost(tmp_path: Path) -> None
         "objects that touch others of their class": 2,
         "objects in several pieces": 1,
     }
-    again = masks.read(tmp_path)
+    again = read_masks(tmp_path)
     assert [(kind, box) for _, kind, box in boxes(again)] == [
         ("irma", (1.0, 1.0, 4.0, 5.0)),
         ("irma", (6.0, 1.0, 8.0, 2.0)),
@@ -531,26 +532,26 @@ def test_a_mask_that_reaches_beyond_the_photograph_is_cut() -> None:
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     found = AnnotationSet(photos=(photo(of_mask("irma", TWO)),))
-    masks.write(found, tmp_path)
+    write_masks(found, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(OutputError, match="is there already"):
-        masks.write(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path)
+        write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-    masks.write(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path, overwrite=True)
-    assert [each.image for each in masks.read(tmp_path).photos] == ["b.jpg"]
+    write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path, overwrite=True)
+    assert [each.image for each in read_masks(tmp_path).photos] == ["b.jpg"]
 
 
 @pytest.mark.parametrize("size", [(0, 9), (9, 0), (20_000, 9), (16_000, 16_000)])
 def test_a_photograph_of_unknown_or_impossible_size(size: tuple[int, int], tmp_path: Path) -> None:
     nameless = AnnotatedPhoto(image="a.jpg", width=size[0], height=size[1])
     with pytest.raises(UsageError, match="as its annotations say"):
-        masks.write(AnnotationSet(photos=(nameless,)), tmp_path / "out")
+        write_masks(AnnotationSet(photos=(nameless,)), tmp_path / "out")
     assert not any(tmp_path.rglob("*"))
 
 
 def test_a_name_that_climbs_out_of_the_folder_stays_in_it(tmp_path: Path) -> None:
     found = AnnotationSet(photos=(photo(of_mask("irma", TWO), image="../../x.jpg"),))
-    masks.write(found, tmp_path / "deep" / "out")
+    write_masks(found, tmp_path / "deep" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]
     assert (tmp_path / "deep" / "out" / "x_irma.png").is_file()
 
@@ -566,7 +567,7 @@ def test_a_name_that_climbs_out_of_the_folder_stays_in_it(tmp_path: Path) -> Non
 def test_a_table_of_masks_that_is_wrong(
     column: str, value: str, words: str, tmp_path: Path
 ) -> None:
-    masks.write(AnnotationSet(photos=(photo(of_mask("irma", TWO)),)), tmp_path)
+    write_masks(AnnotationSet(photos=(photo(of_mask("irma", TWO)),)), tmp_path)
     with (tmp_path / "masks.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     rows[0][column] = value
@@ -575,7 +576,7 @@ def test_a_table_of_masks_that_is_wrong(
         writer.writeheader()
         writer.writerows(rows)
     with pytest.raises((TableError, PhotoError), match=words):
-        masks.read(tmp_path)
+        read_masks(tmp_path)
 
 
 @settings(max_examples=25, deadline=None)
@@ -592,8 +593,8 @@ def test_any_masks_there_and_back(
     there = tuple(kind for kind in kinds if any(item.kind == kind for item in items))
     found = AnnotationSet(photos=(photo(*items),), kinds=there)
     out = tmp_path_factory.mktemp("masks")
-    assert masks.write(found, out) == ()
-    assert masks.read(out) == found
+    assert write_masks(found, out) == ()
+    assert read_masks(out) == found
 
 
 @pytest.mark.skipif(not IDRID.is_dir(), reason="needs ../shared/data")
@@ -601,7 +602,7 @@ def test_any_masks_there_and_back(
 def test_idrid_photograph_01_gives_the_rows_of_its_table(tmp_path: Path) -> None:
     for path in (IDRID / "masks").glob("IDRiD_01_*.png"):
         (tmp_path / path.name).symlink_to(path)
-    found = masks.read(tmp_path)
+    found = read_masks(tmp_path)
     rows = sorted(
         (item.kind, int(item.box[0]) + 1, int(item.box[1]) + 1, int(item.box[2]), int(item.box[3]))
         for item in found.photos[0].annotations

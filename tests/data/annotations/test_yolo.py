@@ -17,7 +17,8 @@ from fundoscope.data.annotations.annotation import (
     Loss,
 )
 from fundoscope.data.annotations.yolo import data_yaml, relative
-from fundoscope.data.annotations.yolo import format as yolo
+from fundoscope.data.annotations.yolo.read import read_yolo
+from fundoscope.data.annotations.yolo.write import write_yolo
 from fundoscope.errors import OutputError, TableError
 
 PIXELS = st.sampled_from([97, 224, 2848, 4288, 16384])
@@ -51,7 +52,7 @@ def items_of(found: AnnotationSet) -> list[Annotation]:
 def test_lines_of_every_length(eyes: Path) -> None:
     label(eyes, "0 0.5 0.5 0.1 0.2\n\n1.0 0.5 0.5 0.1 0.2 0.875\r\n")
     label(eyes, "0 0.1 0.1 0.2 0.1 0.2 0.3\n1 .1 .1 2e-1 .1 .2 .3 .5\n", "sub/b")
-    box, scored, polygon, scored_polygon = items_of(yolo.read(eyes))
+    box, scored, polygon, scored_polygon = items_of(read_yolo(eyes))
     assert box == Annotation(kind="microaneurysm", box=(90, 40, 110, 60))
     assert scored == Annotation(kind="drusen", box=(90, 40, 110, 60), score=0.875)
     outline = ((20, 10), (40, 10), (40, 30))
@@ -61,7 +62,7 @@ def test_lines_of_every_length(eyes: Path) -> None:
 
 def test_an_empty_file_means_that_somebody_looked(eyes: Path) -> None:
     label(eyes, "")
-    found = yolo.read(eyes / "data.yaml")
+    found = read_yolo(eyes / "data.yaml")
     assert found.photos == (AnnotatedPhoto(image="a.jpg", width=200, height=100),)
     assert found.warnings == (f"1 photographs in {eyes / 'images'} have no label file",)
 
@@ -103,12 +104,12 @@ def test_everything_that_yolo_holds_comes_back(eyes: Path, tmp_path: Path) -> No
         kinds=("新: #1", "fovea", "irma"),
         splits={"train": ("sub/b.png", "a.jpg"), "holdout": ("a.jpg",), "val": ()},
     )
-    losses = yolo.write(found, tmp_path / "out")
+    losses = write_yolo(found, tmp_path / "out")
     assert losses == (Loss("size", 2),)
-    assert yolo.read(tmp_path / "out", images=eyes / "images") == found
+    assert read_yolo(tmp_path / "out", images=eyes / "images") == found
     assert (tmp_path / "out" / "train.txt").read_text() == "./images/sub/b.png\n./images/a.jpg\n"
     with pytest.raises(OutputError, match="is there already"):
-        yolo.write(found, tmp_path / "out")
+        write_yolo(found, tmp_path / "out")
 
 
 def test_what_yolo_cannot_hold_is_told(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_what_yolo_cannot_hold_is_told(tmp_path: Path) -> None:
         Annotation(kind="irma", box=(-20.0, 5.0, 30.0, 10.0)),
     )
     photo = AnnotatedPhoto(image="a.jpg", width=100, height=80, annotations=items, source="S")
-    losses = yolo.write(AnnotationSet(photos=(photo,)), tmp_path)
+    losses = write_yolo(AnnotationSet(photos=(photo,)), tmp_path)
     assert {loss.what: loss.count for loss in losses} == {
         "difficult": 1,
         "author": 1,
@@ -146,12 +147,12 @@ def test_folders_of_splits(eyes: Path, save_eye: Callable[..., Path]) -> None:
         "test: list.txt\nnames:\n  0: EX\n"
     )
     (eyes / "list.txt").write_text("./images/a.jpg\n/elsewhere/images/none.jpg\n")
-    found = yolo.read(eyes)
+    found = read_yolo(eyes)
     assert found.splits == {"train": ("train/c.jpg",), "val": (), "test": ("a.jpg",)}
     assert "test names 1 photographs without a label file" in found.warnings
     (eyes / "list.txt").unlink()
     with pytest.raises(TableError, match=r"list.txt: does not exist"):
-        yolo.read(eyes)
+        read_yolo(eyes)
 
 
 def test_roboflows_folders(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
@@ -163,7 +164,7 @@ def test_roboflows_folders(tmp_path: Path, save_eye: Callable[..., Path]) -> Non
         "train: ../train/images\nval: ../valid/images\nnc: 1\nnames: ['HE']\n"
         "roboflow:\n  workspace: x\n"
     )
-    found = yolo.read(tmp_path)
+    found = read_yolo(tmp_path)
     assert found.splits == {
         "train": ("train/images/train.jpg",),
         "val": ("valid/images/valid.jpg",),
@@ -175,16 +176,16 @@ def test_labelimgs_folder(tmp_path: Path, save_eye: Callable[..., Path]) -> None
     save_eye(tmp_path / "a.jpg", width=200, height=100)
     (tmp_path / "a.txt").write_text("1 0.500000 0.500000 0.100000 0.200000\n")
     (tmp_path / "classes.txt").write_text("dog\n出血\n")
-    found = yolo.read(tmp_path)
+    found = read_yolo(tmp_path)
     assert items_of(found) == [Annotation(kind="haemorrhage", box=(90, 40, 110, 60))]
     assert found.kinds == ("dog", "haemorrhage")
-    assert yolo.read(tmp_path).warnings == ()
+    assert read_yolo(tmp_path).warnings == ()
 
 
 def test_the_folder_of_labels_alone(eyes: Path) -> None:
     label(eyes, "0 0.5 0.5 0.1 0.2\n")
     (eyes / "labels" / "classes.txt").write_text("\ufeffMA\n")
-    assert items_of(yolo.read(eyes / "labels"))[0].box == (90, 40, 110, 60)
+    assert items_of(read_yolo(eyes / "labels"))[0].box == (90, 40, 110, 60)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def test_the_folder_of_labels_alone(eyes: Path) -> None:
 def test_a_bad_line_is_told_with_its_place(eyes: Path, line: str, said: str) -> None:
     label(eyes, f"0 0.5 0.5 0.1 0.1\n{line}\n")
     with pytest.raises(TableError, match=said):
-        yolo.read(eyes)
+        read_yolo(eyes)
 
 
 def test_two_files_for_one_photograph(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
@@ -214,23 +215,23 @@ def test_two_files_for_one_photograph(tmp_path: Path, save_eye: Callable[..., Pa
     label(tmp_path, "", "b")
     label(tmp_path, "", "sub/b")
     with pytest.raises(TableError, match=r"is a second one for sub/b.png"):
-        yolo.read(tmp_path)
+        read_yolo(tmp_path)
 
 
 def test_labels_without_photograph_names_or_text(eyes: Path, tmp_path: Path) -> None:
     with pytest.raises(TableError, match="has no YOLO labels"):
-        yolo.read(eyes)
+        read_yolo(eyes)
     path = label(eyes, "", "gone")
     with pytest.raises(TableError, match=r"gone.txt: its photograph is not found .*--images"):
-        yolo.read(eyes)
+        read_yolo(eyes)
     path.unlink()
     label(eyes, "0 0.5 0.5 0.1 0.1\n").write_bytes("出".encode("gb2312"))
     with pytest.raises(TableError, match="is not UTF-8"):
-        yolo.read(eyes)
+        read_yolo(eyes)
     label(eyes, "0 0.5 0.5 0.1 0.1\n")
     (eyes / "data.yaml").unlink()
     with pytest.raises(TableError, match="where 0 classes have a name; name the classes in data"):
-        yolo.read(eyes)
+        read_yolo(eyes)
 
 
 @pytest.mark.parametrize(

@@ -94,22 +94,22 @@ def _labels(path: Path) -> list[Label]:
 
 
 def _masks(folder: Path) -> Iterator[Part]:
-    from fundoscope.data.annotations.masks import format as masks
+    from fundoscope.data.annotations.masks.read import read_masks
 
     for inner, split in _split_folders(folder):
         images = subfolder(inner, "image")
         labels = subfolder(inner, "segmentation label", "label", "annotation")
         if images is not None and labels is not None:
-            yield split, images, masks.read(labels, images=images)
+            yield split, images, read_masks(labels, images=images)
 
 
 def _boxes(folder: Path, segmentation: Path | None) -> Iterator[Part]:
-    from fundoscope.data.annotations.voc import format as voc
+    from fundoscope.data.annotations.voc.read import read_voc
 
     for inner, split in _split_folders(folder):
         beside = subfolder(segmentation / inner.name, "image") if segmentation else None
         images = subfolder(inner, "image") or beside or inner
-        yield split, images, voc.read(inner, images=images)
+        yield split, images, read_voc(inner, images=images)
 
 
 def _split_folders(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -54,14 +54,14 @@ def read(folder: Path) -> Imported:
 
 
 def _lesions(images: Path, drawn: Path, half: str) -> tuple[AnnotationSet, int]:
-    from fundoscope.data.annotations.masks.pixels import painted
+    from fundoscope.data.annotations.masks.pixels import mask_pixels
 
     pictures, kind, photos = Pictures.of(images), HALVES[half], []
     for name in pictures.names:
         mask = _mask(drawn / name, half)
         if mask is not None:
             size = pictures.size(name)
-            objects = annotations_of(mask, painted(mask), kind, size)
+            objects = annotations_of(mask, mask_pixels(mask), kind, size)
             photos.append(_photo(name, size, tuple(objects)))
     found = AnnotationSet(photos=tuple(photos), kinds=(kind,))
     return found, len(pictures.names) - len(photos)

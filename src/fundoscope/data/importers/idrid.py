@@ -98,7 +98,7 @@ def _label(table: Table, row: int, split: str, centres: Centres) -> Label:
 
 
 def _lesions(folder: Path) -> Iterator[Part]:
-    from fundoscope.data.annotations.masks import format as masks
+    from fundoscope.data.annotations.masks.read import read_masks
 
     truths = [path for path in folder.rglob("*") if GROUNDTRUTHS in path.name and path.is_dir()]
     for truth in sorted(truths):
@@ -106,7 +106,7 @@ def _lesions(folder: Path) -> Iterator[Part]:
             drawn = subfolder(truth, split)
             if drawn is not None:
                 images = _photographs(truth.parent, split)
-                yield split, images, masks.read(drawn, images=images)
+                yield split, images, read_masks(drawn, images=images)
 
 
 def _points(tables: dict[str, list[Path]], centres: Centres) -> Iterator[Part]:
