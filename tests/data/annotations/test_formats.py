@@ -134,7 +134,7 @@ def reduced(found: AnnotationSet, holds: frozenset[str]) -> AnnotationSet:
 def available() -> Iterator[str]:
     for form in SHAPED:
         try:
-            formats.module(form)
+            formats.named(form)
         except ModuleNotFoundError:
             continue
         yield form
@@ -155,10 +155,10 @@ def passed(found: AnnotationSet, form: str, pictures: Path) -> AnnotationSet:
 def test_from_any_format_to_any_nothing_is_lost_that_both_hold(
     pictures: Path, one: str, other: str, found: AnnotationSet
 ) -> None:
-    held = formats.module(one).HOLDS
+    held = formats.named(one).holds
     first = passed(found, one, pictures)
     assert first == reduced(found, held)
-    assert passed(first, other, pictures) == reduced(first, formats.module(other).HOLDS)
+    assert passed(first, other, pictures) == reduced(first, formats.named(other).holds)
 
 
 @settings(max_examples=10, suppress_health_check=list(HealthCheck))
@@ -169,7 +169,7 @@ def test_no_loss_is_told_exactly_where_there_is_none(
     with TemporaryDirectory() as folder:
         losses = formats.write(found, Path(folder) / "out", form)
     told = {loss.what for loss in losses} - {features.SIZE}
-    unchanged = reduced(found, formats.module(form).HOLDS) == found
+    unchanged = reduced(found, formats.named(form).holds) == found
     assert (not told) == unchanged
 
 
@@ -297,7 +297,7 @@ def test_a_conversion_checks_its_target_before_it_reads(tmp_path: Path) -> None:
 def test_the_formats_of_the_command_are_these() -> None:
     from fundoscope.cli.data.convert import Form
 
-    assert tuple(Form) == formats.FORMATS
+    assert tuple(Form) == tuple(formats.FORMATS)
 
 
 def test_supervision_reads_the_same_boxes(tmp_path: Path, save_eye: Callable[..., Path]) -> None:

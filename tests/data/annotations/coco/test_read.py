@@ -1,4 +1,4 @@
-"""COCO: boxes, polygons and run-length masks, several files, and bad input."""
+"""COCO is read: other tools' files, and bad input."""
 
 from __future__ import annotations
 
@@ -7,27 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from fundoscope import limits
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
     AnnotationSet,
-    Loss,
-    Mask,
 )
-from fundoscope.data.annotations.coco import rle
 from fundoscope.data.annotations.coco.read import read_coco
-from fundoscope.data.annotations.coco.write import write_coco
-from fundoscope.errors import OutputError, TableError
-
-SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
-PIXELS = arrays(np.bool_, SHAPES)
+from fundoscope.errors import TableError
 
 
 def content(*annotations: dict[str, Any], **replaced: Any) -> dict[str, Any]:
@@ -63,71 +52,6 @@ def test_boxes_are_sums_of_decimals(save: Callable[..., Path]) -> None:
     found = read_coco(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
     assert items_of(found) == [Annotation(kind="hard_exudate", box=(0.1, 2, 0.3, 5.5))]
     assert found.kinds == ("drusen", "hard_exudate")
-
-
-def test_everything_comes_back(tmp_path: Path) -> None:
-    mask = Mask(3, 4, np.array([[True, False], [True, True]]))
-    items = (
-        Annotation(kind="irma", box=(0.1, 0.2, 0.3, 79.9), score=0.25, author="A", difficult=True),
-        Annotation(kind="玻璃膜疣", box=mask.box, mask=mask, attributes={"iscrowd": "1", "x": "y"}),
-        Annotation(
-            kind="fovea", box=(1.0, 1.0, 5.0, 5.0), outlines=(((1.0, 1.0), (5.0, 1.5), (2.2, 5.0)),)
-        ),
-        Annotation(kind="fovea", box=(-3.0, 5.0, -3.0, 5.0)),
-    )
-    found = AnnotationSet(
-        photos=(photo("a b.jpg", *items), photo("sub/c.png")),
-        kinds=("fovea", "irma", "玻璃膜疣", "venous_beading"),
-        splits={"train": ("a b.jpg", "sub/c.png"), "val": ("a b.jpg",), "test": ()},
-    )
-    assert write_coco(found, tmp_path) == ()
-    assert sorted(path.name for path in (tmp_path / "annotations").iterdir()) == [
-        "instances_test.json",
-        "instances_train.json",
-        "instances_val.json",
-    ]
-    assert read_coco(tmp_path) == found
-    assert write_coco(found, tmp_path / "one.json") == (Loss("splits", 3),)
-    alone = read_coco(tmp_path / "one.json")
-    assert (alone.photos, alone.kinds, alone.splits) == (found.photos, found.kinds, {})
-
-
-def test_photographs_in_no_split_have_a_file_of_their_own(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo("a.jpg"), photo("b.jpg")), splits={"val": ("b.jpg",)})
-    write_coco(found, tmp_path)
-    names = sorted(path.name for path in (tmp_path / "annotations").iterdir())
-    assert names == ["instances.json", "instances_val.json"]
-    assert read_coco(tmp_path) == found
-    with pytest.raises(OutputError, match="is there already"):
-        write_coco(found, tmp_path)
-
-
-def test_one_shape_is_kept_where_an_object_has_two(tmp_path: Path) -> None:
-    mask = Mask(98, 78, np.ones((5, 5), bool))
-    outline = ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0))
-    items = (
-        Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0), outlines=(outline,), mask=mask),
-        Annotation(kind="irma", box=mask.box, mask=mask),
-    )
-    found = AnnotationSet(photos=(photo("a.jpg", *items),), kinds=("irma",))
-    assert write_coco(found, tmp_path / "a.json") == (Loss("masks", 2),)
-    both, beyond = items_of(read_coco(tmp_path / "a.json"))
-    assert (both.outlines, both.mask) == ((outline,), None)
-    assert (beyond.box, beyond.mask) == (mask.box, None)
-
-
-def test_areas_are_those_of_the_shapes(tmp_path: Path) -> None:
-    items = (
-        Annotation(kind="irma", box=(0.0, 0.0, 5.0, 4.0)),
-        Annotation(
-            kind="irma", box=(0.0, 0.0, 5.0, 4.0), outlines=(((0.0, 0.0), (5.0, 0.0), (5.0, 4.0)),)
-        ),
-        Annotation(kind="irma", box=(0.0, 0.0, 2.0, 2.0), mask=Mask(0, 0, np.eye(2, dtype=bool))),
-    )
-    write_coco(AnnotationSet(photos=(photo("a.jpg", *items),)), tmp_path / "a.json")
-    written = json.loads((tmp_path / "a.json").read_text())["annotations"]
-    assert [item["area"] for item in written] == [20, 10, 2]
-    assert [item["bbox"] for item in written] == [[0, 0, 5, 4], [0, 0, 5, 4], [0, 0, 2, 2]]
 
 
 def test_what_other_tools_write(save: Callable[..., Path]) -> None:
@@ -197,6 +121,8 @@ def test_one_photograph_with_two_contents_is_refused(
 
 
 IMAGE = {"id": 7, "file_name": "a.jpg", "width": 100, "height": 80}
+
+
 BOX = {"bbox": [1, 1, 2, 2]}
 
 
@@ -248,34 +174,3 @@ def test_a_mask_larger_than_any_photograph_takes_no_memory(
     runs = {"counts": [8000], "size": [80, 100]}
     with pytest.raises(TableError, match="more than 0 million pixels"):
         read_coco(save(content({"segmentation": runs})))
-
-
-@given(PIXELS)
-def test_runs_come_back(pixels: np.ndarray) -> None:
-    height, width = pixels.shape
-    if not pixels.any():
-        assert rle.decode([width * height], width, height) is None
-        return
-    mask = Mask.of(pixels)
-    counts = rle.encode(mask, width, height)
-    assert counts.sum() == width * height
-    np.testing.assert_array_equal(rle.decompress(rle.compress(counts)), counts)
-    assert rle.decode(rle.compress(counts), width, height) == mask
-    assert rle.decode(counts.tolist(), width, height) == mask
-
-
-@given(st.lists(st.integers(0, 2**30), min_size=1, max_size=30))
-def test_counts_of_any_size_come_back(counts: list[int]) -> None:
-    assert rle.decompress(rle.compress(np.array(counts))).tolist() == counts
-
-
-def test_an_empty_text_has_no_counts() -> None:
-    assert rle.decompress("").tolist() == []
-
-
-@given(PIXELS.filter(lambda pixels: bool(pixels.any())))
-def test_runs_are_those_of_pycocotools(pixels: np.ndarray) -> None:
-    reference = pytest.importorskip("pycocotools.mask")
-    height, width = pixels.shape
-    theirs = reference.encode(np.asfortranarray(pixels.astype(np.uint8)))["counts"].decode()
-    assert rle.compress(rle.encode(Mask.of(pixels), width, height)) == theirs

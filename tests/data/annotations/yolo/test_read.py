@@ -1,32 +1,19 @@
-"""YOLO: lines, class lists, folders, and numbers that bring every box back."""
+"""YOLO is read: its lines, its folders, and bad input."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
     AnnotationSet,
-    Loss,
 )
-from fundoscope.data.annotations.yolo import data_yaml, relative
 from fundoscope.data.annotations.yolo.read import read_yolo
-from fundoscope.data.annotations.yolo.write import write_yolo
-from fundoscope.errors import OutputError, TableError
-
-PIXELS = st.sampled_from([97, 224, 2848, 4288, 16384])
-PARTS = st.one_of(
-    st.floats(0, 1, allow_subnormal=False, width=32),
-    st.floats(1e-6, 1),
-    st.decimals(0, 1, places=3).map(float),
-)
+from fundoscope.errors import TableError
 
 
 @pytest.fixture
@@ -65,77 +52,6 @@ def test_an_empty_file_means_that_somebody_looked(eyes: Path) -> None:
     found = read_yolo(eyes / "data.yaml")
     assert found.photos == (AnnotatedPhoto(image="a.jpg", width=200, height=100),)
     assert found.warnings == (f"1 photographs in {eyes / 'images'} have no label file",)
-
-
-def test_boxes_drawn_on_whole_pixels_come_back_whole_from_six_decimals() -> None:
-    for low, high in ((2677, 2693), (0, 1), (4287, 4288), (13, 1971)):
-        centre, size = (low + high) / 2 / 4288, (high - low) / 4288
-        texts = (Decimal(f"{centre:.6f}"), Decimal(f"{size:.6f}"))
-        assert relative.span(*texts, 4288) == (low, high)
-        printed = (Decimal(repr(centre)), Decimal(repr(size)))
-        assert relative.span(*printed, 4288) == (low, high)
-
-
-@given(PARTS, PARTS, PIXELS)
-def test_every_span_and_point_comes_back(one: float, other: float, pixels: int) -> None:
-    low, high = sorted((one * pixels, other * pixels))
-    centre, size = relative.span_text(low, high, pixels)
-    assert relative.span(Decimal(centre), Decimal(size), pixels) == (low, high)
-    assert relative.point(Decimal(relative.point_text(low, pixels)), pixels) == low
-    assert abs(float(centre) * pixels - (low + high) / 2) < 1e-2
-
-
-def test_everything_that_yolo_holds_comes_back(eyes: Path, tmp_path: Path) -> None:
-    outline = ((1.5, 2.0), (30.25, 2.0), (30.25, 40.0))
-    photos = (
-        AnnotatedPhoto(
-            image="a.jpg",
-            width=200,
-            height=100,
-            annotations=(
-                Annotation(kind="irma", box=(0.1, 0.2, 199.9, 100.0), score=0.3),
-                Annotation(kind="新: #1", box=(1.5, 2.0, 30.25, 40.0), outlines=(outline,)),
-            ),
-        ),
-        AnnotatedPhoto(image="sub/b.png", width=200, height=100),
-    )
-    found = AnnotationSet(
-        photos=photos,
-        kinds=("新: #1", "fovea", "irma"),
-        splits={"train": ("sub/b.png", "a.jpg"), "holdout": ("a.jpg",), "val": ()},
-    )
-    losses = write_yolo(found, tmp_path / "out")
-    assert losses == (Loss("size", 2),)
-    assert read_yolo(tmp_path / "out", images=eyes / "images") == found
-    assert (tmp_path / "out" / "train.txt").read_text() == "./images/sub/b.png\n./images/a.jpg\n"
-    with pytest.raises(OutputError, match="is there already"):
-        write_yolo(found, tmp_path / "out")
-
-
-def test_what_yolo_cannot_hold_is_told(tmp_path: Path) -> None:
-    twice = ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0))
-    items = (
-        Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0), outlines=(twice, twice)),
-        Annotation(kind="irma", box=(0.0, 0.0, 6.0, 5.0), outlines=(twice,)),
-        Annotation(kind="irma", box=(-20.0, 5.0, 10.0, 130.0), difficult=True, author="A"),
-        Annotation(kind="irma", box=(-20.0, 5.0, -10.0, 10.0), attributes={"x": "y"}),
-        Annotation(kind="irma", box=(-20.0, 5.0, 30.0, 10.0)),
-    )
-    photo = AnnotatedPhoto(image="a.jpg", width=100, height=80, annotations=items, source="S")
-    losses = write_yolo(AnnotationSet(photos=(photo,)), tmp_path)
-    assert {loss.what: loss.count for loss in losses} == {
-        "difficult": 1,
-        "author": 1,
-        "attributes": 1,
-        "source": 1,
-        "size": 1,
-        "outlines": 2,
-        "boxes beyond the photograph (cut off)": 2,
-    }
-    lines = (tmp_path / "labels" / "a.txt").read_text().splitlines()
-    assert lines[2] == "0 0.050000 0.531250 0.100000 0.937500"
-    assert len(lines) == 4
-    assert lines[3].split()[1] == "0.050000"
 
 
 def test_folders_of_splits(eyes: Path, save_eye: Callable[..., Path]) -> None:
@@ -232,55 +148,3 @@ def test_labels_without_photograph_names_or_text(eyes: Path, tmp_path: Path) -> 
     (eyes / "data.yaml").unlink()
     with pytest.raises(TableError, match="where 0 classes have a name; name the classes in data"):
         read_yolo(eyes)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("names: ['MA', \"it's\", b c, 出血]  # four\n", ("MA", "it's", "b c", "出血")),
-        ("names: ['it''s', 'a, b']", ("it's", "a, b")),
-        ("names:\n- a\n- 'b: c'\nnc: 2\n", ("a", "b: c")),
-        ('names:\n  1: b\n  0: "a \\"x\\""\n', ('a "x"', "b")),
-        ("\ufeffnames: {0: a, 1: 'b, c'}\r\n", ("a", "b, c")),
-        ("names: [a,\n  b,\n]\n", ("a", "b")),
-        ("---\n# c\ndownload: |\n  x = [\n  print('y')\nnames: [a]\n...\n", ("a",)),
-        ("nc: 1\n", ()),
-    ],
-)
-def test_the_yaml_that_tools_write(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
-    path = tmp_path / "data.yaml"
-    path.write_bytes(text.encode())
-    assert data_yaml.read(path).names == names
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("names: [a, &b]", "line 1: '&b' is more of YAML than is read"),
-        ("names: |\n  a\n", "more of YAML"),
-        ("names: 5", "is neither a list nor numbered"),
-        ("names:\n  0: a\n  2: b\n", "has the numbers 0, 2"),
-        ("names: [a", "lacks its ]"),
-        ("names: [[a]]", "is not understood"),
-        ("names:\n  - a\n  0: b\n", "line 3: '0: b' is not understood"),
-        ("names: {a}", "'a' is not understood"),
-        ('names: ["\\x"]', "use simple quotes"),
-        ("- a\n", "line 1: '- a' is not understood"),
-        ("", "is empty"),
-        (b"names: [\xff]", "is not UTF-8"),
-    ],
-)
-def test_other_yaml_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
-    path = tmp_path / "data.yaml"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(TableError, match=said):
-        data_yaml.read(path)
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=("C", "Z")), max_size=9), unique=True))
-def test_any_names_come_back_and_are_yaml(names: list[str]) -> None:
-    text = data_yaml.to_yaml(names, {"train": "train.txt"})
-    read = data_yaml._names(data_yaml._values(text, Path("x")).get("names", []), Path("x"))
-    assert read == tuple(names)
-    library = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    assert library.safe_load(text)["names"] == (dict(enumerate(names)) or [])

@@ -1,27 +1,25 @@
-"""Pascal VOC: where the pixel goes, the dialects, and bad input."""
+"""Pascal VOC is read: where the pixel lies, the dialects, and bad input."""
 
 from __future__ import annotations
 
 import csv
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fundoscope.data.annotations.annotation import (
-    AnnotatedPhoto,
     Annotation,
     AnnotationSet,
-    Loss,
-    Mask,
 )
 from fundoscope.data.annotations.voc.read import read_voc
 from fundoscope.data.annotations.voc.write import write_voc
-from fundoscope.errors import OutputError, TableError
+from fundoscope.errors import TableError
 
 IDRID = Path("../shared/data/lesions/idrid")
+
+
 needs_idrid = pytest.mark.skipif(not IDRID.is_dir(), reason="the real data are not here")
 
 
@@ -49,11 +47,6 @@ def boxes_of(found: AnnotationSet) -> list[tuple[float, ...]]:
     return [item.box for photo in found.photos for item in photo.annotations]
 
 
-def single(*items: Annotation, image: str = "a.jpg", source: str = "") -> AnnotationSet:
-    photo = AnnotatedPhoto(image=image, width=100, height=80, annotations=items, source=source)
-    return AnnotationSet(photos=(photo,), kinds=tuple(sorted({item.kind for item in items})))
-
-
 @pytest.fixture
 def xml(tmp_path: Path) -> Callable[..., Path]:
     def save(text: str | bytes, name: str = "a.xml") -> Path:
@@ -70,49 +63,6 @@ def test_the_first_pixel_alone_is_the_box_from_0_to_1(xml: Callable[..., Path]) 
     assert boxes_of(found) == [(0, 0, 1, 1), (0, 0, 100, 80)]
     assert found.warnings == ()
     assert found.kinds == ("microaneurysm",)
-
-
-def test_whole_pixels_are_written_whole_and_others_keep_their_decimals(tmp_path: Path) -> None:
-    found = single(
-        Annotation(kind="irma", box=(0.0, 9.0, 20.0, 30.0)),
-        Annotation(kind="irma", box=(0.1, 9.25, 20.7, 30.123456789)),
-    )
-    assert write_voc(found, tmp_path) == ()
-    text = (tmp_path / "Annotations" / "a.xml").read_text()
-    assert re.findall(r"<[xy]m\w+>(.*)<", text)[:4] == ["1", "10", "20", "30"]
-    assert re.findall(r"<[xy]m\w+>(.*)<", text)[4:] == ["1.1", "10.25", "20.7", "30.123456789"]
-    assert read_voc(tmp_path) == found
-
-
-def test_everything_that_voc_holds_comes_back(tmp_path: Path) -> None:
-    item = Annotation(
-        kind="drusen <&> 玻璃膜疣",
-        box=(1.5, 2.0, 30.0, 40.0),
-        outlines=(((1.5, 2.0), (30.0, 2.0), (30.0, 40.0)), ((2.0, 3.0), (9.1, 3.0), (9.0, 7.0))),
-        score=0.1 + 0.2,
-        difficult=True,
-        author="Dr. Ä",
-        attributes={"truncated": "1", "pose": "Left", "occluded": "1", "my own": "x > y"},
-    )
-    looked = AnnotatedPhoto(image="b c/出血 1.png", width=9, height=7)
-    found = single(item, Annotation(kind="fovea", box=(0.0, 0.0, 1.0, 1.0)), source="IDRiD")
-    found = AnnotationSet(
-        photos=(*found.photos, looked),
-        kinds=("fovea", item.kind),
-        splits={"train": ("b c/出血 1.png",), "trainval": ("a.jpg", "b c/出血 1.png"), "none": ()},
-    )
-    (tmp_path / "p" / "b c").mkdir(parents=True)
-    (tmp_path / "p" / "b c" / "出血 1.png").touch()
-    assert write_voc(found, tmp_path / "out") == ()
-    assert read_voc(tmp_path / "out", images=tmp_path / "p") == found
-    assert read_voc(tmp_path / "out" / "Annotations") == found
-
-
-def test_what_voc_cannot_hold_is_told(tmp_path: Path) -> None:
-    mask = Mask(0, 0, __import__("numpy").ones((2, 2), bool))
-    found = single(Annotation(kind="irma", box=mask.box, mask=mask))
-    found = AnnotationSet(photos=found.photos, kinds=("venous_beading", "irma"))
-    assert write_voc(found, tmp_path) == (Loss("masks", 1), Loss("kinds order", 2))
 
 
 def test_a_coordinate_of_0_says_that_the_whole_set_counts_from_0(
@@ -147,26 +97,10 @@ def test_the_caller_or_the_file_says_where_counting_begins(xml: Callable[..., Pa
         read_voc(xml(document(root='<annotation origin="2">')))
 
 
-def test_a_box_beyond_the_photograph_does_not_mislead_our_own_reader(tmp_path: Path) -> None:
-    found = single(Annotation(kind="irma", box=(-0.5, -1.0, 5.0, 120.0)))
-    write_voc(found, tmp_path)
-    assert read_voc(tmp_path) == found
-
-
 def test_corners_that_are_swapped_are_put_right_and_told(xml: Callable[..., Path]) -> None:
     found = read_voc(xml(document((10, 20, 5, 2), (3, 3, 3, 3))))
     assert boxes_of(found) == [(4, 1, 10, 20), (2, 2, 3, 3)]
     assert found.warnings == ("1 boxes had their corners swapped, and were put right",)
-
-
-def test_thin_and_empty_boxes_are_not_swapped(tmp_path: Path) -> None:
-    found = single(
-        Annotation(kind="irma", box=(10.2, 5.0, 10.7, 5.0)),
-        Annotation(kind="irma", box=(3.0, 4.0, 3.0, 4.0)),
-    )
-    write_voc(found, tmp_path)
-    assert read_voc(tmp_path) == found
-    assert read_voc(tmp_path).warnings == ()
 
 
 def test_labelimgs_dialect(xml: Callable[..., Path], tmp_path: Path) -> None:
@@ -261,8 +195,12 @@ def test_an_object_with_a_polygon_alone_and_other_elements(xml: Callable[..., Pa
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>
 <annotation><filename>&b;</filename></annotation>"""
+
+
 EXTERNAL = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>
 <annotation><filename>&a;</filename></annotation>"""
+
+
 POINTS = "<polygon><x1>1</x1><y1>1</y1><x2>3</x2><y2>3</y2></polygon>"
 
 
@@ -308,38 +246,6 @@ def test_a_byte_order_mark_and_utf_16_are_read(xml: Callable[..., Path]) -> None
     assert read_voc(xml("\ufeff" + document(filename="出血.jpg"))).photos[0].image == "出血.jpg"
     text = '<?xml version="1.0" encoding="utf-16"?>' + document(filename="出血.jpg")
     assert read_voc(xml(text.encode("utf-16"))).photos[0].image == "出血.jpg"
-
-
-def test_nothing_is_overwritten_unasked_and_nothing_half_written(tmp_path: Path) -> None:
-    found = single(Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0)))
-    write_voc(found, tmp_path)
-    with pytest.raises(OutputError, match="is there already"):
-        write_voc(found, tmp_path)
-    write_voc(found, tmp_path, overwrite=True)
-    twins = AnnotationSet(
-        photos=tuple(AnnotatedPhoto(image=name, width=5, height=5) for name in ("b.jpg", "b.png"))
-    )
-    with pytest.raises(OutputError, match=r"b.xml: would be written twice"):
-        write_voc(twins, tmp_path)
-    with pytest.raises(OutputError, match="a character that XML has no place for"):
-        write_voc(single(Annotation(kind="a\x00b", box=(0.0, 0.0, 5.0, 5.0)), image="c"), tmp_path)
-    assert [path.name for path in (tmp_path / "Annotations").iterdir()] == ["a.xml"]
-
-
-def test_other_readers_see_the_same_boxes(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
-    reader = pytest.importorskip("libs.pascal_voc_io", reason="labelImg is not installed")
-    found = single(
-        Annotation(kind="haemorrhage", box=(0.0, 0.0, 100.0, 80.0), difficult=True),
-        Annotation(kind="出血 x", box=(11.0, 12.0, 13.0, 14.0)),
-    )
-    write_voc(found, tmp_path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        shapes = reader.PascalVocReader(str(tmp_path / "Annotations" / "a.xml")).get_shapes()
-    assert [(name, points[0], points[2], hard) for name, points, _, _, hard in shapes] == [
-        ("haemorrhage", (1, 1), (100, 80), True),
-        ("出血 x", (12, 13), (13, 14), False),
-    ]
 
 
 @needs_idrid
