@@ -290,7 +290,7 @@ def test_unknown_classes_are_kept_and_told_with_the_nearest(tmp_path: Path) -> N
 
 
 def test_a_conversion_checks_its_target_before_it_reads(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no format of annotations"):
+    with pytest.raises(UsageError, match="is not a format of annotations"):
         formats.convert(tmp_path / "gone", tmp_path / "out", "pascal")
 
 

@@ -1,7 +1,8 @@
 """APTOS 2019 Blindness Detection: ``train.csv`` (id_code, diagnosis) and ``train_images/*.png``.
 
 The official test has no labels and is ignored. If a copy splits the labelled photographs
-(``train_1.csv``, ``valid.csv``, ``test.csv``), the table has this split. Patients are not published.
+(``train_1.csv``, ``valid.csv``, ``test.csv``), the table has this split. Patients are not
+published.
 
 Names of files checked on real files; tables and folders from documentation: the competition's data
 page (kaggle.com/c/aptos2019-blindness-detection/data).

@@ -1,8 +1,8 @@
 """e-ophtha: ``e_optha_EX`` and ``e_optha_MA``, each with photographs, masks and healthy eyes.
 
-``e_optha_EX/EX/E0019457/C0001273.jpg`` has its mask in ``e_optha_EX/Annotation_EX/E0019457/``,
-as ``C0001273_EX.png`` or ``C0001273.png``; ``healthy`` holds photographs without lesions. The
-folder ``E…`` is an examination. A photograph in both halves is imported twice, once for each kind of
+``e_optha_EX/EX/E0019457/C0001273.jpg`` has its mask in ``e_optha_EX/Annotation_EX/E0019457/``, as
+``C0001273_EX.png`` or ``C0001273.png``; ``healthy`` holds photographs without lesions. The folder
+``E…`` is an examination. A photograph in both halves is imported twice, once for each kind of
 lesion. The photographs are not graded.
 
 Layout from documentation: the set's page (adcis.net/en/third-party/e-ophtha) and programs that read

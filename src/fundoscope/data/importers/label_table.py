@@ -1,8 +1,9 @@
 """A folder with a label table in it or beside it, with any names of columns.
 
-The columns are recognised by their names: ``id_code``, ``image``, ``Image name`` … for the photograph,
-``diagnosis``, ``level``, ``grade`` … for the grade. Cells may be separated by commas, semicolons
-or tabs. Layout checked on real files (the tables of APTOS, EyePACS and IDRiD by their columns).
+The columns are recognised by their names: ``id_code``, ``image``, ``Image name`` … for the
+photograph, ``diagnosis``, ``level``, ``grade`` … for the grade. Cells may be separated by commas,
+semicolons or tabs. Layout checked on real files (the tables of APTOS, EyePACS and IDRiD by their
+columns).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Messidor-2: ``messidor_data.csv`` with the adjudicated grades, and the pairs of an examination.
 
-Columns ``image_id``, ``adjudicated_dr_grade`` (blank for ungradable photographs), ``adjudicated_dme``,
-``adjudicated_gradable``. The pairs (``messidor-2.csv``, ``left;right``) come with the photographs
-and give patient and eye. A photograph is found with any suffix, because the suffixes in the table
-(.png, .jpg) differ from those of some copies of the set.
+Columns ``image_id``, ``adjudicated_dr_grade`` (blank for ungradable photographs),
+``adjudicated_dme``, ``adjudicated_gradable``. The pairs (``messidor-2.csv``, ``left;right``) come
+with the photographs and give patient and eye. A photograph is found with any suffix, because the
+suffixes in the table (.png, .jpg) differ from those of some copies of the set.
 
 Names of files checked on real files; tables from documentation: the grades' page
 (kaggle.com/datasets/google-brain/messidor2-dr-grades) and the set's

@@ -73,7 +73,7 @@ def test_what_other_tools_write(save: Callable[..., Path]) -> None:
     assert crowd.box == (0, 8, 1, 11)
     assert crowd.attributes == {"iscrowd": "1"}
     assert flipped.box == (5, 9, 9, 11)
-    assert found.warnings == ("1 boxes of a.json had negative sizes, and were put right",)
+    assert found.warnings == ("1 boxes of a.json had negative sizes, which were corrected",)
 
 
 def test_a_size_that_is_not_told_is_that_of_the_photograph(
@@ -84,7 +84,7 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
         {"id": 8, "file_name": "gone.jpg", "width": 5, "height": 5},
     ]
     path = save(content({"bbox": [1, 1, 2, 2]}, images=images))
-    with pytest.raises(TableError, match=r"image 7: says no size.* --images"):
+    with pytest.raises(TableError, match=r"image 7: has no size.* --images"):
         read_coco(path)
     save_eye(tmp_path / "p" / "photos" / "a.jpg", width=90, height=70)
     found = read_coco(path, images=tmp_path / "p")
@@ -116,7 +116,7 @@ def test_one_photograph_with_two_contents_is_refused(
 ) -> None:
     save(content(), "instances_train.json")
     save(content({"bbox": [1, 1, 2, 2]}), "instances_val.json")
-    with pytest.raises(TableError, match=r"annotates a.jpg otherwise than another file"):
+    with pytest.raises(TableError, match=r"annotates a.jpg differently from another file"):
         read_coco(tmp_path)
 
 
@@ -132,7 +132,7 @@ BOX = {"bbox": [1, 1, 2, 2]}
         ("", "does not exist|is empty"),
         ("{", "is not JSON"),
         ('{"images": [], "categories": [], "annotations": [NaN]}', "is not JSON"),
-        ([BOX], "has another form"),
+        ([BOX], "has another structure"),
         (content(images=[IMAGE, IMAGE]), "images: two have the id 7"),
         (content(images=[IMAGE, IMAGE | {"id": 8}]), "a.jpg is listed twice"),
         (content(categories=[{"id": 1, "name": "a"}] * 2), "categories: two have the id 1"),

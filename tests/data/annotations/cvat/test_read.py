@@ -144,13 +144,19 @@ def test_swapped_corners_are_put_in_order(tmp_path: Path) -> None:
         ('<box xtl="0" ytl="0" xbr="1" ybr="1"/>', "has no label"),
         ('<box label="MA" xtl="0" ytl="0" xbr="1" ybr="1" rotation="x"/>', "rotation"),
         ('<polygon label="MA" points="1,1;2,2"/>', "has 2 corners"),
-        ('<polygon label="MA"/>', "no corner"),
-        ('<polygon label="MA" points="1,1;2,2;3"/>', "'3' is no corner"),
+        ('<polygon label="MA"/>', "not a corner"),
+        ('<polygon label="MA" points="1,1;2,2;3"/>', "'3' is not a corner"),
         ('<mask label="MA" rle="4" left="0" top="0" width="2" height="2"/>', "has no pixel"),
         ('<mask label="MA" rle="1, 2" left="0" top="0" width="2" height="2"/>', "cover 3 pixels"),
-        ('<mask label="MA" rle="5, -1" left="0" top="0" width="2" height="2"/>', "no run length"),
-        ('<mask label="MA" rle="" left="0" top="0" width="2" height="2"/>', "no run length"),
-        ('<mask label="MA" rle="0, 4" left="0.5" top="0" width="2" height="2"/>', "no whole pixel"),
+        (
+            '<mask label="MA" rle="5, -1" left="0" top="0" width="2" height="2"/>',
+            "not a run length",
+        ),
+        ('<mask label="MA" rle="" left="0" top="0" width="2" height="2"/>', "not a run length"),
+        (
+            '<mask label="MA" rle="0, 4" left="0.5" top="0" width="2" height="2"/>',
+            "not a whole pixel",
+        ),
         ('<mask label="MA" rle="0, 4" left="0" top="0" width="0" height="2"/>', "0 x 2 pixels"),
         (
             '<mask label="MA" rle="0, 4" left="0" top="0" width="16000" height="16000"/>',
@@ -181,11 +187,11 @@ def test_a_broken_shape_is_named(shape: str, words: str, tmp_path: Path) -> None
         ("<annotations><image name='a.jpg'/></annotations>", "has no width and height"),
         ("<annotations><image name='a.jpg' width='x' height='1'/></annotations>", "'x' is no"),
         ("<annotations><image name='a.jpg' width='0' height='1'/></annotations>", "'0' is no"),
-        ("<annotations><image width='1' height='1'/></annotations>", "no name of a photograph"),
+        ("<annotations><image width='1' height='1'/></annotations>", "not a name of a photograph"),
         (
             "<annotations><image name='a' width='1' height='1'/>"
             "<image name='a' width='1' height='1'/></annotations>",
-            "has a twice",
+            "lists a twice",
         ),
         (
             '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotations>&x;</annotations>',

@@ -89,7 +89,7 @@ def test_photographs_tell_the_whole_name_and_the_size_of_empty_ones(tmp_path: Pa
     path = exported(tmp_path, task(image="/data/upload/1/0a1b2c3d-a.jpg"))
     (photo,) = read_label_studio(path, images=tmp_path / "photos").photos
     assert (photo.image, photo.width, photo.height) == ("set/a.jpg", 31, 17)
-    with pytest.raises(TableError, match="does not say its photograph's size"):
+    with pytest.raises(TableError, match="does not state the size of its photograph"):
         read_label_studio(path)
 
 
@@ -101,12 +101,12 @@ def test_the_photograph_may_stand_in_another_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"text": "nothing"}, "names no photograph"),
+        ({"text": "nothing"}, "does not name a photograph"),
         ({"left": "a.jpg", "right": "b.jpg"}, "names several photographs"),
-        ({"image": "data:image/png;base64,AAAA"}, "holds its photograph inside"),
-        ({"image": "http://[broken/a.jpg"}, "no valid address"),
-        ({"image": "/"}, "no name of a photograph"),
-        ({"image": ["a.jpg", "b.jpg"]}, "names no photograph"),
+        ({"image": "data:image/png;base64,AAAA"}, "embeds its photograph"),
+        ({"image": "http://[broken/a.jpg"}, "invalid address"),
+        ({"image": "/"}, "not a name of a photograph"),
+        ({"image": ["a.jpg", "b.jpg"]}, "does not name a photograph"),
     ],
 )
 def test_a_task_whose_photograph_is_not_clear(

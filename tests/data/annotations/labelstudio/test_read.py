@@ -250,13 +250,13 @@ def test_byte_order_marks(encoding: str, tmp_path: Path) -> None:
     [
         (region(value={**region()["value"], "x": "NaN"}), "not a finite number"),
         (region(value={**region()["value"], "x": 1e300}), "too large"),
-        (region(value={**region()["value"], "x": "many"}), "has another form"),
-        (region(original_width=0.5), "no size of a photograph"),
-        (region(original_width=20_000), "no size of a photograph"),
-        (of_value("polygonlabels", points=[[1, 2, 3]]), "has another form"),
+        (region(value={**region()["value"], "x": "many"}), "has another structure"),
+        (region(original_width=0.5), "not a possible size"),
+        (region(original_width=20_000), "not a possible size"),
+        (of_value("polygonlabels", points=[[1, 2, 3]]), "has another structure"),
         (of_value("brushlabels", rle=[1, 2, 3]), "ends too early"),
         (of_value("brushlabels", rle=[0, 0, 0, 9] * 9), "has 9 values"),
-        (of_value("brushlabels", rle=[256]), "no bytes"),
+        (of_value("brushlabels", rle=[256]), "not bytes"),
     ],
 )
 def test_a_broken_region_is_named(broken: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -273,7 +273,9 @@ def test_a_score_that_is_no_share(tmp_path: Path) -> None:
 def test_sizes_that_disagree(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="several sizes"):
         read(tmp_path, task(region(), region(id="y", original_width=300)))
-    with pytest.raises(TableError, match=r"says that a.jpg has 300 x 100 pixels, another task 200"):
+    with pytest.raises(
+        TableError, match=r"says that a.jpg has 300 x 100 pixels, another task says 200"
+    ):
         read(tmp_path, task(region()), task(region(original_width=300)))
 
 
@@ -284,9 +286,9 @@ def test_sizes_that_disagree(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ('[{"data": NaN}]', "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ('["text"]', "has another form"),
-        ("3", "has another form"),
-        ('[{"data": {"image": "a.jpg"}, "annotations": {"result": 1}}]', "has another form"),
+        ('["text"]', "has another structure"),
+        ("3", "has another structure"),
+        ('[{"data": {"image": "a.jpg"}, "annotations": {"result": 1}}]', "has another structure"),
     ],
 )
 def test_a_file_that_is_no_export(text: str, words: str, tmp_path: Path) -> None:

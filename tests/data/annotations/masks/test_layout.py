@@ -81,13 +81,13 @@ def test_an_unknown_class_is_kept_among_known_ones(tmp_path: Path) -> None:
     saved(tmp_path / "a_quux.png", TWO)
     assert {kind for _, kind, _ in boxes(read_masks(tmp_path))} == {"microaneurysm", "quux"}
     saved(tmp_path / "lonely.png", TWO)
-    with pytest.raises(TableError, match="tells no class"):
+    with pytest.raises(TableError, match="has no class in its name"):
         read_masks(tmp_path)
 
 
 def test_masks_that_tell_no_class_at_all(tmp_path: Path) -> None:
     saved(tmp_path / "a_1.png", TWO)
-    with pytest.raises(TableError, match="no name of a file or folder tells their class"):
+    with pytest.raises(TableError, match="no name of a file or folder has their class"):
         read_masks(tmp_path)
 
 

@@ -152,7 +152,7 @@ def test_numbers_of_two_classes_that_are_one_kind(tmp_path: Path) -> None:
 
 
 def test_folders_without_masks(tmp_path: Path) -> None:
-    for folder, words in ((tmp_path, "holds no mask"), (tmp_path / "none", "is no folder")):
+    for folder, words in ((tmp_path, "holds no mask"), (tmp_path / "none", "is not a folder")):
         with pytest.raises(TableError, match=words):
             read_masks(folder)
     saved(tmp_path / ".hidden_MA.png", TWO)

@@ -72,7 +72,10 @@ def test_a_coordinate_of_0_says_that_the_whole_set_counts_from_0(
     path = xml(document((0, 3, 9, 9), filename="b.jpg"), "b.xml")
     found = read_voc(path.parent)
     assert boxes_of(found) == [(5, 5, 10, 10), (0, 3, 10, 10)]
-    assert re.match(r"b.xml has a coordinate of 0: .* from 0, as first and last", found.warnings[0])
+    assert re.match(
+        r"b.xml has a coordinate of 0: .* read as first and last pixels counted from 0",
+        found.warnings[0],
+    )
     assert boxes_of(read_voc(path.parent, origin=1)) == [(4, 4, 9, 9), (-1, 2, 9, 9)]
     assert read_voc(path.parent, origin=1).warnings == ()
 
@@ -100,7 +103,7 @@ def test_the_caller_or_the_file_says_where_counting_begins(xml: Callable[..., Pa
 def test_corners_that_are_swapped_are_put_right_and_told(xml: Callable[..., Path]) -> None:
     found = read_voc(xml(document((10, 20, 5, 2), (3, 3, 3, 3))))
     assert boxes_of(found) == [(4, 1, 10, 20), (2, 2, 3, 3)]
-    assert found.warnings == ("1 boxes had their corners swapped, and were put right",)
+    assert found.warnings == ("1 boxes had swapped corners, which were put in order",)
 
 
 def test_labelimgs_dialect(xml: Callable[..., Path], tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
     xml: Callable[..., Path], save_eye: Callable[..., Path]
 ) -> None:
     path = xml(document((1, 1, 5, 5), size=(0, 0)))
-    with pytest.raises(TableError, match=r"says no size.*a\.jpg is not found; .*--images"):
+    with pytest.raises(TableError, match=r"has no size.*a\.jpg is not found; .*--images"):
         read_voc(path)
     save_eye(path.parent / "a.jpg", width=90, height=70)
     photo = read_voc(path).photos[0]
@@ -221,7 +224,7 @@ POINTS = "<polygon><x1>1</x1><y1>1</y1><x2>3</x2><y2>3</y2></polygon>"
         (document((1, 1, 5, 5), more=POINTS), "a polygon of fewer than three corners"),
         (document().replace("</annotation>", "<object><name>a</name></object></annotation>"),
          "has no bndbox"),
-        (document(filename="a\nb.jpg"), "is no name of a photograph"),
+        (document(filename="a\nb.jpg"), "is not a name of a photograph"),
         ('<?xml version="1.0" encoding="gb2312"?><annotation/>', "encoding that cannot be read"),
     ],
 )  # fmt: skip
@@ -238,7 +241,7 @@ def test_a_folder_without_files_and_one_photograph_twice(
     with pytest.raises(TableError, match="has no XML files"):
         read_voc(tmp_path)
     xml(document(), "a.xml")
-    with pytest.raises(TableError, match=r"b.xml: annotates a.jpg, as a.xml does"):
+    with pytest.raises(TableError, match=r"b.xml: annotates a.jpg, and so does a.xml"):
         read_voc(xml(document(), "b.xml").parent)
 
 

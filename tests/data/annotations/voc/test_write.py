@@ -96,7 +96,7 @@ def test_nothing_is_overwritten_unasked_and_nothing_half_written(tmp_path: Path)
     )
     with pytest.raises(OutputError, match=r"b.xml: would be written twice"):
         write_voc(twins, tmp_path)
-    with pytest.raises(OutputError, match="a character that XML has no place for"):
+    with pytest.raises(OutputError, match="a character that XML cannot hold"):
         write_voc(single(Annotation(kind="a\x00b", box=(0.0, 0.0, 5.0, 5.0)), image="c"), tmp_path)
     assert [path.name for path in (tmp_path / "Annotations").iterdir()] == ["a.xml"]
 

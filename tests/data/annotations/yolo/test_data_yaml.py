@@ -28,14 +28,14 @@ from fundoscope.errors import TableError
 def test_the_yaml_that_tools_write(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
     path = tmp_path / "data.yaml"
     path.write_bytes(text.encode())
-    assert data_yaml.read(path).names == names
+    assert data_yaml.read_data_yaml(path).names == names
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("names: [a, &b]", "line 1: '&b' is more of YAML than is read"),
-        ("names: |\n  a\n", "more of YAML"),
+        ("names: [a, &b]", "line 1: '&b' is YAML that is not supported"),
+        ("names: |\n  a\n", "YAML that is not supported"),
         ("names: 5", "is neither a list nor numbered"),
         ("names:\n  0: a\n  2: b\n", "has the numbers 0, 2"),
         ("names: [a", "lacks its ]"),
@@ -52,7 +52,7 @@ def test_other_yaml_is_refused_by_its_line(tmp_path: Path, text: str | bytes, sa
     path = tmp_path / "data.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(TableError, match=said):
-        data_yaml.read(path)
+        data_yaml.read_data_yaml(path)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=("C", "Z")), max_size=9), unique=True))

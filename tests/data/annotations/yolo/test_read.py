@@ -130,7 +130,7 @@ def test_two_files_for_one_photograph(tmp_path: Path, save_eye: Callable[..., Pa
     save_eye(tmp_path / "images" / "sub" / "b.png")
     label(tmp_path, "", "b")
     label(tmp_path, "", "sub/b")
-    with pytest.raises(TableError, match=r"is a second one for sub/b.png"):
+    with pytest.raises(TableError, match=r"is a second file for sub/b.png"):
         read_yolo(tmp_path)
 
 

@@ -177,7 +177,7 @@ def test_the_class_list_comes_from_the_training_photographs(choose, save_lesions
         ({"train": ["e0"], "val": ["e0"]}, UsageError, "has no training photograph"),
         ({"train": ["e0"], "val": ["e1"], "left_out": ("e00",)}, TableError, "left_out: .*: e00"),
         ({"validation": 7}, UsageError, "validation = 7: cannot be taken out of 7"),
-        ({"images": "nowhere"}, TableError, "nowhere: is no folder"),
+        ({"images": "nowhere"}, TableError, "nowhere: is not a folder"),
     ],
 )
 def test_what_cannot_be_is_told(choose, settings, error, why):

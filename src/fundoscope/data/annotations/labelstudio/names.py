@@ -66,7 +66,7 @@ def _path(data: dict[str, Any], where: str) -> PurePosixPath:
     if len(likely) != 1:
         raise TableError(
             where,
-            "names no photograph" if not likely else "names several photographs",
+            "does not name a photograph" if not likely else "names several photographs",
             f'put its path into the field "{IMAGE}" of the task\'s data',
         )
     return _of_address(likely.pop(), where)
