@@ -62,8 +62,8 @@ BRANCH_GAPS: Final = (0.09, 0.22)
 CHILD: Final = (0.42, 0.78)
 ALTERNATE: Final = 0.8
 DISC_STEPS: Final = 8
-"""Width of a branch relative to its parent, the share of alternating sides, and the steps of a trunk
-from its root that have no branches."""
+"""Width of a branch relative to its parent, the share of alternating sides, and the steps of a
+trunk from its root that have no branches."""
 WAVES: Final = (0.10, 0.45)
 SWAY: Final = 0.018
 """Wavelengths of the sway of a trunk, and its amplitude relative to them."""
