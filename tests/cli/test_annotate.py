@@ -181,7 +181,7 @@ def test_photographs_that_would_share_a_file_are_refused_before_work(
     save_eye(tmp_path / "a.png")
     said = fundoscope("annotate", tmp_path, "--out", tmp_path / "out")
     assert said.code == 2
-    assert "a.jpg and a.png: would have one file of annotations" in said.err
+    assert "a.jpg and a.png: would share one file of annotations" in said.err
     assert made_readers == []
 
 
