@@ -221,13 +221,13 @@ def examine(
         raise  # It concerns the other photographs too.
     except MemoryError:
         why, remedy = "needs more memory than is available", "use fewer --workers"
-        error = PhotoError(photograph.image, why, remedy, code="out_of_memory")
-        return Outcome(photograph, refusal=error)
+        fault = PhotoError(photograph.image, why, remedy, code="out_of_memory")
+        return Outcome(photograph, refusal=fault)
     except Exception as error:  # noqa: BLE001
         # An internal error on one photograph must not end a run over 100,000.
         why = f"internal error ({type(error).__name__}: {error})"
-        refusal = PhotoError(photograph.image, why, REPORT, code=INTERNAL_ERROR)
-        return Outcome(photograph, refusal=refusal)
+        fault = PhotoError(photograph.image, why, REPORT, code=INTERNAL_ERROR)
+        return Outcome(photograph, refusal=fault)
 
 
 def _picture(photo: Photo, reading: Reading, *, labels: bool) -> bytes:
