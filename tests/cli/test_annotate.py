@@ -131,7 +131,7 @@ def test_what_cannot_be_looked_at_is_named(
         f"{photos}/b.jpg: is empty (0 bytes); copy it again from the camera",
         f"{photos}/c_noeye.jpg: shows no field of view of a retina; give a photograph of the"
         " retina",
-        f"{photos}/d_g1.jpg: is too small for the lesions that this detector knows;"
+        f"{photos}/d_g1.jpg: is too small for the lesions that this detector finds;"
         " give the original photograph",
         f"{photos}/e\\x07_lesions.jpg: has a character in its name that annotations cannot hold;"
         " rename it",

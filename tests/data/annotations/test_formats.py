@@ -248,7 +248,7 @@ def test_data_yaml_names_its_set(tmp_path: Path) -> None:
 def test_a_file_of_no_format(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("{}" if name.endswith("json") else "<html/>")
-    with pytest.raises(TableError, match="no annotations of a format that is known"):
+    with pytest.raises(TableError, match="no annotations of a known format"):
         formats.detect(path)
 
 
