@@ -80,8 +80,7 @@ def test_what_is_left_out_is_told(plant: Plant) -> None:
     folder = plant("a.jpg", "b.jpg", "c.jpg", "new.jpg")
     (folder / "t.csv").write_text("image,grade\na,3\nb,\nnone.jpg,2\n")
     assert read(folder).notes == (
-        "1 labels were left out: their photograph is missing, or not unique"
-        " (the first: none.jpg)",
+        "1 labels were left out: their photograph is missing, or not unique (the first: none.jpg)",
         "1 photographs were left out: they were not graded",
         "2 photographs have no label",
     )
