@@ -23,8 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fundoscope.data.annotations.annotation import AnnotationSet
-from fundoscope.data.annotations.labelstudio import format as labelstudio
-from fundoscope.data.annotations.masks import format as masks
+from fundoscope.data.annotations.formats import FORMATS
+from fundoscope.data.annotations.labelstudio.write import write_label_studio
+from fundoscope.data.annotations.masks.read import read_masks
 
 Row = tuple[str, str, int, int, int, int, int]
 
@@ -53,7 +54,7 @@ def rows_of_masks(found: AnnotationSet) -> Counter[Row]:
 
 def objects(folder: Path) -> AnnotationSet:
     started = time.perf_counter()
-    found = masks.read(folder / "masks", images=folder / "JPEGImages")
+    found = read_masks(folder / "masks", images=folder / "JPEGImages")
     seconds = time.perf_counter() - started
     table, read = rows_of_table(folder / "objects.csv"), rows_of_masks(found)
     areas = [row[-1] for row in read]
@@ -69,12 +70,12 @@ def objects(folder: Path) -> AnnotationSet:
 
 
 def round_trip(found: AnnotationSet, name: str, folder: Path) -> None:
-    module = importlib.import_module(f"fundoscope.data.annotations.{name}")
+    form = FORMATS[name]
     with tempfile.TemporaryDirectory() as place:
         started = time.perf_counter()
-        losses = module.write(found, Path(place), images=folder / "JPEGImages")
+        losses = form.write(found, Path(place))
         written = time.perf_counter()
-        again = module.read(Path(place), images=folder / "JPEGImages")
+        again = form.read(Path(place), images=folder / "JPEGImages")
         done = time.perf_counter()
         size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
     boxes = [boxes_of(found) == boxes_of(again), replace(again, kinds=found.kinds) == found]
@@ -106,7 +107,7 @@ def converter(found: AnnotationSet) -> None:
     )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        labelstudio.write(replace(found, photos=photos), folder)
+        write_label_studio(replace(found, photos=photos), folder)
         tasks = json.loads((folder / "tasks.json").read_text())
         for number, task in enumerate(tasks, start=1):  # as after an import
             task["id"] = number

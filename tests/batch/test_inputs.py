@@ -64,7 +64,7 @@ def test_the_folder_of_results_is_not_entered(tmp_path: Path) -> None:
 
 def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:
     touch(tmp_path / "a.png")
-    with pytest.raises(UsageError, match=r"--out .* is the folder of the photographs too"):
+    with pytest.raises(UsageError, match=r"--out .* is also the folder of the photographs"):
         gather([tmp_path], leave_out=tmp_path)
 
 
@@ -155,7 +155,7 @@ def test_a_table_may_have_images_only(tmp_path: Path) -> None:
         ("image\n", "has no rows"),
         ("file,eye\na.jpg,left\n", "has no column image"),
         ("image,eye,eye\na.jpg,l,r\n", "line 1, column eye: appears 2 times"),
-        ("image,eye\n,left\n", "line 2, column image: names no photograph"),
+        ("image,eye\n,left\n", "line 2, column image: does not name a photograph"),
         ("image,eye\na.jpg\n", "line 2: has 1 cells where the header has 2"),
         ('image\n"a.jpg\n', "is not CSV"),
     ],

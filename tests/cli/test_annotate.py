@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fundoscope.data.annotations import formats
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc.read import read_voc
 from fundoscope.kinds import KINDS
 from fundoscope.reading import Reading
 
@@ -52,7 +52,7 @@ def test_boxes_as_voc(tmp_path: Path, save_eye: Save, fundoscope: Command) -> No
     assert f"annotations: {out}" in lines
     assert lines[-1].endswith("correct them before anybody trains on them")
     assert read(out, images=photos) == {"a_lesions.jpg": BOXES, "left/b_lesions.png": BOXES}
-    (found,) = {item.author for photo in voc.read(out).photos for item in photo.annotations}
+    (found,) = {item.author for photo in read_voc(out).photos for item in photo.annotations}
     assert found == "fake-detector-1"
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_looked_at_is_named(
         f"{photos}/b.jpg: is empty (0 bytes); copy it again from the camera",
         f"{photos}/c_noeye.jpg: shows no field of view of a retina; give a photograph of the"
         " retina",
-        f"{photos}/d_g1.jpg: is too small for the lesions that this detector knows;"
+        f"{photos}/d_g1.jpg: is too small for the lesions that this detector finds;"
         " give the original photograph",
         f"{photos}/e\\x07_lesions.jpg: has a character in its name that annotations cannot hold;"
         " rename it",
@@ -181,7 +181,7 @@ def test_photographs_that_would_share_a_file_are_refused_before_work(
     save_eye(tmp_path / "a.png")
     said = fundoscope("annotate", tmp_path, "--out", tmp_path / "out")
     assert said.code == 2
-    assert "a.jpg and a.png: would have one file of annotations" in said.err
+    assert "a.jpg and a.png: would share one file of annotations" in said.err
     assert made_readers == []
 
 

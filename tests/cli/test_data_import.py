@@ -102,8 +102,8 @@ def test_both_at_once(fundoscope: Command, lesions: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("source", "annotations", "told"),
     [
-        ("imagenet", (), "imagenet: is no source that is known; name one of: class-folders"),
-        ("aptos", (), "holds nothing of APTOS 2019; name the folder in which train.csv lies"),
+        ("imagenet", (), "imagenet: is not a known source; name one of: class-folders"),
+        ("aptos", (), "has no files of APTOS 2019; name the folder that holds train.csv"),
         ("eyepacs", ("--annotations", "x.json"), "has no lesions; leave out --annotations"),
     ],
 )

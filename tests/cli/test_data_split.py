@@ -58,7 +58,7 @@ def test_folds_of_class_folders(fundoscope: Command, tmp_path: Path) -> None:
     ("options", "code", "told"),
     [
         (("--folds", "3", "--test", "0.2"), 2, "--folds: goes with neither --test nor --val"),
-        (("--test", "0.9", "--val", "0.1"), 2, "are no shares that leave something"),
+        (("--test", "0.9", "--val", "0.1"), 2, "leave nothing to train on"),
         (("--folds", "1"), 2, "is out of bounds"),
         (("--out", "labels.xlsx"), 2, "end it in .csv or .parquet"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc.read import read_voc
 from fundoscope.models import bundle
 from fundoscope.reading import Reading
 
@@ -85,7 +85,7 @@ def test_annotations_of_a_drawn_eye_come_back_as_the_reading_has_them(tmp_path: 
     Image.fromarray(pixels).save(tmp_path / "eye.jpg", quality=92)
     done = fundoscope("annotate", tmp_path, "--beside")
     assert done.returncode == 0, done.stdout + done.stderr
-    (photo,) = voc.read(tmp_path / "eye.xml").photos
+    (photo,) = read_voc(tmp_path / "eye.xml").photos
     assert (photo.image, photo.width, photo.height) == ("eye.jpg", 1600, 1200)
     reading = Reading.from_json(fundoscope("read", tmp_path / "eye.jpg", "--json").stdout)
     discs = int(bool(reading.anatomy.disc.found))

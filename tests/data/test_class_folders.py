@@ -45,7 +45,7 @@ def test_the_hash_is_that_of_the_list(tmp_path):
 @pytest.mark.parametrize("name", ["7", "05"])
 def test_a_number_that_is_no_grade(tmp_path, name):
     plant(tmp_path, "0/a.jpg", f"{name}/b.jpg")
-    with pytest.raises(TableError, match="no grade"):
+    with pytest.raises(TableError, match="not a grade"):
         from_class_folders(tmp_path)
 
 

@@ -53,7 +53,7 @@ def test_every_cell_comes_out_as_it_went_in(table):
         ("image,grade\na.jpg,2\n\nb.jpg,\n", "labels.csv, line 4, column grade: is ''"),
         ("image,grade\na.jpg,-1\n", "line 2, column grade"),
         ("image,grade\na.jpg,2.0\n", "line 2, column grade"),
-        ("image,grade\n,2\n", "line 2, column image: names no photograph"),
+        ("image,grade\n,2\n", "line 2, column image: does not name a photograph"),
         ("image,grade,gradable\na.jpg,2,yes\n", "line 2, column gradable: is 'yes'"),
         ("image,grade,eye,eye\na.jpg,2,l,r\n", "line 1, column eye: appears 2 times"),
         ("image,label\na.jpg,2\n", "line 1: has no column grade"),

@@ -42,8 +42,8 @@ def test_conditions_narrow_and_values_of_one_column_widen(asked, images):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"split": "tset"}, "no row where split is tset (there: excluded, test, train)"),
-        ({"where": ["source=drive"]}, "there: aptos, idrid"),
+        ({"split": "tset"}, "no row where split is tset (it has: excluded, test, train)"),
+        ({"where": ["source=drive"]}, "it has: aptos, idrid"),
         ({"where": ["camera=x"]}, "has no column 'camera'; name one of: image, grade"),
         ({"where": ["source"]}, "has no equals sign"),
         ({"split": "test", "where": ["split=train"]}, "no row where split is train"),

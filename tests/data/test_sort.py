@@ -149,7 +149,7 @@ def test_what_was_put_goes_again_when_the_disk_is_full(
 
 @pytest.mark.parametrize("split", ["../up", "7", "0", "Train/x", "mine"])
 def test_a_split_that_is_no_folder(table, tmp_path: Path, split: str) -> None:
-    with pytest.raises(UsageError, match="is no name by which class folders are read again"):
+    with pytest.raises(UsageError, match="cannot be read again as a class folder"):
         sort(table(Row("a.jpg", 3, split=split)), tmp_path / "out")
 
 

@@ -105,9 +105,9 @@ def test_patients_and_groups_chain() -> None:
 @pytest.mark.parametrize(
     ("rows", "test", "val", "told"),
     [
-        (people(40), 0.6, 0.4, "no shares that leave something to train on"),
-        (people(40), 0, 0, "no shares"),
-        (people(40), -0.1, 0.2, "no shares"),
+        (people(40), 0.6, 0.4, "leave nothing to train on"),
+        (people(40), 0, 0, "leave nothing to train on, or hold nothing out"),
+        (people(40), -0.1, 0.2, "leave nothing to train on, or hold nothing out"),
         (people(2), 0.2, 0.1, "has 2 patients or groups, too few for 10 parts"),
         ([Row(f"{i}", 0, group="g") for i in range(90)], 0.2, 0.1, "has 1 patients or groups"),
         ([Row(f"{i}", i % 5) for i in range(20)], 0.2, 0.1, "fewer than 10 photographs of each"),

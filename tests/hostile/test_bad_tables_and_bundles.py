@@ -69,7 +69,7 @@ def test_a_row_without_its_file_is_refused_and_the_rest_is_read(
         (b"image;eye\na.jpg;left\n", "eyes.csv, line 1: has no column image"),
         (b"image,id,id\na.jpg,1,2\n", "eyes.csv, line 1, column id: appears 2 times"),
         (b"image,eye\na.jpg,left,1\n", "eyes.csv, line 2: has 3 cells"),
-        (b"image,eye\n\n\n,left\n", "eyes.csv, line 4, column image: names no photograph"),
+        (b"image,eye\n\n\n,left\n", "eyes.csv, line 4, column image: does not name a photograph"),
         (b'image\n"a.jpg\n', "eyes.csv, line "),
         (b"\xff\xfei\0m\0a\0g\0e\0", "eyes.csv: is not UTF-8 text"),
         (b"image\na\0.jpg\n", "eyes.csv, line 2"),

@@ -248,5 +248,5 @@ def test_too_little_memory_refuses_a_photograph_and_no_more(tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith("needs more memory than there is; use fewer --workers")
+    assert done.stdout.strip().endswith("needs more memory than is available; use fewer --workers")
     assert done.stderr == ""

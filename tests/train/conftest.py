@@ -16,7 +16,9 @@ pytest.importorskip("timm")
 pytest.importorskip("lightning")
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc import layout as voc_layout
+from fundoscope.data.annotations.voc.read import read_voc
+from fundoscope.data.annotations.voc.write import write_voc
 from fundoscope.train.detection.config import Backbone, DetectorConfig, Draw, LesionData, Shape
 from fundoscope.train.grading.config import Data, GraderConfig, NetworkChoice
 from fundoscope.train.run.optimisers import Optimiser
@@ -174,11 +176,11 @@ def save_lesions(tmp_path: Path) -> Callable[..., Path]:
         folder: str = "voc",
     ) -> Path:
         root = tmp_path / folder
-        (root / voc.PHOTOS).mkdir(parents=True, exist_ok=True)
+        (root / voc_layout.PHOTOS).mkdir(parents=True, exist_ok=True)
         annotated = []
         for seed, (name, kinds) in enumerate(photos.items()):
             pixels, found = draw_lesions(seed, kinds)
-            Image.fromarray(pixels).save(root / voc.PHOTOS / f"{name}.png")
+            Image.fromarray(pixels).save(root / voc_layout.PHOTOS / f"{name}.png")
             annotated.append(
                 AnnotatedPhoto(
                     image=f"{name}.png",
@@ -188,7 +190,7 @@ def save_lesions(tmp_path: Path) -> Callable[..., Path]:
                 )
             )
         members = {k: tuple(f"{n}.png" for n in v) for k, v in (splits or {}).items()}
-        voc.write(AnnotationSet(photos=tuple(annotated), splits=members), root, overwrite=True)
+        write_voc(AnnotationSet(photos=tuple(annotated), splits=members), root, overwrite=True)
         return root
 
     return save
@@ -228,7 +230,7 @@ def lesion_masks(lesion_set: Path, tmp_path: Path) -> Path:
     folder.mkdir()
     width, height = LESION_PHOTO
     y, x = np.mgrid[:height, :width] + 0.5
-    for photo in voc.read(lesion_set).photos:
+    for photo in read_voc(lesion_set).photos:
         for kind in {item.kind for item in photo.annotations}:
             painted = np.zeros((height, width), bool)
             for item in photo.annotations:

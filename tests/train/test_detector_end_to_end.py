@@ -15,7 +15,8 @@ from PIL import Image
 
 from fundoscope import phantom
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc import layout as voc_layout
+from fundoscope.data.annotations.voc.write import write_voc
 from fundoscope.lesions import detector as detectors
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec
@@ -35,17 +36,17 @@ pytestmark = pytest.mark.slow
 def vessels(tmp_path):
     """Phantoms of proliferative retinopathy with boxes around their new vessels alone."""
     root = tmp_path / "vessels"
-    (root / voc.PHOTOS).mkdir(parents=True)
+    (root / voc_layout.PHOTOS).mkdir(parents=True)
     photos = []
     for seed in range(6):
         pixels, truth = phantom.draw(PhantomSpec(seed=seed, width=320, height=240, grade=4))
         boxes = [each.box for each in truth.lesions if each.kind == "neovascularisation"]
-        Image.fromarray(pixels).save(root / voc.PHOTOS / f"p{seed}.png")
+        Image.fromarray(pixels).save(root / voc_layout.PHOTOS / f"p{seed}.png")
         annotations = tuple(Annotation(kind="neovascularisation", box=box) for box in boxes)
         photos.append(
             AnnotatedPhoto(image=f"p{seed}.png", width=320, height=240, annotations=annotations)
         )
-    voc.write(AnnotationSet(photos=tuple(photos)), root)
+    write_voc(AnnotationSet(photos=tuple(photos)), root)
     return root
 
 
@@ -60,7 +61,7 @@ def test_a_set_of_new_vessels_trains_exports_and_reads(
     manifest = bundles.load_detector(tmp_path / "bundle").manifest
     assert manifest.classes == ("neovascularisation",)
     loaded = detectors.load(tmp_path / "bundle")
-    path = vessels / voc.PHOTOS / "p0.png"
+    path = vessels / voc_layout.PHOTOS / "p0.png"
     photo = decode.decode_file(path, min_side=loaded.decode_side)
     found = detectors.candidates(loaded, photo, field.find(photo))
     assert {lesion.kind for lesion in found} == {"neovascularisation"}

@@ -1,4 +1,4 @@
-"""What a detector finds on many photographs, as boxes that an annotator corrects."""
+"""Find lesions on many photographs, as boxes for an annotator to correct."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from fundoscope.reading import Lesion, PhotoFacts, Reading
 from fundoscope.report.wording import NotAssessed, not_assessed
 
 DIGITS: Final = 4
-"""Decimals of scores: enough to sort by."""
+"""Decimals of scores: enough for sorting."""
 TOO_SMALL: Final = {
     "code": "too_small",
-    "reason": "is too small for the lesions that this detector knows",
+    "reason": "is too small for the lesions that this detector finds",
     "remedy": "give the original photograph",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """What became of one photograph.
+    """The result of one photograph.
 
     Attributes:
-        input: what was to be annotated.
-        photo: its boxes; ``None`` where there are none to correct.
-        reading: what was read from it; ``None`` where it was refused or left alone.
-        trouble: code, reason and remedy where nobody could look for lesions.
-        kept: whether it had annotations already, and was left alone.
+        input: the photograph.
+        photo: its boxes; ``None`` where there is nothing to correct.
+        reading: its Reading; ``None`` where it was refused or skipped.
+        trouble: code, reason and remedy where lesions could not be looked for.
+        kept: whether it was skipped because it had annotations already.
     """
 
     input: Input
@@ -54,15 +54,17 @@ class Annotated:
 
 @dataclass(slots=True)
 class AnnotationTally:
-    """What a run came to.
+    """Counts over a run.
 
     Attributes:
-        photographs: how many there were.
-        annotated, kept, troubled: how many were, had annotations already, could not be.
-        boxes: how many of each kind were written.
-        unseen: what was not looked for, and on how many of the annotated ones.
+        photographs: the number of photographs.
+        annotated: the number that were annotated.
+        kept: the number that had annotations already.
+        troubled: the number that could not be annotated.
+        boxes: the number of boxes of each kind.
+        unseen: what was not looked for, and on how many annotated photographs.
         losses: what the format could not hold.
-        faulty: whether something failed that is a fault of ours.
+        faulty: whether there was an internal error.
         interrupted: whether the run was stopped before its end.
     """
 
@@ -76,24 +78,24 @@ class AnnotationTally:
     faulty: bool = False
     interrupted: bool = False
 
-    def add(self, one: Annotated) -> None:
+    def add(self, result: Annotated) -> None:
         """Count one photograph."""
-        self.kept += one.kept
-        self.troubled += bool(one.trouble)
-        self.faulty |= one.trouble.get("code") == INTERNAL_ERROR
-        if one.photo is not None and one.reading is not None:
+        self.kept += result.kept
+        self.troubled += bool(result.trouble)
+        self.faulty |= result.trouble.get("code") == INTERNAL_ERROR
+        if result.photo is not None and result.reading is not None:
             self.annotated += 1
-            self.boxes.update(item.kind for item in one.photo.annotations)
-            self.unseen.update(not_assessed(one.reading))
+            self.boxes.update(item.kind for item in result.photo.annotations)
+            self.unseen.update(not_assessed(result.reading))
 
     @property
     def done(self) -> int:
-        """How many photographs have been dealt with."""
+        """The number of photographs that are done."""
         return self.annotated + self.kept + self.troubled
 
     @property
     def exit_code(self) -> int:
-        """0 when all have annotations, 3 when some have not, 1 after a fault of ours."""
+        """0 if all have annotations, 3 if some do not, 1 after an internal error."""
         if self.faulty:
             return FundoscopeError.exit_code
         return PhotoError.exit_code if self.troubled else 0
@@ -112,36 +114,40 @@ def annotate(
 ) -> AnnotationTally:
     """Find lesions on photographs and write their boxes, in the order of the photographs.
 
-    No more than a few photographs are in memory.
+    Only a few photographs are in memory at a time.
 
     Args:
         photographs: what to annotate, each once.
-        names: what each is called in the annotations, by its path.
+        names: the name of each in the annotations, by its path.
         reader: with a detector; used from several threads at once.
-        files: where the boxes go.
-        disc: whether the optic disc is boxed too.
+        files: where the boxes are written.
+        disc: whether the optic disc gets a box too.
         workers: photographs read at a time, at least 1.
-        show: called with what became of each in the calling thread: of those that have annotations
-            already first, then of the others in order.
-        stop: once set, the run ends after the photograph at hand; what was finished is written.
+        show: called with each result in the calling thread: first those that have annotations
+            already, then the others in order.
+        stop: once set, the run ends after the current photograph; finished results are written.
 
     Raises:
         OutputError: annotations could not be written.
-        FundoscopeError: reading failed in a way that is no fault of one photograph.
+        FundoscopeError: reading failed for a reason that concerns all photographs.
     """
     tally = AnnotationTally(len(photographs))
-    kept = [one for one in photographs if files.keeps(one)]
-    for made in (Annotated(one, kept=True) for one in kept):
-        tally.add(made)
-        show(made)
-    waiting = [_checked(one, names[one.path]) for one in photographs if one not in kept]
+    kept = [photograph for photograph in photographs if files.keeps(photograph)]
+    for result in (Annotated(photograph, kept=True) for photograph in kept):
+        tally.add(result)
+        show(result)
+    waiting = [
+        _checked(photograph, names[photograph.path])
+        for photograph in photographs
+        if photograph not in kept
+    ]
     with closing(in_order(waiting, partial(examine, reader=reader), workers)) as outcomes:
         for outcome in outcomes:
-            made = _annotated(outcome, names[outcome.input.path], disc=disc)
-            if made.photo is not None:
-                files.add(outcome.input, made.photo)
-            tally.add(made)
-            show(made)
+            result = _annotated(outcome, names[outcome.input.path], disc=disc)
+            if result.photo is not None:
+                files.add(outcome.input, result.photo)
+            tally.add(result)
+            show(result)
             if stop.is_set():
                 break
     tally.losses = files.finish()
@@ -149,19 +155,20 @@ def annotate(
     return tally
 
 
-def _checked(one: Input, name: str) -> Input:
-    """A photograph; with a problem where no file of annotations can hold its name."""
-    if one.problem is not None or not NOT_IN_XML.search(name):
-        return one
+def _checked(photograph: Input, name: str) -> Input:
+    """A photograph, with a problem where XML cannot hold its name."""
+    if photograph.problem is not None or not NOT_IN_XML.search(name):
+        return photograph
     why = "has a character in its name that annotations cannot hold"
-    return replace(one, problem=PhotoError(one.image, why, "rename it", code="unusable_name"))
+    problem = PhotoError(photograph.image, why, "rename it", code="unusable_name")
+    return replace(photograph, problem=problem)
 
 
 def _annotated(outcome: Outcome, name: str, *, disc: bool) -> Annotated:
     reading = outcome.reading
     if reading is None or not reading.field.found:
         return Annotated(outcome.input, trouble=trouble(outcome))
-    looked = any(one.assessed for one in reading.lesion_summary)
+    looked = any(summary.assessed for summary in reading.lesion_summary)
     if not looked and not (disc and reading.anatomy.disc.found is not None):
         return Annotated(outcome.input, trouble=TOO_SMALL)
     return Annotated(outcome.input, boxes(reading, name, disc=disc), reading)
@@ -172,13 +179,13 @@ def boxes(reading: Reading, name: str, *, disc: bool) -> AnnotatedPhoto:
 
     Args:
         reading: of a photograph on which lesions were looked for.
-        name: what the photograph is called in the annotations.
-        disc: whether the optic disc is boxed too.
+        name: of the photograph in the annotations.
+        disc: whether the optic disc gets a box too.
     """
-    facts, found = reading.photo, list(reading.lesions)
-    ring = reading.anatomy.disc
-    if disc and ring.box is not None and ring.score is not None:
-        found.append(Lesion(OPTIC_DISC.key, ring.box, ring.score))
+    facts, objects = reading.photo, list(reading.lesions)
+    optic_disc = reading.anatomy.disc
+    if disc and optic_disc.box is not None and optic_disc.score is not None:
+        objects.append(Lesion(OPTIC_DISC.key, optic_disc.box, optic_disc.score))
     author = next((model.name for model in reading.models if model.task == DETECTION), "")
     return AnnotatedPhoto(
         image=name,
@@ -186,18 +193,18 @@ def boxes(reading: Reading, name: str, *, disc: bool) -> AnnotatedPhoto:
         height=facts.height,
         annotations=tuple(
             Annotation(
-                kind=one.kind,
-                box=_whole(one.box, facts),
-                score=round(one.score, DIGITS),
+                kind=item.kind,
+                box=_whole(item.box, facts),
+                score=round(item.score, DIGITS),
                 author=author,
             )
-            for one in found
+            for item in objects
         ),
     )
 
 
 def _whole(box: Box, facts: PhotoFacts) -> Box:
-    """The box to whole pixels, one at least, within the photograph: what labelImg can show."""
+    """The box in whole pixels, at least one, within the photograph, as labelImg can show it."""
     x0, x1 = _whole_side(box[0], box[2], facts.width)
     y0, y1 = _whole_side(box[1], box[3], facts.height)
     return (x0, y0, x1, y1)

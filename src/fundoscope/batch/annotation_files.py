@@ -1,7 +1,7 @@
-"""Where the boxes of a run are written, and what is there already: somebody may have corrected it.
+"""Where the boxes of a run are written; existing files may have been corrected, so they stay.
 
-Pascal VOC has a file a photograph: each is written as it comes, and a photograph that has one is
-left alone. The other formats are written when the run ends.
+Pascal VOC has a file a photograph: each is written at once, and a photograph that has one already
+is skipped. The other formats are written when the run ends.
 """
 
 from __future__ import annotations
@@ -9,49 +9,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from fundoscope.batch.inputs import Input
 from fundoscope.data.annotations import features, formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss
-from fundoscope.data.annotations.coco import format as coco
-from fundoscope.data.annotations.cvat import format as cvat
-from fundoscope.data.annotations.labelstudio import format as labelstudio
-from fundoscope.data.annotations.voc import format as voc
-from fundoscope.data.annotations.voc.document import to_xml
-from fundoscope.data.annotations.yolo import format as yolo
+from fundoscope.data.annotations.format import Format
+from fundoscope.data.annotations.names import without_suffix
+from fundoscope.data.annotations.voc.format import VOC
+from fundoscope.data.annotations.voc.layout import ANNOTATIONS, SUFFIX
+from fundoscope.data.annotations.voc.write import photo_xml
 from fundoscope.errors import UsageError
 from fundoscope.kinds import KINDS
 from fundoscope.writing import write_bytes
-
-XML: Final = ".xml"
-WRITTEN: Final = {
-    formats.COCO: (f"{coco.ANNOTATIONS}/{coco.INSTANCES}.json",),
-    formats.YOLO: (yolo.CONFIG, yolo.LABELS),
-    formats.LABEL_STUDIO: (labelstudio.TASKS, labelstudio.INTERFACE),
-    formats.CVAT: (cvat.DOCUMENT,),
-}
-"""What each format puts into its folder."""
-BY_STEM: Final = (formats.VOC, formats.YOLO)
-"""Formats whose files are called as the photographs, without their suffixes."""
 
 
 class AnnotationFiles(Protocol):
     """Where annotations go."""
 
-    def keeps(self, one: Input) -> bool:
-        """Whether a photograph has annotations already that are not to be replaced."""
+    def keeps(self, photograph: Input) -> bool:
+        """Whether a photograph has annotations that must not be replaced."""
 
-    def add(self, one: Input, photo: AnnotatedPhoto) -> None:
-        """Take the boxes of a photograph.
+    def add(self, photograph: Input, photo: AnnotatedPhoto) -> None:
+        """Add the boxes of a photograph.
 
         Raises:
             OutputError: they could not be written.
         """
 
     def finish(self) -> tuple[Loss, ...]:
-        """Write what is not written yet, and say what the format could not hold.
+        """Write what is not written yet.
+
+        Returns:
+            What the format could not hold.
 
         Raises:
             OutputError: it could not be written.
@@ -60,12 +51,12 @@ class AnnotationFiles(Protocol):
 
 @dataclass(slots=True)
 class VocFiles:
-    """``Annotations/NAME.xml`` in a folder; or ``NAME.xml`` beside each photograph, as labelImg's.
+    """``Annotations/NAME.xml`` in a folder; or ``NAME.xml`` beside each photograph (labelImg).
 
     Attributes:
         out: the folder; ``None`` writes beside the photographs.
-        names: each photograph's name by its path.
-        overwrite: replace files that are there.
+        names: the name of each photograph by its path.
+        overwrite: replace existing files.
     """
 
     out: Path | None
@@ -73,110 +64,112 @@ class VocFiles:
     overwrite: bool = False
     _losses: Counter[str] = field(default_factory=Counter)
 
-    def keeps(self, one: Input) -> bool:
+    def keeps(self, photograph: Input) -> bool:
         """Whether a photograph has its file already."""
-        return not self.overwrite and self._path(one).exists()
+        return not self.overwrite and self._path(photograph).exists()
 
-    def add(self, one: Input, photo: AnnotatedPhoto) -> None:
+    def add(self, photograph: Input, photo: AnnotatedPhoto) -> None:
         """Write the file of a photograph."""
         if self.out is None:
-            photo = replace(photo, image=one.path.name)
-        path = self._path(one)
-        write_bytes(path, to_xml(voc.document(photo), str(path)), overwrite=self.overwrite)
+            photo = replace(photo, image=photograph.path.name)
+        path = self._path(photograph)
+        write_bytes(path, photo_xml(photo, path), overwrite=self.overwrite)
         alone = AnnotationSet(photos=(photo,))
         alone = replace(alone, kinds=features.kinds_in(alone))
-        self._losses.update({loss.what: loss.count for loss in features.losses(alone, voc.HOLDS)})
+        losses = features.losses(alone, VOC.holds)
+        self._losses.update({loss.what: loss.count for loss in losses})
 
     def finish(self) -> tuple[Loss, ...]:
-        """What VOC could not hold; everything is written."""
+        """What VOC could not hold; all files are written already."""
         return tuple(Loss(what, count) for what, count in self._losses.items())
 
-    def _path(self, one: Input) -> Path:
+    def _path(self, photograph: Input) -> Path:
         if self.out is None:
-            return one.path.with_suffix(XML)
-        return self.out / voc.ANNOTATIONS / f"{_stem(self.names[one.path])}{XML}"
+            return photograph.path.with_suffix(SUFFIX)
+        return self.out / ANNOTATIONS / f"{without_suffix(self.names[photograph.path])}{SUFFIX}"
 
 
 @dataclass(slots=True)
-class Document:
-    """Files that hold all photographs together.
+class CommonFiles:
+    """Files that hold all photographs together, written when the run ends.
 
     Attributes:
-        form: one of :data:`WRITTEN`.
+        form: their format.
         out: the folder.
-        overwrite: replace files that are there.
+        overwrite: replace existing files.
     """
 
-    form: str
+    form: Format
     out: Path
     overwrite: bool = False
     _photos: list[AnnotatedPhoto] = field(default_factory=list)
 
-    def keeps(self, one: Input) -> bool:  # noqa: ARG002 (both kinds are asked)
-        """Nothing: :func:`files_for` refuses a folder that has such files."""
+    def keeps(self, photograph: Input) -> bool:  # noqa: ARG002 (of the protocol)
+        """Never: :func:`files_for` rejects a folder that has such files."""
         return False
 
-    def add(self, one: Input, photo: AnnotatedPhoto) -> None:  # noqa: ARG002
+    def add(self, photograph: Input, photo: AnnotatedPhoto) -> None:  # noqa: ARG002
         """Keep the boxes of a photograph."""
         self._photos.append(photo)
 
     def finish(self) -> tuple[Loss, ...]:
-        """Write all; every kind is in the list of classes, so that an annotator can choose it."""
+        """Write all; the list of classes has every kind, so that an annotator can choose it."""
         if not self._photos:
             return ()
         photos = tuple(sorted(self._photos, key=lambda photo: photo.image))
-        found = AnnotationSet(photos=photos, kinds=tuple(KINDS))
-        return formats.write(found, self.out, self.form, overwrite=self.overwrite)
+        annotations = AnnotationSet(photos=photos, kinds=tuple(KINDS))
+        return self.form.write(annotations, self.out, overwrite=self.overwrite)
 
 
 def files_for(
-    form: str, out: Path | None, names: Mapping[Path, str], *, overwrite: bool
+    name: str, out: Path | None, names: Mapping[Path, str], *, overwrite: bool
 ) -> AnnotationFiles:
     """Where the annotations of a run go, checked before anything is computed.
 
     Args:
-        form: one of :data:`fundoscope.data.annotations.formats.FORMATS`, masks apart.
+        name: of the format, see :data:`fundoscope.data.annotations.formats.FORMATS`.
         out: the folder; ``None`` puts VOC beside the photographs.
-        names: name by path of the photographs, see :func:`names_of`.
-        overwrite: replace files that are there.
+        names: the names of the photographs by path, see :func:`names_of`.
+        overwrite: replace existing files.
 
     Raises:
-        UsageError: two photographs would have one file, ``out`` is a file, or it holds such
+        UsageError: two photographs would share a file, ``out`` is a file, or it holds such
             annotations already and ``overwrite`` is false.
     """
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}", "is not a folder", "name a folder")
-    if form in BY_STEM:
-        _refuse_twins(names.values())
-    if form == formats.VOC:
+    form = formats.named(name)
+    if form.named_by_stem:
+        _reject_same_stem(names.values())
+    if form is VOC:
         return VocFiles(out, names, overwrite)
     if out is None:
-        raise UsageError(f"--format {form}", "goes into a folder", "name it with --out DIR")
-    there = [name for name in WRITTEN[form] if (out / name).exists()]
-    if there and not overwrite:
+        raise UsageError(f"--format {name}", "goes into a folder", "name it with --out DIR")
+    existing = [file for file in form.written if (out / file).exists()]
+    if existing and not overwrite:
         raise UsageError(
             f"--out {out}",
-            f"holds annotations already ({', '.join(there)}), which somebody may have corrected",
+            f"holds annotations already ({', '.join(existing)}), which somebody may have corrected",
             "name another folder, or add --overwrite to lose them",
         )
-    return Document(form, out, overwrite)
+    return CommonFiles(form, out, overwrite)
 
 
 def names_of(photographs: Sequence[Input], folder: Path | None) -> dict[Path, str]:
-    """What each photograph is called in annotations, by its path.
+    """The name of each photograph in annotations, by its path.
 
     Args:
-        photographs: that are to be annotated.
-        folder: that they were all found in; by default the lowest that holds them all.
+        photographs: what is annotated.
+        folder: the folder that holds them all; by default the lowest such folder.
 
     Returns:
-        Paths relative to that folder, with "/" between the parts.
+        Paths relative to the folder, with "/" between the parts.
     """
-    absolute = [Path(one.path).absolute() for one in photographs]
+    absolute = [photograph.path.absolute() for photograph in photographs]
     root = _common(absolute) if folder is None else folder.absolute()
     return {
-        one.path: path.relative_to(root).as_posix()
-        for one, path in zip(photographs, absolute, strict=True)
+        photograph.path: path.relative_to(root).as_posix()
+        for photograph, path in zip(photographs, absolute, strict=True)
     }
 
 
@@ -188,17 +181,13 @@ def _common(paths: Sequence[Path]) -> Path:
     return common
 
 
-def _refuse_twins(names: Iterable[str]) -> None:
+def _reject_same_stem(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
-        other = seen.setdefault(_stem(name), name)
+        other = seen.setdefault(without_suffix(name), name)
         if other != name:
             raise UsageError(
                 f"{other} and {name}",
-                "would have one file of annotations",
-                "rename one of them, or choose a --format with all in one file",
+                "would share one file of annotations",
+                "rename one of them, or choose a --format with a single file",
             )
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).with_suffix("").as_posix()

@@ -1,4 +1,4 @@
-"""What to read: files, folders and tables become one list of photographs, in a stable order."""
+"""What to read: files, folders and tables as one list of photographs in a stable order."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.table import read_table
 from fundoscope.errors import PhotoError, TableError, UsageError
 
-PHOTOGRAPH_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-"""What is taken for a photograph in a folder; a file that is named itself has any name."""
 TABLE_SUFFIX: Final = ".csv"
 IMAGE: Final = "image"
 
@@ -22,12 +21,14 @@ class Input:
     """One photograph to read.
 
     Attributes:
-        image: how the user named it: the path on the command line or below the folder named there,
-            or the cell of the table. It stands in every result.
-        path: where its file is (or should be).
-        id, patient, eye: as in the table, ``""`` where unknown.
+        image: as the user named it, and as every result names it: the path on the command line or
+            below the folder given there, or the cell of the table.
+        path: of its file.
+        id: as in the table; ``""`` where unknown.
+        patient: as in the table; ``""`` where unknown.
+        eye: as in the table; ``""`` where unknown.
         from_table: whether it is a row of a table.
-        problem: why it cannot be read, where that is known before it is opened.
+        problem: why it cannot be read, if that is known before it is opened.
     """
 
     image: str
@@ -41,11 +42,11 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a command is to read.
+    """The photographs that a command reads.
 
     Attributes:
         photographs: in order: arguments as given, folders sorted by name, tables row by row.
-        passed_over: files in the folders that do not look like photographs, counted by suffix.
+        passed_over: counts of skipped files in the folders, by suffix; they are not photographs.
     """
 
     photographs: tuple[Input, ...]
@@ -53,18 +54,18 @@ class Inputs:
 
 
 def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
-    """List the photographs that files, folders (with all below) and tables name.
+    """List the photographs of files, folders (with all below) and tables.
 
     A file or folder that is reached twice is read once; each row of a table counts.
 
     Args:
-        paths: photographs, whatever their names; folders; ``.csv`` tables with a column ``image``
+        paths: photographs of any name; folders; ``.csv`` tables with a column ``image``
             and optionally ``id``, ``patient`` and ``eye``, image paths relative to the table.
         leave_out: a folder that is not entered (where the results go).
 
     Raises:
         UsageError: a path does not exist, a folder holds no photograph, or is ``leave_out``.
-        TableError: a table is wrong.
+        TableError: a table is not valid.
     """
     seen: set[Path] = set()
     passed_over: Counter[str] = Counter()
@@ -73,8 +74,11 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
         if path.suffix.lower() == TABLE_SUFFIX and not _is_folder(path):
             photographs.extend(_of_table(path))
             continue
-        found = list(_of_path(path, leave_out, passed_over))
-        photographs.extend(one for one in found if _first_time(one.path, seen))
+        photographs.extend(
+            photograph
+            for photograph in _of_path(path, leave_out, passed_over)
+            if _first_time(photograph.path, seen)
+        )
     return Inputs(tuple(photographs), dict(sorted(passed_over.items())))
 
 
@@ -92,15 +96,15 @@ def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> I
         if leave_out is not None and leave_out.is_dir():
             entered.add(_identity(leave_out))
             if len(entered) == 1:
-                # The next run would take this run's pictures for photographs.
-                why = "is the folder of the photographs too"
+                # The next run would read the pictures of this run as photographs.
+                why = "is also the folder of the photographs"
                 raise UsageError(f"--out {leave_out}", why, "name another folder")
-        found = list(_of_folder(path, entered, others))
-        if not found:
+        photographs = list(_of_folder(path, entered, others))
+        if not photographs:
             raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
         passed_over.update(others)
-        yield from found
-    elif not _is_there(path):
+        yield from photographs
+    elif not _exists(path):
         raise UsageError(str(path), "does not exist", "check the path")
     else:
         yield Input(str(path), path)
@@ -115,22 +119,22 @@ def _emptiness(others: Counter[str]) -> str:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # no permission to look: reading it as a file will say so
+    except OSError:  # No permission: reading it as a file reports that.
         return False
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # reading it as a file will say what is wrong
+    except OSError:  # Reading it as a file reports what is wrong.
         return True
     return True
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """What tells a folder apart however it is reached: links may lead in circles."""
+    """An identity of a folder however it is reached, because links may form a cycle."""
     status = folder.stat()
     return (status.st_dev, status.st_ino)
 
@@ -166,7 +170,7 @@ def _of_table(path: Path) -> Iterator[Input]:
         if not image or "\0" in image:
             raise TableError(
                 f"{path.name}, line {line}, column {IMAGE}",
-                "names no photograph",
+                "does not name a photograph",
                 "write the path of the photograph, relative to the table",
             )
         yield Input(

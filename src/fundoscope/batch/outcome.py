@@ -1,4 +1,4 @@
-"""What became of one photograph: a row of the results, whatever happened."""
+"""The outcome of one photograph: a row of the results in any case."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ READ, NOT_GRADED, REFUSED = "read", "not_graded", "refused"
 STATUSES: Final = (READ, NOT_GRADED, REFUSED)
 
 DIGITS: Final = 6
-"""Decimals of probabilities in tables; float32 has no more to say."""
+"""Decimals of probabilities in tables: the precision of float32."""
 OF_A_KIND: Final = ("count", "box_area", "box_area_discs", "not_assessed")
-"""What stands in the table of each kind of lesion: three numbers where it was looked for, else the
-reason, one of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`. Areas in square pixels and discs."""
+"""The columns of each kind of lesion: three numbers where it was looked for, else the reason, one
+of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`. Areas are in square pixels and in discs."""
 
 COLUMNS: Final = (
     "image", "id", "patient", "eye",
@@ -32,18 +32,18 @@ COLUMNS: Final = (
     "disc_found", "disc_x", "disc_y", "disc_diameter", "disc_score",
     *(f"{kind}_{what}" for kind in LESIONS for what in OF_A_KIND),
 )  # fmt: skip
-"""The columns of ``readings.csv``; empty where a photograph has nothing to say."""
+"""The columns of ``readings.csv``; empty where a photograph has no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one photograph.
+    """The outcome of one photograph.
 
     Attributes:
-        input: what was to be read.
-        reading: the Reading; ``None`` when refused.
-        refusal: why the file could not be read; ``None`` when it was.
-        picture: a PNG file of the reading, where one was asked for.
+        input: the photograph.
+        reading: the Reading; ``None`` if it was refused.
+        refusal: why the file could not be read; ``None`` if it was read.
+        picture: the bytes of a PNG picture of the reading, if one was requested.
     """
 
     input: Input
@@ -60,7 +60,7 @@ class Outcome:
 
     @property
     def referable(self) -> bool:
-        """Whether this photograph sends its patient to a doctor; without a grade it does."""
+        """Whether the patient of this photograph should see a doctor; also without a grade."""
         if self.reading is None or self.reading.grade.referable is None:
             return True
         return self.reading.grade.icdr is None or self.reading.grade.referable.positive
@@ -78,7 +78,7 @@ def trouble(outcome: Outcome) -> dict[str, str]:
 
 
 def json_line(outcome: Outcome) -> str:
-    """The Reading as one line of JSON; of a table's row, its cells stand under ``input``.
+    """The Reading as one line of JSON; for a row of a table, ``input`` has its cells.
 
     Raises:
         ValueError: the photograph was refused, so there is no Reading.
@@ -86,12 +86,17 @@ def json_line(outcome: Outcome) -> str:
     if outcome.reading is None:
         raise ValueError("a refused photograph has no reading")
     line = outcome.reading.to_json()
-    one = outcome.input
-    if not one.from_table:
+    photograph = outcome.input
+    if not photograph.from_table:
         return line
     import msgspec
 
-    cells = {"image": one.image, "id": one.id, "patient": one.patient, "eye": one.eye}
+    cells = {
+        "image": photograph.image,
+        "id": photograph.id,
+        "patient": photograph.patient,
+        "eye": photograph.eye,
+    }
     given = msgspec.json.encode({name: cell for name, cell in cells.items() if cell})
     return f'{line[:-1]},"input":{given.decode()}}}'
 
@@ -100,7 +105,7 @@ def row(outcome: Outcome, picture: str = "") -> Mapping[str, str]:
     """An outcome as text cells by column, those of :data:`COLUMNS` that have a value.
 
     Args:
-        outcome: what became of a photograph.
+        outcome: of a photograph.
         picture: the file name of its picture, if one was written.
     """
     cells = {
@@ -172,17 +177,18 @@ def _of_disc(reading: Reading) -> dict[str, str]:
 
 
 def _of_lesions(reading: Reading) -> Iterator[tuple[str, str]]:
-    for one in reading.lesion_summary:
-        yield from zip((f"{one.kind}_{what}" for what in OF_A_KIND), _of_kind(one), strict=True)
+    for summary in reading.lesion_summary:
+        names = (f"{summary.kind}_{what}" for what in OF_A_KIND)
+        yield from zip(names, _of_kind(summary), strict=True)
 
 
-def _of_kind(one: LesionSummary) -> tuple[str, str, str, str]:
+def _of_kind(summary: LesionSummary) -> tuple[str, str, str, str]:
     """The cells of :data:`OF_A_KIND`."""
     return (
-        "" if one.count is None else str(one.count),
-        "" if one.box_area is None else f"{one.box_area:.1f}",
-        "" if one.box_area_discs is None else _number(one.box_area_discs),
-        "" if one.assessed else one.reason or "no_detector",
+        "" if summary.count is None else str(summary.count),
+        "" if summary.box_area is None else f"{summary.box_area:.1f}",
+        "" if summary.box_area_discs is None else _number(summary.box_area_discs),
+        "" if summary.assessed else summary.reason or "no_detector",
     )
 
 

@@ -1,4 +1,4 @@
-"""From eyes to patients: the worse eye decides, and what could not be graded counts as positive."""
+"""From eyes to patients: the worse eye decides, and an ungraded photograph counts as positive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ NONE: Final = "all photographs were graded, none is referable"
 
 @dataclass(slots=True)
 class Patient:
-    """What is known of one patient so far."""
+    """The results of one patient so far.
+
+    Attributes:
+        name: of the patient, as in the table.
+        icdr: the highest grade, 0 to 4; ``None`` before the first one.
+        worse_eye: the eye with that grade, as in the table.
+        probability: the highest probability of being referable.
+        positive: whether a photograph is referable.
+        read: the number of graded photographs.
+        not_graded: the number of photographs that could be read but not graded.
+        refused: the number of photographs that could not be read.
+        eyes: whether each eye has a graded photograph.
+    """
 
     name: str
     icdr: int | None = None
@@ -34,7 +46,7 @@ class Patient:
     eyes: dict[str, bool] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
-        """Take in one photograph of this patient."""
+        """Add one photograph of this patient."""
         eye = outcome.input.eye
         graded = outcome.status == READ
         if eye:
@@ -53,12 +65,12 @@ class Patient:
 
     @property
     def referable(self) -> bool:
-        """Whether the patient is to be seen: a positive photograph, or one without a grade."""
+        """Whether the patient should see a doctor: a photograph is positive, or has no grade."""
         return self.positive or self.read < self.photographs
 
     @property
     def photographs(self) -> int:
-        """How many photographs this patient has."""
+        """The number of photographs of this patient."""
         return self.read + self.not_graded + self.refused
 
     def row(self) -> dict[str, str]:

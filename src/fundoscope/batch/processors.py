@@ -1,4 +1,4 @@
-"""How many photographs are read side by side, and with how many threads each."""
+"""The processors, and the threads for each photograph that is read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def available() -> int:
 
 
 def threads(workers: int, photographs: int) -> int:
-    """For one photograph, so that all processors work however few photographs there are.
+    """The threads for one photograph that keep all processors busy, even with few photographs.
 
     Args:
         workers: photographs that may be read at a time.
-        photographs: that there are.
+        photographs: the number of photographs.
     """
-    side_by_side = max(1, min(workers, photographs))
-    return max(1, available() // side_by_side)
+    at_a_time = max(1, min(workers, photographs))
+    return max(1, available() // at_a_time)

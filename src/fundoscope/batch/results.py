@@ -22,18 +22,21 @@ RUN_JSON: Final = "run.json"
 RESULT_NAMES: Final = (READINGS_JSONL, READINGS_CSV, PATIENTS_CSV, RUN_JSON)
 
 MAX_STEM_BYTES: Final = 200
-"""Of the file name's 255 bytes, what a picture's name keeps of its photograph's; the rest is for
+"""Bytes of a photograph's name in the name of its picture. A file name has 255; the others are for
 the hash, the suffix and the temporary name."""
 HASH_CHARACTERS: Final = 8
 
 
 @dataclass(slots=True)
 class Results:
-    """A run's results while they are written.
+    """The results of a run while they are written.
 
     Attributes:
-        folder: where they go.
-        run: what ``run.json`` will hold; filled in by the run before the block ends.
+        folder: where they are written.
+        jsonl: ``readings.jsonl``.
+        table: ``readings.csv``.
+        patients: the rows of ``patients.csv`` by name of the patient.
+        run: the content of ``run.json``; the run sets it before the block ends.
     """
 
     folder: Path
@@ -43,7 +46,7 @@ class Results:
     run: dict[str, Any] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
-        """Write what became of the next photograph.
+        """Write the outcome of the next photograph.
 
         Raises:
             OutputError: it could not be written.
@@ -63,10 +66,10 @@ class Results:
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Check that results may go into a folder, before anything is computed.
+    """Check that results may be written into a folder, before anything is computed.
 
     Raises:
-        UsageError: it is a file, or holds an earlier run's results and ``overwrite`` is false.
+        UsageError: it is a file, or holds results of an earlier run and ``overwrite`` is false.
     """
     refuse_results(folder, RESULT_NAMES, overwrite=overwrite)
 
@@ -75,12 +78,12 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
 def results_in(folder: Path, *, with_patients: bool) -> Iterator[Results]:
     """Open a folder for the results of one run; they appear when the block ends without an error.
 
-    Pictures appear at once, each whole. Nothing else in the folder is touched.
+    Pictures appear one by one. Nothing else in the folder is touched.
 
     Args:
-        folder: made if it is not there.
-        with_patients: whether ``patients.csv`` is wanted. An earlier one is replaced in any case
-            (by a header without rows), so that it cannot be taken for this run's.
+        folder: created if it does not exist.
+        with_patients: whether to write ``patients.csv``. An earlier one is always replaced (by a
+            header without rows), so that it is not mistaken for a result of this run.
 
     Raises:
         OutputError: something could not be written.
@@ -94,9 +97,9 @@ def results_in(folder: Path, *, with_patients: bool) -> Iterator[Results]:
         results = Results(folder, files[0], files[1])
         csv.DictWriter(results.table, outcomes.COLUMNS, lineterminator="\n").writeheader()
         yield results
-        _write_run(files[2], results.run)
-        if len(files) > 3:
-            _write_patients(files[3], results.patients)
+        _write_run(files[names.index(RUN_JSON)], results.run)
+        if PATIENTS_CSV in names:
+            _write_patients(files[names.index(PATIENTS_CSV)], results.patients)
 
 
 def _write_run(file: TextFile, run: dict[str, Any]) -> None:
@@ -105,17 +108,17 @@ def _write_run(file: TextFile, run: dict[str, Any]) -> None:
     file.write(msgspec.json.format(msgspec.json.encode(run), indent=2).decode() + "\n")
 
 
-def _write_patients(file: TextFile, found: dict[str, Patient]) -> None:
+def _write_patients(file: TextFile, by_name: dict[str, Patient]) -> None:
     writer = csv.DictWriter(file, patients.COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for patient in found.values():
+    for patient in by_name.values():
         writer.writerow(patient.row())
 
 
 def picture_name(photograph: Path, sha256: str) -> str:
-    """The file name of a photograph's picture: ``<stem>-<8 of sha256>.png``.
+    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``.
 
-    Separators of paths and what cannot be printed become ``_``; a long stem is cut.
+    Path separators and unprintable characters become ``_``; a long stem is cut.
     """
     stem = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in photograph.stem)
     stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""Read many photographs on several threads, in order, and write down what became of each."""
+"""Read many photographs on several threads, in order, and write the results."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ INTERNAL_ERROR: Final = "internal_error"
 REPORT: Final = "please report it"
 RUN_VERSION: Final = "fundoscope.run/1"
 AHEAD: Final = 2
-"""Photographs in work or waiting to be written, for each thread: enough to keep it busy while one
-slow photograph holds up the order, few enough for memory."""
+"""Photographs in progress or waiting to be written, for each thread: enough to keep it busy while a
+slow photograph delays the others, few enough for memory."""
 PNG_COMPRESSION: Final = 3
-"""zlib level: on pictures of eyes 6 took twice as long for 3 % less."""
+"""zlib level: on pictures of eyes, level 6 took twice as long for files 3 % smaller."""
 
 
 class PhotoReader(Protocol):
@@ -40,14 +40,14 @@ class PhotoReader(Protocol):
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
-        """The bundles it reads with."""
+        """The bundles that it uses."""
 
     @property
     def lesion_thresholds(self) -> Mapping[str, float]:
-        """For each kind that is looked for, the score from which a box is taken for a lesion."""
+        """For each kind that is looked for, the lowest score of a lesion."""
 
     def examine(self, source: str | Path) -> tuple[Photo, Reading]:
-        """Read a photograph's file, and hand out its decoded pixels too.
+        """Read the file of a photograph, and return its decoded pixels too.
 
         Raises:
             PhotoError: the file cannot be read as a photograph.
@@ -56,15 +56,15 @@ class PhotoReader(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What a run came to.
+    """Counts over a run.
 
     Attributes:
-        photographs: how many there were to read.
-        statuses: how many had each status so far.
-        referable: how many of those graded are referable.
-        thresholds: the operating points for "referable" that were met.
-        unseen: what was not assessed, in order, and on how many of the photographs that opened.
-        troubled: image, status, code, reason and remedy of each one without a grade.
+        photographs: the number of photographs to read.
+        statuses: the number of each status so far.
+        referable: the number of graded photographs that are referable.
+        thresholds: the operating points for "referable" that were used.
+        unseen: what was not assessed, in order, and on how many photographs that opened.
+        troubled: image, status, code, reason and remedy of each photograph without a grade.
         interrupted: whether the run was stopped before its end.
     """
 
@@ -92,23 +92,23 @@ class Tally:
 
     @property
     def opened(self) -> int:
-        """How many photographs could be opened."""
+        """The number of photographs that could be opened."""
         return self.done - self.statuses[REFUSED]
 
     @property
     def done(self) -> int:
-        """How many photographs have been dealt with."""
+        """The number of photographs that are done."""
         return self.statuses.total()
 
     @property
     def exit_code(self) -> int:
-        """0 when all were read and graded, 3 when some were not, 1 after a fault of ours."""
-        if any(one["code"] == INTERNAL_ERROR for one in self.troubled):
+        """0 if all were read and graded, 3 if some were not, 1 after an internal error."""
+        if any(entry["code"] == INTERNAL_ERROR for entry in self.troubled):
             return FundoscopeError.exit_code
         return 0 if self.statuses[READ] == self.photographs else PhotoError.exit_code
 
     def counts(self) -> dict[str, int]:
-        """The numbers for people and ``run.json``."""
+        """The numbers that are shown and written to ``run.json``."""
         by_status = {status: self.statuses[status] for status in STATUSES}
         return {"photographs": self.photographs, **by_status, "referable": self.referable}
 
@@ -125,22 +125,22 @@ def run(
     labels: bool = False,
     arguments: dict[str, Any] | None = None,
 ) -> Tally:
-    """Read photographs, write the results and show each as it comes, in the order of the inputs.
+    """Read photographs, write the results and show each one, in the order of the inputs.
 
     Args:
-        inputs: what to read.
+        inputs: the photographs.
         reader: reads one photograph; used from several threads at once.
         workers: threads, at least 1.
         show: called with each outcome, in order, in the calling thread.
-        stop: once set, the run ends after the photograph at hand; what was finished is written.
+        stop: once set, the run ends after the current photograph; finished results are written.
         out: folder for the results (see :mod:`fundoscope.batch.results`); ``None`` writes none.
         pictures: whether to draw a picture of each photograph into ``out``.
-        labels: whether kind and score are written at each lesion on it.
+        labels: whether the picture has kind and score at each lesion.
         arguments: of the command, for ``run.json``.
 
     Raises:
         OutputError: a result could not be written.
-        FundoscopeError: reading failed in a way that is no fault of one photograph.
+        FundoscopeError: reading failed for a reason that concerns all photographs.
     """
     started = _now()
     tally = Tally(len(inputs))
@@ -149,7 +149,7 @@ def run(
     if out is None:
         _walk(inputs, look, workers, stop, tally, show)
         return tally
-    with results_in(out, with_patients=any(one.patient for one in inputs)) as results:
+    with results_in(out, with_patients=any(photograph.patient for photograph in inputs)) as results:
         _walk(inputs, look, workers, stop, tally, show, results)
         results.run = _manifest(reader, tally, arguments or {}, started)
     return tally
@@ -178,54 +178,56 @@ def _walk(
 def in_order(
     inputs: Sequence[Input], examine: Callable[[Input], Outcome], workers: int
 ) -> Generator[Outcome, None, None]:
-    """Examine inputs on several threads and hand out what became of them, in their order.
+    """Examine inputs on several threads and yield their outcomes in order.
 
-    At most ``AHEAD * workers`` are in memory. Closing the iterator drops what was not begun.
+    At most ``AHEAD * workers`` are in memory. Closing the iterator cancels what has not begun.
     """
     waiting = iter(inputs)
     window: deque[Future[Outcome]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="fundoscope")
     try:
-        window.extend(pool.submit(examine, one) for one in islice(waiting, AHEAD * workers))
+        window.extend(pool.submit(examine, each) for each in islice(waiting, AHEAD * workers))
         while window:
             yield window.popleft().result()
-            window.extend(pool.submit(examine, one) for one in islice(waiting, 1))
+            window.extend(pool.submit(examine, each) for each in islice(waiting, 1))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def examine(
-    one: Input,
+    photograph: Input,
     *,
     reader: PhotoReader,
     draw: Callable[[Photo, Reading], bytes] | None = None,
 ) -> Outcome:
-    """Read one photograph; what is wrong with it alone becomes its refusal.
+    """Read one photograph; an error that concerns it alone becomes its refusal.
 
     Args:
-        one: what to read.
-        reader: with which.
-        draw: makes the picture of the outcome, a PNG file's bytes; ``None`` makes none.
+        photograph: what to read.
+        reader: what reads it.
+        draw: makes the picture, bytes of a PNG file; ``None`` makes none.
 
     Raises:
-        FundoscopeError: reading failed in a way that the next photograph would meet too.
+        FundoscopeError: reading failed for a reason that concerns all photographs.
     """
     try:
-        if one.problem is not None:
-            raise one.problem
-        photo, reading = reader.examine(one.path)
-        return Outcome(one, reading, picture=draw(photo, reading) if draw else None)
+        if photograph.problem is not None:
+            raise photograph.problem
+        photo, reading = reader.examine(photograph.path)
+        return Outcome(photograph, reading, picture=draw(photo, reading) if draw else None)
     except PhotoError as refusal:
-        return Outcome(one, refusal=refusal.with_traceback(None))
+        return Outcome(photograph, refusal=refusal.with_traceback(None))
     except FundoscopeError:
-        raise  # No fault of this photograph: the next one would meet it too.
+        raise  # It concerns the other photographs too.
     except MemoryError:
-        why, remedy = "needs more memory than there is", "use fewer --workers"
-        return Outcome(one, refusal=PhotoError(one.image, why, remedy, code="out_of_memory"))
+        why, remedy = "needs more memory than is available", "use fewer --workers"
+        fault = PhotoError(photograph.image, why, remedy, code="out_of_memory")
+        return Outcome(photograph, refusal=fault)
     except Exception as error:  # noqa: BLE001
-        # A fault of ours on one photograph must not cost the other 99,999 of a night.
+        # An internal error on one photograph must not end a run over 100,000.
         why = f"internal error ({type(error).__name__}: {error})"
-        return Outcome(one, refusal=PhotoError(one.image, why, REPORT, code=INTERNAL_ERROR))
+        fault = PhotoError(photograph.image, why, REPORT, code=INTERNAL_ERROR)
+        return Outcome(photograph, refusal=fault)
 
 
 def _picture(photo: Photo, reading: Reading, *, labels: bool) -> bytes:
@@ -239,7 +241,7 @@ def _picture(photo: Photo, reading: Reading, *, labels: bool) -> bytes:
 def _manifest(
     reader: PhotoReader, tally: Tally, arguments: dict[str, Any], started: str
 ) -> dict[str, Any]:
-    """What ``run.json`` holds: all that is needed to know how these results came about."""
+    """The content of ``run.json``: everything that the results depend on."""
     from fundoscope.batch.versions import versions
 
     return {
@@ -253,9 +255,9 @@ def _manifest(
             "lesions": dict(reader.lesion_thresholds),
         },
         "counts": tally.counts(),
-        "not_assessed": [str(one) for one in tally.unseen],
-        "refused": [one for one in tally.troubled if one["status"] == REFUSED],
-        "not_graded": [one for one in tally.troubled if one["status"] == NOT_GRADED],
+        "not_assessed": [str(what) for what in tally.unseen],
+        "refused": [entry for entry in tally.troubled if entry["status"] == REFUSED],
+        "not_graded": [entry for entry in tally.troubled if entry["status"] == NOT_GRADED],
         "started": started,
         "finished": _now(),
         "interrupted": tally.interrupted,

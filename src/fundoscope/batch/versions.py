@@ -1,4 +1,4 @@
-"""Which versions of what computed a result."""
+"""The versions of the software that computed a result."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 CORE_LIBRARIES: Final = (
     "numpy", "scipy", "onnxruntime", "simplejpeg", "pillow", "msgspec", "typer", "rich",
 )  # fmt: skip
-"""The packages that the core needs, by the names that pip knows."""
+"""The packages that the core needs, by their names in pip."""
 
 
 def installed(name: str) -> str | None:
-    """The version of an installed package, by the name that pip knows; ``None`` without it."""
+    """The version of a package, by its name in pip; ``None`` if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -21,7 +21,7 @@ def installed(name: str) -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of fundoscope, Python and the core's libraries, by name."""
+    """The versions of fundoscope, Python and the libraries of the core, by name."""
     from fundoscope._version import __version__
 
     libraries = {name: installed(name) for name in CORE_LIBRARIES}

@@ -1,0 +1,1 @@
+"""Label tables and annotations: read, check, split, sort, import and convert."""

@@ -1,8 +1,8 @@
-"""Everything that can be wrong with labelled photographs before anybody trains on them.
+"""Check labelled photographs before training on them.
 
-Files that are missing or cannot be read, photographs that are there twice, labels that contradict
-each other, patients on two sides of a split, and grades that the frame gives away. Boxes have their
-own check in :mod:`fundoscope.data.annotations.faults`, whose result stands in the same report.
+The check finds files that are missing or cannot be read, duplicates, contradictory labels, patients
+in several splits, and grades that can be predicted from the frame alone. Boxes have their own check
+in :mod:`fundoscope.data.annotations.faults`; the report includes its result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fundoscope.data.duplicates import SAME, Link, groups, near_duplicates
 from fundoscope.data.fingerprint import Fingerprint, Refusal
-from fundoscope.data.fingerprint_cache import Found, fingerprints
+from fundoscope.data.fingerprint_cache import FingerprintResult, fingerprints
 from fundoscope.data.leaks import torn
 from fundoscope.data.manifest import EXCLUDED, Row
 from fundoscope.data.shortcuts import Audit, audit
@@ -26,14 +26,22 @@ if TYPE_CHECKING:
 
 VERSION: Final = "fundoscope.data-check/1"
 MISSING: Final = "not_found"
-"""The code of a file that is not there; see :mod:`fundoscope.photo.decode`."""
+"""The code of a missing file; see :mod:`fundoscope.photo.decode`."""
 NO_RETINA: Final = ("shows no retina that could be graded", "look at it, and leave it out if so")
-"""Reason and remedy; the code says more, see :data:`fundoscope.reading.NO_FIELD_REASONS`."""
+"""Reason and remedy; for the code see :data:`fundoscope.reading.NO_FIELD_REASONS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A photograph that cannot be used, and why; ``line`` of the table, 0 without one."""
+    """A photograph that cannot be used.
+
+    Attributes:
+        image: as the table or folder names it.
+        line: of the table; 0 without a table.
+        code: a stable word for the reason.
+        reason: why it cannot be used.
+        remedy: what to do about it.
+    """
 
     image: str
     line: int
@@ -44,7 +52,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A photograph in a group of several; its labels as far as they are known."""
+    """A photograph in a group, with its labels as far as they are known."""
 
     image: str
     grade: int | None = None
@@ -54,7 +62,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two photographs that are one: names, correlation, and whether one is the mirror image."""
+    """Two duplicates: their names, their correlation, and whether one is the mirror image."""
 
     first: str
     second: str
@@ -64,13 +72,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Photographs that are one.
+    """A group of duplicates.
 
     Attributes:
         members: two or more.
-        exact: whether all their files are the same, byte for byte.
-        pairs: the near duplicates among them, one file standing for all that equal it.
-        declared: whether the table knows: all have one value in its column ``group``.
+        exact: whether all files are identical.
+        pairs: the near-duplicates among them; identical files are represented by one of them.
+        declared: whether all have the same value in the column ``group`` of the table.
     """
 
     members: tuple[Member, ...]
@@ -81,12 +89,12 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """What stands on two sides of a split.
+    """Something that is in several splits.
 
     Attributes:
         by: ``patient``, ``group`` (columns of the table) or ``duplicates`` (found here).
-        name: the patient or group; of duplicates, the first photograph.
-        splits: where it stands.
+        name: the patient or group; the first photograph of duplicates.
+        splits: the splits that it is in.
         members: its photographs.
     """
 
@@ -98,20 +106,22 @@ class Leak:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        photographs: how many were looked at.
-        missing, unreadable: files that are not there or cannot be decoded.
+        photographs: the number of photographs.
+        missing: files that do not exist.
+        unreadable: files that cannot be decoded.
         no_retina: photographs that open but show no retina, with the reason.
-        duplicates: groups of photographs that are one, the table's own among them.
-        contradictions: photographs that are one, found here or by the column ``group``, and have
-            different grades; ``excluded`` rows do not count.
-        leaks: on two sides of a split.
-        counts: source to split to grade to how many.
-        shapes: ``"768 x 512"`` to how many, the commonest first.
+        duplicates: groups of duplicates, including those that the table declares.
+        contradictions: duplicates, found here or declared by the column ``group``, with different
+            grades; ``excluded`` rows do not count.
+        leaks: patients, groups and duplicates in several splits.
+        counts: source to split to grade to count.
+        shapes: ``"768 x 512"`` to count, the commonest first.
         shortcuts: see :mod:`fundoscope.data.shortcuts`.
         faults: of the boxes, where they were checked.
+        version: of the report's format.
     """
 
     photographs: int
@@ -129,9 +139,9 @@ class Report:
 
     @property
     def findings(self) -> dict[str, int]:
-        """How many of each kind ask for something to be done.
+        """The number of problems of each kind that need attention.
 
-        Duplicates that the table declares in one ``group`` do not: splits respect groups.
+        Duplicates that the table declares as one ``group`` do not count: splits respect groups.
         """
         return {
             "missing": len(self.missing),
@@ -140,13 +150,13 @@ class Report:
             "duplicates": sum(not group.declared for group in self.duplicates),
             "contradictory labels": len(self.contradictions),
             "on two sides": len(self.leaks),
-            "shortcuts": sum(bool(one.telling) for one in self.shortcuts),
+            "shortcuts": sum(bool(audit.telling) for audit in self.shortcuts),
             "faults of boxes": len(self.faults),
         }
 
 
 def check(
-    of: Sequence[Subject],
+    subjects: Sequence[Subject],
     *,
     faults: Sequence[Fault] = (),
     cache: Path | None = None,
@@ -157,40 +167,41 @@ def check(
     """Check photographs and their labels.
 
     Args:
-        of: the photographs.
-        faults: of their boxes, which stand in the report.
+        subjects: the photographs.
+        faults: of their boxes, for the report.
         cache: folder of fingerprints; see :func:`fundoscope.data.fingerprint_cache.fingerprints`.
         workers: photographs decoded at a time.
-        same: least correlation of near duplicates.
+        same: lowest correlation of near-duplicates, 0 to 1.
         on_done: called after each photograph, for progress.
 
     Raises:
         OutputError, UsageError: of the cache.
         ModuleNotFoundError: scikit-learn is not installed, and there are labels.
     """
-    found = fingerprints([one.path for one in of], cache=cache, workers=workers, on_done=on_done)
-    troubles = tuple(_troubles(of, found))
-    linked = _linked(found, same)
-    rows = [one.row for one in of if one.row is not None]
-    labelled = len(rows) == len(of)
+    paths = [subject.path for subject in subjects]
+    results = fingerprints(paths, cache=cache, workers=workers, on_done=on_done)
+    troubles = tuple(_troubles(subjects, results))
+    linked = _linked(results, same)
+    rows = [subject.row for subject in subjects if subject.row is not None]
+    labelled = len(rows) == len(subjects)
     return Report(
-        photographs=len(of),
-        missing=tuple(one for one in troubles if one.code == MISSING),
-        unreadable=tuple(one for one in troubles if one.code != MISSING),
-        no_retina=tuple(_without_retina(of, found)),
-        duplicates=tuple(_duplicates(of, linked)),
-        contradictions=tuple(_contradictions(of, linked)),
-        leaks=(*_declared_leaks(rows), *_found_leaks(of, linked)),
+        photographs=len(subjects),
+        missing=tuple(trouble for trouble in troubles if trouble.code == MISSING),
+        unreadable=tuple(trouble for trouble in troubles if trouble.code != MISSING),
+        no_retina=tuple(_without_retina(subjects, results)),
+        duplicates=tuple(_duplicates(subjects, linked)),
+        contradictions=tuple(_contradictions(subjects, linked)),
+        leaks=(*_declared_leaks(rows), *_found_leaks(subjects, linked)),
         counts=_counts(rows),
-        shapes=_shapes(found),
-        shortcuts=audit(rows, [_seen(one) for one in found]) if labelled else (),
+        shapes=_shapes(results),
+        shortcuts=audit(rows, [_fingerprint(result) for result in results]) if labelled else (),
         faults=tuple(faults),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Linked:
-    """Which places hold one photograph: by equal bytes, by likeness, and both together."""
+    """Places of duplicates: of identical files, of near-duplicates, and the groups of both."""
 
     equal: tuple[tuple[int, ...], ...]
     alike: tuple[Link, ...]
@@ -198,103 +209,118 @@ class _Linked:
 
 
 def to_json(report: Report) -> bytes:
-    """A report for programs: all of its fields, and ``findings``."""
+    """A report as JSON: all of its fields, and ``findings``."""
     import msgspec
 
     content = msgspec.to_builtins(report) | {"findings": report.findings}
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
-def _seen(found: Found) -> Fingerprint | None:
-    return found if isinstance(found, Fingerprint) else None
+def _fingerprint(result: FingerprintResult) -> Fingerprint | None:
+    return result if isinstance(result, Fingerprint) else None
 
 
-def _troubles(of: Sequence[Subject], found: Sequence[Found]) -> Iterator[Trouble]:
-    for one, refusal in zip(of, found, strict=True):
-        if isinstance(refusal, Refusal):
-            yield _trouble(one, refusal.code, refusal.reason, refusal.remedy)
+def _troubles(
+    subjects: Sequence[Subject], results: Sequence[FingerprintResult]
+) -> Iterator[Trouble]:
+    for subject, result in zip(subjects, results, strict=True):
+        if isinstance(result, Refusal):
+            yield _trouble(subject, result.code, result.reason, result.remedy)
 
 
-def _without_retina(of: Sequence[Subject], found: Sequence[Found]) -> Iterator[Trouble]:
-    for one, seen in zip(of, found, strict=True):
-        if isinstance(seen, Fingerprint) and seen.field.reason is not None:
-            yield _trouble(one, seen.field.reason, *NO_RETINA)
+def _without_retina(
+    subjects: Sequence[Subject], results: Sequence[FingerprintResult]
+) -> Iterator[Trouble]:
+    for subject, result in zip(subjects, results, strict=True):
+        if isinstance(result, Fingerprint) and result.field.reason is not None:
+            yield _trouble(subject, result.field.reason, *NO_RETINA)
 
 
-def _trouble(one: Subject, code: str, reason: str, remedy: str) -> Trouble:
-    return Trouble(one.image, one.row.line if one.row else 0, code, reason, remedy)
+def _trouble(subject: Subject, code: str, reason: str, remedy: str) -> Trouble:
+    line = subject.row.line if subject.row else 0
+    return Trouble(subject.image, line, code, reason, remedy)
 
 
-def _linked(found: Sequence[Found], same: float) -> _Linked:
-    """Equal files are compared with others but once: a thousand copies make no million pairs."""
+def _linked(results: Sequence[FingerprintResult], same: float) -> _Linked:
+    """Find duplicates; of identical files one is compared, or copies would make many pairs."""
     by_hash: dict[str, list[int]] = {}
-    for place, one in enumerate(found):
-        if isinstance(one, Fingerprint):
-            by_hash.setdefault(one.sha256, []).append(place)
+    for place, result in enumerate(results):
+        if isinstance(result, Fingerprint):
+            by_hash.setdefault(result.sha256, []).append(place)
     equal = tuple(tuple(places) for places in by_hash.values() if len(places) > 1)
-    crops = [b""] * len(found)
+    crops = [b""] * len(results)
     for places in by_hash.values():
-        one = found[places[0]]
-        crops[places[0]] = one.crop if isinstance(one, Fingerprint) else b""
+        result = results[places[0]]
+        crops[places[0]] = result.crop if isinstance(result, Fingerprint) else b""
     alike = near_duplicates(crops, same=same)
     pairs = [(places[0], other) for places in equal for other in places[1:]]
     pairs += [(link.first, link.second) for link in alike]
-    return _Linked(equal, alike, groups(len(found), pairs))
+    return _Linked(equal, alike, groups(len(results), pairs))
 
 
-def _duplicates(of: Sequence[Subject], linked: _Linked) -> Iterator[Duplicates]:
+def _duplicates(subjects: Sequence[Subject], linked: _Linked) -> Iterator[Duplicates]:
     equal = set(linked.equal)
     by_first: dict[int, list[Link]] = {}
     for link in linked.alike:
         by_first.setdefault(link.first, []).append(link)
     for places in linked.groups:
         pairs = tuple(
-            Pair(of[link.first].image, of[link.second].image, link.correlation, link.mirrored)
+            Pair(
+                subjects[link.first].image,
+                subjects[link.second].image,
+                link.correlation,
+                link.mirrored,
+            )
             for place in places
             for link in by_first.get(place, ())
         )
-        names = {one.row.group if one.row else "" for one in (of[place] for place in places)}
+        rows = (subjects[place].row for place in places)
+        names = {row.group if row else "" for row in rows}
         declared = len(names) == 1 and "" not in names
-        yield Duplicates(_members(of, places), places in equal, pairs, declared)
+        yield Duplicates(_members(subjects, places), places in equal, pairs, declared)
 
 
-def _members(of: Sequence[Subject], places: Sequence[int]) -> tuple[Member, ...]:
-    return tuple(_member(of[place].image, of[place].row) for place in places)
+def _members(subjects: Sequence[Subject], places: Sequence[int]) -> tuple[Member, ...]:
+    return tuple(_member(subjects[place].image, subjects[place].row) for place in places)
 
 
 def _member(image: str, row: Row | None) -> Member:
     return Member(image) if row is None else Member(image, row.grade, row.split, row.patient)
 
 
-def _contradictions(of: Sequence[Subject], linked: _Linked) -> Iterator[tuple[Member, ...]]:
+def _contradictions(subjects: Sequence[Subject], linked: _Linked) -> Iterator[tuple[Member, ...]]:
     declared: dict[str, list[int]] = {}
-    for place, one in enumerate(of):
-        if one.row is not None and one.row.group:
-            declared.setdefault(one.row.group, []).append(place)
+    for place, subject in enumerate(subjects):
+        if subject.row is not None and subject.row.group:
+            declared.setdefault(subject.row.group, []).append(place)
     pairs = [
         (places[0], other)
         for places in (*linked.groups, *declared.values())
         for other in places[1:]
     ]
-    for places in groups(len(of), pairs):
-        members = _members(of, [place for place in places if _counts_as_labelled(of[place])])
+    for places in groups(len(subjects), pairs):
+        members = _members(
+            subjects, [place for place in places if _counts_as_labelled(subjects[place])]
+        )
         if len({member.grade for member in members}) > 1:
             yield members
 
 
-def _counts_as_labelled(one: Subject) -> bool:
-    return one.row is not None and one.row.split != EXCLUDED
+def _counts_as_labelled(subject: Subject) -> bool:
+    return subject.row is not None and subject.row.split != EXCLUDED
 
 
 def _declared_leaks(rows: Sequence[Row]) -> Iterator[Leak]:
-    for one in torn(rows):
-        members = tuple(_member(row.image, row) for row in one.rows)
-        yield Leak(one.column, one.name, one.splits, members)
+    for leak in torn(rows):
+        members = tuple(_member(row.image, row) for row in leak.rows)
+        yield Leak(leak.column, leak.name, leak.splits, members)
 
 
-def _found_leaks(of: Sequence[Subject], linked: _Linked) -> Iterator[Leak]:
+def _found_leaks(subjects: Sequence[Subject], linked: _Linked) -> Iterator[Leak]:
     for places in linked.groups:
-        members = _members(of, [place for place in places if _counts_as_labelled(of[place])])
+        members = _members(
+            subjects, [place for place in places if _counts_as_labelled(subjects[place])]
+        )
         splits = tuple(sorted({member.split for member in members if member.split}))
         if len(splits) > 1:
             yield Leak("duplicates", members[0].image, splits, members)
@@ -309,8 +335,8 @@ def _counts(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, int]]]:
     return counts
 
 
-def _shapes(found: Sequence[Found]) -> dict[str, int]:
-    seen = Counter(
-        (one.width, one.height) for one in found if isinstance(one, Fingerprint)
-    ).most_common()
-    return {f"{width} x {height}": n for (width, height), n in seen}
+def _shapes(results: Sequence[FingerprintResult]) -> dict[str, int]:
+    sizes = Counter(
+        (result.width, result.height) for result in results if isinstance(result, Fingerprint)
+    )
+    return {f"{width} x {height}": n for (width, height), n in sizes.most_common()}

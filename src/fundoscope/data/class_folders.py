@@ -1,6 +1,6 @@
 """Photographs sorted into folders by grade, as Keras reads them: ``0`` … ``4``.
 
-Either the five folders lie in the folder itself, or in folders of splits (``train/0/…``). Layout
+The five folders lie in the folder itself, or in folders of splits (``train/0/…``). Layout
 from the documentation of ``keras.utils.image_dataset_from_directory``.
 """
 
@@ -25,19 +25,19 @@ SPLITS: Final = {
     "validation": "val",
     "test": "test",
 }
-"""Names of split folders, in lower case, and what the split is called here."""
+"""Names of folders of splits, in lower case, and the names of the splits."""
 FOLD: Final = re.compile(r"fold\d+")
 
 
 def from_class_folders(folder: str | Path) -> Manifest:
-    """The label table that class folders stand for.
+    """The label table of class folders.
 
-    Only folders named by a grade, or by a split with such folders inside, are looked at; in them
-    every photograph, also in folders below. Hidden files and other kinds of file are passed over.
+    Only folders named by a grade, or by a split with such folders inside, are read, with all
+    photographs in them and below. Hidden files and other types of file are skipped.
 
     Raises:
-        TableError: the folder has no class folders, or they hold no photograph, or a folder beside
-            them is named by a number that is no grade.
+        TableError: the folder has no class folders, they hold no photograph, or a folder beside
+            them is named by a number that is not a grade.
     """
     folder = Path(folder)
     rows = tuple(_rows(folder))
@@ -54,7 +54,7 @@ def from_class_folders(folder: str | Path) -> Manifest:
 
 
 def split_of(name: str) -> str | None:
-    """The split that a folder of this name holds: train, val, test, ``fold1`` …; else ``None``."""
+    """The split of a folder of this name: train, val, test, ``fold1`` …; else ``None``."""
     name = name.lower()
     return name if FOLD.fullmatch(name) else SPLITS.get(name)
 
@@ -70,16 +70,17 @@ def _rows(folder: Path) -> Iterator[Row]:
 def _classes(parent: Path, root: Path, split: str) -> Iterator[Row]:
     for inner in _subfolders(parent):
         if inner.name in GRADES:
-            for photograph in _photographs(inner):
+            for photograph in photographs_in(inner):
                 image = photograph.relative_to(root).as_posix()
                 yield Row(image, int(inner.name), split=split)
         elif inner.name.isdecimal():
             raise TableError(
-                str(inner), "is named by a number that is no grade", "name it 0, 1, 2, 3 or 4"
+                str(inner), "is named by a number that is not a grade", "name it 0, 1, 2, 3 or 4"
             )
 
 
-def _photographs(folder: Path) -> list[Path]:
+def photographs_in(folder: Path) -> list[Path]:
+    """The photographs in a folder and below, sorted; hidden files are skipped."""
     return sorted(
         file
         for file in folder.rglob("*")

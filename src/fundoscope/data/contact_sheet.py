@@ -1,4 +1,4 @@
-"""A contact sheet: some photographs of every grade, drawn by lot, as they are."""
+"""A contact sheet: random photographs of every grade, unchanged."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CELL: Final = 150
 """Side in pixels of the square that a photograph fits into."""
 GAP: Final = 6
 MARGIN: Final = 34
-"""Room on the left for the grade."""
+"""Space on the left for the grade, in pixels."""
 CAPTION: Final = 16
 TEXT_SIZE, GRADE_SIZE = 11, 22
 BACKGROUND, FRAME, INK = (72, 72, 72), (40, 40, 40), (235, 235, 235)
-"""Grey, so that black, white and coloured borders all show."""
+"""Grey, so that black, white and coloured borders are all visible."""
 CHARACTERS: Final = 24
-"""Of a caption, which is what fits below a photograph."""
+"""Of a caption: what fits below a photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class _Picture:
 
 
 def draw(manifest: Manifest, rows: Sequence[Row], *, seed: int = 0) -> bytes:
-    """The sheet as PNG: a row a grade, up to ``COLUMNS`` photographs each, named below.
+    """The sheet as PNG: a row for each grade, with up to ``COLUMNS`` photographs and captions.
 
     Args:
-        manifest: gives the photographs' paths.
-        rows: those that may be drawn; ``excluded`` ones are not, nor files that cannot be read.
-        seed: of the lot.
+        manifest: gives the paths of the photographs.
+        rows: what to draw from; ``excluded`` rows and files that cannot be read are left out.
+        seed: of the random choice.
     """
     random = np.random.default_rng(seed)
     across = MARGIN + COLUMNS * (CELL + GAP) + GAP
@@ -67,7 +67,7 @@ def draw(manifest: Manifest, rows: Sequence[Row], *, seed: int = 0) -> bytes:
 
 
 def _pictures(manifest: Manifest, rows: Sequence[Row]) -> Iterator[_Picture]:
-    """The photographs that can be read, opened as they are asked for."""
+    """The photographs that can be read, each opened when it is needed."""
     for row in rows:
         try:
             photo = decode_file(manifest.photograph(row), min_side=CELL)
@@ -80,6 +80,6 @@ def _pictures(manifest: Manifest, rows: Sequence[Row]) -> Iterator[_Picture]:
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int) -> None:
-    # The font that comes with Pillow has no sign for much of what a name may hold.
+    # The font of Pillow lacks many characters that a name may have.
     plain = text.encode("ascii", "replace").decode()
     pen.text(place, plain, INK, font=ImageFont.load_default(size))

@@ -1,10 +1,10 @@
-"""Which photographs show the same thing: a perceptual hash finds candidates, correlation decides.
+"""Find near-duplicates: a perceptual hash finds candidates, correlation decides.
 
-Both look at the disc of retina alone, at its vessels and lesions rather than at its shading: a
-hash of the whole frame calls eyes equal that share a camera. What is compared is the field's small
-crop (:mod:`fundoscope.data.fingerprint`), so photographs of other sizes, of squeezed shape or with
-other borders are still found. Mirrored copies are found too. Turned ones are not: no camera turns
-them, and each angle would be another chance for a false alarm.
+Both use only the disc of retina, its vessels and lesions rather than its shading: by a hash of the
+whole frame, different eyes from one camera look equal. The small crop of the field is compared
+(:mod:`fundoscope.data.fingerprint`), so copies of another size, shape or border are found, and so
+are mirrored copies. Rotated copies are not: cameras do not rotate photographs, and each angle would
+add false alarms.
 """
 
 from __future__ import annotations
@@ -23,56 +23,57 @@ from scipy.sparse.csgraph import connected_components
 from fundoscope.data.fingerprint import SIDE
 
 SAME: Final = 0.75
-"""Least correlation of two photographs that are one; see docs/data.md for what was measured."""
+"""Lowest correlation of duplicates; see docs/data.md for measurements."""
 INNER: Final = 0.9
-"""Share of the radius that is compared: the rim has glare and shadow of its own."""
+"""Share of the radius that is compared: the rim has its own glare and shadow."""
 UNLIT: Final = 3
 LIT_SHARE: Final = 0.2
-"""Darker than this level, or than this share of the middle, is cut off or masked, no retina."""
+"""A pixel darker than this level, or this share of the middle, is cut off or masked."""
 OFFSET: Final = 8.0
-"""Added before the logarithm, so that sensor noise in the dark does not count as contrast."""
+"""Added before the logarithm, so that sensor noise in dark areas is not contrast."""
 FINE, COARSE = 0.7, 2.0
-"""Standard deviations in pixels of the Gaussians between which structure is compared: finer is
-noise of JPEG, coarser is shading, in which most eyes are alike (with 5, up to 0.80 of correlation
-between strangers, with 2 up to 0.56)."""
+"""Standard deviations, in pixels, of the Gaussians that bound the compared structure: finer is JPEG
+noise, coarser is shading, in which most eyes are alike (with 5, different eyes reach a correlation
+of 0.80, with 2 of 0.56)."""
 TRUNCATE: Final = 2.5
 """Standard deviations at which a Gaussian is cut off."""
 FLAT: Final = 0.004
-"""Structure (standard deviation of the logarithm) below which there is none to compare; the
-blurriest of 6,500 real photographs has 0.0066."""
+"""Lowest structure (standard deviation of the logarithm) that is compared; the blurriest of 6,500
+real photographs has 0.0066."""
 CLIP: Final = 2.0
-"""Standard deviations at which a pixel is cut off, or the reflex of the flash would decide."""
+"""Standard deviations at which a pixel is clipped, so that no reflex of the flash decides."""
 QUANTUM: Final = 127 / CLIP
-"""Steps to a standard deviation in 8 bits."""
+"""Steps of a standard deviation in 8 bits."""
 NOWHERE: Final = -128
-"""Stands for a pixel that shows no retina."""
+"""The value of a pixel that shows no retina."""
 BLOCK: Final = 4
 """Side in pixels of a block that gives one bit of the hash."""
 BITS: Final = (SIDE // BLOCK) ** 2
 LEAST_BITS: Final = 64
-"""Fewer common bits (of about 150 in a disc) tell nothing."""
+"""Fewest common bits (of about 150 in a disc) for a comparison."""
 NEAR: Final = 0.2
-"""Largest share of differing bits of a candidate; see docs/data.md for what was measured."""
+"""Largest share of differing bits of a candidate; see docs/data.md for measurements."""
 SHIFT: Final = 2
-"""Pixels by which a crop may lie beside the other: 6 % of the radius."""
+"""Pixels by which crops may be shifted against each other: 6 % of the radius."""
 AT_A_TIME: Final = 1024
-"""Crops that are in memory as floats, or pairs of them."""
+"""Crops, or pairs of crops, that are in memory as floats."""
 HASHES_AT_A_TIME: Final = 2**23
 """Pairs whose hashes are compared at a time: 32 MB for each of a few tables."""
 
 Residuals = NDArray[np.int8]
-"""``int8 (N, SIDE, SIDE)``: structure in steps of ``QUANTUM``; ``NOWHERE`` beside the retina."""
+"""``int8 (N, SIDE, SIDE)``: structure in steps of ``QUANTUM``; ``NOWHERE`` outside the retina."""
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two photographs that are one.
+    """Two near-duplicates.
 
     Attributes:
-        first, second: their places, ``first < second``.
+        first: the place of one, from 0.
+        second: the place of the other; ``first < second``.
         correlation: inside the common field of view, ``SAME`` to 1.
-        mirrored: whether one is the other's mirror image, left for right.
+        mirrored: whether they are mirror images, left for right.
     """
 
     first: int
@@ -82,15 +83,15 @@ class Link:
 
 
 def near_duplicates(crops: Sequence[bytes], *, same: float = SAME) -> tuple[Link, ...]:
-    """All pairs of crops that show one photograph.
+    """All pairs of crops of the same photograph.
 
     Args:
-        crops: of :class:`~fundoscope.data.fingerprint.Fingerprint`; an empty one matches nothing.
-        same: least correlation.
+        crops: of :class:`~fundoscope.data.fingerprint.Fingerprint`; an empty crop matches nothing.
+        same: lowest correlation, 0 to 1.
 
     Returns:
-        Sorted by place. Time grows with the square of the number of crops: a second for 8,000, some
-        minutes for 100,000.
+        The pairs, sorted by place. Time grows with the square of the number of crops: a second for
+        8,000, some minutes for 100,000.
     """
     places = [place for place, crop in enumerate(crops) if crop]
     residuals = _residuals([crops[place] for place in places])
@@ -98,21 +99,26 @@ def near_duplicates(crops: Sequence[bytes], *, same: float = SAME) -> tuple[Link
     links = []
     for mirrored in (False, True):
         others = residuals[:, :, ::-1] if mirrored else residuals
-        turned = _turned(bits) if mirrored else bits
-        for pairs in _candidates(bits, turned):
-            found = correlation(residuals[pairs[:, 0]], others[pairs[:, 1]])
+        other_bits = _mirrored(bits) if mirrored else bits
+        for pairs in _candidates(bits, other_bits):
+            values = correlation(residuals[pairs[:, 0]], others[pairs[:, 1]])
+            alike = values >= same
             links += [
                 Link(places[i], places[j], float(value), mirrored)
-                for (i, j), value in zip(pairs[found >= same], found[found >= same], strict=True)
+                for (i, j), value in zip(pairs[alike], values[alike], strict=True)
             ]
     return tuple(sorted(links, key=lambda link: (link.first, link.second, link.mirrored)))
 
 
 def groups(count: int, pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-    """What hangs together, directly or through others: groups of two or more of ``count`` places.
+    """Groups of places that pairs connect, directly or through others.
+
+    Args:
+        count: the number of places.
+        pairs: of places, from 0.
 
     Returns:
-        Sorted by their first places, each sorted.
+        Groups of two or more, each sorted, in the order of their first places.
     """
     if not pairs:
         return ()
@@ -126,10 +132,11 @@ def groups(count: int, pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...
 
 
 def correlation(first: Residuals, second: Residuals) -> Floats:
-    """How alike pairs are where both show retina: ``float32 (K,)``, the best of all small shifts.
+    """The correlation of pairs where both show retina: ``float32 (K,)``, the best of small shifts.
 
     Args:
-        first, second: ``(K, SIDE, SIDE)``, the two of each pair.
+        first: one of each pair, ``(K, SIDE, SIDE)``.
+        second: the other of each pair, ``(K, SIDE, SIDE)``.
     """
     a, in_a = _values(first)
     b, in_b = _values(second)
@@ -146,7 +153,7 @@ def correlation(first: Residuals, second: Residuals) -> Floats:
 
 
 def _residuals(crops: Sequence[bytes]) -> Residuals:
-    found = np.full((len(crops), SIDE, SIDE), NOWHERE, dtype=np.int8)
+    residuals = np.full((len(crops), SIDE, SIDE), NOWHERE, dtype=np.int8)
     for place, crop in enumerate(crops):
         pixels = np.frombuffer(crop, np.uint8).reshape(SIDE, SIDE)
         middle = float(np.median(pixels[_within(INNER / 2)]))
@@ -157,19 +164,19 @@ def _residuals(crops: Sequence[bytes]) -> Residuals:
         detail = _blur(detail, lit, FINE)
         spread = float(np.sqrt((detail**2 * lit).sum() / max(lit.sum(), 1.0)))
         steps = np.clip(detail / max(spread, FLAT), -CLIP, CLIP) * QUANTUM
-        found[place] = np.where(lit > 0, np.rint(steps), NOWHERE)
-    return found
+        residuals[place] = np.where(lit > 0, np.rint(steps), NOWHERE)
+    return residuals
 
 
 def _blur(plane: Floats, lit: Floats, scale: float) -> Floats:
-    """Blur what is lit with what is lit alone; ``plane`` is 0 elsewhere."""
+    """Blur lit pixels with lit pixels only; ``plane`` is 0 elsewhere."""
     blurred: Floats = ndimage.gaussian_filter(plane, scale, truncate=TRUNCATE)
     weight: Floats = ndimage.gaussian_filter(lit, scale, truncate=TRUNCATE)
     return blurred / (weight + np.float32(1e-6))
 
 
 def _hashes(residuals: Residuals) -> Floats:
-    """``float32 (N, BITS)``: 1 or -1, whether a block is brighter than around it; 0 without one."""
+    """``float32 (N, BITS)``: 1 or -1 for a block brighter or darker than its surround, else 0."""
     count, blocks = len(residuals), SIDE // BLOCK
     bits = np.zeros((count, BITS), dtype=np.float32)
     for start in range(0, count, AT_A_TIME):
@@ -181,13 +188,13 @@ def _hashes(residuals: Residuals) -> Floats:
     return bits
 
 
-def _turned(bits: Floats) -> Floats:
+def _mirrored(bits: Floats) -> Floats:
     blocks = SIDE // BLOCK
     return bits.reshape(-1, blocks, blocks)[:, :, ::-1].reshape(-1, BITS)
 
 
 def _candidates(bits: Floats, others: Floats) -> Iterator[NDArray[np.intp]]:
-    """Pairs ``(K, 2)`` of nearly equal hashes, the first place being the lower one."""
+    """Pairs ``(K, 2)`` of nearly equal hashes, the lower place first."""
     known, others_known = np.abs(bits), np.abs(others)
     step = max(1, HASHES_AT_A_TIME // max(1, len(bits)))
     for start in range(0, len(bits), step):
@@ -201,7 +208,7 @@ def _candidates(bits: Floats, others: Floats) -> Iterator[NDArray[np.intp]]:
 
 
 def _values(residuals: Residuals) -> tuple[Floats, Floats]:
-    """Structure (0 where there is no retina), and 1 or 0: whether there is."""
+    """Structure (0 where there is no retina), and 1 where there is retina, else 0."""
     lit = residuals != NOWHERE
     return np.where(lit, residuals, 0).astype(np.float32), lit.astype(np.float32)
 
@@ -212,7 +219,7 @@ def _part(shift: int) -> slice[Any, Any, Any]:
 
 @cache
 def _within(radius: float) -> NDArray[np.bool_]:
-    """``bool (SIDE, SIDE)``: the pixels within this share of the disc's radius."""
+    """``bool (SIDE, SIDE)``: the pixels within this share of the radius of the disc."""
     axis = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
     inside: NDArray[np.bool_] = np.hypot(axis[:, None], axis) < radius
     return inside

@@ -1,4 +1,4 @@
-"""What is kept of a photograph to compare it with thousands: hash, shape, a small crop."""
+"""The fingerprint of a photograph for comparison with thousands: hash, shape, a small crop."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from fundoscope.photo.decode import Photo, decode_file
 from fundoscope.reading import FieldOfView
 
 SIDE: Final = 64
-"""Side of the crop in pixels: the large vessels are one to two pixels wide, and 100,000 crops fit
-into 400 MB."""
+"""Side of the crop in pixels: large vessels are one to two pixels wide, and 100,000 crops take
+400 MB."""
 GREEN: Final = 1
-"""The channel that is kept: vessels and lesions stand out most in it."""
-OUT_OF_MEMORY: Final = ("out_of_memory", "needs more memory than there is", "use fewer --workers")
+"""The channel that is kept: vessels and lesions have most contrast in it."""
+OUT_OF_MEMORY: Final = (
+    "out_of_memory",
+    "needs more memory than is available",
+    "use fewer --workers",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A photograph in brief.
+    """A summary of a photograph.
 
     Attributes:
         sha256: of the file's bytes.
-        width, height: in pixels, after the EXIF orientation was applied.
-        field: the disc of retina; ``found`` with a ``reason`` when there is a disc, but what it
-            shows is no retina.
+        width: in pixels, after EXIF orientation.
+        height: in pixels, after EXIF orientation.
+        field: the disc of retina; ``found`` with a ``reason`` where a disc shows no retina.
         border: colour around the disc, RGB, 0 to 255.
         crop: ``SIDE`` x ``SIDE`` bytes, row by row: the green channel of the field's square, black
-            outside of the disc; empty when no disc was found.
+            outside the disc; empty where no disc was found.
     """
 
     sha256: str
@@ -51,7 +55,7 @@ class Refusal:
 
 
 def fingerprint(path: Path) -> Fingerprint | Refusal:
-    """Decode a photograph at a small scale and keep what comparisons need."""
+    """The fingerprint of a photograph, decoded at a small scale, or why there is none."""
     try:
         photo = decode_file(path, min_side=field.decode_side(retina.SIDE))
         return _of_photo(photo)
@@ -67,12 +71,12 @@ def _of_photo(photo: Photo) -> Fingerprint:
     r, g, b = border.colour(photo.pixels).tolist()
     crop = field.crop(photo, disc, SIDE)[..., GREEN].tobytes() if disc.found else b""
     return Fingerprint(
-        facts.sha256, facts.width, facts.height, _judged(photo, disc), (r, g, b), crop
+        facts.sha256, facts.width, facts.height, _with_reason(photo, disc), (r, g, b), crop
     )
 
 
-def _judged(photo: Photo, disc: FieldOfView) -> FieldOfView:
-    """The disc, with the reason if its content is no retina's; see :func:`photo.field.find`."""
+def _with_reason(photo: Photo, disc: FieldOfView) -> FieldOfView:
+    """The disc, with the reason where it shows no retina; see :func:`photo.field.find`."""
     if not disc.found:
         return disc
     square = field.crop(photo, disc, retina.SIDE)

@@ -1,7 +1,7 @@
-"""Fingerprints of many files; those of files that did not change come from a database.
+"""Fingerprints of many files; those of unchanged files come from a cache.
 
-The database is one SQLite file. It holds absolute paths and small grey crops of the photographs, so
-it belongs where the photographs may be; only its owner may read it.
+The cache is an SQLite file. It holds absolute paths and small grey crops of the photographs, so it
+needs the same protection as the photographs; only its owner may read it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from fundoscope.data.fingerprint import Fingerprint, Refusal, fingerprint
 from fundoscope.errors import OutputError, UsageError
 
 VERSION: Final = 1
-"""Raised whenever a photograph's fingerprint would come out differently."""
+"""Increased whenever the fingerprint of a photograph changes."""
 FILE_NAME: Final = f"fingerprints-{VERSION}.sqlite"
 SYSTEM: Final = os.name
 AHEAD: Final = 4
-"""Photographs in work or waiting, for each thread."""
+"""Photographs in progress or waiting, for each thread."""
 SAVED_EVERY: Final = 100
-"""Fingerprints after which they are brought onto the disk: what an interruption costs at most."""
+"""Fingerprints between writes to the disk: an interruption loses no more."""
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 PATIENCE_SECONDS: Final = 60.0
-"""How long to wait while another check saves into the same file."""
+"""How long to wait while another check writes to the same file."""
 
-Found = Fingerprint | Refusal
+FingerprintResult = Fingerprint | Refusal
+"""The fingerprint of a file, or why there is none."""
 State = tuple[int, int]
 """Size in bytes, and the time of the last change in nanoseconds."""
 
 
 def user_cache() -> Path:
-    """The folder for caches of the person who runs this, after the customs of the system."""
+    """The folder for caches of the user, by the conventions of the system."""
     if SYSTEM == "nt":
         local = os.environ.get("LOCALAPPDATA")
         return (Path(local) if local else Path.home() / "AppData" / "Local") / "fundoscope"
@@ -55,34 +56,36 @@ def fingerprints(
     cache: Path | None = None,
     workers: int = 1,
     on_done: Callable[[], None] = lambda: None,
-) -> tuple[Found, ...]:
+) -> tuple[FingerprintResult, ...]:
     """The fingerprints of files, in their order.
 
     Args:
         paths: the photographs, which need not exist.
-        cache: folder where fingerprints are kept: a file whose path, size and time of change are
-            as before is not opened again. ``None`` keeps nothing.
-        workers: how many photographs are decoded at a time.
+        cache: folder in which fingerprints are stored: a file with the same path, size and time of
+            change is not opened again. ``None`` stores nothing.
+        workers: the number of photographs that are decoded at a time.
         on_done: called after each photograph, for progress.
 
     Raises:
         OutputError: the cache cannot be written.
         UsageError: the cache is damaged.
     """
-    found = []
-    with nullcontext() if cache is None else open_cache(cache) as kept:
-        for one in _in_order(paths, kept, workers):
-            found.append(one)
+    results = []
+    with nullcontext() if cache is None else open_cache(cache) as opened:
+        for result in _in_order(paths, opened, workers):
+            results.append(result)
             on_done()
-    return tuple(found)
+    return tuple(results)
 
 
 def _in_order(
     paths: Sequence[Path], cache: FingerprintCache | None, workers: int
-) -> Iterator[Found]:
-    """Threads, because decoding and numpy free the lock; the database stays on this one."""
+) -> Iterator[FingerprintResult]:
+    """Threads suffice, because decoding and numpy release the lock; the cache stays on this one."""
     waiting = iter(paths)
-    window: deque[tuple[Path, State | None, Found | Future[Found]]] = deque()
+    window: deque[tuple[Path, State | None, FingerprintResult | Future[FingerprintResult]]] = (
+        deque()
+    )
     pool = ThreadPoolExecutor(workers, thread_name_prefix="fingerprint")
 
     def begin(path: Path) -> None:
@@ -94,12 +97,12 @@ def _in_order(
         for path in islice(waiting, AHEAD * workers):
             begin(path)
         while window:
-            path, state, one = window.popleft()
-            if isinstance(one, Future):
-                one = one.result()
+            path, state, result = window.popleft()
+            if isinstance(result, Future):
+                result = result.result()
                 if cache is not None and state is not None:
-                    cache.put(path, state, one)
-            yield one
+                    cache.put(path, state, result)
+            yield result
             for following in islice(waiting, 1):
                 begin(following)
     finally:
@@ -107,10 +110,10 @@ def _in_order(
 
 
 def _state(path: Path) -> State | None:
-    """What changes when a file does; ``None`` where there is no file to remember."""
+    """What changes when a file does; ``None`` where there is no regular file."""
     try:
         status = path.stat()
-    except (OSError, ValueError):  # opening it will say what is wrong
+    except (OSError, ValueError):  # Opening it reports the error.
         return None
     return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
@@ -119,6 +122,7 @@ class FingerprintCache:
     """The open database; see :func:`open_cache`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use an open connection; the table is created where it is missing."""
         self._connection = connection
         self._unsaved = 0
         connection.execute(
@@ -126,39 +130,39 @@ class FingerprintCache:
             " (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, found BLOB) WITHOUT ROWID"
         )
 
-    def get(self, path: Path, state: State) -> Found | None:
-        """What was kept of a file; ``None`` if nothing was, or the file is another by now."""
+    def get(self, path: Path, state: State) -> FingerprintResult | None:
+        """What is stored for a file; ``None`` without an entry, or if the file changed."""
         row = self._connection.execute(
             "SELECT found FROM fingerprints WHERE path = ? AND size = ? AND changed = ?",
             (_key(path), *state),
         ).fetchone()
         if row is None:
             return None
-        kept = _decoder.decode(row[0])
-        return kept.fingerprint or kept.refusal
+        entry = _decoder.decode(row[0])
+        return entry.fingerprint or entry.refusal
 
-    def put(self, path: Path, state: State, found: Found) -> None:
-        """Keep a file's fingerprint, in place of an earlier one."""
+    def put(self, path: Path, state: State, result: FingerprintResult) -> None:
+        """Store the fingerprint of a file, in place of an earlier one."""
         self._connection.execute(
             "INSERT OR REPLACE INTO fingerprints VALUES (?, ?, ?, ?)",
-            (_key(path), *state, _encoder.encode(_kept(found))),
+            (_key(path), *state, _encoder.encode(_entry(result))),
         )
         self._unsaved += 1
         if self._unsaved >= SAVED_EVERY:
             self.save()
 
     def save(self) -> None:
-        """Bring what was put onto the disk."""
+        """Write stored fingerprints to the disk."""
         self._connection.commit()
         self._unsaved = 0
 
 
 @contextmanager
 def open_cache(folder: Path) -> Iterator[FingerprintCache]:
-    """The cache in a folder, which is made where it does not exist; saved at the end.
+    """Open the cache in a folder, which is created if it does not exist; saved at the end.
 
     Raises:
-        OutputError: the folder cannot be made, or the file in it cannot be written.
+        OutputError: the folder cannot be created, or the file in it cannot be written.
         UsageError: the file is damaged.
     """
     file = folder / FILE_NAME
@@ -186,20 +190,20 @@ def _explained(file: Path) -> Iterator[None]:
         ) from None
     except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise UsageError(
-            str(file), f"is damaged ({error})", "delete it; it will be made again"
+            str(file), f"is damaged ({error})", "delete it; it will be created again"
         ) from None
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """What stands in the database: one of the two."""
+class _Entry:
+    """An entry of the cache: one of the two."""
 
     fingerprint: Fingerprint | None = None
     refusal: Refusal | None = None
 
 
-def _kept(found: Found) -> _Kept:
-    return _Kept(refusal=found) if isinstance(found, Refusal) else _Kept(found)
+def _entry(result: FingerprintResult) -> _Entry:
+    return _Entry(refusal=result) if isinstance(result, Refusal) else _Entry(result)
 
 
 def _key(path: Path) -> bytes:
@@ -207,4 +211,4 @@ def _key(path: Path) -> bytes:
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(_Kept)
+_decoder: Final = msgspec.msgpack.Decoder(_Entry)

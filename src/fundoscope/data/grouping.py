@@ -1,4 +1,4 @@
-"""A label table that knows its duplicates: those found stand in its column ``group``."""
+"""Write duplicates into the column ``group`` of a label table."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from fundoscope.data.manifest import Manifest, Row
 GROUP: Final = "group"
 
 
-def with_groups(table: Manifest, found: Iterable[Duplicates]) -> Manifest:
-    """The table with one value of ``group`` for all that belong together.
+def with_groups(table: Manifest, duplicates: Iterable[Duplicates]) -> Manifest:
+    """The table with the same ``group`` for all photographs that belong together.
 
-    What the table declares stays together; where found duplicates join several groups, these take
-    the name of the first. A new group is called after its first photograph.
+    Declared groups stay together; if duplicates join several groups, these get the name of the
+    first. A new group is named after its first photograph.
 
     Args:
         table: a label table.
-        found: duplicates among its photographs, see :func:`fundoscope.data.check.check`.
+        duplicates: among its photographs, see :func:`fundoscope.data.check.check`.
     """
     places: dict[str, list[int]] = {}
     declared: dict[str, list[int]] = {}
@@ -33,9 +33,10 @@ def with_groups(table: Manifest, found: Iterable[Duplicates]) -> Manifest:
         if row.group:
             declared.setdefault(row.group, []).append(place)
     together = [
-        [place for member in one.members for place in places.get(member.image, ())] for one in found
+        [place for member in group.members for place in places.get(member.image, ())]
+        for group in duplicates
     ]
-    pairs = [pair for some in (*together, *declared.values()) for pair in pairwise(some)]
+    pairs = [pair for group in (*together, *declared.values()) for pair in pairwise(group)]
     rows = list(table.rows)
     for group in groups(len(rows), pairs):
         name = _name([table.rows[place] for place in group])

@@ -1,4 +1,4 @@
-"""Whether what belongs together stands on one side: patients, and groups of near-duplicates."""
+"""Patients, and groups of near-duplicates, that have photographs in several splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Torn:
     Attributes:
         column: ``"patient"`` or ``"group"``.
         name: the cell of that column.
-        rows: all its rows that count, in order.
+        rows: all its rows in a split, in order.
     """
 
     column: str
@@ -29,14 +29,14 @@ class Torn:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that it stands in, sorted."""
+        """The splits that it is in, sorted."""
         return tuple(sorted({row.split for row in self.rows}))
 
 
 def torn(rows: Iterable[Row]) -> tuple[Torn, ...]:
-    """Every patient and every group that has photographs in two splits or more.
+    """Every patient and every group with photographs in two splits or more.
 
-    Patients are told apart by source as well; rows that are ``excluded`` or have no split do not
+    Patients of different sources are different; rows that are ``excluded`` or have no split do not
     count.
     """
     together: dict[Key, list[Row]] = {}
@@ -56,26 +56,24 @@ def require_apart(rows: Iterable[Row], title: str) -> None:
 
     Args:
         rows: of one label table.
-        title: the table's name, for the message.
+        title: the name of the table, for errors.
 
     Raises:
-        TableError: names the first ones, and how many there are.
+        TableError: some have; the message names the first ones and their number.
     """
-    found = torn(rows)
-    if found:
-        named = ", ".join(f"{one.column} {one.name}" for one in found[:SHOWN])
+    leaks = torn(rows)
+    if leaks:
+        named = ", ".join(f"{leak.column} {leak.name}" for leak in leaks[:SHOWN])
         raise TableError(
             title,
             f"has photographs of one patient or group in several splits ({named};"
-            f" {len(found)} in all)",
+            f" {len(leaks)} in all)",
             "put all of them into one split, or write excluded as their split",
         )
 
 
 def keys(row: Row) -> Iterator[Key]:
-    """What a row belongs to: its patient (of its source), and its group; rows that share one of
-    these belong together.
-    """
+    """The patient (of its source) and the group of a row; rows that share one belong together."""
     if row.patient:
         yield "patient", row.source, row.patient
     if row.group:

@@ -1,9 +1,9 @@
-"""The label table: which photograph has which grade, and what else is known of it.
+"""The label table: photographs with their grades and further properties.
 
-A CSV or Parquet file with the columns ``image`` and ``grade`` and optionally ``patient``, ``eye``,
-``split``, ``source``, ``camera``, ``group``, ``quality`` and ``gradable``; any others are kept as
-text. Paths of photographs are relative to the table. :func:`fundoscope.data.schema.schema` says
-the same as JSON Schema.
+It is a CSV or Parquet file with the columns ``image`` and ``grade`` and optionally ``patient``,
+``eye``, ``split``, ``source``, ``camera``, ``group``, ``quality`` and ``gradable``; other columns
+are kept as text. Paths of photographs are relative to the table.
+:func:`fundoscope.data.schema.schema` is its JSON Schema.
 """
 
 from __future__ import annotations
@@ -31,23 +31,28 @@ TEXT_COLUMNS: Final = ("patient", "eye", "split", "source", "camera", "group", "
 KNOWN: Final = (*REQUIRED, *TEXT_COLUMNS, GRADABLE)
 GRADES: Final = ("0", "1", "2", "3", "4")
 EXCLUDED: Final = "excluded"
-"""The split of rows that no command trains or tests on (twins of photographs in another split)."""
-JUDGED: Final = {"": None, "0": False, "1": True}
-"""What the column ``gradable`` says."""
+"""The split of rows that no command trains or tests on (duplicates of another split's)."""
+GRADABLE_VALUES: Final = {"": None, "0": False, "1": True}
+"""The cells of the column ``gradable`` and their values."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One labelled photograph.
 
     Attributes:
-        image: the path as the table has it, relative to the table's folder.
+        image: the path as in the table, relative to the folder of the table.
         grade: International Clinical Diabetic Retinopathy grade, 0 to 4.
-        patient, eye, split, source, camera, group: as in the table, ``""`` where unknown.
-        quality: a person's judgement of the photograph, in that person's words.
-        gradable: whether a person could judge the photograph; ``None`` where unknown.
+        patient: as in the table; ``""`` where unknown.
+        eye: as in the table; ``""`` where unknown.
+        split: as in the table; ``""`` where there is none.
+        source: the data set; ``""`` where unknown.
+        camera: as in the table; ``""`` where unknown.
+        group: of photographs of one eye, or near-duplicates; ``""`` where there is none.
+        quality: the quality of the photograph in the words of a person.
+        gradable: whether a person could grade the photograph; ``None`` where unknown.
         other: the remaining columns, name to text.
-        line: where the row begins in the file, the header being line 1; in a Parquet file the
-            row's number.
+        line: the first line of the row in the file, the header being line 1; in a Parquet file the
+            number of the row.
     """
 
     image: str
@@ -60,11 +65,11 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     group: str = ""
     quality: str = ""
     gradable: bool | None = None
-    other: Mapping[str, str] = {}  # msgspec gives every row a dictionary of its own
+    other: Mapping[str, str] = {}  # msgspec creates a new dictionary for every row
     line: int = 0
 
     def text(self, column: str) -> str:
-        """The cell of a column as the table has it, ``""`` where it is empty or not there."""
+        """The cell of a column as in the table; ``""`` where it is empty or missing."""
         if column == GRADE:
             return str(self.grade)
         if column == GRADABLE:
@@ -81,9 +86,9 @@ class Manifest:
     Attributes:
         path: the file it was read from.
         columns: the header, in order.
-        rows: in the order of the file, ``excluded`` ones among them.
+        rows: in the order of the file, with ``excluded`` ones.
         sha256: of the file's bytes.
-        folder: what the rows' paths are relative to; the file's own folder when ``None``.
+        folder: what the paths are relative to; ``None`` means the folder of the file.
     """
 
     path: Path
@@ -93,7 +98,7 @@ class Manifest:
     folder: Path | None = None
 
     def photograph(self, row: Row) -> Path:
-        """The path of a row's photograph (which may not exist)."""
+        """The path of the photograph of a row, which may not exist."""
         return (self.folder or self.path.parent) / row.image
 
     def of_split(self, split: str) -> tuple[Row, ...]:
@@ -104,7 +109,7 @@ class Manifest:
         """Check that every photograph that is not excluded exists.
 
         Raises:
-            TableError: names the first that does not, and how many there are.
+            TableError: some do not; the message names the first one and their number.
         """
         wanted = (row for row in self.rows if row.split != EXCLUDED)
         missing = [row for row in wanted if not self.photograph(row).is_file()]
@@ -124,8 +129,8 @@ def read(path: str | Path) -> Manifest:
         path: a CSV file in UTF-8 with a header, or a Parquet file (``.parquet``, ``.pq``).
 
     Raises:
-        TableError: the file cannot be read, is empty or too large, or a line is wrong; the message
-            names line and column.
+        TableError: the file cannot be read, is empty or too large, or a line is not valid; the
+            message names line and column.
         MissingExtraError: it is Parquet, and the extra [evaluate] is not installed.
     """
     table = read_table(path, required=REQUIRED)
@@ -136,11 +141,11 @@ def read(path: str | Path) -> Manifest:
 def of_rows(folder: Path, rows: Iterable[Row]) -> Manifest:
     """A label table that was not read from a file.
 
-    Its columns are ``image``, ``grade`` and those in which a row has something.
+    Its columns are ``image``, ``grade`` and those in which a row has a value.
 
     Args:
-        folder: what the rows' paths are relative to.
-        rows: their ``line`` does not count.
+        folder: what the paths are relative to.
+        rows: in order; their ``line`` is not used.
     """
     rows = tuple(rows)
     other = dict.fromkeys(name for row in rows for name in row.other)
@@ -155,17 +160,17 @@ def write(manifest: Manifest, path: str | Path, *, overwrite: bool = False) -> N
 
     Args:
         manifest: the columns and rows.
-        path: where to; Parquet if it ends in ``.parquet`` or ``.pq``, CSV if in ``.csv``.
-        overwrite: replace a file that is there.
+        path: the file; Parquet if it ends in ``.parquet`` or ``.pq``, CSV if in ``.csv``.
+        overwrite: replace an existing file.
 
     Raises:
-        UsageError: the name has another ending, or a photograph's name is no text.
-        OutputError: the file is there already, or cannot be written; it is whole or not there.
+        UsageError: the name has another ending, or the name of a photograph is not UTF-8.
+        OutputError: the file exists, or cannot be written; it is never written in part.
         MissingExtraError: it is Parquet, and the extra [evaluate] is not installed.
     """
     path = Path(path)
     if not parquet.is_parquet(path) and path.suffix.lower() != ".csv":
-        raise UsageError(path.name, "is no name of a label table", "end it in .csv or .parquet")
+        raise UsageError(path.name, "is not a name for a label table", "end it in .csv or .parquet")
     rows = tuple(_moved(manifest, path.parent))
     _require_writable(rows)
     data = (
@@ -177,7 +182,7 @@ def write(manifest: Manifest, path: str | Path, *, overwrite: bool = False) -> N
 
 
 def _require_cells(table: Table) -> None:
-    """Whole columns are looked at first: that is quick, and a wrong cell is rare."""
+    """Check whole columns first: that is fast, and a wrong cell is rare."""
     grades = table.cells[GRADE]
     if not set(grades) <= set(GRADES):
         row, grade = next((i, cell) for i, cell in enumerate(grades) if cell not in GRADES)
@@ -187,11 +192,15 @@ def _require_cells(table: Table) -> None:
     for row, image in enumerate(table.cells[IMAGE]):
         if not image or "\0" in image:
             raise TableError(
-                table.place(row, IMAGE), "names no photograph", "write the path of the photograph"
+                table.place(row, IMAGE),
+                "does not name a photograph",
+                "write the path of the photograph",
             )
-    judged = table.cells.get(GRADABLE, ())
-    if not set(judged) <= set(JUDGED):
-        row, cell = next((i, cell) for i, cell in enumerate(judged) if cell not in JUDGED)
+    gradable = table.cells.get(GRADABLE, ())
+    if not set(gradable) <= set(GRADABLE_VALUES):
+        row, cell = next(
+            (i, cell) for i, cell in enumerate(gradable) if cell not in GRADABLE_VALUES
+        )
         raise TableError(
             table.place(row, GRADABLE),
             f"is {cell!r:.40}",
@@ -212,7 +221,7 @@ def _rows(table: Table) -> tuple[Row, ...]:
             cells[IMAGE],
             map(int, cells[GRADE]),
             *(cells.get(name, repeat("")) for name in TEXT_COLUMNS),
-            map(JUDGED.get, cells.get(GRADABLE, repeat(""))),
+            map(GRADABLE_VALUES.get, cells.get(GRADABLE, repeat(""))),
             others if free else ({} for _ in table.lines),
             table.lines,
         )

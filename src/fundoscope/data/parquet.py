@@ -1,4 +1,4 @@
-"""Tables in Parquet, by polars, which the extra [evaluate] brings."""
+"""Tables in Parquet, read by polars, which the extra [evaluate] installs."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SUFFIXES: Final = (".parquet", ".pq")
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a file is Parquet by its name."""
+    """Whether a file is Parquet, by its suffix."""
     return path.suffix.lower() in SUFFIXES
 
 
 def read_cells(title: str, data: bytes) -> dict[str, Sequence[str]]:
     """The columns of a Parquet file as text.
 
-    Whole numbers are written without a point even when the column allows fractions (a column of
-    grades in which one is missing), truth values as 1 and 0, missing values as nothing.
+    Whole numbers get no decimal point, even in a column of fractions (a column of grades with a
+    missing one); Boolean values become 1 and 0, missing values empty text.
 
     Args:
-        title: the file's name, for messages.
+        title: the name of the file, for errors.
         data: its bytes.
 
     Returns:
         Column name to cells, stripped of blanks, in the order of the file.
 
     Raises:
-        TableError: it is not Parquet, damaged, too large, or a column holds lists.
+        TableError: it is not Parquet, is damaged or too large, or a column holds lists.
         MissingExtraError: polars is not installed.
     """
     polars = _polars("a label table in Parquet")
@@ -74,7 +74,7 @@ def _polars(feature: str) -> Any:
 
 
 def _failures(polars: Any) -> tuple[type[BaseException], ...]:
-    # A damaged file makes its Rust code panic as well, which is no Exception.
+    # A damaged file may also make its Rust code panic, which is not an Exception.
     return (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError)
 
 

@@ -10,18 +10,18 @@ _TEXTS: Final = {
     "patient": "Who was photographed; the same text for both eyes.",
     "eye": "left or right.",
     "split": f"train, val, test, fold1, fold2 …, or {EXCLUDED} (no command uses the row).",
-    "source": "The data set, e.g. eyepacs. Patients are told apart by source as well.",
+    "source": "The data set, e.g. eyepacs. Patients of different sources are different.",
     "camera": "Make or kind of camera.",
     "group": "The same text for photographs of one eye, or near-duplicates, of any source.",
-    "quality": "A person's judgement of the photograph, in that person's words.",
+    "quality": "The quality of the photograph in the words of a person.",
 }
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a row of a label table, its cells being text.
 
-    A CSV or Parquet file is a label table when each of its rows, as an object of column name to
-    cell, is valid; in Parquet, numbers and truth values stand for their text.
+    A CSV or Parquet file is a label table if each of its rows, as an object of column name to cell,
+    is valid; in Parquet, numbers and Boolean values count as their text.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -40,7 +40,7 @@ def schema() -> dict[str, Any]:
             **{name: {"type": "string", "description": text} for name, text in _TEXTS.items()},
             GRADABLE: {
                 "enum": ["", "0", "1"],
-                "description": "Whether a person could judge the photograph; empty: unknown.",
+                "description": "Whether a person could grade the photograph; empty: unknown.",
             },
         },
         "required": list(REQUIRED),

@@ -1,4 +1,4 @@
-"""Which rows of a label table are meant: of one split, and where a column has a value."""
+"""Select rows of a label table: of one split, and by the values of columns."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def select(
 
     Args:
         manifest: the label table.
-        split: value of the column ``split``; any when left out.
-        where: conditions ``COLUMN=VALUE``, e.g. ``"source=idrid"``; several of one column mean any
-            of the values, ``"gradable="`` that the cell is empty.
+        split: value of the column ``split``; any if left out.
+        where: conditions ``COLUMN=VALUE``, e.g. ``"source=idrid"``; several for one column allow
+            any of the values, and ``"gradable="`` means an empty cell.
 
     Raises:
-        UsageError: a condition has no ``=``, a column does not exist, or no row is left.
+        UsageError: a condition has no ``=``, a column does not exist, or no row fits.
     """
     conditions = _conditions(where)
     if split is not None:
@@ -40,15 +40,15 @@ def select(
             raise UsageError(
                 manifest.path.name,
                 f"has no row where {column} is {' or '.join(sorted(values))}"
-                f" (there: {_values(rows, column)})",
-                "choose among the values that are there",
+                f" (it has: {_values(rows, column)})",
+                "choose one of these values",
             )
         rows = left
     return rows
 
 
 def _conditions(where: Sequence[str]) -> list[tuple[str, set[str]]]:
-    """The values wanted of each column."""
+    """The wanted values of each column."""
     wanted: dict[str, set[str]] = {}
     for condition in where:
         column, equals, value = condition.partition("=")
@@ -64,7 +64,7 @@ def require_column(manifest: Manifest, column: str) -> None:
     """Check that a label table has a column.
 
     Raises:
-        UsageError: it has not; the message lists those that it has.
+        UsageError: it does not; the message lists its columns.
     """
     if column not in manifest.columns:
         raise UsageError(

@@ -1,7 +1,8 @@
-"""How well the grade is told from what no doctor looks at: shape, size, border colour, source.
+"""How well shape, size, border colour and source alone predict the grade.
 
-Where a few decision trees read the grade off the frame of a photograph, a network will too, and
-fail on the next camera. Nothing of the retina is seen here. Needs the extra [evaluate].
+If a few decision trees can predict the grade from the frame of a photograph, a network learns that
+shortcut too, and fails on the next camera. The retina itself is not used. Needs the extra
+[evaluate].
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 
 TREES: Final = 100
 LEAF: Final = 10
-"""Fewest photographs in a leaf: frames that repeat exactly share one, and a cue that is the same
-for all tells just the commonest grade (nearest neighbours would tell a chance draw of them)."""
+"""Fewest photographs in a leaf: identical frames share one, and a cue that is the same for all
+predicts the commonest grade (nearest neighbours would predict that of a random photograph)."""
 FOLDS: Final = 5
 SEED: Final = 0
 LEAST: Final = 100
-"""Fewer photographs to learn from or to test on than this tell nothing."""
+"""Fewest photographs to learn from and to test on."""
 TRAIN, VAL, TEST = "train", "val", "test"
 CROSS_VALIDATED: Final = f"{FOLDS}-fold cross-validation"
 ALL: Final = "all together"
 MAJORITY: Final = "commonest grade"
 WHOLE: Final = "all"
 FAIR: Final = 0.2
-"""Quadratic kappa above which a shortcut counts as a finding: agreement is more than "slight"
-(Landis and Koch, Biometrics 1977;33:159)."""
+"""Quadratic kappa above which a shortcut is reported: agreement is more than "slight" (Landis and
+Koch, Biometrics 1977;33:159)."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,13 +41,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How well one cue tells the grade.
+    """How well one cue predicts the grade.
 
     Attributes:
         cue: ``shape``, ``size``, ``border``, ``source``, all together, or the commonest grade.
-        accuracy: share of right grades.
-        quadratic_kappa: 0 is chance; ``None`` where all labels are one.
-        referable_auc: 0.5 is chance; ``None`` where all are referable or none is.
+        accuracy: share of correct grades, 0 to 1.
+        quadratic_kappa: -1 to 1, 0 is chance; ``None`` where all labels are equal.
+        referable_auc: 0 to 1, 0.5 is chance; ``None`` where all are referable or none is.
     """
 
     cue: str
@@ -57,13 +58,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The audit of all photographs, or of one source's.
+    """The audit of all photographs, or of those of one source.
 
     Attributes:
         of: :data:`WHOLE`, or the source.
         how: ``train to test``, ``train to val`` or cross-validated.
-        learned_from, tested_on: how many photographs.
-        figures: the commonest grade first, then cue by cue.
+        learned_from: the number of photographs to learn from.
+        tested_on: the number of photographs to test on.
+        figures: of the commonest grade first, then of each cue.
     """
 
     of: str
@@ -74,43 +76,43 @@ class Audit:
 
     @property
     def telling(self) -> tuple[Figures, ...]:
-        """The cues that tell more than they should."""
-        return tuple(one for one in self.figures if (one.quadratic_kappa or 0.0) > FAIR)
+        """The cues that predict the grade better than they should."""
+        return tuple(each for each in self.figures if (each.quadratic_kappa or 0.0) > FAIR)
 
 
-def audit(rows: Sequence[Row], found: Sequence[Fingerprint | None]) -> tuple[Audit, ...]:
-    """Audit all photographs, and those of each source by themselves.
+def audit(rows: Sequence[Row], prints: Sequence[Fingerprint | None]) -> tuple[Audit, ...]:
+    """Audit all photographs, and those of each source separately.
 
-    Learns from the split ``train`` and tests on ``test`` (else ``val``) where a table has them and
-    they are large enough; else cross-validates by patient and group.
+    The split ``train`` is used to learn and ``test`` (else ``val``) to test if the table has both
+    and they are large enough; else there is a cross-validation by patient and group.
 
     Args:
-        rows: of a label table; ``excluded`` ones do not take part.
-        found: the fingerprint of each row's photograph; those without one do not take part.
+        rows: of a label table; ``excluded`` ones are not used.
+        prints: the fingerprint of each photograph; photographs without one are not used.
 
     Returns:
         Nothing for fewer than ``LEAST`` photographs.
     """
-    seen = [
+    used = [
         (row, print_)
-        for row, print_ in zip(rows, found, strict=True)
+        for row, print_ in zip(rows, prints, strict=True)
         if print_ is not None and row.split != EXCLUDED
     ]
-    sources = sorted({row.source for row, _ in seen})
-    parts = {WHOLE: seen}
+    sources = sorted({row.source for row, _ in used})
+    parts = {WHOLE: used}
     if len(sources) > 1:
-        parts |= {name: [one for one in seen if one[0].source == name] for name in sources}
+        parts |= {name: [pair for pair in used if pair[0].source == name] for name in sources}
     audits = [_audit(name, part) for name, part in parts.items()]
-    return tuple(one for one in audits if one is not None)
+    return tuple(result for result in audits if result is not None)
 
 
-def _audit(name: str, seen: Sequence[tuple[Row, Fingerprint]]) -> Audit | None:
-    rows = [row for row, _ in seen]
+def _audit(name: str, used: Sequence[tuple[Row, Fingerprint]]) -> Audit | None:
+    rows = [row for row, _ in used]
     label = np.array([row.grade for row in rows], dtype=np.int64)
     folds, how = _folds(rows, label)
     if not folds:
         return None
-    cues = _cues([print_ for _, print_ in seen])
+    cues = _cues([print_ for _, print_ in used])
     if len({row.source for row in rows}) > 1:
         cues["source"] = _one_hot([row.source for row in rows])
     cues[ALL] = np.hstack(list(cues.values()))
@@ -124,7 +126,7 @@ def _audit(name: str, seen: Sequence[tuple[Row, Fingerprint]]) -> Audit | None:
 
 
 def _folds(rows: Sequence[Row], label: Ints) -> tuple[list[tuple[Ints, Ints]], str]:
-    """Places to learn from and to test on; none where there are too few."""
+    """Places to learn from and to test on, and how they were chosen; none if there are too few."""
     split = np.array([row.split for row in rows])
     train = np.flatnonzero(split == TRAIN)
     for name in (TEST, VAL):
@@ -144,7 +146,7 @@ def _cross_validation(rows: Sequence[Row], label: Ints) -> list[tuple[Ints, Ints
     keys = [_key(row, place) for place, row in enumerate(rows)]
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
     with warnings.catch_warnings():
-        # A grade with fewer photographs than folds is missing in some; that is as it should be.
+        # A grade with fewer photographs than folds is missing in some folds, which is fine.
         warnings.filterwarnings("ignore", message="The least populated class", module="sklearn")
         return list(folds.split(label, label, keys))
 
@@ -155,22 +157,22 @@ def _key(row: Row, place: int) -> str:
     return f"group {row.group}" if row.group else f"photograph {place}"
 
 
-def _cues(found: Sequence[Fingerprint]) -> dict[str, Floats]:
-    """By cue, ``float64 (N, K)``."""
-    width, height, stretch, radius, x, y = np.array([_frame(one) for one in found]).T
-    # All measured in heights of the picture, as the retina's own proportions have them: what
-    # squeezing a photograph hides, the disc's stretch gives away.
+def _cues(prints: Sequence[Fingerprint]) -> dict[str, Floats]:
+    """The values of each cue, ``float64 (N, K)``."""
+    width, height, stretch, radius, x, y = np.array([_frame(print_) for print_ in prints]).T
+    # Lengths are in heights of the picture, with the disc's stretch undone, so that squeezing a
+    # photograph does not hide its original shape.
     shape = (width * stretch / height, 2 * radius / height, x * stretch / height, y / height)
     return {
         "shape": np.column_stack(shape),
         "size": np.column_stack((width, height)),
-        "border": np.array([one.border for one in found]),
+        "border": np.array([print_.border for print_ in prints]),
     }
 
 
-def _frame(found: Fingerprint) -> tuple[float, ...]:
-    """Width, height, stretch, radius and centre; where no disc was found, as if it filled all."""
-    disc, width, height = found.field, found.width, found.height
+def _frame(print_: Fingerprint) -> tuple[float, ...]:
+    """Width, height, stretch, radius and centre; without a disc, as if it filled the height."""
+    disc, width, height = print_.field, print_.width, print_.height
     if disc.stretch is None or disc.radius is None or disc.centre is None:
         return (width, height, 1.0, height / 2, width / 2, height / 2)
     return (width, height, disc.stretch, disc.radius, *disc.centre)
@@ -189,31 +191,33 @@ def _commonest(label: Ints, folds: Sequence[tuple[Ints, Ints]]) -> Floats:
 
 
 def _forest(values: Floats, label: Ints, folds: Sequence[tuple[Ints, Ints]]) -> Floats:
-    """Probability of each grade, ``float64 (tested, 5)``."""
+    """Probabilities of the grades, ``float64 (tested, 5)``."""
     from sklearn.ensemble import RandomForestClassifier
 
-    told = []
+    probabilities = []
     for train, test in folds:
         forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=SEED)
         forest.fit(values[train], label[train])
         shares = np.zeros((len(test), GRADE_COUNT))
         shares[:, forest.classes_] = forest.predict_proba(values[test])
-        told.append(shares)
-    return np.concatenate(told)
+        probabilities.append(shares)
+    return np.concatenate(probabilities)
 
 
 def _figures(cue: str, label: Ints, shares: Floats) -> Figures:
     from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-    given = shares.argmax(axis=1)
+    predicted = shares.argmax(axis=1)
     referable = label >= REFERABLE_GRADE
-    kappa = cohen_kappa_score(label, given, weights="quadratic") if len(set(label)) > 1 else None
+    kappa = (
+        cohen_kappa_score(label, predicted, weights="quadratic") if len(set(label)) > 1 else None
+    )
     area = None
     if referable.any() and not referable.all():
         area = roc_auc_score(referable, shares[:, REFERABLE_GRADE:].sum(axis=1))
     return Figures(
         cue,
-        float((given == label).mean()),
+        float((predicted == label).mean()),
         None if kappa is None else float(kappa),
         None if area is None else float(area),
     )

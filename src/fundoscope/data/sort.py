@@ -1,8 +1,8 @@
 """A label table as class folders, ``train/0`` … ``test/4``: by copies, hard or symbolic links.
 
-Nothing is deleted, and nothing is replaced unasked. The way back is
-:func:`fundoscope.data.class_folders.from_class_folders`; what folders cannot say (patients, free
-columns) goes along in ``labels.csv``.
+Nothing is deleted, and nothing is replaced unless asked.
+:func:`fundoscope.data.class_folders.from_class_folders` reads the folders again; ``labels.csv``
+holds what folders cannot (patients, free columns).
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ LABELS: Final = "labels.csv"
 COPY, HARD, SYMBOLIC = "copy", "hard", "symbolic"
 
 Put = Callable[[Path, Path], object]
-"""Brings a photograph (first) to a path where nothing is (second)."""
+"""Puts a photograph (first) at a free path (second)."""
 
 WAYS: Final[Mapping[str, Put]] = {
     COPY: shutil.copy2,
     HARD: os.link,
     SYMBOLIC: os.symlink,
 }
-UNMADE, REMEDY = "cannot be made", "free some space, or try --link"
+UNMADE, REMEDY = "cannot be created", "free some space, or try --link"
 
 
 def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = False) -> Manifest:
     """Put the photographs of a label table into class folders.
 
-    Rows of the split ``excluded`` are left out. Photographs of one name in one folder are told
-    apart by the folders they came from, else by a number. When something fails, what was put is
-    taken away again.
+    Rows of the split ``excluded`` are left out. Photographs with the same name in one folder get
+    the names of their original folders in front, else a number. If something fails, the new files
+    are removed.
 
     Args:
         manifest: the table.
-        out: the folder in which ``0`` … ``4`` or ``train`` … are made; it may be there.
+        out: the folder in which ``0`` … ``4`` or ``train`` … are created; it may exist.
         way: ``copy``, ``hard`` (link) or ``symbolic`` (link).
-        overwrite: replace files that are there.
+        overwrite: replace existing files.
 
     Returns:
         The table of the sorted photographs, as it was written to ``labels.csv``.
 
     Raises:
-        UsageError: there is no row to sort, or a split is no name for a folder.
+        UsageError: there is no row to sort, or a split cannot be a folder.
         TableError: a photograph is missing.
-        OutputError: a file is there already, or cannot be written.
+        OutputError: a file exists, or cannot be written.
     """
     rows = tuple(row for row in manifest.rows if row.split != EXCLUDED)
     if not rows:
@@ -70,8 +70,8 @@ def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = Fa
         for row, place in zip(rows, _places(rows), strict=True)
     )
     wanted = {
-        out / there.image: manifest.photograph(row).absolute()
-        for row, there in zip(rows, moved, strict=True)
+        out / sorted_row.image: manifest.photograph(row).absolute()
+        for row, sorted_row in zip(rows, moved, strict=True)
     }
     labels = out / LABELS
     _require_free((labels, *wanted), wanted, overwrite=overwrite)
@@ -89,7 +89,7 @@ def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = Fa
 
 
 def _places(rows: Sequence[Row]) -> list[str]:
-    """Where each photograph goes, relative to the folder, no two alike even to Windows."""
+    """The path of each photograph below the folder; all differ, even where case does not count."""
     folders = [f"{_folder(row.split)}{row.grade}/" for row in rows]
     names = [PurePosixPath(row.image.replace("\\", "/")) for row in rows]
     often = Counter(_alike(folder + name.name) for folder, name in zip(folders, names, strict=True))
@@ -113,8 +113,8 @@ def _folder(split: str) -> str:
     if split_of(split) is None or split in GRADES:
         raise UsageError(
             f"split {split!r:.40}",
-            "is no name by which class folders are read again",
-            "call the splits train, val and test, or fold1, fold2, …",
+            "cannot be read again as a class folder",
+            "name the splits train, val and test, or fold1, fold2, …",
         )
     return f"{split}/"
 
@@ -128,7 +128,7 @@ def _alike(name: str) -> str:
 
 
 def _require_free(targets: Sequence[Path], wanted: Mapping[Path, Path], *, overwrite: bool) -> None:
-    """Refuse to replace what is there unasked, and a photograph of the table even when asked."""
+    """Reject existing files unless asked to replace them; never replace another photograph."""
     photographs = {_identity(photograph) for photograph in wanted.values()}
     for target in targets:
         if _is_photograph(target, wanted.get(target)):
@@ -141,17 +141,17 @@ def _require_free(targets: Sequence[Path], wanted: Mapping[Path, Path], *, overw
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _is_photograph(target: Path, photograph: Path | None) -> bool:
-    """Whether a path is the photograph already: linked there before, or never moved."""
+    """Whether a path is the photograph already: linked earlier, or not moved."""
     return photograph is not None and target.exists() and target.samefile(photograph)
 
 
 def _put_all(wanted: Mapping[Path, Path], put: Put, done: list[Path]) -> None:
-    """Put every photograph that is not there; what is new is added to ``done``."""
+    """Put every photograph that is missing; new files are added to ``done``."""
     for target, photograph in wanted.items():
         if not _is_photograph(target, photograph):
             existed = os.path.lexists(target)

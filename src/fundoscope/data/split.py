@@ -1,9 +1,8 @@
-"""Draw train, validation and test, or folds: what belongs together stays on one side.
+"""Draw train, validation and test, or folds: rows that belong together stay in one split.
 
-Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`), or are of one file,
-belong together, and so does whoever shares one with these. The draw is stratified by grade and
-source (``sklearn.model_selection.StratifiedGroupKFold``) and depends on the rows and the seed
-alone.
+Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`) or a file belong
+together, directly or through other rows. The draw is stratified by grade and source
+(``sklearn.model_selection.StratifiedGroupKFold``) and depends only on the rows and the seed.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 TRAIN, VAL, TEST = "train", "val", "test"
 FOLD: Final = "fold"
 MAX_PARTS: Final = 20
-"""The rows are dealt into so many equal parts at most, of which each split takes some."""
+"""Most equal parts that the rows are dealt into; each split takes some of them."""
 MAX_FOLDS: Final = 100
 
 
@@ -36,24 +35,25 @@ def into_shares(manifest: Manifest, *, test: float, val: float, seed: int) -> Ma
     """The table with a split drawn for every row that is not ``excluded``.
 
     Args:
-        manifest: the table; splits that it has are replaced.
-        test, val: shares of the rows, from 0 to below 1, met to about a twentieth; the rest is
-            train. A split of share 0 is not made.
+        manifest: the table; its splits are replaced.
+        test: share of the rows, from 0 to below 1, accurate to about 0.05. A share of 0 makes no
+            split; the rest is train.
+        val: the same for the validation split.
         seed: of the draw.
 
     Raises:
-        UsageError: the shares leave nothing to train on, or a grade has too few patients to stand
-            in every split.
+        UsageError: the shares leave nothing to train on, or a grade has too few patients to be in
+            every split.
     """
     if not (0 <= test < 1 and 0 <= val < 1 and 0 < test + val < 1):
         raise UsageError(
             f"--test {test:g} --val {val:g}",
-            "are no shares that leave something to train on",
-            "give two shares from 0 to 1 whose sum lies between",
+            "leave nothing to train on, or hold nothing out",
+            "give two shares from 0 to 1 whose sum is between 0 and 1",
         )
     count = _parts(test, val)
     parts, rows = _dealt(manifest, count, seed)
-    # The fullest parts first: a small split needs every grade more than a large one does.
+    # The parts with most grades first: validation and test are small and need every grade.
     order = sorted(range(count), key=lambda part: (-len(_grades(rows, parts, part)), part))
     names = dict.fromkeys(order, TRAIN)
     sizes = {VAL: round(val * count), TEST: round(test * count)}
@@ -67,8 +67,8 @@ def into_folds(manifest: Manifest, *, folds: int, seed: int) -> Manifest:
     """The table with ``fold1`` to ``foldN`` as splits of the rows that are not ``excluded``.
 
     Args:
-        manifest: the table; splits that it has are replaced.
-        folds: how many, 2 or more.
+        manifest: the table; its splits are replaced.
+        folds: the number of folds, 2 or more.
         seed: of the draw.
 
     Raises:
@@ -82,7 +82,7 @@ def into_folds(manifest: Manifest, *, folds: int, seed: int) -> Manifest:
 
 
 def together(rows: Sequence[Row]) -> NDArray[np.int64]:
-    """For each row the number of what it belongs to, int64 ``(N,)``, counted from 0."""
+    """The number of the group of rows that each row belongs to, int64 ``(N,)``, from 0."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -96,19 +96,19 @@ def together(rows: Sequence[Row]) -> NDArray[np.int64]:
     ends = np.array(links, dtype=np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(links)), (ends[:, 0], ends[:, 1])), shape=(size, size))
     _, labels = connected_components(graph, directed=False)
-    found: NDArray[np.int64] = labels[: len(rows)].astype(np.int64)
-    return found
+    groups: NDArray[np.int64] = labels[: len(rows)].astype(np.int64)
+    return groups
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Counter[int]]:
-    """By split: how many rows of each grade; train, val and test first, ``excluded`` last."""
+    """The number of rows of each grade by split; train, val and test first, ``excluded`` last."""
     order = {TRAIN: 0, VAL: 1, TEST: 2, EXCLUDED: 4}
     splits = sorted({row.split for row in rows}, key=lambda s: (order.get(s, 3), len(s), s))
     return {split: Counter(row.grade for row in rows if row.split == split) for split in splits}
 
 
 def _parts(test: float, val: float) -> int:
-    """The smallest number of equal parts that comes closest to the shares, and serves each."""
+    """The smallest number of equal parts that best fits the shares, with a part for each."""
 
     def error(count: int) -> float:
         away = (abs(round(share * count) / count - share) for share in (test, val))
@@ -129,7 +129,7 @@ def _dealt(manifest: Manifest, parts: int, seed: int) -> tuple[NDArray[np.int64]
     dealer = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
     dealt = np.zeros(len(rows), dtype=np.int64)
     with warnings.catch_warnings():
-        # It warns of strata with fewer rows than parts; whether grades suffer is checked here.
+        # It warns of strata with fewer rows than parts; grades are checked separately.
         warnings.simplefilter("ignore", UserWarning)
         for part, (_, chosen) in enumerate(dealer.split(strata, strata, groups)):
             dealt[chosen] = part
@@ -155,7 +155,7 @@ def _require_enough(
 
 
 def _strata(rows: Sequence[Row], parts: int) -> list[str]:
-    """Grade and source; the grade alone where all are too few to be dealt to every part."""
+    """Grade and source; only the grade where every stratum is too small for the parts."""
     strata = [f"{row.grade} {row.source}" for row in rows]
     return strata if max(Counter(strata).values()) >= parts else [str(row.grade) for row in rows]
 

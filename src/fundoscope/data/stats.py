@@ -1,4 +1,4 @@
-"""What a label table holds: photographs by grade and split, source and camera, and their sizes."""
+"""Statistics of a label table: photographs by grade, split, source and camera; their sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from fundoscope.data.fingerprint import Fingerprint
-from fundoscope.data.fingerprint_cache import Found
+from fundoscope.data.fingerprint_cache import FingerprintResult
 from fundoscope.data.manifest import Row
 
 VERSION: Final = "fundoscope.data-stats/1"
@@ -18,18 +18,19 @@ COLUMNS: Final = ("split", "source", "camera")
 QUANTILES: Final = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 Counts = Mapping[str, Mapping[int, int]]
-"""Value of a column to grade to how many."""
+"""Value of a column to grade to count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large the photographs of a source are, in pixels.
+    """The sizes of the photographs of a source, in pixels.
 
     Attributes:
-        photographs: how many could be opened.
-        width, height: least, 5 %, median, 95 % and largest.
+        photographs: the number that could be opened.
+        width: smallest, 5 % quantile, median, 95 % quantile and largest.
+        height: the same of the height.
         diameter: the same of the disc of retina, from top to bottom of the whole disc; empty where
-            none was found.
+            no disc was found.
     """
 
     photographs: int
@@ -40,15 +41,16 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A label table in numbers.
+    """The statistics of a label table.
 
     Attributes:
-        photographs: how many rows.
-        unopened: how many of their files are missing or unreadable.
-        patients: how many different ones are named.
-        grades: grade to how many.
-        by: for ``split``, ``source`` and ``camera``, where the table says them.
+        photographs: the number of rows.
+        unopened: the number of files that are missing or unreadable.
+        patients: the number of patients.
+        grades: grade to count.
+        by: counts by ``split``, ``source`` and ``camera``, as far as the table has them.
         sizes: by source.
+        version: of the format of these statistics.
     """
 
     photographs: int
@@ -60,51 +62,51 @@ class Stats:
     version: str = VERSION
 
 
-def stats(rows: Sequence[Row], found: Sequence[Found]) -> Stats:
+def stats(rows: Sequence[Row], results: Sequence[FingerprintResult]) -> Stats:
     """Count rows and measure their photographs.
 
     Args:
         rows: of one label table.
-        found: the fingerprint of each row's photograph, or why there is none.
+        results: the fingerprint of the photograph of each row, or why there is none.
     """
     everything = _counts(["" for _ in rows], rows)[""]
-    told = [column for column in COLUMNS if any(row.text(column) for row in rows)]
-    by = {column: _counts([row.text(column) for row in rows], rows) for column in told}
+    columns = [column for column in COLUMNS if any(row.text(column) for row in rows)]
+    by = {column: _counts([row.text(column) for row in rows], rows) for column in columns}
     return Stats(
         photographs=len(rows),
-        unopened=sum(not isinstance(one, Fingerprint) for one in found),
+        unopened=sum(not isinstance(result, Fingerprint) for result in results),
         patients=len({(row.source, row.patient) for row in rows if row.patient}),
         grades=everything,
         by=by,
-        sizes=dict(_sizes(rows, found)),
+        sizes=dict(_sizes(rows, results)),
     )
 
 
 def _counts(values: Sequence[str], rows: Sequence[Row]) -> dict[str, dict[int, int]]:
     counts: dict[str, dict[int, int]] = {}
     for value, row in sorted(
-        zip(values, rows, strict=True), key=lambda one: (one[0], one[1].grade)
+        zip(values, rows, strict=True), key=lambda pair: (pair[0], pair[1].grade)
     ):
         of_value = counts.setdefault(value, {})
         of_value[row.grade] = of_value.get(row.grade, 0) + 1
     return counts
 
 
-def _sizes(rows: Sequence[Row], found: Sequence[Found]) -> Iterator[tuple[str, Sizes]]:
+def _sizes(
+    rows: Sequence[Row], results: Sequence[FingerprintResult]
+) -> Iterator[tuple[str, Sizes]]:
     by_source: dict[str, list[Fingerprint]] = {}
-    for row, one in zip(rows, found, strict=True):
-        if isinstance(one, Fingerprint):
-            by_source.setdefault(row.source, []).append(one)
+    for row, result in zip(rows, results, strict=True):
+        if isinstance(result, Fingerprint):
+            by_source.setdefault(row.source, []).append(result)
     for source, photographs in sorted(by_source.items()):
         yield (
             source,
             Sizes(
                 len(photographs),
-                _quantiles([one.width for one in photographs]),
-                _quantiles([one.height for one in photographs]),
-                _quantiles(
-                    [2 * one.field.radius for one in photographs if one.field.radius is not None]
-                ),
+                _quantiles([photo.width for photo in photographs]),
+                _quantiles([photo.height for photo in photographs]),
+                _quantiles([2 * p.field.radius for p in photographs if p.field.radius is not None]),
             ),
         )
 

@@ -1,6 +1,7 @@
-"""A picture of a label table: grades by split, source and camera, and how large the retinas are.
+"""A plot of a label table: grades by split, source and camera, and the sizes of the retinas.
 
-Drawn with matplotlib's Agg canvas: no window system, no global state. Needs the extra [evaluate].
+Drawn on matplotlib's Agg canvas, without a window system or global state. Needs the extra
+[evaluate].
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from fundoscope.data.fingerprint import Fingerprint
-from fundoscope.data.fingerprint_cache import Found
+from fundoscope.data.fingerprint_cache import FingerprintResult
 from fundoscope.data.manifest import Row
 from fundoscope.data.stats import Counts, Stats
 from fundoscope.grading.heads import GRADE_COUNT
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DPI: Final = 130
 PANEL_INCHES: Final = (5.2, 3.6)
 MOST_BARS: Final = 14
-"""Values of a column that get a bar; the rarest others share one."""
+"""Values of a column with their own bar; the rarest share another."""
 MOST_LINES: Final = 8
 BINS: Final = 40
 OTHERS: Final = "others"
@@ -31,16 +32,16 @@ UNKNOWN: Final = "unknown"
 LONGEST: Final = 18
 """Characters of a name beside its bar."""
 COLOURS: Final = ("#d9e6f2", "#9dc3e0", "#5a96c8", "#c2571a", "#7d1d0c")
-"""Of the grades 0 to 4: blue up to moderate, then orange and dark red."""
+"""Of the grades 0 to 4: blue up to grade 2, then orange and dark red."""
 
 
-def draw(stats: Stats, rows: Sequence[Row], found: Sequence[Found]) -> bytes:
-    """The picture as PNG.
+def draw(stats: Stats, rows: Sequence[Row], results: Sequence[FingerprintResult]) -> bytes:
+    """The plot as PNG.
 
     Args:
         stats: of the same rows and fingerprints.
         rows: of the label table.
-        found: their fingerprints.
+        results: their fingerprints.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ def draw(stats: Stats, rows: Sequence[Row], found: Sequence[Found]) -> bytes:
     _grades(axes[0], stats)
     for panel, (column, counts) in zip(axes[1:], stats.by.items(), strict=False):
         _bars(panel, column, counts)
-    _diameters(axes[len(stats.by) + 1], rows, found)
+    _diameters(axes[len(stats.by) + 1], rows, results)
     for unused in axes[panels:]:
         unused.set_axis_off()
     buffer = io.BytesIO()
@@ -73,7 +74,7 @@ def _grades(axes: Axes, stats: Stats) -> None:
 
 
 def _bars(axes: Axes, column: str, counts: Counts) -> None:
-    """A bar a value, its parts being the shares of the grades, with how many at its end."""
+    """A bar for each value, with the shares of the grades as parts and the count at its end."""
     numbers = {value: [of.get(g, 0) for g in range(GRADE_COUNT)] for value, of in counts.items()}
     by_size = sorted(numbers, key=lambda value: -sum(numbers[value]))
     shown = {value: numbers[value] for value in by_size[:MOST_BARS]}
@@ -104,11 +105,11 @@ def _bars(axes: Axes, column: str, counts: Counts) -> None:
     )  # fmt: skip
 
 
-def _diameters(axes: Axes, rows: Sequence[Row], found: Sequence[Found]) -> None:
+def _diameters(axes: Axes, rows: Sequence[Row], results: Sequence[FingerprintResult]) -> None:
     by_source: dict[str, list[float]] = {}
-    for row, one in zip(rows, found, strict=True):
-        if isinstance(one, Fingerprint) and one.field.radius is not None:
-            by_source.setdefault(row.source, []).append(2 * one.field.radius)
+    for row, result in zip(rows, results, strict=True):
+        if isinstance(result, Fingerprint) and result.field.radius is not None:
+            by_source.setdefault(row.source, []).append(2 * result.field.radius)
     axes.set_title("diameter of the retina's disc")
     axes.set_xlabel("pixels, from top to bottom")
     axes.set_ylabel("share of the source's photographs")
@@ -133,12 +134,12 @@ def _diameters(axes: Axes, rows: Sequence[Row], found: Sequence[Found]) -> None:
 
 
 def _short(name: str) -> str:
-    """A name as it fits beside a bar; what matplotlib's own font cannot draw becomes "?"."""
+    """A name that fits beside a bar; "?" replaces what matplotlib's own font cannot draw."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     if not name:
         return UNKNOWN
     font = get_font(findfont(FontProperties()))
-    # A pair of dollar signs would be set as a formula.
+    # Matplotlib draws text between dollar signs as a formula.
     drawn = "".join(c if font.get_char_index(ord(c)) and c != "$" else "?" for c in name)
     return drawn if len(drawn) <= LONGEST else drawn[: LONGEST - 1] + "…"

@@ -1,4 +1,4 @@
-"""What is to be checked: photographs with the rows that label them, or a folder of them without."""
+"""The photographs to check: the rows of a label table, or a folder without labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES, SPLITS, from_class_folders
+from fundoscope.data.class_folders import (
+    PHOTOGRAPH_SUFFIXES,
+    SPLITS,
+    from_class_folders,
+    photographs_in,
+)
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import TableError
 
@@ -16,9 +21,9 @@ class Subject:
     """A photograph to check.
 
     Attributes:
-        image: how it is named: the cell of the table, or the path below the folder.
-        path: where its file should be.
-        row: its labels; ``None`` for a folder of photographs without.
+        image: its name: the cell of the table, or the path below the folder.
+        path: of its file, which may not exist.
+        row: its labels; ``None`` in a folder without labels.
     """
 
     image: str
@@ -27,23 +32,17 @@ class Subject:
 
 
 def of_rows(manifest: Manifest, rows: Sequence[Row]) -> tuple[Subject, ...]:
-    """Rows of a label table."""
+    """The photographs of rows of a label table."""
     return tuple(Subject(row.image, manifest.photograph(row), row) for row in rows)
 
 
 def of_folder(folder: Path) -> tuple[Subject, ...]:
-    """The photographs of a folder, with all below, without labels; hidden files are passed over.
+    """The photographs in a folder and below, without labels; hidden files are skipped.
 
     Raises:
         TableError: there is none.
     """
-    files = sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and not file.is_dir()
-    )
+    files = photographs_in(folder)
     if not files:
         raise TableError(
             str(folder),
@@ -54,12 +53,12 @@ def of_folder(folder: Path) -> tuple[Subject, ...]:
 
 
 def labelled(folder: Path) -> Manifest | None:
-    """The label table that a folder's class folders stand for; ``None`` where it has none.
+    """The label table of the class folders in a folder; ``None`` where it has none.
 
     Raises:
-        TableError: it has, but they are wrong; see :func:`from_class_folders`.
+        TableError: they are not valid; see :func:`from_class_folders`.
     """
     inside = [entry for entry in folder.iterdir() if entry.is_dir()]
     of_splits = [entry for entry in inside if entry.name.lower() in SPLITS]
     inside += [inner for entry in of_splits for inner in entry.iterdir() if inner.is_dir()]
-    return from_class_folders(folder) if any(one.name.isdecimal() for one in inside) else None
+    return from_class_folders(folder) if any(entry.name.isdecimal() for entry in inside) else None

@@ -1,4 +1,4 @@
-"""A table as text, column by column, from CSV or Parquet; what the columns mean is not here."""
+"""A table of text by columns, from CSV or Parquet, whatever the columns mean."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from fundoscope.data import parquet
 from fundoscope.errors import TableError
 
 Line = tuple[int, list[str]]
-"""Where a row of a CSV file begins, the header being line 1, and its cells."""
+"""The first line of a row of a CSV file, the header being line 1, and its cells."""
 
 BLOCK: Final = 256
-"""Rows that are turned into columns at a time: few enough to stay in the processor's cache and to
-give the collector of garbage nothing to look at, which halves the time against 10,000."""
+"""Rows that are turned into columns at a time: few enough for the processor's cache and to keep the
+garbage collector idle, which halves the time compared with 10,000."""
 
 
 class CsvReader(Protocol):
-    """What ``csv.reader`` returns; its own type has no public name."""
+    """The type that ``csv.reader`` returns, which has no public name."""
 
     @property
     def line_num(self) -> int:
         """Lines read so far."""
 
     def __iter__(self) -> Iterator[list[str]]:
-        """Row by row."""
+        """The rows."""
 
     def __next__(self) -> list[str]:
         """The next row."""
@@ -43,10 +43,10 @@ class Table:
 
     Attributes:
         path: the file it was read from.
-        cells: the columns in order: name and cells, stripped of blanks, all of one length.
-        lines: of each row, the line in the file (the header being line 1), or the row's number
+        cells: the columns in order: name and cells, stripped of blanks, all of the same length.
+        lines: the line of each row in the file (the header being line 1), or the number of the row
             in a Parquet file.
-        sha256: of the file's bytes.
+        sha256: of the bytes of the file.
     """
 
     path: Path
@@ -61,41 +61,41 @@ class Table:
 
     @property
     def rows(self) -> tuple[tuple[int, dict[str, str]], ...]:
-        """Row by row: its line, and its cells by column."""
+        """The rows: line, and cells by column."""
         names = self.columns
         rows = zip(self.lines, zip(*self.cells.values(), strict=True), strict=True)
         return tuple((line, dict(zip(names, cells, strict=True))) for line, cells in rows)
 
     def place(self, row: int, column: str) -> str:
-        """Where a cell stands, for a message.
+        """The place of a cell, for errors.
 
         Args:
             row: from 0, in the order of ``lines``.
-            column: its name.
+            column: the name of the column.
         """
         return place(self.path, self.lines[row], column)
 
 
 def place(path: Path, line: int, column: str) -> str:
-    """Where a cell stands in a file, for a message: ``labels.csv, line 3, column grade``."""
+    """The place of a cell in a file, for errors: ``labels.csv, line 3, column grade``."""
     return f"{path.name}, {'row' if parquet.is_parquet(path) else 'line'} {line}, column {column}"
 
 
 def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = ",") -> Table:
     """Read a table with a header.
 
-    Blank lines are passed over, and so are columns without name and cell, as spreadsheets write
-    them at the end of each line.
+    Blank lines are skipped, and so are columns without name and cells, which spreadsheets write at
+    the end of each line.
 
     Args:
-        path: CSV in UTF-8 (a byte-order mark and Windows line ends are fine), or Parquet if its
+        path: CSV in UTF-8 (a byte-order mark and Windows line ends are allowed), or Parquet if its
             name ends in ``.parquet`` or ``.pq``.
         required: columns that the header must have.
         delimiter: between the cells of a CSV file.
 
     Raises:
-        TableError: the file cannot be read, is empty, too large or no table, lacks a required
-            column, names one twice, or a row has too many or too few cells.
+        TableError: the file cannot be read, is empty, too large or not a table, lacks a required
+            column, repeats one, or a row has too many or too few cells.
         MissingExtraError: the file is Parquet, and the extra [evaluate] is not installed.
     """
     path = Path(path)
@@ -112,7 +112,7 @@ def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = 
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a table's file.
+    """The bytes of the file of a table.
 
     Raises:
         TableError: it cannot be read, is empty, or is too large.
@@ -138,7 +138,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decoded(title: str, data: bytes) -> str:
-    """The text of a table's bytes, without byte-order mark.
+    """The text of the bytes of a table, without byte-order mark.
+
+    Args:
+        title: the name of the file, for errors.
+        data: the bytes.
 
     Raises:
         TableError: it is not UTF-8.
@@ -172,10 +176,10 @@ def _read_csv(
 def _require_names(names: Sequence[str], required: tuple[str, ...], where: str) -> None:
     for name in required:
         if name not in names:
-            there = ", ".join(filter(None, names))[: limits.MAX_NAME_CHARACTERS]
+            existing = ", ".join(filter(None, names))[: limits.MAX_NAME_CHARACTERS]
             raise TableError(
                 where,
-                f"has no column {name} (it has: {there})",
+                f"has no column {name} (it has: {existing})",
                 f"name the columns {' and '.join(required)} in the header",
             )
     for name in filter(None, names):
@@ -183,7 +187,7 @@ def _require_names(names: Sequence[str], required: tuple[str, ...], where: str) 
             raise TableError(
                 f"{where}, column {name}",
                 f"appears {names.count(name)} times",
-                "give every column a name of its own",
+                "give every column its own name",
             )
 
 
@@ -204,7 +208,7 @@ def _rows(reader: CsvReader, width: int, title: str) -> Iterator[Line]:
 
 
 def _fitted(cells: list[str], width: int, where: str) -> list[str]:
-    """A row that is longer than the header, if only by blank cells."""
+    """A row cut to the length of the header, if only blank cells are lost."""
     if len(cells) < width or any(map(str.strip, cells[width:])):
         raise TableError(
             where,

@@ -1,4 +1,4 @@
-"""Synthetic eyes with their truth: fundus photographs that nobody's eye was needed for."""
+"""Phantoms: synthetic fundus photographs with their ground truth."""
 
 from __future__ import annotations
 

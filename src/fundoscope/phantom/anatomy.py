@@ -1,4 +1,4 @@
-"""Where things lie in one eye, in field units (disc of retina = unit circle, x right, y down)."""
+"""The layout of an eye in field units (disc of retina = unit circle, x right, y down)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DISC_RADIUS: Final = (0.136, 0.166)
 FOVEA_DIAMETERS: Final = (2.35, 2.65)
 """Centre of the disc to the fovea, in disc diameters."""
 FOVEA_DROP: Final = (2.0, 11.0)
-"""Degrees by which the fovea lies lower than the disc."""
+"""Degrees by which the fovea lies below the disc."""
 DISC_CENTRED: Final = 0.12
-"""Share of photographs that are taken of the disc rather than of the macula."""
+"""Share of photographs centred on the disc rather than the macula."""
 CUP: Final = (0.28, 0.58)
-"""Cup to disc."""
+"""Cup-to-disc ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,11 @@ class Anatomy:
     """One eye.
 
     Attributes:
-        disc, fovea: centres, ``(2,)``.
-        disc_radius: horizontal; the disc is ``tall`` times as high.
+        disc: its centre, ``(2,)``.
+        disc_radius: its horizontal radius.
+        tall: its height over its width.
         cup: cup-to-disc ratio.
+        fovea: its centre, ``(2,)``.
         vessels: the tree, thin twigs last.
     """
 
@@ -44,12 +46,12 @@ class Anatomy:
 
 
 def lay_out(eye: Eye, rng: Generator, *, centred: bool) -> Anatomy:
-    """An eye as the camera meets it.
+    """The anatomy of a random eye.
 
     Args:
         eye: a left eye is the mirror image of a right one.
         rng: source of everything random.
-        centred: whether disc and fovea must both lie well inside (for a count by quadrant).
+        centred: whether disc and fovea must both lie well inside, for counts by quadrant.
     """
     radius = rng.uniform(*DISC_RADIUS)
     distance = 2.0 * radius * rng.uniform(*FOVEA_DIAMETERS)
@@ -66,7 +68,7 @@ def lay_out(eye: Eye, rng: Generator, *, centred: bool) -> Anatomy:
 
 
 def _mirrored(anatomy: Anatomy) -> Anatomy:
-    """The other eye: x turned round."""
+    """The mirror image: the other eye."""
     turn = np.array([-1.0, 1.0])
     vessels = tuple(replace(vessel, points=vessel.points * turn) for vessel in anatomy.vessels)
     return replace(anatomy, disc=anatomy.disc * turn, fovea=anatomy.fovea * turn, vessels=vessels)

@@ -1,7 +1,7 @@
 """The retina without vessels and lesions: pigment, macula, nerve fibres, choroid, texture.
 
-All is optical density: the natural logarithm by which a channel darkens. The strengths were chosen
-by eye, beside photographs of IDRiD, EyePACS and Messidor-2.
+Values are optical densities: the natural logarithm by which a channel darkens. The strengths were
+chosen by eye, by comparison with photographs of IDRiD, EyePACS and Messidor-2.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from fundoscope.phantom.canvas import Plane, axes, cloud, enlarge
 from fundoscope.phantom.palette import Triple
 
 COARSE: Final = 256
-"""Side at which smooth things are computed ..."""
+"""Side in pixels at which smooth layers are computed ..."""
 STREAKY: Final = 1024
-"""... and the nerve fibres' streaks."""
+"""... and the streaks of the nerve fibres."""
 
 PIGMENT: Final[Triple] = (0.55, 1.0, 1.1)
 FIBRES: Final[Triple] = (0.35, 1.0, 1.2)
 CHOROID: Final[Triple] = (0.6, 1.0, 0.5)
 DRIFT: Final[Triple] = (-0.8, 1.0, 1.0)
-"""What one unit of density takes from red, green and blue: melanin and blood spare red; ``DRIFT``
-turns the hue."""
+"""Effect of one unit of density on red, green and blue: melanin and blood absorb little red;
+``DRIFT`` changes the hue."""
 
 MACULA: Final = (0.12, 0.26)
 MACULA_SPREAD: Final = 0.34
 FOVEA: Final = (0.20, 0.42)
 FOVEA_SPREAD: Final = 0.10
-"""Yellow pigment of the macula and the darker pit in it: density and spread in field units."""
+"""Yellow pigment of the macula and the darker fovea: density, and spread in field units."""
 FIBRE_LAYER: Final = (0.05, 0.22)
 FIBRE_SPREAD: Final = 0.42
 """The nerve-fibre layer brightens the surroundings of the disc."""
@@ -41,29 +41,30 @@ PATCHES: Final = (0.03, 0.08)
 GRAIN: Final = (0.014, 0.026)
 HUES: Final = (0.010, 0.035)
 STREAKS: Final = (0.004, 0.022)
-"""Spread of slow pigment changes, of the fine texture, of the hue, and of the fibres' streaks."""
+"""Spread of slow pigment changes, of the fine texture, of the hue, and of the fibre streaks."""
 STREAK_RAYS: Final = (560, 22)
 STREAK_TURN: Final = 0.25
-"""Streaks round the disc and outwards, and how they bend (radians a field radius)."""
+"""Streaks around the disc and outwards, and their bend in radians per field radius."""
 FAINT_CHOROID: Final = (0.0, 0.03)
 PLAIN_CHOROID: Final = (0.04, 0.09)
 PLAIN_SHARE: Final = 0.25
-"""Strength of choroidal vessels in most eyes, in pale ones, and how many are pale."""
+"""Strength of choroidal vessels in most eyes and in pale ones, and the share of pale eyes."""
 CHOROID_RAYS: Final = ((44, 7), (80, 10))
 CHOROID_WARP: Final = 0.09
 CHOROID_EDGE: Final = 2.0
-"""Bands round and outwards of each layer; how they wind (radians); how sharp their edges are."""
+"""Bands around and outwards of each layer, their winding in radians, and the sharpness of edges."""
 CHOROID_CLEAR: Final = (0.15, 0.65)
-"""Distance from disc and fovea where the bands begin and where they are in full strength."""
+"""Distance from disc and fovea at which the bands begin, and at which they have full strength."""
 
 
 def densities(anatomy: Anatomy, side: int, smooth: Generator, texture: Generator) -> list[Plane]:
     """Density of red, green and blue, each ``float32 (side, side)``.
 
     Args:
-        anatomy: where disc and fovea lie.
-        side: of the canvas.
-        smooth, texture: randomness of the large and of the fine structure.
+        anatomy: the places of disc and fovea.
+        side: of the canvas in pixels.
+        smooth: randomness of the large structure.
+        texture: randomness of the fine structure.
     """
     from_fovea, from_disc = _distance(anatomy.fovea, COARSE), _distance(anatomy.disc, COARSE)
     macula = smooth.uniform(*MACULA) * np.exp(-((from_fovea / MACULA_SPREAD) ** 2))
@@ -104,7 +105,7 @@ def _choroid(anatomy: Anatomy, rng: Generator) -> Plane:
 
 
 def _streaks(anatomy: Anatomy, rng: Generator) -> Plane:
-    """The nerve fibres' fine streaks, fanning out from the disc, here and there."""
+    """Fine streaks of the nerve fibres, in patches, fanning out from the disc."""
     reach = _distance(anatomy.disc, STREAKY)
     streaks = _fan(anatomy.disc, STREAK_RAYS, np.float32(STREAK_TURN) * reach, rng, STREAKY)
     fade = np.exp(-(((reach - anatomy.disc_radius) / 0.3) ** 2))
@@ -113,12 +114,12 @@ def _streaks(anatomy: Anatomy, rng: Generator) -> Plane:
 
 
 def _fan(centre: Points, cells: tuple[int, int], turned: Plane, rng: Generator, side: int) -> Plane:
-    """Relief of about unit spread that is drawn out along the rays from a centre.
+    """Relief of about unit spread, stretched along the rays from a centre.
 
     Args:
         centre: ``(2,)``, of the fan.
-        cells: grid cells round the circle, and outwards over two radii of the field.
-        turned: radians by which each pixel's ray is bent.
+        cells: grid cells around the circle, and outwards over two radii of the field.
+        turned: radians by which the ray of each pixel is bent.
         rng: source of the relief.
         side: of the plane in pixels.
     """

@@ -17,16 +17,16 @@ Pixels = NDArray[np.uint8]
 """``uint8 (H, W, 3)``, RGB."""
 
 RIM: Final = (0.003, 0.011)
-"""Width of the rim's fall from light to dark, in radii."""
+"""Width of the rim's transition from light to dark, in radii."""
 NOTCH_SIZE: Final = (0.025, 0.055)
 NOTCH_ANGLE: Final = (25.0, 65.0)
-"""Half width in radii, and degrees above the horizontal: makers put it at the upper right."""
+"""Half width in radii, and degrees above the horizontal: cameras have it at the upper right."""
 NOTCH_FORMS: Final = 3
 BLOCK: Final = 1.2
 TRIANGLE: Final = 1.5
 HALF_DISC: Final = 1.3
 NOTCH_ROOT: Final = 0.1
-"""How far the forms reach out in their half widths, and how deep into the field they are drawn."""
+"""How far the forms reach outwards, in half widths, and how deep they are drawn into the field."""
 BLACK: Final = (0.0, 0.014)
 GREY: Final = (0.25, 0.75)
 NOISY: Final = (0.05, 0.11)
@@ -35,16 +35,16 @@ BLACK_GRAIN: Final = 0.002
 NOISY_GRAIN: Final = (0.02, 0.04)
 """Brightness of a border, spread of its colour, and of its noise."""
 CHROMA: Final = 0.6
-"""Colour noise relative to the noise of lightness."""
+"""Colour noise relative to luminance noise."""
 DARK: Final = (0.08, 0.18)
 """Exposure of a nearly black photograph."""
 GRAIN: Final = (0.006, 0.015)
 GRAINY_RADIUS: Final = 1000.0
-"""Spread of the camera's noise, 0 to 1, and the radius in pixels from which it is whole: smaller
-photographs were averaged down, which takes noise out (real ones at 1,000 px: 1 to 3 of 255)."""
+"""Spread of the camera noise, 0 to 1, and the radius in pixels from which it is full: downsampling
+to smaller photographs reduces noise (real ones at 1,000 px: 1 to 3 of 255)."""
 LABELS: Final = ("OD", "OS", "R 45", "L 50°", "ID 004711", "2014-05-06", "FUNDUS 1/2", "14:32:07")
 LABEL_HEIGHT: Final = (0.025, 0.05)
-"""Of a line of text, in picture heights."""
+"""Height of a line of text, in picture heights."""
 FRAME_COLOURS: Final = (
     (245, 245, 245),
     (30, 60, 140),
@@ -59,9 +59,9 @@ def photograph(retina: Picture, framing: Framing, spec: PhantomSpec, rng: Genera
 
     Args:
         retina: ``float32 (3, S, S)``, 0 to 1, over the canvas square.
-        framing: where it lies.
-        spec: size and shape words.
-        rng: for the camera's own randomness.
+        framing: the place of the retina in the picture.
+        spec: size and shape of the picture.
+        rng: the randomness of the camera.
 
     Returns:
         ``uint8 (H, W, 3)``, RGB.
@@ -85,7 +85,7 @@ def photograph(retina: Picture, framing: Framing, spec: PhantomSpec, rng: Genera
 
 
 def _placed(plane: Plane, framing: Framing, spec: PhantomSpec) -> Plane:
-    """Resample one channel of the canvas to where the disc lies in the picture."""
+    """Resample one channel of the canvas to the place of the disc in the picture."""
     scale = plane.shape[0] / (2.0 * EXTENT)
     unit = framing.to_pixels.inverse()
     left, top = framing.to_pixels.point(-EXTENT, -EXTENT)
@@ -103,7 +103,7 @@ def _placed(plane: Plane, framing: Framing, spec: PhantomSpec) -> Plane:
 
 
 def _aperture(framing: Framing, spec: PhantomSpec, rng: Generator) -> Plane:
-    """1 inside the disc of retina, 0 outside, soft between; with the notch where one is asked."""
+    """1 inside the disc of retina, 0 outside, with a soft edge, and with the notch of the spec."""
     unit = framing.to_pixels.inverse()
     x = (np.arange(spec.width, dtype=np.float32) + 0.5) * np.float32(unit.xx) + np.float32(unit.x0)
     y = (np.arange(spec.height, dtype=np.float32) + 0.5) * np.float32(unit.yy) + np.float32(unit.y0)
@@ -144,14 +144,14 @@ def _border(spec: PhantomSpec, rng: Generator) -> tuple[tuple[float, float, floa
 
 
 def _chroma(rng: Generator, spec: PhantomSpec) -> Plane:
-    """Colour noise, coarser than the luminance's as demosaicing leaves it."""
+    """Colour noise, coarser than luminance noise because of demosaicing."""
     small = rng.standard_normal((spec.height // 2 + 1, spec.width // 2 + 1), dtype=np.float32)
     image = Image.fromarray(small).resize((spec.width, spec.height), Image.Resampling.BILINEAR)
     return np.asarray(image)
 
 
 def _marked(pixels: Pixels, framing: Framing, spec: PhantomSpec, rng: Generator) -> Pixels:
-    """Put on the frame and the label."""
+    """Add the frame and the label."""
     if not {"frame", "label"} & set(spec.shape):
         return pixels
     image = Image.fromarray(pixels)
@@ -168,7 +168,7 @@ def _marked(pixels: Pixels, framing: Framing, spec: PhantomSpec, rng: Generator)
 
 
 def _write(draw: ImageDraw.ImageDraw, framing: Framing, spec: PhantomSpec, rng: Generator) -> None:
-    """One or two lines of text in the corners, where the disc leaves room."""
+    """Write lines of text into one to three corners, beside the disc."""
     height = max(9, round(rng.uniform(*LABEL_HEIGHT) * spec.height))
     font = ImageFont.load_default(height)
     shade = int(rng.integers(150, 256))

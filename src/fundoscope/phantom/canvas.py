@@ -1,4 +1,4 @@
-"""Drawing in field units on a square canvas: strokes, patches, clouds, all ``float32`` 0 to 1."""
+"""Drawing in field units on a square canvas: strokes, patches and clouds, ``float32`` 0 to 1."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Picture = NDArray[np.float32]
 """``float32 (3, S, S)``: red, green, blue planes."""
 
 EXTENT: Final = 1.14
-"""Half the canvas's side: the disc of retina and room for a notch in its rim."""
+"""Half the side of the canvas: the disc of retina and space for a notch in its rim."""
 FINE: Final = 4096
-"""Strokes are drawn on a canvas of about this side and averaged down: smooth edges."""
+"""Strokes are drawn on a canvas of about this side and averaged down, for smooth edges."""
 Stroke = tuple[Points, Points, float]
 """Points ``(N, 2)``, widths ``(N,)`` and one level 0 to 1."""
 Patch = tuple[Points, float]
@@ -29,7 +29,7 @@ Patch = tuple[Points, float]
 
 
 def axes(side: int) -> tuple[Plane, Plane]:
-    """x ``(1, S)`` and y ``(S, 1)`` of the pixel centres in field units."""
+    """The pixel centres in field units: x ``(1, S)`` and y ``(S, 1)``."""
     line: Plane = (((np.arange(side) + 0.5) / side * 2.0 - 1.0) * EXTENT).astype(np.float32)
     return line[None, :], line[:, None]
 
@@ -41,13 +41,13 @@ def enlarge(plane: NDArray[np.floating[Any]], side: int) -> Plane:
 
 
 def cloud(side: int, cells: Sequence[int], rng: Generator, *, fall: float = 0.5) -> Plane:
-    """Smooth random relief of about unit spread, the sum of octaves.
+    """Smooth random relief of about unit spread: a sum of octaves.
 
     Args:
         side: of the plane in pixels; the relief is the same at any side.
         cells: grid sizes of the octaves, coarse to fine.
-        rng: drawn from once an octave.
-        fall: amplitude of each octave relative to the one before.
+        rng: used once for each octave.
+        fall: amplitude of each octave relative to the previous one.
     """
     total = np.zeros((side, side), dtype=np.float32)
     power = 0.0
@@ -60,8 +60,14 @@ def cloud(side: int, cells: Sequence[int], rng: Generator, *, fall: float = 0.5)
     return np.asarray(total / np.float32(0.6 * np.sqrt(power)))
 
 
-def paint(side: int, strokes: Iterable[Stroke] = (), patches: Iterable[Patch] = ()) -> Plane:
-    """Draw patches, then strokes over them, with smooth edges; where they overlap the last wins."""
+def draw_shapes(side: int, strokes: Iterable[Stroke] = (), patches: Iterable[Patch] = ()) -> Plane:
+    """Draw patches, then strokes over them, with smooth edges; later ones cover earlier ones.
+
+    Args:
+        side: of the canvas in pixels.
+        strokes: lines of varying width.
+        patches: filled outlines.
+    """
     factor = max(1, min(4, round(FINE / side)))
     scale = side * factor / (2.0 * EXTENT)
     image = Image.new("L", (side * factor, side * factor))

@@ -1,4 +1,4 @@
-"""Draw a phantom: the one walk from what is asked to the pixels and their truth."""
+"""Draw a phantom: from its spec to the pixels and their truth."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fundoscope.phantom.canvas import EXTENT
 from fundoscope.phantom.spec import PhantomSpec, TrueDisc, TrueField, TrueLesion, Truth
 
 CANVAS: Final = (512, 2048)
-"""Smallest and largest side of the retina's canvas. Above it the picture is enlarged: real
-photographs of 12 megapixels are no sharper."""
+"""Smallest and largest side of the canvas of the retina. Larger pictures are enlarged from it: real
+photographs of 12 megapixels are not sharper."""
 OVERSAMPLED: Final = 1.25
-"""Canvas pixels for one of the picture, where the bounds allow it."""
+"""Canvas pixels for each pixel of the picture, within the bounds."""
 SEVERE: Final = 3
-"""The grade that is told by a count in four quadrants, which must all be seen."""
+"""The grade that depends on counts in four quadrants, which must all be visible."""
 DIGITS: Final = 2
 """Decimals of a pixel in the truth."""
 
@@ -32,16 +32,15 @@ def draw(spec: PhantomSpec) -> tuple[Pixels, Truth]:
         spec: what to draw; the same spec gives the same picture.
 
     Returns:
-        ``uint8 (height, width, 3)`` RGB, as the sensor gave it (saving it as JPEG is up to the
-        caller), and its truth.
+        ``uint8 (height, width, 3)`` RGB, without compression, and its truth.
     """
-    composition_rng, colour_rng, paint_rng, camera_rng = _streams(spec)
+    composition_rng, colour_rng, retina_rng, camera_rng = _streams(spec)
     composition = _compose(spec, composition_rng)
     frame = composition.frame
     wanted = 2.0 * EXTENT * frame.radius * max(1.0, 1.0 / frame.stretch) * OVERSAMPLED
     side = 2 * round(min(max(wanted, CANVAS[0]), CANVAS[1]) / 2)
     colours = palette.choose(colour_rng)
-    portrait = retina.portray(composition.eye, composition.marks, colours, side, paint_rng)
+    portrait = retina.portray(composition.eye, composition.marks, colours, side, retina_rng)
     return camera.photograph(portrait, frame, spec, camera_rng), _truth(spec, composition)
 
 
@@ -52,7 +51,7 @@ def truth_of(spec: PhantomSpec) -> Truth:
 
 @dataclass(frozen=True, slots=True)
 class _Composition:
-    """What is to be seen, and where in the picture."""
+    """The content of the picture, and its place in it."""
 
     frame: framing.Framing
     eye: anatomy.Anatomy
@@ -60,7 +59,7 @@ class _Composition:
 
 
 def _streams(spec: PhantomSpec) -> list[Generator]:
-    """Randomness of composition, colours, paint and camera, all from the one seed."""
+    """Generators for composition, colours, retina and camera, all from one seed."""
     return np.random.default_rng(spec.seed).spawn(4)
 
 
@@ -72,7 +71,7 @@ def _compose(spec: PhantomSpec, rng: Generator) -> _Composition:
 
 
 def _truth(spec: PhantomSpec, composition: _Composition) -> Truth:
-    """Everything in pixels, to a hundredth."""
+    """The truth in pixels, rounded to hundredths."""
     frame, eye = composition.frame, composition.eye
     return Truth(
         seed=spec.seed,

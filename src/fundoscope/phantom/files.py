@@ -1,4 +1,4 @@
-"""A phantom as a file, with its truth beside it."""
+"""A phantom as a picture file, with its truth beside it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from fundoscope.errors import UsageError
 from fundoscope.phantom.camera import Pixels
 
 JPEG_QUALITY: Final = 88
-"""What cameras and their archives use: 85 to 95."""
+"""Cameras and their archives use 85 to 95."""
 FORMATS: Final = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is a picture's (``.jpg``, ``.png``, ``.tif``) rather than a folder's."""
+    """Whether the name is of a picture (``.jpg``, ``.png``, ``.tif``) rather than a folder."""
     return path.suffix.lower() in FORMATS
 
 
 def truth_path(picture: Path) -> Path:
-    """Where the truth of a picture lies: ``eye.truth.json`` beside ``eye.jpg``."""
+    """The path of the truth of a picture: ``eye.truth.json`` beside ``eye.jpg``."""
     return picture.with_name(f"{picture.stem}.truth.json")
 
 
@@ -31,17 +31,17 @@ def encoded(pixels: Pixels, suffix: str) -> bytes:
 
     Args:
         pixels: ``uint8 (H, W, 3)``, RGB.
-        suffix: of the file's name; JPEG is written at quality 88.
+        suffix: of the name of the file; JPEG is written at quality 88.
 
     Raises:
-        UsageError: no format of that suffix is known.
+        UsageError: no format has this suffix.
     """
     try:
         form = FORMATS[suffix.lower()]
     except KeyError:
         known = ", ".join(FORMATS)
         raise UsageError(
-            f"the suffix {suffix or '(none)'}", "is no picture's", f"take one of {known}"
+            f"the suffix {suffix or '(none)'}", "is not of a picture", f"take one of {known}"
         ) from None
     buffer = io.BytesIO()
     options = {"quality": JPEG_QUALITY, "optimize": True} if form == "JPEG" else {}

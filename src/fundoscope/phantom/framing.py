@@ -1,4 +1,4 @@
-"""Where the disc of retina lies in the picture, and what of it can be seen."""
+"""The place of the disc of retina in the picture, and its visible part."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fundoscope.geometry import Affine, Points
 from fundoscope.phantom.spec import PhantomSpec
 
 FULL: Final = (0.86, 0.985)
-"""Radius over the shorter half side when the whole disc is seen."""
+"""Radius over the shorter half side where the whole disc is visible."""
 CLIPPED: Final = (1.04, 1.28)
-"""The same when the picture cuts it; IDRiD has 1.2."""
+"""The same where the picture cuts it; IDRiD has 1.2."""
 WIDEST: Final = 0.985
-"""A clipped disc keeps this share of the longer half side, so that two rims are seen."""
+"""Largest radius of a clipped disc over the longer half side, so that two rims are visible ..."""
 CORNERS_DARK: Final = 0.95
-"""... and of the half diagonal, so that the corners are outside it."""
+"""... and over the half diagonal, so that the corners lie outside it."""
 INSCRIBED: Final = (1.0, 1.01)
 """Radius over the half diagonal of a square crop, which is inscribed in the disc."""
 OFF_CENTRE: Final = 0.025
-"""Spread of the disc's centre, in shorter half sides."""
+"""Spread of the centre of the disc, in shorter half sides."""
 FRAME: Final = (0.02, 0.07)
 """Thickness of a coloured frame, in shorter sides."""
 SEEN: Final = 0.94
-"""Lesions lie within this radius, clear of the dim rim ..."""
+"""Lesions lie within this radius, away from the dim rim ..."""
 MARGIN: Final = 0.03
 """... and this far, in field units, from an edge of the picture."""
 
@@ -36,8 +36,13 @@ class Framing:
     """The disc in the picture.
 
     Attributes:
-        left, top, right, bottom: the photograph inside its frame, in pixels.
-        centre, radius, stretch: as in :class:`fundoscope.phantom.spec.TrueField`.
+        left: of the photograph inside its frame, in pixels.
+        top: of the same.
+        right: of the same.
+        bottom: of the same.
+        centre: see :class:`fundoscope.phantom.spec.TrueField`.
+        radius: see there.
+        stretch: see there.
     """
 
     left: int
@@ -76,7 +81,7 @@ class Framing:
 
 
 def choose(spec: PhantomSpec, rng: Generator) -> Framing:
-    """Place the disc as the spec asks; the chance is the same at any size of one shape."""
+    """Place the disc by the spec; the same seed gives the same place at any size."""
     thickness, size, offset = rng.uniform(*FRAME), rng.random(), rng.normal(0.0, OFF_CENTRE, 2)
     short = min(spec.width, spec.height)
     edge = max(2, round(thickness * short)) if "frame" in spec.shape else 0

@@ -1,4 +1,4 @@
-"""Made pictures that are no fundus photographs, for judging whether anything refuses them."""
+"""Synthetic pictures that are not fundus photographs, to test whether they are rejected."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fundoscope.phantom.canvas import cloud
 Pixels = NDArray[np.uint8]
 """``uint8 (H, W, 3)``, RGB."""
 Scene = Callable[[int, int, Generator], Pixels]
-"""Draws a scene of this width and height."""
+"""Draws a scene of a width and height."""
 
 SIZES: Final = ((400, 400), (900, 600), (512, 768))
-"""Width and height; each scene comes in two of them."""
+"""Width and height; each scene is drawn in two of them."""
 CIRCLE: Final = 0.96
-"""Radius of :func:`in_circle`'s disc over the shorter half side."""
+"""Radius of the disc of :func:`in_circle` over the shorter half side."""
 WORDS: Final = (
     "the", "patient", "was", "seen", "and", "a", "letter", "with", "results", "of", "tests", "is",
     "sent", "to", "practice", "on", "same", "day",
@@ -28,7 +28,7 @@ WORDS: Final = (
 
 
 def in_circle(pixels: Pixels) -> Pixels:
-    """The picture inside a black-bordered circle, as a fundus camera would frame it.
+    """The picture in a circle on black, as a fundus camera frames it.
 
     Args:
         pixels: ``uint8 (H, W, 3)`` or ``(H, W)``.
@@ -61,7 +61,7 @@ def _bytes(picture: NDArray[Any]) -> Pixels:
 
 
 def _grid(width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x and y of the pixel centres, -1 to 1 along the shorter side, nought in the middle."""
+    """The pixel centres, x and y, -1 to 1 along the shorter side, 0 in the middle."""
     half = min(width, height) / 2
     y, x = np.mgrid[0:height, 0:width]
     return (x + 0.5 - width / 2) / half, (y + 0.5 - height / 2) / half
@@ -163,7 +163,7 @@ def _cratered(dark: Colour, bright: Colour) -> Scene:
 
 
 def _ball(dark: Colour, bright: Colour, peel: float) -> Scene:
-    """A round thing with a highlight on black: traffic light, orange, tomato."""
+    """A ball with a highlight on black: traffic light, orange, tomato."""
 
     def scene(width: int, height: int, rng: Generator) -> Pixels:
         x, y = _grid(width, height)
@@ -198,7 +198,7 @@ def _face(width: int, height: int, _rng: Generator) -> Pixels:
 
 
 def _tissue(width: int, height: int, rng: Generator) -> Pixels:
-    """A stained section under the microscope: pink ground, violet nuclei, pale gaps."""
+    """A stained section under the microscope: pink background, violet nuclei, pale gaps."""
     ground = _clouds(width, height, (8, 16, 32, 64), rng)
     picture = _tinted(0.5 + 0.25 * ground, (206, 110, 160), (244, 214, 230)).astype(np.float64)
     image = Image.fromarray(_bytes(picture))
@@ -270,7 +270,7 @@ def _target(width: int, height: int, _rng: Generator) -> Pixels:
 
 
 def _pizza(width: int, height: int, rng: Generator) -> Pixels:
-    """A round orange thing with red spots on black."""
+    """An orange disc with red spots on black."""
     x, y = _grid(width, height)
     reach = np.hypot(x, y)
     picture = _tinted(

@@ -1,4 +1,4 @@
-"""Lesions of each kind at known places, so many that the eye has the grade that was asked for."""
+"""Lesions of each kind at known places, with the counts that the grade requires."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ EXUDATE_RADIUS: Final = (0.0028, 0.0085)
 LUMPS: Final = 26
 """Most lumps of one exudate."""
 WOOL_RADIUS: Final = (0.03, 0.06)
-"""Cotton wool: a quarter to half a disc diameter across."""
+"""Cotton-wool spots: a quarter to half a disc diameter across."""
 BOAT_RADIUS: Final = (0.13, 0.22)
 LACE_RADIUS: Final = (0.07, 0.12)
 LOOPS: Final = (14, 24)
 ON_DISC: Final = 0.4
 TRUNKS: Final = 8
-"""New vessels: how far they spread, how many, how often on the disc, else at one of the trunks."""
+"""New vessels: spread, number of loops, share on the disc, and trunks that have the others."""
 PER_QUADRANT: Final = 23
-"""Haemorrhages a quadrant in grade 3, where more than 20 are asked for."""
+"""Haemorrhages in each quadrant in grade 3, which requires more than 20."""
 APART: Final = 0.006
 CLOSE: Final = 0.0015
-"""Least gap between two lesions; exudates crowd."""
+"""Smallest gap between two lesions; exudates lie closer."""
 BORDER: Final = 0.01
-"""Least distance of a counted haemorrhage's place from a border of its quadrant."""
+"""Smallest distance of a counted haemorrhage from a border of its quadrant."""
 OFF_VESSEL: Final = 0.009
-"""Least gap between a microaneurysm's edge and the middle of a vessel."""
+"""Smallest gap between the edge of a microaneurysm and the middle of a vessel."""
 TRIES: Final = 400
 """Places tried for one lesion before it is left out."""
 CORNERS: Final = 36
@@ -59,11 +59,11 @@ class Mark:
 
     Attributes:
         kind: see :mod:`fundoscope.kinds`.
-        outline: ``(N, 2)``, its extent.
-        look: how it is painted.
-        level: how strong it is, 0 to 1.
-        lumps: what a clump is made of, where it is more than the outline.
-        strokes: the vessels of a lace.
+        outline: its extent, ``(N, 2)`` in field units.
+        look: its appearance.
+        level: its strength, 0 to 1.
+        lumps: the parts of a clump, where it is more than the outline.
+        strokes: the vessels of a neovascularisation.
     """
 
     kind: str
@@ -74,12 +74,12 @@ class Mark:
     strokes: tuple[Stroke, ...] = ()
 
     def patches(self) -> tuple[Patch, ...]:
-        """The filled shapes to paint."""
+        """The filled shapes to draw."""
         return self.lumps or ((self.outline, self.level),)
 
 
 class _Ground:
-    """Where a lesion may lie: visible, off the disc, off the vessels, apart from the others."""
+    """Where a lesion may lie: visible, beside disc and vessels, with a gap to the others."""
 
     def __init__(self, anatomy: Anatomy, visible: Visible, rng: Generator) -> None:
         self.anatomy, self.visible, self.rng = anatomy, visible, rng
@@ -88,7 +88,7 @@ class _Ground:
         self.vessels = KDTree(np.concatenate([vessel.points for vessel in thick]))
 
     def free(self, outline: Points, *, off_vessels: bool, gap: float) -> bool:
-        """Whether the outline fits; when it does its place is taken."""
+        """Whether the outline fits; if so, its place is occupied."""
         centre = outline.mean(axis=0)
         radius = float(np.linalg.norm(outline - centre, axis=1).max())
         x, y = centre.tolist()
@@ -105,7 +105,14 @@ class _Ground:
 
 
 def scatter(anatomy: Anatomy, grade: int, visible: Visible, rng: Generator) -> list[Mark]:
-    """The lesions of an eye of this grade, the large ones first."""
+    """The lesions of an eye of a grade, the large ones first.
+
+    Args:
+        anatomy: of the eye.
+        grade: 0 to 4 of the International scale.
+        visible: whether points lie well inside the picture.
+        rng: source of everything random.
+    """
     if grade == 0:
         return []
     ground = _Ground(anatomy, visible, rng)
@@ -132,18 +139,18 @@ def _quadrants(points: Points, centre: Points) -> NDArray[np.int64]:
 
 
 def _many(ground: _Ground, count: int, make: Callable[[_Ground, Points], Mark]) -> list[Mark]:
-    """So many lesions of one make anywhere in the field."""
+    """Up to ``count`` lesions of one type anywhere in the field."""
     marks = []
     for _ in range(count):
-        mark = _one(ground, make, lambda: _anywhere(ground.rng))
+        mark = _placed(ground, make, lambda: _anywhere(ground.rng))
         marks += [mark] if mark else []
     return marks
 
 
-def _one(
+def _placed(
     ground: _Ground, make: Callable[[_Ground, Points], Mark], place: Callable[[], Points]
 ) -> Mark | None:
-    """Try places until a lesion fits."""
+    """A lesion at a place where it fits; ``None`` after :data:`TRIES` places."""
     for _ in range(TRIES):
         mark = make(ground, place())
         waxy = mark.kind == kinds.HARD_EXUDATE.key
@@ -154,28 +161,28 @@ def _one(
 
 
 def _anywhere(rng: Generator) -> Points:
-    """A point of the field, denser towards its middle, as lesions are."""
+    """A point of the field, denser towards the middle, as lesions are."""
     radius, angle = rng.uniform(0.0, 1.0) ** 0.6, rng.uniform(0.0, 2.0 * np.pi)
     return np.array([radius * np.cos(angle), radius * np.sin(angle)])
 
 
-def _severe(ground: _Ground, before: list[Mark]) -> list[Mark]:
-    """More than 20 haemorrhages in each quadrant, about the disc and about the fovea alike."""
+def _severe(ground: _Ground, existing: list[Mark]) -> list[Mark]:
+    """More than 20 haemorrhages in each quadrant, both around the disc and around the fovea."""
     marks: list[Mark] = []
-    bled = [mark for mark in before if mark.kind == kinds.HAEMORRHAGE.key]
+    haemorrhages = [mark for mark in existing if mark.kind == kinds.HAEMORRHAGE.key]
     for centre in (ground.anatomy.disc, ground.anatomy.fovea):
         for number in range(4):
-            centres = np.array([mark.outline.mean(axis=0) for mark in bled + marks])
+            centres = np.array([mark.outline.mean(axis=0) for mark in haemorrhages + marks])
             missing = PER_QUADRANT - int(np.sum(_quadrants(centres, centre) == number))
             for _ in range(missing):
                 make = _dot if ground.rng.random() < 0.8 else _small_blot
-                mark = _one(ground, make, partial(_within, ground.rng, centre, number))
+                mark = _placed(ground, make, partial(_within, ground.rng, centre, number))
                 marks += [mark] if mark else []
     return marks
 
 
 def _within(rng: Generator, centre: Points, number: int) -> Points:
-    """A point of one quadrant that lies clear of its borders."""
+    """A point of one quadrant away from its borders."""
     while True:
         point = _anywhere(rng)
         clear = np.abs(point - centre).min() > BORDER
@@ -219,7 +226,7 @@ def _blot(ground: _Ground, centre: Points) -> Mark:
 
 
 def _flame(ground: _Ground, centre: Points) -> Mark:
-    """In the nerve-fibre layer: long, frayed, pointing at the disc."""
+    """A haemorrhage in the nerve-fibre layer: long, frayed, pointing at the disc."""
     rng = ground.rng
     away = centre - ground.anatomy.disc
     along = away / max(float(np.linalg.norm(away)), 1e-6)
@@ -243,7 +250,7 @@ def _wool(ground: _Ground, centre: Points) -> Mark:
 
 
 def _exudates(ground: _Ground) -> list[Mark]:
-    """A cluster or a ring of hard exudates, each a lesion of its own."""
+    """A cluster or a ring of hard exudates, each a separate lesion."""
     rng = ground.rng
     middle = 0.75 * _anywhere(rng)
     ring = rng.random() < 0.4
@@ -254,12 +261,12 @@ def _exudates(ground: _Ground) -> list[Mark]:
         reach = spread * (rng.normal(1.0, 0.1) if ring else abs(rng.normal(0.0, 0.7)))
         return middle + reach * np.array([np.cos(angle), np.sin(angle)])
 
-    marks = [_one(ground, _clump, place) for _ in range(rng.integers(10, 34))]
+    marks = [_placed(ground, _clump, place) for _ in range(rng.integers(10, 34))]
     return [mark for mark in marks if mark]
 
 
 def _clump(ground: _Ground, centre: Points) -> Mark:
-    """One hard exudate: a speck, or lumps that have grown together into a ragged plaque."""
+    """One hard exudate: a speck, or lumps that merge into a ragged plaque."""
     rng = ground.rng
     size = EXUDATE_RADIUS[0] + (EXUDATE_RADIUS[1] - EXUDATE_RADIUS[0]) * rng.random() ** 2
     level = rng.uniform(0.45, 1.0)
@@ -280,20 +287,20 @@ def _clump(ground: _Ground, centre: Points) -> Mark:
 
 
 def _proliferative(ground: _Ground) -> list[Mark]:
-    """A boat-shaped bleeding before the retina, new vessels, or both."""
+    """A boat-shaped preretinal haemorrhage, new vessels, or both."""
     rng = ground.rng
     which = rng.integers(0, 3)
-    marks: list[Mark | None] = []
+    marks: list[Mark] = []
     if which != 1:
-        marks.append(_one(ground, _boat, lambda: 0.8 * _anywhere(rng)))
-    found = [mark for mark in marks if mark]
-    if which != 0 or not found:
-        found.append(_lace(ground))
-    return found
+        boat = _placed(ground, _boat, lambda: 0.8 * _anywhere(rng))
+        marks += [boat] if boat else []
+    if which != 0 or not marks:
+        marks.append(_lace(ground))
+    return marks
 
 
 def _boat(ground: _Ground, centre: Points) -> Mark:
-    """Blood that has settled between retina and vitreous: level above, round below."""
+    """Blood that settled between retina and vitreous: level above, round below."""
     rng = ground.rng
     radius = rng.uniform(*BOAT_RADIUS)
     outline = _blob(rng, np.zeros(2), radius, 0.05)
@@ -302,7 +309,7 @@ def _boat(ground: _Ground, centre: Points) -> Mark:
 
 
 def _lace(ground: _Ground) -> Mark:
-    """New vessels on the disc or at a larger vessel, where all of them can be seen."""
+    """New vessels on the disc or at a larger vessel, where all of them are visible."""
     rng, anatomy = ground.rng, ground.anatomy
     at_vessels = np.concatenate([vessel.points for vessel in anatomy.vessels[:TRUNKS]])
     middle = np.zeros(2)

@@ -1,4 +1,4 @@
-"""What light and optics do to the retina's picture before the camera takes it."""
+"""The effects of light and optics on the picture of the retina."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from fundoscope.phantom.canvas import Picture, Plane, axes, cloud, enlarge
 from fundoscope.phantom.palette import Palette
 
 COARSE: Final = 256
-"""Side at which light, which is smooth, is computed."""
+"""Side in pixels at which light is computed; it is smooth."""
 BRIGHTEST: Final = 1.12
 FALL: Final = (0.16, 0.42)
 OFF_AXIS: Final = 0.22
-"""Light where the flash points, its loss one radius away, and how far off the middle it points."""
+"""Light where the flash points, its loss one radius away, and the offset of the flash."""
 SHADOWED: Final = 0.25
 SHADOW: Final = (0.2, 0.5)
 SHADOW_START: Final = 0.2
-"""Share of photographs with a shadow from one side, its depth, and where it begins."""
+"""Share of photographs with a shadow from one side, its depth, and its start."""
 UNEVEN: Final = 0.03
 DARKEST: Final = 0.12
 FAINT_HAZE: Final = (0.0, 0.12)
 BRIGHT_HAZE: Final = (0.15, 0.5)
 BRIGHT_SHARE: Final = 0.25
 HAZE_WIDTH: Final = (0.06, 0.22)
-"""Stray light at one side of the rim: strength in most photographs and in some, how many these
-are, and how far it reaches in."""
+"""Stray light at one side of the rim: strength in most and in some photographs, the share of these,
+and how far it reaches inwards."""
 HAZE_TINT: Final = (0.85, 1.0, 1.05)
 DUSTY: Final = 0.3
 DUST: Final = (1, 5)
 DUST_RADIUS: Final = (0.010, 0.030)
 DUST_LIGHT: Final = (0.04, 0.14)
-"""Share of photographs with dust on the lens, spots, their radius and brightness."""
+"""Share of photographs with dust on the lens; number, radius and brightness of the spots."""
 KNEE: Final = 0.8
-"""Display value from which the camera's curve bends towards white."""
+"""Display value above which the curve of the camera bends towards white."""
 
 
 def illuminate(picture: Picture, palette: Palette, rng: Generator) -> Picture:
-    """Light the retina, unevenly; add stray light and dust; bend what is too bright.
+    """Light the retina unevenly; add stray light and dust; compress highlights.
 
     Args:
         picture: ``float32 (3, S, S)``, 0 to 1 or above; changed in place.
@@ -61,7 +61,7 @@ def illuminate(picture: Picture, palette: Palette, rng: Generator) -> Picture:
 
 
 def _gain(rng: Generator) -> Plane:
-    """Brighter where the flash points, darker to the rim, in some a shadow from one side."""
+    """Brighter where the flash points, darker towards the rim, sometimes with a shadow."""
     x, y = axes(COARSE)
     where = rng.normal(0.0, OFF_AXIS, 2)
     gain = BRIGHTEST - rng.uniform(*FALL) * ((x - where[0]) ** 2 + (y - where[1]) ** 2)

@@ -1,7 +1,7 @@
-"""Colours of real photographs: of the retina and of what is pale on it.
+"""Colours of the retina and its pale parts, as in real photographs.
 
-Read off photographs of IDRiD, EyePACS, Messidor-2 and SRahim (the mean of the field, and the optic
-disc); 0 to 1 of the display value, red, green, blue.
+Measured on photographs of IDRiD, EyePACS, Messidor-2 and SRahim (the mean of the field, and the
+optic disc); 0 to 1 of the display value, red, green, blue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The retina's mean colour, the colour of disc and exudates, and how often it is met."""
+    """A palette.
+
+    Attributes:
+        retina: mean colour of the retina.
+        pale: colour of disc and exudates.
+        weight: relative frequency.
+    """
 
     retina: Triple
     pale: Triple
@@ -38,7 +44,7 @@ PALETTES: Final = (
 
 
 def choose(rng: Generator) -> Palette:
-    """A palette by weight, its colours varied by a few per cent."""
+    """A random palette by weight, with colours varied by a few per cent."""
     weights = [palette.weight for palette in PALETTES]
     chosen = PALETTES[rng.choice(len(PALETTES), p=[w / sum(weights) for w in weights])]
     gain = rng.uniform(0.92, 1.06)

@@ -1,7 +1,7 @@
-"""The picture of the retina itself: background, disc, vessels and lesions, then light.
+"""The picture of the retina: background, disc, vessels and lesions, then light.
 
-What absorbs is a density plane that darkens green and blue more than red, as haemoglobin does; what
-is pale is blended in. Display values, 0 to 1.
+Absorbing parts are density planes, which darken green and blue more than red, as haemoglobin does;
+pale parts are blended in. Values are display values, 0 to 1.
 """
 
 from __future__ import annotations
@@ -14,55 +14,56 @@ from scipy import ndimage
 
 from fundoscope.phantom import background, light
 from fundoscope.phantom.anatomy import Anatomy
-from fundoscope.phantom.canvas import EXTENT, Picture, Plane, Stroke, axes, cloud, paint
+from fundoscope.phantom.canvas import EXTENT, Picture, Plane, Stroke, axes, cloud, draw_shapes
 from fundoscope.phantom.lesions import Mark
 from fundoscope.phantom.palette import Palette, Triple
 
 BLUR: Final = 0.0022
-"""Spread of the eye's and the camera's optics in field units: 4 px of a 4288 px photograph."""
+"""Blur of the optics of eye and camera, in field units: 4 px of a 4288 px photograph."""
 BLOOD: Final[Triple] = (0.24, 1.0, 0.75)
 ARTERY: Final[Triple] = (0.14, 1.0, 0.75)
-"""What one unit of density takes from red, green and blue: arterial blood is brighter."""
+"""Effect of one unit of density on red, green and blue: arterial blood is brighter."""
 VEIN_DENSITY: Final = 0.46
 ARTERY_DENSITY: Final = 0.34
 REFLEX_DENSITY: Final = -0.16
 RED_DENSITY: Final = 0.62
 DARK_DENSITY: Final = 1.05
-"""Green falls to e^-d of what surrounds it: real veins 0.65 to 0.75, haemorrhages 0.45 to 0.6,
-blood before the retina less."""
+"""Green falls to e^-d of the surround: real veins 0.65 to 0.75, haemorrhages 0.45 to 0.6,
+preretinal blood less."""
 MOTTLED: Final = 0.2
 """Spread of the density within haemorrhages."""
 FAINTEST: Final = 0.38
 FULL_WIDTH: Final = 0.0164
-"""Density of the thinnest vessels, as a share; the width from which it is whole."""
+"""Density of the thinnest vessels, as a share; the width from which it is full."""
 REFLEX_WIDTH: Final = 0.008
 VEIN_REFLEX: Final = (0.2, 0.4)
 ARTERY_REFLEX: Final = (0.3, 1.0)
-"""Light reflex along the middle: least vessel width, and its width and strength as shares."""
+"""Light reflex along the middle: smallest vessel width, and its width and strength as shares."""
 DISC_EDGE: Final = (0.023, 0.050)
 DISC_OPAQUE: Final = (0.82, 0.95)
 DISC_RIM: Final[Triple] = (1.12, 0.86, 0.70)
 DISC_PALE: Final = 0.72
 CUP_BRIGHT: Final = 1.25
-"""The disc: softness of its edge in its radii, how much of the retina it hides, its rim's colour
-relative to the pale one, how much of it that is, and the cup's brightness."""
+"""The disc: softness of its edge in radii, its opacity, the colour of its rim relative to the pale
+colour, the share of that, and the brightness of the cup."""
 CUP_SHIFT: Final = 0.14
 CUP_EDGE: Final = 0.25
-"""The cup: moved towards the fovea by this, in disc radii; softness of its edge, in cup radii."""
+"""The cup: shift towards the fovea in disc radii, and softness of its edge in cup radii."""
 WOOLLY: Final = (0.011, (0.92, 0.94, 1.05))
 WAXY: Final = (0.0016, (1.0, 1.02, 0.8))
-"""Softness in field units and tint of the pale colour of cotton wool and of hard exudates."""
+"""Softness in field units, and tint of the pale colour, of cotton-wool spots and hard exudates."""
 
 
 def portray(
     anatomy: Anatomy, marks: list[Mark], palette: Palette, side: int, rng: Generator
 ) -> Picture:
-    """Paint the whole disc of retina.
+    """Draw the whole disc of retina.
 
     Args:
-        anatomy, marks: what to paint.
-        palette: in which colours.
-        side: of the canvas, see :data:`fundoscope.phantom.canvas.EXTENT`.
+        anatomy: of the eye.
+        marks: its lesions.
+        palette: its colours.
+        side: of the canvas in pixels, see :data:`fundoscope.phantom.canvas.EXTENT`.
         rng: for texture and light; the same at any side.
 
     Returns:
@@ -86,7 +87,7 @@ def portray(
 
 
 def _disc(anatomy: Anatomy, side: int, rng: Generator) -> tuple[Plane, Plane]:
-    """How much of the disc and, within it, of the pale cup shows at each pixel."""
+    """Opacity of the disc and, within it, of the pale cup at each pixel."""
     x, y = axes(side)
     dx = (x - np.float32(anatomy.disc[0])) / np.float32(anatomy.disc_radius)
     dy = (y - np.float32(anatomy.disc[1])) / np.float32(anatomy.disc_radius * anatomy.tall)
@@ -100,12 +101,12 @@ def _disc(anatomy: Anatomy, side: int, rng: Generator) -> tuple[Plane, Plane]:
 
 
 def _step(distance: Plane) -> Plane:
-    """A soft step from 0 (far below nought) to 1 (far above)."""
+    """A soft step from 0 (far below zero) to 1 (far above)."""
     return np.asarray(1.0 / (1.0 + np.exp(np.clip(-distance, -30.0, 30.0))), dtype=np.float32)
 
 
 def _disc_colour(palette: Palette, channel: int, cup: Plane) -> Plane:
-    """From the pink-orange rim to the pale cup."""
+    """One channel of the disc, from the pink-orange rim to the pale cup."""
     pale = palette.pale[channel]
     rim = (1.0 - DISC_PALE) * palette.retina[channel] + DISC_PALE * pale * DISC_RIM[channel]
     return np.asarray(np.float32(rim) + cup * np.float32(CUP_BRIGHT * pale - rim))
@@ -122,35 +123,35 @@ def _vessel_densities(anatomy: Anatomy, side: int) -> tuple[Plane, Plane]:
         if width > REFLEX_WIDTH:
             share, strength = VEIN_REFLEX if vessel.vein else ARTERY_REFLEX
             reflexes.append((vessel.points, vessel.widths * share, strength))
-    veins = VEIN_DENSITY * _focused(paint(side, strokes[True]))
-    arteries = ARTERY_DENSITY * _focused(paint(side, strokes[False]))
-    return veins, arteries + REFLEX_DENSITY * _focused(paint(side, reflexes))
+    veins = VEIN_DENSITY * _focused(draw_shapes(side, strokes[True]))
+    arteries = ARTERY_DENSITY * _focused(draw_shapes(side, strokes[False]))
+    return veins, arteries + REFLEX_DENSITY * _focused(draw_shapes(side, reflexes))
 
 
 def _focused(plane: Plane, spread: float = BLUR) -> Plane:
-    """Blur as the optics do; the spread is in field units."""
+    """Blur by the optics; the spread is in field units."""
     if not plane.any():
         return plane
     return np.asarray(ndimage.gaussian_filter(plane, spread * plane.shape[0] / (2.0 * EXTENT)))
 
 
 def _lesion_density(marks: list[Mark], side: int, rng: Generator) -> Plane:
-    """Blood in the retina, before it, and in new vessels."""
+    """Density of blood in the retina, before it, and in new vessels."""
     by_look = {look: [mark for mark in marks if mark.look == look] for look in ("red", "dark")}
     red, dark = (
-        _focused(paint(side, patches=[p for mark in by_look[look] for p in mark.patches()]))
+        _focused(draw_shapes(side, patches=[p for mark in by_look[look] for p in mark.patches()]))
         for look in ("red", "dark")
     )
-    lace = _focused(paint(side, [stroke for mark in marks for stroke in mark.strokes]))
+    lace = _focused(draw_shapes(side, [stroke for mark in marks for stroke in mark.strokes]))
     mottle = 1.0 + np.float32(MOTTLED) * cloud(side, (24, 48, 96, 192), rng, fall=0.8)
     return np.asarray(mottle * (RED_DENSITY * red + DARK_DENSITY * dark) + ARTERY_DENSITY * lace)
 
 
 def _pale_planes(marks: list[Mark], side: int) -> list[tuple[Plane, Triple]]:
-    """Exudates: how much of each shows at each pixel, and their tint of the pale colour."""
+    """Opacity of the exudates at each pixel, and their tint of the pale colour."""
     pale: list[tuple[Plane, Triple]] = []
     for look, (spread, tint) in (("woolly", WOOLLY), ("waxy", WAXY)):
         patches = [patch for mark in marks if mark.look == look for patch in mark.patches()]
         if patches:
-            pale.append((_focused(paint(side, patches=patches), spread), tint))
+            pale.append((_focused(draw_shapes(side, patches=patches), spread), tint))
     return pale

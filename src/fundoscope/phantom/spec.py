@@ -1,4 +1,4 @@
-"""What is asked of a phantom, and the truth about one that was drawn: values only."""
+"""The specification of a phantom, and its ground truth."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ EYES: Final[tuple[Eye, ...]] = get_args(Eye)
 FRAMINGS: Final[tuple[Shape, ...]] = ("full", "clipped", "square")
 GRADES: Final = range(5)
 SMALLEST: Final = 224
-"""Shortest long side: what APTOS's squashed copies have."""
+"""Shortest long side, in pixels: that of squashed copies of APTOS."""
 LARGEST: Final = 6000
-"""Longest long side: where fundus cameras end."""
+"""Longest long side, in pixels: that of the largest fundus cameras."""
 FLATTEST: Final = 3.0
-"""Largest ratio of the stored sides; no camera's sensor passes 2."""
+"""Largest ratio of the stored sides; camera sensors stay below 2."""
 MOST_STRETCH: Final = 2.0
-"""Largest stretch; the real squashed ones end at 1.52 (16:9 would be 1.78)."""
+"""Largest stretch; real squashed photographs reach 1.52 (16:9 would be 1.78)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhantomSpec:
-    """What to draw.
+    """The specification of a phantom.
 
     Attributes:
         seed: everything random follows from it; the same seed at another size is the same eye.
-        width, height: of the stored picture in pixels; the longer one 224 to 6000.
+        width: of the stored picture in pixels; the longer side has 224 to 6000.
+        height: of the stored picture in pixels.
         grade: 0 to 4 of the International scale.
-        eye: which one; in a right eye's photograph the optic disc lies on the right.
-        shape: at most one framing, ``full`` (whole disc), ``clipped`` (cut by the picture's edges)
-            or ``square`` (the picture is inscribed in the disc, no border is seen), and any of
+        eye: left or right; in the photograph of a right eye the optic disc lies on the right.
+        shape: at most one framing, ``full`` (whole disc), ``clipped`` (cut by the edges) or
+            ``square`` (the picture is inscribed in the disc, without a border), and any of
             ``notch``, ``label`` (text in the border), ``frame`` (of another colour around the
             photograph), ``grey`` or ``noisy`` (border) and ``dark`` (nearly black exposure).
         stretch: true width over height of one stored pixel; 1.5 squashes a 3:2 photograph into a
             square.
 
     Raises:
-        UsageError: a value is out of these bounds.
+        UsageError: a value is out of bounds.
     """
 
     seed: int = 0
@@ -55,6 +56,7 @@ class PhantomSpec:
     stretch: float = 1.0
 
     def __post_init__(self) -> None:
+        """Reject invalid values."""
         long, short = max(self.width, self.height), min(self.width, self.height)
         checks = (
             ("seed", self.seed >= 0, "must not be negative"),
@@ -66,11 +68,15 @@ class PhantomSpec:
             ),
             ("grade", self.grade in GRADES, "must be 0 to 4"),
             ("eye", self.eye in EYES, "must be left or right"),
-            ("shape", all(word in SHAPES for word in self.shape), f"knows {', '.join(SHAPES)}"),
+            (
+                "shape",
+                all(word in SHAPES for word in self.shape),
+                f"must be of {', '.join(SHAPES)}",
+            ),
             (
                 "shape",
                 sum(word in FRAMINGS for word in self.shape) <= 1,
-                f"takes one of {', '.join(FRAMINGS)} only",
+                f"takes only one of {', '.join(FRAMINGS)}",
             ),
             (
                 "stretch",
@@ -90,13 +96,13 @@ class PhantomSpec:
 
 @dataclass(frozen=True, slots=True)
 class TrueField:
-    """Where the disc of retina lies; see :class:`fundoscope.reading.FieldOfView`.
+    """The place of the disc of retina; see :class:`fundoscope.reading.FieldOfView`.
 
     Attributes:
         centre: x, y in pixels.
         radius: the vertical semi-axis in pixels.
         stretch: true width over height of one stored pixel.
-        shape: the words of the spec.
+        shape: as in the spec.
         clipped: whether an edge of the picture (or of its frame) cuts the disc.
     """
 
@@ -129,7 +135,19 @@ class TrueLesion:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Everything that is known about a phantom; written beside it as ``<name>.truth.json``."""
+    """The ground truth of a phantom, written beside it as ``<name>.truth.json``.
+
+    Attributes:
+        seed: as in the spec.
+        width: of the picture in pixels.
+        height: of the picture in pixels.
+        grade: 0 to 4 of the International scale.
+        eye: left or right.
+        field: the place of the disc of retina.
+        optic_disc: its place.
+        fovea: x, y in pixels.
+        lesions: all that were drawn.
+    """
 
     seed: int
     width: int
@@ -152,7 +170,7 @@ class Truth:
         """The truth that :meth:`to_json` wrote.
 
         Raises:
-            msgspec.ValidationError: the text is not of this form.
+            msgspec.ValidationError: the text does not have this structure.
         """
         import msgspec
 

@@ -1,4 +1,4 @@
-"""A varied set of phantoms, for judging whatever has to cope with photographs of any shape."""
+"""A varied set of phantoms, to test code that handles photographs of any shape."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ RECIPES: Final[tuple[tuple[Shape, ...], ...]] = (
     ("clipped", "dark"),
     ("clipped", "notch", "label"),
 )
-"""Words of the shapes, taken in turn."""
+"""Shapes, used in turn."""
 ASPECTS: Final = (1.0, 4 / 3, 3 / 2, 565 / 584, 1736 / 1824, 16 / 11)
 """Width over height of real photographs."""
 STRETCHES: Final = (1.26, 4 / 3, 1.39, 1.51)
-"""The true shapes of what APTOS squashed into squares."""
+"""The true shapes of photographs that APTOS has squashed into squares."""
 SQUASHED: Final = 0.25
 """Share of squashed phantoms."""
 LONG_SIDE: Final = (300, 1500)
@@ -43,10 +43,14 @@ SEEDS: Final = 2**31
 
 
 def specimens(count: int, seed: int) -> Iterator[PhantomSpec]:
-    """So many specs of all shapes, sizes, eyes and grades.
+    """Specs of all shapes, sizes, eyes and grades.
 
-    Every word of ``RECIPES`` comes in its turn; sizes are 300 to 1500 px on the long side, some
-    larger; a quarter is squashed. A square crop is never squashed: without a rim nobody could tell.
+    The ``RECIPES`` are used in turn; the long side has 300 to 1500 px, in some phantoms more; a
+    quarter is squashed. A square crop is never squashed, because without a rim it cannot be seen.
+
+    Args:
+        count: the number of specs.
+        seed: of everything random.
     """
     rng = np.random.default_rng(seed)
     for number in range(count):

@@ -1,7 +1,7 @@
-"""The vessel tree: trunks along the arcades, branches that grow from them.
+"""The vessel tree: trunks along the arcades, and branches that grow from them.
 
-Everything is in field units (the disc of retina is the unit circle, x right, y down) of a right
-eye. Calibres follow Murray's law: at a fork the cubes of the widths add up.
+Coordinates are field units (the disc of retina is the unit circle, x right, y down) of a right eye.
+Calibres follow Murray's law: at a fork the cubes of the widths add up.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ ARTERY_RATIO: Final = 0.72
 """Artery to vein; 2:3 to 4:5 is normal."""
 NASAL_RATIO: Final = 0.72
 SMALL_RATIO: Final = (0.26, 0.40)
-"""A nasal trunk, and a small vessel to macula or nose, to a temporal vein."""
+"""Width of a nasal trunk, and of a small vessel to macula or nose, relative to a temporal vein."""
 SIZE: Final = (0.9, 1.12)
 ARCADE_HEIGHT: Final = (0.86, 1.12)
 SMALL_HEIGHT: Final = (0.6, 1.5)
 SMALL_VEINS: Final = 0.4
-"""How eyes differ: all widths, heights of the routes below, and the share of small veins."""
+"""Differences of eyes: all widths, heights of the routes below, and the share of small veins."""
 ROOT: Final = (0.004, 0.014)
 APART: Final = 0.06
 SHAKE: Final = 0.022
-"""In disc-fovea distances: where a trunk leaves above or below the disc's centre, how far artery
-and vein run from the middle of their route, and what chance adds."""
+"""In disc-fovea distances: where a trunk leaves above or below the centre of the disc, the distance
+of artery and vein from the middle of their route, and random variation."""
 THINNEST: Final = 0.0030
-"""Where a vessel ends: about 5 px of a 4288 px photograph."""
+"""Width at which a vessel ends: about 5 px of a 4288 px photograph."""
 AVASCULAR: Final = 0.075
 """Radius around the fovea that no vessel enters; a quarter of a disc diameter."""
 REACH: Final = 1.1
-"""Growth ends this far from the field's centre."""
+"""Growth ends at this distance from the centre of the field."""
 CELL: Final = 0.022
-"""Grid on which a branch notices other vessels of its kind and ends before them."""
+"""Cell of the grid on which a branch detects other vessels of its type and ends before them."""
 LENGTH: Final = (0.6, 1.3)
 SHORTEST: Final = 8.0
 STEPS_A_WIDTH: Final = 5500.0
 MOST_STEPS: Final = 260
-"""How many steps a branch takes: chance, times so many for the thinnest and more by its width."""
+"""Steps of a branch: a random factor, times a minimum plus a number by its width; the maximum."""
 BEND: Final = 0.028
 BEND_KEPT: Final = 0.85
 HOMING: Final = 0.05
-"""A branch's heading in radians a step: what chance adds to its bend, how much of the bend stays,
-and what share of the way to its territory's direction it turns."""
+"""Heading of a branch in radians per step: random change of its bend, the share of the bend that
+is kept, and the share of the turn towards the direction of its territory."""
 BRANCH_ANGLE: Final = (22.0, 52.0)
 """Degrees at which a branch leaves."""
 TRUNK_GAPS: Final = (0.10, 0.26)
@@ -62,11 +62,11 @@ BRANCH_GAPS: Final = (0.09, 0.22)
 CHILD: Final = (0.42, 0.78)
 ALTERNATE: Final = 0.8
 DISC_STEPS: Final = 8
-"""Width of a branch relative to its parent, how often sides alternate, and the steps from the root
-of a trunk without branches."""
+"""Width of a branch relative to its parent, the share of alternating sides, and the steps of a
+trunk from its root that have no branches."""
 WAVES: Final = (0.10, 0.45)
 SWAY: Final = 0.018
-"""Wave lengths of a trunk's waver, and its height relative to them."""
+"""Wavelengths of the sway of a trunk, and its amplitude relative to them."""
 TAPER: Final = 0.8
 TIP_STEPS: Final = 8.0
 ROOT_SHARE: Final = 0.55
@@ -74,21 +74,21 @@ ROOT_STEPS: Final = 18.0
 """Width at the end relative to the start, the steps of the tip, and the narrower root: its width,
 and the rate at which it widens."""
 ROOT_CELLS: Final = 2.5
-"""Cells from its root within which a branch may touch its kind: its parent is there."""
+"""Cells from its root within which a branch may touch vessels of its type, such as its parent."""
 DEEPEST: Final = 4
+"""Most forks between a trunk and a twig."""
 BUD: Final = 5
 """Branches of fewer steps are left out."""
 MACULA: Final = 0.6
 MACULA_ALONG: Final = (0.06, 1.5)
-"""The territory between the arcades: half height, and from where to where on the way from the disc
+"""The territory between the arcades: half height, and start and end on the line from the disc
 through the fovea, in disc-fovea distances."""
 AHEAD: Final = 14
-"""Steps ahead at which a new branch's territory is looked up."""
+"""Steps ahead at which the territory of a new branch is determined."""
 PAST: Final = radians(62.0)
 """A macular branch ends where the fovea lies this far to its side: it does not circle it."""
 MACULAR_SHARE: Final = 0.55
 """Width of a branch into the macula relative to one outwards."""
-"""Most forks between a trunk and a twig."""
 
 Cell = tuple[int, int]
 
@@ -96,7 +96,7 @@ TEMPORAL: Final = np.array(
     [(0, 0), (-0.02, 0.13), (0.05, 0.3), (0.22, 0.49), (0.5, 0.63), (0.85, 0.70), (1.2, 0.68),
      (1.55, 0.58), (1.95, 0.40)]
 )  # fmt: skip
-"""An arcade: temporal and upward, in disc-fovea distances from the disc; read off photographs."""
+"""An arcade: temporal and upward, in disc-fovea distances from the disc; from photographs."""
 NASAL: Final = np.array([(0, 0), (-0.05, 0.13), (-0.2, 0.3), (-0.45, 0.5), (-0.8, 0.72), (-1.2, 1)])
 MACULAR: Final = np.array([(0, 0), (0.12, 0.04), (0.3, 0.13), (0.52, 0.17), (0.72, 0.12)])
 MEDIAL: Final = np.array([(0, 0), (-0.13, 0.02), (-0.35, 0.06), (-0.65, 0.05), (-0.95, 0.1)])
@@ -104,7 +104,13 @@ MEDIAL: Final = np.array([(0, 0), (-0.13, 0.02), (-0.35, 0.06), (-0.65, 0.05), (
 
 @dataclass(frozen=True, slots=True)
 class Vessel:
-    """One vessel from its root to its end: ``points (N, 2)``, ``widths (N,)`` in field units."""
+    """One vessel from its root to its end.
+
+    Attributes:
+        points: ``(N, 2)`` in field units.
+        widths: ``(N,)`` in field units.
+        vein: whether it is a vein rather than an artery.
+    """
 
     points: Points
     widths: Points
@@ -113,7 +119,7 @@ class Vessel:
 
 @dataclass(frozen=True, slots=True)
 class Poles:
-    """The two points that the tree is built around, as complex numbers x + iy."""
+    """Disc and fovea, around which the tree grows, as complex numbers x + iy."""
 
     disc: complex
     fovea: complex
@@ -138,7 +144,15 @@ class Poles:
 
 @dataclass(frozen=True, slots=True)
 class Sprout:
-    """Where and how a branch starts."""
+    """The start of a branch.
+
+    Attributes:
+        start: its root, x + iy.
+        heading: in radians.
+        width: in field units.
+        vein: whether it is a vein.
+        depth: the number of forks before it.
+    """
 
     start: complex
     heading: float
@@ -148,7 +162,7 @@ class Sprout:
 
 
 def grow(poles: Poles, rng: Generator) -> list[Vessel]:
-    """A whole tree: trunks first, then every generation of branches."""
+    """A whole tree: trunks first, then branches, the widest first."""
     taken: dict[bool, set[Cell]] = {True: set(), False: set()}
     vessels: list[Vessel] = []
     sprouts: list[Sprout] = []
@@ -196,7 +210,7 @@ def _trunks(poles: Poles, rng: Generator) -> list[Vessel]:
 def _trunk(
     route: Points, offset: float, width: float, vein: bool, poles: Poles, rng: Generator
 ) -> Vessel:
-    """A smooth curve along a route that is moved sideways and shaken a little."""
+    """A smooth curve along a route, moved sideways and varied at random."""
     growing = np.minimum(np.arange(len(route)) / 3.0, 1.0)[:, None]
     tangent = np.gradient(route, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
@@ -212,7 +226,7 @@ def _trunk(
 
 
 def _sway(count: int, rng: Generator) -> Points:
-    """The slow sideways waver of a vessel, nought at its root."""
+    """The slow sideways sway of a vessel, 0 at its root."""
     waves = rng.uniform(*WAVES, 3)
     phases = rng.uniform(0.0, 2.0 * np.pi, (2, 3))
     along = np.arange(count)[:, None, None] * STEP
@@ -223,7 +237,7 @@ def _sway(count: int, rng: Generator) -> Points:
 def _branch_off(
     vessel: Vessel, poles: Poles, rng: Generator, *, depth: int
 ) -> tuple[Vessel, list[Sprout]]:
-    """Choose where branches leave, thin the vessel after each, and return both."""
+    """Choose where branches leave, and reduce the width of the vessel after each."""
     widths = vessel.widths.copy()
     children: list[Sprout] = []
     if depth >= DEEPEST:
@@ -248,7 +262,7 @@ def _branch_off(
 
 
 def _taper(widths: Points) -> Points:
-    """Thin gently along the way, and to a point over the last steps."""
+    """Reduce widths gradually along the vessel, and to a point over the last steps."""
     count = len(widths)
     end = np.minimum((count - np.arange(count)) / TIP_STEPS, 1.0) ** 0.5
     smooth = np.convolve(np.pad(widths, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
@@ -259,7 +273,7 @@ def _taper(widths: Points) -> Points:
 
 
 def _wander(sprout: Sprout, poles: Poles, taken: set[Cell], rng: Generator) -> Points | None:
-    """Let a branch run towards its territory until something ends it; None when it stays a bud."""
+    """Grow a branch towards its territory until something ends it; ``None`` if it stays a bud."""
     steps = int(rng.uniform(*LENGTH) * (SHORTEST + sprout.width * STEPS_A_WIDTH))
     place, heading, bend = sprout.start, sprout.heading, 0.0
     path, own = [place], {_cell(place)}

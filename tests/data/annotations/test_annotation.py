@@ -23,7 +23,7 @@ def test_a_mask_is_cut_to_its_pixels() -> None:
     assert (mask.x, mask.y, mask.pixels.shape) == (13, 22, (2, 4))
     assert mask.box == (13, 22, 17, 24)
     assert mask.area == 8
-    with pytest.raises(ValueError, match="a mask without a pixel"):
+    with pytest.raises(ValueError, match="the mask has no pixel"):
         Mask.of(np.zeros((2, 2), dtype=bool))
 
 

@@ -45,12 +45,12 @@ def test_good_annotations_have_no_faults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("box", "code", "words"),
     [
-        ((math.nan, 0, 1, 1), "not_finite", "no finite number"),
-        ((0, 0, math.inf, 1), "not_finite", "no finite number"),
+        ((math.nan, 0, 1, 1), "not_finite", "not a finite number"),
+        ((0, 0, math.inf, 1), "not_finite", "not a finite number"),
         ((5, 0, 1, 1), "swapped_corners", "swapped"),
         ((5, 9, 6, 1), "swapped_corners", "swapped"),
         ((5, 5, 5, 9), "empty_box", "empty"),
-        ((100, 0, 110, 5), "outside", "lies outside of the photograph of 100 x 80"),
+        ((100, 0, 110, 5), "outside", "lies outside the photograph of 100 x 80"),
         ((-9, 0, 0, 5), "outside", "lies outside"),
         ((90, 70, 101, 80), "outside", "reaches 1 pixels beyond"),
         ((0, -0.5, 1, 1), "outside", "reaches 0.5 pixels beyond"),
@@ -136,7 +136,7 @@ def test_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_photographs_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="is no folder"):
+    with pytest.raises(TableError, match="is not a folder"):
         faults(a_set(), tmp_path / "none")
 
 

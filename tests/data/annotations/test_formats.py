@@ -134,7 +134,7 @@ def reduced(found: AnnotationSet, holds: frozenset[str]) -> AnnotationSet:
 def available() -> Iterator[str]:
     for form in SHAPED:
         try:
-            formats.module(form)
+            formats.named(form)
         except ModuleNotFoundError:
             continue
         yield form
@@ -155,10 +155,10 @@ def passed(found: AnnotationSet, form: str, pictures: Path) -> AnnotationSet:
 def test_from_any_format_to_any_nothing_is_lost_that_both_hold(
     pictures: Path, one: str, other: str, found: AnnotationSet
 ) -> None:
-    held = formats.module(one).HOLDS
+    held = formats.named(one).holds
     first = passed(found, one, pictures)
     assert first == reduced(found, held)
-    assert passed(first, other, pictures) == reduced(first, formats.module(other).HOLDS)
+    assert passed(first, other, pictures) == reduced(first, formats.named(other).holds)
 
 
 @settings(max_examples=10, suppress_health_check=list(HealthCheck))
@@ -169,7 +169,7 @@ def test_no_loss_is_told_exactly_where_there_is_none(
     with TemporaryDirectory() as folder:
         losses = formats.write(found, Path(folder) / "out", form)
     told = {loss.what for loss in losses} - {features.SIZE}
-    unchanged = reduced(found, formats.module(form).HOLDS) == found
+    unchanged = reduced(found, formats.named(form).holds) == found
     assert (not told) == unchanged
 
 
@@ -248,7 +248,7 @@ def test_data_yaml_names_its_set(tmp_path: Path) -> None:
 def test_a_file_of_no_format(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("{}" if name.endswith("json") else "<html/>")
-    with pytest.raises(TableError, match="no annotations of a format that is known"):
+    with pytest.raises(TableError, match="no annotations of a known format"):
         formats.detect(path)
 
 
@@ -290,14 +290,14 @@ def test_unknown_classes_are_kept_and_told_with_the_nearest(tmp_path: Path) -> N
 
 
 def test_a_conversion_checks_its_target_before_it_reads(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no format of annotations"):
+    with pytest.raises(UsageError, match="is not a format of annotations"):
         formats.convert(tmp_path / "gone", tmp_path / "out", "pascal")
 
 
 def test_the_formats_of_the_command_are_these() -> None:
     from fundoscope.cli.data.convert import Form
 
-    assert tuple(Form) == formats.FORMATS
+    assert tuple(Form) == tuple(formats.FORMATS)
 
 
 def test_supervision_reads_the_same_boxes(tmp_path: Path, save_eye: Callable[..., Path]) -> None:

@@ -134,7 +134,7 @@ def test_a_table_that_was_renamed(tmp_path: Path, draw: Draw) -> None:
     plant_grading(tmp_path, draw)
     truth = tmp_path / GRADING / "2. Groundtruths"
     next(truth.glob("a.*")).rename(truth / "IDRiD_Disease Grading_Labels.csv")
-    with pytest.raises(TableError, match="names neither training nor testing"):
+    with pytest.raises(TableError, match="is neither of training nor of testing"):
         idrid.read(tmp_path)
 
 

@@ -80,8 +80,7 @@ def test_what_is_left_out_is_told(plant: Plant) -> None:
     folder = plant("a.jpg", "b.jpg", "c.jpg", "new.jpg")
     (folder / "t.csv").write_text("image,grade\na,3\nb,\nnone.jpg,2\n")
     assert read(folder).notes == (
-        "1 labels were left out: their photograph is not here, or there several times"
-        " (the first: none.jpg)",
+        "1 labels were left out: their photograph is missing, or not unique (the first: none.jpg)",
         "1 photographs were left out: they were not graded",
         "2 photographs have no label",
     )
@@ -93,8 +92,8 @@ def test_what_is_left_out_is_told(plant: Plant) -> None:
         ("image,grade\na,7\n", "t.csv, line 2, column grade: is '7', not a grade"),
         ("image,level\na,mild\n", "t.csv, line 2, column level: is 'mild'"),
         ("image,grade\na,1\na.jpg,1\n", "t.csv, line 3, column grade: a.jpg has a label already"),
-        ("image,grade\nx,1\n", "holds none of the 1 labelled photographs (the first: x)"),
-        ("image,grade\na,\n", "holds none of the 1 labelled photographs"),
+        ("image,grade\nx,1\n", "has none of the 1 labelled photographs (the first: x)"),
+        ("image,grade\na,\n", "has none of the 1 labelled photographs"),
         ("image,note\na,1\n", "has no label table in it or beside it"),
         ("image,grade\na\n", "t.csv, line 2: has 1 cells where the header has 2"),
     ],

@@ -49,7 +49,7 @@ def test_ddr_grades(plant: Plant) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("a.jpg\n", "train.txt, line 1: is no name and grade"), ("a.jpg 9\n", "line 1: is '9'")],
+    [("a.jpg\n", "train.txt, line 1: is not a name and a grade"), ("a.jpg 9\n", "line 1: is '9'")],
 )
 def test_a_wrong_list_of_ddr(plant: Plant, text: str, told: str) -> None:
     folder = plant("DR_grading/train/a.jpg")
@@ -134,7 +134,7 @@ def test_diaretdb1_of_another_size(tmp_path: Path, draw: Draw) -> None:
     plant_diaretdb1(tmp_path, draw)
     truth = next(tmp_path.rglob("redsmalldots/image001.png"))
     Image.new("L", (11, 8)).save(truth)
-    with pytest.raises(TableError, match="has 11x8 pixels where its photograph has 12x8"):
+    with pytest.raises(TableError, match="has 11x8 pixels, its photograph has 12x8"):
         diaretdb1.read(tmp_path)
 
 

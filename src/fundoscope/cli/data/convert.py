@@ -60,7 +60,7 @@ def convert(
         images=images,
         overwrite=overwrite,
     )
-    for warning in done.found.warnings:
+    for warning in done.annotations.warnings:
         typer.echo(warning, err=True)
     typer.echo(_told(done, out, to))
     for loss in done.losses:
@@ -68,6 +68,6 @@ def convert(
 
 
 def _told(done: Conversion, out: Path, to: Form) -> str:
-    photos = done.found.photos
+    photos = done.annotations.photos
     objects = sum(len(photo.annotations) for photo in photos)
     return f"{done.form} -> {to.value}: {len(photos)} photographs, {objects} objects, in {out}"

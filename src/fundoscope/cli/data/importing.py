@@ -79,9 +79,9 @@ def import_source(
 
 
 def _write_annotations(found: AnnotationSet, out: Path, *, overwrite: bool) -> None:
-    from fundoscope.data.annotations.coco import format as coco
+    from fundoscope.data.annotations.coco.write import write_coco
 
-    for lost in (*found.left_out, *coco.write(found, out, overwrite=overwrite)):
+    for lost in (*found.left_out, *write_coco(found, out, overwrite=overwrite)):
         typer.echo(f"COCO cannot hold: {lost.what} ({lost.count})", err=True)
     objects = sum(len(photo.annotations) for photo in found.photos)
     typer.echo(f"{out}: {objects} objects on {len(found.photos)} photographs")

@@ -1,1 +1,4 @@
-"""Boxes and outlines in every format: :mod:`annotation` in the middle, a module a format around."""
+"""Boxes, outlines and masks of lesions, read from and written to every format.
+
+:mod:`annotation` defines the classes, each folder is one format, :mod:`formats` lists them.
+"""

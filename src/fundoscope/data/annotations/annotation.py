@@ -1,4 +1,4 @@
-"""The one form of annotations that every format is read into and written from.
+"""The one representation of annotations that every format is read into and written from.
 
 Coordinates are those of :mod:`fundoscope.geometry`: continuous pixels of the photograph as stored
 after EXIF orientation, the first pixel covering 0 to 1; boxes are half-open floats.
@@ -34,14 +34,14 @@ class Mask:
 
     @classmethod
     def of(cls, pixels: NDArray[np.bool_], x: int = 0, y: int = 0) -> Mask:
-        """The mask of bool ``(H, W)`` pixels that begin at column x and row y; empty borders go.
+        """The mask of bool ``(H, W)`` pixels that begin at column x, row y; empty borders are cut.
 
         Raises:
             ValueError: no pixel is true.
         """
         rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
         if len(rows) == 0:
-            raise ValueError("a mask without a pixel")
+            raise ValueError("the mask has no pixel")
         top, left = int(rows[0]), int(columns[0])
         cut = pixels[top : rows[-1] + 1, left : columns[-1] + 1]
         return cls(x + left, y + top, np.ascontiguousarray(cut))
@@ -54,10 +54,11 @@ class Mask:
 
     @property
     def area(self) -> int:
-        """How many pixels it has."""
+        """The number of its pixels."""
         return int(self.pixels.sum())
 
     def __eq__(self, other: object) -> bool:
+        """Whether place and pixels are the same."""
         return (
             isinstance(other, Mask)
             and (self.x, self.y) == (other.x, other.y)
@@ -65,6 +66,7 @@ class Mask:
         )
 
     def __hash__(self) -> int:
+        """A hash of place and shape."""
         return hash((self.x, self.y, self.pixels.shape))
 
 
@@ -73,14 +75,14 @@ class Annotation:
     """One annotated object.
 
     Attributes:
-        kind: a key of :data:`fundoscope.kinds.KINDS`; or a name that is none, as the file has it.
+        kind: a key of :data:`fundoscope.kinds.KINDS`, or an unknown name as the file has it.
         box: half-open.
-        outlines: its outer polygons, where it was drawn as such.
+        outlines: its outer polygons, where it was drawn as polygons.
         mask: its pixels, where they are known.
         score: 0 to 1, where a detector gave it.
         difficult: marked as hard to see (VOC).
         author: who drew it.
-        attributes: what else a format says of it (``truncated``, ``pose`` …), as text.
+        attributes: other properties in the file (``truncated``, ``pose`` …), as text.
     """
 
     kind: str
@@ -95,7 +97,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedPhoto:
-    """A photograph and what is annotated on it; no object means that somebody looked.
+    """A photograph and its annotated objects; without objects, somebody looked and found none.
 
     Attributes:
         image: its path relative to the folder of photographs, with "/" between the parts.
@@ -113,11 +115,11 @@ class AnnotatedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Something that a format or this form cannot hold, told to the person who converts.
+    """Something that a format or these classes cannot hold, reported to whoever converts.
 
     Attributes:
         what: e.g. ``"score"``, ``"outlines"``, ``"sub-pixel boxes"``.
-        count: of how many objects or photographs.
+        count: the number of objects or photographs concerned.
     """
 
     what: str
@@ -130,12 +132,11 @@ class AnnotationSet:
 
     Attributes:
         photos: sorted by ``image``; each ``image`` once.
-        kinds: the names of kinds in the order of the file (a YOLO class list); those that occur, in
-            the order of :data:`fundoscope.kinds.KINDS`, where a format has no list.
-        splits: name of a split (``train``) to the images in it, where the format tells.
-        left_out: what the reader passed over, for it has no place here (points, polylines …).
-        warnings: sentences for the person who reads the set, of what the reader had to decide; not
-            part of what is compared.
+        kinds: the names of kinds in the order of the file (a YOLO class list). Where a format has
+            no list: those that occur, in the order of :data:`fundoscope.kinds.KINDS`.
+        splits: the images of each split (``train``), where the format has splits.
+        left_out: what the reader skipped because it has no place here (points, polylines …).
+        warnings: sentences about what the reader had to decide; not compared by ``==``.
     """
 
     photos: tuple[AnnotatedPhoto, ...]

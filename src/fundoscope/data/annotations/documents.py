@@ -1,11 +1,10 @@
-"""The files that annotations lie in: read within bounds, decoded, and the names in them tamed."""
+"""Files of annotations, read within bounds and decoded."""
 
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from fundoscope import limits
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""Byte-order marks of what Windows calls "Unicode"."""
-CONTROL: Final = frozenset(map(chr, range(32)))
-"""Characters that no file name should have, and that some systems refuse."""
-DRIVE: Final = re.compile(r"[A-Za-z]:")
+"""Byte-order marks of UTF-16, which Windows calls "Unicode"."""
 
 T = TypeVar("T")
 
@@ -29,8 +25,8 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a file of annotations.
 
     Raises:
-        TableError: it is missing, not readable, empty or larger than
-            :data:`limits.MAX_ANNOTATION_BYTES`.
+        TableError: it is missing, not readable, empty, or larger than
+            :data:`fundoscope.limits.MAX_ANNOTATION_BYTES`.
     """
     try:
         size = path.stat().st_size
@@ -52,17 +48,39 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def read_json(path: Path, form: type[T]) -> T:
-    """A JSON document of a given form (UTF-8, with or without byte-order mark, or UTF-16).
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, without byte-order mark.
 
     Raises:
-        TableError: the file cannot be read, is not JSON (``NaN`` is none), or has another form.
+        TableError: the file cannot be read, is empty, or is not UTF-8.
     """
-    return of_form(_json_bytes(path), form, str(path))
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise TableError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8; an empty file has none.
+
+    Raises:
+        TableError: the file cannot be read or is not UTF-8.
+        OSError: the file does not exist.
+    """
+    return read_text(path).splitlines() if path.stat().st_size else []
+
+
+def read_json(path: Path, schema: type[T]) -> T:
+    """A JSON document, decoded into a type (UTF-8, with or without byte-order mark, or UTF-16).
+
+    Raises:
+        TableError: the file cannot be read, is not JSON (``NaN`` is not), or does not fit the type.
+    """
+    return decode_json(_json_bytes(path), schema, str(path))
 
 
 def read_json_items(path: Path) -> list[Raw]:
-    """The items of a JSON list, not decoded yet; a document that is no list is the only item.
+    """The items of a JSON list, not decoded yet; any other document counts as a single item.
 
     Raises:
         TableError: the file cannot be read or is not JSON.
@@ -71,23 +89,28 @@ def read_json_items(path: Path) -> list[Raw]:
 
     data = _json_bytes(path)
     if data.lstrip().startswith(b"["):
-        return of_form(data, list[Raw], str(path))
-    return [of_form(data, Raw, str(path))]
+        return decode_json(data, list[Raw], str(path))
+    return [decode_json(data, Raw, str(path))]
 
 
-def of_form(data: bytes | Raw, form: type[T], where: str) -> T:
-    """JSON of a given form.
+def decode_json(data: bytes | Raw, schema: type[T], where: str) -> T:
+    """JSON, decoded into a type.
+
+    Args:
+        data: the JSON.
+        schema: the type.
+        where: the place that an error names.
 
     Raises:
-        TableError: it is not JSON (``NaN`` is none), or has another form.
+        TableError: it is not JSON (``NaN`` is not), or does not fit the type.
     """
     import msgspec
 
     try:
-        return msgspec.json.decode(data, type=form)
+        return msgspec.json.decode(data, type=schema)
     except msgspec.ValidationError as error:
         raise TableError(
-            where, f"has another form ({error})", "check that it is of the format you named"
+            where, f"has another structure ({error})", "check that the format is the one you named"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TableError(where, f"is not JSON ({error})", "export it again") from None
@@ -104,7 +127,7 @@ def _json_bytes(path: Path) -> bytes:
 
 
 def read_xml(path: Path) -> Element:
-    """The root of an XML document, which may hold no entities of its own and refer to nothing.
+    """The root of an XML document that declares no entities and refers to no other file.
 
     Raises:
         TableError: the file cannot be read or is not such XML (line and column named).
@@ -123,7 +146,7 @@ def read_xml(path: Path) -> Element:
     except DefusedXmlException:
         raise TableError(
             str(path),
-            "declares entities or refers to other files, which is not read",
+            "declares entities or refers to other files, which is not allowed",
             "export it again without a document type",
         ) from None
     except (LookupError, ValueError) as error:
@@ -133,27 +156,6 @@ def read_xml(path: Path) -> Element:
     return root
 
 
-def image_name(text: str, where: str) -> str:
-    """The name of a photograph as annotations give it, as a path below the folder of photographs.
-
-    Windows' separators become ``/``; a path that begins at a root or a drive, or that climbs
-    (``..``), says nothing about the folder here: its file name alone is kept.
-
-    Args:
-        text: the name in the file.
-        where: the place that an error names.
-
-    Raises:
-        TableError: nothing is left of it, or it has control characters.
-    """
-    path = PurePosixPath(text.replace("\\", "/"))
-    rooted = path.is_absolute() or ".." in path.parts or DRIVE.match(text) is not None
-    name = path.name if rooted else path.as_posix()
-    if name in ("", ".", "..") or CONTROL & set(name):
-        raise TableError(where, f"{text!r} is no name of a photograph", "name the file")
-    return name
-
-
 def distinct(items: Iterable[str]) -> tuple[str, ...]:
-    """Each text once, in the order of the first time."""
+    """Each text once, in the order of its first occurrence."""
     return tuple(dict.fromkeys(items))

@@ -1,7 +1,7 @@
-"""Coordinates as text without loss: a number written and read again is the same number.
+"""Coordinates as text without loss: a number that is written and read again is the same.
 
-Formats move and scale coordinates: VOC counts from 1, COCO gives widths, YOLO parts of the picture.
-Done in binary floating point, 0.1 + 1 − 1 is no longer 0.1; done in decimals, it is.
+Formats shift and scale coordinates: VOC counts from 1, COCO has widths, YOLO fractions of the
+picture. In binary floating point 0.1 + 1 − 1 is not 0.1 any more; in decimals it is.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ point."""
 ONE: Final = Decimal(1)
 MOST_DECIMALS: Final = 340
 LARGEST: Final = Decimal(10**9)
-"""Beyond it no pixel lies; a number like 1e999999999 would take all memory when it is computed."""
+"""No pixel lies beyond it; computing with a number such as 1e999999999 would take all memory."""
 
 
 def decimal(value: float) -> Decimal:
-    """The shortest decimal that stands for a float, which is not how floats are stored."""
+    """The shortest decimal that rounds to a float, rather than the exact value of the float."""
     return Decimal(int(value)) if value % 1 == 0 else Decimal(repr(float(value)))
 
 
-def add(one: Decimal, other: Decimal) -> Decimal:
+def add(left: Decimal, right: Decimal) -> Decimal:
     """The exact sum."""
-    return DIGITS.add(one, other)
+    return DIGITS.add(left, right)
 
 
-def subtract(one: Decimal, other: Decimal) -> Decimal:
+def subtract(left: Decimal, right: Decimal) -> Decimal:
     """The exact difference."""
-    return DIGITS.subtract(one, other)
+    return DIGITS.subtract(left, right)
 
 
 def plain(value: Decimal) -> str:
-    """A number as text without exponent and without zeros at its end: ``12``, ``0.5``."""
+    """A number as text without exponent and trailing zeros: ``12``, ``0.5``."""
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -42,10 +42,10 @@ def plain(value: Decimal) -> str:
 
 
 def parse(text: str) -> Decimal:
-    """The number that a text is.
+    """The number that a text stands for.
 
     Raises:
-        ValueError: it is no number, or none that can be a coordinate; see :func:`checked`.
+        ValueError: it is not a number, or cannot be a coordinate; see :func:`checked`.
     """
     try:
         return checked(Decimal(text.strip()))
@@ -54,10 +54,10 @@ def parse(text: str) -> Decimal:
 
 
 def checked(value: Decimal) -> Decimal:
-    """The number itself.
+    """The number itself, if it can be a coordinate.
 
     Raises:
-        ValueError: it is infinite or NaN, or has a size or more decimals than any coordinate has.
+        ValueError: it is infinite or NaN, too large, or has too many decimals.
     """
     if not value.is_finite():
         raise ValueError(f"{value} is not a finite number")
@@ -68,10 +68,10 @@ def checked(value: Decimal) -> Decimal:
 
 
 def simplest(low: Decimal, high: Decimal) -> float:
-    """The number of fewest decimals from ``low`` to ``high``, near their middle.
+    """The number with the fewest decimals from ``low`` to ``high``, near their middle.
 
-    Where a format gives a coordinate in parts of the picture, with so many decimals, every number
-    of an interval would have been written so; the shortest is the one that was meant.
+    Where a format gives a coordinate as a rounded fraction of the picture, every number of an
+    interval is written alike; the shortest of them is most likely the original.
     """
     with localcontext(DIGITS):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""What is wrong with annotations that can be read: for ``fundoscope data check``."""
+"""Errors in annotations that can be read, for ``fundoscope data check``."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ CODES: Final = (
 )
 """Every code of a :class:`Fault`."""
 TOLERANCE: Final = 1e-6
-"""How far beyond the edge, in pixels, a box may reach: the rounding of percentages and parts."""
+"""Pixels by which a box may reach beyond the edge: rounding of percentages and fractions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong.
+    """One error in annotations.
 
     Attributes:
         image: the photograph, as its annotations or the folder name it.
-        number: of the object among those of the photograph, from 1; 0 when it is not of one.
+        number: of the object on the photograph, from 1; 0 where no object is concerned.
         code: one of :data:`CODES`.
-        sentence: for a person; names numbers and classes, not the photograph.
+        sentence: a description with numbers and classes, without the photograph's name.
     """
 
     image: str
@@ -64,29 +64,29 @@ class Fault:
     sentence: str
 
 
-def faults(found: AnnotationSet, images: Path | None = None) -> tuple[Fault, ...]:
-    """Everything that is wrong with a set of annotations.
+def faults(annotations: AnnotationSet, images: Path | None = None) -> tuple[Fault, ...]:
+    """All errors in annotations.
 
-    Boxes outside the photograph, empty, with swapped corners, or there twice (same class, box and
+    Boxes outside the photograph, empty, with swapped corners, or duplicated (same class, box and
     author); coordinates that are not finite; a size that is not the photograph's; annotations
-    without a photograph and, last, photographs without annotations. An unknown class is told once,
-    at its first object.
+    without a photograph and, last, photographs without annotations. An unknown class is reported
+    once, at its first object.
 
     Args:
-        found: the annotations.
-        images: the folder of photographs; without it, sizes and missing files are not looked at.
+        annotations: what to check.
+        images: the folder of photographs; without it, sizes and missing files are not checked.
 
     Returns:
-        In the order of photographs and objects.
+        The errors in the order of photographs and objects.
 
     Raises:
-        TableError: ``images`` is no folder that can be read.
+        TableError: ``images`` is not a folder that can be read.
     """
     pictures = None if images is None else Pictures.of(images)
-    unknown = _unknown_kinds(found)
+    unknown = _unknown_kinds(annotations)
     all_faults: list[Fault] = []
     annotated: set[str] = set()
-    for photo in found.photos:
+    for photo in annotations.photos:
         known = None if pictures is None else pictures.find(photo.image)
         if known is not None:
             annotated.add(known)
@@ -126,7 +126,7 @@ def _of_photo(
 
 
 def _of_objects(photo: AnnotatedPhoto, unknown: dict[str, str]) -> Iterator[Fault]:
-    """Takes from ``unknown`` the sentences of the kinds that it told."""
+    """Errors of objects; removes the kinds that it reports from ``unknown``."""
     first: dict[tuple[str, Box, str, bool], int] = {}
     for number, item in enumerate(photo.annotations, start=1):
         if item.kind in unknown:
@@ -142,13 +142,13 @@ def _of_objects(photo: AnnotatedPhoto, unknown: dict[str, str]) -> Iterator[Faul
 
 
 def _of_box(item: Annotation, photo: AnnotatedPhoto) -> tuple[str, str] | None:
-    """Code and sentence of what is wrong with an object's place; the first of several."""
+    """Code and sentence of the first error in the place of an object."""
     x0, y0, x1, y1 = item.box
     corners = (corner for outline in item.outlines for corner in outline)
     numbers = [*item.box, *(number for corner in corners for number in corner)]
     shown = f"the box {_shown(item.box)} of {item.kind}"
     if not all(map(math.isfinite, numbers)):
-        return NOT_FINITE, f"{shown} has a coordinate that is no finite number"
+        return NOT_FINITE, f"{shown} has a coordinate that is not a finite number"
     if x0 > x1 or y0 > y1:
         return SWAPPED, f"{shown} has swapped corners"
     if x0 == x1 or y0 == y1:
@@ -157,16 +157,16 @@ def _of_box(item: Annotation, photo: AnnotatedPhoto) -> tuple[str, str] | None:
         return None
     size = f"the photograph of {photo.width} x {photo.height} pixels"
     if x0 >= photo.width or y0 >= photo.height or x1 <= 0 or y1 <= 0:
-        return OUTSIDE, f"{shown} lies outside of {size}"
+        return OUTSIDE, f"{shown} lies outside {size}"
     beyond = max(-x0, -y0, x1 - photo.width, y1 - photo.height)
     if beyond > TOLERANCE:
         return OUTSIDE, f"{shown} reaches {beyond:.6g} pixels beyond {size}"
     return None
 
 
-def _unknown_kinds(found: AnnotationSet) -> dict[str, str]:
-    """A sentence for every kind that is no known one."""
-    counts = Counter(item.kind for photo in found.photos for item in photo.annotations)
+def _unknown_kinds(annotations: AnnotationSet) -> dict[str, str]:
+    """A sentence for every unknown kind."""
+    counts = Counter(item.kind for photo in annotations.photos for item in photo.annotations)
     sentences: dict[str, str] = {}
     for kind, count in counts.items():
         if kind not in kinds.KINDS:

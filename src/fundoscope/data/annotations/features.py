@@ -1,4 +1,4 @@
-"""What annotations can say beyond boxes and kinds, and what of it a format cannot hold."""
+"""What annotations can hold beyond boxes and kinds, and what of it a format loses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALL: Final = frozenset(
         KINDS_ORDER,
     }
 )
-"""Every feature; the constant ``HOLDS`` of a format's module is a part of these."""
+"""Every feature; ``holds`` of a format is a subset of these."""
 
 _OF_OBJECTS: Final[Mapping[str, Callable[[Annotation], bool]]] = {
     SUB_PIXEL: lambda item: any(side % 1 != 0 for side in item.box),
@@ -50,33 +50,40 @@ _OF_OBJECTS: Final[Mapping[str, Callable[[Annotation], bool]]] = {
 }
 
 
-def losses(found: AnnotationSet, holds: frozenset[str]) -> tuple[Loss, ...]:
-    """What of a set a format that holds the features ``holds`` cannot keep, and how often.
+def losses(annotations: AnnotationSet, holds: frozenset[str]) -> tuple[Loss, ...]:
+    """The features of annotations that a format cannot hold, and how often they occur.
 
-    Objects are counted for what objects say, photographs for what photographs say, and the lists
-    and names for splits and the order of kinds.
+    Args:
+        annotations: what is to be written.
+        holds: the features that the format can hold.
+
+    Returns:
+        Counts of objects for features of objects and of photographs for features of photographs;
+        of lists for splits, and of names for the order of kinds.
     """
     counts = {
-        feature: sum(has(item) for photo in found.photos for item in photo.annotations)
+        feature: sum(has(item) for photo in annotations.photos for item in photo.annotations)
         for feature, has in _OF_OBJECTS.items()
     }
-    counts[SOURCE] = sum(bool(photo.source) for photo in found.photos)
-    counts[EMPTY_PHOTOS] = sum(not photo.annotations for photo in found.photos)
-    counts[SPLITS] = len(found.splits)
-    counts[SIZE] = len(found.photos)
-    counts[KINDS_ORDER] = 0 if found.kinds == kinds_in(found) else len(found.kinds)
+    counts[SOURCE] = sum(bool(photo.source) for photo in annotations.photos)
+    counts[EMPTY_PHOTOS] = sum(not photo.annotations for photo in annotations.photos)
+    counts[SPLITS] = len(annotations.splits)
+    counts[SIZE] = len(annotations.photos)
+    counts[KINDS_ORDER] = (
+        0 if annotations.kinds == kinds_in(annotations) else len(annotations.kinds)
+    )
     return tuple(
         Loss(feature, count) for feature, count in counts.items() if count and feature not in holds
     )
 
 
-def kinds_in(found: AnnotationSet) -> tuple[str, ...]:
+def kinds_in(annotations: AnnotationSet) -> tuple[str, ...]:
     """The kinds that occur: the known ones in the order of ``KINDS``, then others by name."""
-    there = {item.kind for photo in found.photos for item in photo.annotations}
-    known = [key for key in kinds.KINDS if key in there]
-    return (*known, *sorted(there - set(known)))
+    occurring = {item.kind for photo in annotations.photos for item in photo.annotations}
+    known = [key for key in kinds.KINDS if key in occurring]
+    return (*known, *sorted(occurring - set(known)))
 
 
-def all_kinds(found: AnnotationSet) -> tuple[str, ...]:
-    """The list of kinds to write: that of the set, then those that occur and are not in it."""
-    return tuple(dict.fromkeys((*found.kinds, *kinds_in(found))))
+def all_kinds(annotations: AnnotationSet) -> tuple[str, ...]:
+    """The list of kinds to write: the stated ones, then others that occur."""
+    return tuple(dict.fromkeys((*annotations.kinds, *kinds_in(annotations))))

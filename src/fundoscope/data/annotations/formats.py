@@ -1,158 +1,77 @@
-"""Every format by its name: told from its files, read, written, and converted into another."""
+"""All formats by name: recognise, read, write, and convert one into another.
+
+A new format is a folder beside this module and a name in :data:`FORMATS`.
+"""
 
 from __future__ import annotations
 
-import importlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Final
 
 from fundoscope import kinds
 from fundoscope.data.annotations.annotation import AnnotationSet, Loss
-from fundoscope.data.annotations.documents import read_bytes
-from fundoscope.data.annotations.masks.layout import MASK_SUFFIXES
+from fundoscope.data.annotations.coco.format import COCO
+from fundoscope.data.annotations.cvat.format import CVAT
+from fundoscope.data.annotations.format import Format
+from fundoscope.data.annotations.labelstudio.format import LABEL_STUDIO
+from fundoscope.data.annotations.masks.format import MASKS
+from fundoscope.data.annotations.voc.format import VOC
+from fundoscope.data.annotations.yolo.format import YOLO
 from fundoscope.errors import TableError, UsageError
 
-FORMATS: Final = ("voc", "coco", "yolo", "labelstudio", "cvat", "masks")
-"""Each is a module of this package with ``HOLDS``, ``read`` and ``write``."""
-VOC, COCO, YOLO, LABEL_STUDIO, CVAT, MASKS = FORMATS
-
-ROOT: Final = re.compile(rb"<([A-Za-z][\w.-]*)[\s>/]")
-ROOTS: Final = {b"annotation": VOC, b"annotations": CVAT}
-"""The first element of a document."""
-MASK_TABLE: Final = "masks.csv"
-YOLO_CLASSES: Final = "classes.txt"
-SNIFFED_BYTES: Final = 65_536
-"""Of an XML file, enough to pass declarations and comments."""
-
-
-class Format(Protocol):
-    """What the module of a format offers."""
-
-    HOLDS: frozenset[str]
-
-    def read(self, path: Path, *, images: Path | None = None, **options: Any) -> AnnotationSet:
-        """Read a file or folder."""
-
-    def write(
-        self,
-        found: AnnotationSet,
-        out: Path,
-        *,
-        images: Path | None = None,
-        overwrite: bool = False,
-    ) -> tuple[Loss, ...]:
-        """Write a file or folder, and say what is lost."""
+FORMATS: Final = {each.name: each for each in (VOC, COCO, YOLO, LABEL_STUDIO, CVAT, MASKS)}
+"""Every format by its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a conversion did.
+    """The result of a conversion.
 
     Attributes:
-        form: the format that was read.
-        found: what was read.
-        losses: what the reader passed over and the writer could not keep.
+        form: the name of the format that was read.
+        annotations: what was read.
+        losses: what the reader left out, and what the writer could not keep.
     """
 
     form: str
-    found: AnnotationSet
+    annotations: AnnotationSet
     losses: tuple[Loss, ...]
 
 
-def module(form: str) -> Format:
-    """The module of a format.
+def named(name: str) -> Format:
+    """The format of this name.
 
     Raises:
         UsageError: there is no such format.
     """
-    if form not in FORMATS:
-        raise UsageError(form, "is no format of annotations", f"take one of {', '.join(FORMATS)}")
-    return cast(Format, importlib.import_module(f"{__package__}.{form}"))
+    if name not in FORMATS:
+        raise UsageError(
+            name, "is not a format of annotations", f"take one of {', '.join(FORMATS)}"
+        )
+    return FORMATS[name]
 
 
 def detect(path: Path) -> str:
-    """The format of a file or folder.
+    """The name of the format of a file or folder.
 
-    By content for XML and JSON. A folder is looked through for a table of masks, ``data.yaml``,
-    XML, JSON, YOLO's text files and masks, in this order.
+    XML and JSON are recognised by their content. A folder is searched for a table of masks,
+    ``data.yaml``, XML, JSON, YOLO's text files and masks, in this order.
 
     Raises:
-        TableError: it does not exist, or is of none of the formats.
+        TableError: it does not exist, or has none of the formats.
     """
     if not path.exists():
         raise TableError(str(path), "does not exist", "check the path")
-    form = next(_forms(path), None)
-    if form is None:
-        raise TableError(
-            str(path), "has no annotations of a format that is known", "name its format with --from"
-        )
-    return form
-
-
-def _forms(path: Path) -> Iterator[str]:
-    """The formats that a path may be of, the likeliest first."""
-    if path.is_file():
-        yield from _forms_of_file(path)
-        return
-    if (path / MASK_TABLE).is_file():
-        yield MASKS
-    if any(path.glob("*.yaml")) or any(path.glob("*.yml")):
-        yield YOLO
-    for pattern in ("Annotations/**/*.xml", "*.xml", "annotations/*.json", "*.json", "*/*.json"):
-        for file in sorted(path.glob(pattern))[:1]:
-            yield from _forms_of_file(file)
-    if any(path.glob("**/labels/**/*.txt")) or _has_labels_and_classes(path):
-        yield YOLO
-    if any(file.suffix.lower() in MASK_SUFFIXES for file in path.rglob("*")):
-        yield MASKS
-    if any(path.rglob("*.xml")):
-        yield VOC
-
-
-def _has_labels_and_classes(folder: Path) -> bool:
-    # Indexed masks may have a table of classes of this name as well, but nothing beside it.
-    texts = {file.name for file in folder.glob("*.txt")}
-    return YOLO_CLASSES in texts and len(texts) > 1
-
-
-def _forms_of_file(path: Path) -> Iterator[str]:
-    suffix = path.suffix.lower()
-    if suffix == ".xml":
-        with path.open("rb") as stream:
-            start = stream.read(SNIFFED_BYTES).replace(b"\x00", b"")
-        root = ROOT.search(re.sub(rb"<!--.*?-->", b"", start, flags=re.DOTALL))
-        if root is not None and root[1] in ROOTS:
-            yield ROOTS[root[1]]
-    elif suffix == ".json":
-        yield from _forms_of_json(path)
-    elif suffix in (".yaml", ".yml"):
-        yield YOLO
-
-
-def _forms_of_json(path: Path) -> Iterator[str]:
-    import msgspec
-
-    try:
-        document = msgspec.json.decode(
-            read_bytes(path).removeprefix(b"\xef\xbb\xbf"),
-            type=dict[str, msgspec.Raw] | list[msgspec.Raw],
-        )
-    except msgspec.DecodeError as error:
-        raise TableError(str(path), f"is not JSON ({error})", "export it again") from None
-    if isinstance(document, list):
-        if document and b'"image_id"' in bytes(document[0]):
-            raise TableError(
-                str(path),
-                "holds COCO results, which do not say their photographs",
-                "put them under annotations, beside images and categories",
-            )
-        yield LABEL_STUDIO
-    elif "images" in document:
-        yield COCO
+    signs = [(sign, form.name) for form in FORMATS.values() for sign in form.files]
+    for sign, name in sorted(signs, key=lambda pair: pair[0].order):
+        if sign.shown_by(path):
+            return name
+    raise TableError(
+        str(path), "has no annotations of a known format", "name its format with --from"
+    )
 
 
 def read(
@@ -166,29 +85,32 @@ def read(
 
     Args:
         path: the file or folder.
-        form: one of :data:`FORMATS`; told from the files when left out.
-        images: folder of photographs.
-        origin: what VOC calls the first pixel, 0 or 1, where it does not follow from the file.
+        form: the name of its format; detected when left out.
+        images: the folder of photographs.
+        origin: VOC only: the number of the first pixel, 0 or 1, where the file does not show it.
 
     Returns:
-        The set; its warnings name the classes that are unknown, and the nearest known ones.
+        The annotations; warnings name the unknown classes, and the known ones nearest to them.
 
     Raises:
-        TableError: a file is wrong.
-        UsageError: the format is unknown, or ``origin`` is given for another than VOC.
+        TableError: a file is not valid.
+        UsageError: the format is unknown, or ``origin`` is given for a format other than VOC.
         PhotoError: a photograph whose size is needed cannot be read.
     """
-    form = form or detect(path)
-    if origin is not None and form != VOC:
-        raise UsageError("--origin", f"has no meaning for {form}", "leave it out")
-    options = {"origin": origin} if form == VOC else {}
-    found = module(form).read(path, images=images, **options)
-    return replace(found, warnings=(*found.warnings, *_unknown(found)))
+    chosen = named(form or detect(path))
+    if origin is None:
+        annotations = chosen.read(path, images=images)
+    elif chosen.read_from is None:
+        raise UsageError("--origin", f"has no meaning for {chosen.name}", "leave it out")
+    else:
+        annotations = chosen.read_from(path, images=images, origin=origin)
+    warnings = (*annotations.warnings, *_unknown_classes(annotations))
+    return replace(annotations, warnings=warnings)
 
 
-def _unknown(found: AnnotationSet) -> Iterator[str]:
-    """A sentence for each class that is in no table of ours."""
-    counts = Counter(item.kind for photo in found.photos for item in photo.annotations)
+def _unknown_classes(annotations: AnnotationSet) -> Iterator[str]:
+    """A sentence for each class that is not known."""
+    counts = Counter(item.kind for photo in annotations.photos for item in photo.annotations)
     for name, count in sorted(counts.items()):
         if kinds.find(name) is None:
             near = kinds.nearest(name)
@@ -197,30 +119,24 @@ def _unknown(found: AnnotationSet) -> Iterator[str]:
 
 
 def write(
-    found: AnnotationSet,
-    out: Path,
-    form: str,
-    *,
-    images: Path | None = None,
-    overwrite: bool = False,
+    annotations: AnnotationSet, out: Path, form: str, *, overwrite: bool = False
 ) -> tuple[Loss, ...]:
     """Write annotations in any format.
 
     Args:
-        found: what to write.
+        annotations: what to write.
         out: the file or folder.
-        form: one of :data:`FORMATS`.
-        images: folder of photographs.
-        overwrite: replace files that are there.
+        form: the name of the format.
+        overwrite: replace existing files.
 
     Returns:
         What the format cannot hold.
 
     Raises:
-        UsageError: the format is unknown.
-        OutputError: a file is there already or cannot be written; nothing was changed then.
+        UsageError: the format is unknown, or the annotations lack something that it needs.
+        OutputError: a file exists or cannot be written; then nothing was changed.
     """
-    return module(form).write(found, out, images=images, overwrite=overwrite)
+    return named(form).write(annotations, out, overwrite=overwrite)
 
 
 def convert(
@@ -238,17 +154,17 @@ def convert(
     Args:
         source: the file or folder to read.
         out: the file or folder to write.
-        to: one of :data:`FORMATS`.
-        form: of ``source``, ``origin``, ``images``: see :func:`read`.
-        origin: see there.
-        images: see there.
-        overwrite: replace files that are there.
+        to: the name of the format to write.
+        form: the name of the format of ``source``; detected when left out.
+        origin: see :func:`read`.
+        images: the folder of photographs.
+        overwrite: replace existing files.
 
     Raises:
         TableError, UsageError, PhotoError, OutputError: as :func:`read` and :func:`write`.
     """
-    module(to)  # before a long time of reading
+    target = named(to)  # Reading may take long: reject an unknown name before it.
     form = form or detect(source)
-    found = read(source, form=form, images=images, origin=origin)
-    losses = write(found, out, to, images=images, overwrite=overwrite)
-    return Conversion(form, found, (*found.left_out, *losses))
+    annotations = read(source, form=form, images=images, origin=origin)
+    losses = target.write(annotations, out, overwrite=overwrite)
+    return Conversion(form, annotations, (*annotations.left_out, *losses))

@@ -1,19 +1,20 @@
-"""The photographs that annotations speak of: found by name, and their sizes from their headers."""
+"""The photographs that are annotated: found by name, and their sizes from their headers."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fundoscope import limits
+from fundoscope.data.annotations.annotation import AnnotatedPhoto
+from fundoscope.data.annotations.names import PhotographNames
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
-from fundoscope.errors import PhotoError, TableError
+from fundoscope.errors import PhotoError, TableError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 EXIF_ORIENTATION: Final = 0x0112
 TRANSPOSED: Final = range(5, 9)
 """EXIF orientations that swap width and height."""
-_SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
+
+PictureSize = tuple[int, int]
+"""Width and height in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,71 +33,76 @@ class Pictures:
 
     Attributes:
         folder: where they lie.
-        names: their paths relative to it, with "/" between the parts, sorted.
+        index: their paths relative to it, sorted, to be found by name.
     """
 
     folder: Path
-    names: tuple[str, ...]
-    _by_path: Mapping[str, str]
-    _by_file: Mapping[str, tuple[str, ...]]
+    index: PhotographNames
 
     @classmethod
     def of(cls, folder: Path) -> Pictures:
-        """What lies in a folder; hidden files and folders are passed over.
+        """The photographs in a folder; hidden files and folders are skipped.
 
         Raises:
-            TableError: it is no folder, or may not be read.
+            TableError: it is not a folder, or cannot be read.
         """
         try:
             if not folder.is_dir():
-                raise TableError(str(folder), "is no folder", "name the folder of photographs")
-            names = tuple(sorted(_walk(folder)))
+                raise TableError(str(folder), "is not a folder", "name the folder of photographs")
+            return cls(folder, PhotographNames(sorted(_walk(folder))))
         except OSError as error:
             raise TableError(
                 str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
             ) from None
-        by_path = {_composed(name): name for name in names}
-        by_file: dict[str, tuple[str, ...]] = {}
-        for key in by_path:
-            file = PurePosixPath(key).name
-            by_file[file] = (*by_file.get(file, ()), key)
-        return cls(folder, names, by_path, by_file)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The paths of the photographs relative to the folder, sorted, with "/" between parts."""
+        return self.index.names
 
     def find(self, name: str) -> str | None:
-        """The photograph that a file calls ``name``; ``None`` when there is none, or no single one.
-
-        A path that is longer than it should be (``photos/a.jpg`` in the folder ``photos``) is
-        shortened from the front; where the front is missing (``a.jpg`` for ``train/a.jpg``) it must
-        be the only such photograph. Composed and decomposed letters (é) count as equal.
-        """
-        parts = PurePosixPath(_composed(name)).parts
-        for start in range(len(parts)):
-            known = self._by_path.get("/".join(parts[start:]))
-            if known is not None:
-                return known
-        ending = "/" + "/".join(parts)
-        below = [key for key in self._by_file.get(parts[-1], ()) if key.endswith(ending)]
-        return self._by_path[below[0]] if len(below) == 1 else None
+        """The photograph called ``name``; see :meth:`PhotographNames.find`."""
+        return self.index.find(name)
 
     def with_stem(self, stem: str) -> str | None:
-        """The photograph whose path without its suffix is ``stem`` (or ends so); the only one."""
-        found = {self.find(stem + suffix) for suffix in _SUFFIXES} - {None}
-        return found.pop() if len(found) == 1 else None
+        """The photograph called ``stem`` and a suffix; see :meth:`PhotographNames.with_stem`."""
+        return self.index.with_stem(stem)
 
-    def size(self, name: str) -> tuple[int, int]:
+    def size(self, name: str) -> PictureSize:
         """Width and height of one of :attr:`names`; see :func:`picture_size`."""
         return picture_size(self.folder / name)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a photograph in pixels, after its EXIF orientation; its header alone.
+def is_possible_size(width: float, height: float) -> bool:
+    """Whether a photograph may have this width and height in pixels, whole or not."""
+    sides = 0 < width <= limits.MAX_SIDE and 0 < height <= limits.MAX_SIDE
+    return sides and width * height <= limits.MAX_PIXELS
+
+
+def stated_size(photo: AnnotatedPhoto) -> PictureSize:
+    """The size of a photograph as its annotations state it, for a format that needs it.
+
+    Raises:
+        UsageError: it is not known, or out of bounds.
+    """
+    if not is_possible_size(photo.width, photo.height):
+        raise UsageError(
+            photo.image,
+            f"has {photo.width} x {photo.height} pixels as its annotations say",
+            "correct its size, or name the folder of photographs",
+        )
+    return photo.width, photo.height
+
+
+def picture_size(path: Path) -> PictureSize:
+    """Width and height of a photograph in pixels, after EXIF orientation; only its header is read.
 
     Raises:
         PhotoError: ``unreadable``, ``not_an_image`` or ``too_large``.
     """
     with opened(path) as image:
         width, height = image.size
-        # A PNG has its EXIF block in `info` (where it stands in front); TIFF is turned by now.
+        # A PNG whose EXIF block comes first has it in `info`; Pillow has turned a TIFF already.
         turned = image.format == "JPEG" or "exif" in image.info
         if turned and image.getexif().get(EXIF_ORIENTATION, 1) in TRANSPOSED:
             return height, width
@@ -103,7 +111,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """A picture's header, its pixels not decoded yet; what fails inside the block is a refusal.
+    """Open a picture without decoding its pixels; errors inside the block become a ``PhotoError``.
 
     Raises:
         PhotoError: ``unreadable``, ``not_an_image`` or ``too_large``.
@@ -113,7 +121,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     from fundoscope.photo.decode import DECODER_ERRORS
 
     try:
-        # Pillow's bounds on pixels are not ours: what it warns of is decided here.
+        # Pillow warns at other bounds than ours; the bounds are checked here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
@@ -147,7 +155,3 @@ def _walk(folder: Path) -> Iterator[str]:
         hidden = any(part.startswith(".") for part in relative.parts)
         if not hidden and file.suffix.lower() in PHOTOGRAPH_SUFFIXES and file.is_file():
             yield relative.as_posix()
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

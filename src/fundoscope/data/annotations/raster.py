@@ -1,8 +1,8 @@
-"""From boxes and outlines to pixels, by one rule: a pixel belongs when its centre lies inside.
+"""From boxes and outlines to pixels, by one rule: a pixel counts if its centre lies inside.
 
 The centre of the first pixel is (0.5, 0.5); a centre on the left or upper edge is inside, one on
-the right or lower edge is not, so shapes that share an edge share no pixel. A shape between all
-centres gets the one pixel in which its middle lies: no lesion vanishes for being small.
+the right or lower edge is not, so shapes that share an edge share no pixel. A shape that contains
+no centre gets the pixel in which its middle lies, so that no small lesion vanishes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from fundoscope.geometry import Box
 def pixels_of(annotation: Annotation, width: int, height: int) -> Mask | None:
     """The pixels of an object inside a photograph of ``width`` x ``height`` pixels.
 
-    They come from its mask, else from its outlines, else from its box.
+    Its mask counts first, then its outlines, then its box.
 
     Returns:
-        ``None`` when all of it lies outside of the photograph.
+        ``None`` where all of it lies outside the photograph.
     """
     if annotation.mask is not None:
         return _clipped(annotation.mask, width, height)
@@ -32,7 +32,7 @@ def pixels_of(annotation: Annotation, width: int, height: int) -> Mask | None:
 
 
 def fill_box(box: Box, width: int, height: int) -> Mask | None:
-    """The pixels in a box; ``None`` when it lies outside of the photograph."""
+    """The pixels in a box; ``None`` where it lies outside the photograph."""
     left, right = _pixels_between(box[0], box[2], width)
     top, bottom = _pixels_between(box[1], box[3], height)
     if left >= right or top >= bottom:
@@ -41,10 +41,10 @@ def fill_box(box: Box, width: int, height: int) -> Mask | None:
 
 
 def fill_outlines(outlines: tuple[Outline, ...], width: int, height: int) -> Mask | None:
-    """The pixels in any of the polygons; where a polygon crosses itself, every other part counts.
+    """The pixels in any of the polygons, by the even-odd rule where a polygon crosses itself.
 
     Returns:
-        ``None`` when they lie outside of the photograph.
+        ``None`` where they lie outside the photograph.
     """
     corners = np.concatenate([np.asarray(outline, dtype=np.float64) for outline in outlines])
     (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
@@ -79,7 +79,7 @@ def _inside(corners: NDArray[np.float64], frame: Mask) -> NDArray[np.bool_]:
 
 
 def _pixels_between(low: float, high: float, side: int) -> tuple[int, int]:
-    """First pixel, and the one behind the last, whose centres lie from ``low`` to ``high``."""
+    """The first pixel whose centre lies from ``low`` to ``high``, and the one after the last."""
     if low >= side or high < 0.0 or low < high <= 0.0:
         return 0, 0
     low, high = max(low, 0.0), min(high, float(side))

@@ -1,4 +1,4 @@
-"""Turned rectangles and ellipses as outlines, and how an object is best said to a format."""
+"""Turned rectangles and ellipses as outlines, and what a format with one shape an object loses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from fundoscope.data.annotations.annotation import Annotation, AnnotationSet, Loss, Outline
+from fundoscope.data.annotations.annotation import Annotation, AnnotationSet, Loss, Mask, Outline
 from fundoscope.geometry import Box
 
 SAGITTA: Final = 0.1
@@ -15,6 +15,9 @@ FEWEST_CORNERS, MOST_CORNERS = 12, 720
 CORNERS_OF_POLYGON: Final = 3
 OTHER_BOXES: Final = "boxes other than around their outline or mask"
 
+Shape = tuple[Box, tuple[Outline, ...], Mask | None]
+"""Where an object lies: its box, outlines and mask."""
+
 
 def turned_rectangle(
     x: float, y: float, width: float, height: float, degrees: float, pivot: tuple[float, float]
@@ -22,10 +25,12 @@ def turned_rectangle(
     """The corners of a rectangle, turned clockwise (y points down) about a pivot.
 
     Args:
-        x, y: its upper left corner before the turn.
-        width, height: of it.
-        degrees: the turn.
-        pivot: the point that stays.
+        x: left of the upper left corner before the turn, in pixels.
+        y: top of the same corner.
+        width: in pixels.
+        height: in pixels.
+        degrees: the turn, clockwise.
+        pivot: x and y of the fixed point.
     """
     cosine, sine = _turn(degrees)
     corners = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
@@ -39,12 +44,14 @@ def turned_rectangle(
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0) -> tuple[Outline, Box]:
-    """The outline of an ellipse, with as many corners as its size asks for, and its exact box.
+    """The outline of an ellipse, with more corners the larger it is, and its exact box.
 
     Args:
-        x, y: its centre.
-        rx, ry: its semi-axes, before it is turned.
-        degrees: clockwise (y points down).
+        x: of its centre, in pixels.
+        y: of its centre.
+        rx: horizontal semi-axis before the turn.
+        ry: vertical semi-axis before the turn.
+        degrees: the turn, clockwise (y points down).
     """
     cosine, sine = _turn(degrees)
     largest = max(rx, ry, SAGITTA)
@@ -68,17 +75,22 @@ def extent(outlines: Iterable[Outline]) -> Box:
 
 
 def in_order(x0: float, y0: float, x1: float, y1: float) -> Box:
-    """A box from two opposite corners, whichever they are."""
+    """The box between two opposite corners, in any order."""
     return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
 
-def other_boxes(found: AnnotationSet) -> tuple[Loss, ...]:
-    """What a format loses that says an object once: the boxes that are not around its shape."""
-    count = sum(_says_two(item) for photo in found.photos for item in photo.annotations)
+def other_boxes(annotations: AnnotationSet) -> tuple[Loss, ...]:
+    """What a format with one shape an object loses: boxes that are not around their shape."""
+    count = sum(_has_other_box(item) for photo in annotations.photos for item in photo.annotations)
     return (Loss(OTHER_BOXES, count),) if count else ()
 
 
-def _says_two(item: Annotation) -> bool:
+def loses_outlines(item: Annotation) -> bool:
+    """Whether a format of one polygon or mask an object loses the outlines of this one."""
+    return len(item.outlines) > 1 or (bool(item.outlines) and item.mask is not None)
+
+
+def _has_other_box(item: Annotation) -> bool:
     if item.mask is not None:
         return item.box != item.mask.box
     return bool(item.outlines) and item.box != extent(item.outlines)

@@ -1,7 +1,8 @@
 """APTOS 2019 Blindness Detection: ``train.csv`` (id_code, diagnosis) and ``train_images/*.png``.
 
-The official test has no labels and is left aside. Where a copy divides the labelled photographs
-(``train_1.csv``, ``valid.csv``, ``test.csv``), so does the table. Patients are not published.
+The official test has no labels and is ignored. If a copy splits the labelled photographs
+(``train_1.csv``, ``valid.csv``, ``test.csv``), the table has this split. Patients are not
+published.
 
 Names of files checked on real files; tables and folders from documentation: the competition's data
 page (kaggle.com/c/aptos2019-blindness-detection/data).
@@ -27,7 +28,7 @@ from fundoscope.data.table import Table, read_table
 
 ID, DIAGNOSIS = "id_code", "diagnosis"
 DECOY: Final = "sample_submission"
-"""The form for answers: its diagnoses are all 0."""
+"""The form for submissions: all its diagnoses are 0."""
 SPLITS: Final = {"val": VAL, "test": TEST, "train": TRAIN}
 
 
@@ -35,7 +36,7 @@ def read(folder: Path) -> Imported:
     """The label table of APTOS 2019.
 
     Raises:
-        TableError: there is no table of it, or its labels are wrong.
+        TableError: it has no table, or its labels are not valid.
     """
     tables = [table for table in _tables(folder) if DIAGNOSIS in table.columns]
     if not tables:

@@ -13,7 +13,7 @@ from fundoscope.data.importers.source import Imported
 
 
 def read(folder: Path) -> Imported:
-    """The label table that class folders stand for.
+    """The label table of class folders.
 
     Raises:
         TableError: as :func:`fundoscope.data.class_folders.from_class_folders`.

@@ -1,9 +1,9 @@
 """DDR: ``DR_grading`` with lists of grades, ``lesion_segmentation`` and ``lesion_detection``.
 
-A line of ``DR_grading/train.txt`` (``valid.txt``, ``test.txt``) is a name and a grade, the
-photographs lie in folders of the lists' names; grade 5 is *ungradable* and is left out. Lesions
-are masks, ``lesion_segmentation/train/label/{MA,HE,EX,SE}/*.tif`` with photographs in ``image``,
-or, where the masks are not there, the boxes of ``lesion_detection/train/*.xml``.
+A line of ``DR_grading/train.txt`` (``valid.txt``, ``test.txt``) is a name and a grade; the
+photographs lie in folders named as the lists. Grade 5 is *ungradable* and is left out. Lesions are
+masks, ``lesion_segmentation/train/label/{MA,HE,EX,SE}/*.tif`` with photographs in ``image``, or,
+without masks, the boxes of ``lesion_detection/train/*.xml``.
 
 Layout from documentation: github.com/nkicsl/DDR-dataset, and programs that read the set.
 """
@@ -36,14 +36,14 @@ SPLITS: Final = {"train": TRAIN, "valid": VAL, "val": VAL, "test": TEST}
 GRADING: Final = "DR_grading"
 MASKS, BOXES = "lesion_segmentation", "lesion_detection"
 UNGRADABLE: Final = "5"
-BOXES_LEFT: Final = f"the boxes of {BOXES} were left out: the masks say the same more exactly"
+BOXES_LEFT: Final = f"the boxes of {BOXES} were left out: the masks are more exact"
 
 
 def read(folder: Path) -> Imported:
-    """Grades and lesions of DDR, as far as they are there.
+    """Grades and lesions of DDR, as far as present.
 
     Raises:
-        TableError: nothing of it is there, or a list, mask or document is wrong.
+        TableError: no part is present, or a list, mask or document is not valid.
         PhotoError: a mask or photograph cannot be read.
     """
     lists = [
@@ -51,11 +51,11 @@ def read(folder: Path) -> Imported:
         for path in files_named(folder, *(f"{name}.txt" for name in SPLITS))
         if (path.parent / path.stem).is_dir() and path.parent.name.lower() == GRADING.lower()
     ]
-    drawn, boxed = _folder(folder, MASKS), _folder(folder, BOXES)
-    lesions = list(_masks(drawn)) if drawn else []
-    note = (BOXES_LEFT,) if lesions and boxed else ()
-    if boxed and not lesions:
-        lesions = list(_boxes(boxed, drawn))
+    masks, boxes = _folder(folder, MASKS), _folder(folder, BOXES)
+    lesions = list(_masks(masks)) if masks else []
+    note = (BOXES_LEFT,) if lesions and boxes else ()
+    if boxes and not lesions:
+        lesions = list(_boxes(boxes, masks))
     if not lists and not lesions:
         raise nothing_of(folder, "DDR", f"{GRADING}, {MASKS} or {BOXES}")
     graded = _graded(folder, lists) if lists else Imported()
@@ -81,7 +81,9 @@ def _labels(path: Path) -> list[Label]:
             continue
         name, _, grade = line.strip().rpartition(" ")
         if not name:
-            raise TableError(f"{path.name}, line {number}", "is no name and grade", "write a.jpg 2")
+            raise TableError(
+                f"{path.name}, line {number}", "is not a name and a grade", "write a.jpg 2"
+            )
         labels.append(
             Label(
                 photo=name.strip(),
@@ -94,22 +96,22 @@ def _labels(path: Path) -> list[Label]:
 
 
 def _masks(folder: Path) -> Iterator[Part]:
-    from fundoscope.data.annotations.masks import format as masks
+    from fundoscope.data.annotations.masks.read import read_masks
 
     for inner, split in _split_folders(folder):
         images = subfolder(inner, "image")
         labels = subfolder(inner, "segmentation label", "label", "annotation")
         if images is not None and labels is not None:
-            yield split, images, masks.read(labels, images=images)
+            yield split, images, read_masks(labels, images=images)
 
 
 def _boxes(folder: Path, segmentation: Path | None) -> Iterator[Part]:
-    from fundoscope.data.annotations.voc import format as voc
+    from fundoscope.data.annotations.voc.read import read_voc
 
     for inner, split in _split_folders(folder):
         beside = subfolder(segmentation / inner.name, "image") if segmentation else None
         images = subfolder(inner, "image") or beside or inner
-        yield split, images, voc.read(inner, images=images)
+        yield split, images, read_voc(inner, images=images)
 
 
 def _split_folders(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -1,10 +1,10 @@
 """DeepDRiD: ``regular_fundus_images`` and ``ultra-widefield_images``, a folder and table a split.
 
 Each photograph has the grade of its eye (``left_eye_DR_Level``, ``right_eye_DR_Level``; in
-ultra-widefield ``DR_level``), a patient and, in regular ones, a judgement of its quality
-(``Overall quality``: 1 is good enough to diagnose). Where the name (``164_r3``) and the column of
-the grade (left) name different eyes, as for some patients, the table names none. The evaluation's
-table is blank in the published set and is left aside unless somebody filled it
+ultra-widefield ``DR_level``), a patient and, in regular ones, its quality
+(``Overall quality``: 1 is good enough to diagnose). If the name (``164_r3``) and the column of the
+grade (left) disagree about the eye, as for some patients, the label table leaves it empty. The
+table of the evaluation is blank in the published set and is ignored unless it was filled in
 (``Challenge1_labels.csv``).
 
 Layout checked on real files: the tables and the names of files in the official repository
@@ -36,11 +36,11 @@ TABLES: Final = {
     "Challenge[123]_labels.csv": TEST,
 }
 NOT_THESE: Final = "-source-"
-"""Tables of the hospitals that photographs come from."""
+"""Tables of the hospitals of the photographs."""
 OF_AN_EYE: Final = "_eye_DR_Level"
 GRADES: Final = (f"left{OF_AN_EYE}", f"right{OF_AN_EYE}", "DR_level", "DR_Level", "DR_Levels")
-"""Columns of the grade; of the two eyes, one is blank."""
-JUDGEMENTS: Final = {
+"""Columns of the grade; one of the two eyes is blank."""
+QUALITIES: Final = {
     "Clarity": "clarity",
     "Field definition": "field_definition",
     "Artifact": "artifact",
@@ -53,7 +53,7 @@ def read(folder: Path) -> Imported:
     """The label table of DeepDRiD.
 
     Raises:
-        TableError: there is no table of it, or its labels are wrong.
+        TableError: it has no table, or its labels are not valid.
     """
     parts = [
         (_labels(path, split), Pictures.of(path.parent))
@@ -90,14 +90,14 @@ def _labels(path: Path, split: str) -> list[Label]:
 
 
 def _of_photo(cells: Mapping[str, str], graded: str) -> dict[str, str]:
-    """What the name ``265_l1``, the column of the grade and the other columns say."""
+    """Patient, eye and quality from the name (``265_l1``), the column of the grade and others."""
     patient, _, side = cells["image_id"].rpartition("_")
     eye = EYES.get(side[:1], "")
     agreed = not graded.endswith(OF_AN_EYE) or graded == eye + OF_AN_EYE
-    judged = {known: cells[name] for name, known in JUDGEMENTS.items() if cells.get(name)}
+    qualities = {known: cells[name] for name, known in QUALITIES.items() if cells.get(name)}
     return {
         "patient": cells.get("patient_id") or patient,
         "eye": eye if agreed else "",
         "gradable": cells.get("Overall quality", ""),
-        **judged,
+        **qualities,
     }

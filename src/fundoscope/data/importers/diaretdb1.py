@@ -1,8 +1,8 @@
-"""DIARETDB1: ``ddb1_fundusimages/image001.png`` and grey pictures of how far four experts agree.
+"""DIARETDB1: ``ddb1_fundusimages/image001.png`` and grey pictures of the agreement of four experts.
 
 ``ddb1_groundtruth/{hardexudates,softexudates,hemorrhages,redsmalldots}/image001.png``: the
 brighter, the more experts marked the place. What three of four marked (0.75, as in the set's own
-evaluation) is taken for a lesion; regions were drawn coarsely, around lesions and groups of them.
+evaluation) counts as a lesion; regions were drawn coarsely, around lesions and groups of lesions.
 The lists ``trainset.txt`` and ``testset.txt`` give the split. The photographs are not graded.
 
 Layout from documentation: the set's page (it.lut.fi/project/imageret/diaretdb1), its kit's
@@ -43,7 +43,7 @@ FOLDERS: Final = {
     "softexudates": kinds.SOFT_EXUDATE.key,
 }
 AGREED: Final = 0.75
-"""Share of the experts; ``evalconfidence`` of the set's kit."""
+"""Share of the experts; ``evalconfidence`` in the kit of the set."""
 WHITE: Final = 255
 LISTS: Final = {"trainset.txt": TRAIN, "testset.txt": TEST}
 
@@ -52,7 +52,7 @@ def read(folder: Path) -> Imported:
     """The lesions of DIARETDB1.
 
     Raises:
-        TableError: nothing of it is there, or a picture of agreement has another size.
+        TableError: it is missing, or a picture of agreement differs in size.
         PhotoError: a picture cannot be read.
     """
     photographs, truth = _folder(folder, PHOTOGRAPHS), _folder(folder, TRUTH)
@@ -80,9 +80,9 @@ def read(folder: Path) -> Imported:
         )
         for file, split in LISTS.items()
     }
-    there = {split: images for split, images in splits.items() if images}
-    found = AnnotationSet(photos=photos, kinds=tuple(FOLDERS.values()), splits=there)
-    return Imported(annotations=found, notes=(NO_GRADES,))
+    filled = {split: images for split, images in splits.items() if images}
+    annotations = AnnotationSet(photos=photos, kinds=tuple(FOLDERS.values()), splits=filled)
+    return Imported(annotations=annotations, notes=(NO_GRADES,))
 
 
 def _annotations(truth: Path, name: str, size: tuple[int, int]) -> Iterator[Annotation]:

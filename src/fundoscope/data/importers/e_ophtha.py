@@ -1,9 +1,9 @@
 """e-ophtha: ``e_optha_EX`` and ``e_optha_MA``, each with photographs, masks and healthy eyes.
 
-``e_optha_EX/EX/E0019457/C0001273.jpg`` has its mask in ``e_optha_EX/Annotation_EX/E0019457/``,
-as ``C0001273_EX.png`` or ``C0001273.png``; ``healthy`` holds photographs without lesions. The
-folder ``E…`` is an examination. A photograph that is in both halves is there twice, once for each
-kind of lesion. The photographs are not graded.
+``e_optha_EX/EX/E0019457/C0001273.jpg`` has its mask in ``e_optha_EX/Annotation_EX/E0019457/``, as
+``C0001273_EX.png`` or ``C0001273.png``; ``healthy`` holds photographs without lesions. The folder
+``E…`` is an examination. A photograph in both halves is imported twice, once for each kind of
+lesion. The photographs are not graded.
 
 Layout from documentation: the set's page (adcis.net/en/third-party/e-ophtha) and programs that read
 the set, which spell its folders like this.
@@ -29,22 +29,22 @@ def read(folder: Path) -> Imported:
     """The lesions of e-ophtha.
 
     Raises:
-        TableError: nothing of it is there, or a mask has another size than its photograph.
+        TableError: it is missing, or a mask and its photograph differ in size.
         PhotoError: a mask or photograph cannot be read.
     """
-    found = {
-        drawn: half
+    halves = {
+        masks: half
         for half in HALVES
-        for drawn in sorted(folder.rglob(MASKS + half))
-        if drawn.is_dir() and drawn.with_name(half).is_dir()
+        for masks in sorted(folder.rglob(MASKS + half))
+        if masks.is_dir() and masks.with_name(half).is_dir()
     }
-    if not found:
+    if not halves:
         raise nothing_of(folder, "e-ophtha", "e_optha_EX or e_optha_MA")
     parts: list[Part] = []
     notes = [NO_GRADES]
-    for drawn, half in found.items():
-        images, healthy = drawn.with_name(half), drawn.with_name(HEALTHY)
-        lesions, without_mask = _lesions(images, drawn, half)
+    for masks, half in halves.items():
+        images, healthy = masks.with_name(half), masks.with_name(HEALTHY)
+        lesions, without_mask = _lesions(images, masks, half)
         parts.append(("", images, lesions))
         if healthy.is_dir():
             parts.append(("", healthy, _healthy(healthy, HALVES[half])))
@@ -53,18 +53,18 @@ def read(folder: Path) -> Imported:
     return Imported(annotations=joined(folder, parts), notes=tuple(notes))
 
 
-def _lesions(images: Path, drawn: Path, half: str) -> tuple[AnnotationSet, int]:
-    from fundoscope.data.annotations.masks.pixels import painted
+def _lesions(images: Path, masks: Path, half: str) -> tuple[AnnotationSet, int]:
+    from fundoscope.data.annotations.masks.pixels import mask_pixels
 
     pictures, kind, photos = Pictures.of(images), HALVES[half], []
     for name in pictures.names:
-        mask = _mask(drawn / name, half)
+        mask = _mask(masks / name, half)
         if mask is not None:
             size = pictures.size(name)
-            objects = annotations_of(mask, painted(mask), kind, size)
+            objects = annotations_of(mask, mask_pixels(mask), kind, size)
             photos.append(_photo(name, size, tuple(objects)))
-    found = AnnotationSet(photos=tuple(photos), kinds=(kind,))
-    return found, len(pictures.names) - len(photos)
+    annotations = AnnotationSet(photos=tuple(photos), kinds=(kind,))
+    return annotations, len(pictures.names) - len(photos)
 
 
 def _mask(photograph: Path, half: str) -> Path | None:

@@ -1,7 +1,7 @@
 """EyePACS of Kaggle 2015: ``trainLabels.csv`` (image, level) and ``10_left.jpeg``.
 
-The number in a name is the patient, the word behind it the eye. Where the solution of the test
-(``retinopathy_solution.csv``) lies there as well, the table has the official split.
+The number in a name is the patient, the word after it the eye. If the solution of the test
+(``retinopathy_solution.csv``) is there too, the table has the official split.
 
 Names of files checked on real files; tables and folders from documentation: the competition's data
 page (kaggle.com/c/diabetic-retinopathy-detection/data).
@@ -33,7 +33,7 @@ def read(folder: Path) -> Imported:
     """The label table of EyePACS.
 
     Raises:
-        TableError: there is no table of it, or its labels are wrong.
+        TableError: it has no table, or its labels are not valid.
     """
     tables = {TRAIN: files_named(folder, *TRAINING), TEST: files_named(folder, *SOLUTION)}
     if not any(tables.values()):
@@ -55,7 +55,7 @@ def _labels(path: Path, split: str) -> list[Label]:
             photo=name,
             grade=grade,
             place=table.place(row, LEVEL),
-            cells={"source": "eyepacs", "split": split, **_whose(name)},
+            cells={"source": "eyepacs", "split": split, **_patient_and_eye(name)},
         )
         for row, (name, grade) in enumerate(
             zip(table.cells[IMAGE], table.cells[LEVEL], strict=True)
@@ -63,6 +63,6 @@ def _labels(path: Path, split: str) -> list[Label]:
     ]
 
 
-def _whose(name: str) -> dict[str, str]:
+def _patient_and_eye(name: str) -> dict[str, str]:
     patient, _, eye = name.partition(".")[0].rpartition("_")
     return {"patient": patient, "eye": eye} if eye in ("left", "right") else {}

@@ -1,10 +1,10 @@
-"""IDRiD: ``A. Segmentation``, ``B. Disease Grading`` and ``C. Localization``, each if it is there.
+"""IDRiD: ``A. Segmentation``, ``B. Disease Grading`` and ``C. Localization``, as far as present.
 
 Grading: ``2. Groundtruths/a. IDRiD_Disease Grading_Training Labels.csv`` (Image name, Retinopathy
 grade, Risk of macular edema; trailing blank columns and rows), photographs in ``1. Original
-Images/a. Training Set``. The same names mean other eyes in the training and the testing set.
-Localisation: tables of the centres of optic disc and fovea, in pixels; they stand in the label
-table as well where both parts are there. Segmentation: ``2. All Segmentation Groundtruths/a.
+Images/a. Training Set``. The same name is a different eye in the training and the testing set.
+Localisation: tables of the centres of optic disc and fovea, in pixels; the label table has them
+too if both parts are present. Segmentation: ``2. All Segmentation Groundtruths/a.
 Training Set/1. Microaneurysms/IDRiD_01_MA.tif`` and so on.
 
 Names of files and masks checked on real files; folders and tables from documentation: the set's
@@ -40,7 +40,7 @@ from fundoscope.data.table import Table, read_table
 from fundoscope.errors import TableError
 
 SETS: Final = {"train": TRAIN, "test": TEST}
-"""By a word in the names of folders and tables: the split."""
+"""A word in the names of folders and tables, and the split."""
 GRADING: Final = "*Disease*Grading*Labels.csv"
 CENTRES: Final = {
     kinds.OPTIC_DISC.key: "*OD_Center*.csv",
@@ -53,17 +53,17 @@ IMAGE_NO: Final = "Image No"
 COORDINATES: Final = ("xcoordinate", "ycoordinate")
 """``X- Coordinate`` and ``Y - Coordinate``, without blanks and hyphens."""
 POINT: Final = {"point": "centre"}
-"""Attribute of an annotation that is a point: its box is the one pixel."""
+"""Attribute of an annotation that is a point: its box is a single pixel."""
 
 Centres = dict[tuple[str, str], dict[str, tuple[int, int]]]
-"""By split and photograph: column and row of optic disc and fovea."""
+"""Column and row of optic disc and fovea, by split and photograph."""
 
 
 def read(folder: Path) -> Imported:
-    """What is there of IDRiD.
+    """Grades, lesions and landmarks of IDRiD, as far as present.
 
     Raises:
-        TableError: nothing of it is there, or a table or mask is wrong.
+        TableError: no part is present, or a table or mask is not valid.
         PhotoError: a mask or photograph cannot be read.
     """
     grading = files_named(folder, GRADING)
@@ -98,15 +98,15 @@ def _label(table: Table, row: int, split: str, centres: Centres) -> Label:
 
 
 def _lesions(folder: Path) -> Iterator[Part]:
-    from fundoscope.data.annotations.masks import format as masks
+    from fundoscope.data.annotations.masks.read import read_masks
 
     truths = [path for path in folder.rglob("*") if GROUNDTRUTHS in path.name and path.is_dir()]
     for truth in sorted(truths):
         for split in SETS.values():
-            drawn = subfolder(truth, split)
-            if drawn is not None:
+            masks = subfolder(truth, split)
+            if masks is not None:
                 images = _photographs(truth.parent, split)
-                yield split, images, masks.read(drawn, images=images)
+                yield split, images, read_masks(masks, images=images)
 
 
 def _points(tables: dict[str, list[Path]], centres: Centres) -> Iterator[Part]:
@@ -163,20 +163,20 @@ def _number(table: Table, row: int, column: str) -> int:
 
 
 def _photographs(part: Path, split: str) -> Path:
-    """The folder of a part's photographs in training or testing."""
+    """The folder of the photographs of a part, for training or testing."""
     originals = subfolder(part, ORIGINALS)
-    found = subfolder(originals, split) if originals else None
-    if found is None:
+    photographs = subfolder(originals, split) if originals else None
+    if photographs is None:
         raise TableError(
             str(part),
             f"has no folder of photographs of split {split}",
             f"unpack the whole set: they lie in 1. {ORIGINALS}",
         )
-    return found
+    return photographs
 
 
 def _split(name: str) -> str:
     for word, split in SETS.items():
         if f"{word}ing" in name.lower():
             return split
-    raise TableError(name, "names neither training nor testing", "keep the official names")
+    raise TableError(name, "is neither of training nor of testing", "keep the official names")

@@ -1,8 +1,9 @@
-"""A folder with a label table in it or beside it, whatever its columns are called.
+"""A folder with a label table in it or beside it, with any names of columns.
 
-The columns are told by their names: ``id_code``, ``image``, ``Image name`` … for the photograph,
-``diagnosis``, ``level``, ``grade`` … for the grade. Cells may stand between commas, semicolons or
-tabulators. Layout checked on real files (the tables of APTOS, EyePACS and IDRiD by their columns).
+The columns are recognised by their names: ``id_code``, ``image``, ``Image name`` … for the
+photograph, ``diagnosis``, ``level``, ``grade`` … for the grade. Cells may be separated by commas,
+semicolons or tabs. Layout checked on real files (the tables of APTOS, EyePACS and IDRiD by their
+columns).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "quality": ("quality", "imagequality"),
     GRADABLE: ("gradable", "gradeable", "adjudicatedgradable"),
 }
-"""By column of a label table: what others call it, in small letters without blanks, hyphens and
+"""The columns of a label table and their names elsewhere, in lower case without blanks, hyphens and
 underscores; the first one that a table has counts."""
 EYES: Final = {"l": "left", "os": "left", "r": "right", "od": "right"}
 SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES)
@@ -47,12 +48,12 @@ def read(folder: Path) -> Imported:
     """The label table of a folder.
 
     Args:
-        folder: with photographs in it or below; the table lies in it, or else beside it. Or the
-            table itself, the photographs being in its folder or below.
+        folder: the folder of photographs, with the table in it or else beside it; or the table
+            itself, with the photographs in its folder or below.
 
     Raises:
-        TableError: there is no table with a photograph and a grade, or there are several; or its
-            labels are wrong, see :func:`~fundoscope.data.importers.source.assemble`.
+        TableError: there is no table with photographs and grades, or there are several, or its
+            labels are not valid, see :func:`~fundoscope.data.importers.source.assemble`.
     """
     table, names = _table(folder)
     root = folder.parent if folder.is_file() else folder
@@ -74,12 +75,12 @@ def read(folder: Path) -> Imported:
 
 
 def whole(grade: str) -> str:
-    """A grade without the point that statistics programs add: ``2.0`` is ``2``."""
+    """A grade without the decimals that statistics programs add: ``2.0`` is ``2``."""
     return grade.removesuffix(".0")
 
 
 def names_of(columns: tuple[str, ...]) -> dict[str, str]:
-    """By column of a label table: the column of another table that means the same."""
+    """The columns of a label table and the columns of another table with the same meaning."""
     plain: dict[str, str] = {}
     for column in columns:
         plain.setdefault(_plain(column), column)
@@ -99,10 +100,10 @@ def _table(folder: Path) -> tuple[Table, dict[str, str]]:
         table = _read(folder)
         names = names_of(table.columns)
         if IMAGE not in names or GRADE not in names:
-            there = ", ".join(table.columns)
+            existing = ", ".join(table.columns)
             raise TableError(
                 folder.name,
-                f"has no column for the photograph and for the grade (it has: {there})",
+                f"has no column for the photograph and for the grade (it has: {existing})",
                 "name these columns image and grade",
             )
         return table, names
@@ -126,10 +127,10 @@ def _table(folder: Path) -> tuple[Table, dict[str, str]]:
 
 
 def _fitting(folder: Path, failures: list[TableError]) -> list[tuple[Table, dict[str, str]]]:
-    """The label tables in a folder; why others cannot be read is added to ``failures``."""
+    """The label tables in a folder; errors of other tables are added to ``failures``."""
     if not folder.is_dir():
         return []
-    found = []
+    tables = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
             try:
@@ -139,8 +140,8 @@ def _fitting(folder: Path, failures: list[TableError]) -> list[tuple[Table, dict
                 continue
             names = names_of(table.columns)
             if IMAGE in names and GRADE in names:
-                found.append((table, names))
-    return found
+                tables.append((table, names))
+    return tables
 
 
 def _read(path: Path) -> Table:

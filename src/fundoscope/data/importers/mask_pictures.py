@@ -1,4 +1,4 @@
-"""Annotations from a mask whose class is known, for sets that name their masks otherwise."""
+"""Annotations from a mask of a known class, for sets whose masks have other names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fundoscope.data.annotations.annotation import Annotation
+from fundoscope.data.annotations.pictures import PictureSize
 from fundoscope.errors import TableError
 
 if TYPE_CHECKING:
@@ -15,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def annotations_of(
-    path: Path, pixels: NDArray[np.bool_], kind: str, size: tuple[int, int]
+    path: Path, pixels: NDArray[np.bool_], kind: str, size: PictureSize
 ) -> Iterator[Annotation]:
     """An annotation for each connected component.
 
     Args:
-        path: the mask's file, for messages.
+        path: of the mask, for errors.
         pixels: bool ``(H, W)``, true where the lesion is.
         kind: a key of :data:`fundoscope.kinds.KINDS`.
         size: width and height of the photograph.
 
     Raises:
-        TableError: the mask has another size than the photograph.
+        TableError: the mask and the photograph differ in size.
     """
     from fundoscope.data.annotations.masks.components import components
 
@@ -34,7 +35,7 @@ def annotations_of(
     if (width, height) != size:
         raise TableError(
             str(path),
-            f"has {width}x{height} pixels where its photograph has {size[0]}x{size[1]}",
+            f"has {width}x{height} pixels, its photograph has {size[0]}x{size[1]}",
             "give the masks of the official set",
         )
     for mask in components(pixels).objects:

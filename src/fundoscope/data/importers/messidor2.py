@@ -1,9 +1,9 @@
 """Messidor-2: ``messidor_data.csv`` with the adjudicated grades, and the pairs of an examination.
 
-Columns ``image_id``, ``adjudicated_dr_grade`` (blank where it is ungradable), ``adjudicated_dme``,
-``adjudicated_gradable``. The pairs (``messidor-2.csv``, ``left;right``) come with the photographs
-and give patient and eye; without them there are none. A photograph is found whatever its suffix,
-for the table says .png or .jpg where a copy of the set has another.
+Columns ``image_id``, ``adjudicated_dr_grade`` (blank for ungradable photographs),
+``adjudicated_dme``, ``adjudicated_gradable``. The pairs (``messidor-2.csv``, ``left;right``) come
+with the photographs and give patient and eye. A photograph is found with any suffix, because the
+suffixes in the table (.png, .jpg) differ from those of some copies of the set.
 
 Names of files checked on real files; tables from documentation: the grades' page
 (kaggle.com/datasets/google-brain/messidor2-dr-grades) and the set's
@@ -36,7 +36,7 @@ def read(folder: Path) -> Imported:
     """The label table of Messidor-2.
 
     Raises:
-        TableError: there is no table of grades, or its labels are wrong.
+        TableError: there is no table of grades, or its labels are not valid.
     """
     grades = files_named(folder, *GRADES)
     if not grades:
@@ -55,7 +55,7 @@ def read(folder: Path) -> Imported:
 
 
 def _eyes(folder: Path) -> dict[str, dict[str, str]]:
-    """Patient and eye by a photograph's name; the left photograph's name stands for the patient."""
+    """Patient and eye by name of a photograph; the name of the left photograph is the patient."""
     eyes: dict[str, dict[str, str]] = {}
     for path in files_named(folder, PAIRS)[:1]:
         table = read_table(path, required=(LEFT, RIGHT), delimiter=";")

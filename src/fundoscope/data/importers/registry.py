@@ -1,4 +1,4 @@
-"""The sources by the names that ``fundoscope data import`` knows."""
+"""The sources by their names in ``fundoscope data import``."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def reader(source: str) -> Callable[[Path], Imported]:
     """The function that reads a source.
 
     Raises:
-        UsageError: there is no such source; the message lists those that are.
+        UsageError: there is no such source; the message lists the sources.
     """
     if source not in MODULES:
-        raise UsageError(source, "is no source that is known", f"name one of: {', '.join(MODULES)}")
+        raise UsageError(source, "is not a known source", f"name one of: {', '.join(MODULES)}")
     read: Callable[[Path], Imported] = MODULES[source].read
     return read
 
 
 def summary(source: str) -> str:
-    """What a source's folder looks like, in a line."""
+    """The layout of the folder of a source, in a line."""
     return (MODULES[source].__doc__ or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""What every importer gives, and what the importers share: finding files, and labels to rows."""
+"""The result of every importer, and their common steps: finding files, and labels to rows."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
 
 Part = tuple[str, Path, AnnotationSet]
-"""Split (or nothing), folder of photographs, and what is annotated on them."""
+"""Split (may be empty), folder of photographs, and their annotations."""
 
 TRAIN, VAL, TEST = "train", "val", "test"
 NO_GRADES: Final = "the photographs have no grades"
 MAX_SHOWN: Final = 40
-"""Characters of a wrong cell that a message shows."""
+"""Characters of an invalid cell that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a source holds.
+    """The content of a source.
 
     Attributes:
-        table: the photographs that have a grade; ``None`` when the source grades none.
-        annotations: what is drawn on photographs, their ``image`` relative to the folder that was
-            imported; ``None`` when nothing is.
-        notes: what was left out and why, a sentence each.
+        table: the graded photographs; ``None`` where the source has no grades.
+        annotations: their ``image`` is relative to the imported folder; ``None`` where the source
+            has none.
+        notes: sentences about what was left out, and why.
     """
 
     table: Manifest | None = None
@@ -42,12 +42,12 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A line of a source's labels.
+    """A label of a source.
 
     Attributes:
-        photo: the photograph's name or path as the source has it, with or without its suffix.
-        grade: as the source has it.
-        place: where it stands, for messages: ``trainLabels.csv, line 2, column level``.
+        photo: the name or path of the photograph in the source, with or without its suffix.
+        grade: as in the source.
+        place: of the label, for errors: ``trainLabels.csv, line 2, column level``.
         cells: further columns of the label table, all text; ``gradable`` as ``"1"`` or ``"0"``.
     """
 
@@ -60,16 +60,16 @@ class Label:
 def files_named(folder: Path, *patterns: str) -> list[Path]:
     """The files in a folder and below whose name fits one of the patterns, nearest first.
 
-    Capitals and small letters are equal; hidden files are passed over.
+    Case does not matter; hidden files are skipped.
 
     Raises:
-        TableError: it is no folder, or may not be read.
+        TableError: it is not a folder, or cannot be read.
     """
     if not folder.is_dir():
         why = "is a file" if folder.exists() else "does not exist"
         raise TableError(str(folder), why, "name the folder of the source")
     try:
-        found = [
+        paths = [
             path
             for path in folder.rglob("*")
             if any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
@@ -80,31 +80,31 @@ def files_named(folder: Path, *patterns: str) -> list[Path]:
         raise TableError(
             str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
         ) from None
-    return sorted(found, key=lambda path: (len(path.parts), path))
+    return sorted(paths, key=lambda path: (len(path.parts), path))
 
 
 def subfolder(folder: Path, *words: str) -> Path | None:
-    """The first folder in a folder whose name holds one of the words, tried in their order.
+    """The first folder in a folder whose name contains one of the words, tried in order.
 
-    Capitals and small letters are equal; ``None`` when there is none.
+    Case does not matter; ``None`` where there is none.
     """
     if not folder.is_dir():
         return None
     inner = sorted(entry for entry in folder.iterdir() if entry.is_dir())
-    named = (entry for word in words for entry in inner if word.lower() in entry.name.lower())
-    return next(named, None)
+    matching = (entry for word in words for entry in inner if word.lower() in entry.name.lower())
+    return next(matching, None)
 
 
 def nothing_of(folder: Path, source: str, wanted: str) -> TableError:
-    """The error for a folder that holds nothing of a source.
+    """The error for a folder without files of a source.
 
     Args:
-        folder: that was looked through.
+        folder: that was searched.
         source: e.g. ``"APTOS 2019"``.
-        wanted: the files that tell it, e.g. ``"train.csv"``.
+        wanted: the files by which it is recognised, e.g. ``"train.csv"``.
     """
     return TableError(
-        str(folder), f"holds nothing of {source}", f"name the folder in which {wanted} lies"
+        str(folder), f"has no files of {source}", f"name the folder that holds {wanted}"
     )
 
 
@@ -113,17 +113,18 @@ def assemble(
 ) -> Imported:
     """The label table of a source's labels.
 
-    Labels without a photograph are left out and counted in a note, and so are those whose grade
-    says that there is none; photographs without a label are counted in a note.
+    Labels without a photograph are left out and counted in a note, and so are labels of ungraded
+    photographs; photographs without a label are counted in a note.
 
     Args:
         root: what paths in the table are relative to.
         labels: in the order of the source.
         pictures: the photographs, in ``root`` or below it.
-        ungraded: grades that stand for none, e.g. ``"5"`` where a source calls ungradable so.
+        ungraded: grades that mean that there is none, e.g. ``"5"`` for ungradable.
 
     Raises:
-        TableError: a grade is none, two labels name one photograph, or no label has a photograph.
+        TableError: a grade is not valid, two labels name the same photograph, or no label has a
+            photograph.
     """
     return assemble_parts(root, [(labels, pictures)], ungraded=ungraded)
 
@@ -134,7 +135,16 @@ def assemble_parts(
     *,
     ungraded: Sequence[str] = ("",),
 ) -> Imported:
-    """As :func:`assemble`, where each part of a source has photographs of its own."""
+    """As :func:`assemble`, for a source whose parts have separate photographs.
+
+    Args:
+        root: what paths in the table are relative to.
+        parts: the labels and the photographs of each part.
+        ungraded: grades that mean that there is none.
+
+    Raises:
+        TableError: as :func:`assemble`.
+    """
     rows: dict[str, Row] = {}
     missing: list[str] = []
     without_grade = count = photographs = 0
@@ -156,7 +166,7 @@ def assemble_parts(
         first = f" (the first: {missing[0]})" if missing else ""
         raise TableError(
             str(root),
-            f"holds none of the {count} labelled photographs{first}",
+            f"has none of the {count} labelled photographs{first}",
             "put the photographs into the folder, beside their table",
         )
     unlabelled = photographs - len(rows) - without_grade
@@ -167,7 +177,7 @@ def assemble_parts(
 
 
 def photograph(pictures: Pictures, name: str) -> str | None:
-    """The photograph that a source calls ``name``, with its suffix, another one, or none."""
+    """The photograph called ``name``, with this suffix, another one, or none; ``None`` without."""
     path = PurePosixPath(name.replace("\\", "/").lstrip("/"))
     if path.suffix.lower() not in PHOTOGRAPH_SUFFIXES:
         return pictures.with_stem(path.as_posix()) if path.name else None
@@ -178,8 +188,8 @@ def joined(root: Path, parts: Iterable[Part]) -> AnnotationSet:
     """Annotations of several folders of photographs as one set.
 
     Args:
-        root: what paths become relative to.
-        parts: what was read, and of where.
+        root: what the paths become relative to.
+        parts: the annotations of each folder.
     """
     photos: list[AnnotatedPhoto] = []
     kinds: dict[str, None] = {}
@@ -220,7 +230,7 @@ def _row(label: Label, image: str) -> Row:
         camera=cell("camera", ""),
         group=cell("group", ""),
         quality=cell("quality", ""),
-        gradable=manifests.JUDGED.get(cell(manifests.GRADABLE, "")),
+        gradable=manifests.GRADABLE_VALUES.get(cell(manifests.GRADABLE, "")),
         other={name: text for name, text in label.cells.items() if name not in manifests.KNOWN},
     )
 
@@ -228,8 +238,8 @@ def _row(label: Label, image: str) -> Row:
 def _notes(missing: Sequence[str], without_grade: int, unlabelled: int) -> Iterable[str]:
     if missing:
         yield (
-            f"{len(missing)} labels were left out: their photograph is not here, or there several"
-            f" times (the first: {missing[0]})"
+            f"{len(missing)} labels were left out: their photograph is missing, or not unique"
+            f" (the first: {missing[0]})"
         )
     if without_grade:
         yield f"{without_grade} photographs were left out: they were not graded"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.annotations.masks import layout as mask_layout
-from fundoscope.data.annotations.masks.pixels import painted
+from fundoscope.data.annotations.masks.pixels import mask_pixels
 
 Mask = NDArray[np.bool_]
 """``bool (H, W)``: the pixels of the lesions of a kind."""
@@ -52,5 +52,5 @@ def read(paths: Iterable[Path], shape: tuple[int, int]) -> Mask:
     """
     together = np.zeros(shape, bool)
     for path in paths:
-        together |= painted(path)
+        together |= mask_pixels(path)
     return together

@@ -19,7 +19,7 @@ import msgspec
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
-from fundoscope.data.annotations.coco import format as coco
+from fundoscope.data.annotations.coco.write import write_coco
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading.inputs import CROP
@@ -274,7 +274,7 @@ def _annotations(photos: Sequence[AnnotatedPhoto], kinds: Sequence[str]) -> byte
     ordered = tuple(sorted(photos, key=lambda photo: photo.image))
     with TemporaryDirectory() as folder:
         file = Path(folder) / ANNOTATIONS
-        coco.write(AnnotationSet(photos=ordered, kinds=tuple(kinds)), file)
+        write_coco(AnnotationSet(photos=ordered, kinds=tuple(kinds)), file)
         return file.read_bytes()
 
 

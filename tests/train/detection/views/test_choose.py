@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from fundoscope.data.annotations import formats
-from fundoscope.data.annotations.coco import format as coco
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.coco.write import write_coco
+from fundoscope.data.annotations.voc import layout as voc_layout
 from fundoscope.errors import FundoscopeError, TableError, UsageError
 from fundoscope.train.detection.config import LesionData
 from fundoscope.train.detection.views import choose as choosing
@@ -60,7 +60,7 @@ def test_lists_of_names_the_validation_is_taken_out_of_the_training(choose):
     chosen = choose(train=["e3", "e1", "e0.png", "e2"], val=["e2"])
     assert sides(chosen) == (["e3", "e1", "e0"], ["e2"])
     assert chosen.kinds == ("haemorrhage", "hard_exudate")
-    assert chosen.images.name == voc.PHOTOS
+    assert chosen.images.name == voc_layout.PHOTOS
     assert (chosen.unseen, chosen.held_out) == ((), False)
 
 
@@ -74,7 +74,7 @@ def test_where_nothing_names_them_a_sixth_is_held_out(choose):
 
 
 def test_the_annotations_own_splits(choose, eyes):
-    folder = eyes / voc.SETS
+    folder = eyes / voc_layout.SETS
     folder.mkdir(parents=True)
     write(folder / "train.txt", ["e0", "e1"])
     write(folder / "val.txt", ["e2"])
@@ -115,8 +115,8 @@ def test_eyes_of_a_manifest_stay_together_when_held_out(choose, tmp_path):
 
 
 def test_one_photograph_under_two_names_is_on_one_side(choose, eyes):
-    copy = eyes / voc.PHOTOS / "copy.png"
-    pixels = np.asarray(Image.open(eyes / voc.PHOTOS / "e0.png"))
+    copy = eyes / voc_layout.PHOTOS / "copy.png"
+    pixels = np.asarray(Image.open(eyes / voc_layout.PHOTOS / "e0.png"))
     Image.fromarray(pixels).resize((480, 360)).resize((240, 180)).save(copy)
     text = (eyes / "Annotations" / "e0.xml").read_text().replace("e0.png", "copy.png")
     (eyes / "Annotations" / "copy.xml").write_text(text)
@@ -135,7 +135,7 @@ def spoil(root, name, old, new):
 def test_faults_are_refused_by_name_unless_left_out(choose, eyes):
     spoil(eyes, "e1", "<width>240", "<width>250")
     spoil(eyes, "e4", "<xmax>", "<xmax>9")
-    (eyes / voc.PHOTOS / "e5.png").unlink()
+    (eyes / voc_layout.PHOTOS / "e5.png").unlink()
     with pytest.raises(UsageError) as caught:
         choose()
     message = str(caught.value)
@@ -177,7 +177,7 @@ def test_the_class_list_comes_from_the_training_photographs(choose, save_lesions
         ({"train": ["e0"], "val": ["e0"]}, UsageError, "has no training photograph"),
         ({"train": ["e0"], "val": ["e1"], "left_out": ("e00",)}, TableError, "left_out: .*: e00"),
         ({"validation": 7}, UsageError, "validation = 7: cannot be held out of 7"),
-        ({"images": "nowhere"}, TableError, "nowhere: is no folder"),
+        ({"images": "nowhere"}, TableError, "nowhere: is not a folder"),
     ],
 )
 def test_invalid_settings_are_rejected(choose, settings, error, why):
@@ -191,26 +191,28 @@ def test_a_listed_photograph_without_annotations_may_be_left_out(choose):
 
 def test_other_formats(choose, eyes, tmp_path):
     file = tmp_path / "boxes.json"
-    coco.write(formats.read(eyes), file, images=eyes / voc.PHOTOS)
-    chosen = choose(file, images=str(eyes / voc.PHOTOS), train=["e0"], val=["e1"])
+    write_coco(formats.read(eyes), file)
+    chosen = choose(file, images=str(eyes / voc_layout.PHOTOS), train=["e0"], val=["e1"])
     assert sides(chosen) == (["e0"], ["e1"])
-    for photo in (eyes / voc.PHOTOS).iterdir():
+    for photo in (eyes / voc_layout.PHOTOS).iterdir():
         shutil.copy(photo, tmp_path)
     assert choose(file, train=["e0"], val=["e1"]).images == tmp_path
-    assert choose(eyes / "Annotations", train=["e0"], val=["e1"]).images == eyes / voc.PHOTOS
+    assert choose(eyes / "Annotations", train=["e0"], val=["e1"]).images == eyes / voc_layout.PHOTOS
 
 
 def test_photographs_that_a_file_names_by_another_path(choose, eyes, tmp_path):
     file = tmp_path / "boxes.json"
-    coco.write(formats.read(eyes), file, images=eyes / voc.PHOTOS)
+    write_coco(formats.read(eyes), file)
     file.write_text(file.read_text().replace('"e', '"/elsewhere/photos/e'))
-    chosen = choose(file, images=str(eyes / voc.PHOTOS), train=["e0"], val=["e1"])
+    chosen = choose(file, images=str(eyes / voc_layout.PHOTOS), train=["e0"], val=["e1"])
     assert chosen.train[0].image == "e0.png"
 
 
 def test_what_the_reader_had_to_decide_is_passed_on(choose, eyes):
     assert choose().warnings == ()
-    (eyes / voc.PHOTOS / "bare.png").write_bytes((eyes / voc.PHOTOS / "e0.png").read_bytes())
+    (eyes / voc_layout.PHOTOS / "bare.png").write_bytes(
+        (eyes / voc_layout.PHOTOS / "e0.png").read_bytes()
+    )
     assert "have no annotation file" in choose().warnings[0]
 
 

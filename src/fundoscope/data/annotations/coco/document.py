@@ -1,4 +1,4 @@
-"""One JSON document of COCO, with the fields that are read and written here; others are ignored.
+"""One JSON document of COCO with the fields that are read and written; others are ignored.
 
 From the description at cocodataset.org ("Data format", "Object detection"). Beyond it: ``score`` of
 an annotation as in COCO's results, ``attributes`` as CVAT writes them, and our own ``difficult``,
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,18 +18,24 @@ from fundoscope.data.annotations.documents import read_json
 from fundoscope.errors import TableError
 
 Id = int | str
+CROWD: Final = "iscrowd"
+"""Our attribute for COCO's mark of a group of objects."""
 
 
 class CocoRuns(msgspec.Struct):
-    """A mask as runs, see :mod:`fundoscope.data.annotations.coco.rle`; ``size`` is height,
-    width."""
+    """A mask as runs, see :mod:`fundoscope.data.annotations.coco.rle`.
+
+    Attributes:
+        counts: lengths of the runs, plain or compressed.
+        size: height and width in pixels.
+    """
 
     counts: list[int] | str
     size: tuple[int, int]
 
 
 class CocoImage(msgspec.Struct, omit_defaults=True):
-    """A photograph; 0 pixels where the file does not say its size."""
+    """A photograph; width and height are 0 where the file does not state them."""
 
     id: Id
     file_name: str
@@ -74,11 +80,11 @@ T = TypeVar("T", CocoImage, CocoCategory, CocoAnnotation)
 
 
 def parse(path: Path) -> CocoDocument:
-    """Read a file; every id in it is there once, and none that is referred to is missing.
+    """Read a file; its ids are unique, and every id that an annotation refers to exists.
 
     Raises:
-        TableError: it is not such JSON, an id is there twice, or an annotation is of an image or
-            category that is not there.
+        TableError: it is not JSON of COCO, an id is repeated, or an annotation refers to an image
+            or category that is missing.
     """
     document = read_json(path, CocoDocument)
     images = by_id(document.images, "images", path)
@@ -88,12 +94,14 @@ def parse(path: Path) -> CocoDocument:
     for number, item in enumerate(document.annotations):
         if item.image_id not in images:
             raise TableError(
-                place(path, number, item), f"is on image {item.image_id!r}", "list this image"
+                place(path, number, item),
+                f"is on image {item.image_id!r}, which is not listed",
+                "list this image",
             )
         if item.category_id not in categories:
             raise TableError(
                 place(path, number, item),
-                f"is of category {item.category_id!r}",
+                f"is of category {item.category_id!r}, which is not listed",
                 "list this category",
             )
     return document
@@ -102,26 +110,31 @@ def parse(path: Path) -> CocoDocument:
 def by_id(items: Iterable[T], what: str, path: Path) -> dict[Id | None, T]:
     """The items of a list by their ids.
 
+    Args:
+        items: the list.
+        what: the name of the list, for errors.
+        path: the file, for errors.
+
     Raises:
-        TableError: two have one id.
+        TableError: two items have the same id.
     """
     known: dict[Id | None, T] = {}
     for item in items:
         if item.id in known:
             raise TableError(
-                f"{path}, {what}", f"two have the id {item.id!r}", "give each an id of its own"
+                f"{path}, {what}", f"two have the id {item.id!r}", "give each its own id"
             )
         known[item.id] = item
     return known
 
 
 def place(path: Path, number: int, item: CocoAnnotation) -> str:
-    """Where an annotation stands, for errors: its place in the list, from 0, and its id."""
+    """The place of an annotation for errors: its index from 0, and its id."""
     known = "" if item.id is None else f" (id {item.id})"
     return f"{path}, annotations[{number}]{known}"
 
 
 def to_json(document: CocoDocument) -> bytes:
-    """The bytes of a document; numbers keep every decimal."""
+    """The bytes of a document; numbers keep all their decimals."""
     encoder = msgspec.json.Encoder(decimal_format="number")
     return encoder.encode(document) + b"\n"

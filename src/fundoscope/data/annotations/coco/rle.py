@@ -1,9 +1,10 @@
 """COCO's run-length encoding of masks, plain and compressed.
 
 Runs of pixels outside and inside alternate, beginning outside, down the columns from left to right.
-Compressed, every count but the first three is the difference to the one two places before, in
-groups of five bits, the lowest first, each as one character from "0" on; the sixth bit says that
-more follow (``rleToString`` and ``rleFrString`` of pycocotools' ``maskApi.c``).
+In the compressed form every count after the third is the difference to the one two places before.
+It is split into groups of five bits, the lowest first, and each group is one character from "0" on;
+the sixth bit means that more follow (``rleToString`` and ``rleFrString`` of pycocotools'
+``maskApi.c``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ GROUP: Final = 0b011111
 MORE: Final = 0b100000
 SIGN: Final = 0b010000
 MOST_GROUPS: Final = 7
-"""Of one count: 35 bits, more than any photograph has pixels."""
+"""Of one count: 35 bits, enough for the pixels of any photograph."""
 DELTA_FROM: Final = 3
 """The first count that is a difference."""
 
@@ -34,13 +35,13 @@ def decompress(text: str) -> Counts:
     """The counts of a compressed encoding.
 
     Raises:
-        ValueError: it has other characters, ends early, or a count has too many bits.
+        ValueError: it has invalid characters, ends early, or a count has too many bits.
     """
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64) - ZERO
     if len(codes) == 0:
         return np.zeros(0, np.int64)
     if codes.min() < 0 or codes.max() > (MORE | GROUP):
-        raise ValueError("has characters that no run-length encoding has")
+        raise ValueError("has characters that a run-length encoding cannot have")
     ends = np.flatnonzero(codes & MORE == 0)
     if len(ends) == 0 or ends[-1] != len(codes) - 1:
         raise ValueError("ends in the middle of a count")
@@ -51,7 +52,7 @@ def decompress(text: str) -> Counts:
     place = np.arange(len(codes)) - np.repeat(starts, sizes)
     values = np.add.reduceat((codes & GROUP) << (GROUP_BITS * place), starts)
     values -= np.where(codes[ends] & SIGN, 1, 0) << (GROUP_BITS * sizes)
-    # Each difference is to the count two places before, so odd and even places sum up apart.
+    # Each difference is to the count two places before, so odd and even places sum separately.
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
@@ -63,7 +64,7 @@ def compress(counts: Counts) -> str:
     values[DELTA_FROM:] -= counts[DELTA_FROM - 2 : -2]
     groups = np.arange(MOST_GROUPS)
     codes = (values[:, None] >> (GROUP_BITS * groups)) & GROUP
-    # What is left after a group is only its sign once it is 0, or -1, and the sign bit agrees.
+    # A group is the last one where the rest is 0 or -1 and agrees with the sign bit.
     rest = values[:, None] >> (GROUP_BITS * (groups + 1))
     done = np.where(codes & SIGN, rest == -1, rest == 0)
     last = done.argmax(axis=1)
@@ -72,11 +73,12 @@ def compress(counts: Counts) -> str:
 
 
 def decode(counts: Sequence[int] | str, width: int, height: int) -> Mask | None:
-    """The mask of an encoding; ``None`` when no pixel is inside.
+    """The mask of an encoding; ``None`` where no pixel is inside.
 
     Args:
         counts: plain (numbers) or compressed (text).
-        width, height: of the photograph in pixels.
+        width: of the photograph in pixels.
+        height: of the photograph in pixels.
 
     Raises:
         ValueError: the encoding is damaged, or its runs do not fill the photograph.
@@ -91,7 +93,7 @@ def decode(counts: Sequence[int] | str, width: int, height: int) -> Mask | None:
     inside = np.flatnonzero((np.arange(len(runs)) % 2 == 1) & (runs > 0))
     if len(inside) == 0:
         return None
-    # Only the columns that the object touches are unfolded: most objects are small.
+    # Only the columns that the object touches are expanded: most objects are small.
     left = int(starts[inside[0]]) // height
     right = (int(ends[inside[-1]]) - 1) // height + 1
     steps = np.zeros((right - left) * height + 1, np.int8)
@@ -106,7 +108,8 @@ def encode(mask: Mask, width: int, height: int) -> Counts:
 
     Args:
         mask: inside the photograph.
-        width, height: of the photograph in pixels.
+        width: of the photograph in pixels.
+        height: of the photograph in pixels.
     """
     rows, columns = mask.pixels.shape
     strip = np.zeros((columns, height), np.bool_)

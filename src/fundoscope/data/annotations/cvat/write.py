@@ -1,56 +1,102 @@
-"""CVAT's document from annotated photographs."""
+"""Annotations to an XML document of CVAT."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from fundoscope.data.annotations import exact, features
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
-from fundoscope.data.annotations.cvat import shapes as cvat_shapes
-from fundoscope.data.annotations.cvat.shapes import AUTHOR, DIFFICULT, FIELDS, OWN, SCORE
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet, Loss
+from fundoscope.data.annotations.colours import hex_colour
+from fundoscope.data.annotations.cvat.document import (
+    AUTHOR,
+    DIFFICULT,
+    FIELDS,
+    FILE,
+    OWN,
+    ROOT,
+    SCORE,
+    runs,
+)
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.raster import pixels_of
-from fundoscope.kinds import KINDS
+from fundoscope.data.annotations.shapes import loses_outlines, other_boxes
+from fundoscope.writing import write_text
 
+HOLDS: Final = features.ALL - {features.SOURCE}
+SUFFIX: Final = ".xml"
 VERSION: Final = "1.1"
 SOURCES: Final = frozenset({"auto", "semi-auto", "file", "consensus"})
 """Sources of a shape that CVAT knows beside ``manual``."""
 WHOLE: Final = re.compile(r"-?[1-9][0-9]*")
-NO_COLOUR: Final = (128, 128, 128)
 
 
-def document(found: AnnotationSet) -> str:
+def write_cvat(
+    annotations: AnnotationSet, out: Path, *, overwrite: bool = False
+) -> tuple[Loss, ...]:
+    """Write an XML document that CVAT imports.
+
+    Args:
+        annotations: what to write.
+        out: the file, or a folder in which it is named ``annotations.xml``.
+        overwrite: replace an existing file.
+
+    Returns:
+        What CVAT cannot hold: sources of photographs, a second split of a photograph, outlines of
+        several parts (which become masks), attributes with the names of our own fields.
+
+    Raises:
+        UsageError: an object of several outlines lies on a photograph whose size is not known.
+        OutputError: the file exists or cannot be written.
+    """
+    path = out if out.suffix.lower() == SUFFIX else out / FILE
+    write_text(path, _document(annotations), overwrite=overwrite)
+    items = [item for photo in annotations.photos for item in photo.annotations]
+    splits = Counter(image for images in annotations.splits.values() for image in images)
+    own = (
+        Loss(features.SPLITS, sum(count > 1 for count in splits.values())),
+        Loss(features.OUTLINES, sum(map(loses_outlines, items))),
+        Loss(features.ATTRIBUTES, sum(not OWN.isdisjoint(item.attributes) for item in items)),
+    )
+    losses = (*features.losses(annotations, HOLDS), *own, *other_boxes(annotations))
+    return tuple(loss for loss in losses if loss.count)
+
+
+def _document(annotations: AnnotationSet) -> str:
     """The XML document: labels with their attributes, then the photographs."""
     subsets = {
-        image: name for name, there in reversed(list(found.splits.items())) for image in there
+        image: name
+        for name, images in reversed(list(annotations.splits.items()))
+        for image in images
     }
     return "".join(
         (
-            '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n',
+            f'<?xml version="1.0" encoding="utf-8"?>\n<{ROOT}>\n',
             f"  <version>{VERSION}</version>\n",
-            *_meta(found),
+            *_meta(annotations),
             *(
                 line
-                for number, photo in enumerate(found.photos)
+                for number, photo in enumerate(annotations.photos)
                 for line in _image(number, photo, subsets.get(photo.image, ""))
             ),
-            "</annotations>\n",
+            f"</{ROOT}>\n",
         )
     )
 
 
-def _meta(found: AnnotationSet) -> Iterator[str]:
-    items = [item for photo in found.photos for item in photo.annotations]
-    attributes = distinct(name for item in items for name in said(item))
+def _meta(annotations: AnnotationSet) -> Iterator[str]:
+    items = [item for photo in annotations.photos for item in photo.annotations]
+    attributes = distinct(name for item in items for name in _label_attributes(item))
     yield "  <meta>\n    <task>\n      <name>fundoscope</name>\n"
-    yield f"      <size>{len(found.photos)}</size>\n      <mode>annotation</mode>\n"
+    yield f"      <size>{len(annotations.photos)}</size>\n      <mode>annotation</mode>\n"
     yield "      <labels>\n"
-    for kind in features.all_kinds(found):
+    for kind in features.all_kinds(annotations):
         yield f"        <label>\n          <name>{_text(kind)}</name>\n"
-        yield f"          <color>{_colour(kind)}</color>\n          <type>any</type>\n"
+        yield f"          <color>{hex_colour(kind)}</color>\n          <type>any</type>\n"
         yield "          <attributes>\n"
         for name in attributes:
             yield f"            <attribute>\n              <name>{_text(name)}</name>\n"
@@ -75,21 +121,21 @@ def _image(number: int, photo: AnnotatedPhoto, subset: str) -> Iterator[str]:
 
 def _shape(item: Annotation, photo: AnnotatedPhoto) -> Iterator[str]:
     tag, place = _place(item, photo)
-    fields = {"label": item.kind, **FIELDS, **_of_fields(item), **place}
+    fields = {"label": item.kind, **FIELDS, **_cvat_fields(item), **place}
     yield f"    <{tag}{_attributes(fields)}>\n"
-    for name, value in said(item).items():
+    for name, value in _label_attributes(item).items():
         yield f"      <attribute name={_quoted(name)}>{_text(value)}</attribute>\n"
     yield f"    </{tag}>\n"
 
 
-def said(item: Annotation) -> dict[str, str]:
-    """What stands in attributes of a label: those of the object, and our fields."""
+def _label_attributes(item: Annotation) -> dict[str, str]:
+    """The attributes of a label: those of the object without CVAT's fields, and our own fields."""
     own = {
         SCORE: "" if item.score is None else exact.plain(exact.decimal(item.score)),
         DIFFICULT: "true" if item.difficult else "",
         AUTHOR: item.author,
     }
-    fields = _of_fields(item)
+    fields = _cvat_fields(item)
     kept = {
         name: text
         for name, text in item.attributes.items()
@@ -98,26 +144,26 @@ def said(item: Annotation) -> dict[str, str]:
     return kept | {name: text for name, text in own.items() if text}
 
 
-def _of_fields(item: Annotation) -> dict[str, str]:
-    """The attributes that CVAT has a field for and whose values it takes."""
-    said = item.attributes
-    fits = {
-        "occluded": said.get("occluded") == "1",
-        "z_order": WHOLE.fullmatch(said.get("z_order", "")) is not None,
-        "source": said.get("source") in SOURCES,
+def _cvat_fields(item: Annotation) -> dict[str, str]:
+    """The attributes for which CVAT has a field, where it accepts the value."""
+    attributes = item.attributes
+    accepted = {
+        "occluded": attributes.get("occluded") == "1",
+        "z_order": WHOLE.fullmatch(attributes.get("z_order", "")) is not None,
+        "source": attributes.get("source") in SOURCES,
     }
-    return {name: said[name] for name, there in fits.items() if there}
+    return {name: attributes[name] for name, is_accepted in accepted.items() if is_accepted}
 
 
 def _place(item: Annotation, photo: AnnotatedPhoto) -> tuple[str, Mapping[str, str]]:
-    """The element and the coordinates: of the mask, else of the outline, else of the box."""
+    """Element and coordinates: of the mask, else of the outline, else of the box."""
     mask = item.mask
     if mask is None and len(item.outlines) > 1:
         mask = pixels_of(item, photo.width, photo.height)
     if mask is not None:
         height, width = mask.pixels.shape
         frame = {"left": mask.x, "top": mask.y, "width": width, "height": height}
-        code = ", ".join(map(str, cvat_shapes.runs(mask)))
+        code = ", ".join(map(str, runs(mask)))
         return "mask", {"rle": code} | {name: str(value) for name, value in frame.items()}
     if len(item.outlines) == 1:
         corners = (f"{_number(x)},{_number(y)}" for x, y in item.outlines[0])
@@ -135,14 +181,9 @@ def _attributes(attributes: Mapping[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Line ends and tabs in an attribute would be read as blanks.
+    # XML readers turn line ends and tabs in an attribute into blanks.
     return quoteattr(text, {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 
 def _text(text: str) -> str:
     return escape(text, {"\r": "&#13;"})
-
-
-def _colour(kind: str) -> str:
-    red, green, blue = KINDS[kind].colour if kind in KINDS else NO_COLOUR
-    return f"#{red:02x}{green:02x}{blue:02x}"

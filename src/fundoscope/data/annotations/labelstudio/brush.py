@@ -1,9 +1,10 @@
-"""Label Studio's run-length code of painted regions ("brush").
+"""Label Studio's run-length code of brushed regions.
 
-A stream of bits: 32 for the number of values, 5 for a value's bits less one, four times 4 for the
-bits (less one) of a length; then pieces: one bit whether the piece is one value repeated, two for
-which of the four sizes its length has, the length less one, and the value or the values. The values
-are red, green, blue and alpha of every pixel, row by row; what is painted has an alpha above 0.
+The code is a stream of bits. Its head has 32 bits for the number of values, 5 for the bits of a
+value less one, and four times 4 for the bits of a length less one. Then come the pieces: one bit
+whether the piece repeats one value, two for the index of the size of its length, the length less
+one, and the value or values. The values are red, green, blue and alpha of every pixel, row by row;
+a pixel belongs to the region if its alpha is above 0.
 
 From the documentation of thi.ng's rle-pack; checked against label-studio-converter 0.0.59.
 """
@@ -20,30 +21,31 @@ from fundoscope.data.annotations.annotation import Mask
 
 CHANNELS: Final = 4
 ALPHA: Final = 3
-PAINT: Final = 255
+OPAQUE: Final = 255
 COUNT_BITS, WORD_BITS, SIZE_BITS = 32, 5, 4
 WORD: Final = 8
 SIZES: Final = (3, 4, 8, 16)
-"""Bits of a length that are written."""
+"""Bits of a length, as they are written here."""
 LONGEST: Final = 2 ** SIZES[-1]
 WINDOW: Final = 8
 """Bytes read at once: the widest field has 32 bits and may begin at any bit of a byte."""
 
 
 def decode(code: bytes, width: int, height: int) -> Mask | None:
-    """The painted pixels of a region.
+    """The pixels of a region.
 
     Args:
         code: the list under ``rle``, a byte each.
-        width, height: of the photograph.
+        width: of the photograph in pixels.
+        height: of the photograph in pixels.
 
     Returns:
-        ``None`` when nothing is painted.
+        ``None`` where the region has no pixel.
 
     Raises:
-        ValueError: the code is broken, or of a picture of another size.
+        ValueError: the code is invalid, or of a picture of another size.
     """
-    spans = list(_painted_spans(_Bits(code), width * height))
+    spans = list(_spans(_Bits(code), width * height))
     if not spans:
         return None
     starts = np.array([start for start, _ in spans])
@@ -59,15 +61,16 @@ def encode(mask: Mask, width: int, height: int) -> list[int]:
 
     Args:
         mask: inside the photograph.
-        width, height: of the photograph.
+        width: of the photograph in pixels.
+        height: of the photograph in pixels.
     """
     bits = [f"{width * height * CHANNELS:0{COUNT_BITS}b}", f"{WORD - 1:0{WORD_BITS}b}"]
     bits += [f"{size - 1:0{SIZE_BITS}b}" for size in SIZES]
     edges = _edges(mask, width, height)
     for number, length in enumerate(np.diff(edges).tolist()):
-        bits += _piece(length * CHANNELS, PAINT if number % 2 else 0)
+        bits += _piece(length * CHANNELS, OPAQUE if number % 2 else 0)
     text = "".join(bits)
-    # The converter fills the last byte, and appends an empty one where there is nothing to fill.
+    # As the converter does: the last byte is filled up, and a full one is followed by a zero byte.
     text += "0" * (8 - len(text) % 8)
     return list(int(text, 2).to_bytes(len(text) // 8, "big"))
 
@@ -102,8 +105,8 @@ class _Bits:
             raise ValueError("its run-length code ends too early")
 
 
-def _painted_spans(bits: _Bits, pixels: int) -> Iterator[tuple[int, int]]:
-    """First pixel, and the one behind the last, of every painted stretch."""
+def _spans(bits: _Bits, pixels: int) -> Iterator[tuple[int, int]]:
+    """First pixel, and the one after the last, of every stretch of the region."""
     count = bits.read(COUNT_BITS)
     if count != pixels * CHANNELS:
         raise ValueError(
@@ -132,9 +135,9 @@ def _painted_spans(bits: _Bits, pixels: int) -> Iterator[tuple[int, int]]:
 
 
 def _edges(mask: Mask, width: int, height: int) -> NDArray[np.int64]:
-    """Where, counting pixels row by row, the picture changes from blank to painted and back.
+    """The pixels, counted row by row, at which the region begins or ends.
 
-    Begins with 0 (twice when the first pixel is painted) and ends with the number of pixels.
+    The first edge is 0 (twice if the first pixel is in the region), the last the pixel count.
     """
     columns = mask.pixels.shape[1]
     if columns == width:

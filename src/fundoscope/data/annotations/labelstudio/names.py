@@ -1,4 +1,4 @@
-"""Which photograph a task of Label Studio is about: paths, uploads and addresses to names."""
+"""The photograph of a task of Label Studio: paths, uploads and addresses to names."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from fundoscope.data.annotations.documents import image_name
+from fundoscope.data.annotations.labelstudio.layout import IMAGE, PHOTO
+from fundoscope.data.annotations.names import image_name
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.errors import TableError
 
-PHOTO: Final = "photo"
-"""The field in which our own tasks keep the name as it is."""
-IMAGE: Final = "image"
-"""The usual field; without it, the only one that looks like a photograph's name counts."""
 UPLOADED: Final = re.compile(r"^[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the name of an uploaded file."""
+"""What Label Studio puts in front of the name of an uploaded file."""
 UPLOAD: Final = "upload"
 LOCAL_FILE: Final = re.compile(r"(?:^|&)d=([^&]*)")
 """The path in an address of local storage, ``/data/local-files/?d=…``."""
@@ -26,14 +23,17 @@ SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 EMBEDDED: Final = "data:"
 
 
-def names(tasks: Sequence[tuple[str, dict[str, Any]]], pictures: Pictures | None) -> list[str]:
+def photograph_names(
+    tasks: Sequence[tuple[str, dict[str, Any]]], pictures: Pictures | None
+) -> list[str]:
     """The photograph of each task.
 
-    It is the one in the folder of photographs whose path ends as the task's; else the file's name,
-    or where two different paths end in one name, the paths below their common folder.
+    It is the one in the folder of photographs whose path ends as the path in the task. Without
+    such a photograph it is the name of the file; where two different paths end in the same name,
+    the path below their common folder.
 
     Args:
-        tasks: what an error calls each, and its ``data``.
+        tasks: the place of each for errors, and its ``data``.
         pictures: the photographs, where they are known.
 
     Raises:
@@ -41,20 +41,20 @@ def names(tasks: Sequence[tuple[str, dict[str, Any]]], pictures: Pictures | None
     """
     paths = [_path(data, where) for where, data in tasks]
     unknown: dict[int, PurePosixPath] = {}
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for number, ((where, data), path) in enumerate(zip(tasks, paths, strict=True)):
         known = None if pictures is None else pictures.find(path.as_posix().lstrip("/"))
         if isinstance(data.get(PHOTO), str):
-            found[number] = image_name(data[PHOTO], where)
+            names[number] = image_name(data[PHOTO], where)
         elif known is not None:
-            found[number] = known
+            names[number] = known
         else:
             unknown[number] = path
-    found |= {
+    names |= {
         number: image_name(short, tasks[number][0])
         for number, short in zip(unknown, _shortened(list(unknown.values())), strict=True)
     }
-    return [found[number] for number in range(len(tasks))]
+    return [names[number] for number in range(len(tasks))]
 
 
 def _path(data: dict[str, Any], where: str) -> PurePosixPath:
@@ -66,7 +66,7 @@ def _path(data: dict[str, Any], where: str) -> PurePosixPath:
     if len(likely) != 1:
         raise TableError(
             where,
-            "names no photograph" if not likely else "names several photographs",
+            "does not name a photograph" if not likely else "names several photographs",
             f'put its path into the field "{IMAGE}" of the task\'s data',
         )
     return _of_address(likely.pop(), where)
@@ -83,20 +83,20 @@ def _of_address(text: str, where: str) -> PurePosixPath:
     """The path in a path, an address of a server or storage, or of an upload."""
     if text.startswith(EMBEDDED):
         raise TableError(
-            where, "holds its photograph inside, without a name", "export tasks with addresses"
+            where, "embeds its photograph, without a name", "export tasks with addresses"
         )
     path = text.replace("\\", "/")
     if SCHEME.match(path) or path.startswith("/data/"):
         try:
             parts = urlsplit(path)
         except ValueError as error:
-            raise TableError(where, f"has no valid address ({error})", "correct it") from None
+            raise TableError(where, f"has an invalid address ({error})", "correct it") from None
         local = LOCAL_FILE.search(parts.query)
         path = unquote(local[1] if local else parts.path).replace("\\", "/")
-    found = PurePosixPath(path)
-    if UPLOAD in found.parts[:-1]:
-        return PurePosixPath(UPLOADED.sub("", found.name))
-    return found
+    result = PurePosixPath(path)
+    if UPLOAD in result.parts[:-1]:
+        return PurePosixPath(UPLOADED.sub("", result.name))
+    return result
 
 
 def _shortened(paths: list[PurePosixPath]) -> list[str]:

@@ -1,4 +1,12 @@
-"""From Label Studio's tasks to annotated photographs."""
+"""JSON exports of Label Studio to annotations.
+
+Rectangles, ellipses, polygons and brush strokes are read; turned rectangles and ellipses become
+outlines. The author of an object is who completed the annotation, or the version of the model;
+scores are those of predictions. Skipped annotations are left out, and so are tasks that nobody
+worked on. ``image_rotation`` only turns the view and is ignored.
+
+From Label Studio's documentation and the source of its converter 0.0.59.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +19,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation
-from fundoscope.data.annotations.documents import distinct, of_form, read_json_items
-from fundoscope.data.annotations.labelstudio.form import Result, SmallRegion, Task, Work
-from fundoscope.data.annotations.labelstudio.regions import Size, shape, size_of
-from fundoscope.data.annotations.masks.layout import canonical
-from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.annotations import features
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet, Loss
+from fundoscope.data.annotations.documents import (
+    decode_json,
+    distinct,
+    read_json_items,
+    read_xml,
+)
+from fundoscope.data.annotations.labelstudio.document import Result, SmallRegion, Task, Work
+from fundoscope.data.annotations.labelstudio.layout import (
+    AUTHOR,
+    DIFFICULT,
+    HEIGHT,
+    INTERFACE,
+    SOURCE,
+    SPLITS,
+    WIDTH,
+)
+from fundoscope.data.annotations.labelstudio.names import photograph_names
+from fundoscope.data.annotations.labelstudio.regions import shape, size_of
+from fundoscope.data.annotations.names import kind_key
+from fundoscope.data.annotations.pictures import Pictures, PictureSize
 from fundoscope.errors import TableError
 
 if TYPE_CHECKING:
     from msgspec import Raw
 
-AUTHOR, DIFFICULT = "author", "difficult"
-"""Questions about a region whose answers are more than attributes."""
 YES: Final = frozenset({"yes", "true", "1", "on", DIFFICULT})
-SOURCE, SPLITS, WIDTH, HEIGHT = "source", "splits", "width", "height"
-"""Fields of a task's data."""
 UNLABELLED: Final = "unlabelled"
-"""The kind of a region that was drawn without choosing a label."""
+"""The kind of a region that was drawn without a label."""
 OWN_ID: Final = re.compile(r"object-(\d+)")
-"""Ids of regions that we wrote tell their order."""
+"""Ids of regions that were written here; they give their order."""
+LABEL: Final = "Label"
+"""Element of the labelling interface."""
 UNTOUCHED: Final = "tasks that nobody worked on"
 TAKEN_OVER: Final = "predictions that a person took over"
 OF_WHOLE: Final = "answers about whole photographs"
@@ -40,14 +62,14 @@ OTHER: Final = "regions of other kinds"
 
 
 @dataclass(slots=True)
-class Reading:
+class _Progress:
     """What was read so far.
 
     Attributes:
         photos: by image.
         splits: images by split.
-        left_out: what has no place in annotations, counted.
-        doubled: tasks with annotations and predictions.
+        left_out: counts of what has no place in annotations.
+        doubled: the number of tasks with both annotations and predictions.
     """
 
     photos: dict[str, AnnotatedPhoto] = field(default_factory=dict)
@@ -56,82 +78,136 @@ class Reading:
     doubled: int = 0
 
 
-def tasks_of(path: Path) -> Iterator[tuple[str, Task]]:
-    """Every task of a file, and what an error calls it.
+def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSet:
+    """Read an export of Label Studio.
+
+    Args:
+        path: the JSON file, or a folder of JSON files; a labelling interface beside it
+            (``labels.xml``, or named as the JSON file) gives the order of kinds.
+        images: the folder of photographs, for names that the export has only in part and sizes of
+            photographs on which nothing was drawn.
 
     Raises:
-        TableError: the file is no export of Label Studio.
+        TableError: a file is not such an export, or the name or size of a photograph is not known.
+        PhotoError: a photograph whose size is needed cannot be read.
     """
+    pictures = None if images is None else Pictures.of(images)
+    files = _files(path)
+    tasks = [item for file in files for item in _tasks(file)]
+    names = photograph_names([(where, task.data or {}) for where, task in tasks], pictures)
+    progress = _Progress()
+    for (where, task), name in zip(tasks, names, strict=True):
+        _add(progress, task, name, where, pictures)
+    annotations = AnnotationSet(
+        photos=tuple(photo for _, photo in sorted(progress.photos.items())),
+        splits={name: distinct(sorted(members)) for name, members in progress.splits.items()},
+        left_out=tuple(Loss(what, count) for what, count in sorted(progress.left_out.items())),
+        warnings=_doubled(progress.doubled),
+    )
+    order = _order_of_kinds(files[0])
+    return replace(annotations, kinds=distinct((*order, *features.kinds_in(annotations))))
+
+
+def _doubled(count: int) -> tuple[str, ...]:
+    if count == 0:
+        return ()
+    return (f"{count} tasks have both annotations and predictions; the objects of both were read",)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.glob("*.json") if not file.name.startswith("."))
+    if not files:
+        raise TableError(str(path), "has no JSON file", "name the export of Label Studio")
+    return files
+
+
+def _order_of_kinds(file: Path) -> tuple[str, ...]:
+    beside = (file.with_suffix(".xml"), file.parent / INTERFACE)
+    interface = next((each for each in beside if each.is_file()), None)
+    if interface is None:
+        return ()
+    labels = (label.get("value") or "" for label in read_xml(interface).iter(LABEL))
+    return distinct(kind_key(name) for name in labels if name)
+
+
+def _tasks(path: Path) -> Iterator[tuple[str, Task]]:
+    """Every task of a file, and its place for errors."""
     for number, raw in enumerate(read_json_items(path), start=1):
         where = f"{path}, task {number}"
-        task = of_form(raw, Task, where)
+        task = decode_json(raw, Task, where)
         if isinstance(task.task, Task):  # one annotation a file, with its task inside
             work = Work(task.result or [], task.completed_by, task.was_cancelled)
             task = Task(data=task.task.data, annotations=[work])
         yield where, _of_small(raw, where) if task.data is None else task
 
 
-def add(reading: Reading, task: Task, image: str, where: str, pictures: Pictures | None) -> None:
-    """Add what a task says of a photograph.
+def _add(
+    progress: _Progress, task: Task, image: str, where: str, pictures: Pictures | None
+) -> None:
+    """Add the annotations of a task.
 
     Raises:
-        TableError: the photograph's size cannot be told, or a region is broken.
-        PhotoError: the photograph whose size is needed cannot be read.
+        TableError: the size of the photograph is not known, or a region is invalid.
+        PhotoError: the photograph is needed for its size and cannot be read.
     """
     made = _works(task.annotations, task.completions)
     predicted = _works(task.predictions)
     if not made and not predicted:
-        reading.left_out[UNTOUCHED] += 1
+        progress.left_out[UNTOUCHED] += 1
         return
     if _taken_over(made, predicted):
-        reading.left_out[TAKEN_OVER] += sum(len(_regions(work.result)) for work in predicted)
+        progress.left_out[TAKEN_OVER] += sum(len(_regions(work.result)) for work in predicted)
         predicted = []
-    reading.doubled += any(work.result for work in made) and any(work.result for work in predicted)
+    progress.doubled += any(work.result for work in made) and any(work.result for work in predicted)
     data = task.data or {}
     try:
         size = _size(made + predicted, data, image, pictures)
-        found = [item for work in made for item in _objects(work, False, size, reading.left_out)]
-        found += [
-            item for work in predicted for item in _objects(work, True, size, reading.left_out)
+        objects = [
+            item
+            for works, are_predictions in ((made, False), (predicted, True))
+            for work in works
+            for item in _objects(work, are_predictions, size, progress.left_out)
         ]
     except ValueError as error:
         raise TableError(where, str(error), "correct the task, or leave it out") from None
-    _join(reading, image, size, _in_own_order(found), str(data.get(SOURCE) or ""), where)
+    _join(progress, image, size, _in_own_order(objects), str(data.get(SOURCE) or ""), where)
     splits = data.get(SPLITS)
     for split in splits if isinstance(splits, list) else ():
-        reading.splits.setdefault(str(split), []).append(image)
+        progress.splits.setdefault(str(split), []).append(image)
 
 
 def _join(
-    reading: Reading,
+    progress: _Progress,
     image: str,
-    size: Size,
+    size: PictureSize,
     items: Iterable[Annotation],
     source: str,
     where: str,
 ) -> None:
-    """A photograph may have several tasks, or in the small export an entry for each annotator."""
-    photo = reading.photos.get(image)
+    """Add objects: a photograph may have several tasks, or an entry for each annotator."""
+    photo = progress.photos.get(image)
     if photo is None:
         photo = AnnotatedPhoto(image=image, width=size[0], height=size[1], source=source)
     if size != (photo.width, photo.height):
         raise TableError(
             where,
-            f"says that {image} has {size[0]} x {size[1]} pixels, another task"
+            f"says that {image} has {size[0]} x {size[1]} pixels, another task says"
             f" {photo.width} x {photo.height}",
             "remove the task that is about another picture",
         )
-    reading.photos[image] = replace(photo, annotations=(*photo.annotations, *items))
+    progress.photos[image] = replace(photo, annotations=(*photo.annotations, *items))
 
 
 def _works(*lists: list[Work | int] | list[Work] | None) -> list[Work]:
-    """All work but what was skipped; exports may name predictions by number alone."""
+    """All work that was not skipped; exports may give predictions by number only."""
     works = (work for given in lists for work in given or () if isinstance(work, Work))
     return [work for work in works if not work.was_cancelled]
 
 
 def _taken_over(made: list[Work], predicted: list[Work]) -> bool:
-    """Whether an annotation began as a prediction: its objects would be there twice."""
+    """Whether an annotation began as a prediction, so that its objects would be duplicated."""
     if any(work.parent_prediction is not None for work in made):
         return True
     by_person, by_model = (
@@ -141,15 +217,17 @@ def _taken_over(made: list[Work], predicted: list[Work]) -> bool:
     return not by_person.isdisjoint(by_model)
 
 
-def _size(works: list[Work], data: dict[str, Any], image: str, pictures: Pictures | None) -> Size:
-    told = {
+def _size(
+    works: list[Work], data: dict[str, Any], image: str, pictures: Pictures | None
+) -> PictureSize:
+    stated = {
         size_of(result.original_width, result.original_height)
         for work in works
         for result in work.result
     }
-    sizes = sorted(size for size in told if size is not None)
+    sizes = sorted(size for size in stated if size is not None)
     if len(sizes) > 1:
-        raise ValueError(f"its regions speak of photographs of several sizes: {sizes}")
+        raise ValueError(f"its regions are of photographs of several sizes: {sizes}")
     if sizes:
         return sizes[0]
     width, height = data.get(WIDTH), data.get(HEIGHT)
@@ -160,22 +238,23 @@ def _size(works: list[Work], data: dict[str, Any], image: str, pictures: Picture
     known = None if pictures is None else pictures.find(image)
     if pictures is None or known is None:
         raise ValueError(
-            "has no region and does not say its photograph's size (name the folder of photographs)"
+            "has no region and does not state the size of its photograph"
+            " (name the folder of photographs)"
         )
     return pictures.size(known)
 
 
 def _objects(
-    work: Work, predicted: bool, size: Size, left_out: Counter[str]
+    work: Work, predicted: bool, size: PictureSize, left_out: Counter[str]
 ) -> Iterator[tuple[str, Annotation]]:
     """The objects of one person or model, each with the id of its region."""
     for key, results in _regions(work.result).items():
         region = next((result for result in results if result.value.is_region), None)
         if region is None:
-            left_out[_what_else(results)] += 1
+            left_out[_other_result(results)] += 1
             continue
-        found = shape(region.value, size)
-        if found is None:
+        region_shape = shape(region.value, size)
+        if region_shape is None:
             left_out[BLANK] += 1
             continue
         answers = {
@@ -183,23 +262,24 @@ def _objects(
             for result in results
             if result.value.answer is not None
         }
-        said = {name: answer for name, answer in answers.items() if answer is not None}
-        author = said.pop(AUTHOR, work.author)
-        difficult = said.pop(DIFFICULT, "").lower() in YES
+        attributes = {name: answer for name, answer in answers.items() if answer is not None}
+        author = attributes.pop(AUTHOR, work.author)
+        difficult = attributes.pop(DIFFICULT, "").lower() in YES
         score = _score(region.score if region.score is not None else work.score, predicted)
         names = distinct(name for result in results for name in result.value.names)
+        box, outlines, mask = region_shape
         for name in names or (UNLABELLED,):
             yield (
                 key,
                 Annotation(
-                    kind=canonical(name),
-                    box=found[0],
-                    outlines=found[1],
-                    mask=found[2],
+                    kind=kind_key(name),
+                    box=box,
+                    outlines=outlines,
+                    mask=mask,
                     score=score,
                     difficult=difficult,
                     author=author,
-                    attributes=said,
+                    attributes=attributes,
                 ),
             )
 
@@ -213,14 +293,14 @@ def _regions(results: list[Result]) -> dict[str, list[Result]]:
     return regions
 
 
-def _what_else(results: list[Result]) -> str:
+def _other_result(results: list[Result]) -> str:
     if any(result.value.x is not None for result in results):
         return POINTS
     return OF_WHOLE if any(result.value.answer is not None for result in results) else OTHER
 
 
 def _score(score: float | None, predicted: bool) -> float | None:
-    """Of a prediction; behind an annotation that began as one stands a person."""
+    """The score of a prediction; an annotation that began as one has none, as a person made it."""
     if not predicted or score is None:
         return None
     if not 0.0 <= score <= 1.0:
@@ -228,17 +308,22 @@ def _score(score: float | None, predicted: bool) -> float | None:
     return score
 
 
-def _in_own_order(found: list[tuple[str, Annotation]]) -> list[Annotation]:
-    own = [OWN_ID.fullmatch(key) for key, _ in found]
+def _in_own_order(objects: list[tuple[str, Annotation]]) -> list[Annotation]:
+    """Objects in the order in which they were written here; others in the order of the file."""
+    own = [OWN_ID.fullmatch(key) for key, _ in objects]
     if all(own):
         places = [int(match[1]) for match in own if match is not None]
-        found = [item for _, item in sorted(zip(places, found, strict=True), key=lambda at: at[0])]
-    return [item for _, item in found]
+        objects = [pair for _, pair in sorted(zip(places, objects, strict=True), key=_place)]
+    return [item for _, item in objects]
+
+
+def _place(placed: tuple[int, tuple[str, Annotation]]) -> int:
+    return placed[0]
 
 
 def _of_small(raw: Raw, where: str) -> Task:
-    """An entry of the small export: the data's fields and the regions by tool, side by side."""
-    fields = of_form(raw, dict[str, msgspec.Raw], where)
+    """An entry of the small export, which has the data's fields and the regions side by side."""
+    fields = decode_json(raw, dict[str, msgspec.Raw], where)
     data: dict[str, Any] = {}
     results: list[Result] = []
     for name, content in fields.items():

@@ -1,8 +1,8 @@
 """Label Studio's regions, in percent of the photograph, to objects in pixels and back without loss.
 
-A percentage that Label Studio computed is a double and stands for all numbers that round to it; the
-pixel coordinate of fewest decimals among them is taken, so that a box drawn on whole pixels comes
-back whole. We write up to 40 digits, from which every coordinate comes back as it was.
+A percentage that Label Studio computed is a double and stands for all numbers that round to it. The
+pixel coordinate with the fewest decimals among them is taken, so that a box drawn on whole pixels
+is read as such. Up to 40 digits are written, so that every coordinate is read back unchanged.
 """
 
 from __future__ import annotations
@@ -11,53 +11,49 @@ import math
 from decimal import Context, Decimal, localcontext
 from typing import Any, Final
 
-from fundoscope import limits
 from fundoscope.data.annotations import exact
-from fundoscope.data.annotations.annotation import Annotation, Mask, Outline
+from fundoscope.data.annotations.annotation import Annotation
 from fundoscope.data.annotations.labelstudio import brush
-from fundoscope.data.annotations.labelstudio.form import Value
+from fundoscope.data.annotations.labelstudio.document import Value
+from fundoscope.data.annotations.pictures import PictureSize, is_possible_size
 from fundoscope.data.annotations.raster import pixels_of
 from fundoscope.data.annotations.shapes import (
     CORNERS_OF_POLYGON,
+    Shape,
     ellipse,
     extent,
     in_order,
     turned_rectangle,
 )
-from fundoscope.geometry import Box
 
 HUNDRED: Final = Decimal(100)
 HALF: Final = Decimal("0.5")
 WRITTEN: Final = Context(prec=40)
-Size = tuple[int, int]
-"""Width and height in pixels."""
-Shape = tuple[Box, tuple[Outline, ...], Mask | None]
 
 
-def size_of(width: float | None, height: float | None) -> Size | None:
-    """A photograph's size as Label Studio gives it; ``None`` where it does not.
+def size_of(width: float | None, height: float | None) -> PictureSize | None:
+    """The size of a photograph as Label Studio states it; ``None`` where it does not.
 
     Raises:
-        ValueError: it is none of a photograph.
+        ValueError: a photograph cannot have this size.
     """
     if not width or not height:
         return None
-    fits = 0 < width <= limits.MAX_SIDE and 0 < height <= limits.MAX_SIDE
-    if not fits or width * height > limits.MAX_PIXELS or width % 1 or height % 1:
-        raise ValueError(f"{width:g} x {height:g} is no size of a photograph in pixels")
+    if not is_possible_size(width, height) or width % 1 or height % 1:
+        raise ValueError(f"{width:g} x {height:g} is not a possible size in pixels")
     return int(width), int(height)
 
 
-def shape(value: Value, size: Size) -> Shape | None:
-    """Box, outlines and mask of a region; ``None`` where nothing is painted or drawn.
+def shape(value: Value, size: PictureSize) -> Shape | None:
+    """Box, outlines and mask of a region; ``None`` where the region is empty.
 
     Turned rectangles and ellipses become outlines.
 
     Raises:
-        ValueError: it has a number that is no coordinate, or a broken run-length code.
+        ValueError: a number is not a coordinate, or a run-length code is invalid.
     """
     if value.rle is not None:
-        return _painted(value.rle, size)
+        return _brushed(value.rle, size)
     if value.points is not None:
         return _polygon(value.points, size)
     if value.x is None or value.y is None:
@@ -82,7 +78,7 @@ def pixel(side: int, *percents: Decimal) -> float:
     """The coordinate, in pixels, of a sum of percentages of ``side``.
 
     Raises:
-        ValueError: one is no finite number, or out of all bounds.
+        ValueError: one is not a finite number, or out of bounds.
     """
     with localcontext(exact.DIGITS):
         total = sum(map(exact.checked, percents), Decimal(0)) * side / HUNDRED
@@ -91,19 +87,19 @@ def pixel(side: int, *percents: Decimal) -> float:
 
 
 def percent(value: float, side: int) -> Decimal:
-    """A coordinate in pixels as percentage of ``side``, which :func:`pixel` reads as it was."""
+    """A coordinate in pixels as percentage of ``side``, which :func:`pixel` inverts."""
     short = _share(value, side)
     return short if pixel(side, short) == value else _padded(short)
 
 
-def value_of(item: Annotation, size: Size) -> tuple[str, dict[str, Any]]:
+def value_of(item: Annotation, size: PictureSize) -> tuple[str, dict[str, Any]]:
     """The kind of labels (``rectanglelabels`` …) and the value of an object's region.
 
-    Its mask is painted where it has one; else its outline is drawn, or painted when there are
-    several; else its box is drawn.
+    Its mask becomes a brush region, and so do several outlines; one outline becomes a polygon, and
+    an object without either a rectangle.
     """
-    painted = item.mask is not None or len(item.outlines) > 1
-    mask = pixels_of(item, *size) if painted else None
+    needs_mask = item.mask is not None or len(item.outlines) > 1
+    mask = pixels_of(item, *size) if needs_mask else None
     if mask is not None:
         return "brushlabels", {"format": "rle", "rle": brush.encode(mask, *size)}
     if len(item.outlines) == 1:
@@ -131,27 +127,27 @@ def _share(value: float, side: int) -> Decimal:
 
 
 def _padded(percentage: Decimal) -> Decimal:
-    """With zeros behind it, so that it is not taken for a double."""
+    """A percentage with trailing zeros, so that it is not taken for a double."""
     with localcontext(exact.DIGITS):
         return percentage.quantize(exact.ONE.scaleb(percentage.adjusted() + 1 - WRITTEN.prec))
 
 
 def _uncertainty(percentage: Decimal) -> Decimal:
-    """Half a unit of the last digit of the double, or of the text where it has more digits."""
+    """Half a unit in the last place of the double, or of the text where that is more precise."""
     of_text = HALF.scaleb(int(percentage.as_tuple().exponent))
     return min(of_text, Decimal(math.ulp(float(percentage))) / 2)
 
 
-def _painted(code: list[int], size: Size) -> Shape | None:
+def _brushed(code: list[int], size: PictureSize) -> Shape | None:
     try:
         data = bytes(code)
     except ValueError:
-        raise ValueError("its run-length code has numbers that are no bytes") from None
+        raise ValueError("its run-length code has numbers that are not bytes") from None
     mask = brush.decode(data, *size)
     return None if mask is None else (mask.box, (), mask)
 
 
-def _polygon(points: list[tuple[Decimal, Decimal]], size: Size) -> Shape | None:
+def _polygon(points: list[tuple[Decimal, Decimal]], size: PictureSize) -> Shape | None:
     outline = tuple((pixel(size[0], x), pixel(size[1], y)) for x, y in points)
     if not outline:
         return None

@@ -1,28 +1,47 @@
-"""From annotated photographs to tasks that Label Studio imports, and its labelling interface."""
+"""Annotations to tasks that Label Studio imports, and its labelling interface.
+
+``labels.xml`` is the labelling interface, to be pasted into the project's settings. Objects with a
+score become predictions, the others annotations, one for each author. The author is in a text field
+of each region, because Label Studio rejects tasks with ``completed_by`` of people it does not know.
+Photographs are expected in its local storage, whose document root
+(``LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT``) must be the folder of photographs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+import msgspec
+
 from fundoscope.data.annotations import features
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet, Loss
+from fundoscope.data.annotations.colours import hex_colour
 from fundoscope.data.annotations.documents import distinct
-from fundoscope.data.annotations.labelstudio.names import IMAGE, PHOTO
-from fundoscope.data.annotations.labelstudio.read import (
+from fundoscope.data.annotations.labelstudio.layout import (
     AUTHOR,
     DIFFICULT,
     HEIGHT,
+    IMAGE,
+    INTERFACE,
+    PHOTO,
     SOURCE,
     SPLITS,
+    TASKS,
     WIDTH,
 )
-from fundoscope.data.annotations.labelstudio.regions import size_of, value_of
-from fundoscope.errors import UsageError
-from fundoscope.kinds import KINDS
+from fundoscope.data.annotations.labelstudio.regions import value_of
+from fundoscope.data.annotations.pictures import stated_size
+from fundoscope.data.annotations.shapes import loses_outlines, other_boxes
+from fundoscope.writing import write_files
+
+HOLDS: Final = features.ALL
+"""Label Studio keeps every field of a task, and answers to questions about every region."""
+TASKS_SUFFIX: Final = ".json"
 
 LOCAL_FILES: Final = "/data/local-files/?d="
 TOOLS: Final = {
@@ -32,35 +51,62 @@ TOOLS: Final = {
 }
 """Name and element of the tool for each type of result."""
 RESERVED: Final = frozenset({AUTHOR, DIFFICULT, IMAGE, *(name for name, _ in TOOLS.values())})
-"""Names that an attribute cannot have, for the interface uses them."""
-NO_COLOUR: Final = (128, 128, 128)
+"""Names that an attribute cannot have, because the interface uses them."""
 
 
-def tasks(found: AnnotationSet) -> bytes:
-    """The JSON document, a task a line.
+def write_label_studio(
+    annotations: AnnotationSet, out: Path, *, overwrite: bool = False
+) -> tuple[Loss, ...]:
+    """Write tasks and the labelling interface.
+
+    Args:
+        annotations: what to write; every photograph needs its size.
+        out: the folder, or the JSON file, beside which the interface gets the same name.
+        overwrite: replace existing files.
+
+    Returns:
+        What a region cannot hold: outlines beside a mask, or of several parts (which become brush
+        regions), and attributes with names that the interface uses.
 
     Raises:
-        UsageError: a photograph's size is not known or out of bounds.
+        UsageError: the size of a photograph is not known or out of bounds.
+        OutputError: a file exists or cannot be written; then nothing was changed.
     """
-    import msgspec
+    is_file = out.suffix.lower() == TASKS_SUFFIX
+    tasks = out if is_file else out / TASKS
+    interface = out.with_suffix(".xml") if is_file else out / INTERFACE
+    documents = [(tasks, _tasks(annotations)), (interface, _interface(annotations).encode())]
+    write_files(documents, overwrite=overwrite)
+    items = [item for photo in annotations.photos for item in photo.annotations]
+    own = (
+        Loss(features.OUTLINES, sum(map(loses_outlines, items))),
+        Loss(features.ATTRIBUTES, sum(len(_kept(item)) < len(item.attributes) for item in items)),
+    )
+    losses = (*features.losses(annotations, HOLDS), *own, *other_boxes(annotations))
+    return tuple(loss for loss in losses if loss.count)
 
+
+def _tasks(annotations: AnnotationSet) -> bytes:
+    """The JSON document, a task a line."""
     encoder = msgspec.json.Encoder(decimal_format="number")
-    splits = _splits_by_image(found)
-    lines = (encoder.encode(_task(photo, splits.get(photo.image, []))) for photo in found.photos)
+    splits = _splits_by_image(annotations)
+    lines = (
+        encoder.encode(_task(photo, splits.get(photo.image, []))) for photo in annotations.photos
+    )
     return b"[\n" + b",\n".join(lines) + b"\n]\n"
 
 
-def interface(found: AnnotationSet) -> str:
-    """The labelling interface: a tool for each shape, the kinds in order, the questions asked."""
+def _interface(annotations: AnnotationSet) -> str:
+    """The labelling interface: a tool for each shape, the kinds in order, and the questions."""
     labels = "".join(
-        f"    <Label value={quoteattr(kind)} background={quoteattr(_colour(kind))}/>\n"
-        for kind in features.all_kinds(found)
+        f"    <Label value={quoteattr(kind)} background={quoteattr(hex_colour(kind))}/>\n"
+        for kind in features.all_kinds(annotations)
     )
     tools = "".join(
         f"  <{element} name={quoteattr(name)} toName={quoteattr(IMAGE)}>\n{labels}  </{element}>\n"
         for name, element in TOOLS.values()
     )
-    items = [item for photo in found.photos for item in photo.annotations]
+    items = [item for photo in annotations.photos for item in photo.annotations]
     keys = distinct(key for item in items for key in _kept(item))
     texts = "".join(
         f"  <TextArea name={quoteattr(key)} toName={quoteattr(IMAGE)} perRegion='true'/>\n"
@@ -71,12 +117,6 @@ def interface(found: AnnotationSet) -> str:
         f"  <Choices name={quoteattr(DIFFICULT)} toName={quoteattr(IMAGE)} perRegion='true'>\n"
         f"    <Choice value='yes'/>\n  </Choices>\n{texts}</View>\n"
     )
-
-
-def unnamed_attributes(found: AnnotationSet) -> int:
-    """How many objects have an attribute whose name the interface needs itself."""
-    items = (item for photo in found.photos for item in photo.annotations)
-    return sum(len(_kept(item)) < len(item.attributes) for item in items)
 
 
 def _task(photo: AnnotatedPhoto, splits: list[str]) -> dict[str, Any]:
@@ -94,7 +134,7 @@ def _task(photo: AnnotatedPhoto, splits: list[str]) -> dict[str, Any]:
     if splits:
         data[SPLITS] = splits
     annotations = [{"result": _results(photo, group)} for _, group in _by_author(made)]
-    if not numbered:  # somebody looked, and found nothing
+    if not numbered:  # Somebody looked and found nothing.
         annotations = [{"result": []}]
     predictions = [_prediction(photo, *group) for group in _by_author(scored)]
     return {"data": data, "annotations": annotations, "predictions": predictions}
@@ -123,7 +163,7 @@ def _results(
 
 def _region(photo: AnnotatedPhoto, number: int, item: Annotation) -> Iterator[dict[str, Any]]:
     """The region of an object, then the answers about it; all share the id."""
-    size = _size(photo)
+    size = stated_size(photo)
     kind_of_labels, value = value_of(item, size)
     shared = {"id": f"object-{number}", "to_name": IMAGE}
     region: dict[str, Any] = {
@@ -144,32 +184,13 @@ def _region(photo: AnnotatedPhoto, number: int, item: Annotation) -> Iterator[di
         yield {**shared, "from_name": name, "type": "textarea", "value": {"text": [answer]}}
 
 
-def _size(photo: AnnotatedPhoto) -> tuple[int, int]:
-    try:
-        size = size_of(photo.width, photo.height)
-    except ValueError:
-        size = None
-    if size is None:
-        raise UsageError(
-            photo.image,
-            f"has {photo.width} x {photo.height} pixels as its annotations say",
-            "correct its size, or name the folder of photographs",
-        )
-    return size
-
-
 def _kept(item: Annotation) -> dict[str, str]:
     return {name: text for name, text in item.attributes.items() if name not in RESERVED}
 
 
-def _splits_by_image(found: AnnotationSet) -> dict[str, list[str]]:
+def _splits_by_image(annotations: AnnotationSet) -> dict[str, list[str]]:
     splits: dict[str, list[str]] = {}
-    for split, images in found.splits.items():
+    for split, images in annotations.splits.items():
         for image in images:
             splits.setdefault(image, []).append(split)
     return splits
-
-
-def _colour(kind: str) -> str:
-    red, green, blue = KINDS[kind].colour if kind in KINDS else NO_COLOUR
-    return f"#{red:02x}{green:02x}{blue:02x}"

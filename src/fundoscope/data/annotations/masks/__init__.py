@@ -1,0 +1,1 @@
+"""Masks: pictures of the pixels of a class."""

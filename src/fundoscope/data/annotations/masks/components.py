@@ -1,9 +1,9 @@
-"""From the pixels of a class to objects: connected components, and when some count as one or none.
+"""From the pixels of a class to objects: connected components.
 
-Two pixels belong together when they touch at a side or a corner (8-neighbours), the rule by which
-IDRiD's lesions are counted. Two further rules are off unless asked for: *specks* of fewer pixels
-than a bound are dropped (IDRiD's smallest lesion has 5), and components that only a *seam* parts,
-such as the blank line between the tiles of an annotation tool, count as one.
+Two pixels are connected if they touch at a side or a corner (8-neighbours), the rule by which
+IDRiD's lesions are counted. Two further rules are off by default: *specks* of fewer pixels than a
+bound are dropped (IDRiD's smallest lesion has 5), and components that only a *seam* separates, such
+as the blank line between the tiles of an annotation tool, count as one.
 """
 
 from __future__ import annotations
@@ -26,21 +26,27 @@ class Rules:
 
     Attributes:
         min_pixels: components of fewer pixels are dropped; 1 drops none.
-        seam: components count as one when at most this many blank pixels, along rows and along
-            columns, lie between them; 0 joins only what touches.
+        seam: components count as one if at most this many blank pixels, along rows and along
+            columns, lie between them; 0 joins only components that touch.
     """
 
     min_pixels: int = 1
     seam: int = 0
 
     def __post_init__(self) -> None:
+        """Reject invalid values."""
         if self.min_pixels < 1 or self.seam < 0:
-            raise ValueError(f"min_pixels is at least 1 and seam at least 0: {self}")
+            raise ValueError(f"min_pixels must be at least 1 and seam at least 0: {self}")
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Objects in the order of their first pixel, row by row; how many specks were dropped."""
+    """The objects of a mask.
+
+    Attributes:
+        objects: in the order of their first pixel, row by row.
+        specks: the number of components that were dropped.
+    """
 
     objects: tuple[Mask, ...]
     specks: int = 0
@@ -69,23 +75,23 @@ def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Compone
         if place is None:  # pragma: no cover - every label has a pixel of the mask
             continue
         rows, columns = place
-        found = Mask.of(labels[place] == number, whole.x + columns.start, whole.y + rows.start)
-        if found.area < rules.min_pixels:
+        mask = Mask.of(labels[place] == number, whole.x + columns.start, whole.y + rows.start)
+        if mask.area < rules.min_pixels:
             specks += 1
         else:
-            objects.append(found)
+            objects.append(mask)
     return Components(tuple(sorted(objects, key=_first_pixel)), specks)
 
 
 def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, int]:
-    """How many objects would not come back from their common mask as they are.
+    """Count the objects that cannot be recovered from their common mask.
 
     Args:
         pixels: bool ``(H, W)``, the union of the objects.
         objects: of one class, all inside.
 
     Returns:
-        How many share a component with another, and how many lie in several.
+        The number that share a component with another, and the number that lie in several.
     """
     from scipy import ndimage
 
@@ -102,7 +108,7 @@ def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, 
 
 
 def _grown(pixels: NDArray[np.bool_], seam: int) -> NDArray[np.bool_]:
-    """Every true pixel as a square of ``seam + 1`` that begins at it: squares touch over a seam."""
+    """Every true pixel extended to a square of side ``seam + 1``: squares touch across a seam."""
     if seam == 0:
         return pixels
     height, width = pixels.shape

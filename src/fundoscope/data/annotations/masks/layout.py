@@ -1,10 +1,10 @@
-"""Which file is the mask of which class of which photograph: told by folders and names.
+"""The photograph and class of each mask, recognised by the names of folders and files.
 
-One mask a class a photograph, in one of these layouts, told for each file on its own:
+There is one mask a class a photograph, in one of these layouts, decided for each file separately:
 
-- a folder is named by the class (``EX/007.tif``, ``1. Microaneurysms/IDRiD_01_MA.tif``): the file
-  is named by the photograph, with or without the class behind it;
-- else the class stands behind the photograph's name (``IDRiD_01_MA.png``).
+- a folder is named after the class (``EX/007.tif``, ``1. Microaneurysms/IDRiD_01_MA.tif``), and the
+  file after the photograph, with or without the class at its end;
+- else the class follows the name of the photograph (``IDRiD_01_MA.png``).
 
 Class names are those of :func:`fundoscope.kinds.find`. Layouts from IDRiD's, DDR's and e-ophtha's
 documentation; checked on masks named as IDRiD's.
@@ -22,11 +22,11 @@ from fundoscope import kinds
 from fundoscope.errors import TableError
 
 MASK_SUFFIXES: Final = (".png", ".tif", ".tiff", ".bmp", ".gif")
-"""Formats that keep pixels as they are."""
+"""Formats without loss."""
 BETWEEN: Final = "_"
-"""Stands between the photograph's name and the class."""
+"""Between the name of the photograph and the class."""
 TABLE_OF_CLASSES: Final = "mask_classes.txt"
-"""States the classes of indexed masks, a line each: a number and a name."""
+"""File with the classes of indexed masks, one a line: a number and a name."""
 ENTRY: Final = re.compile(r"(\d+)[\s,;:=]+(\S.*)")
 LARGEST_CLASS: Final = 65_535
 
@@ -37,7 +37,7 @@ class MaskFile:
 
     Attributes:
         path: the file.
-        photo: path of the photograph without suffix, as far as the mask's name tells it.
+        photo: path of the photograph without suffix, as far as the name of the mask states it.
         kind: of the objects in it; empty for an indexed mask.
     """
 
@@ -49,33 +49,41 @@ class MaskFile:
 def one_a_class(folder: Path, images: Path | None = None) -> list[MaskFile]:
     """The masks in a folder and those below it, one class each; sorted by path.
 
-    A file whose class is unknown counts too when others' are known: its class is what stands
-    behind the last "_".
+    A file of an unknown class counts too if others have a known one: its class is what follows the
+    last "_".
+
+    Args:
+        folder: where to look.
+        images: the folder of photographs, which may lie inside.
 
     Raises:
-        TableError: there is no mask, or none whose name or folder tells a known class.
+        TableError: there is no mask, or none whose name or folder has a known class.
     """
-    found = [(path, _named(folder, path)) for path in mask_paths(folder, images)]
-    if not any(mask for _, mask in found):
+    masks = [(path, _named(folder, path)) for path in mask_paths(folder, images)]
+    if not any(mask for _, mask in masks):
         raise TableError(
             str(folder),
-            "holds masks, but no name of a file or folder tells their class",
+            "holds masks, but no name of a file or folder has their class",
             f"name them IDRiD_01_MA.png, or state the classes in a file {TABLE_OF_CLASSES}",
         )
-    return [mask or _of_unknown_class(folder, path) for path, mask in found]
+    return [mask or _of_unknown_class(folder, path) for path, mask in masks]
 
 
 def indexed(folder: Path, images: Path | None = None) -> list[MaskFile]:
     """The masks in a folder and those below it, each with all classes of a photograph.
 
+    Args:
+        folder: where to look.
+        images: the folder of photographs, which may lie inside.
+
     Raises:
-        TableError: there is none.
+        TableError: there is no mask.
     """
     return [MaskFile(path, _stem(folder, path)) for path in mask_paths(folder, images)]
 
 
 def mask_paths(folder: Path, images: Path | None = None) -> list[Path]:
-    """Every picture that can be a mask, sorted; hidden ones are passed over, and photographs.
+    """Every picture that can be a mask, sorted; hidden files and photographs are skipped.
 
     Args:
         folder: where to look, also in folders below.
@@ -86,26 +94,30 @@ def mask_paths(folder: Path, images: Path | None = None) -> list[Path]:
     """
     try:
         if not folder.is_dir():
-            raise TableError(str(folder), "is no folder", "name the folder of masks")
-        found = sorted(_walk(folder, images))
+            raise TableError(str(folder), "is not a folder", "name the folder of masks")
+        paths = sorted(_walk(folder, images))
     except OSError as error:
         raise TableError(
             str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
         ) from None
-    if not found:
+    if not paths:
         raise TableError(
             str(folder), "holds no mask", f"give pictures of {', '.join(MASK_SUFFIXES)}"
         )
-    return found
+    return paths
 
 
 def classes_of(text: str, where: str) -> dict[int, str]:
-    """The table of classes in the text of a :data:`TABLE_OF_CLASSES`: number to name.
+    """The classes in the text of a :data:`TABLE_OF_CLASSES`: number to name.
 
-    ``0 background`` may be listed and is left out; ``#`` begins a remark.
+    ``0 background`` may be listed and is left out; ``#`` begins a comment.
+
+    Args:
+        text: of the file.
+        where: the file, for errors.
 
     Raises:
-        TableError: a line is none, or a number stands twice.
+        TableError: a line is not a number and a name, or a number is repeated.
     """
     classes: dict[int, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -116,7 +128,7 @@ def classes_of(text: str, where: str) -> dict[int, str]:
         if match is None or int(match[1]) > LARGEST_CLASS or int(match[1]) in classes:
             raise TableError(
                 f"{where}, line {number}",
-                f"{plain!r} is no number of a class and its name, or repeats one",
+                f"{plain!r} is not a number of a class and its name, or repeats a number",
                 'write lines such as "1 microaneurysm"',
             )
         classes[int(match[1])] = match[2]
@@ -124,18 +136,12 @@ def classes_of(text: str, where: str) -> dict[int, str]:
     return classes
 
 
-def canonical(name: str) -> str:
-    """The key of the kind that a name stands for; an unknown name as it is."""
-    kind = kinds.find(name)
-    return name if kind is None else kind.key
-
-
 def _walk(folder: Path, images: Path | None) -> Iterator[Path]:
     photographs = None if images is None or images == folder else images
     for path in folder.rglob("*"):
-        passed = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        passed = passed or photographs in path.parents
-        if not passed and path.suffix.lower() in MASK_SUFFIXES and path.is_file():
+        skipped = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        skipped = skipped or photographs in path.parents
+        if not skipped and path.suffix.lower() in MASK_SUFFIXES and path.is_file():
             yield path
 
 
@@ -154,10 +160,10 @@ def _named(folder: Path, path: Path) -> MaskFile | None:
 
 
 def _split(name: str) -> tuple[str, kinds.Kind | None]:
-    """A photograph's name and the class behind it: the longest ending that is one."""
+    """The name of a photograph and the class after it: the longest ending that is a class."""
     for place, letter in enumerate(name):
         ending = name[place + 1 :]
-        # What `find` overlooks, numbers in front, belongs to the photograph's name here.
+        # `find` ignores numbers in front; here they belong to the name of the photograph.
         if letter == BETWEEN and place > 0 and ending[:1].isalpha():
             kind = kinds.find(ending)
             if kind is not None:
@@ -174,7 +180,7 @@ def _of_unknown_class(folder: Path, path: Path) -> MaskFile:
     stem, _, kind = _stem(folder, path).rpartition(BETWEEN)
     if not stem or "/" in kind or not kind:
         raise TableError(
-            str(path), "tells no class by its name", "name it as the photograph, _ and the class"
+            str(path), "has no class in its name", "name it as the photograph, _ and the class"
         )
     return MaskFile(path, stem, kind)
 

@@ -1,8 +1,9 @@
-"""Pictures that are masks: which of their pixels belong to the class, or what class each one has.
+"""Pictures that are masks: the pixels of their class, or the class of every pixel.
 
-A mask of one class may be a picture of one bit, 0 and 1, 0 and 255, 16 bits, painted in colour,
-with a palette, or on a transparent ground (IDRiD's official IDRiD_81_EX.tif is RGBA where the other
-masks have a palette). One rule serves all: *what is painted is not black and not transparent*.
+A mask of one class may be a picture of one bit, 0 and 1, 0 and 255, 16 bits, in colour, with a
+palette, or on a transparent background (IDRiD's official IDRiD_81_EX.tif is RGBA where the other
+masks have a palette). One rule serves all: *a pixel belongs to the class if it is neither black nor
+transparent*.
 """
 
 from __future__ import annotations
@@ -24,28 +25,28 @@ NUMBERS: Final = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 COLOURS: Final = ("RGB", "RGBA", "LA", "PA", "F")
 
 
-def painted(path: Path) -> NDArray[np.bool_]:
-    """Bool ``(H, W)``: which pixels of a mask of one class are painted.
+def mask_pixels(path: Path) -> NDArray[np.bool_]:
+    """The pixels of the class in a mask of one class, bool ``(H, W)``.
 
-    Where nothing but black is painted on a transparent ground, what is not transparent counts;
-    where all of a palette is black, what is not its first entry.
+    On a transparent background with nothing but black, every pixel that is not transparent counts;
+    with a palette that is all black, every pixel that is not its first entry.
 
     Raises:
-        PhotoError: the file cannot be read, or is no mask (``unsupported_mode``, ``animated``).
+        PhotoError: the file cannot be read, or is not a mask (``unsupported_mode``, ``animated``).
     """
     with opened(path) as image:
         _check(image, path, NUMBERS + COLOURS)
         if image.mode == "P":
-            return _painted_by_palette(image)
+            return _by_palette(image)
         values = np.asarray(image)
         if image.mode in ("RGBA", "LA", "PA"):
-            return _painted_on_ground(np.asarray(image.convert("RGBA")))
+            return _on_background(np.asarray(image.convert("RGBA")))
         in_any: NDArray[np.bool_] = (values != 0).reshape(*values.shape[:2], -1).any(axis=2)
         return in_any
 
 
-def numbers(path: Path) -> NDArray[np.integer[Any]]:
-    """Integer ``(H, W)``: the class of every pixel of an indexed mask; of a palette, the entry.
+def class_numbers(path: Path) -> NDArray[np.integer[Any]]:
+    """The class of every pixel of an indexed mask, integer ``(H, W)``; of a palette, the entry.
 
     Raises:
         PhotoError: the file cannot be read, or its pixels are colours rather than numbers.
@@ -56,22 +57,22 @@ def numbers(path: Path) -> NDArray[np.integer[Any]]:
         return values.astype(np.uint8) if values.dtype == bool else values
 
 
-def _painted_by_palette(image: Image.Image) -> NDArray[np.bool_]:
+def _by_palette(image: Image.Image) -> NDArray[np.bool_]:
     entries = np.asarray(image)
     used = np.flatnonzero(np.bincount(entries.ravel(), minlength=256))
     swatches = image.crop((0, 0, len(used), 1))
     swatches.putdata(used.tolist())
-    shown = _painted_on_ground(np.asarray(swatches.convert("RGBA")))[0]
+    shown = _on_background(np.asarray(swatches.convert("RGBA")))[0]
     table = np.zeros(256, dtype=bool)
     table[used] = shown if shown.any() else used != 0
     shown_there: NDArray[np.bool_] = table[entries]
     return shown_there
 
 
-def _painted_on_ground(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _on_background(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     seen: NDArray[np.bool_] = pixels[..., 3] != 0
     coloured: NDArray[np.bool_] = pixels[..., :3].any(axis=-1) & seen
-    # Black paint: only the ground's transparency tells it from the ground.
+    # All is black: only transparency separates the class from the background.
     return coloured if coloured.any() or seen.all() else seen
 
 
@@ -80,7 +81,7 @@ def _check(image: Image.Image, path: Path, modes: tuple[str, ...]) -> None:
         raise PhotoError(
             path.name, "holds several pictures", "store one mask a file", code="animated"
         )
-    # Pillow keeps the upper 8 bits of a 16-bit colour: a class painted in 1 would vanish.
+    # Pillow keeps the upper 8 bits of a 16-bit colour: a class of the value 1 would vanish.
     deep = image.mode in COLOURS and ";16" in str(getattr(image, "tile", ""))
     if image.mode not in modes or deep:
         raise PhotoError(

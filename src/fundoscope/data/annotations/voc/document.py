@@ -1,8 +1,8 @@
-"""One XML document of Pascal VOC: its elements as values with VOC's own numbers, and back.
+"""One XML document of Pascal VOC as values in VOC's own coordinates, and back.
 
 Dialects: VOC 2007 (the development kit's documentation), labelImg (``path``, ``verified``), and
-what others add to an object: ``score``; ``polygon`` with ``x1``, ``y1``, ``x2`` …, as supervision
-and Roboflow write it; ``attributes``, as Datumaro and CVAT write them.
+what other tools add to an object: ``score``; ``polygon`` with ``x1``, ``y1``, ``x2`` …, as
+supervision and Roboflow write it; ``attributes``, as Datumaro and CVAT write them.
 """
 
 from __future__ import annotations
@@ -19,36 +19,39 @@ from fundoscope.errors import OutputError, TableError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+ROOT: Final = "annotation"
 CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
 ORIGIN: Final = "origin"
-"""Attribute of the root, ours: the origin of the file, written where its numbers would mislead."""
+"""Attribute of the root, ours: written where the coordinates would suggest the wrong origin."""
 VERIFIED: Final = "verified"
-"""Attribute of the root, labelImg's: a person has checked the file."""
+"""Attribute of the root, labelImg's: a person checked the file."""
 DEFAULTS: Final = {"pose": "Unspecified", "truncated": "0", "occluded": "0"}
-"""Elements of an object that say nothing when they have this value."""
+"""Elements of an object with the values that carry no information."""
 _WRITTEN_ALWAYS: Final = ("pose", "truncated")
-_READ_APART: Final = frozenset(
+_READ_SEPARATELY: Final = frozenset(
     {"name", "bndbox", "difficult", "score", "author", "polygon", "attributes", "part"}
 )
 UNKNOWN_SOURCE: Final = "Unknown"
-"""What labelImg writes where it knows no data base."""
+"""What labelImg writes where it knows no database."""
 DEPTH: Final = "3"
 NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 MIN_CORNERS: Final = 3
 """Of a polygon."""
 
 Corners = tuple[Decimal, Decimal, Decimal, Decimal]
-"""``xmin, ymin, xmax, ymax``, as VOC counts."""
+"""``xmin, ymin, xmax, ymax`` in VOC's coordinates."""
 Vertices = tuple[tuple[Decimal, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocObject:
-    """An ``<object>``, in the words of :class:`fundoscope.data.annotations.annotation.Annotation`.
+    """An ``<object>``; :class:`fundoscope.data.annotations.annotation.Annotation` has the fields.
 
     Attributes:
+        name: the class, as in the file.
         corners: as in the file.
         polygons: as in the file.
+        score: see :class:`~fundoscope.data.annotations.annotation.Annotation`, as the rest.
     """
 
     name: str
@@ -66,9 +69,11 @@ class VocDocument:
 
     Attributes:
         filename: of the photograph; may be empty.
-        width, height: in pixels; 0 where the file does not say.
-        source: the data base.
-        origin: 0 or 1, where the file says so.
+        width: in pixels; 0 where the file does not state it.
+        height: in pixels; 0 where the file does not state it.
+        source: the database.
+        origin: 0 or 1, where the file states it.
+        objects: in the order of the file.
     """
 
     filename: str
@@ -79,6 +84,11 @@ class VocDocument:
     objects: tuple[VocObject, ...] = ()
 
 
+def suggests_origin_0(corner: Decimal) -> bool:
+    """Whether a coordinate does not occur in a file that counts pixels from 1."""
+    return 0 <= corner < 1
+
+
 def parse(root: Element, where: str) -> VocDocument:
     """The document of an XML tree.
 
@@ -87,9 +97,10 @@ def parse(root: Element, where: str) -> VocDocument:
         where: the file, for errors.
 
     Raises:
-        TableError: it is no VOC annotation, an object has no name or box, or a number is none.
+        TableError: it is not a VOC annotation, an object has no name or box, or a number is
+            invalid.
     """
-    if root.tag != "annotation":
+    if root.tag != ROOT:
         raise TableError(
             where, f"is <{root.tag}>, not the <annotation> of Pascal VOC", "name its format"
         )
@@ -136,7 +147,7 @@ def _corners(item: Element, polygons: tuple[Vertices, ...], where: str) -> Corne
     if not points:
         raise TableError(where, "has no bndbox", "draw its box")
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    # A vertex is a point and a corner is a pixel: the smaller one is that behind the point.
+    # A vertex is a point, a corner is a pixel; the last pixel lies before the largest point.
     return (min(xs), min(ys), max(xs) - 1, max(ys) - 1)
 
 
@@ -154,7 +165,7 @@ def _polygon(element: Element, where: str) -> Vertices:
 def _attributes(item: Element) -> Iterator[tuple[str, str]]:
     for element in item:
         text = (element.text or "").strip()
-        plain = element.tag not in _READ_APART and len(element) == 0
+        plain = element.tag not in _READ_SEPARATELY and len(element) == 0
         if plain and text and text != DEFAULTS.get(element.tag):
             yield element.tag, text
     for element in item.iterfind("attributes/attribute"):
@@ -207,7 +218,7 @@ def to_xml(document: VocDocument, where: str) -> bytes:
     """
     from xml.etree.ElementTree import Element, indent, tostring
 
-    root = Element("annotation")
+    root = Element(ROOT)
     if document.origin is not None:
         root.set(ORIGIN, str(document.origin))
     objects = document.objects
@@ -228,7 +239,7 @@ def to_xml(document: VocDocument, where: str) -> bytes:
     text = tostring(root, encoding="unicode") + "\n"
     if NOT_IN_XML.search(text):
         raise OutputError(
-            where, "would hold a character that XML has no place for", "rename the class or file"
+            where, "would hold a character that XML cannot hold", "rename the class or file"
         )
     return text.encode()
 

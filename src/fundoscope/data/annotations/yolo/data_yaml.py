@@ -1,8 +1,8 @@
-"""The ``data.yaml`` of YOLO: class names and folders, the little of YAML that such files use.
+"""The ``data.yaml`` of YOLO: class names and folders, in the subset of YAML that such files use.
 
 Ultralytics, Roboflow and Label Studio write top-level keys with a text, a list or a numbered
 dictionary of texts below. That is read here without a YAML library, which the core does not need
-for anything else; what is beyond it is refused by line, never guessed.
+for anything else. Other YAML is rejected with its line, never guessed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from fundoscope.data.annotations.documents import read_bytes
+from fundoscope.data.annotations.documents import read_text
 from fundoscope.errors import TableError
 
 KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*?)\s*:(?:\s+|$)""")
-"""A key, plain or quoted, and the colon behind it."""
+"""A key, plain or quoted, and the colon after it."""
 QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 MARKS: Final = ("---", "...")
 """Lines around a document."""
@@ -28,27 +28,27 @@ INLINE: Final = re.compile(
 """An item of a list between brackets."""
 COMMENT: Final = re.compile(r"\s#")
 PLAIN: Final = re.compile(r"^[^\W\d_][\w .()/-]*(?<! )$")
-"""A text that needs no quotes."""
+"""Text that needs no quotes."""
 YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
-"""Plain texts that YAML takes for something else."""
+"""Plain texts that YAML does not read as text."""
 
 SPLITS: Final = ("train", "val", "test")
 USED: Final = ("names", "path", *SPLITS)
-LIST: Final = ".txt"
-"""The keys that are read, besides those of lists; what stands below others, which may be a program,
-is passed over."""
+"""The keys that are read, besides those of lists. Others are skipped with all below them."""
+LIST_SUFFIX: Final = ".txt"
+"""Of a list of photographs."""
 
 Value = str | list[str] | dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class DataYaml:
-    """What is used of the file.
+    """The parts of the file that are used.
 
     Attributes:
         names: the classes, by their numbers from 0.
-        folders: for ``train``, ``val`` and ``test`` where they are there, and for other keys with a
-            list of names (``.txt``), the folders or lists of photographs, as written.
+        folders: the folders or lists of photographs, as written: of ``train``, ``val`` and ``test``
+            if present, and of other keys with a list of names (``.txt``).
         root: the text of ``path``; may be empty.
     """
 
@@ -57,17 +57,13 @@ class DataYaml:
     root: str = ""
 
 
-def read(path: Path) -> DataYaml:
+def read_data_yaml(path: Path) -> DataYaml:
     """Read a ``data.yaml``.
 
     Raises:
-        TableError: it cannot be read, uses more of YAML, or its names are no list.
+        TableError: it cannot be read, uses other YAML, or its names are not a list.
     """
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise TableError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
-    values = _values(text, path)
+    values = _values(read_text(path), path)
     folders = {}
     for split, value in values.items():
         if split in ("names", "path"):
@@ -89,7 +85,7 @@ def _names(value: Value, path: Path) -> tuple[str, ...]:
     numbered = {key: name for key, name in value.items() if key.isdecimal()}
     if sorted(map(int, numbered)) != list(range(len(value))):
         raise TableError(
-            f"{path}, names", f"has the numbers {', '.join(value)}", "number the classes from 0 on"
+            f"{path}, names", f"has the numbers {', '.join(value)}", "number the classes from 0"
         )
     return tuple(numbered[key] for key in sorted(numbered, key=int))
 
@@ -107,7 +103,7 @@ def _values(text: str, path: Path) -> dict[str, Value]:
 
 
 def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
-    """Number from 1, key and text of the lines that belong to used keys; an open list as one."""
+    """Line number from 1, key and text of each used line; the lines of an open list are joined."""
     key, opened, start = "", "", 0
     for number, raw in enumerate(text.splitlines(), start=1):
         line = _without_comment(raw)
@@ -121,7 +117,7 @@ def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
             raise TableError(
                 f"{path}, line {number}", f"{line.strip()!r} is not understood", "write key: value"
             )
-        if key not in USED and not line.strip("\"' ").endswith(LIST):
+        if key not in USED and not line.strip("\"' ").endswith(LIST_SUFFIX):
             continue
         start = start if opened else number
         can_open = match is not None or opened
@@ -168,7 +164,7 @@ def _items(text: str, closing: str, where: str) -> list[str]:
 
 
 def _with_item(value: Value, line: str, where: str) -> Value:
-    """The value of a key with one more line below it."""
+    """The value of a key with another line below it."""
     is_item = line.startswith("- ")
     if is_item and (value == "" or isinstance(value, list)):
         return [*value, _scalar(line.removeprefix("- ").strip(), where)]
@@ -195,7 +191,7 @@ def _scalar(text: str, where: str) -> str:
         except ValueError:
             raise TableError(where, f"{text} is not understood", "use simple quotes") from None
     if text.startswith(("&", "*", "!", "|", ">", "%", "@", "`", "'")):
-        raise TableError(where, f"{text!r} is more of YAML than is read", "write plain texts")
+        raise TableError(where, f"{text!r} is YAML that is not supported", "write plain texts")
     return text
 
 

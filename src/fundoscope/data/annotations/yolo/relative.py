@@ -1,9 +1,9 @@
-"""Coordinates in parts of the photograph, as YOLO writes them, to pixels and back without loss.
+"""Coordinates as fractions of the photograph, as YOLO writes them, to pixels and back without loss.
 
-A number with six decimals stands for all numbers that would have been written so: on 4,288 pixels
-for 0.004 of them. Of these the one with the fewest decimals, in pixels, is taken: a box that was
-drawn on whole pixels comes back whole. And a number is written with as many decimals as it takes
-until it comes back as it was.
+A number with six decimals stands for all numbers that round to it: on a side of 4,288 pixels they
+cover 0.004 pixels. The one with the fewest decimals in pixels is taken, so that a box drawn on
+whole pixels is read as such. A number is written with as many decimals as it takes to be read back
+unchanged.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from fundoscope.data.annotations import exact
 
 HALF: Final = Decimal("0.5")
 FEWEST_DECIMALS: Final = 6
-"""What YOLO's tools write (``%.6f``, ``%g``): fewer in a text are taken for zeros cut off."""
+"""What YOLO's tools write (``%.6f``, ``%g``): where a text has fewer, zeros were cut off."""
 FLOAT_DECIMALS: Final = 15
-"""What a double holds of a number below 1; behind them stands the error of computing it."""
+"""What a double holds of a number below 1; further ones are rounding errors."""
 LONGEST_FLOAT: Final = 19
-"""Decimals of a double printed whole; a longer text is ours, and exact."""
+"""Decimals of a double that is printed in full; a longer text was written here and is exact."""
 MOST_DECIMALS: Final = 60
-"""Tried when writing. Only coordinates that differ from a whole pixel by less than any optics can
-tell would need more."""
+"""Tried when writing. Only coordinates extremely close to a whole pixel would need more."""
 
 
 def span(centre: Decimal, size: Decimal, pixels: int) -> tuple[float, float]:
-    """Both ends, in pixels, of what has this centre and size, in parts of ``pixels``."""
+    """Both ends, in pixels, of an interval with this centre and size as fractions of ``pixels``."""
     with localcontext(exact.DIGITS):
         middle, half = centre * pixels, size * pixels / 2
         slack = (_uncertainty(centre) + _uncertainty(size) / 2) * pixels
@@ -38,10 +37,10 @@ def span(centre: Decimal, size: Decimal, pixels: int) -> tuple[float, float]:
         )
 
 
-def point(part: Decimal, pixels: int) -> float:
-    """A coordinate in pixels, given in parts of ``pixels``."""
+def point(fraction: Decimal, pixels: int) -> float:
+    """A coordinate in pixels, given as a fraction of ``pixels``."""
     with localcontext(exact.DIGITS):
-        place, slack = part * pixels, _uncertainty(part) * pixels
+        place, slack = fraction * pixels, _uncertainty(fraction) * pixels
         return exact.simplest(place - slack, place + slack)
 
 
@@ -60,9 +59,9 @@ def span_text(low: float, high: float, pixels: int) -> tuple[str, str]:
 def point_text(value: float, pixels: int) -> str:
     """The text that :func:`point` reads as ``value``."""
     with localcontext(exact.DIGITS):
-        part = exact.decimal(value) / pixels
+        fraction = exact.decimal(value) / pixels
         for decimals in _tried():
-            written = _rounded(part, decimals)
+            written = _rounded(fraction, decimals)
             if point(written, pixels) == value:
                 break
     return f"{written:f}"
@@ -74,12 +73,12 @@ def _tried() -> Iterator[int]:
 
 
 def _uncertainty(number: Decimal) -> Decimal:
-    """Half a unit of the last decimal that a text tells."""
+    """Half a unit of the last decimal of a text."""
     decimals = max(FEWEST_DECIMALS, -int(number.as_tuple().exponent))
     if FLOAT_DECIMALS < decimals <= LONGEST_FLOAT:
         decimals = FLOAT_DECIMALS
     return HALF.scaleb(-decimals)
 
 
-def _rounded(part: Decimal, decimals: int) -> Decimal:
-    return part.quantize(exact.ONE.scaleb(-decimals))
+def _rounded(fraction: Decimal, decimals: int) -> Decimal:
+    return fraction.quantize(exact.ONE.scaleb(-decimals))

@@ -20,7 +20,7 @@ from fundoscope.data import duplicates, table
 from fundoscope.data.annotations import faults, formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures
-from fundoscope.data.annotations.voc import format as voc
+from fundoscope.data.annotations.voc import layout as voc_layout
 from fundoscope.data.class_folders import SPLITS
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
@@ -123,8 +123,8 @@ def photographs(data: LesionData) -> Path:
     if data.images:
         return Path(data.images)
     folder = root if root.is_dir() else root.parent
-    beside = folder.parent if folder.name == voc.ANNOTATIONS else folder
-    return beside / voc.PHOTOS if (beside / voc.PHOTOS).is_dir() else folder
+    beside = folder.parent if folder.name == voc_layout.ANNOTATIONS else folder
+    return beside / voc_layout.PHOTOS if (beside / voc_layout.PHOTOS).is_dir() else folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""CVAT's shapes: attributes of an XML element to box, outlines and mask."""
+"""The document of CVAT: its names, and its shapes as box, outlines and mask.
+
+The run lengths of a mask alternate, the blank first, row by row inside its frame (``left``,
+``top``, ``width``, ``height``).
+"""
 
 from __future__ import annotations
 
@@ -9,34 +13,36 @@ import numpy as np
 
 from fundoscope import limits
 from fundoscope.data.annotations import exact
-from fundoscope.data.annotations.annotation import Mask, Outline
+from fundoscope.data.annotations.annotation import Mask
+from fundoscope.data.annotations.pictures import is_possible_size
 from fundoscope.data.annotations.shapes import (
     CORNERS_OF_POLYGON,
+    Shape,
     ellipse,
     extent,
     in_order,
     turned_rectangle,
 )
-from fundoscope.geometry import Box
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-Shape = tuple[Box, tuple[Outline, ...], Mask | None]
+FILE: Final = "annotations.xml"
+ROOT: Final = "annotations"
 SHAPES: Final = ("box", "polygon", "mask", "ellipse")
 SCORE, DIFFICULT, AUTHOR = "score", "difficult", "author"
 OWN: Final = frozenset({SCORE, DIFFICULT, AUTHOR})
-"""Attributes that stand for fields of ours."""
+"""Our fields, as attributes of a label."""
 FIELDS: Final = {"occluded": "0", "z_order": "0", "source": "manual"}
-"""What every shape says beside its place, and what it says by default."""
+"""Fields of every shape beside its place, with CVAT's defaults."""
 
 
 def shape(element: Element) -> Shape:
     """Box, outlines and mask of a shape.
 
     Raises:
-        ValueError: an attribute is missing or no finite number, a polygon has fewer than three
-            corners, or a mask's run lengths do not fill its frame.
+        ValueError: an attribute is missing or not a finite number, a polygon has fewer than three
+            corners, or the run lengths of a mask do not fill its frame.
     """
     match element.tag:
         case "box":
@@ -60,8 +66,12 @@ def shape(element: Element) -> Shape:
 def number(text: str, name: str) -> float:
     """A finite number.
 
+    Args:
+        text: the number.
+        name: of the attribute, for errors.
+
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a finite number.
     """
     try:
         return float(exact.parse(text))
@@ -70,7 +80,7 @@ def number(text: str, name: str) -> float:
 
 
 def runs(mask: Mask) -> list[int]:
-    """Run lengths of a mask's cut-out, the blank first, row by row."""
+    """Run lengths of the pixels of a mask, the blank first, row by row."""
     flat = mask.pixels.ravel()
     changes = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0))
     lengths: list[int] = np.diff(np.concatenate([[0], changes, [flat.size]])).tolist()
@@ -92,7 +102,7 @@ def _polygon(points: str) -> Shape:
     for pair in points.split(";"):
         x, comma, y = pair.partition(",")
         if not comma:
-            raise ValueError(f"{pair!r} is no corner x,y")
+            raise ValueError(f"{pair!r} is not a corner x,y")
         corners.append((number(x, "x"), number(y, "y")))
     if len(corners) < CORNERS_OF_POLYGON:
         raise ValueError(f"has {len(corners)} corners, fewer than {CORNERS_OF_POLYGON}")
@@ -104,8 +114,7 @@ def _mask(element: Element) -> Mask:
     left, top, width, height = (
         _whole(element, name) for name in ("left", "top", "width", "height")
     )
-    fits = 0 < width <= limits.MAX_SIDE and 0 < height <= limits.MAX_SIDE
-    if not fits or width * height > limits.MAX_PIXELS:
+    if not is_possible_size(width, height):
         raise ValueError(f"its frame has {width} x {height} pixels")
     lengths = [_count(text) for text in element.get("rle", "").split(",")]
     if sum(lengths) != width * height:
@@ -123,9 +132,9 @@ def _mask(element: Element) -> Mask:
 
 
 def _count(text: str) -> int:
-    # isdecimal refuses signs and blanks inside, which int would take.
+    # isdecimal rejects signs and blanks inside, which int would accept.
     if not text.strip().isdecimal():
-        raise ValueError(f"{text.strip()!r} is no run length")
+        raise ValueError(f"{text.strip()!r} is not a run length")
     return min(int(text), limits.MAX_PIXELS + 1)
 
 
@@ -139,7 +148,7 @@ def _at(element: Element, name: str) -> float:
 def _whole(element: Element, name: str) -> int:
     value = _at(element, name)
     if value % 1 != 0:
-        raise ValueError(f"{name} is {value:g}, no whole pixel")
+        raise ValueError(f"{name} is {value:g}, not a whole pixel")
     return int(value)
 
 

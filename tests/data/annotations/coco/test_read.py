@@ -1,4 +1,4 @@
-"""COCO: boxes, polygons and run-length masks, several files, and bad input."""
+"""COCO is read: other tools' files, and bad input."""
 
 from __future__ import annotations
 
@@ -7,26 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from fundoscope import limits
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
     AnnotationSet,
-    Loss,
-    Mask,
 )
-from fundoscope.data.annotations.coco import format as coco
-from fundoscope.data.annotations.coco import rle
-from fundoscope.errors import OutputError, TableError
-
-SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
-PIXELS = arrays(np.bool_, SHAPES)
+from fundoscope.data.annotations.coco.read import read_coco
+from fundoscope.errors import TableError
 
 
 def content(*annotations: dict[str, Any], **replaced: Any) -> dict[str, Any]:
@@ -59,78 +49,13 @@ def photo(image: str, *items: Annotation) -> AnnotatedPhoto:
 
 
 def test_boxes_are_sums_of_decimals(save: Callable[..., Path]) -> None:
-    found = coco.read(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
+    found = read_coco(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
     assert items_of(found) == [Annotation(kind="hard_exudate", box=(0.1, 2, 0.3, 5.5))]
     assert found.kinds == ("drusen", "hard_exudate")
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
-    mask = Mask(3, 4, np.array([[True, False], [True, True]]))
-    items = (
-        Annotation(kind="irma", box=(0.1, 0.2, 0.3, 79.9), score=0.25, author="A", difficult=True),
-        Annotation(kind="玻璃膜疣", box=mask.box, mask=mask, attributes={"iscrowd": "1", "x": "y"}),
-        Annotation(
-            kind="fovea", box=(1.0, 1.0, 5.0, 5.0), outlines=(((1.0, 1.0), (5.0, 1.5), (2.2, 5.0)),)
-        ),
-        Annotation(kind="fovea", box=(-3.0, 5.0, -3.0, 5.0)),
-    )
-    found = AnnotationSet(
-        photos=(photo("a b.jpg", *items), photo("sub/c.png")),
-        kinds=("fovea", "irma", "玻璃膜疣", "venous_beading"),
-        splits={"train": ("a b.jpg", "sub/c.png"), "val": ("a b.jpg",), "test": ()},
-    )
-    assert coco.write(found, tmp_path) == ()
-    assert sorted(path.name for path in (tmp_path / "annotations").iterdir()) == [
-        "instances_test.json",
-        "instances_train.json",
-        "instances_val.json",
-    ]
-    assert coco.read(tmp_path) == found
-    assert coco.write(found, tmp_path / "one.json") == (Loss("splits", 3),)
-    alone = coco.read(tmp_path / "one.json")
-    assert (alone.photos, alone.kinds, alone.splits) == (found.photos, found.kinds, {})
-
-
-def test_photographs_in_no_split_have_a_file_of_their_own(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo("a.jpg"), photo("b.jpg")), splits={"val": ("b.jpg",)})
-    coco.write(found, tmp_path)
-    names = sorted(path.name for path in (tmp_path / "annotations").iterdir())
-    assert names == ["instances.json", "instances_val.json"]
-    assert coco.read(tmp_path) == found
-    with pytest.raises(OutputError, match="is there already"):
-        coco.write(found, tmp_path)
-
-
-def test_one_shape_is_kept_where_an_object_has_two(tmp_path: Path) -> None:
-    mask = Mask(98, 78, np.ones((5, 5), bool))
-    outline = ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0))
-    items = (
-        Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0), outlines=(outline,), mask=mask),
-        Annotation(kind="irma", box=mask.box, mask=mask),
-    )
-    found = AnnotationSet(photos=(photo("a.jpg", *items),), kinds=("irma",))
-    assert coco.write(found, tmp_path / "a.json") == (Loss("masks", 2),)
-    both, beyond = items_of(coco.read(tmp_path / "a.json"))
-    assert (both.outlines, both.mask) == ((outline,), None)
-    assert (beyond.box, beyond.mask) == (mask.box, None)
-
-
-def test_areas_are_those_of_the_shapes(tmp_path: Path) -> None:
-    items = (
-        Annotation(kind="irma", box=(0.0, 0.0, 5.0, 4.0)),
-        Annotation(
-            kind="irma", box=(0.0, 0.0, 5.0, 4.0), outlines=(((0.0, 0.0), (5.0, 0.0), (5.0, 4.0)),)
-        ),
-        Annotation(kind="irma", box=(0.0, 0.0, 2.0, 2.0), mask=Mask(0, 0, np.eye(2, dtype=bool))),
-    )
-    coco.write(AnnotationSet(photos=(photo("a.jpg", *items),)), tmp_path / "a.json")
-    written = json.loads((tmp_path / "a.json").read_text())["annotations"]
-    assert [item["area"] for item in written] == [20, 10, 2]
-    assert [item["bbox"] for item in written] == [[0, 0, 5, 4], [0, 0, 5, 4], [0, 0, 2, 2]]
-
-
 def test_what_other_tools_write(save: Callable[..., Path]) -> None:
-    found = coco.read(
+    found = read_coco(
         save(
             content(
                 {"bbox": [1, 2, 3, 4], "attributes": {"occluded": False, "rotation": 0.5}},
@@ -148,7 +73,7 @@ def test_what_other_tools_write(save: Callable[..., Path]) -> None:
     assert crowd.box == (0, 8, 1, 11)
     assert crowd.attributes == {"iscrowd": "1"}
     assert flipped.box == (5, 9, 9, 11)
-    assert found.warnings == ("1 boxes of a.json had negative sizes, and were put right",)
+    assert found.warnings == ("1 boxes of a.json had negative sizes, which were corrected",)
 
 
 def test_a_size_that_is_not_told_is_that_of_the_photograph(
@@ -159,10 +84,10 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
         {"id": 8, "file_name": "gone.jpg", "width": 5, "height": 5},
     ]
     path = save(content({"bbox": [1, 1, 2, 2]}, images=images))
-    with pytest.raises(TableError, match=r"image 7: says no size.* --images"):
-        coco.read(path)
+    with pytest.raises(TableError, match=r"image 7: has no size.* --images"):
+        read_coco(path)
     save_eye(tmp_path / "p" / "photos" / "a.jpg", width=90, height=70)
-    found = coco.read(path, images=tmp_path / "p")
+    found = read_coco(path, images=tmp_path / "p")
     assert (found.photos[1].image, found.photos[1].width) == ("photos/a.jpg", 90)
     assert found.warnings == (f"1 annotated photographs are not in {tmp_path / 'p'}",)
 
@@ -170,15 +95,15 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
 def test_folders_of_files(save: Callable[..., Path], tmp_path: Path) -> None:
     save(content(), "annotations/captions_val.json")
     save(content(), "annotations/instances_val.json")
-    assert coco.read(tmp_path).splits == {"val": ("a.jpg",)}
+    assert read_coco(tmp_path).splits == {"val": ("a.jpg",)}
     for split in ("train", "valid"):
         save(content(), f"r/{split}/_annotations.coco.json")
-    found = coco.read(tmp_path / "r")
+    found = read_coco(tmp_path / "r")
     assert found.splits == {"train": ("train/a.jpg",), "valid": ("valid/a.jpg",)}
     save(content(), "plain/annotations.json")
-    assert coco.read(tmp_path / "plain").splits == {}
+    assert read_coco(tmp_path / "plain").splits == {}
     with pytest.raises(TableError, match="has no COCO files"):
-        coco.read(_empty(tmp_path))
+        read_coco(_empty(tmp_path))
 
 
 def _empty(folder: Path) -> Path:
@@ -191,11 +116,13 @@ def test_one_photograph_with_two_contents_is_refused(
 ) -> None:
     save(content(), "instances_train.json")
     save(content({"bbox": [1, 1, 2, 2]}), "instances_val.json")
-    with pytest.raises(TableError, match=r"annotates a.jpg otherwise than another file"):
-        coco.read(tmp_path)
+    with pytest.raises(TableError, match=r"annotates a.jpg differently from another file"):
+        read_coco(tmp_path)
 
 
 IMAGE = {"id": 7, "file_name": "a.jpg", "width": 100, "height": 80}
+
+
 BOX = {"bbox": [1, 1, 2, 2]}
 
 
@@ -205,7 +132,7 @@ BOX = {"bbox": [1, 1, 2, 2]}
         ("", "does not exist|is empty"),
         ("{", "is not JSON"),
         ('{"images": [], "categories": [], "annotations": [NaN]}', "is not JSON"),
-        ([BOX], "has another form"),
+        ([BOX], "has another structure"),
         (content(images=[IMAGE, IMAGE]), "images: two have the id 7"),
         (content(images=[IMAGE, IMAGE | {"id": 8}]), "a.jpg is listed twice"),
         (content(categories=[{"id": 1, "name": "a"}] * 2), "categories: two have the id 1"),
@@ -232,12 +159,12 @@ def test_bad_files_are_named_with_what_is_wrong(
     save: Callable[..., Path], document: object, said: str
 ) -> None:
     with pytest.raises(TableError, match=said):
-        coco.read(save(document))
+        read_coco(save(document))
 
 
 def test_the_place_of_a_wrong_type_is_told(save: Callable[..., Path]) -> None:
     with pytest.raises(TableError, match=r"at `\$\.annotations\[1\]\.bbox\[2\]`"):
-        coco.read(save(content(BOX, {"bbox": [1, 2, True, 4]})))
+        read_coco(save(content(BOX, {"bbox": [1, 2, True, 4]})))
 
 
 def test_a_mask_larger_than_any_photograph_takes_no_memory(
@@ -246,35 +173,4 @@ def test_a_mask_larger_than_any_photograph_takes_no_memory(
     monkeypatch.setattr(limits, "MAX_PIXELS", 7_999)
     runs = {"counts": [8000], "size": [80, 100]}
     with pytest.raises(TableError, match="more than 0 million pixels"):
-        coco.read(save(content({"segmentation": runs})))
-
-
-@given(PIXELS)
-def test_runs_come_back(pixels: np.ndarray) -> None:
-    height, width = pixels.shape
-    if not pixels.any():
-        assert rle.decode([width * height], width, height) is None
-        return
-    mask = Mask.of(pixels)
-    counts = rle.encode(mask, width, height)
-    assert counts.sum() == width * height
-    np.testing.assert_array_equal(rle.decompress(rle.compress(counts)), counts)
-    assert rle.decode(rle.compress(counts), width, height) == mask
-    assert rle.decode(counts.tolist(), width, height) == mask
-
-
-@given(st.lists(st.integers(0, 2**30), min_size=1, max_size=30))
-def test_counts_of_any_size_come_back(counts: list[int]) -> None:
-    assert rle.decompress(rle.compress(np.array(counts))).tolist() == counts
-
-
-def test_an_empty_text_has_no_counts() -> None:
-    assert rle.decompress("").tolist() == []
-
-
-@given(PIXELS.filter(lambda pixels: bool(pixels.any())))
-def test_runs_are_those_of_pycocotools(pixels: np.ndarray) -> None:
-    reference = pytest.importorskip("pycocotools.mask")
-    height, width = pixels.shape
-    theirs = reference.encode(np.asfortranarray(pixels.astype(np.uint8)))["counts"].decode()
-    assert rle.compress(rle.encode(Mask.of(pixels), width, height)) == theirs
+        read_coco(save(content({"segmentation": runs})))

@@ -1,4 +1,4 @@
-"""The JSON of Label Studio, as far as it is read: its exports differ in what they leave out.
+"""The JSON of Label Studio as far as it is read; its exports differ in what they leave out.
 
 From its documentation (labelstud.io, "Export annotations") and what its converter 0.0.59 reads.
 """
@@ -18,7 +18,7 @@ REGION_LABELS: Final = (
     "labels",
 )
 ANSWERS: Final = ("choices", "text", "rating", "number", "datetime")
-"""What may be said of a region beside its label."""
+"""Fields with an answer about a region."""
 
 
 class Value(msgspec.Struct):
@@ -46,7 +46,7 @@ class Value(msgspec.Struct):
 
     @property
     def is_region(self) -> bool:
-        """Whether it is a place on the photograph that has an extent."""
+        """Whether it is a region of the photograph with an extent."""
         has_corner = self.x is not None and self.y is not None
         has_size = self.width is not None and self.height is not None
         has_radii = self.radius_x is not None and self.radius_y is not None
@@ -55,19 +55,19 @@ class Value(msgspec.Struct):
 
     @property
     def names(self) -> list[str]:
-        """Its labels, of whichever tool."""
+        """Its labels, from any tool."""
         return [name for key in REGION_LABELS for name in getattr(self, key) or ()]
 
     @property
     def answer(self) -> str | None:
-        """What is said of the region, as text."""
+        """The answer about the region, as text."""
         if self.choices is not None:
             return ", ".join(map(str, self.choices))
         if isinstance(self.text, list):
             return "\n".join(self.text)
         given = (self.text, self.rating, self.number, self.datetime)
-        said = next((answer for answer in given if answer is not None), None)
-        return f"{said:g}" if isinstance(said, float) else said
+        answer = next((each for each in given if each is not None), None)
+        return f"{answer:g}" if isinstance(answer, float) else answer
 
 
 class Result(msgspec.Struct):
@@ -83,14 +83,14 @@ class Result(msgspec.Struct):
 
 
 class Person(msgspec.Struct):
-    """Who annotated; exports name them by number or so."""
+    """Who annotated; other exports have a number or a text instead."""
 
     id: int | str | None = None
     email: str = ""
 
 
 class Work(msgspec.Struct):
-    """What one person or model found on one photograph (an annotation or a prediction)."""
+    """The work of one person or model on one photograph: an annotation or a prediction."""
 
     result: list[Result] = msgspec.field(default_factory=list)
     completed_by: Person | int | str | None = None
@@ -101,7 +101,7 @@ class Work(msgspec.Struct):
 
     @property
     def author(self) -> str:
-        """Who made it, as well as the file tells."""
+        """Who made it, as far as the file states it."""
         by = self.completed_by
         if isinstance(by, Person):
             by = by.email or by.id
@@ -127,7 +127,7 @@ class Task(msgspec.Struct):
 
 
 class SmallRegion(Value):
-    """A region in the small export (JSON-MIN), where the photograph's size stands in the value."""
+    """A region in the small export (JSON-MIN), where the value has the size of the photograph."""
 
     original_width: float | None = None
     original_height: float | None = None

@@ -1,0 +1,130 @@
+"""Names of photographs and classes as annotations give them, matched with those that are known."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from fundoscope import kinds
+from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.errors import TableError
+
+CONTROL_CHARACTERS: Final = frozenset(map(chr, range(32)))
+"""No file name should have them, and some systems reject them."""
+DRIVE: Final = re.compile(r"[A-Za-z]:")
+SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
+LISTED_SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, ".xml")
+"""Suffixes that a list of names may leave out: of photographs, and of their VOC documents."""
+
+
+class PhotographNames:
+    """Finds a photograph by the name that a file or a person gives it.
+
+    Composed and decomposed letters (é) count as equal. A path with too many folders in front
+    (``photos/a.jpg`` in the folder ``photos``) is shortened from the front. One with too few
+    (``a.jpg`` for ``train/a.jpg``) matches if it is the end of one photograph's path only.
+
+    Attributes:
+        names: the paths of the photographs, with "/" between the parts.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Index names.
+
+        Args:
+            names: the paths of the photographs, with "/" between the parts.
+        """
+        self.names = tuple(names)
+        self._by_path = {_composed(name): name for name in self.names}
+        self._by_file: dict[str, list[str]] = {}
+        self._by_ending: dict[str, list[str]] = {}
+        for path, name in self._by_path.items():
+            self._by_file.setdefault(PurePosixPath(path).name, []).append(path)
+            for ending in _endings(_without_listed_suffix(path)):
+                self._by_ending.setdefault(ending, []).append(name)
+
+    def find(self, name: str) -> str | None:
+        """The photograph called ``name``; ``None`` where there is not exactly one."""
+        parts = PurePosixPath(_composed(name)).parts
+        for ending in _endings(_composed(name)):
+            known = self._by_path.get(ending)
+            if known is not None:
+                return known
+        ending = "/" + "/".join(parts)
+        below = [path for path in self._by_file.get(parts[-1], ()) if path.endswith(ending)]
+        return self._by_path[below[0]] if len(below) == 1 else None
+
+    def with_stem(self, stem: str) -> str | None:
+        """The photograph called ``stem`` and a suffix; ``None`` where there is not exactly one."""
+        matches = {self.find(stem + suffix) for suffix in SUFFIXES} - {None}
+        return matches.pop() if len(matches) == 1 else None
+
+    def candidates(self, name: str) -> tuple[str, ...]:
+        r"""The photographs that a person may mean by ``name``, as lists of names are written.
+
+        The suffix may be left out, and ``\`` may stand between the parts. The longest end of the
+        name that matches decides.
+
+        Returns:
+            One photograph where the name is clear, none where it is unknown, else several.
+        """
+        exact = self._by_path.get(_composed(name))
+        if exact is not None:
+            return (exact,)
+        plain = _without_listed_suffix(_composed(name.replace("\\", "/")))
+        for ending in _endings(plain):
+            matches = self._by_ending.get(ending, [])
+            whole = [each for each in matches if _without_listed_suffix(_composed(each)) == ending]
+            if matches:
+                return tuple(whole) if len(whole) == 1 else tuple(matches)
+        return ()
+
+
+def image_name(text: str, where: str) -> str:
+    r"""The name of a photograph in annotations, as a path below the folder of photographs.
+
+    ``\`` becomes ``/``. A path that begins at a root or a drive, or that climbs (``..``), says
+    nothing about the folder here: only its file name is kept.
+
+    Args:
+        text: the name in the file.
+        where: the place that an error names.
+
+    Raises:
+        TableError: nothing is left of the name, or it has control characters.
+    """
+    path = PurePosixPath(text.replace("\\", "/"))
+    rooted = path.is_absolute() or ".." in path.parts or DRIVE.match(text) is not None
+    name = path.name if rooted else path.as_posix()
+    if name in ("", ".", "..") or CONTROL_CHARACTERS & set(name):
+        raise TableError(where, f"{text!r} is not a name of a photograph", "name the file")
+    return name
+
+
+def without_suffix(name: str) -> str:
+    """A path without its suffix, with "/" between the parts."""
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def kind_key(name: str) -> str:
+    """The key of the kind that a name stands for; an unknown name as it is."""
+    kind = kinds.find(name)
+    return name if kind is None else kind.key
+
+
+def _without_listed_suffix(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return without_suffix(name) if suffix in LISTED_SUFFIXES else PurePosixPath(name).as_posix()
+
+
+def _endings(path: str) -> list[str]:
+    """``a/b/c``, ``b/c`` and ``c``."""
+    parts = PurePosixPath(path).parts
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,101 @@
+"""The photograph and class of a mask, by its name and folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from fundoscope.data.annotations.annotation import (
+    AnnotatedPhoto,
+    Annotation,
+    AnnotationSet,
+)
+from fundoscope.data.annotations.masks.layout import classes_of
+from fundoscope.data.annotations.masks.read import read_masks
+from fundoscope.errors import TableError
+
+WIDTH, HEIGHT = 12, 9
+
+
+Pixels = NDArray[np.bool_]
+
+
+def blob(*places: tuple[int, int], width: int = WIDTH, height: int = HEIGHT) -> Pixels:
+    """True at these columns and rows."""
+    pixels = np.zeros((height, width), dtype=bool)
+    for x, y in places:
+        pixels[y, x] = True
+    return pixels
+
+
+TWO = blob((1, 1), (2, 2), (3, 1), (8, 6), (9, 6))
+"""Three pixels that touch at corners, and two elsewhere."""
+
+
+def saved(path: Path, values: NDArray[np.generic], **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def boxes(found: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
+    return [
+        (photo.image, item.kind, item.box) for photo in found.photos for item in photo.annotations
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "photo", "kind"),
+    [
+        ("IDRiD_01_MA.png", "IDRiD_01", "microaneurysm"),
+        ("a b_hard_exudate.png", "a b", "hard_exudate"),
+        ("照片_硬性渗出.png", "照片", "hard_exudate"),
+        ("EX/007.tif", "007", "hard_exudate"),
+        ("1. Microaneurysms/IDRiD_01_MA.tif", "IDRiD_01", "microaneurysm"),
+        ("set/MA/12_OD.png", "set/12_OD", "microaneurysm"),
+        ("set/x_SE.png", "set/x", "soft_exudate"),
+        ("12_3_MA.png", "12_3", "microaneurysm"),
+    ],
+)
+def test_names_and_folders_tell_photograph_and_class(
+    files: str, photo: str, kind: str, tmp_path: Path
+) -> None:
+    saved(tmp_path / "in" / files, TWO)
+    found = read_masks(tmp_path / "in")
+    assert {(image, of) for image, of, _ in boxes(found)} == {(f"{photo}.jpg", kind)}
+    assert "--images" not in "".join(found.warnings)
+    assert ".jpg is assumed" in "".join(found.warnings)
+
+
+def test_the_folder_itself_may_be_named_by_the_class(tmp_path: Path) -> None:
+    saved(tmp_path / "EX" / "007.png", TWO)
+    assert {kind for _, kind, _ in boxes(read_masks(tmp_path / "EX"))} == {"hard_exudate"}
+
+
+def test_an_unknown_class_is_kept_among_known_ones(tmp_path: Path) -> None:
+    saved(tmp_path / "a_MA.png", TWO)
+    saved(tmp_path / "a_quux.png", TWO)
+    assert {kind for _, kind, _ in boxes(read_masks(tmp_path))} == {"microaneurysm", "quux"}
+    saved(tmp_path / "lonely.png", TWO)
+    with pytest.raises(TableError, match="has no class in its name"):
+        read_masks(tmp_path)
+
+
+def test_masks_that_tell_no_class_at_all(tmp_path: Path) -> None:
+    saved(tmp_path / "a_1.png", TWO)
+    with pytest.raises(TableError, match="no name of a file or folder has their class"):
+        read_masks(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["MA 1", "1", "1 MA\n1 HE", "99999 MA", "-1 MA"])
+def test_a_table_of_classes_that_is_none(line: str) -> None:
+    with pytest.raises(TableError, match="line"):
+        classes_of(line, "mask_classes.txt")
+
+
+def photo(*items: Annotation, image: str = "a.jpg", source: str = "") -> AnnotatedPhoto:
+    return AnnotatedPhoto(image=image, width=WIDTH, height=HEIGHT, annotations=items, source=source)
