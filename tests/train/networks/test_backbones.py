@@ -55,7 +55,7 @@ def test_a_network_of_other_strides_is_told() -> None:
 
 
 def test_a_pyramid_starts_from_a_file_of_weights(tmp_path: Path) -> None:
-    whole = networks.create("efficientnet_lite0", 3, networks.Size(224, 224))
+    whole = networks.create("efficientnet_lite0", 3, networks.InputSize(224, 224))
     torch.save(whole.state_dict(), tmp_path / "whole.pth")
     network: Any = backbones.create("efficientnet_lite0", 16, init=str(tmp_path / "whole.pth"))
     stem = network.body.state_dict()["conv_stem.weight"]
@@ -64,7 +64,7 @@ def test_a_pyramid_starts_from_a_file_of_weights(tmp_path: Path) -> None:
 
 def test_weights_under_other_names_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "start", lambda *_, **__: torch.nn.Linear(1, 1))
-    with pytest.raises(UsageError, match="names its features otherwise"):
+    with pytest.raises(UsageError, match="names its features differently"):
         backbones.create("efficientnet_lite0", 16, init="imagenet")
 
 

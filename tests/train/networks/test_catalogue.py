@@ -6,9 +6,9 @@ from torch import nn
 
 from fundoscope.errors import UsageError
 from fundoscope.train.networks import catalogue as networks
-from fundoscope.train.networks.catalogue import Size
+from fundoscope.train.networks.catalogue import InputSize
 
-SMALL = Size(32, 32)
+SMALL = InputSize(32, 32)
 NAMES = (
     "sequential", "sequential-spp", "efficientnet_lite0", "torchvision/resnet18",
     "torchvision/mobilenet_v3_small", "timm/resnet10t", "timm/mobilenetv3_small_050",
@@ -66,12 +66,12 @@ def test_an_unknown_network_is_told_with_near_names(name, remedy):
 @pytest.mark.parametrize(
     ("name", "size", "fine"),
     [
-        ("sequential-spp", Size(40, 24), True),
-        ("sequential", Size(40, 24), False),
-        ("timm/resnet10t", Size(40, 24), True),
-        ("timm/vit_tiny_patch16_224", Size(64, 64), False),
-        ("timm/vit_tiny_patch16_224", Size(224, 224), True),
-        ("timm/resnet10t", Size(1, 1), True),
+        ("sequential-spp", InputSize(40, 24), True),
+        ("sequential", InputSize(40, 24), False),
+        ("timm/resnet10t", InputSize(40, 24), True),
+        ("timm/vit_tiny_patch16_224", InputSize(64, 64), False),
+        ("timm/vit_tiny_patch16_224", InputSize(224, 224), True),
+        ("timm/resnet10t", InputSize(1, 1), True),
     ],
 )
 def test_whether_a_network_takes_a_size_is_known_before_training(name, size, fine):

@@ -69,9 +69,13 @@ def test_a_network_that_memory_cannot_hold_is_refused(monkeypatch):
     ("name", "fine", "small"), [("sequential", 10, 9), ("sequential-spp", 22, 21)]
 )
 def test_an_input_smaller_than_the_pools_is_told(name, fine, small):
-    network = networks.create(name, 4, networks.Size(fine, fine)).eval()
+    network = networks.create(name, 4, networks.InputSize(fine, fine)).eval()
     assert network(torch.zeros(1, 3, fine, fine)).shape == (1, 4)
-    for size in (networks.Size(small, 99), networks.Size(99, small), networks.Size(1, 1)):
+    for size in (
+        networks.InputSize(small, 99),
+        networks.InputSize(99, small),
+        networks.InputSize(1, 1),
+    ):
         with pytest.raises(UsageError, match=f"choose sides of {fine} pixels or more"):
             networks.create(name, 4, size)
 

