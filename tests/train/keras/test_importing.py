@@ -248,9 +248,9 @@ def test_the_command_and_the_pipeline(
     eye, _ = draw(PhantomSpec(1, 480, 320))
     reading = Reader(tmp_path / "bundle", lesions=False).read(eye)
     assert reading.grade.icdr in (0, 1)
-    # Taken over, it is not a network of ours, so there is no way back.
+    # An imported network is not one of `fundoscope train`, so it cannot be exported again.
     assert main.run(["bundle", "to-keras", str(tmp_path / "bundle"), str(tmp_path / "b.h5")]) == 2
-    assert "does not say which network" in capsys.readouterr().err
+    assert "does not name its network" in capsys.readouterr().err
     assert not (tmp_path / "b.h5").exists()
 
 
