@@ -47,7 +47,7 @@ class Ending:
 
     Attributes:
         activation: the last activation, of :data:`ACTIVATIONS`.
-        head: the head that is put behind it, of :mod:`fundoscope.grading.heads`.
+        head: the head that is put after it, of :mod:`fundoscope.grading.heads`.
         grades: the grade of each class, in order; empty if the outputs are not classes.
     """
 

@@ -214,7 +214,7 @@ def _convolution(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 def _channels_last(kernel: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """Features in Keras' order: torch flattens channel by channel, Keras pixel by pixel.
 
-    Behind the pyramid this is not needed: both have all channels of a cell, then the next cell.
+    After the pyramid this is not needed: both have all channels of a cell, then the next cell.
     """
     units = len(kernel)
     return kernel.reshape(units, -1, rows, columns).transpose(0, 2, 3, 1).reshape(units, -1)

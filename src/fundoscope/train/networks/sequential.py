@@ -25,7 +25,7 @@ LARGEST_TRIED: Final = 1000
 def sequential(outputs: int, height: int, width: int, dropout: float = DROPOUT) -> nn.Sequential:
     """Create the network as a plain chain of layers; it takes ``(N, 3, height, width)``.
 
-    Nearly all of its weights belong to the layer behind ``Flatten``, which grows with the input:
+    Nearly all of its weights belong to the layer after ``Flatten``, which grows with the input:
     14 million at 200x300, 59 million at 400x600.
 
     Args:

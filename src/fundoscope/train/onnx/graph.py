@@ -147,7 +147,7 @@ def forget_origin(model: Any) -> None:
 
 
 def halve(model: bytes) -> bytes:
-    """Store the large weights of a graph in half precision, with a Cast to float32 behind each.
+    """Store the large weights of a graph in half precision, with a Cast to float32 after each.
 
     ONNX Runtime folds the Casts when it loads the graph: the file is half as large, at the same
     speed.

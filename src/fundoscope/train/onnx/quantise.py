@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_IN_FLOAT: Final = 6
 """The first convolutions, which stay in float. In EfficientNet-Lite these are the stem and the two
-blocks behind it: their maps are the largest, with values of 100 beside details of 0.1. On training
+blocks after it: their maps are the largest, with values of 100 beside details of 0.1. On training
 crops the logits of the shipped grader then move by 0.06 (root mean square); with only the first and
 the last convolution in float they move by 0.22. It costs a tenth of the time that eight bits
 save."""
@@ -90,7 +90,7 @@ def quantise(
         The bytes of a graph with the same inputs and outputs.
 
     Raises:
-        UsageError: the graph has no convolution behind the first ones.
+        UsageError: the graph has no convolution after the first ones.
     """
     from onnxruntime import quantization
 
@@ -99,7 +99,7 @@ def quantise(
     if not nodes:
         raise UsageError(
             "the network",
-            f"has no convolution behind the first {FIRST_IN_FLOAT}, and those stay in float",
+            f"has no convolution after the first {FIRST_IN_FLOAT}, and those stay in float",
             "export it without --int8",
         )
     with tempfile.TemporaryDirectory() as folder:
