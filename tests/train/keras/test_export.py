@@ -21,7 +21,7 @@ from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.train.keras import export as keras_export
 from fundoscope.train.keras import files as keras_files
-from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import catalogue
 from fundoscope.train.networks.normalise import Normalisation
 from fundoscope.train.onnx import graph as onnx_graph
 
@@ -41,7 +41,7 @@ def write_bundle(
     configuration: dict[str, Any] | None = None,
 ) -> Path:
     torch.manual_seed(2)
-    network = networks.create(name, heads.OUTPUTS[head], networks.InputSize(*SIZE))
+    network = catalogue.create(name, heads.OUTPUTS[head], catalogue.InputSize(*SIZE))
     model = onnx_graph.to_onnx(network, Normalisation(normalise), *SIZE, free=True)
     if kind != "native":
         model = at_one_size(model)
@@ -132,7 +132,7 @@ def test_layers_and_weights_are_those_of_the_students_definition(tmp_path: Path)
     keras_export.to_keras(folder, tmp_path / "out.h5", overwrite=True)
     assert written.layers == tuple(type(layer).__name__ for layer in theirs.layers)
     assert written.parameters == theirs.count_params()
-    network = networks.create("sequential", 1, networks.InputSize(*SIZE))
+    network = catalogue.create("sequential", 1, catalogue.InputSize(*SIZE))
     assert written.parameters == sum(weight.numel() for weight in network.parameters())
     ours = keras_files.read(tmp_path / "out.h5").model
 

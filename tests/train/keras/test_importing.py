@@ -188,8 +188,8 @@ def test_cut_points_lie_half_way_between_what_can_come_out() -> None:
     for count in range(2, 6):
         for grades in itertools.combinations(range(5), count):
             certain = np.eye(5)[list(grades)]
-            said = heads.icdr(heads.expected(certain), cuts(*grades))
-            assert said.tolist() == list(grades)
+            icdr = heads.icdr(heads.expected(certain), cuts(*grades))
+            assert icdr.tolist() == list(grades)
 
 
 def test_the_raw_sigmoid_is_referable_where_it_says_more_than_a_half() -> None:
@@ -237,9 +237,9 @@ def test_the_command_and_the_pipeline(
     file = saved(classifier(1, "sigmoid"), tmp_path / "theirs.h5")
     arguments = ["bundle", "from-keras", str(file), str(tmp_path / "bundle"), "--input", "squash"]
     assert main.run([*arguments, "--name", "students-1"]) == 0
-    said = capsys.readouterr().out
-    assert "largest difference of a probability" in said
-    assert "students-1, 24x36, head sigmoid" in said
+    printed = capsys.readouterr().out
+    assert "largest difference of a probability" in printed
+    assert "students-1, 24x36, head sigmoid" in printed
     made = (tmp_path / "bundle" / bundles.MANIFEST).read_bytes()
     assert main.run([*arguments, "--name", "students-2"]) == 1
     assert "is there already; add --overwrite" in capsys.readouterr().err

@@ -15,8 +15,7 @@ from safetensors.torch import save_file
 
 from fundoscope.errors import BundleError, MissingExtraError, UsageError
 from fundoscope.models import bundle as bundles
-from fundoscope.train.networks import catalogue as networks
-from fundoscope.train.networks import weights
+from fundoscope.train.networks import catalogue, weights
 from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.onnx import graph as onnx_graph
 
@@ -32,7 +31,7 @@ def start(init, name=SPP, outputs=4, size=SIZE):
 @pytest.fixture
 def trained():
     torch.manual_seed(1)
-    return networks.create(SPP, 4, SIZE).eval()
+    return catalogue.create(SPP, 4, SIZE).eval()
 
 
 def assert_same(network, stored):
@@ -60,7 +59,7 @@ def test_imagenet_weights_come_from_packages(number):
     } <= {(4, 1280), (4,), ()}
 
 
-def test_a_missing_package_is_told(monkeypatch):
+def test_a_missing_package_is_reported(monkeypatch):
     monkeypatch.setattr(weights, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"fundoscope\[train\]"):
         start("imagenet", "efficientnet_lite1")
@@ -137,7 +136,7 @@ def test_weights_of_another_network_are_refused(trained, tmp_path, name, size):
 
 def test_weights_of_another_size_are_refused(tmp_path):
     path = tmp_path / "weights.pth"
-    torch.save(networks.create("sequential", 4, InputSize(30, 30)).state_dict(), path)
+    torch.save(catalogue.create("sequential", 4, InputSize(30, 30)).state_dict(), path)
     with pytest.raises(UsageError, match=r"have 64x2304 7\.weight, and the network needs 64x1600"):
         start(path, "sequential", size=InputSize(26, 26))
 
@@ -175,7 +174,7 @@ def test_a_file_without_weights_is_refused(tmp_path, content):
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 @pytest.mark.parametrize("content", [b"", b"no weights at all", b"junk\n", b"PK\x03\x04 no zip"])
-def test_a_damaged_file_is_told(tmp_path, suffix, content):
+def test_a_damaged_file_is_reported(tmp_path, suffix, content):
     path = tmp_path / f"weights.{suffix}"
     path.write_bytes(content)
     with pytest.raises(UsageError, match="is damaged"):
@@ -183,7 +182,7 @@ def test_a_damaged_file_is_told(tmp_path, suffix, content):
 
 
 @pytest.mark.parametrize("init", ["imagenett", "no/such/file.pth", ""])
-def test_a_word_that_is_nothing_is_told(init, tmp_path, monkeypatch):
+def test_a_word_that_is_nothing_is_reported(init, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"--init|bundle"):
         start(init)
@@ -207,7 +206,7 @@ def bundle_of(model, folder):
 @pytest.mark.parametrize("halved", [False, True])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
-    normalisation = networks.normalisation(SPP, "rescale")
+    normalisation = catalogue.normalisation(SPP, "rescale")
     model = onnx_graph.to_onnx(trained, normalisation, 24, 32, free=True)
     path = bundle_of(onnx_graph.halve(model) if halved else model, tmp_path / "b")
     if zipped:
@@ -223,7 +222,7 @@ def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
     assert halved == (not torch.equal(stored["7.weight"], trained.state_dict()["7.weight"]))
 
 
-def test_a_bundle_without_named_weights_is_told(tmp_path):
+def test_a_bundle_without_named_weights_is_reported(tmp_path):
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(

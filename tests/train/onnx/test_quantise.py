@@ -1,4 +1,4 @@
-"""A graph of eight bits says what the float graph says, everywhere and always the same."""
+"""A graph of eight bits predicts as the float graph, on every processor."""
 
 from __future__ import annotations
 
