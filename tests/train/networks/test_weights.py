@@ -188,7 +188,7 @@ def test_a_word_that_is_nothing_is_reported(init, tmp_path, monkeypatch):
         start(init)
 
 
-def bundle_of(model, folder):
+def bundle_of(model, folder, stored=None):
     import hashlib
 
     manifest = bundles.GraderManifest(
@@ -197,7 +197,7 @@ def bundle_of(model, folder):
         referable_threshold=0.5, minimum_radius=1.0, opset=18,
         model_sha256=hashlib.sha256(model).hexdigest(),
         trained_on=bundles.TrainedOn(manifest_sha256="0", photographs={}, seed=1),
-        licence="", versions={},
+        licence="", versions={}, stored=stored,
     )  # fmt: skip
     bundles.write(folder, manifest, model, "")
     return folder
@@ -220,6 +220,14 @@ def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
     }
     assert_same(start(path), stored)
     assert halved == (not torch.equal(stored["7.weight"], trained.state_dict()["7.weight"]))
+
+
+def test_training_cannot_start_from_eight_bits(trained, tmp_path):
+    model = onnx_graph.to_onnx(trained, catalogue.normalisation(SPP, "rescale"), 24, 32)
+    path = bundle_of(model, tmp_path / "b", bundles.Stored(weights=bundles.INT8))
+    with pytest.raises(BundleError, match="has weights of eight bits") as caught:
+        start(path)
+    assert "without --int8" in caught.value.remedy
 
 
 def test_a_bundle_without_named_weights_is_reported(tmp_path):
