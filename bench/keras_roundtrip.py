@@ -44,7 +44,7 @@ BACK = {"imagenet": "lite"}
 def random_bundle(folder: Path) -> Path:
     """`sequential` with seeded random weights."""
     torch.manual_seed(SEED)
-    network = networks.create("sequential", heads.OUTPUTS["softmax"], networks.Size(*SIZE))
+    network = networks.create("sequential", heads.OUTPUTS["softmax"], networks.InputSize(*SIZE))
     with torch.no_grad():
         network.get_submodule("10").weight.mul_(SPREAD)
     mode = "samplewise"
@@ -122,11 +122,11 @@ def grade_probabilities(grader: graders.Grader, pixels: np.ndarray) -> np.ndarra
     return heads.probabilities(outputs, 1.0, grader.manifest.head)
 
 
-def wishes_for(manifest: bundles.GraderManifest, mode: str) -> keras_import.Wishes:
+def options_for(manifest: bundles.GraderManifest, mode: str) -> keras_import.ImportOptions:
     """What has to be said on the way back."""
     head = manifest.head if manifest.head in ("cumulative", "corn") else None
     classes = (0, 1, 2, 3, 4) if manifest.head == "softmax" else None
-    return keras_import.Wishes(
+    return keras_import.ImportOptions(
         input=manifest.input,
         classes=classes,
         head=head,
@@ -164,7 +164,7 @@ def main() -> None:
                 [model.predict_on_batch(one[np.newaxis]) for one in normalised(pixels, mode)]
             )
             print(f"there, {suffix}: largest difference {np.abs(theirs - ours).max():.1e}")
-            keras_import.from_keras(written.path, here / "back", wishes_for(manifest, mode))
+            keras_import.from_keras(written.path, here / "back", options_for(manifest, mode))
             back = grade_probabilities(graders.load(here / "back"), pixels)
             first = grade_probabilities(grader, pixels)
             print(f"back, {suffix}: largest difference {np.abs(back - first).max():.1e}")

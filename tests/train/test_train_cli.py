@@ -99,7 +99,7 @@ def test_a_start_from_a_bundle(native, save_config, tmp_path, command):
     assert (code, out) == (2, "")  # before the pictures are made, and before there is a run
     assert not (tmp_path / "x").exists()
     assert err.count("\n") == 1
-    assert "nonsense: is no file, no bundle and no known word" in err
+    assert "nonsense: is not a file, a bundle or a known word" in err
     code, out, err = command(
         "grader", toml, "--out", tmp_path / "x", "--bundle", tmp_path / "bundle"
     )

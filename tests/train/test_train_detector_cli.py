@@ -132,7 +132,7 @@ def test_a_preview_and_no_training(toml, tmp_path, command):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--init", "nonsense"), "nonsense: is no file, no bundle and no known word"),
+        (("--init", "nonsense"), "nonsense: is not a file, a bundle or a known word"),
         (("--data", "nowhere"), "nowhere: does not exist"),
         (("--leave-out", "nobody.txt"), "nobody.txt"),
         (("--data", "broken"), "e2.xml: is not well-formed XML"),

@@ -156,9 +156,9 @@ def _require_same(
 def _require_takes(config: GraderConfig, size: PictureSize) -> None:
     """Check that the network takes pictures of the size at which the average is used."""
     name, outputs = config.network.name, heads.OUTPUTS[config.head]
-    made_for = networks.Size(*sides(config.stages[-1].size))
+    made_for = networks.InputSize(*sides(config.stages[-1].size))
     networks.require_takes(
-        lambda: networks.create(name, outputs, made_for), [networks.Size(*sides(size))], name
+        lambda: networks.create(name, outputs, made_for), [networks.InputSize(*sides(size))], name
     )
 
 

@@ -216,7 +216,7 @@ def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
     assert Reader(tmp_path / "bundle", lesions=False, threads=3).read(eye) == grade
     init = str(tmp_path / "bundle")
     with pytest.raises(BundleError, match=r"of eight bits.*; take best\.pt of its run, or"):
-        weights.start("sequential-spp", 4, networks.Size(32, 48), dropout=0.0, init=init)
+        weights.start("sequential-spp", 4, networks.InputSize(32, 48), dropout=0.0, init=init)
 
 
 @pytest.mark.usefixtures("two_layers")

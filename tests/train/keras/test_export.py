@@ -21,7 +21,7 @@ from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.train.keras import export as keras_export
 from fundoscope.train.keras import files as keras_files
-from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import catalogue
 from fundoscope.train.networks.normalise import Normalisation
 from fundoscope.train.onnx import graph as onnx_graph
 
@@ -41,12 +41,12 @@ def write_bundle(
     configuration: dict[str, Any] | None = None,
 ) -> Path:
     torch.manual_seed(2)
-    network = networks.create(name, heads.OUTPUTS[head], networks.Size(*SIZE))
+    network = catalogue.create(name, heads.OUTPUTS[head], catalogue.InputSize(*SIZE))
     model = onnx_graph.to_onnx(network, Normalisation(normalise), *SIZE, free=True)
     if kind != "native":
         model = at_one_size(model)
     model = onnx_graph.halve(model) if half else model
-    told = {"network": {"name": name}, "normalise": normalise}
+    stated = {"network": {"name": name}, "normalise": normalise}
     manifest = bundles.GraderManifest(
         name="test-1",
         task="grading",
@@ -64,7 +64,7 @@ def write_bundle(
             manifest_sha256="",
             photographs={},
             seed=0,
-            configuration=told if configuration is None else configuration,
+            configuration=stated if configuration is None else configuration,
         ),
         licence="none",
         versions={},
@@ -132,7 +132,7 @@ def test_layers_and_weights_are_those_of_the_students_definition(tmp_path: Path)
     keras_export.to_keras(folder, tmp_path / "out.h5", overwrite=True)
     assert written.layers == tuple(type(layer).__name__ for layer in theirs.layers)
     assert written.parameters == theirs.count_params()
-    network = networks.create("sequential", 1, networks.Size(*SIZE))
+    network = catalogue.create("sequential", 1, catalogue.InputSize(*SIZE))
     assert written.parameters == sum(weight.numel() for weight in network.parameters())
     ours = keras_files.read(tmp_path / "out.h5").model
 
@@ -159,17 +159,19 @@ def test_the_pyramid_takes_any_size(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("configuration", "told"),
+    ("configuration", "message"),
     [
-        ({}, "does not say which network"),
-        ({"origin": "keras"}, "does not say which network"),
+        ({}, "does not name its network"),
+        ({"origin": "keras"}, "does not name its network"),
         ({"network": {"name": "efficientnet_lite0"}}, "has the network efficientnet_lite0"),
         ({"network": {"name": "sequential"}, "normalise": "other"}, "unknown normalisation"),
     ],
 )
-def test_other_networks_stay_onnx(configuration: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_other_networks_are_rejected(
+    configuration: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     folder = write_bundle(tmp_path / "bundle", configuration=configuration)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         keras_export.to_keras(folder, tmp_path / "out.h5")
     assert not (tmp_path / "out.h5").exists()
 
@@ -194,6 +196,6 @@ def test_weights_that_are_not_its_own(tmp_path: Path, monkeypatch: pytest.Monkey
         keras_export.to_keras(folder, tmp_path / "out.h5")
     wrong = found | {"10.bias": np.arange(5, dtype=np.float32)}
     monkeypatch.setattr(onnx_graph, "weights", lambda _: wrong)
-    with pytest.raises(FundoscopeError, match="says something else in Keras"):
+    with pytest.raises(FundoscopeError, match="gives other results in Keras"):
         keras_export.to_keras(folder, tmp_path / "out.h5")
     assert not (tmp_path / "out.h5").exists()

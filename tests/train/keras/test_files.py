@@ -261,8 +261,8 @@ def test_functional_network_of_keras_2(tmp_path: Path) -> None:
         return [[[name, 0, 0, {}] for name in names]]
 
     def layer(class_name: str, name: str, nodes: list[Any], **config: Any) -> dict[str, Any]:
-        told = {"name": name, "trainable": True, "dtype": "float32"} | config
-        return {"class_name": class_name, "name": name, "config": told, "inbound_nodes": nodes}
+        settings = {"name": name, "trainable": True, "dtype": "float32"} | config
+        return {"class_name": class_name, "name": name, "config": settings, "inbound_nodes": nodes}
 
     model = functional(False)
     convolution = {"filters": 4, "kernel_size": [3, 3], "padding": "same", "groups": 1}
@@ -308,28 +308,31 @@ def with_activation(activation: object) -> dict[str, Any]:
 REFUSED = {
     "Lambda": (
         with_layer("Lambda", config={"function": ["4wEAAAA=", None, None]}),
-        "has a Lambda layer, whose content is program code",
+        "has a Lambda layer, which holds program code",
     ),
     "lambda as a setting": (
         with_activation({"class_name": "__lambda__", "config": {"value": ["x"]}}),
         "program code",
     ),
     "torch's pickle": (with_layer("TorchModuleWrapper"), "program code"),
-    "custom layer": (with_layer("MyAttention"), "'MyAttention' that is unknown here"),
+    "custom layer": (with_layer("MyAttention"), "'MyAttention', which is not supported"),
     "custom of a known name": (
         with_layer("Dense", registered_name="mine>Dense"),
-        "'mine>Dense' that is unknown here",
+        "'mine>Dense', which is not supported",
     ),
-    "another package": (with_layer("Dense", module="os.path"), "unknown here"),
+    "another package": (with_layer("Dense", module="os.path"), "which is not supported"),
     "custom activation": (
         with_activation({"class_name": "function", "module": "mine", "config": "mish_of_mine"}),
         "cannot build",
     ),
-    "a number as an activation": (with_activation({"class_name": "__numpy__"}), "unknown here"),
-    "changed activation": (with_activation("hard_sigmoid"), "means something else since Keras 3"),
+    "a number as an activation": (
+        with_activation({"class_name": "__numpy__"}),
+        "which is not supported",
+    ),
+    "changed activation": (with_activation("hard_sigmoid"), "whose formula Keras 3 changed"),
     "no network": ({"class_name": "Dense", "config": {}}, "is not a Sequential or functional"),
     "no dictionary": ([1, 2], "is not a Sequential or functional"),
-    "no layers": ({"class_name": "Sequential", "config": {"name": "x"}}, "how large its input is"),
+    "no layers": ({"class_name": "Sequential", "config": {"name": "x"}}, "the size of its input"),
     "half a layer": (
         {"class_name": "Functional", "config": {"name": "x", "layers": [{}]}},
         "in an unknown form (KeyError: 'class_name')",
@@ -340,7 +343,7 @@ REFUSED = {
     ),
     "weights beyond memory": (
         with_layer("Dense", config={"name": "last", "units": 10**9}),
-        "more than the 268,435,456 of the largest bundle",
+        "a bundle holds at most 268,435,456",
     ),
     "one layer too many": (
         with_layer("Dense", config={"name": "last", "units": 5}),
@@ -351,11 +354,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_refused_networks(kind: str, tmp_path: Path) -> None:
-    config, told = REFUSED[kind]
+    config, message = REFUSED[kind]
     path = write_old_h5(tmp_path / "bad.h5", students_network(), config, "2.3.1")
     with pytest.raises(UsageError) as raised:
         keras_files.read(path)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert str(raised.value).startswith("bad.h5: ")
     assert "\n" not in str(raised.value)
 
@@ -415,7 +418,7 @@ def keep_outside(file: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (spoil_weights, "not finite"),
         (shrink_weights, "do not fit its network"),
@@ -428,11 +431,11 @@ def keep_outside(file: Any) -> None:
         (keep_outside, "in another file"),
     ],
 )
-def test_damaged_hdf5(damage: Callable[[Any], None], told: str, tmp_path: Path) -> None:
+def test_damaged_hdf5(damage: Callable[[Any], None], message: str, tmp_path: Path) -> None:
     path = write_old_h5(tmp_path / "bad.h5", students_network(), students_config(), "2.3.1")
     with h5py.File(path, "r+") as file:
         damage(file)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         keras_files.read(path)
 
 
@@ -480,16 +483,16 @@ def test_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "today.keras"
     keras_files.save(students_network(), path)
     monkeypatch.setattr(keras_files.limits, "MAX_KERAS_CONFIG_BYTES", 10)
-    with pytest.raises(UsageError, match="unpacks to more"):
+    with pytest.raises(UsageError, match="is too large when it is unpacked"):
         keras_files.read(path)
     monkeypatch.setattr(keras_files.limits, "MAX_KERAS_FILE_BYTES", 10)
     with pytest.raises(UsageError, match="has more than"):
         keras_files.read(path)
 
 
-def test_another_backend_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_backend_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    with pytest.raises(UsageError, match="Keras on jax: is not what is used here"):
+    with pytest.raises(UsageError, match="Keras on jax: is not supported"):
         keras_files.framework()
 
 

@@ -1,4 +1,4 @@
-"""Keras classifiers as bundles: each ending finds its head, and the graph says what Keras says."""
+"""Keras classifiers as bundles: each ending gets its head, and the graph predicts as Keras."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fundoscope.reader import Reader
 from fundoscope.train.keras import ending as keras_ending
 from fundoscope.train.keras import files as keras_files
 from fundoscope.train.keras import importing as keras_import
-from fundoscope.train.keras.importing import Wishes
+from fundoscope.train.keras.importing import ImportOptions
 from fundoscope.train.onnx import graph as onnx_graph
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -105,8 +105,8 @@ def test_endings(
     }[activation]().astype(np.float32)
     ours = keras_ending.outputs(torch.from_numpy(raw), ending).numpy()
     assert ours.shape == (6, heads.OUTPUTS[expected])
-    theirs = keras_ending.said_by_keras(raw, ending)
-    assert np.abs(keras_ending.said_by_bundle(ours, ending) - theirs).max() < 1e-6
+    theirs = keras_ending.keras_probabilities(raw, ending)
+    assert np.abs(keras_ending.bundle_probabilities(ours, ending) - theirs).max() < 1e-6
     p = heads.probabilities(ours, head=expected)
     assert np.allclose(p.sum(axis=1), 1)
     if expected == "softmax":
@@ -129,20 +129,20 @@ def test_certain_outputs_stay_finite() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "activation", "classes", "head", "told"),
+    ("outputs", "activation", "classes", "head", "message"),
     [
-        (5, "softmax", None, None, "say with --classes"),
-        (5, "softmax", (0, 1), None, "names 2 grades, and x.h5 tells 5 classes apart"),
+        (5, "softmax", None, None, "state the grade of each output with --classes"),
+        (5, "softmax", (0, 1), None, "names 2 grades, and x.h5 has 5 classes"),
         (2, "softmax", (0, 5), None, "name grades of 0 to 4"),
-        (2, "softmax", (1, 1), None, "each only once"),
-        (5, "softmax", (0, 1, 2, 3, 4), "corn", "does not go with --classes 0,1,2,3,4"),
-        (4, "sigmoid", None, None, "say --head cumulative"),
+        (2, "softmax", (1, 1), None, "each once"),
+        (5, "softmax", (0, 1, 2, 3, 4), "corn", "does not fit --classes 0,1,2,3,4"),
+        (4, "sigmoid", None, None, "write --head cumulative"),
         (4, "linear", None, None, "or --head softmax with --classes"),
-        (5, "sigmoid", None, None, "no head of ours is like that"),
-        (5, "linear", None, None, "say --head softmax, and --classes"),
-        (1, "linear", (0,), None, "does not go with --classes 0"),
-        (1, "sigmoid", (0, 2, 3), None, "names 3 grades, and x.h5 tells 2 classes apart"),
-        (1, "sigmoid", None, "regression", "does not go with --head regression"),
+        (5, "sigmoid", None, None, "no head fits that"),
+        (5, "linear", None, None, "write --head softmax and --classes"),
+        (1, "linear", (0,), None, "does not fit --classes 0"),
+        (1, "sigmoid", (0, 2, 3), None, "names 3 grades, and x.h5 has 2 classes"),
+        (1, "sigmoid", None, "regression", "does not fit --head regression"),
         (5, "relu", (0, 1, 2, 3, 4), None, "ends in relu"),
     ],
 )
@@ -151,11 +151,11 @@ def test_endings_that_do_not_fit(
     activation: str,
     classes: tuple[int, ...] | None,
     head: str | None,
-    told: str,
+    message: str,
 ) -> None:
     with pytest.raises(UsageError) as raised:
         keras_ending.find(classifier(outputs, activation), classes, head, "x.h5")
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_the_last_activation_is_found_wherever_it_stands() -> None:
@@ -188,8 +188,8 @@ def test_cut_points_lie_half_way_between_what_can_come_out() -> None:
     for count in range(2, 6):
         for grades in itertools.combinations(range(5), count):
             certain = np.eye(5)[list(grades)]
-            said = heads.icdr(heads.expected(certain), cuts(*grades))
-            assert said.tolist() == list(grades)
+            icdr = heads.icdr(heads.expected(certain), cuts(*grades))
+            assert icdr.tolist() == list(grades)
 
 
 def test_the_raw_sigmoid_is_referable_where_it_says_more_than_a_half() -> None:
@@ -203,8 +203,8 @@ def test_the_raw_sigmoid_is_referable_where_it_says_more_than_a_half() -> None:
 def test_a_bundle_says_what_keras_says(normalise: str, tmp_path: Path, quick_export: None) -> None:
     model = classifier(3, "softmax")
     file = saved(model, tmp_path / "three.h5")
-    wishes = Wishes(input="squash", classes=(2, 0, 4), normalise=normalise, licence="ours")
-    made = keras_import.from_keras(file, tmp_path / "bundle", wishes)
+    options = ImportOptions(input="squash", classes=(2, 0, 4), normalise=normalise, licence="ours")
+    made = keras_import.from_keras(file, tmp_path / "bundle", options)
     assert made.difference < 1e-5
     loaded = grader.load(tmp_path / "bundle")
     manifest = loaded.manifest
@@ -237,9 +237,9 @@ def test_the_command_and_the_pipeline(
     file = saved(classifier(1, "sigmoid"), tmp_path / "theirs.h5")
     arguments = ["bundle", "from-keras", str(file), str(tmp_path / "bundle"), "--input", "squash"]
     assert main.run([*arguments, "--name", "students-1"]) == 0
-    said = capsys.readouterr().out
-    assert "largest difference of a probability" in said
-    assert "students-1, 24x36, head sigmoid" in said
+    printed = capsys.readouterr().out
+    assert "largest difference of a probability" in printed
+    assert "students-1, 24x36, head sigmoid" in printed
     made = (tmp_path / "bundle" / bundles.MANIFEST).read_bytes()
     assert main.run([*arguments, "--name", "students-2"]) == 1
     assert "is there already; add --overwrite" in capsys.readouterr().err
@@ -248,37 +248,37 @@ def test_the_command_and_the_pipeline(
     eye, _ = draw(PhantomSpec(1, 480, 320))
     reading = Reader(tmp_path / "bundle", lesions=False).read(eye)
     assert reading.grade.icdr in (0, 1)
-    # Taken over, it is not a network of ours, so there is no way back.
+    # An imported network is not one of `fundoscope train`, so it cannot be exported again.
     assert main.run(["bundle", "to-keras", str(tmp_path / "bundle"), str(tmp_path / "b.h5")]) == 2
-    assert "does not say which network" in capsys.readouterr().err
+    assert "does not name its network" in capsys.readouterr().err
     assert not (tmp_path / "b.h5").exists()
 
 
 def test_a_network_for_any_size(tmp_path: Path, quick_export: None) -> None:
     file = saved(classifier(5, "softmax", (None, None)), tmp_path / "any.keras")
     five = (0, 1, 2, 3, 4)
-    with pytest.raises(UsageError, match="takes pictures of any size; say which with --size"):
-        keras_import.from_keras(file, tmp_path / "out", Wishes(input="crop", classes=five))
-    wishes = Wishes(input="crop", classes=five, size=(32, 32))
-    made = keras_import.from_keras(file, tmp_path / "out", wishes)
+    with pytest.raises(UsageError, match="takes pictures of any size; choose one with --size"):
+        keras_import.from_keras(file, tmp_path / "out", ImportOptions(input="crop", classes=five))
+    options = ImportOptions(input="crop", classes=five, size=(32, 32))
+    made = keras_import.from_keras(file, tmp_path / "out", options)
     assert (made.height, made.width) == (32, 32)
     assert grader.load(tmp_path / "out").manifest.input == "crop"
 
 
 @pytest.mark.parametrize(
-    ("wishes", "told"),
+    ("options", "message"),
     [
-        (Wishes(input="native"), "input native: is not known"),
-        (Wishes(input="squash", normalise="caffe"), "normalise caffe: is not known"),
-        (Wishes(input="crop"), "takes 24x36, and a crop is square"),
-        (Wishes(input="squash", size=(36, 24)), "size 36x24: is not what theirs.h5 takes"),
+        (ImportOptions(input="native"), "input native: is not known"),
+        (ImportOptions(input="squash", normalise="caffe"), "normalise caffe: is not known"),
+        (ImportOptions(input="crop"), "takes 24x36, and a crop is square"),
+        (ImportOptions(input="squash", size=(36, 24)), "size 36x24: does not fit theirs.h5"),
     ],
 )
-def test_wishes_that_cannot_be(wishes: Wishes, told: str, tmp_path: Path) -> None:
+def test_invalid_options(options: ImportOptions, message: str, tmp_path: Path) -> None:
     file = saved(classifier(1, "sigmoid"), tmp_path / "theirs.h5")
     with pytest.raises(UsageError) as raised:
-        keras_import.from_keras(file, tmp_path / "out", wishes)
-    assert told in str(raised.value)
+        keras_import.from_keras(file, tmp_path / "out", options)
+    assert message in str(raised.value)
     assert not (tmp_path / "out").exists()
 
 
@@ -288,13 +288,13 @@ def test_networks_that_are_no_graders(tmp_path: Path) -> None:
     row = keras.Sequential([keras.Input((7,)), layers.Dense(1)])
     with pytest.raises(UsageError, match="takes anyx7"):
         keras_import.from_keras(
-            saved(row, tmp_path / "row.h5"), tmp_path / "out", Wishes(input="squash")
+            saved(row, tmp_path / "row.h5"), tmp_path / "out", ImportOptions(input="squash")
         )
     one, other = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     two = keras.Model([one, other], layers.Flatten()(layers.Add()([one, other])))
     with pytest.raises(UsageError, match="has 2 inputs and 1 outputs"):
         keras_import.from_keras(
-            saved(two, tmp_path / "two.keras"), tmp_path / "out", Wishes(input="squash")
+            saved(two, tmp_path / "two.keras"), tmp_path / "out", ImportOptions(input="squash")
         )
 
 
@@ -302,24 +302,24 @@ def test_a_graph_that_differs_or_cannot_be(
     tmp_path: Path, quick_export: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = saved(classifier(1, "sigmoid"), tmp_path / "theirs.h5")
-    wishes = Wishes(input="squash")
+    options = ImportOptions(input="squash")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
-        keras_import.from_keras(file, tmp_path / "file", wishes)
-    monkeypatch.setattr(keras_ending, "said_by_keras", lambda raw, ending: raw + 0.01)
+        keras_import.from_keras(file, tmp_path / "file", options)
+    monkeypatch.setattr(keras_ending, "keras_probabilities", lambda raw, ending: raw + 0.01)
     with pytest.raises(FundoscopeError, match=r"differs from Keras by 1\.0e-02"):
-        keras_import.from_keras(file, tmp_path / "out", wishes)
+        keras_import.from_keras(file, tmp_path / "out", options)
 
     def fail(*_: object) -> bytes:
         raise RuntimeError("a layer of another world")
 
     monkeypatch.setattr(onnx_graph, "to_onnx", fail)
     with pytest.raises(UsageError, match="cannot be exported"):
-        keras_import.from_keras(file, tmp_path / "out", wishes)
+        keras_import.from_keras(file, tmp_path / "out", options)
     monkeypatch.setattr(onnx_graph, "to_onnx", lambda *_: b"12")
     monkeypatch.setattr(keras_import.limits, "MAX_MODEL_BYTES", 1)
     with pytest.raises(UsageError, match="too large for a bundle"):
-        keras_import.from_keras(file, tmp_path / "out", wishes)
+        keras_import.from_keras(file, tmp_path / "out", options)
     assert not (tmp_path / "out").exists()
 
 
@@ -337,7 +337,7 @@ def test_a_functional_network_by_the_real_exporter(tmp_path: Path) -> None:
     pooled = layers.GlobalAveragePooling2D()(layers.Concatenate()([fine, coarse]))
     model = keras.Model(front, layers.Dense(2, activation="softmax")(layers.Dropout(0.3)(pooled)))
     file = saved(model, tmp_path / "functional.keras")
-    wishes = Wishes(input="squash", classes=(0, 2), normalise="none")
-    made = keras_import.from_keras(file, tmp_path / "out", wishes)
+    options = ImportOptions(input="squash", classes=(0, 2), normalise="none")
+    made = keras_import.from_keras(file, tmp_path / "out", options)
     assert made.difference < 1e-5
     assert made.rescales

@@ -242,3 +242,23 @@ def test_only_a_share_is_equalised():
     still = changed(crops, 32, STILL)
     some = changed(crops, 32, msgspec.structs.replace(STILL, equalise=0.5))
     assert not torch.equal(still, some)
+
+
+def test_recolour_changes_colours_and_keeps_every_place():
+    crops = discs(6, 32)
+    before = augment.resize(crops, 32)
+    result = augment.recolour(crops, torch.Generator().manual_seed(3), Jitter(blur=1.0))
+    assert result.shape == before.shape
+    assert result.dtype == torch.float32
+    assert result[before == 0].max() == 0
+    middle = (slice(None), slice(None), 12, 12)
+    assert (result[middle] - before[middle]).abs().min(dim=1).values.max() > 1
+    assert torch.equal(
+        result, augment.recolour(crops, torch.Generator().manual_seed(3), Jitter(blur=1.0))
+    )
+
+
+def test_a_batch_of_which_no_photograph_is_equalised_stays_as_it_is():
+    jitter = msgspec.structs.replace(STILL, rotation=0, flip_horizontal=False, equalise=1e-9)
+    crops = discs(3, 32)
+    assert torch.allclose(changed(crops, 32, jitter), augment.resize(crops, 32), atol=0.1)

@@ -13,8 +13,7 @@ import torch
 from torch.nn import functional
 
 from fundoscope.errors import UsageError
-from fundoscope.train.networks import backbones, hed_weights, weights
-from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import backbones, catalogue, hed_weights, weights
 
 CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 
@@ -43,28 +42,28 @@ def test_vgg16_gives_one_map_of_stride_16_and_learns_whole_from_nothing() -> Non
 @pytest.mark.parametrize(
     "name", ["resnet50", "timm/nonesuch", "sequential", "torchvision/resnet18"]
 )
-def test_a_backbone_that_is_not_known_is_told_with_those_that_are(name: str) -> None:
+def test_a_backbone_that_is_not_known_is_reported_with_those_that_are(name: str) -> None:
     with pytest.raises(UsageError, match="is not known") as caught:
         backbones.create(name, 16, init="none")
     assert "vgg16" in caught.value.remedy
 
 
-def test_a_network_of_other_strides_is_told() -> None:
+def test_a_network_of_other_strides_is_reported() -> None:
     with pytest.raises(UsageError, match="gives no features of strides"):
         backbones.create("timm/vgg11", 16, init="none")
 
 
 def test_a_pyramid_starts_from_a_file_of_weights(tmp_path: Path) -> None:
-    whole = networks.create("efficientnet_lite0", 3, networks.Size(224, 224))
+    whole = catalogue.create("efficientnet_lite0", 3, catalogue.InputSize(224, 224))
     torch.save(whole.state_dict(), tmp_path / "whole.pth")
     network: Any = backbones.create("efficientnet_lite0", 16, init=str(tmp_path / "whole.pth"))
     stem = network.body.state_dict()["conv_stem.weight"]
     assert torch.equal(stem, whole.state_dict()["conv_stem.weight"])
 
 
-def test_weights_under_other_names_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_under_other_names_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "start", lambda *_, **__: torch.nn.Linear(1, 1))
-    with pytest.raises(UsageError, match="names its features otherwise"):
+    with pytest.raises(UsageError, match="names its features differently"):
         backbones.create("efficientnet_lite0", 16, init="imagenet")
 
 
@@ -77,8 +76,8 @@ def test_vgg16_starts_from_a_whole_vgg16_and_its_first_two_blocks_rest(
     monkeypatch.setattr(weights, "start", lambda *_, **__: whole)
     network: Any = backbones.create("vgg16", 64, init="imagenet").train()
     assert torch.equal(network.body[28].weight, source.body[28].weight)
-    resting = [name for name, p in network.body.named_parameters() if not p.requires_grad]
-    assert resting == [f"{n}.{part}" for n in (0, 2, 5, 7) for part in ("weight", "bias")]
+    frozen = [name for name, p in network.body.named_parameters() if not p.requires_grad]
+    assert frozen == [f"{n}.{part}" for n in (0, 2, 5, 7) for part in ("weight", "bias")]
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def test_the_edge_detectors_weights_do_the_same_on_pixels_normalised_as_ours(
         padding=1,
     )
     network: Any = backbones.create("vgg16", 64, init="hed")
-    normalised = networks.normalisation("vgg16", "imagenet")(pixels)
+    normalised = catalogue.normalisation("vgg16", "imagenet")(pixels)
     with torch.no_grad():
         ours = network.body[0](normalised)
     inside = (..., slice(1, -1), slice(1, -1))
@@ -125,7 +124,7 @@ def test_the_edge_detectors_weights_do_the_same_on_pixels_normalised_as_ours(
     assert network.body[10].weight.requires_grad
 
 
-def test_an_edge_detector_that_is_not_installed_is_told_with_its_command(
+def test_an_edge_detector_that_is_not_installed_is_reported_with_its_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(hed_weights, "find_spec", lambda name: None)
@@ -134,7 +133,7 @@ def test_an_edge_detector_that_is_not_installed_is_told_with_its_command(
     assert "--no-deps" in caught.value.remedy
 
 
-def test_another_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["block1/other"] = 1

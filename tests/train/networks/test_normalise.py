@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import catalogue
 from fundoscope.train.networks.normalise import MODES, Normalisation
 
 PIXELS = torch.from_numpy(
@@ -54,6 +54,6 @@ def test_type_and_shape_stay(mode):
     ],
 )
 def test_networks_are_normalised_as_their_weights_were_trained(name, mean, scale):
-    found = networks.normalisation(name, "imagenet")
+    found = catalogue.normalisation(name, "imagenet")
     assert found.mean[0] == pytest.approx(mean)
     assert found.scale[0] == pytest.approx(scale)

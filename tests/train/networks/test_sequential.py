@@ -12,8 +12,7 @@ from torch.nn import functional
 
 from fundoscope.errors import UsageError
 from fundoscope.models import runtime
-from fundoscope.train.networks import catalogue as networks
-from fundoscope.train.networks import sequential
+from fundoscope.train.networks import catalogue, sequential
 from fundoscope.train.networks.normalise import Normalisation
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.run import memory
@@ -68,12 +67,16 @@ def test_a_network_that_memory_cannot_hold_is_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "fine", "small"), [("sequential", 10, 9), ("sequential-spp", 22, 21)]
 )
-def test_an_input_smaller_than_the_pools_is_told(name, fine, small):
-    network = networks.create(name, 4, networks.Size(fine, fine)).eval()
+def test_an_input_smaller_than_the_pools_is_reported(name, fine, small):
+    network = catalogue.create(name, 4, catalogue.InputSize(fine, fine)).eval()
     assert network(torch.zeros(1, 3, fine, fine)).shape == (1, 4)
-    for size in (networks.Size(small, 99), networks.Size(99, small), networks.Size(1, 1)):
+    for size in (
+        catalogue.InputSize(small, 99),
+        catalogue.InputSize(99, small),
+        catalogue.InputSize(1, 1),
+    ):
         with pytest.raises(UsageError, match=f"choose sides of {fine} pixels or more"):
-            networks.create(name, 4, size)
+            catalogue.create(name, 4, size)
 
 
 @given(st.integers(4, 40), st.integers(4, 40))

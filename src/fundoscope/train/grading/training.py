@@ -67,7 +67,7 @@ def train(
     weights.require(config.network.name, config.network.init)
     make = partial(network_of, config, init=weights.NONE)
     count = memory.require(make, _title(config))
-    shown = [networks.Size(*sides(stage.size)) for stage in config.stages]
+    shown = [networks.InputSize(*sides(stage.size)) for stage in config.stages]
     networks.require_takes(make, shown, _title(config))
     if listeners.network is not None:
         listeners.network(config.network.name, count)
@@ -137,9 +137,9 @@ def network_of(config: GraderConfig, *, init: str) -> nn.Module:
     )
 
 
-def largest(config: GraderConfig) -> networks.Size:
+def largest(config: GraderConfig) -> networks.InputSize:
     """The size of the last stage, for which the network is made."""
-    return networks.Size(*sides(config.stages[-1].size))
+    return networks.InputSize(*sides(config.stages[-1].size))
 
 
 def _title(config: GraderConfig) -> str:

@@ -1,0 +1,1 @@
+"""Exchange of classifiers with Keras."""

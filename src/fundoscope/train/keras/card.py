@@ -1,4 +1,4 @@
-"""The model card of a network that was taken over from Keras: mostly what is not known."""
+"""The model card of a network that was imported from Keras: mostly what is not known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import GraderManifest
-    from fundoscope.train.keras.importing import FromKeras
+    from fundoscope.train.keras.imported import Imported
 
 INPUTS: Final = {
     "squash": "the whole photograph, squashed into that shape",
@@ -14,20 +14,20 @@ INPUTS: Final = {
 }
 
 
-def text(manifest: GraderManifest, taken: FromKeras) -> str:
+def text(manifest: GraderManifest, imported: Imported) -> str:
     """The card as Markdown."""
     cuts = ", ".join(f"{cut:g}" for cut in manifest.cut_points)
-    grades = ", ".join(map(str, taken.grades))
-    heads = (
-        f"Its classes stand for the grades {grades}." if grades else "Its outputs are no classes."
+    grades = ", ".join(map(str, imported.grades))
+    classes = (
+        f"Its classes stand for the grades {grades}." if grades else "Its outputs are not classes."
     )
     configuration = manifest.trained_on.configuration
     versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
     return f"""# {manifest.name}
 
-A network that somebody trained with Keras, taken over as it is, to grade diabetic retinopathy, 0 to
-4 of the International Clinical Diabetic Retinopathy scale. For research; not a medical device, and
-nothing that it says is a diagnosis.
+A network that somebody trained with Keras, imported without a change. It grades diabetic
+retinopathy, 0 to 4 of the International Clinical Diabetic Retinopathy scale. It is for research,
+not a medical device, and its result is not a diagnosis.
 
 Licence of the weights: {manifest.licence}.
 
@@ -35,23 +35,23 @@ Licence of the weights: {manifest.licence}.
 
 A Keras file with the sha256
 `{configuration["file_sha256"]}`,
-written by Keras {taken.version or "(the file does not say which)"}; {taken.parameters:,} weights.
-Versions at the time of taking it over: {versions}.
+written by Keras {imported.version or "(version not stated)"}; {imported.parameters:,} weights.
+Versions at the time of the import: {versions}.
 
 ## What is not known
 
-- On which photographs it was trained, and whether any that it is tested on are among them.
-- Whether normalisation (`{configuration["normalise"]}`), input and classes are what it was trained
-  with: they were stated when it was taken over, and the file does not say them.
-- How its probabilities compare with how often it is right. Nothing was fitted: temperature 1,
-  cut-points {cuts} on the expected grade, referable from {manifest.referable_threshold:.3g}.
+- On which photographs it was trained, and whether your test photographs are among them.
+- Whether normalisation (`{configuration["normalise"]}`), input and classes are those of its
+  training: the user stated them at the import, and the file does not hold them.
+- Whether its probabilities are calibrated. Nothing was fitted: temperature 1, cut-points
+  {cuts} on the expected grade, referable from {manifest.referable_threshold:.3g}.
 
-Evaluate it on your own photographs before anything else: `fundoscope evaluate grading`.
+Evaluate it on your own photographs before you use it: `fundoscope evaluate grading`.
 
 ## Graph
 
-Input: `uint8 (N, {taken.height}, {taken.width}, 3)` RGB, {INPUTS[manifest.input]}; normalisation is
-inside. Output: `{manifest.head}`. {heads}
-ONNX Runtime differs from Keras by {taken.difference:.1e} at most in a probability, on
-{taken.compared} random and drawn pictures.
+Input: `uint8 (N, {imported.height}, {imported.width}, 3)` RGB, {INPUTS[manifest.input]};
+normalisation is inside. Output: `{manifest.head}`. {classes}
+The largest difference of a probability between ONNX Runtime and Keras was
+{imported.difference:.1e}, on {imported.compared} random and drawn pictures.
 """

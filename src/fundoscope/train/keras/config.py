@@ -1,12 +1,12 @@
-"""What a Keras file says of its network, of any age, in the form that Keras 3 builds from.
+"""Convert the configuration of a network in a Keras file of any version to the form of Keras 3.
 
-Nothing is built here: a configuration is JSON, and what comes out holds only layers of
-:data:`LAYERS`. Everything that only training needs is left out, which is also what cures the old
-forms: initialisers, regularisers, constraints and types.
+Nothing is built here. A configuration is JSON, and the result holds only layers of :data:`LAYERS`.
+Whatever only training needs is left out: initialisers, regularisers, constraints and types. This
+also removes most of what differs between versions.
 
-Forms that were seen: ``config`` a bare list of layers (Keras up to 2.2, TensorFlow 1), a dictionary
-without an InputLayer (Keras 2.3, TensorFlow 1.15 and 2.0), with one of ``batch_input_shape``
-(TensorFlow 2.2 to 2.15) and of ``batch_shape`` (Keras 3).
+Known forms: ``config`` is a list of layers (Keras up to 2.2, TensorFlow 1); a dictionary without an
+InputLayer (Keras 2.3, TensorFlow 1.15 and 2.0); a dictionary whose InputLayer has
+``batch_input_shape`` (TensorFlow 2.2 to 2.15) or ``batch_shape`` (Keras 3).
 """
 
 from __future__ import annotations
@@ -62,13 +62,14 @@ LAYERS: Final = frozenset(
         "ZeroPadding2D",
     )
 )
-"""Layers of picture classifiers. None of them holds code or reads a file."""
+"""The layers of image classifiers that are built. None of them holds code or reads a file."""
 MODELS: Final = {
     "Sequential": ("Sequential", "keras"),
     "Functional": ("Functional", "keras.src.models.functional"),
     "Model": ("Functional", "keras.src.models.functional"),
 }
-"""By the name of a file: the name and module of Keras 3. "Model" was Functional's until 2.3."""
+"""From the class name in a file to class name and module in Keras 3. Until Keras 2.3 a functional
+network was called "Model"."""
 ALIASES: Final = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
@@ -78,7 +79,7 @@ ALIASES: Final = {
     "Convolution2D": "Conv2D",
 }
 CODE: Final = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer"})
-"""Layers that are program code of the file's, or a model in another file."""
+"""Layers that hold program code, or a model in another file."""
 KERAS_MODULE: Final = re.compile(
     r"(tensorflow\.(python\.)?)?keras(\.src)?(\.(layers|models|engine).*)?"
 )
@@ -101,14 +102,14 @@ OUTDATED: Final = frozenset(
         "sparse",
     )
 )
-"""Settings that say nothing about what a layer computes, or that stand in the InputLayer."""
+"""Settings that do not change what a layer computes, or that the InputLayer has."""
 DEFAULTS: Final = {"groups": 1, "adjustment": None, "virtual_batch_size": None, "renorm": False}
-"""Settings that not every layer of Keras 3 knows any more, and the one value they may have."""
+"""Settings that some layers of Keras 3 no longer have, each with the only value it may have."""
 RENORM: Final = ("renorm_clipping", "renorm_momentum")
 ENDS: Final = frozenset({"input_layers", "output_layers"})
 TENSOR: Final = "__keras_tensor__"
 CHANGED: Final = "hard_sigmoid"
-"""The activation whose formula is another one since Keras 3."""
+"""The activation whose formula Keras 3 changed."""
 
 Config = dict[str, Any]
 
@@ -117,66 +118,66 @@ def modern(config: object, title: str, *, old: bool) -> Config:
     """The configuration of a network in the form of Keras 3.
 
     Args:
-        config: what the file has, decoded from JSON.
-        title: how messages call the file.
+        config: the file's configuration, decoded from JSON.
+        title: the file's name in error messages.
         old: whether a Keras before 3 wrote it.
 
     Returns:
-        What ``keras.saving.deserialize_keras_object`` takes.
+        An argument for ``keras.saving.deserialize_keras_object``.
 
     Raises:
-        UsageError: it is no network, or it holds something that is not built here.
+        UsageError: the configuration is not a network's, or has a layer that is not built here.
     """
     try:
         if not isinstance(config, dict) or config.get("class_name") not in MODELS:
-            raise _refused(title, "is not a Sequential or functional network")
+            raise _unsupported(title, "is not a Sequential or functional network")
         network = _entry(config, title, old)
         for key in ENDS & network["config"].keys():
-            network["config"][key] = _alone(network["config"][key])
+            network["config"][key] = _single(network["config"][key])
         return network
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise _refused(
+        raise _unsupported(
             title, f"describes its network in an unknown form ({type(error).__name__}: {error})"
         ) from None
 
 
 def _entry(entry: Config, title: str, old: bool) -> Config:
-    """One layer or network."""
+    """Convert a layer, or a network inside the network."""
     given: str = entry["class_name"]
     name = ALIASES.get(given, given)
     if name in CODE:
         raise UsageError(
             title,
-            f"has a {name} layer, whose content is program code; it is not run",
-            "build the network without it, of Keras' own layers, and save it again",
+            f"has a {name} layer, which holds program code; it is not run",
+            "build the network from Keras' own layers, and save it again",
         )
     module = entry.get("module")
     registered = entry.get("registered_name")
-    own = module is not None and not KERAS_MODULE.fullmatch(module)
-    if own or registered not in (None, given) or not (name in LAYERS or name in MODELS):
-        raise _refused(title, f"has a layer {registered or given!r} that is unknown here")
+    foreign = module is not None and not KERAS_MODULE.fullmatch(module)
+    if foreign or registered not in (None, given) or not (name in LAYERS or name in MODELS):
+        raise _unsupported(title, f"has a layer {registered or given!r}, which is not supported")
     if name in MODELS:
         name, module = MODELS[name]
-        inside = _sequential if name == "Sequential" else _functional
-        config = inside(entry, title, old)
+        convert = _sequential if name == "Sequential" else _functional
+        config = convert(entry, title, old)
     else:
         module, config = "keras.layers", _layer(name, entry["config"], title, old)
-    built = {"class_name": name, "module": module, "registered_name": None, "config": config}
+    converted = {"class_name": name, "module": module, "registered_name": None, "config": config}
     if "inbound_nodes" in entry:
         nodes = entry["inbound_nodes"]
         _require_plain(nodes, title)
-        built |= {"name": entry.get("name") or config["name"], "inbound_nodes": nodes}
-    return built
+        converted |= {"name": entry.get("name") or config["name"], "inbound_nodes": nodes}
+    return converted
 
 
 def _sequential(entry: Config, title: str, old: bool) -> Config:
     shape = _shape(entry)
     if shape is None:
-        raise _refused(title, "does not say how large its input is")
+        raise _unsupported(title, "does not state the size of its input")
     config = entry["config"]
     layers = config if isinstance(config, list) else config["layers"]
     name = "sequential" if isinstance(config, list) else config["name"]
-    rest = [_entry(one, title, old) for one in layers if one["class_name"] != "InputLayer"]
+    rest = [_entry(layer, title, old) for layer in layers if layer["class_name"] != "InputLayer"]
     front = {
         "class_name": "InputLayer",
         "module": "keras.layers",
@@ -190,13 +191,16 @@ def _functional(entry: Config, title: str, old: bool) -> Config:
     config = entry["config"]
     return {
         "name": config["name"],
-        "layers": [_entry(one, title, old) for one in config["layers"]],
-        **{key: _alone(config[key]) if old else config[key] for key in ENDS},
+        "layers": [_entry(layer, title, old) for layer in config["layers"]],
+        **{key: _single(config[key]) if old else config[key] for key in ENDS},
     }
 
 
-def _alone(ends: list[Any]) -> list[Any]:
-    """The tensor of a list of one: Keras 2 always wrote lists, and Keras 3 would return one."""
+def _single(ends: list[Any]) -> list[Any]:
+    """The only input or output of a list, else the list.
+
+    Keras 2 always wrote a list. From a list Keras 3 would build a network that returns one.
+    """
     return ends[0] if len(ends) == 1 and isinstance(ends[0], list) else ends
 
 
@@ -209,21 +213,22 @@ def _layer(name: str, config: Config, title: str, old: bool) -> Config:
     if "alpha" in kept and name == "LeakyReLU":
         kept["negative_slope"] = kept.pop("alpha")
     if old and kept.get("activation") == CHANGED:
-        raise _refused(title, f"uses {CHANGED}, which means something else since Keras 3")
+        raise _unsupported(title, f"uses {CHANGED}, whose formula Keras 3 changed")
     return kept
 
 
 def _left_out(key: str, config: Config) -> bool:
+    """Whether a setting does not change what the layer computes."""
     if key in RENORM:
         return not config.get("renorm")
-    changes_nothing = key in DEFAULTS and config[key] == DEFAULTS[key]
-    return key.endswith(TRAINING_ONLY) or key in OUTDATED or changes_nothing
+    default = key in DEFAULTS and config[key] == DEFAULTS[key]
+    return key.endswith(TRAINING_ONLY) or key in OUTDATED or default
 
 
 def _value(value: Any, title: str, old: bool) -> Any:
-    """A setting without the wrappers of the several ages."""
+    """A setting's value without the wrappers that some versions put around it."""
     if isinstance(value, list):
-        return [_value(one, title, old) for one in value]
+        return [_value(item, title, old) for item in value]
     if not isinstance(value, dict):
         return value
     if "items" in value:  # a tuple, or a shape
@@ -234,11 +239,11 @@ def _value(value: Any, title: str, old: bool) -> Any:
         return value["config"]
     if "class_name" in value:
         return _entry(value, title, old)
-    return {key: _value(one, title, old) for key, one in value.items()}
+    return {key: _value(item, title, old) for key, item in value.items()}
 
 
 def _shape(entry: Config) -> list[int | None] | None:
-    """The shape of what goes in, batch first; ``None`` where it is not said."""
+    """The shape of a network's input, batch first; ``None`` if it is not stated."""
     config = entry["config"]
     if isinstance(config, list):
         return _shape(config[0]) if config else None
@@ -253,15 +258,17 @@ def _shape(entry: Config) -> list[int | None] | None:
 
 
 def _require_plain(node: Any, title: str) -> None:
-    """Refuse a node of the graph that brings in anything but the output of another layer."""
+    """Reject a call of a layer with anything other than the outputs of layers."""
     if isinstance(node, dict):
         if node.get("class_name", TENSOR) not in (TENSOR, "__tuple__"):
-            raise _refused(title, f"calls a layer with a {node['class_name']!r}, unknown here")
+            raise _unsupported(
+                title, f"calls a layer with a {node['class_name']!r}, which is not supported"
+            )
         node = list(node.values())
     if isinstance(node, list):
-        for one in node:
-            _require_plain(one, title)
+        for item in node:
+            _require_plain(item, title)
 
 
-def _refused(title: str, why: str) -> UsageError:
-    return UsageError(title, why, "docs/keras.md says which networks can be taken over")
+def _unsupported(title: str, why: str) -> UsageError:
+    return UsageError(title, why, "docs/keras.md lists the networks that can be imported")

@@ -1,10 +1,10 @@
-"""How a Keras classifier ends, and which of our heads that is.
+"""The ending of a Keras classifier, and the head of :mod:`fundoscope.grading.heads` that fits it.
 
 ===========================  =========================================  =====================
-last activation, outputs     what must be said                          head
+last activation, outputs     what the user has to state                 head
 ===========================  =========================================  =====================
 softmax, any                 classes                                    softmax
-linear (logits), 2 and more  classes, and head softmax                  softmax
+linear (logits), 2 or more   classes, and head softmax                  softmax
 sigmoid, 1                   nothing (or classes 0,1): the raw grade    sigmoid
 sigmoid, 1                   two other classes, "not" and "is"          softmax
 sigmoid or linear, 4         head cumulative or corn                    cumulative, corn
@@ -30,23 +30,25 @@ if TYPE_CHECKING:
 SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
 ACTIVATIONS: Final = (SOFTMAX, SIGMOID, LINEAR)
 RAW: Final = (0, 1)
-"""What one sigmoid stands for in the student project of 2019: the grade itself, 0 or 1."""
+"""The classes of a single sigmoid in the student project of 2019: the grade itself, 0 or 1."""
 ORDINAL: Final = (heads.CUMULATIVE, heads.CORN)
 FLOOR: Final = -30.0
-"""Log-probability of a grade that no output stands for, and least one of the others: 1e-13."""
+"""Log-probability of a grade without an output, and lowest one of the others: 1e-13."""
 EDGE: Final = 1e-7
-"""A sigmoid is kept this far from 0 and 1 before its log-odds are taken: float32 has no more."""
+"""Smallest distance of a sigmoid from 0 and 1 before its log-odds are taken; the resolution of
+float32."""
 REFERABLE: Final = 0.5
+"""The operating point on the probability of a referable grade, for lack of a fitted one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a network ends.
+    """The ending of a network.
 
     Attributes:
-        activation: what its outputs have gone through; of :data:`ACTIVATIONS`.
-        head: which of ours is put behind it.
-        grades: what each class stands for, in order; empty where the outputs are no classes.
+        activation: the last activation, of :data:`ACTIVATIONS`.
+        head: the head that is put after it, of :mod:`fundoscope.grading.heads`.
+        grades: the grade of each class, in order; empty if the outputs are not classes.
     """
 
     activation: str
@@ -55,21 +57,21 @@ class Ending:
 
 
 def find(model: Any, classes: tuple[int, ...] | None, head: str | None, title: str) -> Ending:
-    """How a Keras network ends, with what its user says about it.
+    """The ending of a Keras network, from its layers and what the user states.
 
     Args:
         model: ``keras.Model`` with one output.
-        classes: the grade that each output stands for.
-        head: needed where activation and number of outputs leave it open.
-        title: how messages call the file.
+        classes: the grade of each output.
+        head: needed if activation and number of outputs fit several heads.
+        title: the file's name in error messages.
 
     Raises:
-        UsageError: they do not go together.
+        UsageError: the ending is not a grader's, or does not fit what the user states.
     """
     activation, count = _activation(model), _outputs_of(model, title)
     if activation not in ACTIVATIONS:
         raise UsageError(
-            title, f"ends in {activation}", f"only endings in {', '.join(ACTIVATIONS)} are graders"
+            title, f"ends in {activation}", f"a grader ends in one of {', '.join(ACTIVATIONS)}"
         )
     ending = _ending(activation, count, classes, head)
     if ending is None:
@@ -104,15 +106,15 @@ def _ending(
 
 def _remedy(activation: str, count: int, classes: tuple[int, ...] | None, head: str | None) -> str:
     if activation == SOFTMAX and classes is None and head in (None, heads.SOFTMAX):
-        return "say with --classes which grade each output stands for, e.g. --classes 0,1,2,3,4"
+        return "state the grade of each output with --classes, e.g. --classes 0,1,2,3,4"
     if activation != SOFTMAX and count == heads.OUTPUTS[heads.CUMULATIVE]:
-        return "say --head cumulative (above 0, 1, 2, 3) or --head corn, without --classes" + (
+        return "write --head cumulative (above 0, 1, 2, 3) or --head corn, without --classes" + (
             "" if activation == SIGMOID else ", or --head softmax with --classes"
         )
     if activation == LINEAR and count > 1:
-        return "say --head softmax, and --classes, where these are logits of classes"
-    said = f"--classes {','.join(map(str, classes or ()))}" if classes else f"--head {head}"
-    return f"that does not go with {said}" if classes or head else "no head of ours is like that"
+        return "if these are logits of classes, write --head softmax and --classes"
+    stated = f"--classes {','.join(map(str, classes or ()))}" if classes else f"--head {head}"
+    return f"that does not fit {stated}" if classes or head else "no head fits that"
 
 
 def _check_grades(grades: tuple[int, ...], count: int, title: str) -> None:
@@ -120,15 +122,15 @@ def _check_grades(grades: tuple[int, ...], count: int, title: str) -> None:
     if len(grades) != count:
         raise UsageError(
             f"--classes {text}",
-            f"names {len(grades)} grades, and {title} tells {count} classes apart",
-            "name the grade of each, in their order (Keras sorts the names of class folders)",
+            f"names {len(grades)} grades, and {title} has {count} classes",
+            "name the grade of each class, in their order (Keras sorts class folders by name)",
         )
     if len(set(grades)) != count or not set(grades) <= set(range(heads.GRADE_COUNT)):
-        raise UsageError(f"--classes {text}", "is wrong", "name grades of 0 to 4, each only once")
+        raise UsageError(f"--classes {text}", "is wrong", "name grades of 0 to 4, each once")
 
 
 def _activation(model: Any) -> str:
-    """The name of the last activation; of the last layer where it has none of these."""
+    """The name of the last activation, or of the last layer if it has no activation."""
     last = model.outputs[0]._keras_history.operation
     if hasattr(last, "layers"):
         return _activation(last)
@@ -146,13 +148,13 @@ def _outputs_of(model: Any, title: str) -> int:
         raise UsageError(
             title,
             f"gives {'x'.join(map(str, shape[1:]))} numbers a picture",
-            "a grader gives one row of numbers",
+            "a grader gives one row of numbers a picture",
         )
     return int(shape[1])
 
 
 def outputs(values: Tensor, ending: Ending) -> Tensor:
-    """What the head takes, ``float (N, outputs)``, of what the Keras network gives."""
+    """Convert a Keras network's outputs to those of the head, ``float (N, outputs)``."""
     import torch
 
     if ending.activation == SIGMOID:
@@ -169,7 +171,7 @@ def outputs(values: Tensor, ending: Ending) -> Tensor:
 
 
 def _spread(logs: Tensor, grades: tuple[int, ...]) -> Tensor:
-    """Log-probabilities in the order of the grades; what no class stands for gets the floor."""
+    """Log-probabilities in the order of the grades; a grade without a class gets the floor."""
     import torch
 
     floor = torch.full_like(logs[:, :1], FLOOR)
@@ -180,8 +182,8 @@ def _spread(logs: Tensor, grades: tuple[int, ...]) -> Tensor:
     return torch.cat(columns, dim=1)
 
 
-def said_by_keras(raw: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
-    """Probabilities (grades, for regression) of a Keras network's outputs, in its own order."""
+def keras_probabilities(raw: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
+    """Probabilities (for regression, grades) from a Keras network's outputs, in its own order."""
     values = raw.astype(np.float64)
     if ending.activation != LINEAR or ending.head == heads.REGRESSION:
         return values
@@ -190,8 +192,8 @@ def said_by_keras(raw: NDArray[np.float32], ending: Ending) -> NDArray[np.float6
     return heads.probabilities(values, head=heads.SOFTMAX)
 
 
-def said_by_bundle(outputs: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
-    """The same of the bundle's outputs; the way back of :func:`outputs`."""
+def bundle_probabilities(outputs: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
+    """The same from the bundle's outputs; it inverts :func:`outputs`."""
     values = outputs.astype(np.float64)
     if ending.grades:
         p = heads.probabilities(values, head=heads.SOFTMAX)[:, list(ending.grades)]
@@ -204,9 +206,9 @@ def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def cut_points(ending: Ending) -> tuple[float, float, float, float]:
-    """Where the expected grade passes to the next: half-way between two grades that can come out.
+    """The cut-points on the expected grade: half-way between neighbouring grades of the classes.
 
-    With all five that is rounding; with 0 and 2 alone both of the first cut-points are 1.
+    With all five grades this is rounding. With 0 and 2 alone, the first two cut-points are both 1.
     """
     grades = sorted(ending.grades) or list(range(heads.GRADE_COUNT))
     cuts = []
@@ -221,8 +223,8 @@ def cut_points(ending: Ending) -> tuple[float, float, float, float]:
 def referable_threshold(ending: Ending) -> float:
     """The operating point on the probability of grade 2 or more.
 
-    One half; for the raw sigmoid, which never says 2, what it is where its output is one half: the
-    best it can say of a patient is "not 0".
+    It is one half. A raw sigmoid never predicts grade 2, only "not 0": its operating point is the
+    probability that belongs to an output of one half.
     """
     if ending.head != heads.SIGMOID:
         return REFERABLE

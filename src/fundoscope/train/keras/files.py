@@ -1,8 +1,8 @@
-"""Keras files of any age (HDF5, or the ``.keras`` zip), read without running anything of theirs.
+"""Read and write Keras files of any version (HDF5, or the ``.keras`` zip).
 
-A file is copied first, and only the copy is opened. Its description of the network is rewritten
-(:mod:`fundoscope.train.keras.config`), built, and given the weights of the file. Optimiser, losses
-and metrics are left alone.
+None of a file's code is run. The file is copied first, and only the copy is opened. The
+configuration of its network is converted (:mod:`fundoscope.train.keras.config`), the network is
+built, and then gets the file's weights. Optimiser, losses and metrics are ignored.
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ HDF5_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """The parts of a ``.keras`` file."""
 NESTED: Final = "Exception encountered: "
-"""What stands before an error inside an error of Keras'."""
+"""The text before an error inside an error of Keras."""
 MESSAGE: Final = 160
 """Characters of a library's message that are passed on."""
+TOP_LEVEL: Final = "top_level_model_weights"
+"""A group of weights in HDF5 that does not belong to a layer."""
+EXAMPLES: Final = 3
+"""Layers that an error message names at most."""
 REMEDY: Final = "get the file again, or save the whole model again with model.save(…)"
 
 
@@ -46,7 +50,7 @@ class KerasFile:
     Attributes:
         model: ``keras.Model``, built, with the file's weights; not compiled.
         sha256: of the file.
-        version: of the Keras that wrote it, as the file says; empty where it does not.
+        version: of the Keras that wrote it; empty if the file does not state it.
     """
 
     model: Any
@@ -56,7 +60,10 @@ class KerasFile:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a file holds: the network's description, and a file of weights on the disk."""
+    """The content of a file: the network's configuration, and a file of weights.
+
+    ``by_name``: whether Keras finds a layer's weights by the layer's name (HDF5).
+    """
 
     config: object
     version: str
@@ -65,10 +72,10 @@ class _Content:
 
 
 def framework() -> Any:
-    """The module ``keras``, on its torch backend. Nothing else imports it.
+    """The module ``keras``, on its torch backend. No other module imports it.
 
     Raises:
-        UsageError: Keras has been told to use another backend.
+        UsageError: Keras uses another backend.
     """
     backend = os.environ.setdefault(BACKEND_VARIABLE, BACKEND)
     if backend == BACKEND:
@@ -79,17 +86,18 @@ def framework() -> Any:
             return keras
     raise UsageError(
         f"Keras on {backend}",
-        f"is not what is used here, but Keras on {BACKEND}",
+        f"is not supported, only Keras on {BACKEND}",
         f"set {BACKEND_VARIABLE}={BACKEND} before anything imports keras",
     )
 
 
 def read(path: Path) -> KerasFile:
-    """Read a network from an ``.h5`` or ``.keras`` file; only its content counts, not its suffix.
+    """Read a network from an ``.h5`` or ``.keras`` file. Its suffix does not matter.
 
     Raises:
-        UsageError: it is missing, damaged, too large, holds no network or no weights, or it has
-            layers that are not built here (:data:`keras_config.LAYERS`), such as Lambda.
+        UsageError: the file is missing, damaged or too large, holds no network or no weights, or
+            has layers that are not supported (see :data:`fundoscope.train.keras.config.LAYERS`),
+            such as Lambda.
     """
     if not path.is_file():
         why = "is a folder (a SavedModel?)" if path.is_dir() else "does not exist"
@@ -98,26 +106,26 @@ def read(path: Path) -> KerasFile:
         raise UsageError(
             path.name,
             f"has more than {limits.MAX_KERAS_FILE_BYTES >> 30} GiB",
-            "save it without optimiser",
+            "save it without its optimiser: model.save(…, include_optimizer=False)",
         )
     with TemporaryDirectory(prefix="fundoscope-") as folder:
         file = Path(folder) / "file"
-        sha256 = _copied(path, file)
+        sha256 = _copy(path, file)
         content = _content(file, path.name)
         old = content.version.startswith(("1", "2")) or not content.version
         config = keras_config.modern(content.config, path.name, old=old)
-        model = _built(config, path.name)
-        _give_weights(model, content, path.name)
+        model = _build(config, path.name)
+        _load_weights(model, content, path.name)
     return KerasFile(model, sha256, content.version)
 
 
 def save(model: Any, path: Path) -> None:
-    """Write a network as ``.h5`` or ``.keras``; the file appears when it is whole.
+    """Write a network as ``.h5`` or ``.keras``. The file appears when it is complete.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
-    # Keras goes by the suffix.
+    # Keras chooses the format by the suffix.
     part = path.with_name(f".partial-{path.name}")
     with replacing(path, part=part, remedy="check folder and disk"), quiet():
         model.save(part)
@@ -125,7 +133,7 @@ def save(model: Any, path: Path) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Keras' note that HDF5 is legacy: that is what was asked for."""
+    """Suppress Keras' warning that HDF5 is a legacy format: the user asked for it."""
     logger = logging.getLogger("absl")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -135,7 +143,8 @@ def quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _copied(path: Path, target: Path) -> str:
+def _copy(path: Path, target: Path) -> str:
+    """Copy a file; the copy's sha256."""
     try:
         shutil.copyfile(path, target)
     except OSError as error:
@@ -157,8 +166,8 @@ def _content(file: Path, title: str) -> _Content:
     except UsageError:
         raise
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, RecursionError) as error:
-        # h5py tells damage with any of these, zipfile with RuntimeError or BadZipFile (OSError's
-        # sibling, caught where the archive is opened), and json with ValueError.
+        # h5py reports damage by any of these, json by ValueError, and zipfile by RuntimeError or
+        # BadZipFile, which is caught where the archive is opened.
         raise _damaged(title, error) from None
     raise UsageError(title, "is neither an HDF5 nor a .keras file", REMEDY)
 
@@ -166,7 +175,7 @@ def _content(file: Path, title: str) -> _Content:
 def _of_hdf5(path: Path, title: str) -> _Content:
     import h5py
 
-    weights = path.with_name("model.h5")  # Keras goes by the suffix
+    weights = path.with_name("model.h5")  # Keras knows the format by the suffix
     path.rename(weights)
     with h5py.File(weights, "r") as file:
         _require_whole(file, title)
@@ -189,7 +198,7 @@ def _of_zip(path: Path, title: str) -> _Content:
                 sizes[CONFIG] > limits.MAX_KERAS_CONFIG_BYTES
                 or sizes[WEIGHTS] > limits.MAX_KERAS_FILE_BYTES
             ):
-                raise UsageError(title, "unpacks to more than is read here", REMEDY)
+                raise UsageError(title, "is too large when it is unpacked", REMEDY)
             config = json.loads(archive.read(CONFIG))
             metadata = json.loads(archive.read(METADATA)) if METADATA in sizes else {}
             with archive.open(WEIGHTS) as source, weights.open("wb") as target:
@@ -202,7 +211,7 @@ def _of_zip(path: Path, title: str) -> _Content:
 
 
 def _require_whole(group: Any, title: str) -> None:
-    """Refuse links and data that lead out of the file."""
+    """Reject links, and data in other files."""
     import h5py
 
     for name in group:
@@ -221,10 +230,13 @@ def _has_weights(file: Any) -> bool:
     )
 
 
-def _built(config: dict[str, Any], title: str) -> Any:
-    """The network with any weights; its size is known before memory is taken for it."""
+def _build(config: dict[str, Any], title: str) -> Any:
+    """Build the network with random weights, if it is not too large.
+
+    It is built on torch's "meta" device first, to count its weights without allocating memory.
+    """
     keras = framework()
-    deserialise = keras.saving.deserialize_keras_object  # it eats its argument
+    deserialise = keras.saving.deserialize_keras_object  # it changes its argument
     try:
         with keras.device("meta"):
             count = deserialise(copy.deepcopy(config), safe_mode=True).count_params()
@@ -232,20 +244,20 @@ def _built(config: dict[str, Any], title: str) -> Any:
             with keras.device("cpu"):
                 return deserialise(config, safe_mode=True)
     except Exception as error:  # noqa: BLE001
-        # Whatever a layer's constructor objects to; these errors have no common base class.
+        # Errors of the layers' constructors; they have no common base class.
         raise UsageError(
             title,
             f"has a network that Keras {keras.__version__} cannot build ({_first_line(error)})",
-            "docs/keras.md says which networks can be taken over",
+            "docs/keras.md lists the networks that can be imported",
         ) from None
     raise UsageError(
         title,
-        f"has {count:,} weights, more than the {limits.MAX_KERAS_WEIGHTS:,} of the largest bundle",
-        "train a smaller network, or at a smaller size",
+        f"has {count:,} weights, and a bundle holds at most {limits.MAX_KERAS_WEIGHTS:,}",
+        "train a smaller network, or with smaller pictures",
     )
 
 
-def _give_weights(model: Any, content: _Content, title: str) -> None:
+def _load_weights(model: Any, content: _Content, title: str) -> None:
     try:
         if content.by_name:
             _require_same_layers(model, content.weights, title)
@@ -258,11 +270,13 @@ def _give_weights(model: Any, content: _Content, title: str) -> None:
             title, f"has weights that do not fit its network ({_first_line(error)})", REMEDY
         ) from None
     if not finite:
-        raise UsageError(title, "has weights that are not finite", "take an earlier epoch's file")
+        raise UsageError(
+            title, "has weights that are not finite", "use the file of an earlier epoch"
+        )
 
 
 def _require_same_layers(model: Any, path: Path, title: str) -> None:
-    """Keras leaves a layer as it is when the file has no weights of its name."""
+    """Check that the file has weights for every layer: Keras silently skips layers without any."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -270,9 +284,9 @@ def _require_same_layers(model: Any, path: Path, title: str) -> None:
             raise UsageError(title, "holds the network without its weights", REMEDY)
         group = file["model_weights"]
         stored = {name for name in group if _weight_count(group[name])}
-    wanted = {layer.name for layer in model.layers if layer.weights}
-    if stored - {"top_level_model_weights"} != wanted:
-        differing = ", ".join(sorted(stored ^ wanted)[:3])
+    needed = {layer.name for layer in model.layers if layer.weights}
+    if stored - {TOP_LEVEL} != needed:
+        differing = ", ".join(sorted(stored ^ needed)[:EXAMPLES])
         raise UsageError(
             title, f"has weights of other layers than its network ({differing})", REMEDY
         )
@@ -287,9 +301,9 @@ def _text(value: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """Of the innermost error: Keras wraps them with whole configurations."""
-    told = str(error).rpartition(NESTED)[2].strip()
-    return (told.splitlines() or [type(error).__name__])[0][:MESSAGE]
+    """The first line of the innermost error: Keras' own messages quote whole configurations."""
+    message = str(error).rpartition(NESTED)[2].strip()
+    return (message.splitlines() or [type(error).__name__])[0][:MESSAGE]
 
 
 def _damaged(title: str, error: Exception) -> UsageError:
@@ -299,8 +313,8 @@ def _damaged(title: str, error: Exception) -> UsageError:
 def _only_weights(title: str) -> UsageError:
     return UsageError(
         title,
-        "holds weights only, without the network that they belong to",
-        "build the network in Keras, load the weights, and save it whole with model.save(…)",
+        "holds weights only, without their network",
+        "build the network in Keras, load the weights, and save both with model.save(…)",
     )
 
 

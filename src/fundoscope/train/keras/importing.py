@@ -1,4 +1,8 @@
-"""From a Keras classifier to a bundle: pixels in front, a head of ours behind, and a comparison."""
+"""Import a Keras classifier as a bundle.
+
+Its graph starts at the pixels and ends in a head of :mod:`fundoscope.grading.heads`. It is compared
+with Keras before the bundle is written.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,9 @@ from fundoscope.train.keras import ending as keras_ending
 from fundoscope.train.keras import files as keras_files
 from fundoscope.train.keras.ending import Ending
 from fundoscope.train.keras.files import KerasFile
-from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.keras.imported import Imported
 from fundoscope.train.networks import normalise
+from fundoscope.train.networks.catalogue import IMAGENET_MEAN, IMAGENET_SCALE
 from fundoscope.train.networks.normalise import Normalisation
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.writing import refuse_existing
@@ -39,20 +44,22 @@ NORMALISATIONS: Final = {
     "none": Normalisation(normalise.IMAGENET, (0.0,) * 3, (1.0,) * 3),
     "lite": Normalisation(),
     "signed": Normalisation(normalise.IMAGENET, (127.5,) * 3, (127.5,) * 3),
-    "imagenet": Normalisation(normalise.IMAGENET, networks.IMAGENET_MEAN, networks.IMAGENET_SCALE),
+    "imagenet": Normalisation(normalise.IMAGENET, IMAGENET_MEAN, IMAGENET_SCALE),
 }
-"""How pixels of 0 to 255 become what the network was trained on: divided by 255; the same less the
-photograph's own mean; as they are; less 127 and by 128, which is what our own networks call
-"imagenet"; from -1 to 1; less ImageNet's mean and by its deviation."""
+"""What the network's training did with pixels of 0 to 255. ``rescale``: division by 255.
+``samplewise``: the same, minus the photograph's own mean. ``none``: nothing. ``lite``: minus 127,
+divided by 128; EfficientNet-Lite's "imagenet" here. ``signed``: scaled to -1 to 1. ``imagenet``:
+minus ImageNet's mean, divided by its standard deviation."""
 KINDS: Final = (inputs.SQUASH, inputs.CROP)
 MAX_DIFFERENCE: Final = 1e-4
-"""Largest difference of a probability between ONNX Runtime and Keras."""
+"""Largest accepted difference of a probability between ONNX Runtime and Keras."""
 RANDOM, PHANTOMS = 4, 4
-"""Pictures of the comparison."""
+"""Random and drawn pictures on which they are compared."""
 PHANTOM_SIZE: Final = (480, 320)
-"""Width and height; 3:2 as most fundus cameras have it."""
+"""Width and height in pixels; 3:2 like most fundus cameras."""
+PICTURE_AXES, COLOURS = 4, 3
 MINIMUM_RADIUS: Final = 80.0
-"""As our own graders have it."""
+"""Smallest radius of a field that is graded, in pixels; as for graders that are trained here."""
 CLASSES: Final = (
     "no apparent retinopathy",
     "mild non-proliferative",
@@ -64,16 +71,17 @@ PACKAGES: Final = ("keras", "torch", "onnx", "onnxruntime", "numpy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the file does not say about its network.
+class ImportOptions:
+    """What a Keras file does not state about its network.
 
     Attributes:
-        input: ``squash`` or ``crop``, what of a photograph goes in.
-        classes: the grade that each output stands for, in the order of the outputs.
+        input: the part of a photograph that the network takes: ``squash`` or ``crop``.
+        classes: the grade of each output, in order.
         normalise: a key of :data:`NORMALISATIONS`.
-        head: where the last activation leaves it open; see :func:`keras_ending.find`.
-        size: height and width, where the network takes any.
-        name: of the bundle; the file's by default.
+        head: needed if the last activation fits several heads; see
+            :func:`fundoscope.train.keras.ending.find`.
+        size: height and width in pixels, for a network that takes any.
+        name: of the bundle; the file's name by default.
         licence: of the weights.
     """
 
@@ -86,67 +94,37 @@ class Wishes:
     licence: str = "not stated"
 
 
-@dataclass(frozen=True, slots=True)
-class FromKeras:
-    """What was taken over.
-
-    Attributes:
-        folder: of the bundle.
-        name: of the bundle.
-        height, width: of what goes in, in pixels.
-        head: one of :mod:`fundoscope.grading.heads`.
-        grades: those that an output stands for; empty where the outputs are no classes.
-        parameters: weights of the network.
-        version: of the Keras that wrote the file; empty where it is not said.
-        difference: the largest of a probability, ONNX Runtime against Keras.
-        compared: on how many pictures, random ones and phantoms.
-        megabytes: of ``model.onnx`` (10^6 bytes).
-        rescales: whether the network rescales its input by a layer of its own.
-    """
-
-    folder: Path
-    name: str
-    height: int
-    width: int
-    head: str
-    grades: tuple[int, ...]
-    parameters: int
-    version: str
-    difference: float
-    compared: int
-    megabytes: float
-    rescales: bool
-
-
-def from_keras(file: Path, folder: Path, wishes: Wishes, *, overwrite: bool = False) -> FromKeras:
-    """Make a bundle of a Keras classifier, Sequential or functional, of any age.
+def from_keras(
+    file: Path, folder: Path, options: ImportOptions, *, overwrite: bool = False
+) -> Imported:
+    """Make a bundle of a Keras classifier, Sequential or functional, of any version.
 
     Args:
         file: ``.h5`` or ``.keras``.
-        folder: of the bundle.
-        wishes: what the file does not say.
-        overwrite: replace a bundle that is there.
+        folder: the bundle to write.
+        options: what the file does not state.
+        overwrite: replace an existing bundle.
 
     Raises:
-        UsageError: the file cannot be read (:func:`keras_files.read`), or it does not go with the
-            wishes.
-        FundoscopeError: the graph does not say what Keras says.
-        OutputError: there is a bundle already, or it cannot be written.
+        UsageError: the file cannot be read (:func:`fundoscope.train.keras.files.read`), or does not
+            fit the options.
+        FundoscopeError: the predictions of the graph and of Keras differ.
+        OutputError: the bundle exists, or cannot be written.
     """
-    _check(wishes)
+    _check(options)
     refuse_existing(folder / bundles.MANIFEST, overwrite=overwrite)
     read = keras_files.read(file)
     keras = keras_files.framework()
     with keras.device("cpu"):
-        height, width = _size(read.model, wishes, file.name)
-        ending = keras_ending.find(read.model, wishes.classes, wishes.head, file.name)
-        normalisation = NORMALISATIONS[wishes.normalise]
+        height, width = _size(read.model, options, file.name)
+        ending = keras_ending.find(read.model, options.classes, options.head, file.name)
+        normalisation = NORMALISATIONS[options.normalise]
         model = _graph(read.model, ending, normalisation, (height, width), file.name)
         pictures = _pictures(height, width)
-        difference = _compared(model, read.model, pictures, wishes.normalise, ending)
-    result = FromKeras(
+        difference = _compare(model, read.model, pictures, options.normalise, ending)
+    imported = Imported(
         folder=folder,
-        name=wishes.name or file.stem,
+        name=options.name or file.stem,
         height=height,
         width=width,
         head=ending.head,
@@ -158,29 +136,29 @@ def from_keras(file: Path, folder: Path, wishes: Wishes, *, overwrite: bool = Fa
         megabytes=len(model) / 1e6,
         rescales=any(_rescales(layer) for layer in read.model.layers),
     )
-    _write(result, read, model, wishes, ending)
-    return result
+    _write(imported, read, model, options, ending)
+    return imported
 
 
-def _check(wishes: Wishes) -> None:
+def _check(options: ImportOptions) -> None:
     for value, known, what in (
-        (wishes.input, KINDS, "input"),
-        (wishes.normalise, tuple(NORMALISATIONS), "normalise"),
+        (options.input, KINDS, "input"),
+        (options.normalise, tuple(NORMALISATIONS), "normalise"),
     ):
         if value not in known:
             raise UsageError(f"{what} {value}", "is not known", f"write one of {', '.join(known)}")
 
 
-def _size(model: Any, wishes: Wishes, title: str) -> tuple[int, int]:
-    """Height and width that go in."""
+def _size(model: Any, options: ImportOptions, title: str) -> tuple[int, int]:
+    """Height and width of the network's input."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(
             title,
             f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
-            "only networks with one of each are graders",
+            "a grader has one input and one output",
         )
     shape = model.inputs[0].shape
-    if len(shape) != 4 or shape[3] != 3:
+    if len(shape) != PICTURE_AXES or shape[3] != COLOURS:
         raise UsageError(
             title,
             f"takes {_in_words(shape)}",
@@ -188,18 +166,18 @@ def _size(model: Any, wishes: Wishes, title: str) -> tuple[int, int]:
         )
     size: tuple[int, int] = (shape[1], shape[2])
     if None in size:
-        if wishes.size is None:
+        if options.size is None:
             raise UsageError(
-                title, "takes pictures of any size", "say which with --size, e.g. 512x512"
+                title, "takes pictures of any size", "choose one with --size, e.g. 512x512"
             )
-        size = (shape[1] or wishes.size[0], shape[2] or wishes.size[1])
-    if wishes.size not in (None, size):
+        size = (shape[1] or options.size[0], shape[2] or options.size[1])
+    if options.size not in (None, size):
         raise UsageError(
-            f"size {_in_words(wishes.size)}",
-            f"is not what {title} takes",
+            f"size {_in_words(options.size)}",
+            f"does not fit {title}",
             f"it takes {_in_words(size)}",
         )
-    if wishes.input == inputs.CROP and size[0] != size[1]:
+    if options.input == inputs.CROP and size[0] != size[1]:
         raise UsageError(
             title, f"takes {_in_words(size)}, and a crop is square", "use --input squash"
         )
@@ -213,11 +191,11 @@ def _in_words(shape: Any) -> str:
 def _graph(
     model: Any, ending: Ending, normalisation: Normalisation, size: tuple[int, int], title: str
 ) -> bytes:
-    """The bytes of an ``.onnx`` file: ``uint8 (N, H, W, 3)`` RGB to the outputs of our head."""
+    """The bytes of an ``.onnx`` file: ``uint8 (N, H, W, 3)`` RGB to the outputs of the head."""
     try:
         content = onnx_graph.to_onnx(_with_head(model, ending), normalisation, *size)
     except Exception as error:  # noqa: BLE001
-        # What the exporter cannot turn into a graph it tells by errors of many kinds.
+        # The exporter raises errors of many kinds for what it cannot export.
         raise UsageError(
             title,
             f"cannot be exported ({type(error).__name__})",
@@ -232,7 +210,7 @@ def _with_head(model: Any, ending: Ending) -> nn.Module:
     from torch import nn as layers
 
     class WithHead(layers.Module):
-        """From normalised planes ``(N, 3, H, W)`` to the outputs of our head."""
+        """From normalised planes ``(N, 3, H, W)`` to the outputs of the head."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -248,7 +226,7 @@ def _with_head(model: Any, ending: Ending) -> nn.Module:
 def _pictures(height: int, width: int) -> NDArray[np.uint8]:
     """Noise and drawn eyes, ``uint8 (N, height, width, 3)``."""
     rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (RANDOM, height, width, 3), dtype=np.uint8)
+    noise = rng.integers(0, 256, (RANDOM, height, width, COLOURS), dtype=np.uint8)
     frames = [
         Image.fromarray(eye).resize((width, height), Image.Resampling.BILINEAR) for eye in _eyes()
     ]
@@ -261,17 +239,21 @@ def _eyes() -> tuple[NDArray[np.uint8], ...]:
     return tuple(draw(spec)[0] for spec in specs)
 
 
-def _compared(
+def _compare(
     graph: bytes, model: Any, pictures: NDArray[np.uint8], mode: str, ending: Ending
 ) -> float:
-    """The largest difference of a probability (of a grade, for regression)."""
+    """The largest difference of a probability (for regression, of a grade).
+
+    Raises:
+        FundoscopeError: it is more than :data:`MAX_DIFFERENCE`.
+    """
     session = runtime.open_graph(graph, "the exported graph")
-    # One alone and the others together, because the graph must take any number.
+    # One picture, then the others together, because the graph must take any number.
     ours = np.concatenate([runtime.run(session, part) for part in (pictures[:1], pictures[1:])])
     values = _normalised(pictures.astype(np.float32), mode)
-    raw = np.concatenate([model.predict_on_batch(one[np.newaxis]) for one in values])
-    theirs = keras_ending.said_by_keras(raw, ending)
-    difference = float(np.abs(keras_ending.said_by_bundle(ours, ending) - theirs).max())
+    raw = np.concatenate([model.predict_on_batch(picture[np.newaxis]) for picture in values])
+    theirs = keras_ending.keras_probabilities(raw, ending)
+    difference = float(np.abs(keras_ending.bundle_probabilities(ours, ending) - theirs).max())
     if not difference < MAX_DIFFERENCE:
         raise FundoscopeError(
             "the exported graph",
@@ -282,7 +264,7 @@ def _compared(
 
 
 def _normalised(pixels: NDArray[np.float32], mode: str) -> Any:
-    """What Keras users write, in numpy: so the comparison covers the front of the graph too."""
+    """Normalise in numpy, as Keras users do: so the comparison covers the graph's first nodes."""
     if mode == "rescale":
         return pixels / 255
     if mode == "samplewise":
@@ -292,7 +274,7 @@ def _normalised(pixels: NDArray[np.float32], mode: str) -> Any:
     if mode == "signed":
         return pixels / 127.5 - 1
     if mode == "imagenet":
-        return (pixels - np.array(networks.IMAGENET_MEAN)) / np.array(networks.IMAGENET_SCALE)
+        return (pixels - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_SCALE)
     return pixels
 
 
@@ -301,13 +283,13 @@ def _rescales(layer: Any) -> bool:
 
 
 def _write(
-    result: FromKeras, read: KerasFile, model: bytes, wishes: Wishes, ending: Ending
+    imported: Imported, read: KerasFile, model: bytes, options: ImportOptions, ending: Ending
 ) -> None:
     manifest = bundles.GraderManifest(
-        name=result.name,
+        name=imported.name,
         task=bundles.GRADING,
-        input=wishes.input,
-        input_size=(result.height, result.width),
+        input=options.input,
+        input_size=(imported.height, imported.width),
         head=ending.head,
         classes=CLASSES,
         cut_points=keras_ending.cut_points(ending),
@@ -324,14 +306,14 @@ def _write(
                 "origin": "keras",
                 "file_sha256": read.sha256,
                 "keras_version": read.version,
-                "normalise": wishes.normalise,
+                "normalise": options.normalise,
                 "grades": ending.grades,
             },
         ),
-        licence=wishes.licence,
+        licence=options.licence,
         versions=_versions(),
     )
-    bundles.write(result.folder, manifest, model, keras_card.text(manifest, result))
+    bundles.write(imported.folder, manifest, model, keras_card.text(manifest, imported))
 
 
 def _versions() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The networks that can be trained, their starting weights, normalisation and augmentation."""

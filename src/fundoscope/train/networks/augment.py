@@ -1,8 +1,8 @@
-"""Random changes of a training batch: what a camera, an eye and a technician may change.
+"""Random augmentation of a training batch: what may differ between cameras, eyes and operators.
 
-Works on whole batches of uint8 pictures with torch, on any device. Cameras give the grade away in
-the public sets (their stretch, colour cast and sharpness go with how sick their patients are), so
-shape, colour and sharpness are jittered on purpose. What lies outside of the retina stays black.
+It works on whole batches of uint8 pictures with torch, on any device. In the public data sets a
+camera's stretch, colour cast and sharpness correlate with the grade of its patients, so shape,
+colour and sharpness are jittered on purpose. Whatever lies outside of the retina stays black.
 """
 
 from __future__ import annotations
@@ -15,33 +15,44 @@ import msgspec
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from fundoscope.train.run.plan import PictureSize
+
 LUMA: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
 FULL: Final = 255.0
 LEVELS: Final = 256
 HALF_TURN: Final = 180.0
-
-Size = int | tuple[int, int]
+MIRRORED: Final = 0.5
+"""Share of the pictures that a flip mirrors."""
+INSIDE: Final = 0.5
+"""A resampled pixel belongs to the retina if more than this share of it does."""
+BEST_QUALITY: Final = 95
+"""Highest JPEG quality that is drawn; above it the loss is invisible."""
 
 
 class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far each change goes; every factor is drawn for each photograph by itself.
+    """The strength of each change. Every factor is drawn separately for each photograph.
 
     Attributes:
-        rotation: degrees to either side; what comes from outside is ``fill``.
-        flip_horizontal, flip_vertical: mirrored or not, each with probability one half. With any
-            rotation one of them gives the other.
+        rotation: largest angle in degrees, to either side.
+        flip_horizontal: mirror half of the photographs left to right.
+        flip_vertical: mirror half of them top to bottom. If ``rotation`` is 180, one of the two
+            flips implies the other.
         scale: the disc's size is multiplied by 1 ± this.
-        aspect: width over height is multiplied by up to 1 + this, or divided by it.
-        shift: share of the side by which the disc moves at most.
-        brightness, contrast, gain, saturation: factors of 1 ± this (gain: each channel by itself).
-        gamma: exponent of exp(± this).
-        blur: share of the photographs that lose sharpness.
-        blur_factor: at most as if they had been this many times smaller.
-        jpeg: share of the photographs that are stored as JPEG once more.
-        jpeg_quality: the lowest quality of those; the highest is 95.
-        equalise: share of the photographs whose three histograms are made flat, each by itself.
-        fill: level, 0 to 255, of what lies outside of the frame or the retina.
+        aspect: width over height is multiplied or divided by up to 1 + this.
+        shift: largest shift of the disc, as a share of the picture's side.
+        brightness: the levels are multiplied by 1 ± this.
+        contrast: the distance from the mean level is multiplied by 1 ± this.
+        gain: each channel is multiplied by its own 1 ± this.
+        saturation: the distance from grey is multiplied by 1 ± this.
+        gamma: the levels, 0 to 1, are raised to the power exp(± this).
+        blur: share of the photographs that are blurred.
+        blur_factor: the strongest blur: as if the photograph had been stored this many times
+            smaller.
+        jpeg: share of the photographs that are compressed as JPEG once more.
+        jpeg_quality: lowest quality of that compression; the highest is :data:`BEST_QUALITY`.
+        equalise: share of the photographs whose channels are histogram-equalised, each separately.
+        fill: level, 0 to 255, of everything outside of the frame or the retina.
     """
 
     rotation: float = HALF_TURN
@@ -63,8 +74,6 @@ class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fill: float = 0.0
 
 
-BEST_QUALITY: Final = 95
-"""Of a JPEG; above it nothing visible is lost."""
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "rotation": (0, HALF_TURN),
     "scale": (0, 0.9),
@@ -85,14 +94,14 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
 """The lowest and the highest valid value of each number of :class:`Jitter`."""
 
 
-def augment(pictures: Tensor, size: Size, generator: Generator, jitter: Jitter) -> Tensor:
+def augment(pictures: Tensor, size: PictureSize, generator: Generator, jitter: Jitter) -> Tensor:
     """Change a batch at random.
 
     Args:
         pictures: uint8 ``(N, H, W, 3)`` RGB, black outside of the retina.
-        size: side of the result in pixels, or height and width.
-        generator: the only source of randomness (on the processor).
-        jitter: how far the changes go.
+        size: of the result.
+        generator: the only source of randomness; it lives on the CPU.
+        jitter: the strength of each change.
 
     Returns:
         float32 ``(N, 3, height, width)`` RGB, 0 to 255, in channels-last memory order.
@@ -111,24 +120,33 @@ def augment(pictures: Tensor, size: Size, generator: Generator, jitter: Jitter) 
     pixels, inside = warped[:, :3], warped[:, 3:]
     pixels = _blur(pixels, generator, jitter)
     pixels = _recolour(pixels, generator, jitter)
-    pixels = _jpeg(pixels, generator, jitter).mul_(inside > 0.5)
-    return pixels if jitter.fill == 0 else pixels.add_(jitter.fill * (inside <= 0.5))
+    pixels = _jpeg(pixels, generator, jitter).mul_(inside > INSIDE)
+    return pixels if jitter.fill == 0 else pixels.add_(jitter.fill * (inside <= INSIDE))
 
 
 def recolour(pictures: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
-    """Change colours and sharpness alone; arguments and result as :func:`augment`."""
+    """Change only colours and sharpness.
+
+    Args:
+        pictures: uint8 ``(N, H, W, 3)`` RGB, black outside of the retina.
+        generator: the only source of randomness; it lives on the CPU.
+        jitter: the strength of each change; those of shape are ignored.
+
+    Returns:
+        float32 ``(N, 3, H, W)`` RGB, 0 to 255.
+    """
     height, width = pictures.shape[1:3]
     pixels = resize(pictures, (height, width))
     inside = pixels.amax(dim=1, keepdim=True) > 0
     return _recolour(_blur(pixels, generator, jitter), generator, jitter).mul_(inside)
 
 
-def resize(pictures: Tensor, size: Size) -> Tensor:
-    """Pictures at another size, without random change: what validation and export see.
+def resize(pictures: Tensor, size: PictureSize) -> Tensor:
+    """Resize pictures without any random change, as validation and export do.
 
     Args:
         pictures: uint8 ``(N, H, W, 3)``.
-        size: side of the result in pixels, or height and width; smaller averages (anti-aliased).
+        size: of the result. Downsizing is anti-aliased.
 
     Returns:
         float32 ``(N, 3, height, width)``, 0 to 255, in channels-last memory order.
@@ -144,26 +162,27 @@ def resize(pictures: Tensor, size: Size) -> Tensor:
     return planes.float()
 
 
-def _uniform(shape: tuple[int, ...], reach: float, generator: Generator) -> Tensor:
-    """Numbers between -reach and reach."""
+def _uniform(shape: tuple[int, ...], bound: float, generator: Generator) -> Tensor:
+    """Random numbers between -bound and bound."""
     import torch
 
-    return (torch.rand(shape, generator=generator) * 2 - 1) * reach
+    return (torch.rand(shape, generator=generator) * 2 - 1) * bound
 
 
-def _mirror(count: int, wanted: bool, generator: Generator) -> Tensor:
-    """1 or -1 for each photograph."""
+def _mirror(count: int, enabled: bool, generator: Generator) -> Tensor:
+    """For each photograph -1 (mirrored) or 1."""
     import torch
 
-    if not wanted:
+    if not enabled:
         return torch.ones(count)
-    return torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    return torch.where(torch.rand(count, generator=generator) < MIRRORED, -1.0, 1.0)
 
 
-def _transforms(count: int, shape: float, generator: Generator, jitter: Jitter) -> Tensor:
-    """Affine maps ``(N, 2, 3)`` from the result to the source: turn, mirror, size, shape, shift.
+def _transforms(count: int, ratio: float, generator: Generator, jitter: Jitter) -> Tensor:
+    """Random affine maps ``(N, 2, 3)`` from the result to the source.
 
-    They are in units of half a side, so a turn must know the frame's width over height.
+    They rotate, mirror, scale, stretch and shift. Their unit is half a side, so a rotation needs
+    the frame's ``ratio`` of width to height.
     """
     import torch
 
@@ -171,12 +190,12 @@ def _transforms(count: int, shape: float, generator: Generator, jitter: Jitter) 
     mirror = _mirror(count, jitter.flip_horizontal, generator)
     zoom = 1 / (1 + _uniform((count,), jitter.scale, generator))
     half_aspect = (1 + jitter.aspect) ** _uniform((count,), 0.5, generator)
-    shift = _uniform((count, 2), 2 * jitter.shift, generator)  # The grid's side is 2 units.
+    shift = _uniform((count, 2), 2 * jitter.shift, generator)  # a side is 2 units
     upside_down = _mirror(count, jitter.flip_vertical, generator)
     cos, sin = angle.cos(), angle.sin()
-    # Shape is changed along the source's own axes, as a camera or a careless resize would.
-    across = torch.stack((cos * mirror, -sin * upside_down / shape), dim=1)
-    down = torch.stack((sin * mirror * shape, cos * upside_down), dim=1)
+    # The stretch follows the source's own axes, as that of a camera or a careless resize does.
+    across = torch.stack((cos * mirror, -sin * upside_down / ratio), dim=1)
+    down = torch.stack((sin * mirror * ratio, cos * upside_down), dim=1)
     linear = torch.stack(
         (across * (zoom * half_aspect)[:, None], down * (zoom / half_aspect)[:, None]), dim=1
     )
@@ -184,7 +203,7 @@ def _transforms(count: int, shape: float, generator: Generator, jitter: Jitter) 
 
 
 def _equalise(pixels: Tensor, inside: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
-    """Some photographs with every level of each channel equally common inside of the retina."""
+    """Equalise the histogram of each channel inside of the retina, on some photographs."""
     import torch
 
     if jitter.equalise == 0:
@@ -196,19 +215,19 @@ def _equalise(pixels: Tensor, inside: Tensor, generator: Generator, jitter: Jitt
     levels = pixels[index].round().long()
     count, channels = levels.shape[:2]
     planes = torch.arange(count * channels, device=pixels.device).reshape(count, channels, 1, 1)
-    places = planes * LEVELS + levels
+    bins = planes * LEVELS + levels
     weights = inside[index].expand_as(levels)
-    histogram = torch.bincount(places.flatten(), weights.flatten(), count * channels * LEVELS)
+    histogram = torch.bincount(bins.flatten(), weights.flatten(), count * channels * LEVELS)
     histogram = histogram.reshape(-1, LEVELS)
-    # A level becomes the share of the pixels below it, half of its own among them.
+    # A level becomes the share of the pixels below it, plus half of those that have it.
     below = histogram.cumsum(dim=1) - histogram / 2
-    flat = below / histogram.sum(dim=1, keepdim=True).clamp(min=1) * FULL
-    equal = flat.flatten()[places.flatten()].reshape(levels.shape).to(pixels.dtype)
-    return pixels.index_copy(0, index, equal * inside[index])
+    new_levels = below / histogram.sum(dim=1, keepdim=True).clamp(min=1) * FULL
+    equalised = new_levels.flatten()[bins.flatten()].reshape(levels.shape).to(pixels.dtype)
+    return pixels.index_copy(0, index, equalised * inside[index])
 
 
 def _blur(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
-    """Some photographs as if they had been stored smaller."""
+    """Blur some photographs as if they had been stored smaller."""
     import torch
     from torch.nn import functional
 
@@ -225,7 +244,10 @@ def _blur(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
 
 
 def _recolour(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
-    """Saturation, contrast, gain and gamma; the first three as one 3 x 3 matrix and an offset."""
+    """Change saturation, contrast, brightness, gain and gamma.
+
+    All but gamma are one 3 x 3 matrix and an offset for each photograph.
+    """
     import torch
 
     count = len(pixels)
@@ -238,15 +260,15 @@ def _recolour(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
     grey = luma.expand(3, 3)[None]
     matrix = contrast * brightness * gain * (saturation * torch.eye(3) + (1 - saturation) * grey)
     planes = pixels.permute(0, 2, 3, 1).reshape(count, -1, 3)
-    level = planes.mean(dim=1, keepdim=True)
-    offset = (1 - contrast).to(level.device) * level
+    mean = planes.mean(dim=1, keepdim=True)
+    offset = (1 - contrast).to(mean.device) * mean
     mixed = torch.baddbmm(offset, planes, matrix.transpose(1, 2).to(planes.device))
-    bent = mixed.div_(FULL).clamp_(0, 1).pow_(gamma.to(planes.device)).mul_(FULL)
-    return bent.reshape(count, *pixels.shape[2:], 3).permute(0, 3, 1, 2)
+    recoloured = mixed.div_(FULL).clamp_(0, 1).pow_(gamma.to(planes.device)).mul_(FULL)
+    return recoloured.reshape(count, *pixels.shape[2:], 3).permute(0, 3, 1, 2)
 
 
 def _jpeg(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
-    """Some photographs as JPEG leaves them."""
+    """Compress some photographs as JPEG; ``pixels`` is changed in place."""
     import simplejpeg
     import torch
 

@@ -32,25 +32,27 @@ OWN: Final = {
 LITE: Final = tuple(f"efficientnet_lite{n}" for n in range(3))
 TORCHVISION, TIMM = "torchvision/", "timm/"
 FAMILIES: Final = ("resnet", "mobilenet")
-"""Of torchvision; its others come as timm's."""
+"""The families that are taken from torchvision; timm has the others."""
 IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 IMAGENET_SCALE: Final = (58.395, 57.12, 57.375)
-"""Mean and deviation of ImageNet's pixels, as torchvision's and most of timm's networks expect."""
+"""Mean and standard deviation of ImageNet's red, green and blue levels, 0 to 255. The networks of
+torchvision and most of timm's expect them."""
 FULL: Final = 255.0
-NEIGHBOURS: Final = 3
-"""Similar names that a message offers."""
+COLOURS: Final = 3
+SIMILAR: Final = 3
+"""How many similar names an error message offers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """Of what goes in, in pixels."""
+class InputSize:
+    """Height and width of a network's input, in pixels."""
 
     height: int
     width: int
 
 
 def known(name: str) -> bool:
-    """Whether there is a network of this name."""
+    """Whether a network of this name exists."""
     if name.startswith(TORCHVISION):
         return name.removeprefix(TORCHVISION) in _torchvision()
     if name.startswith(TIMM):
@@ -61,23 +63,23 @@ def known(name: str) -> bool:
 
 
 def create(
-    name: str, outputs: int, size: Size, *, dropout: float = 0.0, pretrained: bool = False
+    name: str, outputs: int, size: InputSize, *, dropout: float = 0.0, pretrained: bool = False
 ) -> nn.Module:
-    """A network; it takes normalised float ``(N, 3, H, W)`` and gives ``(N, outputs)``.
+    """Create a network from normalised float ``(N, 3, H, W)`` to ``(N, outputs)``.
 
     Its weights are drawn from torch's global generator.
 
     Args:
-        name: see the head of this module.
-        outputs: numbers that come out.
-        size: of what goes in; only the network ``sequential`` depends on it.
-        dropout: share of the features that are dropped before the last layers while training.
-        pretrained: with weights from the hub of timm or torchvision; see
-            :mod:`fundoscope.train.networks.weights`, which says what to do where it cannot be
+        name: see the table at the top of this module.
+        outputs: the number of outputs.
+        size: of the input; only the network ``sequential`` depends on it.
+        dropout: share of the features that are dropped before the last layers in training.
+        pretrained: download weights from the hub of timm or torchvision. Use
+            :func:`fundoscope.train.networks.weights.start`, which reports a hub that cannot be
             reached.
 
     Raises:
-        UsageError: no such network, or the size is too small for it.
+        UsageError: the network is not known, or the size is too small for it.
     """
     if not known(name):
         raise UsageError(f"network {name}", "is not known", _remedy(name))
@@ -94,16 +96,16 @@ def create(
     return network
 
 
-def require_takes(make: Callable[[], nn.Module], sizes: Sequence[Size], title: str) -> None:
-    """Check that a network takes pictures of all sizes that it will be shown.
+def require_takes(make: Callable[[], nn.Module], sizes: Sequence[InputSize], title: str) -> None:
+    """Check that a network takes pictures of every size that it will be given.
 
     Args:
-        make: makes the network; it is called on torch's "meta" device, which computes nothing.
-        sizes: of what goes in.
-        title: how messages call the network.
+        make: creates the network. It is called on torch's "meta" device, which computes nothing.
+        sizes: of the pictures.
+        title: the network's name in error messages.
 
     Raises:
-        UsageError: it takes one shape only, or needs larger pictures.
+        UsageError: the network takes one size only, or needs larger pictures.
     """
     import torch
 
@@ -111,17 +113,17 @@ def require_takes(make: Callable[[], nn.Module], sizes: Sequence[Size], title: s
         network = make().eval()
         for size in sizes:
             try:
-                network(torch.zeros(1, 3, size.height, size.width))
+                network(torch.zeros(1, COLOURS, size.height, size.width))
             except (RuntimeError, ValueError, AssertionError):
                 raise UsageError(
                     title,
                     f"does not take pictures of {size.height}x{size.width}",
-                    "give every stage the size that this network wants, or take another network",
+                    "give every stage a size that this network takes, or choose another network",
                 ) from None
 
 
 def normalisation(name: str, mode: str) -> Normalisation:
-    """How a network's pixels are normalised in a mode of :data:`normalise.MODES`."""
+    """The normalisation of a network's input, in a mode of :data:`normalise.MODES`."""
     if name in LITE or name in OWN:
         return Normalisation(mode)  # EfficientNet-Lite was trained on (x - 127) / 128.
     mean, scale = IMAGENET_MEAN, IMAGENET_SCALE
@@ -136,7 +138,7 @@ def normalisation(name: str, mode: str) -> Normalisation:
 
 
 def last_layer(network: nn.Module) -> str:
-    """The name of the layer that gives the outputs, e.g. ``"classifier"``."""
+    """The name of the layer that computes the outputs, e.g. ``"classifier"``."""
     from torch import nn
 
     names: list[str] = [
@@ -146,15 +148,16 @@ def last_layer(network: nn.Module) -> str:
 
 
 def set_training(network: nn.Module, frozen: int) -> None:
-    """Put a network into training mode but for its first parts, which rest.
+    """Put a network into training mode, with its first parts frozen.
+
+    A frozen part keeps its weights and its batch statistics.
 
     Args:
         network: of :func:`create`.
-        frozen: how many parts rest, weights and batch statistics: the stem with the first group of
-            blocks, then a group each; 0 for none.
+        frozen: how many groups of blocks are frozen, and with them the stem; 0: nothing.
 
     Raises:
-        UsageError: the network has no groups of blocks.
+        UsageError: the network is not made of groups of blocks.
     """
     network.train().requires_grad_(True)
     if frozen == 0:
@@ -164,7 +167,7 @@ def set_training(network: nn.Module, frozen: int) -> None:
         raise UsageError(
             f"frozen = {frozen}",
             "needs a network made of groups of blocks",
-            "take one of the efficientnets, or leave frozen out",
+            "choose one of the efficientnets, or leave frozen out",
         )
     stem: list[Any] = [network.conv_stem, network.bn1]
     for part in (*stem, *blocks[:frozen]):
@@ -175,11 +178,11 @@ def _of_torchvision(name: str, outputs: int, dropout: float, pretrained: bool) -
     from torch import nn
     from torchvision import models
 
-    make = partial(models.get_model, name)
+    create_model = partial(models.get_model, name)
     if not pretrained:
-        network: nn.Module = make(num_classes=outputs)
+        network: nn.Module = create_model(num_classes=outputs)
     else:
-        network = make(weights="DEFAULT")
+        network = create_model(weights="DEFAULT")
         _replace_last_layer(network, outputs)
     for part in network.modules():
         if isinstance(part, nn.Dropout):
@@ -211,12 +214,11 @@ def _remedy(name: str) -> str:
 
     import timm
 
-    plain = (*OWN, *LITE)
+    names = [*OWN, *LITE, "torchvision/NAME", "timm/NAME"]
     if name.startswith(TORCHVISION):
-        near = [TORCHVISION + other for other in _torchvision()]
+        names = [TORCHVISION + other for other in _torchvision()]
     elif name.startswith(TIMM):
-        wanted = name.removeprefix(TIMM)
-        near = [TIMM + n for n in difflib.get_close_matches(wanted, timm.list_models(), NEIGHBOURS)]
-    else:
-        near = []
-    return f"name one of {', '.join(near or (*plain, 'torchvision/NAME', 'timm/NAME'))}"
+        architecture = name.removeprefix(TIMM)
+        similar = difflib.get_close_matches(architecture, timm.list_models(), SIMILAR)
+        names = [TIMM + other for other in similar] or names
+    return f"name one of {', '.join(names)}"

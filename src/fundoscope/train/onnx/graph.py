@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,44 +14,50 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from fundoscope.train.networks.normalise import Normalisation
-
 OPSET: Final = 18
 """ONNX Runtime has read it since 1.14 (2023)."""
 INPUT, OUTPUT, COUNT = "pixels", "logits", "photographs"
 NETWORK: Final = "network."
-"""What stands before the network's own names of its weights."""
+"""The prefix of the network's own weight names in the graph."""
 HALF_FROM: Final = 8_192
-"""Tensors of fewer values stay in full precision: they are small, and rounding them moves the
-result more (largest change of a probability seen: 0.007, against 0.02 with every tensor)."""
+"""Tensors with fewer values keep full precision: they are small, and rounding them moves the result
+more (largest change of a probability seen: 0.007; with every tensor rounded, 0.02)."""
 HALF_SUFFIX: Final = "_half"
+EXAMPLES, COLOURS = 2, 3
+"""Photographs of the batch that the graph is traced with, and their channels."""
 
 
 def to_onnx(
-    network: nn.Module, normalisation: Normalisation, height: int, width: int, *, free: bool = False
+    network: nn.Module,
+    normalisation: Callable[[Tensor], Tensor],
+    height: int,
+    width: int,
+    *,
+    free: bool = False,
 ) -> bytes:
-    """The graph of a network: ``uint8 (N, H, W, 3)`` RGB to ``float32 (N, outputs)``.
+    """Export a network as a graph: ``uint8 (N, H, W, 3)`` RGB to ``float32 (N, outputs)``.
 
-    Batch normalisation stays a node of its own, so that the graph holds every weight under the
-    network's own name and training can go on from it (:func:`weights`); ONNX Runtime merges it into
-    the convolution before it when it loads the graph.
+    Batch normalisation keeps its own nodes. So the graph holds every weight under the network's own
+    name, and training can start from it (:func:`weights`). ONNX Runtime merges these nodes into the
+    convolutions when it loads the graph.
 
     Args:
-        network: on the processor; it is put into evaluation mode.
-        normalisation: what stands between the pixels and the network.
-        height, width: of what goes in, in pixels.
-        free: any height and width go in (they must not be smaller than the network needs).
+        network: on the CPU; it is put into evaluation mode.
+        normalisation: from float ``(N, 3, H, W)`` RGB of 0 to 255 to the network's input.
+        height: of the photographs, in pixels.
+        width: of the photographs, in pixels.
+        free: let the graph take any height and width that the network takes.
 
     Returns:
-        The bytes of an ``.onnx`` file of :data:`OPSET`, any number of photographs at a time.
+        The bytes of an ``.onnx`` file of :data:`OPSET`, for any number of photographs at a time.
     """
     import torch
 
     module = _from_pixels(network, normalisation).eval()
-    example = torch.zeros((2, height, width, 3), dtype=torch.uint8)
+    example = torch.zeros((EXAMPLES, height, width, COLOURS), dtype=torch.uint8)
     with warnings.catch_warnings():
-        # torch warns of its own deprecations while it exports; none concerns the result, which is
-        # compared with torch's afterwards.
+        # torch warns about its own deprecations during an export. None affects the result, which
+        # is compared with torch's afterwards.
         warnings.simplefilter("ignore")
         model = _traced(module, example) if free else _exported(module, example)
     forget_origin(model)
@@ -59,7 +66,10 @@ def to_onnx(
 
 
 def _exported(module: nn.Module, example: Tensor) -> Any:
-    """By the present exporter, without its optimiser, which would merge batch normalisation."""
+    """Export with torch's current exporter.
+
+    Its optimiser is off, because it would merge batch normalisation.
+    """
     import torch
     from onnxscript import optimizer
 
@@ -75,19 +85,23 @@ def _exported(module: nn.Module, example: Tensor) -> Any:
         verbose=False,
     )
     model = program.model_proto
-    # Else Casts and Expands of constants stand between convolution and normalisation, and ONNX
-    # Runtime merges nothing: the graph was then 2.3 times slower.
+    # Otherwise Casts and Expands of constants remain between convolution and normalisation, ONNX
+    # Runtime merges nothing, and the graph is 2.3 times slower.
     optimizer.fold_constants(model)
     optimizer.remove_unused_nodes(model)
     return model
 
 
 def _traced(module: nn.Module, example: Tensor) -> Any:
-    """By the older exporter: the newer one cannot solve the pyramid's free sides (torch 2.14)."""
+    """Export with torch's older exporter.
+
+    The current one cannot resolve the pyramid's free height and width (torch 2.14).
+    """
     import onnx
     import torch
 
-    # Of the wrapper alone, its parts stay as they are: else equal weights would be stored once.
+    # Of the wrapper only; its parts stay in evaluation mode. In evaluation mode the exporter would
+    # store equal weights once, under one of their names.
     module.training = True
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -106,20 +120,20 @@ def _traced(module: nn.Module, example: Tensor) -> Any:
 
 
 def weights(model: bytes) -> dict[str, NDArray[np.float32]]:
-    """The weights in a graph of :func:`to_onnx`, halved or not, by the network's own names."""
+    """The weights in a graph of :func:`to_onnx` by the network's own names, in full precision."""
     import onnx
     from onnx import numpy_helper
 
-    found = {}
+    arrays = {}
     for tensor in onnx.load_from_string(model).graph.initializer:
         name = tensor.name.removesuffix(HALF_SUFFIX)
         if name.startswith(NETWORK):
-            found[name.removeprefix(NETWORK)] = numpy_helper.to_array(tensor).astype(np.float32)
-    return found
+            arrays[name.removeprefix(NETWORK)] = numpy_helper.to_array(tensor).astype(np.float32)
+    return arrays
 
 
 def forget_origin(model: Any) -> None:
-    """Take out what names the machine and the source lines that the graph was traced on."""
+    """Remove what names the machine and the source lines that a graph (ModelProto) came from."""
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
@@ -133,9 +147,10 @@ def forget_origin(model: Any) -> None:
 
 
 def halve(model: bytes) -> bytes:
-    """Store the large weights in half precision, with a Cast to float32 behind each.
+    """Store the large weights of a graph in half precision, with a Cast to float32 after each.
 
-    ONNX Runtime folds the Casts when it loads the graph: the file is half as large and as fast.
+    ONNX Runtime folds the Casts when it loads the graph: the file is half as large, at the same
+    speed.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -146,7 +161,7 @@ def halve(model: bytes) -> bytes:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < HALF_FROM:
             continue
-        with np.errstate(over="ignore"):  # what half precision cannot hold stays whole
+        with np.errstate(over="ignore"):  # a tensor that overflows keeps full precision
             half = values.astype(np.float16)
         if not np.isfinite(half).all():
             continue
@@ -157,13 +172,12 @@ def halve(model: bytes) -> bytes:
     nodes = [*casts, *proto.graph.node]
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
-    # A weight has a declared type as a value inside the graph now; the declaration is optional.
     onnx.checker.check_model(proto)
     content: bytes = proto.SerializeToString()
     return content
 
 
-def _from_pixels(network: nn.Module, normalisation: Normalisation) -> nn.Module:
+def _from_pixels(network: nn.Module, normalisation: Callable[[Tensor], Tensor]) -> nn.Module:
     from torch import nn as layers
 
     class FromPixels(layers.Module):
