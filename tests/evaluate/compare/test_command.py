@@ -15,8 +15,7 @@ from fundoscope.data import manifest
 from fundoscope.evaluate.compare.results import FILES
 from fundoscope.evaluate.grading import results
 from fundoscope.evaluate.grading.figures import COLUMNS
-from fundoscope.evaluate.lesions import looking, worst
-from fundoscope.evaluate.lesions import plots as lesion_plots
+from fundoscope.evaluate.lesions import detections, plots, worst
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
 
@@ -48,7 +47,7 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr(results, "_draw", lambda *_: None)
     monkeypatch.setattr(worst, "draw", lambda *_: None)
     for name in ("draw_froc", "draw_precision_recall"):
-        monkeypatch.setattr(lesion_plots, name, lambda *_: None)
+        monkeypatch.setattr(plots, name, lambda *_: None)
 
 
 @pytest.fixture
@@ -108,7 +107,7 @@ class TestGraders:
         first = out.splitlines()[0]
         assert first.startswith("all (70): accuracy 0.")
         assert "→ 1.000, difference +0." in first
-        assert first.endswith("leaves 0 out")
+        assert first.endswith("excludes 0")
         assert any(
             line.startswith("mean over source: quadratic kappa ") for line in out.split("\n")
         )
@@ -161,7 +160,7 @@ class TestGraders:
 
     def test_the_same_folder_twice(self, call, folders, tmp_path):
         _, out, _ = call("compare", folders[0], folders[0], "--out", tmp_path / "out")
-        assert "leaves 0 out" not in out
+        assert "excludes 0" not in out
         found = part(comparison(tmp_path / "out"), "all")["figures"]["accuracy"]
         assert found["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
@@ -293,7 +292,7 @@ class TestDetectors:
             )
 
         monkeypatch.setattr(detectors, "load", load)
-        monkeypatch.setattr(looking, "look", lambda loaded, path: looks[loaded.name](path))
+        monkeypatch.setattr(detections, "detect", lambda loaded, path: looks[loaded.name](path))
 
     @pytest.fixture
     def evaluated(self, call, eyes, tmp_path):
@@ -354,7 +353,7 @@ class TestDetectors:
         write_cell(folders[1], "score", "much")
         code, _, err = call("compare", *folders, "--out", tmp_path / "out")
         assert code == 2
-        assert "is not as an evaluation wrote it" in err
+        assert "was changed after the evaluation wrote it" in err
         drop_column(folders[1], "hit")
         assert "has no column hit" in call("compare", *folders, "--out", tmp_path / "out")[2]
         (folders[1] / "photographs.csv").unlink()

@@ -15,11 +15,11 @@ from fundoscope.evaluate.grading.figures import (
     NOT_GRADED,
     UNDEFINED,
     Scores,
-    area_under_curve,
     confusion,
     figures,
     quadratic_kappa,
 )
+from fundoscope.evaluate.roc import area_under_curve
 
 
 def scores_from(label, given, referable=None, threatening=None, positive=None):

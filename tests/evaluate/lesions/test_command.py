@@ -11,7 +11,7 @@ from PIL import Image
 
 from fundoscope.cli.evaluate import lesions as command
 from fundoscope.cli.main import run
-from fundoscope.evaluate.lesions import looking, worst
+from fundoscope.evaluate.lesions import detections, worst
 from fundoscope.evaluate.lesions.results import FILES
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
@@ -40,7 +40,7 @@ def fake(monkeypatch, seen_as):
     )
     look = seen_as(FOUND, KINDS, {"c": (MA,)})
     monkeypatch.setattr(detectors, "load", lambda path=None: loaded)
-    monkeypatch.setattr(looking, "look", lambda detector, path: look(path))
+    monkeypatch.setattr(detections, "detect", lambda detector, path: look(path))
     monkeypatch.setattr(worst, "CELL", 240)
     return loaded
 
@@ -242,7 +242,9 @@ def test_plots_can_be_opened(evaluate, tmp_path):
 
 def test_a_set_on_which_nothing_can_be_seen(evaluate, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        looking, "look", lambda *_: looking.Seen("no_field", (120, 80), reason="r", remedy="s")
+        detections,
+        "detect",
+        lambda *_: detections.Detections("no_field", (120, 80), reason="r", remedy="s"),
     )
     code, out, _ = evaluate()
     assert code == 3

@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
+from fundoscope.evaluate.lesions import detections
 from fundoscope.evaluate.lesions import evaluation as detection
-from fundoscope.evaluate.lesions import looking
-from fundoscope.evaluate.lesions.truth import Subject, Truth
+from fundoscope.evaluate.lesions.truth import Photograph, Truth
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads
 from fundoscope.lesions.detector import Detector
@@ -72,7 +72,7 @@ def known(tmp_path_factory):
         PhantomSpec(seed=5, width=320, height=320, grade=3, stretch=1.4),
         PhantomSpec(seed=7, width=300, height=300, grade=3),
     )
-    subjects = []
+    photographs = []
     for place, spec in enumerate(specs):
         pixels, truth = draw(spec)
         path = folder / f"{place}.png"
@@ -82,8 +82,8 @@ def known(tmp_path_factory):
             boxes = [each.box for each in truth.lesions if each.kind == kind]
             masks[kind] = (folder / f"{place}-{kind}.png",)
             Image.fromarray(discs(boxes, pixels.shape[:2])).save(masks[kind][0])
-        subjects.append(Subject(path.name, path, (spec.width, spec.height), masks=masks))
-    return Truth(tuple(subjects), KINDS, "0")
+        photographs.append(Photograph(path.name, path, (spec.width, spec.height), masks=masks))
+    return Truth(tuple(photographs), KINDS, "0")
 
 
 def discs(boxes, shape):
@@ -96,10 +96,10 @@ def discs(boxes, shape):
     return covered
 
 
-def scores(painter, subject):
+def scores(painter, photograph):
     """What is painted on each pixel of a photograph, by kind."""
-    width, height = subject.size
-    photo = decode.decode_file(subject.path, min_side=painter.decode_side)
+    width, height = photograph.size
+    photo = decode.decode_file(photograph.path, min_side=painter.decode_side)
     fov = field.find(photo)
     if not fov.found:
         return dict.fromkeys(KINDS, np.zeros((height, width)))
@@ -120,16 +120,16 @@ def scores(painter, subject):
 def test_the_area_of_all_pixels_is_that_of_scikit_learn(painter, known):
     found = detection.evaluate(
         known,
-        lambda path: looking.look(painter, path),
+        lambda path: detections.detect(painter, path),
         painter.manifest.thresholds,
-        paints=True,
+        has_maps=True,
         resamples=5,
     )
-    assert [each.seen.status for each in found.photographs] == ["read", "read", "no_field"]
-    assert found.paints
-    painted = [scores(painter, subject) for subject in known.subjects]
+    assert [each.detections.status for each in found.photographs] == ["read", "read", "no_field"]
+    assert found.has_maps
+    painted = [scores(painter, photograph) for photograph in known.photographs]
     for kind in KINDS:
-        masks = [np.array(Image.open(each.masks[kind][0])).ravel() for each in known.subjects]
+        masks = [np.array(Image.open(each.masks[kind][0])).ravel() for each in known.photographs]
         shown = [np.rint(each[kind]).ravel() for each in painted]
         assert np.concatenate(masks).sum() > 100
         area = average_precision_score(np.concatenate(masks), np.concatenate(shown))
@@ -139,18 +139,18 @@ def test_the_area_of_all_pixels_is_that_of_scikit_learn(painter, known):
 
 
 def test_maps_do_not_stay_in_memory(painter, known):
-    seen = looking.look(painter, known.subjects[0].path)
-    assert seen.painted.maps.shape[0] == len(KINDS) + 1
-    kept = detection.compare(known.subjects[0], seen, KINDS, {})
-    assert kept.seen.painted is None
-    assert kept.seen.boxes is seen.boxes
+    seen = detections.detect(painter, known.photographs[0].path)
+    assert seen.maps.maps.shape[0] == len(KINDS) + 1
+    kept = detection.compare(known.photographs[0], seen, KINDS, {})
+    assert kept.detections.maps is None
+    assert kept.detections.boxes is seen.boxes
     assert len(kept.pixels[KINDS[0]].score) == 256
 
 
 def test_a_kind_that_is_not_assessed_has_no_pixels(painter, known):
     least = {**painter.manifest.minimum_radius, KINDS[0]: 1e6}
     blind = Detector(replace(painter.manifest, minimum_radius=least), Painting())
-    seen = looking.look(blind, known.subjects[0].path)
-    counts = detection.compare(known.subjects[0], seen, KINDS, {}).pixels
+    seen = detections.detect(blind, known.photographs[0].path)
+    counts = detection.compare(known.photographs[0], seen, KINDS, {}).pixels
     assert counts[KINDS[0]].score.tolist() == [0]
     assert len(counts[KINDS[1]].score) == 256

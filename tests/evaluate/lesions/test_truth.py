@@ -33,17 +33,17 @@ def gather(eyes):
 
 def test_every_photograph_that_somebody_looked_at(gather):
     found = gather()
-    assert [each.image for each in found.subjects] == ["a.png", "b.png", "c.png"]
+    assert [each.image for each in found.photographs] == ["a.png", "b.png", "c.png"]
     assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
-    assert found.subjects[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
-    assert found.subjects[2].of_kind("microaneurysm").shape == (0, 4)
-    assert found.subjects[0].masks is None
+    assert found.photographs[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
+    assert found.photographs[2].of_kind("microaneurysm").shape == (0, 4)
+    assert found.photographs[0].masks is None
     assert not found.test
 
 
 def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
     (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1,1\nb,2144,1424\n")
-    one, two, three = gather(table=tmp_path / "discs.csv").subjects
+    one, two, three = gather(table=tmp_path / "discs.csv").photographs
     assert (one.disc.x, one.disc.y, one.disc.half_diameter) == (70, 40, 20)
     assert two.disc.on(120).x == 60
     assert three.disc is None
@@ -51,7 +51,7 @@ def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
 
 def test_names_choose_and_order(gather):
     found = gather(names=("some.txt", "# two of them\nb\n\n a.png \n"))
-    assert [each.image for each in found.subjects] == ["b.png", "a.png"]
+    assert [each.image for each in found.photographs] == ["b.png", "a.png"]
     # What is annotated elsewhere in the set can be measured here: as nothing that is there.
     assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
 
@@ -76,7 +76,7 @@ def test_a_name_that_two_photographs_have_is_refused(gather, tmp_path):
         (tmp_path / "some.txt").write_text(text)
         paths = {"names": tmp_path / "some.txt", "table": tmp_path / "discs.csv"}
         return [
-            each.image for each in truth.gather(tmp_path / "JPEGImages", None, **paths).subjects
+            each.image for each in truth.gather(tmp_path / "JPEGImages", None, **paths).photographs
         ]
 
     with pytest.raises(UsageError, match=r"there several times: a; "):
@@ -106,8 +106,8 @@ def test_a_test_split_of_the_annotations(gather):
 
 def test_masks_are_those_of_the_photograph(gather, tmp_path):
     found = gather(masks=tmp_path / "masks")
-    assert set(found.subjects[0].masks) == {"microaneurysm", "optic_disc"}
-    assert found.subjects[2].masks is None
+    assert set(found.photographs[0].masks) == {"microaneurysm", "optic_disc"}
+    assert found.photographs[2].masks is None
     assert any("c.png" in note for note in found.notes)
 
 
@@ -126,7 +126,7 @@ def test_a_mask_that_cannot_be_read_is_refused_at_once(gather, tmp_path):
 
 
 def test_one_missing_photograph_is_no_fault_all_missing_are(gather):
-    assert len(gather(absent=("a",)).subjects) == 3
+    assert len(gather(absent=("a",)).photographs) == 3
 
 
 def test_all_photographs_missing(gather):
@@ -145,7 +145,7 @@ def test_centres_alone(gather, tmp_path):
     gather()
     (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1072,712\nother,1,1\n")
     found = truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
-    assert [each.image for each in found.subjects] == ["a.png"]
+    assert [each.image for each in found.photographs] == ["a.png"]
     assert found.kinds == ()
     assert found.notes == ("2 photographs are left out: the table has no centre of them",)
 
