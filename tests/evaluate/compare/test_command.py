@@ -54,8 +54,8 @@ def no_pictures(monkeypatch):
 def call(capsys):
     def call(*words):
         code = run(["evaluate", *map(str, words)])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return call
 
@@ -175,7 +175,7 @@ class TestGraders:
         call("grading", labels, "--out", tmp_path / "other", "--split", "test")
         code, out, err = call("compare", folders[0], tmp_path / "other", "--out", tmp_path / "out")
         assert (code, out) == (2, "")
-        assert f"{tmp_path / 'other'}: was made of other photographs than {folders[0]}" in err
+        assert f"{tmp_path / 'other'}: was made from other photographs than {folders[0]}" in err
         assert "split test, not val" in err
         assert err.count("\n") == 1
         assert not (tmp_path / "out").exists()
@@ -196,7 +196,7 @@ class TestGraders:
         call("grading", labels, "--out", tmp_path / "other", "--split", "val")
         code, _, err = call("compare", folders[0], tmp_path / "other", "--out", tmp_path / "out")
         assert code == 2
-        assert "was made of another label table than" in err
+        assert "was made from another label table than" in err
         assert manifest.read(labels).sha256[:12] in err
 
     def test_rows_in_another_order_are_refused(self, call, folders, tmp_path):
@@ -220,7 +220,7 @@ class TestGraders:
         assert call("compare", *folders, *options, "--overwrite")[0] == 0
 
     @pytest.mark.parametrize(
-        ("damage", "told"),
+        ("damage", "reported"),
         [
             (lambda folder: (folder / "run.json").unlink(), "run.json: No such file"),
             (lambda folder: (folder / "run.json").write_text("{}"), "run.json: "),
@@ -231,11 +231,11 @@ class TestGraders:
             (lambda folder: of_command(folder, "read"), "holds results of fundoscope read"),
         ],
     )
-    def test_a_damaged_folder_is_one_line(self, call, folders, tmp_path, damage, told):
+    def test_a_damaged_folder_is_one_line(self, call, folders, tmp_path, damage, reported):
         damage(folders[0])
         code, out, err = call("compare", *folders, "--out", tmp_path / "out")
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert told in err
+        assert reported in err
 
 
 def write_cell(folder, column, text):
@@ -345,7 +345,7 @@ class TestDetectors:
         folders = evaluated("usual"), evaluated("perfect", "--names", tmp_path / "some.txt")
         code, _, err = call("compare", *folders, "--out", tmp_path / "out")
         assert code == 2
-        assert "was made of another set of annotations than" in err
+        assert "was made from another set of annotations than" in err
         assert f"names {tmp_path / 'some.txt'}, not any" in err
 
     def test_a_damaged_table(self, call, evaluated, tmp_path):
@@ -363,7 +363,7 @@ class TestDetectors:
         folders = evaluated("usual"), evaluated("perfect")
         code, _, err = call("compare", *folders, "--out", tmp_path / "out", "--by", "source")
         assert code == 2
-        assert "means nothing for detectors" in err
+        assert "is only for graders" in err
 
     def test_discs_by_a_table_alone_cannot_be_compared(self, call, eyes, tmp_path):
         eyes(EYES)

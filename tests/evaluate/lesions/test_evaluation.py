@@ -163,7 +163,7 @@ def test_workers_and_repetition_change_nothing(evaluated):
     assert one.figures.overall == two.figures.overall
 
 
-def test_progress_is_told(evaluated):
+def test_progress_is_reported(evaluated):
     reported = []
     evaluated(on_read=lambda: reported.append(1))
     assert len(reported) == 3

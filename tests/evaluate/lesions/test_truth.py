@@ -57,7 +57,7 @@ def test_names_choose_and_order(gather):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a\nx\ny\n", "not there: x, y"), ("# none\n", "names none")]
+    ("text", "said"), [("a\nx\ny\n", "not in the set: x, y"), ("# none\n", "names no photograph")]
 )
 def test_names_of_nothing(gather, text, said):
     with pytest.raises(UsageError, match=said):
@@ -79,13 +79,13 @@ def test_a_name_that_two_photographs_have_is_refused(gather, tmp_path):
             each.image for each in truth.gather(tmp_path / "JPEGImages", None, **paths).photographs
         ]
 
-    with pytest.raises(UsageError, match=r"there several times: a; "):
+    with pytest.raises(UsageError, match=r"in the set several times: a; "):
         images("a\n")
     assert images("old/a\nnew/a.png\n") == ["old/a.png", "new/a.png"]
     assert images("a.png\n") == ["a.png"]
 
 
-def test_many_unknown_names_are_not_all_told(gather):
+def test_many_unknown_names_are_not_all_named(gather):
     with pytest.raises(UsageError, match="n4 and 3 more"):
         gather(names=("some.txt", "\n".join(f"n{i}" for i in range(8))))
 
@@ -134,10 +134,10 @@ def test_all_photographs_missing(gather):
         gather(absent=tuple("abc"))
 
 
-def test_nothing_to_hold_against(tmp_path):
-    with pytest.raises(UsageError, match="nothing to hold against"):
+def test_nothing_to_compare_with(tmp_path):
+    with pytest.raises(UsageError, match="no annotations to compare with"):
         truth.gather(tmp_path, None)
-    with pytest.raises(UsageError, match="nothing to hold against"):
+    with pytest.raises(UsageError, match="no annotations to compare with"):
         truth.gather(tmp_path, None, masks=tmp_path, table=tmp_path)
 
 
@@ -147,7 +147,7 @@ def test_centres_alone(gather, tmp_path):
     found = truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
     assert [each.image for each in found.photographs] == ["a.png"]
     assert found.kinds == ()
-    assert found.notes == ("2 photographs are left out: the table has no centre of them",)
+    assert found.notes == ("2 photographs are left out: the table does not give their optic disc",)
 
 
 def test_centres_of_none_of_the_photographs(gather, tmp_path):
