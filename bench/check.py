@@ -73,9 +73,7 @@ def twins(table: Manifest, data: Path, cache: Path, workers: int) -> None:
     for source in sorted({row.source for row in table.rows}):
         groups = [group for (of, group), n in sizes.items() if of == source and n > 1]
         whole = [group for group in groups if is_whole(table.rows, group, number_of)]
-        print(
-            f"{source}: {len(whole)} of {len(groups)} groups of several photographs found completely"
-        )
+        print(f"{source}: {len(whole)} of {len(groups)} groups of several photographs found")
     listed = data / "lesions" / "idrid_516" / "near_duplicates.csv"
     with listed.open(newline="", encoding="utf-8") as file:
         same = [row for row in csv.DictReader(file) if float(row["correlation"]) >= IDENTICAL]
