@@ -132,7 +132,7 @@ class NotAssessed:
 
     Attributes:
         what: e.g. ``"microaneurysms"``.
-        reason: in words, e.g. ``"photograph too small"``; ``""`` where fundoscope never assesses it.
+        reason: in words, e.g. ``"photograph too small"``; ``""`` for what is never assessed.
     """
 
     what: str
