@@ -1,10 +1,11 @@
-"""Annotations in every format, and what other programs read in our files.
+"""Do annotations survive every format, and do other programs read our files correctly?
 
-    python bench/annotations.py ../shared/data/lesions/idrid
+    python bench/annotations.py IDRID
 
-Reads IDRiD's boxes, compares them with its table, sends them through every pair of formats, and has
-labelImg, torchvision, supervision and pycocotools read what was written, where they are installed.
-Prints a table of counts; a row that disagrees ends with WRONG, and the exit code is 1.
+IDRID is the folder of IDRiD's segmentation set. Its boxes are compared with its table and converted
+through every pair of formats. Where labelImg, torchvision, supervision and pycocotools are
+installed, they read the files that we wrote. Prints a table of counts; a row that disagrees ends
+with WRONG, and the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from fundoscope.data.annotations import formats
 from fundoscope.data.annotations.annotation import AnnotationSet
 
 Row = tuple[str, str, float, float, float, float]
-"""Photograph without suffix, class, and a box: VOC's numbers, or half-open."""
+"""Photograph without suffix, class, and a box: in VOC's numbers, or half-open."""
 FORMATS = ("voc", "coco", "yolo", "labelstudio", "cvat")
 CORNERS = re.compile(r"<[xy]m(?:in|ax)>.*?<")
 TOLERANCE = 0.01
-"""Pixels: what six decimals of a YOLO file leave open to readers that do not round."""
+"""Pixels: the error of six decimals in a YOLO file, for readers that do not round."""
 
 
 def rows(found: AnnotationSet) -> list[Row]:
-    """Every box, half-open, in order."""
+    """List every box, half-open, in order."""
     return [
         (Path(photo.image).stem, item.kind, *item.box)
         for photo in found.photos
@@ -54,7 +55,7 @@ def table(path: Path) -> list[Row]:
 
 
 def labelimg(folder: Path) -> list[Row]:
-    """VOC's numbers, as labelImg's own reader has them."""
+    """Read VOC's numbers with labelImg's own reader."""
     from libs.pascal_voc_io import PascalVocReader
 
     return [
@@ -65,7 +66,7 @@ def labelimg(folder: Path) -> list[Row]:
 
 
 def torchvision_voc(folder: Path, images: Path) -> list[Row]:
-    """VOC's numbers, as torchvision's VOCDetection has them; the photographs are not decoded."""
+    """Read VOC's numbers with torchvision's VOCDetection; the photographs are not decoded."""
     from defusedxml.ElementTree import parse
     from torchvision.datasets import VOCDetection
 
@@ -101,7 +102,7 @@ def pycocotools(path: Path) -> list[Row]:
 
 
 def supervision(form: str, folder: Path, images: Path) -> list[Row]:
-    """Half-open boxes, as supervision has them."""
+    """Read half-open boxes with supervision."""
     import supervision as sv
 
     sets = sv.DetectionDataset
@@ -119,19 +120,19 @@ def supervision(form: str, folder: Path, images: Path) -> list[Row]:
 
 
 def differing(ours: list[Row], theirs: list[Row], tolerance: float = 0.0) -> int:
-    """How many boxes have no partner of the same photograph, class and place."""
-    one, other = sorted(ours), sorted(theirs)
-    if len(one) != len(other):
-        return max(len(one), len(other))
+    """Count the boxes without a partner of the same photograph, class and place."""
+    first, second = sorted(ours), sorted(theirs)
+    if len(first) != len(second):
+        return max(len(first), len(second))
     if tolerance == 0.0:
-        return sum(a != b for a, b in zip(one, other, strict=True))
+        return sum(a != b for a, b in zip(first, second, strict=True))
     rounded = [sorted((*row[:2], *map(round, row[2:])) for row in part) for part in (ours, theirs)]
     far = sum(max(abs(value - round(value)) for value in row[2:]) > tolerance for row in theirs)
     return far + sum(a != b for a, b in zip(*rounded, strict=True))
 
 
 def checks(root: Path, folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, number of boxes, and how many of them differ, of each check."""
+    """Run each check: its name, the number of boxes, and how many of them differ."""
     images = root / "JPEGImages"
     found = formats.read(root)
     boxes = rows(found)
@@ -155,19 +156,19 @@ def checks(root: Path, folder: Path) -> Iterator[tuple[str, int, int]]:
         sum(len(ours) for ours, _ in texts),
         sum(ours != theirs for ours, theirs in texts),
     )
-    for one in FORMATS:
-        first = formats.read(folder / one, images=images)
-        yield f"{one}, read again", len(boxes), differing(boxes, rows(first))
+    for form in FORMATS:
+        first = formats.read(folder / form, images=images)
+        yield f"{form}, read again", len(boxes), differing(boxes, rows(first))
         for other in FORMATS:
-            out = folder / f"{one}-{other}"
+            out = folder / f"{form}-{other}"
             formats.write(first, out, other)
             again = rows(formats.read(out, images=images))
-            yield f"{one} -> {other}, read again", len(again), differing(boxes, again)
+            yield f"{form} -> {other}, read again", len(again), differing(boxes, again)
     yield from other_readers(folder, images, boxes)
 
 
 def other_readers(folder: Path, images: Path, boxes: list[Row]) -> Iterator[tuple[str, int, int]]:
-    """The checks by programs of others, where they are installed."""
+    """Run the checks by other programs, where they are installed."""
     if importlib.util.find_spec("libs") and importlib.util.find_spec("labelImg"):
         theirs = labelimg(folder / "voc")
         yield "labelImg reads our VOC", len(theirs), differing(as_voc(boxes), theirs)
@@ -186,7 +187,7 @@ def other_readers(folder: Path, images: Path, boxes: list[Row]) -> Iterator[tupl
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("idrid", type=Path)
+    parser.add_argument("idrid", type=Path, help="folder of IDRiD's segmentation set")
     root = parser.parse_args().idrid
     warnings.simplefilter("ignore")
     wrong = 0

@@ -1,12 +1,13 @@
-"""How much better is it than what the students had? The table of docs/results.md, row by row.
+"""How much better is the grader than the students' networks? The table of docs/results.md.
 
     python bench/comparison.py train [ROW ...]     train and export (resumes)
     python bench/comparison.py test [ROW ...]      read the test split; each row is one look
     python bench/comparison.py table               print the table and the looks
 
-Rows that are trained have a configuration in configs/students. Everything lies in runs/students;
-`test` keeps what was found in results.json there. The best epoch is chosen on validation, and so is
-everything that is fitted; the test split is read once a row.
+`train` and `test` take the data from `--data DIR`. Trained rows have a configuration in
+configs/students. Everything is written to runs/students, the figures of `test` to results.json
+there. The best epoch, and everything else that is fitted, is chosen on validation; the test split
+is read once for each row.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import add_data, grading_table, parser_of
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.evaluate.grading.evaluation import cluster_keys, evaluate, scores_of
-from fundoscope.evaluate.grading.summary import Subjects, Summary, summarise
+from fundoscope.evaluate.grading.summary import ScoredPhotographs, Summary, summarise
 from fundoscope.models import bundle as bundles
 from fundoscope.reader import Reader
 from fundoscope.reading import Reading
@@ -38,7 +40,7 @@ SHIPPED = "shipped"
 BY_SHAPE = "one-model-a-shape"
 SHAPE_ALONE = "shape-alone"
 ROWS = {
-    "theirs": "theirs: one sigmoid, RMSProp, 200x300, squashed",
+    "theirs": "the students': one sigmoid, RMSProp, 200x300, squashed",
     "five-classes": "the same with five classes",
     "adam": "five classes, Adam",
     "large": "the same at 400x600",
@@ -56,8 +58,8 @@ TRAINED = (
     "shape-1-1",
 )
 WIDE = 1.3
-"""Width over height from which the model of 3:2 is asked, else that of square ones; the few
-photographs of 4:3 lie beside both."""
+"""Width over height from which the model of 3:2 is used, otherwise that of square photographs; the
+few photographs of 4:3 fit neither."""
 SPREAD = 0.03
 NEIGHBOURS = 51
 COLUMNS = ("accuracy", "quadratic_kappa", "referable_auc")
@@ -77,10 +79,10 @@ class ByShape:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("what", choices=("train", "test", "table"))
     parser.add_argument("rows", nargs="*")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/grading/grading.csv"))
+    add_data(parser)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -88,7 +90,7 @@ def main() -> None:
         for name in args.rows or TRAINED:
             train(name, args)
     elif args.what == "test":
-        table = manifests.read(args.data)
+        table = manifests.read(grading_table(args.data))
         for name in args.rows or ROWS:
             test(name, table)
     else:
@@ -102,7 +104,7 @@ def train(name: str, args: argparse.Namespace) -> None:
         return
     command = [sys.executable, "-m", "fundoscope", "train", "grader", str(CONFIGS / f"{name}.toml")]
     command += ["--out", str(run), "--bundle", str(bundle), "--threads", str(args.threads)]
-    command += ["--data", str(args.data), "--cache", str(args.cache)]
+    command += ["--data", str(grading_table(args.data)), "--cache", str(args.cache)]
     print(" ".join(command[1:]), flush=True)
     subprocess.run(command, check=True)
 
@@ -118,10 +120,10 @@ def test(name: str, table: Manifest) -> None:
     )
     shapes = tuple("3:2" if abs(aspect_of(row) / 1.5 - 1) <= SPREAD else "other" for row in rows)
     sources = tuple(row.source for row in rows)
-    subjects = Subjects(scores, cluster_keys(rows), {"source": sources, "shape": shapes})
-    metrics = summarise(subjects)
+    columns = {"source": sources, "shape": shapes}
+    metrics = summarise(ScoredPhotographs(scores, cluster_keys(rows), columns))
     given = np.bincount(scores.given, minlength=6)
-    found = {
+    measured = {
         "bundles": hashes(name),
         "date": f"{started:%Y-%m-%d}",
         "n": len(rows),
@@ -134,8 +136,8 @@ def test(name: str, table: Manifest) -> None:
     }
     kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({**kept, name: found}, indent=1) + "\n")
-    print(name, {k: round(v[0], 3) for k, v in found["whole"].items()}, flush=True)
+    RESULTS.write_text(json.dumps({**kept, name: measured}, indent=1) + "\n")
+    print(name, {k: round(v[0], 3) for k, v in measured["whole"].items()}, flush=True)
 
 
 def reader(name: str) -> Any:
@@ -148,22 +150,22 @@ def reader(name: str) -> Any:
 def hashes(name: str) -> list[str]:
     if name == SHAPE_ALONE:
         return []
-    one = reader(name)
-    readers = (one.wide, one.square) if isinstance(one, ByShape) else (one,)
+    used = reader(name)
+    readers = (used.wide, used.square) if isinstance(used, ByShape) else (used,)
     return [model.sha256 for each in readers for model in each.models]
 
 
 def training(name: str) -> dict[str, Any]:
-    """Minutes, photographs seen, best epoch and validation kappa of the row's runs."""
+    """Collect minutes, photographs seen, best epoch and validation kappa of the row's runs."""
     names = ("shape-3-2", "shape-1-1") if name == BY_SHAPE else (name,)
     lines = [
-        [json.loads(text) for text in (RUNS / one / "metrics.jsonl").read_text().splitlines()]
-        for one in names
-        if (RUNS / one / "metrics.jsonl").is_file()
+        [json.loads(text) for text in (RUNS / run / "metrics.jsonl").read_text().splitlines()]
+        for run in names
+        if (RUNS / run / "metrics.jsonl").is_file()
     ]
     if not lines:
         return {}
-    configs = [json.loads((RUNS / one / "config.json").read_text())["config"] for one in names]
+    configs = [json.loads((RUNS / run / "config.json").read_text())["config"] for run in names]
     best = [max(run, key=lambda line: line["score"] or -1) for run in lines]
     return {
         "seed": configs[0]["seed"],
@@ -191,7 +193,7 @@ def aspect_of(row: Row) -> float:
 
 
 def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
-    """The grades of the 51 training photographs of the nearest shape; fitted on validation."""
+    """Grade by the 51 training photographs of the nearest shape; cut-points from validation."""
     from fundoscope.evaluate.grading.figures import Scores
     from fundoscope.grading import heads
     from fundoscope.train.grading import calibrate
@@ -226,31 +228,31 @@ def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
 
 
 def print_table() -> None:
-    """The table as Markdown, then the rows for docs/test-looks.csv."""
-    found = json.loads(RESULTS.read_text())
+    """Print the table as Markdown, then the rows for docs/test-looks.csv."""
+    results = json.loads(RESULTS.read_text())
     print(f"{platform.machine()}, {os.cpu_count()} processors\n")
     print(
         "| row | seed, photographs seen, minutes | accuracy | kappa | AUC | mean kappa | mean AUC |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, title in ROWS.items():
-        if name in found:
-            one = found[name]
-            cells = [span(one["whole"][column]) for column in COLUMNS]
-            cells += [span(one["mean"][column]) for column in COLUMNS[1:]]
-            print(f"| {title} | {effort(one['training'])} | {' | '.join(cells)} |")
-    print("\nOn the photographs of 3:2 alone:\n")
+        if name in results:
+            row = results[name]
+            cells = [span(row["whole"][column]) for column in COLUMNS]
+            cells += [span(row["mean"][column]) for column in COLUMNS[1:]]
+            print(f"| {title} | {effort(row['training'])} | {' | '.join(cells)} |")
+    print("\nOn the 3:2 photographs alone:\n")
     for name, title in ROWS.items():
-        if name in found:
-            print(f"| {title} | {' | '.join(span(found[name]['3:2'][c]) for c in COLUMNS)} |")
+        if name in results:
+            print(f"| {title} | {' | '.join(span(results[name]['3:2'][c]) for c in COLUMNS)} |")
     print("\nGrades given (0 to 4, none):\n")
     for name in ROWS:
-        if name in found:
-            print(f"{name}: {found[name]['given']}")
+        if name in results:
+            print(f"{name}: {results[name]['given']}")
     print("\nLooks:\n")
     for name in ROWS:
-        if name in found:
-            print(look(name, found[name]))
+        if name in results:
+            print(look(name, results[name]))
 
 
 def effort(training: dict[str, Any]) -> str:
@@ -266,10 +268,10 @@ def span(figure: list[float | None]) -> str:
     return f"{value:.3f} ({low:.3f}-{high:.3f})"
 
 
-def look(name: str, one: dict[str, Any]) -> str:
-    whole = "; ".join(f"{column} {one['whole'][column][0]:.4f}" for column in COLUMNS)
-    bundle = "+".join(one["bundles"]) or "none (no pixels)"
-    return f"{one['date']},{bundle},python bench/comparison.py test {name},test,{one['n']},{whole}"
+def look(name: str, row: dict[str, Any]) -> str:
+    whole = "; ".join(f"{column} {row['whole'][column][0]:.4f}" for column in COLUMNS)
+    bundle = "+".join(row["bundles"]) or "none (no pixels)"
+    return f"{row['date']},{bundle},python bench/comparison.py test {name},test,{row['n']},{whole}"
 
 
 if __name__ == "__main__":

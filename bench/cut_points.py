@@ -1,12 +1,12 @@
-"""How should cut-points be fitted? On halves of validation, judged on the other halves.
+"""How should cut-points be fitted? On halves of validation, evaluated on the other halves.
 
     fundoscope evaluate grading LABELS.csv --split val --out DIR
     python bench/cut_points.py DIR [--splits 10]
 
-Every split into halves keeps each source's grades in proportion and is used both ways. Compared
-are one search and the mean of resamples (`calibrate.CUT_RESAMPLES`), for several shares of kappa
-in what is maximised (`calibrate.KAPPA_SHARE`). Printed: kappa and accuracy, each the mean over the
-sources, and the share of each grade that is recognised. Needs [train]; about four minutes.
+Every split into halves keeps each source's grades in proportion and is used both ways. A single
+search is compared with the mean over resamples (`calibrate.CUT_RESAMPLES`), for several weights of
+kappa in the maximised figure (`calibrate.KAPPA_SHARE`). Prints kappa and accuracy, each the mean
+over the sources, and the recall of each grade. Needs [train]; takes about four minutes.
 """
 
 from __future__ import annotations
@@ -20,38 +20,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.evaluate.compare import folders as compare_folders
+from fundoscope.evaluate.compare import folders
+from fundoscope.evaluate.folder import PREDICTIONS
 from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads
 from fundoscope.train.grading import calibrate
 from fundoscope.train.grading.photographs import VAL
 
 WAYS = ((1, 0.5), (25, 0.5), (25, 0.6), (25, 0.75), (25, 0.85), (25, 1.0))
-"""How many resamples (1: one search on what there is), and the share of kappa."""
+"""Number of resamples (1: a single search on all photographs), and the weight of kappa."""
 
 
 def main() -> None:
     args = arguments()
     expected, labels, source = validation(args.results)
     print(f"{len(labels)} photographs\n")
-    print("| resamples | share of kappa | kappa | accuracy | recognised, grade 0 to 4 |")
+    print("| resamples | weight of kappa | kappa | accuracy | recall of grade 0 to 4 |")
     print("|---|---|---|---|---|")
     for resamples, share in WAYS:
-        found = []
+        measured = []
         for half in halves(labels, source, args.splits):
             cuts = fit(expected[half], labels[half], source[half], resamples, share)
             grades = heads.icdr(expected[~half], cuts)
-            found.append(figures(labels[~half], grades, source[~half]))
-        kappa, accuracy, *recall = np.mean(found, axis=0)
-        recognised = " ".join(f"{r:.2f}" for r in recall)
-        print(
-            f"| {resamples} | {share} | {kappa:.4f} | {accuracy:.4f} | {recognised} |", flush=True
-        )
+            measured.append(figures(labels[~half], grades, source[~half]))
+        kappa, accuracy, *recall = np.mean(measured, axis=0)
+        recalls = " ".join(f"{r:.2f}" for r in recall)
+        print(f"| {resamples} | {share} | {kappa:.4f} | {accuracy:.4f} | {recalls} |", flush=True)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("results", type=Path, help="folder of `evaluate grading --split val`")
+    parser.add_argument(
+        "results", type=Path, help="folder that `evaluate grading --split val` wrote"
+    )
     parser.add_argument("--splits", type=int, default=10)
     return parser.parse_args()
 
@@ -59,18 +60,20 @@ def arguments() -> argparse.Namespace:
 def validation(
     folder: Path,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Expected grade, label and number of the source of each photograph that was graded."""
+    """Read expected grade, label and number of the source of each graded photograph."""
     needed = ("expected", "grade", "split", "source")
-    rows = compare_folders.read_csv(folder, "predictions.csv", needed)
+    rows = folders.read_csv(folder, PREDICTIONS, needed)
     if any(row["split"] != VAL for row in rows):
         raise UsageError(
-            str(folder), "holds more than validation", "evaluate again with --split val"
+            str(folder),
+            "holds photographs of other splits than validation",
+            "evaluate again with --split val",
         )
-    read = [row for row in rows if row["expected"]]
-    _, source = calibrate.source_numbers([row["source"] for row in read])
+    graded = [row for row in rows if row["expected"]]
+    _, source = calibrate.source_numbers([row["source"] for row in graded])
     return (
-        np.array([float(row["expected"]) for row in read]),
-        np.array([int(row["grade"]) for row in read]),
+        np.array([float(row["expected"]) for row in graded]),
+        np.array([int(row["grade"]) for row in graded]),
         source,
     )
 
@@ -78,7 +81,7 @@ def validation(
 def halves(
     labels: NDArray[np.int64], source: NDArray[np.int64], splits: int
 ) -> Iterator[NDArray[np.bool_]]:
-    """Which photographs are fitted on; twice as many as `splits`, each followed by its reverse."""
+    """Draw the photographs to fit on: `splits` halves, each followed by the other half."""
     for seed in range(splits):
         random = np.random.default_rng(seed)
         half = np.zeros(len(labels), bool)
@@ -106,7 +109,7 @@ def fit(
 def figures(
     labels: NDArray[np.int64], grades: NDArray[np.int64], source: NDArray[np.int64]
 ) -> tuple[float, ...]:
-    """Kappa, accuracy (means over the sources), and the recall of each grade."""
+    """Compute kappa and accuracy (means over the sources), and the recall of each grade."""
     counts = calibrate.confusions(labels, grades, source)
     kappa = np.nan_to_num(quadratic_kappa(counts)).mean()
     accuracy = (np.einsum("sii->s", counts) / counts.sum(axis=(1, 2))).mean()

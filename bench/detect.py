@@ -1,14 +1,14 @@
-"""How long a 12-megapixel photograph takes, grade and lesions, and what memory; as markdown tables.
+"""How long grade and lesions of a 12-megapixel photograph take, and how much memory; as tables.
 
-    python bench/detect.py [--data ../shared/data] [--photographs 8] [--rounds 3] [--threads 1 2]
+    python bench/detect.py [--data DIR] [--photographs 8] [--rounds 3] [--threads 1 2]
         [--detector BUNDLE]
 
-For each number of threads a fresh process loads the models and reads photographs of IDRiD's lesion
-set (those of train.txt) with `Reader.read`, as a user's program does: the first one cold, then all
-of them, several rounds. The parts are timed inside of these readings; what they leave of the whole
-is boxes brought to the photograph, counted and put into the Reading. Memory is the process's peak
-resident size (`ru_maxrss`) after loading, after one photograph and after all. The load of the
-machine is printed, since all of it is slower on a busy one.
+For each number of threads a new process loads the models and reads photographs of IDRiD's lesion
+set (those of train.txt) with `Reader.read`: first one photograph, then all of them, for several
+rounds. The parts are timed within these readings; the remaining time goes into mapping boxes to the
+photograph, counting them and building the Reading. Memory is the process's peak resident size
+(`ru_maxrss`) after loading, after one photograph and after all. The load of the machine is printed,
+because a busy one is slower.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
+from arguments import add_data, parser_of
 
 PARTS: Final = {
     "decode": "read, hash and decode, for the grader and for the detector",
@@ -36,18 +37,18 @@ PARTS: Final = {
     "on_view": "detector",
     "merge": "merge",
 }
-"""Names of the timed functions, and how the table calls them."""
+"""The timed functions, and their titles in the table."""
 UNIT: Final = 1 if sys.platform == "darwin" else 1024
 """Bytes in one of ``ru_maxrss``."""
 
 
 def peak() -> float:
-    """The process's peak memory so far, MB."""
+    """Peak memory of the process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
 
 
 def timed(module: ModuleType | type, name: str, part: str, taken: dict[str, float]) -> None:
-    """Put a clock around a function; its milliseconds are added up in ``taken``."""
+    """Time a function; its milliseconds are added up in ``taken``."""
     inner: Callable[..., Any] = getattr(module, name)
 
     def outer(*args: Any, **kwargs: Any) -> Any:
@@ -60,7 +61,7 @@ def timed(module: ModuleType | type, name: str, part: str, taken: dict[str, floa
 
 
 def watched() -> dict[str, float]:
-    """Clocks around all parts of a reading; what they show."""
+    """Time all parts of a reading; gives the milliseconds, by part."""
     from fundoscope.lesions import detector, merge, view
     from fundoscope.photo import decode, field
     from fundoscope.reader import Reader
@@ -77,7 +78,7 @@ def watched() -> dict[str, float]:
 
 
 def measure(paths: list[Path], rounds: int, threads: int, detector: Path | None) -> dict[str, Any]:
-    """What one fresh process takes: milliseconds and MB."""
+    """Measure in this process: milliseconds and MB."""
     from fundoscope.reader import Reader
 
     start = time.perf_counter()
@@ -112,7 +113,7 @@ def measure(paths: list[Path], rounds: int, threads: int, detector: Path | None)
 def in_fresh_process(
     paths: list[Path], rounds: int, threads: int, detector: Path | None
 ) -> dict[str, Any]:
-    """The same in a process of its own."""
+    """Run :func:`measure` in a new process."""
     command = [sys.executable, __file__, "--inside", str(threads), "--rounds", str(rounds)]
     command += ["--detector", str(detector)] if detector else []
     done = subprocess.run(
@@ -123,21 +124,21 @@ def in_fresh_process(
 
 
 def spread(values: list[float]) -> str:
-    """Median (least to most)."""
+    """Write the median (minimum to maximum)."""
     return f"{np.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
 
 
 def row(title: str, cells: list[str]) -> str:
-    """A row of a markdown table."""
+    """Write a row of a Markdown table."""
     return f"| {title} | {' | '.join(cells)} |"
 
 
-def tables(found: dict[int, dict[str, Any]]) -> None:
+def tables(measured: dict[int, dict[str, Any]]) -> None:
     """Print what was measured for each number of threads."""
-    threads, results = [f"threads={number}" for number in found], list(found.values())
-    line = f"|---|{'---|' * len(found)}"
+    threads, results = [f"threads={number}" for number in measured], list(measured.values())
+    line = f"|---|{'---|' * len(measured)}"
     print(row("milliseconds a photograph", threads), line, sep="\n")
-    for name, title in {"whole": "**all of it**", **PARTS}.items():
+    for name, title in {"whole": "**in all**", **PARTS}.items():
         print(row(title, [spread(each[name]) for each in results]))
     print(row("the first photograph", [f"{each['first']:.0f}" for each in results]))
     print(row("loading the models", [f"{each['loading']:.0f}" for each in results]))
@@ -148,9 +149,9 @@ def tables(found: dict[int, dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("paths", type=Path, nargs="*", help="photographs to read instead")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data(parser)
     parser.add_argument("--photographs", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
@@ -164,16 +165,17 @@ def main() -> None:
     names = (folder / "train.txt").read_text().split()
     names = names[:: max(1, len(names) // args.photographs)][: args.photographs]
     paths = args.paths or [folder / "JPEGImages" / f"{name}.jpg" for name in names]
-    found = {
-        each: in_fresh_process(paths, args.rounds, each, args.detector) for each in args.threads
+    measured = {
+        threads: in_fresh_process(paths, args.rounds, threads, args.detector)
+        for threads in args.threads
     }
-    lesions = next(iter(found.values()))["lesions"]
+    lesions = next(iter(measured.values()))["lesions"]
     print(
         f"{len(paths)} photographs with {min(lesions):.0f} to {max(lesions):.0f} lesions found,"
-        f" {args.rounds} rounds, median (least to most) over photographs; load"
+        f" {args.rounds} rounds, median (minimum to maximum) over photographs; load"
         f" {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n"
     )
-    tables(found)
+    tables(measured)
 
 
 if __name__ == "__main__":

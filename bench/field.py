@@ -1,17 +1,19 @@
-"""How well the field of view is found, and what is taken for a retina.
+"""How well the field of view is found, and which other pictures pass as a retina.
 
-    python bench/field.py [--data ../shared/data] [--processes 2] [--only PART ...]
+    python bench/field.py [--data DIR] [--processes 2] [--only PART ...]
 
-Parts: `reference` (110 photographs marked by hand, see bench/reference), `phantoms` (200 of all
-shapes), `pictures` (no fundus: those that come with scikit-image and scikit-learn, and made ones,
-each as it is and inside a black-bordered circle), `stretch` (APTOS: the shape before somebody
-squashed it is in `aspect_orig`), `refused` (every photograph of the grading manifest). Shares come
-with Wilson's 95 % interval.
+- `reference`: 110 photographs marked by hand, see bench/reference;
+- `phantoms`: 200 of all shapes;
+- `pictures`: other pictures, from scikit-image and scikit-learn and drawn ones, each as it is and
+  inside a black-bordered circle;
+- `stretch`: APTOS, whose shape before it was squashed is in `aspect_orig`;
+- `refused`: every photograph of the grading table.
+
+Shares come with Wilson's 95 % interval.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import importlib.util
 import math
@@ -22,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from arguments import add_data, grading_table, parser_of
 from PIL import Image, UnidentifiedImageError
 
 from fundoscope.errors import PhotoError
@@ -33,7 +36,7 @@ CROP = 320
 TOLERANCE = 0.02
 PHANTOMS = 200
 PHANTOM_SEED, MADE_SEED = 2026, 7
-"""The draws that the finder and the gate were built with; other seeds draw unseen ones."""
+"""Seeds that the finder and the gate were developed with; other seeds draw unseen pictures."""
 NO_IMPOSTORS = {"retina", "microaneurysms"}
 NO_PICTURES = {".py", ".pyi", ".txt", ".xml", ".npy", ".npz", ""}
 PARTS = ("reference", "phantoms", "pictures", "stretch", "refused")
@@ -42,7 +45,7 @@ Results = list[tuple[dict[str, str], FieldOfView]]
 
 
 def share(good: int, count: int) -> str:
-    """Good of count, with Wilson's 95 % interval."""
+    """Write a share with Wilson's 95 % interval."""
     z = 1.96
     p = good / count
     middle = (p + z * z / (2 * count)) / (1 + z * z / count)
@@ -54,8 +57,8 @@ def find(path: Path) -> FieldOfView:
     return field.find(decode.decode_file(path, min_side=field.decode_side(CROP)))
 
 
-def off(found: FieldOfView, x: float, y: float, radius: float) -> float:
-    """The larger of the errors of centre and radius, as a share of the radius."""
+def error_of(found: FieldOfView, x: float, y: float, radius: float) -> float:
+    """Take the larger of the errors of centre and radius, as a share of the radius."""
     if found.centre is None or found.radius is None:
         return math.inf
     moved = math.hypot(found.centre[0] - x, found.centre[1] - y)
@@ -68,7 +71,7 @@ def reference(data: Path, pool: ProcessPoolExecutor) -> None:
         rows = [row for row in csv.DictReader(file) if row["pass"] == "1"]
     found = list(pool.map(find, [data / row["image"] for row in rows], chunksize=4))
     errors = [
-        off(f, float(row["x"]), float(row["y"]), float(row["radius"]))
+        error_of(f, float(row["x"]), float(row["y"]), float(row["radius"]))
         for f, row in zip(found, rows, strict=True)
     ]
     good = sum(error <= TOLERANCE for error in errors)
@@ -76,7 +79,7 @@ def reference(data: Path, pool: ProcessPoolExecutor) -> None:
     stretched = sum(f.stretch not in (None, 1.0) for f in found)
     print(
         f"  error: median {np.median(errors):.3%}, largest {max(errors):.3%} of the radius;"
-        f" wrongly taken for stretched: {stretched}"
+        f" wrongly called stretched: {stretched}"
     )
 
 
@@ -84,7 +87,7 @@ def phantom(spec: PhantomSpec) -> tuple[PhantomSpec, float, float]:
     pixels, truth = draw(spec)
     found = field.find(decode.from_array(pixels))
     stretch = abs((found.stretch or math.inf) / truth.field.stretch - 1)
-    return spec, off(found, *truth.field.centre, truth.field.radius), stretch
+    return spec, error_of(found, *truth.field.centre, truth.field.radius), stretch
 
 
 def phantoms(pool: ProcessPoolExecutor, seed: int) -> None:
@@ -97,7 +100,7 @@ def phantoms(pool: ProcessPoolExecutor, seed: int) -> None:
 
 
 def packaged() -> Iterator[tuple[str, np.ndarray]]:
-    """The pictures that lie in the wheels of scikit-image and scikit-learn."""
+    """Read the pictures in the wheels of scikit-image and scikit-learn."""
     for package, folder in (("skimage", "data"), ("sklearn", "datasets/images")):
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
@@ -114,7 +117,7 @@ def packaged() -> Iterator[tuple[str, np.ndarray]]:
 
 
 def pictures(seed: int) -> None:
-    for name, source in (("packaged", packaged()), ("made", impostors.made(seed))):
+    for name, source in (("packaged", packaged()), ("drawn", impostors.made(seed))):
         outcome: Counter[str] = Counter()
         accepted = []
         for title, pixels in source:
@@ -128,13 +131,13 @@ def pictures(seed: int) -> None:
                 if found.found:
                     accepted.append(title + kind)
         count = sum(outcome.values())
-        print(f"no fundus, {name}, not accepted:", share(count - len(accepted), count))
+        print(f"other pictures, {name}, not accepted:", share(count - len(accepted), count))
         print("  " + ", ".join(f"{reason} {n}" for reason, n in outcome.most_common()))
         print("".join(f"  accepted: {title}\n" for title in accepted), end="")
 
 
 def everything(data: Path, pool: ProcessPoolExecutor) -> Results:
-    table = data / "grading" / "grading.csv"
+    table = grading_table(data)
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     found = pool.map(find, [table.parent / row["image"] for row in rows], chunksize=32)
@@ -153,8 +156,8 @@ def stretch(results: Results) -> None:
         ("aptos_100", [f for row, f in results if row["camera"] == "aptos_100"]),
         ("other sources", [f for row, f in results if row["source"] != "aptos"]),
     ):
-        alone = sum(f.stretch in (None, 1.0) for f in natural)
-        print(f"{title}, left alone:", share(alone, len(natural)))
+        natural_shape = sum(f.stretch in (None, 1.0) for f in natural)
+        print(f"{title}, not called stretched:", share(natural_shape, len(natural)))
 
 
 def refused(results: Results) -> None:
@@ -165,8 +168,8 @@ def refused(results: Results) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = parser_of(__doc__)
+    add_data(parser)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--phantom-seed", type=int, default=PHANTOM_SEED)
     parser.add_argument("--made-seed", type=int, default=MADE_SEED)

@@ -1,9 +1,9 @@
-"""Fit a circle to the rim points that a person marked, and say how well a second pass repeats.
+"""Fit circles to rim points marked by hand, and measure how well a second pass repeats them.
 
     python bench/field_reference.py
 
-reads ``bench/reference/rim_points.csv`` (image, pass, x, y) and writes
-``bench/reference/field_circles.csv``, the reference that ``bench/field.py`` judges the finder by.
+Reads ``bench/reference/rim_points.csv`` (image, pass, x, y) and writes
+``bench/reference/field_circles.csv``, the reference of ``bench/field.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent / "reference"
 
 
 def circle(points: np.ndarray) -> tuple[float, float, float, float]:
-    """Centre x, y, radius and root mean square residual of the least-squares circle (N, 2)."""
+    """Fit a circle to points ``(N, 2)``: centre x, y, radius and root mean square residual."""
     design = np.column_stack([points, np.ones(len(points))])
     a, b, c = np.linalg.lstsq(design, -(points**2).sum(axis=1), rcond=None)[0]
     x, y = -a / 2, -b / 2
@@ -44,11 +44,11 @@ def main() -> None:
     moved = [
         np.hypot(first[i][0] - c[0], first[i][1] - c[1]) / first[i][2] for i, c in second.items()
     ]
-    grown = [abs(first[i][2] - c[2]) / first[i][2] for i, c in second.items()]
+    resized = [abs(first[i][2] - c[2]) / first[i][2] for i, c in second.items()]
     worst = max(c[3] / c[2] for c in first.values())
     print(f"{len(first)} photographs, at least {min(c[4] for c in first.values())} points each")
     print(f"largest rms residual of a circle: {worst:.2%} of the radius")
-    for name, values in (("centre", moved), ("radius", grown)):
+    for name, values in (("centre", moved), ("radius", resized)):
         print(
             f"second pass on {len(second)}, {name}: median {np.median(values):.3%},"
             f" largest {max(values):.3%} of the radius"

@@ -1,21 +1,21 @@
-"""Fit what tells a retina from other pictures, and write src/fundoscope/photo/retina.npz.
+"""Fit the test that tells a retina from other pictures; writes src/fundoscope/photo/retina.npz.
 
-    python bench/fit_retina.py [--data ../shared/data/grading/grading.csv]
+    python bench/fit_retina.py [--data DIR]
 
-Positives: the train splits of the grading manifest, and phantoms; the validation splits set the
-bound first, and then take part as well. Negatives: pictures drawn by a program
+Positives are the train split of the grading table, and phantoms. The validation split first sets
+the bound and is then used for the fit as well. Negatives are pictures drawn by a program
 (``fundoscope.phantom.impostors``, and dead leaves, the usual model of natural pictures). No natural
-picture takes part.
+picture is used.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from arguments import add_data, grading_table, parser_of
 from PIL import Image
 from scipy import ndimage
 from sklearn.svm import SVC
@@ -24,18 +24,18 @@ from fundoscope.phantom import PhantomSpec, draw, impostors, specimens
 from fundoscope.photo import decode, field, retina
 
 GAMMA, COST = 0.1, 10.0
-"""Of the few that were tried, the widest gap between held-out real photographs and other pictures,
-the made and packaged ones of ``bench/field.py`` among these."""
+"""Of the few values tried, those with the widest gap between held-out photographs and other
+pictures, including the drawn and packaged ones of ``bench/field.py``."""
 REAL_WEIGHT = 5.0
-"""A refused photograph is worse than a graded orange."""
+"""Weight of real photographs: refusing one is worse than grading a picture of an orange."""
 DEAD_LEAVES = 1500
 IMPOSTOR_SEEDS = range(100, 106)
 CUTS = 2
 PHANTOMS, PHANTOM_SEED = 150, 1
 BOUND = 0.6
-"""On the machine's scale real photographs that it was fitted on lie at -1 and below, made pictures
-at 1 and above. Of the validation photographs, before they took part in the fit, one of 836 lay
-beyond 0.6 (a hazy yellow one); the least odd packaged picture was known to lie at 0.62."""
+"""On the machine's scale the real photographs of the fit lie at -1 and below, drawn pictures at 1
+and above. Before validation was used for the fit, one of its 836 photographs lay beyond 0.6 (a hazy
+yellow one); the packaged picture most like a retina was known to lie at 0.62."""
 SIDE = retina.SIDE
 DISC = field.disc(SIDE)
 
@@ -53,7 +53,7 @@ def drawn(spec: PhantomSpec) -> np.ndarray | None:
 
 
 def dead_leaves(rng: np.random.Generator) -> np.ndarray:
-    """Opaque discs of power-law size and a common palette, with light and texture of their own."""
+    """Draw opaque discs of power-law size and a common palette, with varying light and texture."""
     centre = rng.uniform(20, 220, 3)
     spread = rng.uniform(5, 70)
     if rng.random() < 0.3:  # the colours of a retina
@@ -94,7 +94,7 @@ def squares() -> list[np.ndarray]:
 
 
 def window(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A disc from anywhere in a picture."""
+    """Cut a disc from a random place of a picture."""
     cut = round(min(picture.shape[:2]) * rng.uniform(0.4, 1.0))
     top, left = (int(rng.integers(0, n - cut + 1)) for n in picture.shape[:2])
     part = Image.fromarray(picture[top : top + cut, left : left + cut])
@@ -104,14 +104,15 @@ def window(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/grading/grading.csv"))
+    parser = parser_of(__doc__)
+    add_data(parser)
     parser.add_argument("--processes", type=int, default=1)
     args = parser.parse_args()
-    with args.data.open(newline="") as file:
+    table = grading_table(args.data)
+    with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] in ("train", "val")]
-    train = [args.data.parent / row["image"] for row in rows if row["split"] == "train"]
-    validation = [args.data.parent / row["image"] for row in rows if row["split"] == "val"]
+    train = [table.parent / row["image"] for row in rows if row["split"] == "train"]
+    validation = [table.parent / row["image"] for row in rows if row["split"] == "val"]
     with ProcessPoolExecutor(args.processes) as pool:
         specs = list(specimens(PHANTOMS, PHANTOM_SEED))
         eyes = [*pool.map(real, train, chunksize=16), *pool.map(drawn, specs, chunksize=4)]
@@ -132,11 +133,11 @@ def main() -> None:
     trial = fitted(positive)
     odd, made = (trial.decision_function(scaled(v)) for v in (held_out, negative))
     print(
-        f"{len(positive)} train photographs (phantoms among them), {len(held_out)} of validation,"
-        f" {len(negative)} made pictures"
+        f"{len(positive)} train photographs (including phantoms), {len(held_out)} of validation,"
+        f" {len(negative)} drawn pictures"
     )
-    print("fitted on train, oddest of validation:", np.round(np.sort(odd)[-5:], 2))
-    print(f"beyond {BOUND}: validation {(odd > BOUND).sum()}, made {(made > BOUND).mean():.3f}")
+    print("fitted on train, least retina-like of validation:", np.round(np.sort(odd)[-5:], 2))
+    print(f"beyond {BOUND}: validation {(odd > BOUND).sum()}, drawn {(made > BOUND).mean():.3f}")
 
     machine = fitted(np.concatenate([positive, held_out]))
     np.savez_compressed(

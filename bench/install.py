@@ -1,13 +1,13 @@
-"""What the README's first command costs: megabytes, seconds to import, a cold reading, memory.
+"""What an installation costs: megabytes, seconds to import, a first reading, memory.
 
-    python bench/install.py [--runs 5]
+    python bench/install.py [--runs 5] [--photograph FILE]
 
-Makes a fresh environment in a temporary folder with nothing but the core.
+Makes a fresh environment in a temporary folder with nothing but the core, and reads an example
+photograph and FILE with it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from arguments import parser_of
 
 ROOT = Path(__file__).parent.parent
 CHILD = """
@@ -29,7 +31,7 @@ print(json.dumps([done.returncode, seconds, peak]))
 
 
 def once(command: list[str]) -> tuple[int, float, float]:
-    """Exit code, seconds and peak MiB of a command in a process of its own."""
+    """Run a command in its own process: exit code, seconds and peak MiB."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, *command], capture_output=True, check=True, text=True
     )
@@ -42,8 +44,9 @@ def spread(values: list[float], unit: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--photograph", type=Path, help="a further one to read")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         environment = Path(temporary) / "venv"
@@ -59,11 +62,10 @@ def main() -> None:
         nothing = [once([python, "-c", "pass"])[1] for _ in range(args.runs)]
         imported = [once([python, "-c", "import fundoscope"])[1] for _ in range(args.runs)]
         alone = max(0.0, statistics.median(imported) - statistics.median(nothing))
-        print(f"import fundoscope: {spread(imported, 's')} in all, {alone:.3f} s without Python")
-        photograph = ROOT / "examples" / "moderate-clipped.jpg"
-        native = ROOT.parent / "shared/data/lesions/idrid/JPEGImages/IDRiD_01.jpg"
-        for path in (photograph, native):
-            if path.is_file():
+        print(f"import fundoscope: {spread(imported, 's')} in all, {alone:.3f} s of its own")
+        example = ROOT / "examples" / "moderate-clipped.jpg"
+        for path in (example, args.photograph):
+            if path is not None:
                 runs = [once([program, "read", str(path)]) for _ in range(args.runs)]
                 print(
                     f"read {path.name}, cold: {spread([r[1] for r in runs], 's')},"
@@ -72,7 +74,7 @@ def main() -> None:
 
 
 def size(folder: Path) -> float:
-    """Megabytes of all files below a folder, links not followed."""
+    """Sum up the files below a folder in megabytes, without following links."""
     return (
         sum(
             (Path(top) / name).lstat().st_size

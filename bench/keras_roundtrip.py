@@ -1,18 +1,17 @@
-"""How far `sequential` in Keras lies from its bundle, there and back, on real photographs.
+"""How exactly a `sequential` bundle survives the way to Keras and back, on real photographs.
 
-    python bench/keras_roundtrip.py [--bundle BUNDLE] [--data ../shared/data] [--photographs 50]
+    python bench/keras_roundtrip.py [--bundle BUNDLE] [--data DIR] [--photographs 50]
 
-There: `bundle to-keras`, the file opened with `keras.models.load_model`, predictions compared with
-the bundle's. Back: `bundle from-keras` of that file, the new bundle compared with the first one.
-Both for .h5 and .keras, on photographs of validation drawn by seed, through the reader's own input.
-Without --bundle the network has random weights at 200x300 (squash, softmax, samplewise), scaled up
-so that its probabilities are not all alike. Layers and parameters are compared with those of the
-students' definition, written out below. Needs [keras].
+To Keras: `bundle to-keras`; the file is opened with `keras.models.load_model` and its predictions
+are compared with the bundle's. Back: `bundle from-keras` of that file; the new bundle is compared
+with the first one. Both for .h5 and .keras, on randomly drawn validation photographs, through the
+reader's own input. Without --bundle the network has random weights at 200x300 (squash, softmax,
+samplewise), scaled up so that its probabilities differ. Layers and parameters are compared with
+those of the students' definition, which is repeated below. Needs [keras].
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from arguments import add_data, grading_table, parser_of
 
 from fundoscope.grading import grader as graders
 from fundoscope.grading import heads, inputs
@@ -36,13 +36,13 @@ from fundoscope.train.onnx import graph as onnx_graph
 SIZE = (200, 300)
 SEED = 0
 SPREAD = 30.0
-"""By how much the last layer's random weights are scaled up."""
+"""Factor on the last layer's random weights."""
 BACK = {"imagenet": "lite"}
-"""What from-keras calls a normalisation of ours."""
+"""The name that from-keras has for one of our normalisations."""
 
 
 def random_bundle(folder: Path) -> Path:
-    """`sequential` with seeded random weights."""
+    """Write a bundle of `sequential` with seeded random weights."""
     torch.manual_seed(SEED)
     network = networks.create("sequential", heads.OUTPUTS["softmax"], networks.InputSize(*SIZE))
     with torch.no_grad():
@@ -76,12 +76,13 @@ def random_bundle(folder: Path) -> Path:
 
 
 def photographs(data: Path, count: int, wanted: inputs.Input) -> np.ndarray:
-    """Inputs of photographs of validation, as the reader makes them: uint8 (N, H, W, 3)."""
-    with (data / "grading" / "grading.csv").open(newline="") as file:
+    """Make inputs of validation photographs as the reader does: uint8 (N, H, W, 3)."""
+    table = grading_table(data)
+    with table.open(newline="") as file:
         names = [row["image"] for row in csv.DictReader(file) if row["split"] == "val"]
     made: list[np.ndarray] = []
     for number in np.random.default_rng(SEED).permutation(len(names)):
-        photo = decode.decode_file(data / "grading" / names[number], min_side=wanted.decode_side)
+        photo = decode.decode_file(table.parent / names[number], min_side=wanted.decode_side)
         fov = field.find(photo)
         if fov.found:
             made.append(inputs.make(photo, fov, wanted))
@@ -91,12 +92,12 @@ def photographs(data: Path, count: int, wanted: inputs.Input) -> np.ndarray:
 
 
 def normalised(pixels: np.ndarray, mode: str) -> np.ndarray:
-    """As the command tells a Keras user to."""
+    """Normalise as the command tells a Keras user to."""
     values = pixels.astype(np.float32)
     if mode == "imagenet":
         return (values - 127) / 128
     scaled = values / 255
-    return scaled if mode == "rescale" else np.stack([one - one.mean() for one in scaled])
+    return scaled if mode == "rescale" else np.stack([sample - sample.mean() for sample in scaled])
 
 
 def students_definition(height: int, width: int, outputs: int, activation: str) -> Any:
@@ -118,7 +119,7 @@ def students_definition(height: int, width: int, outputs: int, activation: str) 
 
 
 def grade_probabilities(grader: graders.Grader, pixels: np.ndarray) -> np.ndarray:
-    outputs = np.concatenate([runtime.run(grader.session, one[np.newaxis]) for one in pixels])
+    outputs = np.concatenate([runtime.run(grader.session, sample[np.newaxis]) for sample in pixels])
     return heads.probabilities(outputs, 1.0, grader.manifest.head)
 
 
@@ -137,21 +138,23 @@ def options_for(manifest: bundles.GraderManifest, mode: str) -> keras_import.Imp
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bundle", type=Path, help="a trained `sequential`; random weights else")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = parser_of(__doc__)
+    parser.add_argument(
+        "--bundle", type=Path, help="a trained `sequential`; random weights by default"
+    )
+    add_data(parser)
     parser.add_argument("--photographs", type=int, default=50)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     keras = keras_files.framework()
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        path = asked.bundle or random_bundle(here / "bundle")
+        path = args.bundle or random_bundle(here / "bundle")
         grader = graders.load(path)
         manifest = grader.manifest
         mode = str(manifest.trained_on.configuration["normalise"])
-        pixels = photographs(asked.data, asked.photographs, grader.input)
+        pixels = photographs(args.data, args.photographs, grader.input)
         session = grader.session
-        outputs = np.concatenate([runtime.run(session, one[np.newaxis]) for one in pixels])
+        outputs = np.concatenate([runtime.run(session, sample[np.newaxis]) for sample in pixels])
         ours = keras_export.meaning(outputs, manifest.head)
         spread = ours.std(axis=0).max()
         print(f"{manifest.name}, {len(pixels)} photographs, {'x'.join(map(str, ours.shape))}")
@@ -161,9 +164,9 @@ def main() -> None:
             with keras_files.quiet():
                 model = keras.models.load_model(written.path)
             theirs = np.concatenate(
-                [model.predict_on_batch(one[np.newaxis]) for one in normalised(pixels, mode)]
+                [model.predict_on_batch(sample[np.newaxis]) for sample in normalised(pixels, mode)]
             )
-            print(f"there, {suffix}: largest difference {np.abs(theirs - ours).max():.1e}")
+            print(f"to Keras, {suffix}: largest difference {np.abs(theirs - ours).max():.1e}")
             keras_import.from_keras(written.path, here / "back", options_for(manifest, mode))
             back = grade_probabilities(graders.load(here / "back"), pixels)
             first = grade_probabilities(grader, pixels)

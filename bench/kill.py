@@ -1,18 +1,17 @@
-"""A training that is killed at any moment and started again comes to the same weights.
+"""Does a training that is killed at a random moment resume to the same weights?
 
     python bench/kill.py [--kills 20] [--seed 16] [--threads 1] [--network efficientnet_lite0]
 
-A short training runs once undisturbed, through the command line, in a process of its own. Then, for
-each kill, a training in a fresh folder is killed by SIGKILL once, at a moment drawn by the seed
-over the whole life of the undisturbed process (import, pictures, steps, check-points, evaluation),
-and the same command is given again until it is done. Final weights (`best.pt`, network and average
-of `checkpoint.pt`) are compared bit for bit, and so are the figures (`metrics.jsonl` but its
-seconds). The photographs are phantoms, turned and mirrored, so no data is needed. Needs [train].
+A short training first runs undisturbed, as a command in its own process. Then, for each kill, a
+training in a fresh folder is killed once by SIGKILL. The moment is drawn at random over the
+duration of the undisturbed process (import, pictures, steps, check-points, evaluation). The same
+command is given again and has to finish. Final weights (`best.pt`, network and average of
+`checkpoint.pt`) are compared bit for bit, and so are the figures (`metrics.jsonl` without its
+seconds). The photographs are phantoms, turned and mirrored, so no data are needed. Needs [train].
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from arguments import parser_of
 from PIL import Image
 
 from fundoscope.phantom import PhantomSpec, draw
@@ -35,7 +35,7 @@ PHANTOMS, SIDE = 25, 240
 TURNS = 8
 """Quarter turns and mirror images of each phantom: 200 photographs."""
 VALIDATION_EVERY = 4
-"""Every fourth phantom, with its turns, validates."""
+"""Every fourth phantom, with its turns, is for validation."""
 GRADES = 5
 CONFIG = """
 seed = 3
@@ -65,7 +65,7 @@ SECONDS_OF_EPOCH = "training_seconds"
 AT_MOST = 3600.0
 """Seconds after which a training counts as hanging."""
 WAITS = 60
-"""Seconds in which the processes that it started must end."""
+"""Seconds within which the processes that a training started must end."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Outcome:
     Attributes:
         moment: seconds after its start.
         killed: whether it was still running then.
-        stage: what it had reached.
+        stage: the stage that it had reached.
         same: whether weights and figures are those of the undisturbed run.
     """
 
@@ -86,7 +86,7 @@ class Outcome:
 
 
 def photographs(folder: Path) -> Path:
-    """Photographs and their label table."""
+    """Write photographs and their label table."""
     lines = ["image,grade,patient,split,source"]
     for seed in range(PHANTOMS):
         grade, split = seed % GRADES, "train" if seed % VALIDATION_EVERY else "val"
@@ -103,14 +103,14 @@ def photographs(folder: Path) -> Path:
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    """The training in a folder, in a process group of its own."""
+    """Start the training in a folder, in its own process group."""
     command = [sys.executable, "-m", "fundoscope", "train", "grader", "c.toml", "--out", RUN]
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
 
 
 def finish(folder: Path) -> float:
-    """Give the command, wait for its end and return its seconds."""
+    """Run the command to its end and return its seconds."""
     began = time.monotonic()
     process = start(folder)
     code = process.wait(AT_MOST)
@@ -120,7 +120,7 @@ def finish(folder: Path) -> float:
 
 
 def kill_at(folder: Path, moment: float) -> bool:
-    """Start the training and kill it after so many seconds; whether it was still running."""
+    """Start the training and kill it after ``moment`` seconds; tell if it was still running."""
     process = start(folder)
     try:
         process.wait(moment)
@@ -133,7 +133,7 @@ def kill_at(folder: Path, moment: float) -> bool:
 
 
 def require_alone(group: int) -> None:
-    """Check that the processes that a killed one had started to make pictures end as well."""
+    """Check that the processes that a killed training had started end as well."""
     for _ in range(WAITS):
         try:
             os.killpg(group, 0)
@@ -141,11 +141,11 @@ def require_alone(group: int) -> None:
             return
         time.sleep(1)
     os.killpg(group, signal.SIGKILL)
-    raise SystemExit("processes of a killed training went on")
+    raise SystemExit("processes of a killed training kept running")
 
 
 def reached(folder: Path) -> str:
-    """What a killed training had reached, as its folder shows it."""
+    """Tell from its folder which stage a killed training had reached."""
     run = folder / RUN
     if (run / "checkpoint.pt").is_file():
         checkpoint = torch.load(run / "checkpoint.pt", weights_only=True)
@@ -153,12 +153,12 @@ def reached(folder: Path) -> str:
     if list((folder / "cache").glob("*.json")):
         return "pictures made"
     if list((folder / "cache").glob("*")):
-        return "among the pictures"
-    return "run folder" if (run / "config.json").is_file() else "nothing yet"
+        return "while making pictures"
+    return "run folder" if (run / "config.json").is_file() else "before the run folder"
 
 
 def result(folder: Path) -> dict[str, Any]:
-    """What two trainings must agree in."""
+    """Collect the results in which two trainings must agree."""
     run = folder / RUN
     best = torch.load(run / "best.pt", weights_only=True)
     last = torch.load(run / "checkpoint.pt", weights_only=True)
@@ -196,7 +196,7 @@ def prepared(folder: Path, settings: str) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
@@ -214,7 +214,7 @@ def main() -> None:
         outcomes = []
         for outcome in trainings(folder, settings, moments, result(whole)):
             outcomes.append(outcome)
-            when = "killed" if outcome.killed else "done before"
+            when = "killed" if outcome.killed else "had finished"
             verdict = "the same" if outcome.same else "OTHER WEIGHTS OR FIGURES"
             print(f"{outcome.moment:6.2f} s: {when}, {outcome.stage}: {verdict}", flush=True)
     killed = sum(outcome.killed for outcome in outcomes)

@@ -1,17 +1,17 @@
-"""How good is a grader on cameras and people that it never saw? Every source is left out once.
+"""How good is a grader on cameras and patients that it never saw? Every source is left out once.
 
     python bench/leave_one_source_out.py configs/leave-one-out.toml [--out runs/leave-one-out]
 
 For each source of the label table: trains the configuration's grader without its photographs
-(`data.without`), exports it, and reads the source's test split with it; Messidor-2 on all its rows
-(`--whole`), as others report it. Epoch, cut-points, temperature and threshold come from the
-validation of the other sources. A source's further photographs are left out with it, and a network
-that starts from another grader is refused: it may have seen what is left out.
+(`data.without`), exports it, and reads the source's test split with it. Messidor-2 is read on all
+its rows (`--whole`), as others report it. Epoch, cut-points, temperature and threshold come from
+the validation of the other sources. A source's further photographs are left out with it. A network
+that starts from another grader is refused, because that may have seen what is left out.
 
-What is done is not done again, and a killed training goes on; trainings that a lent machine has
-finished (`scripts/gpu_short_list.sh`) are taken from `--out`. The table, `leave-one-out.json` and
-`.md`, is written after each source, then printed, with a row for docs/test-looks.csv for each look.
-To try it, `--split val` reads validation photographs instead. Needs [train].
+Finished steps are not repeated, and a killed training resumes; trainings that were finished on
+another machine are taken from `--out`. The table, `leave-one-out.json` and `.md`, is written after
+each source, then printed, with a row for docs/test-looks.csv for each look. To try it out,
+`--split val` reads validation photographs instead. Needs [train].
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from fundoscope.cli import main as command_line
 from fundoscope.cli.train.progress import watching
 from fundoscope.data import manifest as manifests
 from fundoscope.errors import FundoscopeError, PhotoError, UsageError
-from fundoscope.evaluate import folder
-from fundoscope.evaluate.compare import folders as compare_folders
-from fundoscope.evaluate.compare import grading as compare_grading
+from fundoscope.evaluate.compare import folders
+from fundoscope.evaluate.compare.grading import scored_photographs
+from fundoscope.evaluate.folder import METRICS, RUN, figure_document, write_json
 from fundoscope.evaluate.grading.figures import Scores
-from fundoscope.evaluate.grading.summary import AVERAGED, Breakdown, Subjects, summarise
+from fundoscope.evaluate.grading.summary import AVERAGED, Breakdown, ScoredPhotographs, summarise
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.models import bundle as bundles
 from fundoscope.train.grading import config as configs
@@ -57,19 +57,19 @@ COLUMNS = {
     "referable_specificity": "specificity",
 }
 RESULT = "leave-one-out"
-FINE = (0, PhotoError.exit_code)
-"""Exit codes of an evaluation that was written; some photographs may have no grade."""
+WRITTEN = (0, PhotoError.exit_code)
+"""Exit codes of an evaluation that was written, even if some photographs were not graded."""
 
 
 @dataclass(frozen=True)
-class Left:
-    """One source that was left out: its grader, and what that said of it."""
+class LeftOut:
+    """One source that was left out, the grader trained without it, and that grader's results."""
 
     source: str
     bundle: Path
     results: Path
     read: str
-    """The split that was read, or all of them."""
+    """The split that was read, or all."""
 
 
 def main() -> None:
@@ -84,13 +84,17 @@ def main() -> None:
     wanted = args.source or known
     for source in (*wanted, *args.whole):
         if source not in known and source not in WHOLE:
-            raise UsageError(source, "is no source of the table", f"name of {', '.join(known)}")
-    done: list[Left] = []
+            raise UsageError(
+                source, "is not a source of the table", f"name one of {', '.join(known)}"
+            )
+    done: list[LeftOut] = []
     for source in wanted:
         read = ANY if source in args.whole and args.split == TEST else args.split
         run = args.out / source
         bundle = train(configs.without(config, source), run, source)
-        done.append(Left(source, bundle, evaluate(config, run, bundle, source, read, args), read))
+        done.append(
+            LeftOut(source, bundle, evaluate(config, run, bundle, source, read, args), read)
+        )
         write(done, len(known), args.out)
     print((args.out / f"{RESULT}.md").read_text())
     for row in looks(done, args.config):
@@ -101,10 +105,12 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/leave-one-out"))
-    parser.add_argument("--source", action="append", help="only this one; all of them")
-    parser.add_argument("--whole", nargs="*", default=WHOLE, help="read on all their rows")
+    parser.add_argument("--source", action="append", help="only this one; all by default")
+    parser.add_argument(
+        "--whole", nargs="*", default=WHOLE, help="sources that are read on all their rows"
+    )
     parser.add_argument("--split", default=TEST)
-    parser.add_argument("--data", type=Path, help="label table, in place of the configuration's")
+    parser.add_argument("--data", type=Path, help="label table, instead of the configuration's")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -112,7 +118,7 @@ def arguments() -> argparse.Namespace:
 
 
 def require_fresh(config: GraderConfig) -> None:
-    """Refuse a start from weights that may have seen what is to be left out."""
+    """Refuse to start from weights that may have seen the source that is left out."""
     if config.network.init not in weights.BY_NAME:
         raise UsageError(
             f"network.init = {config.network.init}",
@@ -122,12 +128,12 @@ def require_fresh(config: GraderConfig) -> None:
 
 
 def sources(table: Path) -> tuple[str, ...]:
-    """Those that are trained on, in the order of their names."""
+    """List the sources with training photographs, sorted by name."""
     return tuple(sorted({row.source for row in manifests.read(table).of_split(TRAIN)}))
 
 
 def train(config: GraderConfig, run: Path, source: str) -> Path:
-    """Train and export, or go on with it, or find that both are done; gives the bundle."""
+    """Train and export, resume, or find that both are done; gives the bundle."""
     bundle = run / "bundle"
     if not (bundle / bundles.MANIFEST).is_file():
         if not finished(config, run):
@@ -145,7 +151,7 @@ def train(config: GraderConfig, run: Path, source: str) -> Path:
 
 
 def finished(config: GraderConfig, run: Path) -> bool:
-    """Whether all epochs of a configuration are trained, here or elsewhere."""
+    """Tell whether all epochs of a configuration are trained, here or elsewhere."""
     if not (run / loop.BEST).is_file() or configs.of_run(run)[0] != config:
         return False
     return len(runs.metrics(run)) == sum(stage.epochs for stage in config.stages)
@@ -154,11 +160,11 @@ def finished(config: GraderConfig, run: Path) -> bool:
 def evaluate(
     config: GraderConfig, run: Path, bundle: Path, source: str, read: str, args: argparse.Namespace
 ) -> Path:
-    """Read the source's photographs as a user would, unless this bundle has; gives the results."""
+    """Read the source's photographs with the bundle, unless that is done; gives the results."""
     out = run / f"evaluation-{read}"
     sha256 = bundles.load_grader(bundle).manifest.model_sha256
-    if (out / folder.RUN).is_file():
-        models = compare_folders.read(out).run.models
+    if (out / RUN).is_file():
+        models = folders.read(out).run.models
         if [model.sha256 for model in models] == [sha256]:
             return out
     words = ["evaluate", "grading", config.data.manifest, "--where", f"source={source}"]
@@ -166,48 +172,48 @@ def evaluate(
     words += ["--grader", str(bundle), "--workers", str(args.workers)]
     print(f"{source}: reading {read}", flush=True)
     code = command_line.run([*words, "--out", str(out), "--overwrite"])
-    if code not in FINE:
+    if code not in WRITTEN:
         raise SystemExit(code)
     return out
 
 
-def measure(done: list[Left]) -> Breakdown:
-    """The figures of each source by the grader that never saw it, and their mean.
+def measure(done: list[LeftOut]) -> Breakdown:
+    """Compute the figures of each source by the grader that never saw it, and their mean.
 
-    Thresholds are each grader's own, so nothing is pooled but the mean.
+    Each grader has its own threshold, so only the mean is taken over all.
     """
-    each = [compare_grading.subjects(left.results) for left in done]
+    each = [scored_photographs(left.results) for left in done]
     names = Scores.__dataclass_fields__
     scores = Scores(*(np.concatenate([getattr(s.scores, name) for s in each]) for name in names))
     column = tuple(left.source for left, s in zip(done, each, strict=True) for _ in s.clusters)
-    # A row without patient is drawn by its place, which the other tables have as well.
+    # A row without patient is known by its place, which other tables have as well: add the source.
     keys = tuple((left.source, k) for left, s in zip(done, each, strict=True) for k in s.clusters)
-    return summarise(Subjects(scores, keys, {"source": column})).by["source"]
+    return summarise(ScoredPhotographs(scores, keys, {"source": column})).by["source"]
 
 
-def write(done: list[Left], count: int, out: Path) -> None:
-    """The table so far, as JSON and Markdown."""
-    found = measure(done)
-    folder.write_json(out / f"{RESULT}.json", document(done, found, count))
-    (out / f"{RESULT}.md").write_text("\n".join(markdown(done, found, count)) + "\n")
+def write(done: list[LeftOut], count: int, out: Path) -> None:
+    """Write the table so far, as JSON and Markdown."""
+    by_source = measure(done)
+    write_json(out / f"{RESULT}.json", document(done, by_source, count))
+    (out / f"{RESULT}.md").write_text("\n".join(markdown(done, by_source, count)) + "\n")
 
 
-def document(done: list[Left], found: Breakdown, count: int) -> dict[str, Any]:
+def document(done: list[LeftOut], by_source: Breakdown, count: int) -> dict[str, Any]:
     return {
-        "sources": {left.source: one(left, found) for left in done},
-        "mean": {name: folder.figure(figure) for name, figure in found.mean.items()},
+        "sources": {left.source: source_document(left, by_source) for left in done},
+        "mean": {name: figure_document(figure) for name, figure in by_source.mean.items()},
         "left_out": len(done),
         "of": count,
     }
 
 
-def one(left: Left, found: Breakdown) -> dict[str, Any]:
+def source_document(left: LeftOut, by_source: Breakdown) -> dict[str, Any]:
     manifest = bundles.load_grader(left.bundle).manifest
-    summary = found.values[left.source]
+    summary = by_source.values[left.source]
     return {
         "read": left.read,
         "n": summary.n,
-        **{name: folder.figure(summary.figures[name]) for name in COLUMNS},
+        **{name: figure_document(summary.figures[name]) for name in COLUMNS},
         "bundle_sha256": manifest.model_sha256,
         "trained_on": manifest.trained_on.photographs,
         "minutes": manifest.trained_on.minutes,
@@ -216,15 +222,15 @@ def one(left: Left, found: Breakdown) -> dict[str, Any]:
     }
 
 
-def markdown(done: list[Left], found: Breakdown, count: int) -> Iterator[str]:
+def markdown(done: list[LeftOut], by_source: Breakdown, count: int) -> Iterator[str]:
     yield f"| left out | read on | n | {' | '.join(COLUMNS.values())} |"
     yield "|---|---|---|" + "---|" * len(COLUMNS)
     for left in done:
-        summary = found.values[left.source]
+        summary = by_source.values[left.source]
         cells = " | ".join(span(summary.figures[name]) for name in COLUMNS)
         read = "all its rows" if left.read == ANY else left.read
         yield f"| {left.source} | {read} | {summary.n:,} | {cells} |"
-    means = " | ".join(f"**{span(found.mean[n])}**" if n in AVERAGED else "" for n in COLUMNS)
+    means = " | ".join(f"**{span(by_source.mean[n])}**" if n in AVERAGED else "" for n in COLUMNS)
     yield f"| mean of {len(done)} of {count} | | | {means} |"
 
 
@@ -234,13 +240,13 @@ def span(figure: Figure) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"
 
 
-def looks(done: list[Left], config: Path) -> Iterator[str]:
-    """The rows for docs/test-looks.csv, of the readings that saw test photographs."""
+def looks(done: list[LeftOut], config: Path) -> Iterator[str]:
+    """Write the rows for docs/test-looks.csv, one for each reading of test photographs."""
     command = f"python bench/leave_one_source_out.py {config}"
     for left in done:
         if left.read not in (TEST, ANY):
             continue
-        run, metrics = (content(left.results / name) for name in (folder.RUN, folder.METRICS))
+        run, metrics = (content(left.results / name) for name in (RUN, METRICS))
         figures = {name: metrics[name]["value"] for name in COLUMNS}
         cells = (
             run["finished"][: len("2026-01-01")],
@@ -258,8 +264,8 @@ def looks(done: list[Left], config: Path) -> Iterator[str]:
 
 
 def content(path: Path) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(path.read_bytes())
-    return found
+    loaded: Mapping[str, Any] = json.loads(path.read_bytes())
+    return loaded
 
 
 if __name__ == "__main__":

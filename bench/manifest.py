@@ -2,21 +2,22 @@
 
     python bench/manifest.py [--rows 100000] [--rounds 5]
 
-Tables like EyePACS's are written to a temporary folder: with the nine columns that a label table
-names, with twelve free columns beside them, and both as Parquet. Beside each, as the usual way,
-`csv.DictReader` into a list of dictionaries, which checks nothing. Seconds are the least of the
-rounds, by the clock and of the processor: the clock counts what else the machine does.
+Tables like that of EyePACS are written to a temporary folder: with a label table's nine columns,
+with twelve more columns, and both as Parquet. They are compared with the usual `csv.DictReader`
+into a list of dictionaries, which checks nothing. Seconds are the minimum over the rounds, by the
+clock and of the processor; the clock includes what else the machine does.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from arguments import parser_of
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
@@ -26,7 +27,7 @@ GRADES = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
@@ -38,13 +39,13 @@ def main() -> None:
             for name in ("labels.csv", "labels.parquet"):
                 path = Path(folder) / name
                 manifests.write(table, path, overwrite=True)
-                tell(f"{9 + free} columns, {path.suffix[1:]}", path, manifests.read, args.rounds)
+                measure(f"{9 + free} columns, {path.suffix[1:]}", path, manifests.read, args.rounds)
             path = Path(folder) / "labels.csv"
-            tell(f"{9 + free} columns, DictReader", path, by_dict_reader, args.rounds)
+            measure(f"{9 + free} columns, DictReader", path, by_dict_reader, args.rounds)
 
 
 def made(folder: Path, count: int, free: int) -> Manifest:
-    """A table of so many rows, two eyes a patient."""
+    """Make a table of ``count`` rows, with two eyes for each patient."""
     rows = tuple(
         Row(
             f"photographs/{i // 2}_{'right' if i % 2 else 'left'}.jpg",
@@ -68,7 +69,7 @@ def by_dict_reader(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def tell(name: str, path: Path, load: Callable[[Path], object], rounds: int) -> None:
+def measure(name: str, path: Path, load: Callable[[Path], object], rounds: int) -> None:
     clock, processor = [], []
     for _ in range(rounds):
         started, used = time.perf_counter(), time.process_time()

@@ -1,16 +1,14 @@
-"""IDRiD's masks to boxes: are they those of its table of objects, and do they survive each format?
+"""Do the boxes of IDRiD's masks agree with its table of objects, and do they survive each format?
 
-    python bench/masks.py [--data ../shared/data] [--formats masks labelstudio cvat ...]
+    python bench/masks.py [--data DIR] [--formats masks labelstudio cvat ...]
 
-Prints how many of the rows of `lesions/idrid/objects.csv` (class, box as 1-based inclusive pixels,
-area) the masks give; for each format whether all 81 photographs, written and read again, are the
-same set; and how many boxes Label Studio's own converter, where it is installed, finds in
-the tasks we write.
+Prints how many rows of `lesions/idrid/objects.csv` (class, box as 1-based inclusive pixels, area)
+the masks give; for each format, whether all 81 photographs are the same after writing and reading;
+and how many boxes Label Studio's own converter, where it is installed, finds in our tasks.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import importlib
 import importlib.util
@@ -21,6 +19,8 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+
+from arguments import add_data, parser_of
 
 from fundoscope.data.annotations.annotation import AnnotationSet
 from fundoscope.data.annotations.formats import FORMATS
@@ -79,9 +79,9 @@ def round_trip(found: AnnotationSet, name: str, folder: Path) -> None:
         done = time.perf_counter()
         size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
     boxes = [boxes_of(found) == boxes_of(again), replace(again, kinds=found.kinds) == found]
-    told = ", ".join(f"{loss.what} {loss.count}" for loss in losses) or "nothing"
+    lost = ", ".join(f"{loss.what} {loss.count}" for loss in losses) or "nothing"
     print(
-        f"{name}: boxes equal {boxes[0]}, everything equal {boxes[1]}; lost: {told};"
+        f"{name}: boxes equal {boxes[0]}, everything equal {boxes[1]}; lost: {lost};"
         f" {size / 2**20:.1f} MiB, written in {written - started:.0f} s,"
         f" read in {done - written:.0f} s"
     )
@@ -95,7 +95,7 @@ def boxes_of(found: AnnotationSet) -> list[tuple[str, list[tuple[str, tuple[floa
 
 
 def converter(found: AnnotationSet) -> None:
-    """Label Studio's converter on boxes alone: brush strokes have no place in its COCO."""
+    """Try Label Studio's converter on boxes alone: it does not write brush strokes to COCO."""
     if importlib.util.find_spec("label_studio_converter") is None:
         return
     from label_studio_converter import Converter
@@ -133,13 +133,13 @@ def converter(found: AnnotationSet) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = parser_of(__doc__)
+    add_data(parser)
     parser.add_argument("--formats", nargs="*", default=["masks", "labelstudio", "cvat"])
-    asked = parser.parse_args()
-    folder = asked.data / "lesions" / "idrid"
+    args = parser.parse_args()
+    folder = args.data / "lesions" / "idrid"
     found = objects(folder)
-    for name in asked.formats:
+    for name in args.formats:
         round_trip(found, name, folder)
     converter(found)
 

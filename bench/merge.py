@@ -1,21 +1,21 @@
-"""How long it takes to merge the boxes of a photograph's tiles, beside a loop in numpy.
+"""How fast the boxes of a photograph's tiles are merged, compared with a loop in numpy.
 
     python bench/merge.py [--boxes 500 5000] [--rounds 20]
 
-Boxes of random sizes (6 to 80 pixels) and places on the tiles of a view of the usual 3:2 shape, in
-five kinds; about one in six lies on an edge of its tile. The loop does non-maximum suppression
-alone, as it is written everywhere; ours does it all: the seams too. One thread. The load of the
-machine is printed, since both are slower on a busy one.
+The boxes have random sizes (6 to 80 pixels) and places on the tiles of a view of the usual 3:2
+shape, and five kinds; about one in six lies on an edge of its tile. The loop is the usual
+non-maximum suppression and nothing else; ours also joins boxes across seams. One thread. The load
+of the machine is printed, because both are slower on a busy one.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable
 
 import numpy as np
+from arguments import parser_of
 from numpy.typing import NDArray
 
 from fundoscope.geometry import Affine
@@ -30,7 +30,7 @@ SIDES = (6.0, 80.0)
 
 
 def drawn(count: int) -> tuple[Boxes, NDArray[np.int64], tuple[int, int]]:
-    """Random boxes, the tiles' corners, and the size of a tile."""
+    """Draw random boxes; also give the tiles' corners and the size of a tile."""
     centre = (VIEW[1] / 2, VIEW[0] / 2)
     view = View(np.zeros((*VIEW, 3), np.uint8), Affine(), centre, RADIUS)
     height, width = tiles.fit(view, LARGEST_TILE, LARGEST_TILE, OVERLAP, STEP)
@@ -38,17 +38,17 @@ def drawn(count: int) -> tuple[Boxes, NDArray[np.int64], tuple[int, int]]:
     rng = np.random.default_rng(1)
     centres, sides = rng.uniform(0, (width, height), (count, 2)), rng.uniform(*SIDES, (count, 2))
     boxes = np.hstack([centres - sides / 2, centres + sides / 2])
-    found = Boxes(
+    drawn_boxes = Boxes(
         rng.integers(len(corners), size=count),
         np.clip(boxes, 0, (width, height, width, height)),
         rng.integers(1, KINDS + 1, count),
         rng.uniform(0.05, 1, count),
     )
-    return found, corners, (height, width)
+    return drawn_boxes, corners, (height, width)
 
 
 def loop(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
-    """Non-maximum suppression as a loop over the boxes that are left."""
+    """Suppress non-maximum boxes in a loop over the remaining ones."""
     x0, y0, x1, y1 = boxes.T
     area = (x1 - x0) * (y1 - y0)
     left, kept = np.argsort(-scores), []
@@ -73,13 +73,13 @@ def milliseconds(call: Callable[[], object], rounds: int) -> str:
 
 
 def row(count: int, rounds: int) -> str:
-    """A row of the table."""
-    found, corners, tile = drawn(count)
-    apart = np.tile(corners[found.tile] + max(VIEW) * found.labels[:, None], 2)
-    placed = Boxes(found.tile, found.boxes + apart, found.labels, found.scores)
+    """Measure one row of the table."""
+    boxes, corners, tile = drawn(count)
+    apart = np.tile(corners[boxes.tile] + max(VIEW) * boxes.labels[:, None], 2)
+    placed = Boxes(boxes.tile, boxes.boxes + apart, boxes.labels, boxes.scores)
 
     def whole() -> Boxes:
-        return merge.merge(found, corners, tile, VIEW, SUPPRESS)
+        return merge.merge(boxes, corners, tile, VIEW, SUPPRESS)
 
     times = (
         milliseconds(whole, rounds),
@@ -90,15 +90,15 @@ def row(count: int, rounds: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--boxes", type=int, nargs="+", default=[500, 5000])
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()
     print(
-        f"Milliseconds, median (least to most) of {args.rounds} rounds; load"
+        f"Milliseconds, median (minimum to maximum) of {args.rounds} rounds; load"
         f" {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n"
     )
-    print("| boxes | kept | merge, all of it | its suppression | loop in numpy |")
+    print("| boxes | kept | whole merge | its suppression | loop in numpy |")
     print("|---|---|---|---|---|")
     for count in args.boxes:
         print(row(count, args.rounds), flush=True)

@@ -1,11 +1,11 @@
-"""What does a grader lose where its crops have been compressed, as in a pack? On validation.
+"""What does a grader lose when its crops are compressed, as in a pack? Measured on validation.
 
-    python bench/pack_quality.py ../shared/data/grading/grading.csv [--qualities 77 90 95]
+    python bench/pack_quality.py TABLE [--qualities 77 90 95]
 
 Crops of the grader's own size are stored as a pack stores them (WebP, no more pixels than the
-photograph has) and read again. Mean over the sources and each source: quadratic kappa (one set of
-cut-points, fitted on the crops as they are stored) and referable AUC. No test photograph is read.
-Needs [train].
+photograph has) and read again. Prints quadratic kappa (one set of cut-points, fitted on the
+compressed crops) and referable AUC of each source, and the mean over the sources. No test
+photograph is read. Needs [train].
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
     rows = [row for row in table.rows if row.split == photographs.VAL]
     crops = pictures.load(table, rows, wanted, args.cache)
     files = [table.photograph(row) for row in crops.rows]
-    shown = [("as they are", crops, "-")]
+    shown = [("not compressed", crops, "-")]
     for quality in args.qualities:
         again, size = stored(crops, files, wanted, quality)
         shown.append((f"quality {quality}", again, f"{size / KILO:.1f}"))
@@ -55,18 +55,18 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("table", type=Path)
+    parser.add_argument("table", type=Path, help="label table of the photographs")
     parser.add_argument("--qualities", nargs="+", type=int, default=QUALITIES)
     parser.add_argument("--grader", type=Path, default=bundles.shipped())
-    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="of the crops")
     return parser.parse_args()
 
 
 def stored(
     crops: Pictures, files: list[Path], wanted: inputs.Input, quality: int
 ) -> tuple[Pictures, float]:
-    """The crops as a pack of a quality gives them back, and their mean size in bytes."""
-    found, sizes = [], []
+    """Compress crops as a pack of this quality does; also give their mean size in bytes."""
+    compressed, sizes = [], []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"crop{packed_crops.SUFFIX}"
         for pixels, photograph in zip(crops.pixels, files, strict=True):
@@ -74,14 +74,14 @@ def stored(
             file.write_bytes(content)
             again = packed_crops.read(file, wanted)
             if isinstance(again, str):
-                raise FundoscopeError(photograph.name, again, "look at the crop")
-            found.append(again)
+                raise FundoscopeError(photograph.name, again, "look at the photograph")
+            compressed.append(again)
             sizes.append(len(content))
-    return dataclasses.replace(crops, pixels=tuple(found)), float(np.mean(sizes))
+    return dataclasses.replace(crops, pixels=tuple(compressed)), float(np.mean(sizes))
 
 
 def measured(model: bytes, crops: Pictures, head: str) -> dict[str, Any]:
-    """The figures of a graph on crops."""
+    """Measure a graph on crops."""
     labels = np.array([row.grade for row in crops.rows])
     sources = [row.source for row in crops.rows]
     return grader.measure(export.outputs_of(model, crops, head), labels, sources, head)

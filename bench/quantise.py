@@ -1,13 +1,13 @@
-"""What weights of eight bits bring and cost, on validation; as markdown tables.
+"""What 8-bit weights bring and cost, measured on validation; as Markdown tables.
 
     python bench/quantise.py RUN [--cache DIR] [--sizes 320 384 448] [--burst 3] [--pause 1]
 
-RUN is the folder of a grader's or a detector's run. Its best network becomes a float graph and some
-quantised ones, calibrated on training photographs. All are run in turn on every validation
-photograph, by one thread in one process, so that what else the machine does slows each of them: the
-*ratios* of the times count. Between bursts of so many seconds it pauses. Of a grader the table
-tells also what other arithmetic takes: ONNX Runtime's float16 and, where it is installed, OpenVINO.
-No test photograph is looked at.
+RUN is the folder of a grader's or a detector's run. Its best network becomes a float graph and
+several quantised ones, calibrated on training photographs. All run in turn on every validation
+photograph, on one thread in one process, so that other load on the machine slows each of them: the
+*ratios* of the times count. It works in bursts of some seconds, with pauses. For a grader it also
+measures other arithmetic: ONNX Runtime's float16 and, where it is installed, OpenVINO. No test
+photograph is read.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
 }
 """Constants of :mod:`fundoscope.train.onnx.quantise`, changed one at a time."""
 OTHERS: Final = 60
-"""Photographs on which other arithmetic is timed."""
+"""Number of photographs on which other arithmetic is timed."""
 TIMES: Final = 40
-"""Rounds for the times of the sizes."""
+"""Rounds in which the sizes are timed."""
 OPENVINO: Final = {
     "OpenVINO float32": (FLOAT, "f32"),
     "OpenVINO bfloat16": (FLOAT, "bf16"),
@@ -66,7 +66,7 @@ OPENVINO: Final = {
 
 @dataclass
 class Pace:
-    """Works for some seconds, then lets others work."""
+    """Works in bursts, with pauses in which others can work; both in seconds."""
 
     burst: float
     pause: float
@@ -86,20 +86,20 @@ class Pace:
 def in_turn(
     run: Mapping[str, Callable[[Any], Any]], items: Iterable[Any], pace: Pace
 ) -> tuple[dict[str, list[float]], dict[str, list[Any]]]:
-    """Seconds and results of each function on each item."""
+    """Run each function on each item; gives seconds and results, by name."""
     seconds: dict[str, list[float]] = {name: [] for name in run}
-    found: dict[str, list[Any]] = {name: [] for name in run}
+    results: dict[str, list[Any]] = {name: [] for name in run}
     for item in items:
         for name, function in run.items():
             start = time.perf_counter()
-            found[name].append(function(item))
+            results[name].append(function(item))
             seconds[name].append(time.perf_counter() - start)
             pace.breathe()
-    return seconds, found
+    return seconds, results
 
 
 def ratio(seconds: Mapping[str, list[float]], name: str, to: str = FLOAT) -> str:
-    """Median over items of the time against that of another (middle half)."""
+    """Write the median over items of the ratio of two times (and its middle half)."""
     each = np.array(seconds[name]) / np.array(seconds[to])
     low, middle, high = np.quantile(each, (0.25, 0.5, 0.75))
     return f"{middle:.2f} ({low:.2f}-{high:.2f})"
@@ -108,7 +108,7 @@ def ratio(seconds: Mapping[str, list[float]], name: str, to: str = FLOAT) -> str
 def variants(
     whole: bytes, shown: Callable[[], Iterator[Any]], **options: Any
 ) -> Iterator[tuple[str, bytes]]:
-    """The float graph, and quantised ones."""
+    """Make the float graph and the quantised ones."""
     yield FLOAT, whole
     for name, constants in VARIANTS.items():
         with mock.patch.multiple(quantise, **(constants or {"SEED": quantise.SEED})):
@@ -134,31 +134,31 @@ def grader(run: Path, cache: Path | None, sizes: list[int], pace: Pace) -> None:
     whole = onnx_graph.to_onnx(network, normal, *sides(size))
     models = dict(variants(whole, lambda: pace.over(export.one_by_one(train))))
     print(f"{len(val.rows)} validation photographs, calibrated on {len(train.rows)}\n")
-    seconds, found = in_turn(
+    seconds, results = in_turn(
         {name: caller(model) for name, model in models.items()}, export.one_by_one(val), pace
     )
-    outputs = {name: np.concatenate(each) for name, each in found.items()}
-    judged(models, outputs, seconds, val, config.head)
+    outputs = {name: np.concatenate(each) for name, each in results.items()}
+    evaluated(models, outputs, seconds, val, config.head)
     some = list(export.one_by_one(val))[:: max(1, len(val.rows) // OTHERS)]
     others(models, some, config.head, pace)
     of_sizes(network, normal, sizes, some[:2], pace)
 
 
-def judged(
+def evaluated(
     models: Mapping[str, bytes],
     outputs: Mapping[str, Any],
     seconds: Mapping[str, list[float]],
     val: pictures.Pictures,
     head: str,
 ) -> None:
-    """The table of a grader's variants."""
+    """Print the table of a grader's variants."""
     whole = export.calibrated(outputs[FLOAT], val, head)
     labels = np.array([row.grade for row in val.rows])
     sources = [row.source for row in val.rows]
     gradable = np.array([row.gradable is not False for row in val.rows])
     titles = (
-        "weights", "time", "MB", "kappa together / mean", "the same, cut-points of float32",
-        "AUC together / mean", "a probability differs by, mean / most",
+        "weights", "time", "MB", "kappa pooled / mean", "the same, cut-points of float32",
+        "AUC pooled / mean", "difference of a probability, mean / maximum",
     )  # fmt: skip
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name, model in models.items():
@@ -169,16 +169,16 @@ def judged(
         )  # fmt: skip
         apart = export.differences(outputs[FLOAT], outputs[name], head)
         moves = [
-            f"{getattr(one.pooled, key) - getattr(whole.pooled, key):+.4f} /"
-            f" {one.mean(key) - whole.mean(key):+.4f}"
-            for one, key in ((own, "kappa"), (theirs, "kappa"), (own, "auc"))
+            f"{getattr(variant.pooled, key) - getattr(whole.pooled, key):+.4f} /"
+            f" {variant.mean(key) - whole.mean(key):+.4f}"
+            for variant, key in ((own, "kappa"), (theirs, "kappa"), (own, "auc"))
         ]
         cells = (name, ratio(seconds, name), f"{len(model) / 1e6:.1f}", *moves)
         print(f"| {' | '.join(cells)} | {apart.mean():.4f} / {apart.max():.3f} |")
 
 
 def others(models: Mapping[str, bytes], shown: list[Any], head: str, pace: Pace) -> None:
-    """Times of other arithmetic, and what it does to probabilities."""
+    """Time other arithmetic, and measure what it does to probabilities."""
     named = {FLOAT: models[FLOAT], "int8": models[next(iter(VARIANTS))]}
     run = {name: caller(model) for name, model in named.items()}
     run["ONNX Runtime float16"] = caller(float16(models[FLOAT]))
@@ -187,16 +187,16 @@ def others(models: Mapping[str, bytes], shown: list[Any], head: str, pace: Pace)
             run[name] = openvino(named[model], shown[0].shape, precision)
     for function in run.values():
         function(shown[0])
-    seconds, found = in_turn(run, shown, pace)
-    whole = np.concatenate(found[FLOAT])
-    print("\n| arithmetic | time | a probability differs by, mean / most |\n|---|---|---|")
+    seconds, results = in_turn(run, shown, pace)
+    whole = np.concatenate(results[FLOAT])
+    print("\n| arithmetic | time | difference of a probability, mean / maximum |\n|---|---|---|")
     for name in run:
-        apart = export.differences(whole, np.concatenate(found[name]), head)
+        apart = export.differences(whole, np.concatenate(results[name]), head)
         print(f"| {name} | {ratio(seconds, name)} | {apart.mean():.4f} / {apart.max():.3f} |")
 
 
 def float16(model: bytes) -> bytes:
-    """The graph with float16 arithmetic wherever ONNX Runtime has it."""
+    """Convert a graph to float16 arithmetic wherever ONNX Runtime has it."""
     import onnx
     from onnxruntime.transformers import float16 as conversion
 
@@ -208,7 +208,7 @@ def float16(model: bytes) -> bytes:
 
 
 def openvino(model: bytes, shape: tuple[int, ...], precision: str) -> Callable[[Any], Any]:
-    """The same graph in OpenVINO, on one thread."""
+    """Load the same graph in OpenVINO, on one thread."""
     core = importlib.import_module("openvino").Core()
     read = core.read_model(model)
     read.reshape(list(shape))
@@ -218,11 +218,13 @@ def openvino(model: bytes, shape: tuple[int, ...], precision: str) -> Callable[[
 
 
 def of_sizes(network: Any, normal: Any, sizes: list[int], shown: list[Any], pace: Pace) -> None:
-    """Times of the network at several sizes, float and int8, against float at the first."""
+    """Time the network at several sizes, float and int8, relative to float at the first size."""
     run: dict[str, Callable[[Any], Any]] = {}
     pixels: dict[str, Any] = {}
     for size in sizes:
-        resized = [np.array(Image.fromarray(one[0]).resize((size, size)))[None] for one in shown]
+        resized = [
+            np.array(Image.fromarray(batch[0]).resize((size, size)))[None] for batch in shown
+        ]
         whole = onnx_graph.to_onnx(network, normal, size, size)
         for name, model in ((FLOAT, whole), ("int8", quantise.quantise(whole, resized))):
             key = f"{name} at {size}"
@@ -275,7 +277,7 @@ def of_detector(run: Path, cache: Path | None, pace: Pace) -> None:
 
 
 def precision(boxes: list[Any], val: Any, label: int) -> float:
-    """Average precision of a kind by the hit rule."""
+    """Compute the average precision of a kind by the hit rule."""
     matched = [
         hits.match(
             found.boxes[found.labels == label],
@@ -290,10 +292,12 @@ def precision(boxes: list[Any], val: Any, label: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("--cache", type=Path, help="of the pictures; that of the run by default")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of the pictures; the run's own by default"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[320, 384, 448])
     parser.add_argument("--burst", type=float, default=3.0, help="seconds of work")
-    parser.add_argument("--pause", type=float, default=1.0, help="seconds of rest after it")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds of pause after it")
     args = parser.parse_args()
     pace = Pace(args.burst, args.pause)
     if runs.stored(args.run).task == runs.DETECTION:

@@ -1,21 +1,20 @@
-"""How fast a 12-megapixel JPEG becomes a grade, against the usual and the careful way in torch.
+"""How fast a 12-megapixel JPEG becomes a grade, compared with two other ways in torch.
 
-    python bench/read.py [--data ../shared/data] [--photographs 27] [--rounds 5]
+    python bench/read.py [--data DIR] [--photographs 27] [--rounds 5]
 
-All three read the same files in one process, in turn, photograph by photograph, on one thread, with
-a network of the same architecture and input size:
+All three read the same files in turn, in one process, on one thread, with a network of the same
+architecture and input size:
 
-- ours: `Reader.read`, from the path to the Reading (hash, field of view and all);
-- usual: Pillow decodes in full, LANCZOS, torch eager;
+- ours: `Reader.read`, from the path to the Reading, including hash and field of view;
+- usual: Pillow decodes the whole picture, LANCZOS, torch eager;
 - careful: Pillow `draft`, torch `inference_mode`, channels last.
 
-Neither of the others looks for the field of view. The ratio is taken photograph by photograph
-(medians over the rounds); its interval is a bootstrap over photographs. Needs [train].
+The other two do not look for the field of view. The ratio is taken for each photograph (medians
+over the rounds); its interval is a bootstrap over photographs. Needs [train].
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 import simplejpeg
 import timm
 import torch
+from arguments import add_data, parser_of
 from PIL import Image
 
 from fundoscope.grading import grader as graders
@@ -34,7 +34,7 @@ RESAMPLES = 2000
 
 
 def interval(values: np.ndarray) -> str:
-    """Median with a bootstrap 95 % interval."""
+    """Write the median with its bootstrap 95 % interval."""
     rng = np.random.default_rng(0)
     draws = np.median(rng.choice(values, (RESAMPLES, len(values))), axis=1)
     low, high = np.percentile(draws, (2.5, 97.5))
@@ -66,7 +66,7 @@ def ways(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
 
 
 def steps(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
-    """The parts of our way, each measured alone; the entropy decoder cannot be called alone."""
+    """Split our way into steps; a small grey decode stands in for entropy decoding."""
     grader = reader._grader
     cache: dict[Path, tuple[decode.Photo, object]] = {}
 
@@ -84,7 +84,7 @@ def steps(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
         )
 
     return {
-        "JPEG at 1/8 in grey (entropy decoding and little else)": smallest,
+        "JPEG at 1/8 in grey (mostly entropy decoding)": smallest,
         "read, hash and decode": lambda p: decode.decode_file(p, min_side=field.decode_side(size)),
         "field of view": lambda p: field.find(prepared(p)[0]),
         "crop": lambda p: field.crop(*prepared(p), size),
@@ -95,7 +95,7 @@ def steps(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
 def measure(
     paths: list[Path], calls: dict[str, Callable[[Path], object]], rounds: int
 ) -> dict[str, np.ndarray]:
-    """Milliseconds of each call, ``(photographs,)``, the median over rounds; calls take turns."""
+    """Time each call in milliseconds, ``(photographs,)``: medians over rounds; calls take turns."""
     taken = {name: np.empty((rounds, len(paths))) for name in calls}
     for path in paths[:2]:
         for call in calls.values():
@@ -110,8 +110,8 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = parser_of(__doc__)
+    add_data(parser)
     parser.add_argument("--photographs", type=int, default=27)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()

@@ -1,18 +1,18 @@
-"""Does a photograph get the same grade at native size and at 768 px? What trains is what serves.
+"""Does a photograph get the same grade at its native size and at 768 pixels?
 
-    python bench/scale.py [--data ../shared/data] [--grader BUNDLE]
+    python bench/scale.py [--data DIR] [--grader BUNDLE]
 
-IDRiD photographs that are here both at 4288 px (`lesions/idrid`) and at 768 px (`grading/idrid`),
-by `seg_to_grading.csv`, where the two are one photograph.
+Reads the IDRiD photographs that the data hold both at 4288 pixels (`lesions/idrid`) and at 768
+pixels (`grading/idrid`), as listed in `seg_to_grading.csv`.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 from pathlib import Path
 
 import numpy as np
+from arguments import add_data, parser_of
 
 from fundoscope.reader import Reader
 
@@ -21,8 +21,8 @@ RESAMPLES = 2000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = parser_of(__doc__)
+    add_data(parser)
     parser.add_argument("--grader", type=Path)
     args = parser.parse_args()
     reader = Reader(args.grader, lesions=False)

@@ -1,19 +1,19 @@
 """What three faults of handling data cost, shown on validation photographs.
 
-    python bench/students_faults.py [--runs runs/students] [--data TABLE] [--cache cache]
+    python bench/students_faults.py [--runs runs/students] [--data DIR] [--cache cache]
 
 The students trained at one shape and tested at another (`(600, 400)` is height first in Keras, so
-that 3:2 photographs became 2:3), normalised validation otherwise than training, and gave the
-accuracy of a part of the test photographs. Needs the runs of bench/comparison.py.
+that 3:2 photographs became 2:3), normalised validation differently from training, and reported the
+accuracy on a part of the test photographs. Needs the runs of bench/comparison.py.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from arguments import add_data, grading_table, parser_of
 
 from fundoscope.grading import inputs
 from fundoscope.train.grading import config as configs
@@ -29,12 +29,12 @@ PART, DRAWS = 100, 10_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs/students"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/grading/grading.csv"))
+    add_data(parser)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     args = parser.parse_args()
-    table = photographs.read(args.data)
+    table = photographs.read(grading_table(args.data))
     rows = [row for row in table.rows if row.split == photographs.VAL]
     wide = [
         row
@@ -63,15 +63,16 @@ def main() -> None:
         )
 
     print(
-        f"Validation not normalised like training ({len(rows)} validation photographs, adam.toml)"
+        "Validation normalised differently from training"
+        f" ({len(rows)} validation photographs, adam.toml)"
     )
     print(f"  as in training (samplewise):    {figures('adam', rows)}")
     print(f"  rescaled only:                  {figures('adam', rows, mode=normalise.RESCALE)}")
     print(f"Height and width in the wrong order ({len(wide)} photographs of 3:2, lite0.toml)")
     print(f"  3:2 as photographed (192x288):  {figures('lite0', wide, shape=(192, 288))}")
     print(f"  made 2:3 (288x192):             {figures('lite0', wide, shape=(288, 192))}")
-    print("  (a network with Flatten cannot be asked: its weights belong to one height and width)")
-    print(f"The accuracy of a part (the network of lite0.toml, {PART} of {len(rows)} photographs)")
+    print("  (a network with Flatten cannot be tried: its weights fit one height and width only)")
+    print(f"The accuracy on a part (the network of lite0.toml, {PART} of {len(rows)} photographs)")
     print(f"  {part(args.runs / 'lite0')}")
 
 
@@ -84,11 +85,11 @@ def loss(outputs: np.ndarray, labels: np.ndarray, config: GraderConfig) -> float
 
 
 def part(run: Path) -> str:
-    """How far the accuracy of drawn parts spreads."""
+    """Measure how widely the accuracy on random parts varies."""
     from fundoscope.grading import heads
 
     lines = runs.metrics(run)
-    line = max(lines, key=lambda one: one["score"])
+    line = max(lines, key=lambda epoch: epoch["score"])
     stored = np.load(run / f"validation-{line['epoch']:03d}.npz")
     p = heads.probabilities(stored["logits"], line["temperature"])
     right = heads.icdr(heads.expected(p), line["cut_points"]) == stored["labels"]
@@ -96,7 +97,7 @@ def part(run: Path) -> str:
     draws = np.array([right[random.permutation(len(right))[:PART]].mean() for _ in range(DRAWS)])
     low, high = np.percentile(draws, (2.5, 97.5))
     return (
-        f"accuracy of all {right.mean():.3f}; of {DRAWS:,} parts {draws.min():.2f} to"
+        f"accuracy on all {right.mean():.3f}; on {DRAWS:,} parts {draws.min():.2f} to"
         f" {draws.max():.2f}, 95 % of them {low:.2f} to {high:.2f}"
     )
 

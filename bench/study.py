@@ -1,11 +1,11 @@
-"""The validation figures of runs beside each other, as a table for docs/study.md.
+"""Compare the validation figures of training runs in a table for docs/study.md.
 
-    python bench/study.py RUN ...                      # each run's last epoch, and its best one
+    python bench/study.py RUN ...                      # each run's last and best epoch
     python bench/study.py RUN --sizes 288 320 384 448  # a run's best epoch at other input sizes
 
 Mean over the sources and each source: quadratic kappa (one set of cut-points, fitted on validation)
-and referable AUC. No test photograph is read. The second form needs the photographs; larger sizes
-than the run's `data.crop_size` are cut anew. Needs [train].
+and referable AUC. No test photograph is read. The second form needs the photographs; for sizes
+larger than the run's `data.crop_size` new crops are made. Needs [train].
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from fundoscope.train.run.settings import sides
 
 
 def row(title: str, line: dict[str, Any], sources: list[str]) -> str:
-    """One line of the table; a source that took no part has a dash."""
+    """Write one line of the table; a source that was not used has a dash."""
     means = pair(line["score"], line["mean_auc"], 4)
-    found = line["by_source"]
-    each = [pair(*found[s].values(), 3) if s in found else "-" for s in sources]
-    return " | ".join(("", title, means, *each, "")).strip()
+    by_source = line["by_source"]
+    cells = [pair(*by_source[s].values(), 3) if s in by_source else "-" for s in sources]
+    return " | ".join(("", title, means, *cells, "")).strip()
 
 
 def pair(kappa: float | None, auc: float | None, digits: int) -> str:
-    """Two figures; what is undefined has a dash."""
+    """Write two figures; one that is undefined has a dash."""
     first = "-" if kappa is None else f"{kappa:.3f}"
     return f"{first} / {'-' if auc is None else f'{auc:.{digits}f}'}"
 
 
 def head(sources: list[str]) -> str:
-    """The first two lines of the table."""
+    """Write the first two lines of the table."""
     titles = ["run", "mean", *sources]
     return "\n".join((" | ".join(("", *titles, "")).strip(), "|" + "---|" * len(titles)))
 
 
 def at_size(run: Path, size: int, cache: Path) -> dict[str, Any]:
-    """The figures of a run's best epoch on validation photographs of another size."""
+    """Measure a run's best epoch on validation photographs of another size."""
     config, _ = configs.of_run(run)
     network, _, _ = export.best_network(run, config)
     data = msgspec.structs.replace(config.data, crop_size=max(size, *sides(config.data.crop_size)))
@@ -77,7 +77,9 @@ def main() -> None:
             continue
         epochs = runs.metrics(run)
         if not epochs or runs.averaged(run):
-            raise UsageError(str(run), "has no judged epoch", "judge its network with --sizes")
+            raise UsageError(
+                str(run), "has no evaluated epoch", "evaluate its network with --sizes"
+            )
         best = max(epochs, key=lambda line: -math.inf if line["score"] is None else line["score"])
         for line in {best["epoch"]: best, epochs[-1]["epoch"]: epochs[-1]}.values():
             minutes = line["training_seconds"] / 60

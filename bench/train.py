@@ -1,17 +1,16 @@
-"""How much the training loop costs beside the steps themselves.
+"""How much the training loop costs beyond the training steps themselves.
 
     python bench/train.py [--threads 2] [--steps 10] [--rounds 5] [--only NAME ...]
 
-Two loops take turns in one process, a segment of steps each, with the same network, batch and
-optimiser:
+Two loops take turns in one process, each for a segment of steps, with the same network, batch size
+and optimiser:
 
-- ours: `fundoscope.train.run.loop.train` with the grader's own task: pictures from the cache's
-file,
-  augmentation, normalisation, loss, clipping, moving average, counts, reports;
-- bare: inputs in memory as the network takes them; forward, loss, backward, step, zero_grad.
+- ours: `fundoscope.train.run.loop.train` with the grader's own task: pictures from the cache file,
+  augmentation, normalisation, loss, clipping, moving average, counts, progress;
+- bare: inputs in memory, ready for the network; forward, loss, backward, step, zero_grad.
 
-Check-points are timed apart, once a segment, and counted as often as the configuration writes
-them; evaluation is not counted. The pictures are phantoms, so no data is needed. The interval of
+Check-points are timed separately, once a segment, and counted as often as the configuration writes
+them; evaluation is not counted. The pictures are phantoms, so no data are needed. The interval of
 the ratio is a bootstrap over rounds. Needs [train].
 """
 
@@ -51,7 +50,7 @@ CASES: dict[str, tuple[str, PictureSize]] = {
     "theirs": ("students/theirs.toml", (200, 300)),
 }
 PHANTOMS = 10
-"""Distinct ones; the cache repeats them."""
+"""Number of distinct phantoms; the cache repeats them."""
 VALIDATION = 4
 TARGET = 0.9
 RESAMPLES = 2000
@@ -59,7 +58,7 @@ RESAMPLES = 2000
 
 @dataclass
 class Times:
-    """Seconds of each segment, and of each check-point."""
+    """Seconds of each segment and of each check-point."""
 
     ours: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
@@ -68,11 +67,11 @@ class Times:
 
 @dataclass
 class Clock:
-    """Times our loop's segments from inside, and lets the bare loop run between them.
+    """Time our loop's segments from inside, and let the bare loop run between them.
 
-    Stands between the loop and its task: a step begins when the loop asks for its batch and ends
-    when the loop reports it. What lies between a segment's end and the next step is the
-    check-point.
+    The clock stands between the loop and its task: a step begins when the loop asks for its batch
+    and ends when the loop reports it. The time between a segment's end and the next step is that of
+    the check-point.
     """
 
     task: GradingTask
@@ -103,7 +102,7 @@ class Clock:
 
 
 def pictures(config: GraderConfig, count: int, folder: Path) -> Pictures:
-    """So many training pictures in a memory-mapped file, as the cache has them."""
+    """Make ``count`` training pictures in a memory-mapped file, like the cache's."""
     height, width = sides(config.data.crop_size)
     side = max(height, width)
     distinct = []
@@ -128,7 +127,7 @@ def pictures(config: GraderConfig, count: int, folder: Path) -> Pictures:
 def bare_loop(
     config: GraderConfig, network: torch.nn.Module, task: GradingTask, size: PictureSize, steps: int
 ) -> Callable[[], float]:
-    """A function that takes so many steps and gives the seconds that they took."""
+    """Make a function that takes ``steps`` steps and returns their seconds."""
     optimiser = optimisers.make(network, config.optimiser)
     count = config.optimiser.batch
     batches = [
@@ -175,8 +174,8 @@ def measure(config: GraderConfig, size: PictureSize, steps: int, rounds: int) ->
     return Times(times.ours[1:], times.bare[1:], times.checkpoints)
 
 
-def told(times: Times, config: GraderConfig, steps: int) -> Iterator[str]:
-    """Medians of a step and the ratio of the rates."""
+def report(times: Times, config: GraderConfig, steps: int) -> Iterator[str]:
+    """Write the median of a step, and the ratio of the two speeds."""
     save = float(np.median(times.checkpoints))
     ours = np.array(times.ours) / steps + save / config.checkpoint_every
     bare = np.array(times.bare) / steps
@@ -212,7 +211,7 @@ def main() -> None:
         config = read_config(CONFIGS / file)
         shown = size if isinstance(size, int) else f"{size[0]}x{size[1]}"
         print(f"{name}: {config.network.name} at {shown}, batch {config.optimiser.batch}")
-        for line in told(measure(config, size, args.steps, args.rounds), config, args.steps):
+        for line in report(measure(config, size, args.steps, args.rounds), config, args.steps):
             print(line)
 
 

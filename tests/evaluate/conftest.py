@@ -148,17 +148,17 @@ def seen_as():
     """A function that sees given boxes: by stem a list of kind, box and score."""
     import numpy as np
 
-    from fundoscope.evaluate.lesions.looking import NO_RETINA, Boxes, Seen
+    from fundoscope.evaluate.lesions.detections import NO_RETINA, Detections, ScoredBoxes
 
     def make(found, kinds=KINDS_SEEN, unassessed=None):
         def look(path):
             if not path.exists():
-                return Seen(
+                return Detections(
                     "refused", code="not_found", reason="does not exist", remedy="check the path"
                 )
             there = found.get(path.stem)
             if there is None:
-                return Seen(
+                return Detections(
                     NO_RETINA, (120, 80), code="too_dark", reason="is too dark", remedy="more flash"
                 )
             blind = (unassessed or {}).get(path.stem, ())
@@ -167,8 +167,8 @@ def seen_as():
                 if kind not in blind:
                     mine = sorted((each for each in there if each[0] == kind), key=lambda e: -e[2])
                     corners = np.array([box for _, box, _ in mine], np.float64).reshape(-1, 4)
-                    boxes[kind] = Boxes(corners, np.array([s for *_, s in mine], np.float64))
-            return Seen("read", (120, 80), boxes, tuple(blind))
+                    boxes[kind] = ScoredBoxes(corners, np.array([s for *_, s in mine], np.float64))
+            return Detections("read", (120, 80), boxes, tuple(blind))
 
         return look
 

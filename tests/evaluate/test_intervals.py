@@ -129,3 +129,18 @@ def test_a_thousand_resamples_of_a_large_table_take_moments():
     start = time.process_time()
     estimate(mean_of(values), np.arange(10_000), ["-"])
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("figure", "words", "signed"),
+    [
+        (Figure(0.7124, 0.65, 0.79), "0.712 (0.650 to 0.790)", "+0.712 (+0.650 to +0.790)"),
+        (Figure(-0.01, -0.02, 0.001), "-0.010 (-0.020 to 0.001)", "-0.010 (-0.020 to +0.001)"),
+        (Figure(0.5, None, None, "one cluster"), "0.500", "+0.500"),
+        (Figure(None, None, None, "no photograph"), "undefined", "undefined"),
+    ],
+)
+def test_a_figure_in_words(figure, words, signed):
+    assert figure.in_words() == words
+    assert figure.in_words(signed=True) == signed
+    assert figure.in_words(1).startswith(words[:3])

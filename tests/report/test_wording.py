@@ -72,7 +72,7 @@ def test_certainty_is_the_probability_of_the_grade_that_was_given() -> None:
     assert certainty(Grade(icdr=2)) is None
 
 
-def test_a_likelier_grade_than_the_one_that_was_given_is_told() -> None:
+def test_a_likelier_grade_than_the_one_that_was_given_is_named() -> None:
     assert certainty_in_words(GRADED.grade) == "61 %"
     assert certainty_in_words(Grade()) == ""
     severe = Grade(4, (0.0, 0.0, 0.01, 0.89, 0.1), 3.09, Referable(1.0, True, 0.4))
@@ -96,13 +96,13 @@ def test_every_reason_for_no_field_has_a_sentence_and_a_remedy(reason: str | Non
 def test_low_quality_and_other_causes() -> None:
     blurred = why_not_graded(replace(UNGRADED, quality=Quality(False, ("blurred", "dark"))))
     assert blurred is not None
-    assert (blurred.code, blurred.reason) == ("not_gradable", "cannot be judged (blurred, dark)")
+    assert (blurred.code, blurred.reason) == ("not_gradable", "is not gradable (blurred, dark)")
     small = why_not_graded(replace(UNGRADED, warnings=("too small",)))
     assert small is not None
-    assert (small.code, small.reason) == ("no_grade", "was given no grade (too small)")
+    assert (small.code, small.reason) == ("no_grade", "was not graded (too small)")
     unsaid = why_not_graded(UNGRADED)
     assert unsaid is not None
-    assert unsaid.reason == "was given no grade"
+    assert unsaid.reason == "was not graded"
 
 
 def with_summary(*entries: LesionSummary, unknown: str = "unknown_to_detector") -> Reading:
@@ -127,20 +127,20 @@ def test_what_is_never_assessed() -> None:
     assert [one.what for one in not_assessed(judged)] == ["single lesions", "macular oedema"]
 
 
-def test_lesions_without_a_detector_or_a_field_are_told_together() -> None:
+def test_lesions_without_a_detector_or_a_field_are_listed_together() -> None:
     without = not_assessed(with_summary(unknown="no_detector"))
     assert "single lesions" in map(str, without)
     no_field = not_assessed(with_summary(unknown="no_field"))
     assert "single lesions (no field of view)" in map(str, no_field)
 
 
-def test_kinds_that_could_not_be_seen_are_told_one_by_one_with_the_reason() -> None:
-    told = list(map(str, not_assessed(with_summary(TOO_SMALL, found("haemorrhage", 0)))))
-    assert "microaneurysms (photograph too small)" in told
-    assert "laser scars (this detector does not know them)" in told
-    assert "neovascularisation (this detector does not know them)" in told
-    assert not any(one.startswith("haemorrhages") for one in told)
-    assert len(told) == len(LESIONS) - 1 + 2
+def test_kinds_that_could_not_be_seen_are_listed_one_by_one_with_the_reason() -> None:
+    listed_apart = list(map(str, not_assessed(with_summary(TOO_SMALL, found("haemorrhage", 0)))))
+    assert "microaneurysms (photograph too small)" in listed_apart
+    assert "laser scars (this detector was not trained for them)" in listed_apart
+    assert "neovascularisation (this detector was not trained for them)" in listed_apart
+    assert not any(one.startswith("haemorrhages") for one in listed_apart)
+    assert len(listed_apart) == len(LESIONS) - 1 + 2
 
 
 @pytest.mark.parametrize("reason", [*NOT_ASSESSED_REASONS, None, "a_new_one"])

@@ -1,4 +1,4 @@
-"""A folder of results: either all files of an evaluation appear in it, or none does."""
+"""The result folder of an evaluation: either all of its files appear in it, or none does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,25 +14,46 @@ import msgspec
 
 from fundoscope import writing
 from fundoscope.evaluate.intervals import Figure
+from fundoscope.reading import ModelUsed
 
 METRICS, PREDICTIONS, RUN = "metrics.json", "predictions.csv", "run.json"
-"""The files that every evaluation has."""
+"""The files that every evaluation writes."""
 RUN_VERSION: Final = "fundoscope.run/1"
-"""The form of ``run.json``, the same as of ``fundoscope read``."""
+"""Format of ``run.json``, the same as that of ``fundoscope read``."""
+GRADING, LESIONS = "evaluate grading", "evaluate lesions"
+"""The commands that write result folders, as ``run.json`` names them."""
 REMEDY: Final = "free some space, or name another folder with --out"
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How an evaluation was made, for ``run.json``; none of it enters a figure.
+
+    Attributes:
+        arguments: of the command.
+        models: the bundles.
+        versions: of fundoscope, Python and the libraries, by name.
+        started, finished: times in ISO 8601.
+    """
+
+    arguments: Mapping[str, Any]
+    models: tuple[ModelUsed, ...]
+    versions: Mapping[str, str | None]
+    started: str
+    finished: str
+
+
 def check(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
-    """Check, before any photograph is read, that results may go into a folder; makes it.
+    """Make a folder and check, before any photograph is read, that results can be written to it.
 
     Args:
-        folder: where to.
-        files: the names of all that an evaluation may write.
-        overwrite: whether those of an earlier one may be replaced.
+        folder: the folder for the results.
+        files: the names of all files that an evaluation may write.
+        overwrite: whether existing files of those names may be replaced.
 
     Raises:
-        UsageError: it is a file, or holds an evaluation already and ``overwrite`` is false.
-        OutputError: it cannot be made, or nothing can be written into it.
+        UsageError: it is a file, or already holds an evaluation and ``overwrite`` is false.
+        OutputError: it cannot be made or written to.
     """
     writing.refuse_results(folder, files, overwrite=overwrite)
     with writing.explained(folder, "cannot be written to", REMEDY):
@@ -41,31 +63,63 @@ def check(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
 
 
 def staged(folder: Path, files: Sequence[str]) -> AbstractContextManager[Path]:
-    """A new folder inside ``folder``, whose files move into it once all are written.
+    """Open a new folder inside ``folder``; its files move to ``folder`` once all are written.
 
     Args:
-        folder: where to.
-        files: the names of all that an evaluation may write, see :func:`writing.staged`.
+        folder: the folder for the results.
+        files: the names of all files that an evaluation may write, see :func:`writing.staged`.
 
     Raises:
-        OutputError: something could not be written; then nothing was changed.
+        OutputError: a file could not be written; nothing was changed.
     """
     return writing.staged(folder, files, remedy=REMEDY)
 
 
+def run_document(
+    command: str,
+    provenance: Provenance,
+    truth: Mapping[str, str],
+    details: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Build the content of ``run.json``.
+
+    Args:
+        command: that ran, e.g. :data:`GRADING`.
+        provenance: how the evaluation was made.
+        truth: the key of the labels' or annotations' hash, and the hash.
+        details: what only this command records, such as thresholds and counts.
+    """
+    return {
+        "version": RUN_VERSION,
+        "command": command,
+        "arguments": dict(provenance.arguments),
+        **truth,
+        "versions": dict(provenance.versions),
+        "models": msgspec.to_builtins(provenance.models),
+        **details,
+        "started": provenance.started,
+        "finished": provenance.finished,
+    }
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON, indented."""
+    """Write JSON, indented by two spaces."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Write a table, its header first."""
-    # File names need not be text: their odd bytes are written out rather than refused.
+    """Write a table whose first row is its header."""
+    # A file name need not be valid text: its invalid bytes are escaped instead of rejected.
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def figure(value: Figure) -> dict[str, float | str | None]:
-    """A figure as ``metrics.json`` has it."""
-    reason = {} if value.reason is None else {"reason": value.reason}
-    return {"value": value.value, "low": value.low, "high": value.high, **reason}
+def figure_document(figure: Figure) -> dict[str, float | str | None]:
+    """Build a figure's entry in ``metrics.json``."""
+    reason = {} if figure.reason is None else {"reason": figure.reason}
+    return {"value": figure.value, "low": figure.low, "high": figure.high, **reason}
+
+
+def true_or_false(value: bool) -> str:
+    """Write a flag as the tables of results do."""
+    return "true" if value else "false"

@@ -1,12 +1,12 @@
 """Figures with 95 % intervals, by resampling whole patients.
 
-The two eyes of one patient, or two photographs of one eye, agree more than two strangers do.
-Resampling photographs one by one would call that agreement evidence and give intervals that are too
-narrow, so what is drawn with replacement are clusters: patients (Efron and Tibshirani, An
-Introduction to the Bootstrap, 1993, chapters 8 and 13; percentile intervals).
+The two eyes of one patient, or two photographs of one eye, are more alike than those of two
+strangers. Resampling single photographs would count that likeness as evidence and give intervals
+that are too narrow. Clusters (patients) are therefore drawn with replacement (Efron and Tibshirani,
+An Introduction to the Bootstrap, 1993, chapters 8 and 13; percentile intervals).
 
 A resample is a row of *weights*: how often each photograph was drawn. A statistic takes many such
-rows at once, which makes a thousand resamples a few matrix products.
+rows at once, so that a thousand resamples are a few matrix products.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from fundoscope.evaluate.arrays import Floats, Ints
 
 RESAMPLES: Final = 1000
 """Enough that the bounds of a 95 % interval repeat within about 2 % of its width."""
@@ -24,10 +25,7 @@ SEED: Final = 15
 PERCENTILES: Final = (2.5, 97.5)
 CELLS_AT_ONCE: Final = 2**22
 """Weights in memory at a time, 32 MiB; larger tables are resampled in several turns."""
-ONE_CLUSTER: Final = "one cluster (patient, group or photograph) alone gives no interval"
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+ONE_CLUSTER: Final = "a single cluster (patient, group or photograph) gives no interval"
 
 Statistic = Callable[[Floats], Floats]
 """From weights ``float64 (R, N)`` to ``float64 (R, K)``: K figures for each of R weightings of N
@@ -39,9 +37,9 @@ class Figure:
     """A figure and its 95 % interval.
 
     Attributes:
-        value: of the photographs as they are; ``None`` where undefined.
+        value: over the photographs as they are; ``None`` where undefined.
         low, high: the 2.5th and 97.5th percentile of the resamples; ``None`` where there are none.
-        reason: why something is ``None``.
+        reason: why a value or an interval is ``None``.
     """
 
     value: float | None
@@ -49,9 +47,25 @@ class Figure:
     high: float | None
     reason: str | None = None
 
+    def in_words(self, digits: int = 3, *, signed: bool = False) -> str:
+        """Write the figure and its interval, e.g. ``"0.712 (0.650 to 0.790)"``.
+
+        Args:
+            digits: decimals.
+            signed: whether numbers that are not negative get a plus sign.
+        """
+        form = f"{'+' if signed else ''}.{digits}f"
+        if self.value is None or self.low is None or self.high is None:
+            return self.value_in_words(form)
+        return f"{self.value:{form}} ({self.low:{form}} to {self.high:{form}})"
+
+    def value_in_words(self, form: str = ".3f") -> str:
+        """Write the value alone, or ``"undefined"``; ``form`` is Python's format specification."""
+        return "undefined" if self.value is None else f"{self.value:{form}}"
+
 
 def numbered(keys: Sequence[Hashable]) -> Ints:
-    """``int64 (N,)``: equal keys get equal numbers 0, 1, … as they first appear."""
+    """Number equal keys equally, from 0 in the order of first appearance, ``int64 (N,)``."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
@@ -65,13 +79,14 @@ def estimate(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> tuple[Figure, ...]:
-    """The K figures of a statistic with their intervals.
+    """Compute the K figures of a statistic and their intervals.
 
     Args:
-        statistic: what is computed; sees all photographs with weight 1 first.
+        statistic: what is computed; it is first given every photograph with weight 1.
         clusters: ``int64 (N,)``, the cluster number of each photograph, 0 to C - 1.
-        undefined: K reasons, given where the figure of that place is NaN.
-        strata: ``int64 (C,)``, clusters are redrawn within their stratum only; one when left out.
+        undefined: K reasons, one for each figure, used where that figure is NaN.
+        strata: ``int64 (C,)``; clusters are redrawn within their own stratum. One stratum by
+            default.
         resamples: how many.
         seed: of the random generator; the same seed gives the same intervals.
     """
@@ -91,9 +106,10 @@ def bootstrap(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Floats:
-    """The statistic of each resample, ``float64 (resamples, K)``; arguments as in `estimate`.
+    """Compute the statistic of each resample; the arguments are those of :func:`estimate`.
 
-    Nothing is drawn from fewer than two clusters: the result then has no rows.
+    Returns:
+        ``float64 (resamples, K)``; no rows where there are fewer than two clusters to draw from.
     """
     if len(clusters) == 0 or clusters.max() == 0:
         return np.empty((0, statistic(np.ones((1, len(clusters)))).shape[1]))
@@ -104,9 +120,9 @@ def bootstrap(
 def resampled_weights(
     clusters: Ints, strata: Ints | None, resamples: int, generator: np.random.Generator
 ) -> Iterator[Floats]:
-    """Weights ``float64 (r, N)`` of resamples, some at a time, ``resamples`` in all.
+    """Draw the weights ``float64 (r, N)`` of resamples, some at a time, ``resamples`` in all.
 
-    Each stratum gives as many clusters as it has, drawn with replacement.
+    From each stratum as many clusters are drawn, with replacement, as it has.
     """
     cluster_count = int(clusters.max()) + 1
     if strata is None:
@@ -122,7 +138,7 @@ def resampled_weights(
 
 
 def _times_drawn(drawn: Ints, cluster_count: int) -> Floats:
-    """How often each cluster ``(r, C)`` is among the draws of its row ``(r, draws)``."""
+    """Count how often each cluster ``(r, C)`` is among the draws of its row ``(r, draws)``."""
     rows = len(drawn)
     cells = drawn + cluster_count * np.arange(rows)[:, None]
     counts = np.bincount(cells.ravel(), minlength=rows * cluster_count)

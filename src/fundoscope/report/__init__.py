@@ -1,1 +1,1 @@
-"""What a person sees: a picture of a reading, and its words."""
+"""A reading for people: as a picture and in words."""

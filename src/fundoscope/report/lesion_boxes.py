@@ -1,4 +1,4 @@
-"""Boxes of lesions on a picture: thin, around the lesion rather than on it, labelled if asked."""
+"""Boxes of lesions on a picture: thin lines around each lesion, with or without labels."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from fundoscope.reading import Lesion, OpticDisc
 
 OTHER_LESION: Final[Colour] = (230, 159, 0)
-"""Okabe and Ito's orange, for a kind that is in no table."""
+"""Okabe and Ito's orange, for a kind that is not in :data:`fundoscope.kinds.KINDS`."""
 EDGE: Final[Colour] = (0, 0, 0)
-"""Along each line, so that it shows on bright exudates as on dark haemorrhages."""
+"""Colour along each line, so that it shows on bright exudates and on dark haemorrhages."""
 EDGE_STRENGTH: Final = 130
-"""Of 255: a darker one would take the colour from thin lines on a picture that is shown smaller."""
+"""Of 255. A darker edge would hide the colour of thin lines on a reduced picture."""
 
 MARGIN: Final = 2
-"""Pixels of the picture between a box and its line: the lesion's own edge stays to be seen."""
+"""Pixels of the picture between a box and its line, so that the lesion's own edge stays visible."""
 SMALLEST: Final = 12
-"""Side of the smallest frame in pixels: a microaneurysm is not hidden by what points at it."""
+"""Side of the smallest frame in pixels, so that the line does not hide a microaneurysm."""
 LARGE: Final = 60
-"""From this side on, in pixels, a frame has a line that is seen on the whole picture too."""
+"""From this side on, in pixels, a frame has a thicker line, visible on the whole picture."""
 LINE, LARGE_LINE = 1, 2
-"""Widths of lines in pixels, without their edge."""
+"""Widths of lines in pixels, without their edges."""
 DASHES: Final = 36
-"""Of the ring around the optic disc."""
+"""Number of dashes of the ring around the optic disc."""
 
 TYPE: Final = 11
 """Size of a label in pixels."""
 WHITE: Final = 255
 CROWDED: Final = 8
-"""How much worse it is to cover another label than to cover a lesion's frame."""
+"""Cost of covering another label; that of covering a lesion's frame is 1."""
 
 Frame = tuple[int, int, int, int]
-"""First and last column and row of a line, x0, y0, x1, y1."""
+"""First column, first row, last column and last row of a line, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """What is drawn of one lesion."""
+    """The frame, colour and label that are drawn for one lesion."""
 
     frame: Frame
     colour: Colour
@@ -54,13 +54,13 @@ class Framed:
 
     @property
     def line(self) -> int:
-        """Width of its line in pixels."""
+        """Width of the line in pixels."""
         x0, y0, x1, y1 = self.frame
         return LARGE_LINE if min(x1 - x0, y1 - y0) >= LARGE else LINE
 
 
 def colour_of(kind: str) -> Colour:
-    """The colour of a kind of lesion, known or not."""
+    """Choose the colour of a kind of lesion, known or not."""
     known = KINDS.get(kind)
     return OTHER_LESION if known is None else known.colour
 
@@ -76,26 +76,26 @@ def draw(
     """Draw boxes around lesions, and a dashed ring around the optic disc.
 
     Args:
-        picture: RGB; drawn on.
-        lesions: boxes in the photograph's pixels.
+        picture: RGB; it is changed.
+        lesions: with boxes in the photograph's pixels.
         disc: of the same photograph, found or not.
         to_picture: map from the photograph's pixels to the picture's.
-        font: of the labels, kind and score at each box; ``None`` writes none.
+        font: of the labels (kind and score); without it there are no labels.
     """
     framed = [_framed(lesion, to_picture) for lesion in lesions]
-    # The large ones first, and all edges before all lines: what is small lies on top.
-    framed.sort(key=lambda one: -_area(one.frame))
+    # Large frames first, and all edges before all lines, so that small lesions lie on top.
+    framed.sort(key=lambda lesion: -_area(lesion.frame))
     ring = None if disc.box is None else _grown(_frame(to_picture.box(disc.box)), 1)
     edges = Image.new("L", picture.size)
     shade = ImageDraw.Draw(edges)
-    for one in framed:
-        shade.rectangle(_grown(one.frame, 1), outline=EDGE_STRENGTH)
+    for lesion in framed:
+        shade.rectangle(_grown(lesion.frame, 1), outline=EDGE_STRENGTH)
     _dashed(shade, ring, grown=1, fill=EDGE_STRENGTH)
     picture.paste(EDGE, mask=edges)
     pen = ImageDraw.Draw(picture)
     _dashed(pen, ring, grown=0, fill=OPTIC_DISC.colour)
-    for one in framed:
-        pen.rectangle(one.frame, outline=one.colour, width=one.line)
+    for lesion in framed:
+        pen.rectangle(lesion.frame, outline=lesion.colour, width=lesion.line)
     if font is not None:
         _labels(pen, picture.size, [*framed, *_disc_label(disc, to_picture)], font)
 
@@ -119,7 +119,7 @@ def _frame(box: Box) -> Frame:
 
 
 def _sides(low: float, high: float) -> tuple[int, int]:
-    """Where two opposite lines lie, :data:`MARGIN` beyond a box and no nearer than a smallest."""
+    """Place two opposite lines :data:`MARGIN` beyond the box, at least :data:`SMALLEST` apart."""
     more = max(MARGIN, (SMALLEST - (high - low)) / 2)
     return round(low - more) - 1, round(high + more)
 
@@ -136,7 +136,7 @@ def _area(frame: Frame) -> int:
 def _dashed(
     pen: ImageDraw.ImageDraw, ring: Frame | None, *, grown: int, fill: int | Colour
 ) -> None:
-    """A dashed ring in a frame, and as much wider on both sides as it is grown."""
+    """Draw a dashed ring in a frame, widened on both sides by ``grown`` pixels."""
     if ring is None:
         return
     step, width = 360 / DASHES, LARGE_LINE + 2 * grown
@@ -151,25 +151,25 @@ def _labels(
     framed: Sequence[Framed],
     font: ImageFont.FreeTypeFont,
 ) -> None:
-    """Write each label where it covers least: of lesions, and of labels before all."""
+    """Write each label where it covers the fewest lesions and, above all, other labels."""
     covered = np.zeros((size[1], size[0]), np.uint8)
-    for one in framed:
-        if one.line == LINE:  # the inside of a large one has room for labels
-            x0, y0, x1, y1 = (max(side, 0) for side in one.frame)
+    for lesion in framed:
+        if lesion.line == LINE:  # a large frame has room for labels inside
+            x0, y0, x1, y1 = (max(side, 0) for side in lesion.frame)
             covered[y0 : y1 + 1, x0 : x1 + 1] = 1
-    for one in framed:
-        width, height = round(font.getlength(one.label)) + 2, TYPE + 1
+    for lesion in framed:
+        width, height = round(font.getlength(lesion.label)) + 2, TYPE + 1
         x, y = min(
-            _places(one.frame, width, height, size),
+            _places(lesion.frame, width, height, size),
             key=lambda at: int(covered[at[1] : at[1] + height, at[0] : at[0] + width].sum()),
         )
         covered[y : y + height, x : x + width] = CROWDED
-        at, colour = (x + 1, y + TYPE), _paler(one.colour)
-        pen.text(at, one.label, colour, font, "ls", stroke_width=1, stroke_fill=EDGE)
+        at, colour = (x + 1, y + TYPE), _paler(lesion.colour)
+        pen.text(at, lesion.label, colour, font, "ls", stroke_width=1, stroke_fill=EDGE)
 
 
 def _paler(colour: Colour) -> Colour:
-    """Half-way to white: small letters of a dark colour cannot be read on their edge."""
+    """Mix a colour with white: small letters of a dark colour cannot be read on their dark edge."""
     red, green, blue = colour
     return ((red + WHITE) // 2, (green + WHITE) // 2, (blue + WHITE) // 2)
 
@@ -177,7 +177,7 @@ def _paler(colour: Colour) -> Colour:
 def _places(
     frame: Frame, width: int, height: int, size: tuple[int, int]
 ) -> Iterator[tuple[int, int]]:
-    """Corners of labels around a frame, the best first, all within the picture."""
+    """List places for a label around a frame, the best first, all within the picture."""
     x0, y0, x1, y1 = _grown(frame, 2)
     above, below, left, right = y0 - height, y1 + 1, x0 - width, x1 + 1
     middle = (y0 + y1 - height) // 2

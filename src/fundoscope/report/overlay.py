@@ -1,7 +1,7 @@
-"""One picture a photograph: the field of view outlined, the grade and its certainty in clear text.
+"""A reading drawn on its photograph: the outlined field of view, lesions, grade and certainty.
 
-A header with the grade stands above the photograph and a footer with what to know below it, so that
-nothing of the retina is covered but by the thin outline and the boxes of lesions.
+The grade stands in a header above the photograph, further notes in a footer below it. Only thin
+lines around the field of view and the lesions cover the retina.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from fundoscope.reading import FieldOfView, Reading
 
 MIN_WIDTH, MAX_WIDTH = 720, 1200
-"""Of the picture of a grade, in pixels: room for the header, and no more than a page shows."""
+"""Width of a picture without lesions, in pixels: room for the header, and not wider than a page."""
 MIN_WIDTH_OF_LESIONS, MAX_WIDTH_OF_LESIONS = 1440, 2400
-"""Where lesions were looked for: a microaneurysm of 17 pixels at 4,288 has 8 or more, as it has for
-the detector, and a line beside it is thin."""
+"""Width of a picture with lesions, in pixels: a microaneurysm of 17 pixels at 4,288 still has 8 or
+more, as for the detector, and the line beside it is thin."""
 
 OUTLINE: Final[Colour] = (86, 180, 233)
-"""Okabe and Ito's sky blue: unlike anything in an eye, for every kind of colour vision."""
+"""Okabe and Ito's sky blue, which no eye shows, for every kind of colour vision."""
 OUTLINE_PIXELS: Final = 2
 SMOOTHING: Final = 2
-"""The outline is drawn this many times larger and reduced, Pillow's own lines being jagged."""
+"""The outline is drawn this many times larger and then reduced: Pillow's lines are jagged."""
 OUTLINE_POINTS: Final = 360
 
 
@@ -38,9 +38,9 @@ def draw(photo: Photo, reading: Reading, *, labels: bool = False) -> Image.Image
     """Draw a reading on its photograph.
 
     Args:
-        photo: the decoded photograph; its pixels may be smaller than the photograph.
-        reading: what was read from it.
-        labels: whether kind and score are written at each lesion.
+        photo: the decoded photograph; it may have been reduced.
+        reading: of that photograph.
+        labels: whether kind and score are written beside each lesion.
 
     Returns:
         An RGB picture: 720 to 1200 pixels wide, or 1440 to 2400 where lesions were looked for.
@@ -62,17 +62,17 @@ def draw(photo: Photo, reading: Reading, *, labels: bool = False) -> Image.Image
 
 
 def _widths(reading: Reading) -> tuple[int, int]:
-    """The narrowest and the widest picture of a reading."""
-    if reading.lesions or any(one.assessed for one in reading.lesion_summary):
+    """The least and the greatest width of a reading's picture, in pixels."""
+    if reading.lesions or any(lesions.assessed for lesions in reading.lesion_summary):
         return MIN_WIDTH_OF_LESIONS, MAX_WIDTH_OF_LESIONS
     return MIN_WIDTH, MAX_WIDTH
 
 
 def _fitted(photo: Photo, narrowest: int, widest: int) -> tuple[Image.Image, Affine]:
-    """The photograph in the size of the picture, and the map from its own pixels to there."""
+    """Resize the photograph to the picture; also give the map from its pixels to the picture's."""
     height, width = photo.pixels.shape[:2]
-    wanted = min(max(width, narrowest), widest)
-    scale = min(wanted / width, widest / height)
+    target = min(max(width, narrowest), widest)
+    scale = min(target / width, widest / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(photo.pixels)
     if size != picture.size:
@@ -81,7 +81,7 @@ def _fitted(photo: Photo, narrowest: int, widest: int) -> tuple[Image.Image, Aff
 
 
 def _outline(picture: Image.Image, field: FieldOfView, to_picture: Affine) -> None:
-    """Outline the disc of retina: an ellipse where the photograph was stretched."""
+    """Outline the field of view: an ellipse where the photograph was stretched."""
     angles = np.linspace(0.0, 2.0 * np.pi, OUTLINE_POINTS, endpoint=False)
     circle = np.stack((np.cos(angles), np.sin(angles)), axis=1)
     rim = field.to_unit().inverse().then(to_picture).then(Affine.scale(SMOOTHING)).points(circle)

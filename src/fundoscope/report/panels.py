@@ -37,21 +37,21 @@ QUIET: Final[Colour] = (176, 180, 188)
 FAINT: Final[Colour] = (92, 97, 106)
 CALM: Final[Colour] = (86, 180, 233)
 ALERT: Final[Colour] = (230, 159, 0)
-"""Okabe and Ito's sky blue and orange; the words say the same, so nothing hangs on colour."""
+"""Okabe and Ito's sky blue and orange. The words say the same, so no one depends on the colour."""
 
 MARGIN: Final = 20
 LARGE, MEDIUM, SMALL = 32, 20, 16
-"""Sizes of type. All measures here are units of the design: pixels of a page of ordinary size, more
-of them on a large one."""
+"""Sizes of type. All measures here are in units of the design: one pixel on a page of ordinary
+width, more on a wider one."""
 LEADING: Final = 1.4
-"""From line to line, in sizes of type."""
+"""Distance from line to line, as a multiple of the size of type."""
 BAR, BAR_GAP, BAR_HEIGHT = 34, 14, 56
-"""The five bars of probability."""
+"""Width, distance and height of the five bars of probability."""
 BARS_WIDTH: Final = 5 * BAR + 4 * BAR_GAP
 BARS_CAPTION: Final = "probability of each grade"
-INDEPENDENT: Final = "Grade and boxes are found independently; neither knows of the other."
+INDEPENDENT: Final = "The grade and the lesion boxes are computed independently of each other."
 LABEL_GAP: Final = 6
-"""Between a bar and the numbers above and below it."""
+"""Distance between a bar and the numbers above and below it."""
 BARS_HEIGHT: Final = BAR_HEIGHT + 3 * (SMALL + LABEL_GAP)
 SWATCH: Final = 12
 """Side of the square that shows the colour of a kind of lesion."""
@@ -59,7 +59,7 @@ SWATCH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text, with a square in ``swatch`` colour before it where there is one."""
+    """A line of text, after a square of colour ``swatch`` where one is given."""
 
     text: str
     size: int
@@ -68,15 +68,16 @@ class Line:
 
 
 class Strip:
-    """A strip of the page while it is drawn, in units of the design.
-
-    Args:
-        width: of the strip.
-        height: of the strip.
-        scale: pixels a unit.
-    """
+    """A strip of the page while it is drawn; all measures are in units of the design."""
 
     def __init__(self, width: float, height: float, scale: float) -> None:
+        """Start an empty strip.
+
+        Args:
+            width: of the strip.
+            height: of the strip.
+            scale: pixels per unit.
+        """
         size = (round(width * scale), round(height * scale))
         self.picture = Image.new("RGB", size, GROUND)
         self._pen = ImageDraw.Draw(self.picture)
@@ -85,22 +86,22 @@ class Strip:
     def text(
         self, x: float, y: float, text: str, size: int, colour: Colour, anchor: str = "la"
     ) -> None:
-        """Write ``text`` at a place; ``anchor`` as Pillow's."""
+        """Write ``text`` at a place; ``anchor`` is Pillow's."""
         font = font_of(round(size * self._scale))
         self._pen.text((x * self._scale, y * self._scale), text, colour, font, anchor=anchor)
 
     def fill(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
-        """Fill a box."""
+        """Fill a box with a colour."""
         self._pen.rectangle([round(side * self._scale) for side in (x0, y0, x1, y1)], colour)
 
 
 def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
-    """The strip above the photograph: the grade, whether to refer, and the five probabilities.
+    """Draw the strip above the photograph: grade, whether referable, and the five probabilities.
 
     Args:
-        reading: what to say.
+        reading: of the photograph.
         width: of the strip in pixels.
-        scale: pixels a unit of the design.
+        scale: pixels per unit of the design.
     """
     units = width / scale
     cause = why_not_graded(reading)
@@ -119,18 +120,18 @@ def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
 
 
 def _graded(grade: Grade) -> Iterator[Line]:
-    sure, referable = certainty_in_words(grade), grade.referable
+    certain, referable = certainty_in_words(grade), grade.referable
     yield Line(grade_in_words(grade.icdr or 0), LARGE, TEXT)
     if referable is not None:
         verdict = "Referable: yes" if referable.positive else "Referable: no"
         against = f"probability {referable.probability:.0%}, threshold {referable.threshold:.0%}"
         yield Line(f"{verdict} ({against})", MEDIUM, ALERT if referable.positive else CALM)
-    if sure:
-        yield Line(f"Certainty of this grade: {sure}", MEDIUM, QUIET)
+    if certain:
+        yield Line(f"Certainty of this grade: {certain}", MEDIUM, QUIET)
 
 
 def _bars(strip: Strip, grade: Grade, left: float) -> None:
-    """A bar for each grade's probability, its share above and the grade below."""
+    """Draw a bar for each grade's probability, with the probability above and the grade below."""
     bottom = MARGIN + SMALL + LABEL_GAP + BAR_HEIGHT
     for icdr, probability in enumerate(grade.probabilities or ()):
         x = left + icdr * (BAR + BAR_GAP)
@@ -147,13 +148,13 @@ def _bars(strip: Strip, grade: Grade, left: float) -> None:
 def footer(
     reading: Reading, width: int, scale: float = 1.0, *, labels: bool = False
 ) -> Image.Image:
-    """The strip below the photograph: lesions, warnings, what was not looked at, and its origin.
+    """Draw the strip below the photograph: lesions, warnings, what was not assessed, and the file.
 
     Args:
-        reading: what to say.
+        reading: of the photograph.
         width: of the strip in pixels.
-        scale: pixels a unit of the design.
-        labels: whether the boxes are labelled, so that the legend explains the short names.
+        scale: pixels per unit of the design.
+        labels: whether the boxes are labelled; the legend then explains the abbreviations.
     """
     return _panel(list(_notes(reading, labels=labels)), width / scale, scale)
 
@@ -174,14 +175,14 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
 
 
 def _legend(reading: Reading, *, labels: bool) -> Iterator[Line]:
-    """A line for each kind that was looked for, then those that the photograph is too small for."""
+    """List each kind that was assessed, then those that the photograph is too small for."""
     for kind, count in lesion_counts(reading).items():
         text = f"{_name(kind, labels=labels)}: {count or 'none found'}"
         yield Line(text, SMALL, TEXT if count else QUIET, swatch=colour_of(kind))
-    for one in reading.lesion_summary:
-        if one.reason == TOO_SMALL:
-            missing = NotAssessed("not assessed", why_not_assessed(one))
-            yield Line(f"{_name(one.kind, labels=labels)}: {missing}", SMALL, QUIET)
+    for lesions in reading.lesion_summary:
+        if lesions.reason == TOO_SMALL:
+            missing = NotAssessed("not assessed", why_not_assessed(lesions))
+            yield Line(f"{_name(lesions.kind, labels=labels)}: {missing}", SMALL, QUIET)
     yield from _disc(reading.anatomy.disc, labels=labels)
 
 
@@ -194,13 +195,13 @@ def _disc(disc: OpticDisc, *, labels: bool) -> Iterator[Line]:
 
 
 def _name(kind: str, *, labels: bool, count: int = 0) -> str:
-    """The name of a kind, and what stands at its boxes."""
+    """Name a kind, with its abbreviation where the boxes are labelled."""
     name, short = kind_in_words(kind, count), SHORT_NAMES.get(kind)
     return f"{name} ({short})" if labels and short else name
 
 
 def _panel(lines: list[Line], units: float, scale: float) -> Image.Image:
-    """A strip with these lines below one another, wrapped where they are too long."""
+    """Draw a strip with these lines below one another, wrapped where they are too long."""
     placed: list[tuple[float, str, Line]] = []
     y = float(MARGIN)
     for line in lines:
@@ -219,29 +220,31 @@ def _panel(lines: list[Line], units: float, scale: float) -> Image.Image:
 
 @cache
 def font_of(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own font in a size of pixels."""
+    """Load Pillow's own font in a size in pixels."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TypeError("this Pillow was built without FreeType and can draw no text")
+        raise TypeError(
+            "this Pillow was built without FreeType and cannot draw text; install a usual build"
+        )
     return font
 
 
 def _fitting(text: str, size: int, room: float) -> int:
-    """``size`` of type, or the largest smaller one in which ``text`` fits into ``room``."""
+    """Take ``size`` of type, or the largest smaller one in which ``text`` fits into ``room``."""
     while size > SMALL and font_of(size).getlength(text) > room:
         size -= 1
     return size
 
 
 def _plain(text: str) -> str:
-    """``text`` in the letters that Pillow's font has: accents go, other scripts become ``?``."""
+    """Reduce ``text`` to the letters of Pillow's font: accents go, other scripts become ``?``."""
     parts = unicodedata.normalize("NFKD", text)
     bare = (c for c in parts if not unicodedata.combining(c))
     return "".join(c if " " <= c <= "~" else "?" for c in bare)
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: float) -> Iterator[str]:
-    """Lines of whole words that fit; a word that is too long is broken."""
+    """Break text into lines of whole words; a word that is too long is split."""
     line = ""
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word
@@ -260,6 +263,6 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, room: float) -> Iterator[s
 
 
 def _fitting_start(text: str, font: ImageFont.FreeTypeFont, room: float) -> int:
-    """How many characters of ``text`` fit into ``room``; at least one."""
+    """Count the characters of ``text`` that fit into ``room``; at least one."""
     longer = range(2, len(text) + 1)
     return 1 + bisect_right(longer, room, key=lambda count: font.getlength(text[:count]))

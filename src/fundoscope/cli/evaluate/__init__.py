@@ -77,7 +77,7 @@ def grading(
     started = now()
     manifest = _manifest(labels)
     rows = select(manifest, split=split, where=where or ())
-    results.check_folder(out, overwrite=overwrite)
+    folder.check(out, results.FILES, overwrite=overwrite)
     reader = Reader(grader=grader, lesions=False)
     with terminal(len(rows)) as screen:
         evaluation = evaluate(
@@ -95,16 +95,14 @@ def grading(
         "grader": None if grader is None else str(grader),
         "by": by or [],
     }
-    circumstances = results.Circumstances(
+    provenance = folder.Provenance(
         arguments=arguments,
-        columns=manifest.columns,
-        table_sha256=manifest.sha256,
         models=reader.models,
         versions=versions() | {name: installed(name) for name in ("scikit-learn", "matplotlib")},
         started=started,
         finished=now(),
     )
-    results.write(evaluation, circumstances, out)
+    results.write(evaluation, provenance, out)
     _tell(evaluation)
     splits = sorted({row.split for row in rows})
     if TEST in splits:

@@ -59,21 +59,20 @@ def lesions(
     from fundoscope.batch.versions import installed, versions
     from fundoscope.cli.terminal import terminal
     from fundoscope.evaluate import folder
-    from fundoscope.evaluate.lesions import looking, truth
-    from fundoscope.evaluate.lesions import results as lesion_results
+    from fundoscope.evaluate.lesions import detections, results, truth
     from fundoscope.evaluate.lesions.evaluation import evaluate
     from fundoscope.lesions import detector as detectors
 
     started = now()
     known = truth.gather(images, annotations, names=names, masks=masks, table=centres)
-    folder.check(out, lesion_results.FILES, overwrite=overwrite)
+    folder.check(out, results.FILES, overwrite=overwrite)
     loaded = detectors.load(detector)
-    with terminal(len(known.subjects)) as screen:
+    with terminal(len(known.photographs)) as screen:
         evaluation = evaluate(
             known,
-            lambda path: looking.look(loaded, path),
+            lambda path: detections.detect(loaded, path),
             loaded.manifest.thresholds,
-            paints=loaded.paints,
+            has_maps=loaded.paints,
             workers=workers or os.cpu_count() or 1,
             on_read=screen.advance,
         )
@@ -89,17 +88,16 @@ def lesions(
         )
     }
     known_versions = versions() | {name: installed(name) for name in LIBRARIES}
-    circumstances = lesion_results.Circumstances(
-        arguments, (loaded.used,), known_versions, started, now()
-    )
-    lesion_results.write(evaluation, circumstances, out)
+    provenance = folder.Provenance(arguments, (loaded.used,), known_versions, started, now())
+    results.write(evaluation, provenance, out)
     _tell(evaluation)
     _remark(evaluation)
     if known.test:
         count = len(evaluation.photographs)
         remind(loaded.used.sha256, _command(arguments), TEST, count, _main_figures(evaluation))
     lacking = [
-        (each.subject.image, each.seen.reason, each.seen.remedy) for each in evaluation.not_read
+        (each.photograph.image, each.detections.reason, each.detections.remedy)
+        for each in evaluation.not_read
     ]
     if name_lacking(lacking, out / folder.RUN):
         raise typer.Exit(PhotoError.exit_code)
@@ -114,7 +112,7 @@ def _tell(evaluation: Evaluation) -> None:
     if figures.overall:
         typer.echo(f"all lesions: {_in_words(figures.overall)}")
     if any(each.figures[PIXELS].value is not None for each in figures.kinds.values()):
-        score = "what is painted on it" if evaluation.paints else "that of the best box over it"
+        score = "what is painted on it" if evaluation.has_maps else "that of the best box over it"
         typer.echo(f"{_name(PIXELS)}: a pixel's score is {score}")
     known, found = figures.discs
     if known:

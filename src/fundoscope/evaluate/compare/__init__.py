@@ -1,0 +1,1 @@
+"""Compare two bundles that were evaluated on the same photographs."""

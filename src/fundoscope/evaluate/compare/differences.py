@@ -1,9 +1,9 @@
-"""Two bundles on the same photographs: by how much a figure differs, and how sure that is.
+"""Differences between the figures of two bundles on the same photographs, with their intervals.
 
 Both are counted on the same resamples of the same patients (a paired bootstrap; Efron and
 Tibshirani, An Introduction to the Bootstrap, 1993, chapter 8). What makes a patient easy or hard
-for both falls out of the difference, so its interval is narrower than those of the two figures
-suggest: figures whose own intervals overlap may differ for certain.
+for both bundles cancels in the difference, so its interval is narrower than those of the two
+figures suggest. Figures whose own intervals overlap may still differ significantly.
 """
 
 from __future__ import annotations
@@ -13,25 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fundoscope.evaluate.intervals import (
-    RESAMPLES,
-    SEED,
-    Figure,
-    Floats,
-    Ints,
-    Statistic,
-    estimate,
-)
+from fundoscope.evaluate.arrays import Floats, Ints
+from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, Statistic, estimate
 from fundoscope.reading import ModelUsed
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A figure of two bundles on the same photographs.
+    """One figure of two bundles on the same photographs.
 
     Attributes:
-        old, new: the figure of each.
-        difference: the new one less the old one; its interval is that of the paired resamples.
+        old, new: the figure of each bundle.
+        difference: new minus old, with the interval of the paired resamples.
     """
 
     old: Figure
@@ -40,7 +33,7 @@ class Change:
 
     @property
     def excludes_zero(self) -> bool | None:
-        """Whether the interval of the difference leaves 0 out; ``None`` where there is none."""
+        """Whether the interval of the difference excludes 0; ``None`` where it has no interval."""
         low, high = self.difference.low, self.difference.high
         return None if low is None or high is None else low > 0.0 or high < 0.0
 
@@ -51,8 +44,8 @@ class Part:
 
     Attributes:
         name: e.g. ``all``, ``source=aptos``, ``mean over source``, ``microaneurysm``.
-        n: how many photographs, or lesions, there are; ``None`` for a mean.
-        changes: by the figure's name.
+        n: number of photographs or lesions; ``None`` for a mean.
+        changes: by the name of the figure.
     """
 
     name: str
@@ -62,12 +55,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One of the two that are compared.
+    """One of the two bundles that are compared.
 
     Attributes:
         folder: of its results.
-        models: the bundle, or those that took part.
-        thresholds: at which it was counted, frozen in it.
+        models: the bundle, or the bundles that took part.
+        thresholds: the bundle's own, at which it was counted.
     """
 
     folder: str
@@ -77,15 +70,15 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that was compared.
+    """The results of a comparison.
 
     Attributes:
         command: that made both folders, ``evaluate grading`` or ``evaluate lesions``.
-        old, new: the two.
-        photographs: how many they both were given.
+        old, new: the two bundles.
+        photographs: number of photographs that both were evaluated on.
         counted: what ``Part.n`` counts, ``photographs`` or ``lesions``.
-        told: the figures that a table shows, of all that the parts hold.
-        parts: in the order in which they are told.
+        shown: names of the figures that a table shows; the parts hold more.
+        parts: in the order in which a table shows them.
         clusters: how many clusters of each kind were resampled.
         resamples, seed: of the intervals.
     """
@@ -95,7 +88,7 @@ class Comparison:
     new: Bundle
     photographs: int
     counted: str
-    told: tuple[str, ...]
+    shown: tuple[str, ...]
     parts: tuple[Part, ...]
     clusters: Mapping[str, int]
     resamples: int
@@ -112,21 +105,27 @@ def changes(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> tuple[Change, ...]:
-    """The K figures of two statistics of the same N photographs, and their differences.
+    """Compute the K figures of two bundles on the same N photographs, and their differences.
+
+    A bundle's own intervals are the same as without the comparison.
 
     Args:
-        old, new: one for each bundle; both give the same K figures.
-        clusters, undefined, strata, resamples, seed: as in :func:`intervals.estimate`. A bundle's
-            own interval is the one that it has alone.
+        old: the statistic of the old bundle.
+        new: the statistic of the new bundle, of the same K figures.
+        clusters: as in :func:`intervals.estimate`.
+        undefined: as in :func:`intervals.estimate`.
+        strata: as in :func:`intervals.estimate`.
+        resamples: as in :func:`intervals.estimate`.
+        seed: as in :func:`intervals.estimate`.
     """
 
     def both(weights: Floats) -> Floats:
         before, after = old(weights), new(weights)
         return np.concatenate([before, after, after - before], axis=1)
 
-    found = estimate(
+    figures = estimate(
         both, clusters, tuple(undefined) * 3, strata=strata, resamples=resamples, seed=seed
     )
     width = len(undefined)
-    parts = (found[start : start + width] for start in (0, width, 2 * width))
-    return tuple(Change(*each) for each in zip(*parts, strict=True))
+    parts = (figures[start : start + width] for start in (0, width, 2 * width))
+    return tuple(Change(*triple) for triple in zip(*parts, strict=True))

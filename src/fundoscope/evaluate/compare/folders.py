@@ -1,7 +1,7 @@
-"""The result folders that are compared, and the check that they can be.
+"""The result folders that are compared, and the checks that they can be.
 
-Only folders of one command on the same photographs and the same truth can: a difference of
-anything else would say nothing of the bundles.
+Both folders must come from the same command, on the same photographs, with the same labels or
+annotations: any other difference would say nothing about the bundles.
 """
 
 from __future__ import annotations
@@ -16,27 +16,26 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.compare.differences import Bundle
-from fundoscope.evaluate.folder import RUN
+from fundoscope.evaluate.folder import GRADING, LESIONS, RUN
 from fundoscope.reading import ModelUsed
 
-GRADING, LESIONS = "evaluate grading", "evaluate lesions"
 NOT_OF_THE_DATA: Final = ("grader", "detector", "by")
 """Arguments of an evaluation that do not choose its photographs."""
-SHOWN: Final = 12
+HASH_SHOWN: Final = 12
 """Characters of a hash in a message."""
 AGAIN: Final = "evaluate both bundles with the same photographs and labels"
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What is needed of an evaluation's ``run.json``.
+    """The part of an evaluation's ``run.json`` that a comparison needs.
 
     Attributes:
         command: that wrote it.
         arguments: of that command.
         models: the bundles.
-        thresholds: at which it counted.
-        table_sha256: of the label table of a grader's evaluation.
-        annotations_sha256: of the annotations of a detector's.
+        thresholds: at which the figures were counted.
+        table_sha256: of the label table, for a grader.
+        annotations_sha256: of the annotations, for a detector.
     """
 
     command: str
@@ -48,28 +47,28 @@ class Run(msgspec.Struct, frozen=True):
 
     @property
     def truth_sha256(self) -> str:
-        """Of the labels or annotations."""
+        """Hash of the labels or annotations."""
         return self.table_sha256 or self.annotations_sha256
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A result folder and what it says of itself."""
+    """A result folder and its ``run.json``."""
 
     folder: Path
     run: Run
 
     @property
     def bundle(self) -> Bundle:
-        """The bundle whose results these are."""
+        """The bundle that was evaluated."""
         return Bundle(str(self.folder), self.run.models, self.run.thresholds)
 
 
 def read(folder: Path) -> Results:
-    """Read what a result folder says of itself.
+    """Read the ``run.json`` of a result folder.
 
     Raises:
-        UsageError: no evaluation wrote it.
+        UsageError: the folder does not hold the results of an evaluation.
     """
     try:
         run = msgspec.json.decode((folder / RUN).read_bytes(), type=Run)
@@ -79,27 +78,28 @@ def read(folder: Path) -> Results:
         raise UsageError(
             str(folder),
             f"holds results of fundoscope {run.command}",
-            f"name a folder that fundoscope {GRADING} or {LESIONS} wrote",
+            f"give a folder that fundoscope {GRADING} or {LESIONS} wrote",
         )
     return Results(folder, run)
 
 
 def require_same_truth(old: Results, new: Results) -> None:
-    """Check that two folders are of one command, and of one label table or one set of annotations.
+    """Check that two folders come from the same command and the same labels or annotations.
 
     Raises:
-        UsageError: names what differs.
+        UsageError: they do not; the message says what differs.
     """
     if old.run.command != new.run.command:
         raise UsageError(
             f"{old.folder} and {new.folder}",
             f"hold results of {old.run.command} and of {new.run.command}",
-            "name two folders of one command",
+            "give two folders of the same command",
         )
-    a, b = old.run.truth_sha256, new.run.truth_sha256
-    if a != b:
+    before, after = old.run.truth_sha256, new.run.truth_sha256
+    if before != after:
         what = "label table" if old.run.command == GRADING else "set of annotations"
-        raise _differ(old, new, f"another {what}", f"sha256 {b[:SHOWN]}…, not {a[:SHOWN]}…")
+        hashes = f"sha256 {after[:HASH_SHOWN]}…, not {before[:HASH_SHOWN]}…"
+        raise _differ(old, new, f"another {what}", hashes)
 
 
 def require_same_rows(
@@ -108,11 +108,13 @@ def require_same_rows(
     """Check that two folders hold the same photographs in the same order.
 
     Args:
-        old, new: the folders.
-        before, after: what says which photograph each row of their tables is.
+        old: the folder of the old bundle.
+        new: the folder of the new bundle.
+        before: the photograph of each row of the old folder's table.
+        after: the photograph of each row of the new folder's table.
 
     Raises:
-        UsageError: names the first that differs, or how many there are.
+        UsageError: they do not; the message names the first that differs, or both numbers.
     """
     if list(before) == list(after):
         return
@@ -123,10 +125,10 @@ def require_same_rows(
 
 
 def read_csv(folder: Path, name: str, required: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a table that an evaluation wrote; it may have none.
+    """Read the rows of a table that an evaluation wrote; it may have none.
 
     Raises:
-        UsageError: it is not there, or lacks a column.
+        UsageError: the table cannot be read, or lacks a column.
     """
     try:
         with (folder / name).open(encoding="utf-8", newline="") as file:
@@ -143,9 +145,9 @@ def read_csv(folder: Path, name: str, required: Sequence[str]) -> list[dict[str,
 
 
 def not_as_written(folder: Path, name: str, error: Exception) -> UsageError:
-    """The error for a cell that no evaluation writes."""
+    """Build the error for a cell that an evaluation would not have written."""
     return UsageError(
-        str(folder / name), f"is not as an evaluation wrote it ({error})", "evaluate again"
+        str(folder / name), f"was changed after the evaluation wrote it ({error})", "evaluate again"
     )
 
 
@@ -153,21 +155,21 @@ def _no_results(folder: Path, name: str, error: Exception) -> UsageError:
     why = error.strerror if isinstance(error, OSError) else error
     return UsageError(
         str(folder),
-        f"is no folder of an evaluation's results ({name}: {why})",
-        f"name one that fundoscope {GRADING} or {LESIONS} wrote with --out",
+        f"does not hold the results of an evaluation ({name}: {why})",
+        f"give a folder that fundoscope {GRADING} or {LESIONS} wrote with --out",
     )
 
 
 def _differ(old: Results, new: Results, what: str, detail: str) -> UsageError:
     return UsageError(
         str(new.folder),
-        f"was made of {what} than {old.folder} ({'; '.join([*_arguments(old, new), detail])})",
+        f"was made from {what} than {old.folder} ({'; '.join([*_arguments(old, new), detail])})",
         AGAIN,
     )
 
 
 def _arguments(old: Results, new: Results) -> list[str]:
-    """The arguments that chose other photographs, e.g. ``--split val, not test``."""
+    """List the arguments that chose other photographs, e.g. ``split val, not test``."""
     before, after = old.run.arguments, new.run.arguments
     names = [name for name in {**before, **after} if name not in NOT_OF_THE_DATA]
     return [

@@ -1,4 +1,4 @@
-"""Compare two graders by what each said of the same photographs, from their result folders."""
+"""Compare two graders from their results on the same photographs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import numpy as np
 from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
+from fundoscope.evaluate.arrays import Flags
 from fundoscope.evaluate.compare import folders
 from fundoscope.evaluate.compare.differences import Comparison, Part, changes
 from fundoscope.evaluate.compare.folders import Results
-from fundoscope.evaluate.folder import PREDICTIONS
+from fundoscope.evaluate.folder import GRADING, PREDICTIONS
 from fundoscope.evaluate.grading.evaluation import cluster_keys, values_of
 from fundoscope.evaluate.grading.figures import (
     COLUMNS,
@@ -28,11 +29,16 @@ from fundoscope.evaluate.grading.figures import (
     figures,
 )
 from fundoscope.evaluate.grading.results import CLASHING, PREDICTED
-from fundoscope.evaluate.grading.summary import AVERAGED, Mask, Subjects, mean_over, strata_of
+from fundoscope.evaluate.grading.summary import (
+    AVERAGED,
+    ScoredPhotographs,
+    mean_over,
+    strata_of,
+)
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
 from fundoscope.grading.heads import GRADE_COUNT
 
-TOLD: Final = (
+SHOWN: Final = (
     "accuracy",
     "quadratic_kappa",
     "referable_auc",
@@ -40,13 +46,13 @@ TOLD: Final = (
     "referable_specificity",
     "severe_called_referable",
 )
-"""The figures of a table; the JSON file holds all of :data:`figures.COLUMNS`."""
+"""The figures that a table shows; the JSON file holds all of :data:`figures.COLUMNS`."""
 ALL, GRADED = "all", "graded by both"
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What two graders said of the same N photographs, and what each photograph is drawn with."""
+    """The results of two graders on the same N photographs, and the photographs' clusters."""
 
     old: Scores
     new: Scores
@@ -55,9 +61,9 @@ class _Pair:
     seed: int
 
     @property
-    def graded(self) -> Mask:
-        """Where both gave a grade."""
-        graded: Mask = (self.old.given != NOT_GRADED) & (self.new.given != NOT_GRADED)
+    def graded(self) -> Flags:
+        """The photographs that both graded."""
+        graded: Flags = (self.old.given != NOT_GRADED) & (self.new.given != NOT_GRADED)
         return graded
 
 
@@ -72,12 +78,14 @@ def compare(
     """Compare two graders.
 
     Args:
-        old, new: folders of ``fundoscope evaluate grading``.
-        by: columns of the label table for each value of which the figures are compared as well.
-        resamples, seed: of the intervals.
+        old: the folder that ``fundoscope evaluate grading`` wrote for the old bundle.
+        new: the same for the new bundle.
+        by: columns of the label table; the figures are also compared for each of their values.
+        resamples: number of resamples for the intervals.
+        seed: of the resamples.
 
     Raises:
-        UsageError: they are not of the same rows of one label table, a column does not exist or
+        UsageError: the folders differ in their label table or its rows, a column does not exist or
             has too many values, or a table is damaged.
     """
     folders.require_same_truth(old, new)
@@ -86,12 +94,12 @@ def compare(
     keys = cluster_keys(before.rows)
     pair = _Pair(scores_of(old.folder, before), scores_of(new.folder, after), keys, resamples, seed)
     return Comparison(
-        folders.GRADING,
+        GRADING,
         old.bundle,
         new.bundle,
         len(before.rows),
         "photographs",
-        TOLD,
+        SHOWN,
         tuple(_parts(pair, {name: _values(before, name) for name in by})),
         dict(sorted(Counter(str(kind) for kind, _ in set(keys)).items())),
         resamples,
@@ -99,26 +107,26 @@ def compare(
     )
 
 
-def subjects(folder: Path, by: Sequence[str] = ()) -> Subjects:
-    """What a result folder of ``fundoscope evaluate grading`` says of its photographs.
+def scored_photographs(folder: Path, by: Sequence[str] = ()) -> ScoredPhotographs:
+    """Read the scores of the photographs in a result folder of ``fundoscope evaluate grading``.
 
     Args:
         folder: the folder.
-        by: columns of the label table by which figures will be asked.
+        by: columns of the label table that figures will be broken down by.
 
     Raises:
         UsageError: a table is damaged, or a column does not exist or has too many values.
     """
     table = read(folder)
     columns = {name: _values(table, name) for name in by}
-    return Subjects(scores_of(folder, table), cluster_keys(table.rows), columns)
+    return ScoredPhotographs(scores_of(folder, table), cluster_keys(table.rows), columns)
 
 
 def read(folder: Path) -> Manifest:
-    """The table of predictions of a result folder: a label table with further columns.
+    """Read the table of predictions of a result folder: a label table with further columns.
 
     Raises:
-        UsageError: it is not there, or is not what an evaluation of a grader wrote.
+        UsageError: the table lacks a column that an evaluation of a grader writes.
     """
     table = manifests.read(folder / PREDICTIONS)
     missing = set(PREDICTED) - set(table.columns)
@@ -129,14 +137,14 @@ def read(folder: Path) -> Manifest:
 
 
 def scores_of(folder: Path, table: Manifest) -> Scores:
-    """The predictions as arrays, counted as :mod:`fundoscope.evaluate.grading.evaluation` says.
+    """Turn predictions into arrays, as :mod:`fundoscope.evaluate.grading.evaluation` counts them.
 
     Args:
-        folder: for a message.
-        table: of :func:`read`.
+        folder: of the results, for error messages.
+        table: as :func:`read` returns it.
 
     Raises:
-        UsageError: a cell is not what an evaluation wrote.
+        UsageError: a cell was changed after the evaluation wrote it.
     """
     try:
         given = [_grade(row) for row in table.rows]
@@ -191,8 +199,8 @@ def _parts(pair: _Pair, columns: Mapping[str, tuple[str, ...]]) -> list[Part]:
     return parts
 
 
-def _with_graded(pair: _Pair, mask: Mask, name: str) -> list[Part]:
-    """The figures of some photographs, and of those that both graded where these are fewer."""
+def _with_graded(pair: _Pair, mask: Flags, name: str) -> list[Part]:
+    """Compare some photographs, and those that both graded where these are fewer."""
     graded = mask & pair.graded
     parts = [_part(pair, mask, name or ALL)]
     if graded.sum() < mask.sum():
@@ -200,8 +208,8 @@ def _with_graded(pair: _Pair, mask: Mask, name: str) -> list[Part]:
     return parts
 
 
-def _part(pair: _Pair, mask: Mask, name: str) -> Part:
-    found = changes(
+def _part(pair: _Pair, mask: Flags, name: str) -> Part:
+    compared = changes(
         partial(figures, pair.old.where(mask)),
         partial(figures, pair.new.where(mask)),
         numbered([pair.clusters[i] for i in np.flatnonzero(mask)]),
@@ -209,12 +217,12 @@ def _part(pair: _Pair, mask: Mask, name: str) -> Part:
         resamples=pair.resamples,
         seed=pair.seed,
     )
-    return Part(name, int(mask.sum()), dict(zip(COLUMNS, found, strict=True)))
+    return Part(name, int(mask.sum()), dict(zip(COLUMNS, compared, strict=True)))
 
 
-def _mean(pair: _Pair, column: str, values: Sequence[str], masks: Sequence[Mask]) -> Part:
+def _mean(pair: _Pair, column: str, values: Sequence[str], masks: Sequence[Flags]) -> Part:
     clusters = numbered(pair.clusters)
-    found = changes(
+    compared = changes(
         mean_over(pair.old, masks),
         mean_over(pair.new, masks),
         clusters,
@@ -223,4 +231,4 @@ def _mean(pair: _Pair, column: str, values: Sequence[str], masks: Sequence[Mask]
         resamples=pair.resamples,
         seed=pair.seed,
     )
-    return Part(f"mean over {column}", None, dict(zip(AVERAGED, found, strict=True)))
+    return Part(f"mean over {column}", None, dict(zip(AVERAGED, compared, strict=True)))

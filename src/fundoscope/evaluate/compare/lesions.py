@@ -1,4 +1,4 @@
-"""Compare two detectors by what each found on the same photographs, from their result folders."""
+"""Compare two detectors from their results on the same photographs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from fundoscope.errors import UsageError
+from fundoscope.evaluate import folder
+from fundoscope.evaluate.arrays import Floats
 from fundoscope.evaluate.compare import folders
 from fundoscope.evaluate.compare.differences import Comparison, Part, changes
 from fundoscope.evaluate.compare.folders import Results
-from fundoscope.evaluate.folder import PREDICTIONS
-from fundoscope.evaluate.intervals import RESAMPLES, SEED, Floats, Statistic
+from fundoscope.evaluate.intervals import RESAMPLES, SEED, Statistic
 from fundoscope.evaluate.lesions import ranked
 from fundoscope.evaluate.lesions.figures import (
     AP_HIT,
@@ -28,16 +29,17 @@ from fundoscope.evaluate.lesions.results import COUNTED, PHOTOGRAPHS, PREDICTED,
 from fundoscope.kinds import KINDS, LESIONS
 
 COMPARED: Final = (*AT_THRESHOLD, AP_HIT)
-"""The figures: at each bundle's own thresholds, and over every box that it gives."""
-TOLD: Final = tuple(name for name in COMPARED if name != "f1")
-TOGETHER: Final = "all lesions"
+"""The compared figures: at each bundle's own thresholds, and over all of its boxes."""
+SHOWN: Final = tuple(name for name in COMPARED if name != "f1")
+"""The figures that a table shows."""
+ALL_LESIONS: Final = "all lesions"
 PER_PHOTOGRAPH: Final = COUNTED[:3]
-"""What is counted of a kind on a photograph: lesions, boxes at the threshold, hits among them."""
+"""Counts of a kind on a photograph: lesions, boxes at the threshold, hits among them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What a detector found of one kind on N photographs.
+class _KindResults:
+    """A detector's results for one kind on N photographs.
 
     Attributes:
         counts: ``float (N, 3)``: lesions, boxes at the threshold, hits among them.
@@ -54,45 +56,47 @@ def compare(
     """Compare two detectors, kind by kind and over all kinds of lesions.
 
     Args:
-        old, new: folders of ``fundoscope evaluate lesions``.
-        resamples, seed: of the intervals; whole photographs are resampled.
+        old: the folder that ``fundoscope evaluate lesions`` wrote for the old bundle.
+        new: the same for the new bundle.
+        resamples: number of resamples of whole photographs, for the intervals.
+        seed: of the resamples.
 
     Raises:
-        UsageError: they are not of the same photographs and annotations, nothing is annotated, or
-            a table is damaged.
+        UsageError: the folders differ in their photographs or annotations, nothing is annotated,
+            or a table is damaged.
     """
     folders.require_same_truth(old, new)
-    photographs, others = _photographs(old), _photographs(new)
-    folders.require_same_rows(old, new, *([p["image"] for p in a] for a in (photographs, others)))
-    kinds = [kind for kind in KINDS if photographs and column_of(kind, "lesions") in photographs[0]]
+    old_rows, new_rows = _photographs(old), _photographs(new)
+    folders.require_same_rows(old, new, _images(old_rows), _images(new_rows))
+    kinds = [kind for kind in KINDS if old_rows and column_of(kind, "lesions") in old_rows[0]]
     if not kinds:
         raise UsageError(
             str(old.folder), "holds no annotated lesions", "evaluate both with --annotations"
         )
-    before, after = _found(old, photographs, kinds), _found(new, others, kinds)
-    rows = (*kinds, TOGETHER)
-    found = changes(
+    before, after = _by_kind(old, old_rows, kinds), _by_kind(new, new_rows, kinds)
+    rows = (*kinds, ALL_LESIONS)
+    figures = changes(
         _statistic(before),
         _statistic(after),
-        np.arange(len(photographs)),
+        np.arange(len(old_rows)),
         [UNDEFINED[name] for name in COMPARED] * len(rows),
         resamples=resamples,
         seed=seed,
     )
     width = len(COMPARED)
     parts = [
-        Part(name, n, dict(zip(COMPARED, found[i * width : (i + 1) * width], strict=True)))
-        for i, (name, n) in enumerate(zip(rows, _lesions(before), strict=True))
+        Part(name, n, dict(zip(COMPARED, figures[i * width : (i + 1) * width], strict=True)))
+        for i, (name, n) in enumerate(zip(rows, _lesion_counts(before), strict=True))
     ]
     return Comparison(
-        folders.LESIONS,
+        folder.LESIONS,
         old.bundle,
         new.bundle,
-        len(photographs),
+        len(old_rows),
         "lesions",
-        TOLD,
+        SHOWN,
         tuple(parts if set(kinds) & set(LESIONS) else parts[:-1]),
-        {"photograph": len(photographs)},
+        {"photograph": len(old_rows)},
         resamples,
         seed,
     )
@@ -102,15 +106,21 @@ def _photographs(results: Results) -> list[dict[str, str]]:
     return folders.read_csv(results.folder, PHOTOGRAPHS, ("image",))
 
 
-def _found(
+def _images(photographs: Sequence[Mapping[str, str]]) -> list[str]:
+    return [photograph["image"] for photograph in photographs]
+
+
+def _by_kind(
     results: Results, photographs: Sequence[Mapping[str, str]], kinds: Sequence[str]
-) -> dict[str, _Found]:
-    """By kind, what is in the tables of a result folder."""
+) -> dict[str, _KindResults]:
+    """Read the results of each kind from the tables of a result folder."""
     boxes: dict[tuple[str, str], list[Mapping[str, str]]] = defaultdict(list)
-    for box in folders.read_csv(results.folder, PREDICTIONS, PREDICTED):
+    for box in folders.read_csv(results.folder, folder.PREDICTIONS, PREDICTED):
         boxes[box["image"], box["kind"]].append(box)
     return {
-        kind: _of_kind(results, photographs, [boxes[p["image"], kind] for p in photographs], kind)
+        kind: _of_kind(
+            results, photographs, [boxes[image, kind] for image in _images(photographs)], kind
+        )
         for kind in kinds
     }
 
@@ -120,39 +130,42 @@ def _of_kind(
     photographs: Sequence[Mapping[str, str]],
     boxes: Sequence[Sequence[Mapping[str, str]]],
     kind: str,
-) -> _Found:
+) -> _KindResults:
     columns = [column_of(kind, name) for name in PER_PHOTOGRAPH]
     try:
         counts = np.array([[float(p[name]) for name in columns] for p in photographs])
         scores = [np.array([float(box["score"]) for box in some], np.float64) for some in boxes]
     except (KeyError, ValueError) as error:
-        raise folders.not_as_written(results.folder, PREDICTIONS, error) from None
+        raise folders.not_as_written(results.folder, folder.PREDICTIONS, error) from None
     hits = [np.array([box["hit"] == "true" for box in some], bool) for some in boxes]
-    return _Found(counts, ranked_boxes(scores, hits, counts[:, 0].tolist()))
+    return _KindResults(counts, ranked_boxes(scores, hits, counts[:, 0].tolist()))
 
 
-def _lesions(found: Mapping[str, _Found]) -> Iterator[int]:
-    """How many there are of each kind, and of all kinds of lesions together."""
-    counts = {kind: int(each.counts[:, 0].sum()) for kind, each in found.items()}
+def _lesion_counts(by_kind: Mapping[str, _KindResults]) -> Iterator[int]:
+    """Count the lesions of each kind, then those of all kinds of lesions together."""
+    counts = {kind: int(results.counts[:, 0].sum()) for kind, results in by_kind.items()}
     yield from counts.values()
     yield sum(count for kind, count in counts.items() if kind in LESIONS)
 
 
-def _statistic(found: Mapping[str, _Found]) -> Statistic:
-    """The figures of each kind, then those of all lesions: together at the thresholds, and of
-    average precision the mean of the kinds that are there."""
-    lesions = [i for i, kind in enumerate(found) if kind in LESIONS]
-    each = list(found.values())
-    there = [i for i in lesions if each[i].counts[:, 0].sum() > 0]
-    summed = np.sum([each[i].counts for i in lesions], axis=0) if lesions else None
+def _statistic(by_kind: Mapping[str, _KindResults]) -> Statistic:
+    """Make the statistic of all figures: of each kind, then of all lesions.
+
+    At the thresholds all lesions are pooled; their average precision is the mean over the kinds of
+    which there are lesions.
+    """
+    lesions = [i for i, kind in enumerate(by_kind) if kind in LESIONS]
+    kinds = list(by_kind.values())
+    present = [i for i in lesions if kinds[i].counts[:, 0].sum() > 0]
+    pooled = np.sum([kinds[i].counts for i in lesions], axis=0) if lesions else None
 
     def statistic(weights: Floats) -> Floats:
-        counted = [at_threshold(kind.counts, weights) for kind in each]
-        curves = [ranked.measure(kind.boxes, weights, ranked.average_precision) for kind in each]
-        nothing = np.full((len(weights), len(AT_THRESHOLD)), np.nan)
-        together = nothing if summed is None else at_threshold(summed, weights)
-        mean = np.mean([curves[i] for i in there], axis=0) if there else nothing[:, :1]
-        kinds = [part for pair in zip(counted, curves, strict=True) for part in pair]
-        return np.column_stack([*kinds, together, mean])
+        counted = [at_threshold(kind.counts, weights) for kind in kinds]
+        curves = [ranked.measure(kind.boxes, weights, ranked.average_precision) for kind in kinds]
+        undefined = np.full((len(weights), len(AT_THRESHOLD)), np.nan)
+        together = undefined if pooled is None else at_threshold(pooled, weights)
+        mean = np.mean([curves[i] for i in present], axis=0) if present else undefined[:, :1]
+        each = [part for pair in zip(counted, curves, strict=True) for part in pair]
+        return np.column_stack([*each, together, mean])
 
     return statistic

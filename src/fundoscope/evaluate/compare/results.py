@@ -1,4 +1,4 @@
-"""A comparison of two bundles as JSON, as a Markdown table and in words."""
+"""Compare two result folders; write the comparison as JSON, as a Markdown table and in words."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.evaluate import folder
-from fundoscope.evaluate.compare import folders
-from fundoscope.evaluate.compare import grading as compare_grading
-from fundoscope.evaluate.compare import lesions as compare_lesions
+from fundoscope.evaluate.compare import folders, grading, lesions
 from fundoscope.evaluate.compare.differences import Bundle, Change, Comparison, Part
-from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED, Figure
+from fundoscope.evaluate.folder import GRADING, figure_document
+from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED
 from fundoscope.report.wording import printable
 
 COMPARISON, TABLE = "compare.json", "compare.md"
 FILES: Final = (COMPARISON, TABLE)
-"""All that a comparison writes."""
+"""All files that a comparison writes."""
 
 VERSION: Final = "fundoscope.comparison/1"
 TITLES: Final = {
@@ -30,9 +29,9 @@ TITLES: Final = {
     "severe_called_referable": "grade 3 and 4 called referable",
     "ap_hit": "AP by the hit rule",
 }
-"""The figures as people call them, where that is not their name."""
+"""Titles of the figures whose name is not a good title."""
 HASH_SHOWN: Final = 8
-"""Characters of a bundle's hash above a table."""
+"""Characters of a bundle's hash that are shown above a table."""
 
 
 def compare(
@@ -46,28 +45,30 @@ def compare(
     """Compare two result folders of ``fundoscope evaluate``.
 
     Args:
-        old, new: both of graders, or both of detectors.
-        by: columns of graders' label table for each value of which is compared as well.
-        resamples, seed: of the intervals.
+        old: the folder of the old bundle.
+        new: the folder of the new bundle; both of graders, or both of detectors.
+        by: columns of the label table; graders are also compared for each of their values.
+        resamples: number of resamples for the intervals.
+        seed: of the resamples.
 
     Raises:
-        UsageError: they are not of the same photographs, labels or annotations, or are damaged.
+        UsageError: the folders differ in their photographs, labels or annotations, or are damaged.
     """
     before, after = folders.read(old), folders.read(new)
-    if before.run.command == folders.GRADING:
-        return compare_grading.compare(before, after, by=by, resamples=resamples, seed=seed)
+    if before.run.command == GRADING:
+        return grading.compare(before, after, by=by, resamples=resamples, seed=seed)
     if by:
         raise UsageError(
-            f"--by {by[0]}", "means nothing for detectors", "leave it out: every kind is compared"
+            f"--by {by[0]}", "is only for graders", "leave it out: every kind of lesion is compared"
         )
-    return compare_lesions.compare(before, after, resamples=resamples, seed=seed)
+    return lesions.compare(before, after, resamples=resamples, seed=seed)
 
 
 def write(comparison: Comparison, out: Path) -> None:
     """Write every file of :data:`FILES`; other files in the folder are left alone.
 
     Raises:
-        OutputError: something could not be written; then nothing was changed.
+        OutputError: a file could not be written; nothing was changed.
     """
     with folder.staged(out, FILES) as stage:
         folder.write_json(stage / COMPARISON, document(comparison))
@@ -75,7 +76,7 @@ def write(comparison: Comparison, out: Path) -> None:
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
-    """The content of ``compare.json``: the same folders give the same bytes."""
+    """Build the content of ``compare.json``: the same folders give the same bytes."""
     return {
         "version": VERSION,
         "command": comparison.command,
@@ -98,9 +99,9 @@ def _part(part: Part, counted: str) -> dict[str, Any]:
         counted: part.n,
         "figures": {
             name: {
-                "old": folder.figure(change.old),
-                "new": folder.figure(change.new),
-                "difference": folder.figure(change.difference),
+                "old": figure_document(change.old),
+                "new": figure_document(change.new),
+                "difference": figure_document(change.difference),
                 "excludes_zero": change.excludes_zero,
             }
             for name, change in part.changes.items()
@@ -109,26 +110,27 @@ def _part(part: Part, counted: str) -> dict[str, Any]:
 
 
 def markdown(comparison: Comparison) -> str:
-    """A table, a row a figure; bold where the interval of the difference leaves 0 out."""
+    """Write a Markdown table with a row for each figure."""
     clusters = " and ".join(sorted(comparison.clusters))
     lines = [
         f"Old: {_bundles(comparison.old)}; new: {_bundles(comparison.new)}, on the same"
         f" {comparison.photographs:,} photographs. 95 % intervals; those of the difference by"
-        f" paired bootstrap by {clusters}, bold where they leave 0 out.",
+        f" paired bootstrap by {clusters}, bold where they exclude 0.",
         "",
-        f"| of | {comparison.counted} | figure | old | new | new less old |",
+        f"| of | {comparison.counted} | figure | old | new | new minus old |",
         "|---|---|---|---|---|---|",
     ]
     last: Part | None = None
-    for part, name, change in told(comparison):
+    for part, name, change in shown(comparison):
         first = part is not last
+        difference = change.difference.in_words(signed=True)
         cells = (
             _cell(part.name) if first else "",
             f"{part.n:,}" if first and part.n is not None else "",
             title(name),
-            _span(change.old),
-            _span(change.new),
-            f"**{_difference(change)}**" if change.excludes_zero else _difference(change),
+            change.old.in_words(),
+            change.new.in_words(),
+            f"**{difference}**" if change.excludes_zero else difference,
         )
         lines.append(f"| {' | '.join(cells)} |")
         last = part
@@ -136,26 +138,27 @@ def markdown(comparison: Comparison) -> str:
 
 
 def lines(comparison: Comparison) -> Iterator[str]:
-    """The same in words, a line a figure."""
-    for part, name, change in told(comparison):
+    """Say the same in words, one line for each figure."""
+    for part, name, change in shown(comparison):
         n = "" if part.n is None else f" ({part.n:,})"
-        verdict = ", leaves 0 out" if change.excludes_zero else ""
+        verdict = ", excludes 0" if change.excludes_zero else ""
+        old, new = change.old.value_in_words(), change.new.value_in_words()
         yield (
-            f"{printable(part.name)}{n}: {title(name)} {_value(change.old)} → {_value(change.new)},"
-            f" difference {_difference(change)}{verdict}"
+            f"{printable(part.name)}{n}: {title(name)} {old} → {new},"
+            f" difference {change.difference.in_words(signed=True)}{verdict}"
         )
 
 
-def told(comparison: Comparison) -> Iterator[tuple[Part, str, Change]]:
-    """The figures of a table, part by part."""
+def shown(comparison: Comparison) -> Iterator[tuple[Part, str, Change]]:
+    """List the figures of a table, part by part."""
     for part in comparison.parts:
-        for name in comparison.told:
+        for name in comparison.shown:
             if name in part.changes:
                 yield part, name, part.changes[name]
 
 
 def title(name: str) -> str:
-    """A figure as people call it."""
+    """Give a figure its title."""
     return TITLES.get(name, name)
 
 
@@ -166,22 +169,3 @@ def _bundles(bundle: Bundle) -> str:
 
 def _cell(text: str) -> str:
     return printable(text).replace("|", "\\|")
-
-
-def _value(figure: Figure) -> str:
-    return "undefined" if figure.value is None else f"{figure.value:.3f}"
-
-
-def _span(figure: Figure) -> str:
-    if figure.low is None or figure.high is None:
-        return _value(figure)
-    return f"{_value(figure)} ({figure.low:.3f} to {figure.high:.3f})"
-
-
-def _difference(change: Change) -> str:
-    difference = change.difference
-    if difference.value is None:
-        return "undefined"
-    if difference.low is None or difference.high is None:
-        return f"{difference.value:+.3f}"
-    return f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"

@@ -1,0 +1,1 @@
+"""Evaluate graders against the labels of photographs."""

@@ -1,4 +1,4 @@
-"""Does a probability of 0.7 come true seven times in ten?"""
+"""Calibration: is a probability of 0.7 right seven times in ten?"""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from fundoscope.evaluate.arrays import Flags, Floats
 
 BINS: Final = 10
-"""Equal widths, as in Guo et al., On Calibration of Modern Neural Networks, 2017."""
-
-Floats = NDArray[np.float64]
+"""Of equal width, as in Guo et al., On Calibration of Modern Neural Networks, 2017."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The photographs whose probability lies in ``low`` to ``high``.
+    """The photographs whose probability lies between ``low`` and ``high``.
 
     Attributes:
-        low, high: bounds; ``high`` belongs to the next bin, save in the last.
-        n: how many photographs.
-        predicted: their mean probability; ``None`` when there are none.
-        observed: the share of them that is positive; ``None`` when there are none.
+        low, high: bounds; ``high`` belongs to the next bin, except in the last.
+        n: number of photographs.
+        predicted: their mean probability; ``None`` for an empty bin.
+        observed: the share of them that is positive; ``None`` for an empty bin.
     """
 
     low: float
@@ -33,13 +32,13 @@ class Bin:
     observed: float | None
 
 
-def reliability(probability: Floats, positive: NDArray[np.bool_], bins: int = BINS) -> list[Bin]:
-    """The reliability table.
+def reliability(probability: Floats, positive: Flags, bins: int = BINS) -> list[Bin]:
+    """Build the reliability table.
 
     Args:
         probability: ``float64 (N,)``, 0 to 1.
-        positive: ``bool (N,)``, what was true.
-        bins: how many, of equal width.
+        positive: ``bool (N,)``, the truth.
+        bins: number of bins, of equal width.
     """
     place = np.minimum((probability * bins).astype(np.int64), bins - 1)
     n = np.bincount(place, minlength=bins)
@@ -58,9 +57,9 @@ def reliability(probability: Floats, positive: NDArray[np.bool_], bins: int = BI
 
 
 def expected_calibration_error(table: Sequence[Bin]) -> float | None:
-    """The mean gap between predicted and observed, each bin weighing as it has photographs.
+    """Average the gap between predicted and observed over the photographs.
 
-    ``None`` when there is no photograph at all.
+    Each bin has the weight of its photographs. ``None`` when there is no photograph.
     """
     total = sum(row.n for row in table)
     if total == 0:

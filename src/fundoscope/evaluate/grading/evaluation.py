@@ -1,15 +1,14 @@
-"""Evaluate a grader: read every photograph of a label table with the one pipeline, and compare.
+"""Evaluate a grader: read every photograph of a label table and compare with the labels.
 
 Every row counts. A photograph that could not be read, or was not graded, is a wrong answer for the
-person who sent it: it counts as wrong, in kappa as the grade farthest from its label, and as called
-referable with probability 1. What the graded ones alone would give stands beside that.
+person who sent it. It counts as wrong, in kappa as the grade farthest from its label, and as called
+referable with probability 1. The figures of the graded ones alone are given as well.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,51 +20,45 @@ from fundoscope.data.selection import require_column
 from fundoscope.errors import PhotoError, UsageError
 from fundoscope.evaluate.grading.calibration import Bin, reliability
 from fundoscope.evaluate.grading.figures import NOT_GRADED, VISION_THREATENING_GRADE, Scores
-from fundoscope.evaluate.grading.summary import Metrics, Subjects, summarise
+from fundoscope.evaluate.grading.summary import Metrics, ScoredPhotographs, summarise
 from fundoscope.evaluate.intervals import RESAMPLES, SEED
+from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED, in_order
 from fundoscope.grading.heads import REFERABLE_GRADE
 from fundoscope.reading import Grade, Reading
 from fundoscope.report.wording import why_not_graded
 
-READ: Final = "read"
 UNGRADED: Final = "not_graded"
-REFUSED: Final = "refused"
 STATUSES: Final = (READ, UNGRADED, REFUSED)
 
 CLUSTER_COLUMNS: Final = ("patient", "group")
-"""What is drawn together in a resample; the first of them that a row has, else the photograph."""
+"""Photographs with the same value are drawn together in a resample. The first of these columns that
+a row fills counts; a row without any is drawn alone."""
 MAX_BY_VALUES: Final = 100
-"""Values of a column by which figures are given; more is a name or a number, not a category."""
+"""A column with more values than this is a name or a number, not a category to break down by."""
 BLANK: Final = "(blank)"
-OUT_OF_MEMORY: Final = (
-    "out_of_memory",
-    "needs more memory than there is",
-    "use fewer --workers or store it smaller",
-)
-"""Code, reason and remedy."""
 
 
 class PhotographReader(Protocol):
-    """What reads a photograph: :class:`fundoscope.reader.Reader`, or a stand-in in a test."""
+    """Reads photographs: :class:`fundoscope.reader.Reader`, or a stand-in in a test."""
 
     def read(self, source: Path, /) -> Reading:
-        """The Reading of a file.
+        """Read a file.
 
         Raises:
-            PhotoError: it cannot be read as a photograph.
+            PhotoError: the file cannot be read as a photograph.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row.
+    """The result of reading one row's photograph.
 
     Attributes:
-        row: the row of the label table.
+        row: of the label table.
         status: ``read``, ``not_graded`` (it opened, but got no grade) or ``refused``.
-        grade: all ``None`` unless read.
-        code, reason, remedy: why there is no grade, a stable word and two halves of a sentence;
-            empty when there is one.
+        grade: without values unless the status is ``read``.
+        code, reason, remedy: why there is no grade: a stable word and two halves of a sentence.
+            Empty when there is a grade.
     """
 
     row: Row
@@ -78,16 +71,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluation found.
+    """The results of an evaluation.
 
     Attributes:
-        outcomes: one for each row, in the order of the rows.
+        manifest: the label table.
+        outcomes: one for each row that was read, in the order of the rows.
         scores: the same as arrays.
         metrics: every figure with its interval.
-        reliability: how far the referable probabilities of the graded ones come true.
+        reliability: the reliability table of the graded ones' probability of referable.
         clusters: how many clusters of each kind were resampled (patient, group, photograph).
     """
 
+    manifest: Manifest
     outcomes: tuple[Outcome, ...]
     scores: Scores
     metrics: Metrics
@@ -101,7 +96,7 @@ class Evaluation:
 
     @property
     def threshold(self) -> float | None:
-        """The operating point of the referable call; ``None`` when nothing was graded."""
+        """The operating point for referable; ``None`` when no photograph was graded."""
         return next((o.grade.referable.threshold for o in self.outcomes if o.grade.referable), None)
 
 
@@ -119,36 +114,41 @@ def evaluate(
     """Read the photographs of some rows of a label table and compare with their labels.
 
     Args:
-        manifest: the table; gives the photographs' paths and the columns.
-        rows: those to read.
-        reader: what reads.
-        by: columns for each value of which the figures are given as well.
+        manifest: the table, with the photographs' paths and the columns.
+        rows: the rows to read.
+        reader: reads the photographs.
+        by: columns; the figures are broken down by their values.
         workers: how many photographs are read at the same time.
-        on_read: called after each photograph, for progress.
-        resamples: for the intervals.
-        seed: for the intervals.
+        on_read: called after each photograph, to report progress.
+        resamples: number of resamples for the intervals.
+        seed: of the resamples.
 
     Raises:
-        UsageError: no rows, no photograph of any row, or a column of ``by`` that does not exist or
-            has too many values.
+        UsageError: there is no row, no row's photograph exists, or a column of ``by`` does not
+            exist or has too many values.
     """
     columns = {name: values_of(manifest, rows, name) for name in by}
     _require_photographs(manifest, rows)
-    outcomes = tuple(_read_all(manifest, rows, reader, workers, on_read))
+
+    def read(row: Row) -> Outcome:
+        return _read(manifest, row, reader)
+
+    outcomes = tuple(in_order(read, rows, workers=workers, on_done=on_read))
     scores = scores_of(outcomes)
     keys = cluster_keys(rows)
     graded = scores.where(scores.given != NOT_GRADED)
     return Evaluation(
+        manifest,
         outcomes,
         scores,
-        summarise(Subjects(scores, keys, columns), resamples=resamples, seed=seed),
+        summarise(ScoredPhotographs(scores, keys, columns), resamples=resamples, seed=seed),
         tuple(reliability(graded.referable, graded.label >= REFERABLE_GRADE)),
         dict(Counter(kind for kind, _ in set(keys))),
     )
 
 
 def scores_of(outcomes: Sequence[Outcome]) -> Scores:
-    """The outcomes as arrays; see the head of this module for how those without a grade count."""
+    """Turn outcomes into arrays; the module's docstring says how those without a grade count."""
     given = [NOT_GRADED if o.grade.icdr is None else o.grade.icdr for o in outcomes]
     called = [o.grade.referable for o in outcomes]
     return Scores(
@@ -161,7 +161,7 @@ def scores_of(outcomes: Sequence[Outcome]) -> Scores:
 
 
 def cluster_keys(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
-    """What each row is drawn with: its patient, else its group, else itself.
+    """Find the cluster of each row: its patient, else its group, else the photograph alone.
 
     The column's name is part of the key, so that patient 7 and group 7 stay apart.
     """
@@ -172,20 +172,6 @@ def cluster_keys(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
         )
         for place, row in enumerate(rows)
     )
-
-
-def _read_all(
-    manifest: Manifest,
-    rows: Sequence[Row],
-    reader: PhotographReader,
-    workers: int,
-    on_read: Callable[[], None],
-) -> Iterator[Outcome]:
-    """The outcome of each row, in order; threads, because decoding and inference free the lock."""
-    with ThreadPoolExecutor(workers) as pool:
-        for outcome in pool.map(lambda row: _read(manifest, row, reader), rows):
-            on_read()
-            yield outcome
 
 
 def _read(manifest: Manifest, row: Row, reader: PhotographReader) -> Outcome:
@@ -208,10 +194,10 @@ def _vision_threatening(grade: Grade) -> float:
 
 
 def values_of(manifest: Manifest, rows: Sequence[Row], column: str) -> tuple[str, ...]:
-    """What a column by which figures are asked has for each row, ``BLANK`` where it is empty.
+    """Take a column's value of each row, :data:`BLANK` where it is empty.
 
     Raises:
-        UsageError: it does not exist, or has too many values.
+        UsageError: the column does not exist, or has too many values to break down by.
     """
     require_column(manifest, column)
     values = tuple(row.text(column) or BLANK for row in rows)
@@ -220,13 +206,13 @@ def values_of(manifest: Manifest, rows: Sequence[Row], column: str) -> tuple[str
         raise UsageError(
             f"--by {column}",
             f"has {distinct} values, more than {MAX_BY_VALUES}",
-            "name a column of few values, such as source or camera",
+            "name a column with few values, such as source or camera",
         )
     return values
 
 
 def _require_photographs(manifest: Manifest, rows: Sequence[Row]) -> None:
-    """One missing photograph is a refusal; when all are, the table lies in the wrong place."""
+    """Reject a table in the wrong place: all photographs are missing. A single one is a refusal."""
     if not rows:
         raise UsageError(manifest.path.name, "has no rows to evaluate", "choose other rows")
     if not any(manifest.photograph(row).exists() for row in rows):

@@ -2,7 +2,7 @@
 
 scikit-learn computes one weighting at a time; a bootstrap needs a thousand. All figures but the
 areas under curves follow from one table of counts (label, given grade, called referable), and that
-table is a matrix product of the weights. The tests hold every figure against scikit-learn's.
+table is a matrix product of the weights. The tests compare every figure with scikit-learn's.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.evaluate.arrays import Flags, Floats, Ints, share
+from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 
 VISION_THREATENING_GRADE: Final = 3
 """Severe or proliferative (International Clinical scale, grade 3)."""
 NOT_GRADED: Final = GRADE_COUNT
-"""Stands in ``Scores.given`` where no grade was given."""
+"""The value of ``Scores.given`` where no grade was given."""
 FARTHEST: Final = (4, 4, 4, 0, 0)
-"""The grade that counts in kappa where none was given, by label: the farthest. Grade 2 is as far
-from 0 as from 4; 4 is taken, because what was not graded goes to the doctor."""
+"""By label, the grade that counts in kappa where none was given: the farthest. Grade 2 is as far
+from 0 as from 4; 4 is taken, because a photograph that was not graded is referred."""
 
 NAMES: Final = (
     "accuracy",
@@ -40,7 +42,7 @@ COLUMNS: Final = NAMES + RECALLS
 NONE_THERE: Final = "there is no photograph"
 UNDEFINED: Final = {
     "accuracy": NONE_THERE,
-    "quadratic_kappa": "all labels and all given grades are one and the same",
+    "quadratic_kappa": "all labels and all given grades are the same",
     "referable_auc": "there is no photograph of grade 2 to 4, or none of grade 0 or 1",
     "referable_sensitivity": "there is no photograph of grade 2 to 4",
     "referable_specificity": "there is no photograph of grade 0 or 1",
@@ -51,13 +53,10 @@ UNDEFINED: Final = {
 }
 """Why a figure is undefined, by name."""
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a grader said of N photographs, as arrays.
+    """A grader's results on N photographs, as arrays.
 
     Attributes:
         label: ``int64 (N,)``, the true grade, 0 to 4.
@@ -69,15 +68,16 @@ class Scores:
 
     label: Ints
     given: Ints
-    positive: NDArray[np.bool_]
+    positive: Flags
     referable: Floats
     vision_threatening: Floats
 
     def __len__(self) -> int:
+        """N."""
         return len(self.label)
 
-    def where(self, mask: NDArray[np.bool_]) -> Scores:
-        """The photographs where ``mask``, ``bool (N,)``, is true."""
+    def where(self, mask: Flags) -> Scores:
+        """Select the photographs where ``mask``, ``bool (N,)``, is true."""
         return Scores(
             self.label[mask],
             self.given[mask],
@@ -88,11 +88,11 @@ class Scores:
 
 
 def figures(scores: Scores, weights: Floats) -> Floats:
-    """Every figure of :data:`COLUMNS` for each weighting.
+    """Compute every figure of :data:`COLUMNS` for each weighting.
 
     Args:
         scores: of N photographs.
-        weights: ``float64 (R, N)``, at least 0; how often each photograph counts.
+        weights: ``float64 (R, N)``, at least 0: how often each photograph counts.
 
     Returns:
         ``float64 (R, 13)``, NaN where a figure is undefined (see :data:`UNDEFINED`).
@@ -101,43 +101,43 @@ def figures(scores: Scores, weights: Floats) -> Floats:
     grades = counts.sum(axis=3)
     by_label = grades.sum(axis=2)
     called = counts[..., 1].sum(axis=2)
-    right = np.einsum("rii->ri", grades[:, :, :GRADE_COUNT])
-    everything = by_label.sum(axis=1)
+    correct = np.einsum("rii->ri", grades[:, :, :GRADE_COUNT])
+    total = by_label.sum(axis=1)
     not_graded = grades[:, :, NOT_GRADED].sum(axis=1)
     passed = by_label - called
     columns = (
-        _share(right.sum(axis=1), everything),
+        share(correct.sum(axis=1), total),
         quadratic_kappa(_with_farthest(grades)),
         area_under_curve(scores.label >= REFERABLE_GRADE, scores.referable, weights),
         _share_from(REFERABLE_GRADE, called, by_label),
-        _share(passed[:, :REFERABLE_GRADE].sum(axis=1), by_label[:, :REFERABLE_GRADE].sum(axis=1)),
+        share(passed[:, :REFERABLE_GRADE].sum(axis=1), by_label[:, :REFERABLE_GRADE].sum(axis=1)),
         area_under_curve(
             scores.label >= VISION_THREATENING_GRADE, scores.vision_threatening, weights
         ),
         _share_from(VISION_THREATENING_GRADE, called, by_label),
-        _share(everything - not_graded, everything),
+        share(total - not_graded, total),
     )
-    return np.column_stack((*columns, _share(right, by_label)))
+    return np.column_stack((*columns, share(correct, by_label)))
 
 
 def confusion(scores: Scores) -> Ints:
-    """How many photographs of each label were given each grade.
+    """Count the photographs of each label that were given each grade.
 
     Returns:
-        ``int64 (5, 6)``: label by given grade, the last column those that were not graded.
+        ``int64 (5, 6)``: label by given grade; the last column counts those not graded.
     """
-    counted: Ints = _counts(scores, np.ones((1, len(scores))))[0].sum(axis=2).astype(np.int64)
-    return counted
+    counts: Ints = _counts(scores, np.ones((1, len(scores))))[0].sum(axis=2).astype(np.int64)
+    return counts
 
 
 def quadratic_kappa(confusion: NDArray[Any]) -> Floats:
-    """Cohen's kappa with quadratic weights.
+    """Compute Cohen's kappa with quadratic weights.
 
     Args:
         confusion: counts or weights ``(..., K, K)``, label by given grade.
 
     Returns:
-        ``float64 (...)``; NaN where chance alone agrees fully (one grade only, or nothing).
+        ``float64 (...)``; NaN where chance alone would agree fully (one grade only, or no counts).
     """
     counts = np.asarray(confusion, dtype=np.float64)
     grade = np.arange(counts.shape[-1])
@@ -145,36 +145,11 @@ def quadratic_kappa(confusion: NDArray[Any]) -> Floats:
     observed = (counts * distance).sum(axis=(-2, -1)) * counts.sum(axis=(-2, -1))
     by_label, by_given = counts.sum(axis=-1), counts.sum(axis=-2)
     by_chance = ((by_label @ distance) * by_given).sum(axis=-1)
-    return 1.0 - _share(observed, by_chance)
-
-
-def area_under_curve(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
-    """Area under the receiver operating characteristic, ties counted half.
-
-    It is the chance that a positive photograph scores above a negative one (Hanley and McNeil,
-    Radiology 1982), so it is a sum over the sorted scores.
-
-    Args:
-        positive: ``bool (N,)``.
-        score: ``float64 (N,)``.
-        weights: ``float64 (R, N)``, at least 0.
-
-    Returns:
-        ``float64 (R,)``; NaN where no positive or no negative photograph has weight.
-    """
-    if len(score) == 0:
-        return np.full(len(weights), np.nan)
-    order = np.argsort(score, kind="stable")
-    distinct = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    ordered = weights[:, order]
-    sick = np.add.reduceat(ordered * positive[order], distinct, axis=1)
-    well = np.add.reduceat(ordered * ~positive[order], distinct, axis=1)
-    below = np.cumsum(well, axis=1) - well / 2.0
-    return _share((sick * below).sum(axis=1), sick.sum(axis=1) * well.sum(axis=1))
+    return 1.0 - share(observed, by_chance)
 
 
 def _counts(scores: Scores, weights: Floats) -> Floats:
-    """Weight of each combination, ``float64 (R, label 5, given 6, positive 2)``."""
+    """Weigh each combination, ``float64 (R, label 5, given 6, positive 2)``."""
     shape = (GRADE_COUNT, GRADE_COUNT + 1, 2)
     cell = np.ravel_multi_index((scores.label, scores.given, scores.positive.astype(int)), shape)
     membership = np.zeros((len(scores), int(np.prod(shape))))
@@ -183,19 +158,13 @@ def _counts(scores: Scores, weights: Floats) -> Floats:
 
 
 def _with_farthest(grades: Floats) -> Floats:
-    """From ``(R, 5, 6)`` to ``(R, 5, 5)``: what was not graded counts as the farthest grade."""
-    folded = grades[:, :, :GRADE_COUNT].copy()
+    """Turn ``(R, 5, 6)`` into ``(R, 5, 5)``: what was not graded counts as the farthest grade."""
+    counted = grades[:, :, :GRADE_COUNT].copy()
     label = np.arange(GRADE_COUNT)
-    folded[:, label, FARTHEST] += grades[:, label, NOT_GRADED]
-    return folded
+    counted[:, label, FARTHEST] += grades[:, label, NOT_GRADED]
+    return counted
 
 
 def _share_from(lowest: int, part: Floats, whole: Floats) -> Floats:
-    """Share ``(R,)`` of the photographs of grade ``lowest`` or more, from counts ``(R, 5)``."""
-    return _share(part[:, lowest:].sum(axis=1), whole[:, lowest:].sum(axis=1))
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    """``part / whole``, NaN where ``whole`` is 0."""
-    share: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
-    return share
+    """Share ``(R,)`` among the photographs of grade ``lowest`` or more, from counts ``(R, 5)``."""
+    return share(part[:, lowest:].sum(axis=1), whole[:, lowest:].sum(axis=1))

@@ -1,7 +1,4 @@
-"""Pictures of an evaluation: confusion matrix, receiver operating characteristic, reliability.
-
-Drawn with matplotlib's Agg canvas straight into a file; no window system and no global state.
-"""
+"""Plots of a grader: confusion matrix, receiver operating characteristic, reliability."""
 
 from __future__ import annotations
 
@@ -11,26 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from fundoscope.evaluate.arrays import Flags, Floats, Ints
+from fundoscope.evaluate.canvas import SIDE_INCHES, new_canvas, save
 from fundoscope.evaluate.grading.calibration import Bin
-from fundoscope.evaluate.grading.figures import (
-    NOT_GRADED,
-    VISION_THREATENING_GRADE,
-    Floats,
-    Ints,
-    Scores,
-)
-from fundoscope.evaluate.grading.summary import Mask
+from fundoscope.evaluate.grading.figures import NOT_GRADED, VISION_THREATENING_GRADE, Scores
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
 
-DPI: Final = 150
-SIDE_INCHES: Final = 5.5
 DARK_SHARE: Final = 0.6
-"""Above this share a cell is so dark that its number is written in white."""
+"""Above this share a cell is dark enough for its number to be written in white."""
 GRADE_NAMES: Final = ("0 none", "1 mild", "2 moderate", "3 severe", "4 proliferative")
 REFERABLE_COLOUR, THREATENING_COLOUR, GUIDE_COLOUR = "#1f5a96", "#c2571a", "#9a9a9a"
 
@@ -39,8 +28,8 @@ def draw_confusion(matrix: Ints, path: Path) -> None:
     """Write the confusion matrix as PNG: counts, shaded by their share of the row.
 
     Args:
-        matrix: ``int64 (5, 6)``, label by given grade, the last column not graded.
-        path: the file.
+        matrix: ``int64 (5, 6)``, label by given grade; the last column counts those not graded.
+        path: of the file.
     """
     canvas, axes = new_canvas(width=SIDE_INCHES + 1.0)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -71,13 +60,14 @@ def draw_roc(
     threshold: float | None,
     path: Path,
 ) -> None:
-    """Write the receiver operating characteristics as PNG, with the point that is in use.
+    """Write the receiver operating characteristics as PNG, with the operating point.
 
     Args:
-        scores: of all photographs, those not graded with probability 1.
-        referable_auc, threatening_auc: areas, for the legend.
+        scores: of all photographs; those not graded have probability 1.
+        referable_auc: area under the curve of referable, for the legend.
+        threatening_auc: area under the curve of vision-threatening, for the legend.
         threshold: the operating point of the referable call, for the legend.
-        path: the file.
+        path: of the file.
     """
     canvas, axes = new_canvas()
     axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=":")
@@ -93,7 +83,9 @@ def draw_roc(
         THREATENING_COLOUR,
     )
     if referable.any() and not referable.all():
-        point = "in use" if threshold is None else f"in use: referable from {threshold:.3f}"
+        point = "operating point"
+        if threshold is not None:
+            point += f": referable from {threshold:.3f}"
         axes.plot(
             scores.positive[~referable].mean(),
             scores.positive[referable].mean(),
@@ -108,8 +100,8 @@ def draw_roc(
     axes.set_ylim(-0.01, 1.01)
     axes.set_aspect("equal")
     axes.legend(loc="lower right", frameon=False)
-    lacking = int((scores.given == NOT_GRADED).sum())
-    axes.set_title(f"{len(scores)} photographs, {lacking} of them not graded")
+    not_graded = int((scores.given == NOT_GRADED).sum())
+    axes.set_title(f"{len(scores)} photographs, {not_graded} of them not graded")
     save(canvas, path)
 
 
@@ -117,9 +109,9 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
     """Write the reliability diagram of the referable probability as PNG.
 
     Args:
-        table: bins of :func:`fundoscope.evaluate.grading.calibration.reliability`.
+        table: the bins of :func:`fundoscope.evaluate.grading.calibration.reliability`.
         error: the expected calibration error, for the title.
-        path: the file.
+        path: of the file.
     """
     canvas, axes = new_canvas()
     filled = [
@@ -148,36 +140,21 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
     axes.set_xlim(-0.05, 1.05)
     axes.set_ylim(-0.03, 1.07)
     axes.set_aspect("equal")
-    said = (
+    title = (
         "no photograph was graded" if error is None else f"expected calibration error {error:.3f}"
     )
-    axes.set_title(f"{said} (numbers: photographs)")
+    axes.set_title(f"{title} (numbers: photographs)")
     save(canvas, path)
 
 
-def _curve(axes: Axes, positive: Mask, score: Floats, name: str, area: Figure, colour: str) -> None:
+def _curve(
+    axes: Axes, positive: Flags, score: Floats, name: str, area: Figure, colour: str
+) -> None:
     from sklearn.metrics import roc_curve
 
     if area.value is None:
         axes.plot([], [], color=colour, label=f"{name}: undefined")
         return
     false_positive, true_positive, _ = roc_curve(positive, score)
-    label = f"{name}: area {area.value:.3f}"
-    if area.low is not None and area.high is not None:
-        label += f" ({area.low:.3f} to {area.high:.3f})"
+    label = f"{name}: area {area.in_words()}"
     axes.plot(false_positive, true_positive, color=colour, label=label)
-
-
-def new_canvas(width: float = SIDE_INCHES) -> tuple[Canvas, Axes]:
-    """A canvas of a width in inches, and axes to draw on."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as NewCanvas
-
-    canvas = NewCanvas(figsize=(width, SIDE_INCHES), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(canvas)
-    return canvas, canvas.add_subplot()
-
-
-def save(canvas: Canvas, path: Path) -> None:
-    """Write a canvas as PNG: the same drawing gives the same bytes."""
-    canvas.savefig(path, format="png", metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""The folder of an evaluation: figures, tables, pictures and what they were made with.
+"""The result folder of a grader's evaluation: figures, tables, plots and how they were made.
 
 Either all files of an evaluation appear in the folder, or (disk full, killed) none does.
 """
@@ -6,24 +6,27 @@ Either all files of an evaluation appear in the folder, or (disk full, killed) n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from fundoscope.evaluate import folder as folders
-from fundoscope.evaluate.folder import METRICS, PREDICTIONS, RUN, RUN_VERSION, write_csv, write_json
-from fundoscope.evaluate.folder import figure as as_document
+from fundoscope.evaluate import folder
+from fundoscope.evaluate.folder import (
+    METRICS,
+    PREDICTIONS,
+    RUN,
+    Provenance,
+    figure_document,
+    true_or_false,
+)
 from fundoscope.evaluate.grading import plots
 from fundoscope.evaluate.grading.calibration import BINS, expected_calibration_error
-from fundoscope.evaluate.grading.evaluation import REFUSED, STATUSES, UNGRADED, Evaluation, Outcome
+from fundoscope.evaluate.grading.evaluation import STATUSES, UNGRADED, Evaluation, Outcome
 from fundoscope.evaluate.grading.figures import NAMES, RECALLS, confusion
 from fundoscope.evaluate.grading.summary import Summary
 from fundoscope.evaluate.intervals import PERCENTILES
+from fundoscope.evaluate.photographs import REFUSED
 from fundoscope.grading.heads import GRADE_COUNT
-from fundoscope.reading import ModelUsed
 from fundoscope.report.wording import printable
 
 CONFUSION: Final = "confusion.csv"
@@ -41,7 +44,7 @@ FILES: Final = (
     RELIABILITY_PICTURE,
     RUN,
 )
-"""All that an evaluation writes."""
+"""All files that an evaluation writes."""
 
 VERSION: Final = "fundoscope.grading-metrics/1"
 PREDICTED: Final = (
@@ -53,74 +56,48 @@ PREDICTED: Final = (
     "status",
     "reason",
 )
-"""Columns of ``predictions.csv`` behind those of the label table."""
+"""Columns of ``predictions.csv`` that follow those of the label table."""
 CLASHING: Final = "label_"
-"""Stands before a column of the label table that has the name of one of ours."""
+"""Prefix of a label table's column whose name is one of :data:`PREDICTED`."""
 DIGITS: Final = 6
-"""Decimals of probabilities in tables; float32 has no more to say."""
+"""Decimals of probabilities in tables, as many as float32 holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What an evaluation was made with, for ``run.json``; none of it enters a figure.
-
-    Attributes:
-        arguments: of the command.
-        columns: of the label table, in order.
-        table_sha256: of the label table.
-        models: the bundles.
-        versions: of fundoscope, Python and the libraries, by name.
-        started, finished: times in ISO 8601.
-    """
-
-    arguments: Mapping[str, Any]
-    columns: tuple[str, ...]
-    table_sha256: str
-    models: tuple[ModelUsed, ...]
-    versions: Mapping[str, str | None]
-    started: str
-    finished: str
-
-
-def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Check, before any photograph is read, that results may go into a folder; makes it.
-
-    Raises:
-        UsageError: it is a file, or holds an evaluation already and ``overwrite`` is false.
-        OutputError: it cannot be made, or nothing can be written into it.
-    """
-    folders.check(folder, FILES, overwrite=overwrite)
-
-
-def write(evaluation: Evaluation, circumstances: Circumstances, folder: Path) -> None:
+def write(evaluation: Evaluation, provenance: Provenance, out: Path) -> None:
     """Write every file of :data:`FILES`; other files in the folder are left alone.
 
+    Args:
+        evaluation: the results.
+        provenance: how they were made.
+        out: the folder for the results.
+
     Raises:
-        OutputError: something could not be written; then nothing was changed.
+        OutputError: a file could not be written; nothing was changed.
     """
-    with folders.staged(folder, FILES) as stage:
-        write_json(stage / METRICS, metrics(evaluation))
-        write_json(stage / RUN, _run(evaluation, circumstances))
-        write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, circumstances.columns))
-        write_csv(stage / CONFUSION, _confusion_rows(evaluation))
-        write_csv(stage / RELIABILITY, _reliability_rows(evaluation))
+    columns = evaluation.manifest.columns
+    with folder.staged(out, FILES) as stage:
+        folder.write_json(stage / METRICS, metrics(evaluation))
+        folder.write_json(stage / RUN, _run(evaluation, provenance))
+        folder.write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, columns))
+        folder.write_csv(stage / CONFUSION, _confusion_rows(evaluation))
+        folder.write_csv(stage / RELIABILITY, _reliability_rows(evaluation))
         _draw(evaluation, stage)
 
 
 def metrics(evaluation: Evaluation) -> dict[str, Any]:
-    """The content of ``metrics.json``: the same photographs and bundle give the same bytes."""
-    found = evaluation.metrics
+    """Build ``metrics.json``: the same photographs and bundle give the same bytes."""
+    figures = evaluation.metrics
     table = evaluation.reliability
     return {
         "version": VERSION,
-        **_summary(found.whole),
+        **_summary(figures.whole),
         "by": {
             column: {value: _summary(summary) for value, summary in breakdown.values.items()}
-            for column, breakdown in found.by.items()
+            for column, breakdown in figures.by.items()
         },
         "mean": {
-            column: {name: as_document(figure) for name, figure in breakdown.mean.items()}
-            for column, breakdown in found.by.items()
+            column: {name: figure_document(figure) for name, figure in breakdown.mean.items()}
+            for column, breakdown in figures.by.items()
         },
         "calibration": {
             "expected_calibration_error": expected_calibration_error(table),
@@ -128,8 +105,8 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
             "bins": BINS,
         },
         "intervals": {
-            "resamples": found.resamples,
-            "seed": found.seed,
+            "resamples": figures.resamples,
+            "seed": figures.seed,
             "percentiles": PERCENTILES,
             "clusters": dict(sorted(evaluation.clusters.items())),
         },
@@ -137,38 +114,32 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
-    written = {
+    document = {
         "n": summary.n,
-        **{name: as_document(summary.figures[name]) for name in NAMES},
-        "recall": {name[-1]: as_document(summary.figures[name]) for name in RECALLS},
+        **{name: figure_document(summary.figures[name]) for name in NAMES},
+        "recall": {name[-1]: figure_document(summary.figures[name]) for name in RECALLS},
     }
     if summary.graded is not None:
-        written["graded"] = _summary(summary.graded)
-    return written
+        document["graded"] = _summary(summary.graded)
+    return document
 
 
-def _run(evaluation: Evaluation, circumstances: Circumstances) -> dict[str, Any]:
+def _run(evaluation: Evaluation, provenance: Provenance) -> dict[str, Any]:
     statuses = Counter(outcome.status for outcome in evaluation.outcomes)
-    return {
-        "version": RUN_VERSION,
-        "command": "evaluate grading",
-        "arguments": dict(circumstances.arguments),
-        "table_sha256": circumstances.table_sha256,
-        "versions": dict(circumstances.versions),
-        "models": msgspec.to_builtins(circumstances.models),
+    details = {
         "thresholds": {"referable": evaluation.threshold},
         "counts": {
             "photographs": len(evaluation.outcomes),
             **{status: statuses[status] for status in STATUSES},
         },
-        "refused": _troubled(evaluation, REFUSED),
-        "not_graded": _troubled(evaluation, UNGRADED),
-        "started": circumstances.started,
-        "finished": circumstances.finished,
+        "refused": _with_status(evaluation, REFUSED),
+        "not_graded": _with_status(evaluation, UNGRADED),
     }
+    truth = {"table_sha256": evaluation.manifest.sha256}
+    return folder.run_document(folder.GRADING, provenance, truth, details)
 
 
-def _troubled(evaluation: Evaluation, status: str) -> list[dict[str, str]]:
+def _with_status(evaluation: Evaluation, status: str) -> list[dict[str, str]]:
     return [
         {"image": printable(o.row.image), "code": o.code, "reason": o.reason, "remedy": o.remedy}
         for o in evaluation.outcomes
@@ -189,8 +160,8 @@ def _predicted(outcome: Outcome) -> Iterator[object]:
         yield _number(probability)
     yield _number(grade.expected)
     yield _number(grade.referable.probability if grade.referable else None)
-    # What goes to the doctor without a grade is called referable, as it is counted.
-    yield "true" if grade.referable is None or grade.referable.positive else "false"
+    # A photograph without a grade is called referable here too, as the figures count it.
+    yield true_or_false(grade.referable is None or grade.referable.positive)
     yield outcome.status
     yield f"{outcome.code}: {outcome.reason}" if outcome.code else ""
 

@@ -1,4 +1,4 @@
-"""From scores to a summary: whole, graded ones, by column, mean over a column."""
+"""Summaries of a grader's scores: whole, graded ones alone, by column, mean over a column."""
 
 from __future__ import annotations
 
@@ -7,41 +7,23 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fundoscope.evaluate.grading.figures import (
-    COLUMNS,
-    NOT_GRADED,
-    UNDEFINED,
-    Floats,
-    Scores,
-    figures,
-)
-from fundoscope.evaluate.intervals import (
-    RESAMPLES,
-    SEED,
-    Figure,
-    Ints,
-    Statistic,
-    estimate,
-    numbered,
-)
+from fundoscope.evaluate.arrays import Flags, Floats, Ints
+from fundoscope.evaluate.grading.figures import COLUMNS, NOT_GRADED, UNDEFINED, Scores, figures
+from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, Statistic, estimate, numbered
 
 AVERAGED: Final = ("quadratic_kappa", "referable_auc")
 """The figures whose unweighted mean over the values of a column is given."""
 
-Mask = NDArray[np.bool_]
-"""``bool (N,)``, true for the photographs that are meant."""
-
 
 @dataclass(frozen=True, slots=True)
-class Subjects:
-    """Scores, and what is known of the photographs beside them.
+class ScoredPhotographs:
+    """The scores of N photographs, and what the figures are resampled and broken down by.
 
     Attributes:
         scores: of N photographs.
-        clusters: N keys; photographs of equal key are drawn together (one patient).
-        columns: name to N values, for the columns by which figures are asked.
+        clusters: N keys; photographs with the same key (one patient) are drawn together.
+        columns: by name, N values of each column that figures are broken down by.
     """
 
     scores: Scores
@@ -54,9 +36,9 @@ class Summary:
     """The figures of some photographs.
 
     Attributes:
-        n: how many photographs, those that were not graded among them.
-        figures: by the names of :data:`fundoscope.evaluate.grading.figures.COLUMNS`.
-        graded: the same of the graded ones alone; ``None`` inside itself.
+        n: number of photographs, including those not graded.
+        figures: by their names, see :data:`fundoscope.evaluate.grading.figures.COLUMNS`.
+        graded: the summary of the graded ones alone; it has none of its own.
     """
 
     n: int
@@ -69,8 +51,8 @@ class Breakdown:
     """The figures for each value of a column.
 
     Attributes:
-        values: value to summary, in the order of the values' names.
-        mean: of quadratic kappa and referable AUC, each value weighing the same.
+        values: summary by value, sorted by value.
+        mean: of quadratic kappa and referable AUC, each value with the same weight.
     """
 
     values: Mapping[str, Summary]
@@ -79,7 +61,7 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """All figures of an evaluation; a breakdown for each column that was asked for."""
+    """All figures of an evaluation, with a breakdown for each requested column."""
 
     whole: Summary
     by: Mapping[str, Breakdown]
@@ -87,50 +69,58 @@ class Metrics:
     seed: int
 
 
-def summarise(subjects: Subjects, *, resamples: int = RESAMPLES, seed: int = SEED) -> Metrics:
-    """Every figure with its interval, for the whole and for each of ``subjects.columns``.
+def summarise(
+    photographs: ScoredPhotographs, *, resamples: int = RESAMPLES, seed: int = SEED
+) -> Metrics:
+    """Compute every figure with its interval, for all photographs and for each column's values.
 
-    A value's figures are those that its photographs alone would give, intervals included.
+    A value's figures are those of its photographs alone, intervals included.
     """
-    everyone = np.ones(len(subjects.scores), dtype=bool)
+    everything = np.ones(len(photographs.scores), dtype=bool)
     return Metrics(
-        _summary(subjects, everyone, resamples, seed),
+        _summary(photographs, everything, resamples, seed),
         {
-            name: _breakdown(subjects, values, resamples, seed)
-            for name, values in subjects.columns.items()
+            name: _breakdown(photographs, values, resamples, seed)
+            for name, values in photographs.columns.items()
         },
         resamples,
         seed,
     )
 
 
-def _summary(subjects: Subjects, chosen: Mask, resamples: int, seed: int) -> Summary:
-    graded = chosen & (subjects.scores.given != NOT_GRADED)
-    of_graded = Summary(int(graded.sum()), _figures(subjects, graded, resamples, seed))
+def _summary(photographs: ScoredPhotographs, chosen: Flags, resamples: int, seed: int) -> Summary:
+    graded = chosen & (photographs.scores.given != NOT_GRADED)
+    of_graded = Summary(int(graded.sum()), _figures(photographs, graded, resamples, seed))
     if graded.sum() == chosen.sum():
         return Summary(of_graded.n, of_graded.figures, of_graded)
-    return Summary(int(chosen.sum()), _figures(subjects, chosen, resamples, seed), of_graded)
+    return Summary(int(chosen.sum()), _figures(photographs, chosen, resamples, seed), of_graded)
 
 
-def _figures(subjects: Subjects, chosen: Mask, resamples: int, seed: int) -> dict[str, Figure]:
-    scores = subjects.scores.where(chosen)
-    clusters = numbered([subjects.clusters[i] for i in np.flatnonzero(chosen)])
-    found = estimate(
+def _figures(
+    photographs: ScoredPhotographs, chosen: Flags, resamples: int, seed: int
+) -> dict[str, Figure]:
+    scores = photographs.scores.where(chosen)
+    clusters = numbered([photographs.clusters[i] for i in np.flatnonzero(chosen)])
+    estimated = estimate(
         lambda weights: figures(scores, weights),
         clusters,
         [UNDEFINED[name] for name in COLUMNS],
         resamples=resamples,
         seed=seed,
     )
-    return dict(zip(COLUMNS, found, strict=True))
+    return dict(zip(COLUMNS, estimated, strict=True))
 
 
-def _breakdown(subjects: Subjects, values: tuple[str, ...], resamples: int, seed: int) -> Breakdown:
+def _breakdown(
+    photographs: ScoredPhotographs, values: tuple[str, ...], resamples: int, seed: int
+) -> Breakdown:
     masks = {value: np.array([other == value for other in values]) for value in sorted(set(values))}
-    summaries = {value: _summary(subjects, mask, resamples, seed) for value, mask in masks.items()}
-    clusters = numbered(subjects.clusters)
+    summaries = {
+        value: _summary(photographs, mask, resamples, seed) for value, mask in masks.items()
+    }
+    clusters = numbered(photographs.clusters)
     means = estimate(
-        mean_over(subjects.scores, list(masks.values())),
+        mean_over(photographs.scores, list(masks.values())),
         clusters,
         [_why_no_mean(summaries, name) for name in AVERAGED],
         strata=strata_of(clusters, values),
@@ -140,31 +130,36 @@ def _breakdown(subjects: Subjects, values: tuple[str, ...], resamples: int, seed
     return Breakdown(summaries, dict(zip(AVERAGED, means, strict=True)))
 
 
-def mean_over(scores: Scores, masks: Sequence[Mask]) -> Statistic:
-    """The averaged figures, each part of the photographs weighing the same."""
+def mean_over(scores: Scores, masks: Sequence[Flags]) -> Statistic:
+    """Average the figures of :data:`AVERAGED` over parts of the photographs with equal weight.
+
+    Args:
+        scores: of N photographs.
+        masks: ``bool (N,)`` of each part.
+    """
     parts = [(scores.where(mask), mask) for mask in masks]
-    wanted = [COLUMNS.index(name) for name in AVERAGED]
+    averaged = [COLUMNS.index(name) for name in AVERAGED]
 
     def mean(weights: Floats) -> Floats:
-        each = [figures(part, weights[:, mask])[:, wanted] for part, mask in parts]
-        averaged: Floats = np.mean(each, axis=0)
-        return averaged
+        by_part = [figures(part, weights[:, mask])[:, averaged] for part, mask in parts]
+        means: Floats = np.mean(by_part, axis=0)
+        return means
 
     return mean
 
 
 def strata_of(clusters: Ints, values: Sequence[str]) -> Ints:
-    """Clusters with photographs of the same values share a stratum, ``int64 (C,)``.
+    """Give clusters whose photographs have the same values one stratum, ``int64 (C,)``.
 
     So each resample holds as many patients of each value as there are, and a patient with
     photographs of several values is still drawn whole.
     """
-    seen: list[set[str]] = [set() for _ in range(int(clusters.max(initial=-1)) + 1)]
+    values_of: list[set[str]] = [set() for _ in range(int(clusters.max(initial=-1)) + 1)]
     for cluster, value in zip(clusters, values, strict=True):
-        seen[cluster].add(value)
-    return numbered([frozenset(of_cluster) for of_cluster in seen])
+        values_of[cluster].add(value)
+    return numbered([frozenset(distinct) for distinct in values_of])
 
 
 def _why_no_mean(summaries: Mapping[str, Summary], name: str) -> str:
-    lacking = [value for value, of in summaries.items() if of.figures[name].value is None]
+    lacking = [value for value, summary in summaries.items() if summary.figures[name].value is None]
     return f"undefined for {', '.join(lacking)}: {UNDEFINED[name]}"

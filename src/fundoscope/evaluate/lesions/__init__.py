@@ -1,0 +1,1 @@
+"""Evaluate detectors against the annotated lesions of photographs."""

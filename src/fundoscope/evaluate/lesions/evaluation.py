@@ -1,80 +1,80 @@
-"""Evaluate a detector: look at annotated photographs and hold what it sees against the lesions.
+"""Evaluate a detector: find lesions on annotated photographs and compare with the annotations.
 
-Every photograph counts. On one that cannot be read, or shows no retina, nothing was found: all its
+Every photograph counts. On one that cannot be read, or shows no retina, nothing is found: all its
 lesions are missed. The same holds for kinds that the detector does not know, or cannot see on a
-photograph so small.
+photograph of that size.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fundoscope.evaluate.grading.evaluation import READ
 from fundoscope.evaluate.intervals import RESAMPLES, SEED
 from fundoscope.evaluate.lesions import hits, masks, pixels
-from fundoscope.evaluate.lesions.figures import LesionFigures, OfKind, summarise
+from fundoscope.evaluate.lesions.detections import Detections, ScoredBoxes
+from fundoscope.evaluate.lesions.figures import KindResults, LesionFigures, summarise
 from fundoscope.evaluate.lesions.hits import Matched
-from fundoscope.evaluate.lesions.looking import NONE, Boxes, Seen
 from fundoscope.evaluate.lesions.masks import Mask
 from fundoscope.evaluate.lesions.pixels import PixelCounts
-from fundoscope.evaluate.lesions.truth import Subject, Truth
+from fundoscope.evaluate.lesions.truth import Photograph, Truth
+from fundoscope.evaluate.photographs import READ, in_order
 from fundoscope.kinds import OPTIC_DISC
 from fundoscope.lesions import painted
 
-Look = Callable[[Path], Seen]
-"""Sees what is on a file; :func:`fundoscope.evaluate.lesions.looking.look` with a detector."""
+Detect = Callable[[Path], Detections]
+"""Finds what is on a file, as :func:`fundoscope.evaluate.lesions.detections.detect` does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One photograph: what was seen, held against what is there.
+    """One photograph: the detections compared with the annotations.
 
     Attributes:
-        subject: what is there.
-        seen: what was seen, without its maps: those of all photographs would fill the memory.
-        matched: by measured kind; in the order of ``seen.boxes``.
+        photograph: with its annotations.
+        detections: without their maps: those of all photographs would fill the memory.
+        matched: by measured kind, in the order of ``detections.boxes``.
         pixels: by measured kind, where the photograph has masks.
-        disc_distance: of the centre of the optic disc from where it is, in half disc diameters;
-            infinite where it was not found, ``None`` where nobody knows where it is.
+        disc_distance: between the found and the true centre of the optic disc, in half disc
+            diameters; infinite where it was not found, ``None`` where the true one is unknown.
     """
 
-    subject: Subject
-    seen: Seen
+    photograph: Photograph
+    detections: Detections
     matched: Mapping[str, Matched]
     pixels: Mapping[str, PixelCounts] | None
     disc_distance: float | None
 
-    def boxes(self, kind: str) -> Boxes:
-        """What was seen of a kind, best first."""
-        return self.seen.boxes.get(kind, NONE)
+    def boxes(self, kind: str) -> ScoredBoxes:
+        """Boxes that were found of a kind, best first."""
+        return self.detections.of_kind(kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluation found.
+    """The results of an evaluation.
 
     Attributes:
-        truth: what was held against.
+        truth: the photographs and their annotations.
         thresholds: the bundle's, by kind.
-        paints: whether a pixel's score is what is painted on it, else that of the best box over it.
-        photographs: one for each subject, in order.
+        has_maps: whether a pixel's score is that of the detector's map; otherwise it is the score
+            of the best box over the pixel.
+        photographs: in the order of ``truth.photographs``.
         figures: every figure with its interval.
     """
 
     truth: Truth
     thresholds: Mapping[str, float]
-    paints: bool
+    has_maps: bool
     photographs: tuple[Compared, ...]
     figures: LesionFigures
 
     @property
     def not_read(self) -> tuple[Compared, ...]:
-        """The photographs that nothing could be seen on."""
-        return tuple(each for each in self.photographs if each.seen.status != READ)
+        """The photographs on which the detector could not look."""
+        return tuple(each for each in self.photographs if each.detections.status != READ)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -89,52 +89,60 @@ class Evaluation:
 
 def evaluate(
     truth: Truth,
-    look: Look,
+    detect: Detect,
     thresholds: Mapping[str, float],
     *,
-    paints: bool = False,
+    has_maps: bool = False,
     workers: int = 1,
     on_read: Callable[[], None] = lambda: None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Evaluation:
-    """Look at the photographs and compare.
+    """Find the lesions on photographs and compare with the annotations.
 
     Args:
-        truth: what they are held against.
-        look: sees what is on them.
+        truth: the photographs and their annotations.
+        detect: finds what is on a photograph.
         thresholds: by kind that the detector knows, the score from which a box counts.
-        paints: whether what is seen has maps.
-        workers: how many photographs are looked at side by side.
-        on_read: called after each photograph, for progress.
-        resamples, seed: of the intervals.
+        has_maps: whether the detections have maps.
+        workers: how many photographs are read at the same time.
+        on_read: called after each photograph, to report progress.
+        resamples: number of resamples for the intervals.
+        seed: of the resamples.
     """
-    photographs = tuple(_compare_all(truth, look, thresholds, workers, on_read))
+
+    def compared(photograph: Photograph) -> Compared:
+        return compare(photograph, detect(photograph.path), truth.kinds, thresholds)
+
+    photographs = tuple(in_order(compared, truth.photographs, workers=workers, on_done=on_read))
     figures = measure(photographs, truth.kinds, thresholds, resamples=resamples, seed=seed)
-    return Evaluation(truth, dict(thresholds), paints, photographs, figures)
+    return Evaluation(truth, dict(thresholds), has_maps, photographs, figures)
 
 
 def compare(
-    subject: Subject, seen: Seen, kinds: Sequence[str], thresholds: Mapping[str, float]
+    photograph: Photograph,
+    detections: Detections,
+    kinds: Sequence[str],
+    thresholds: Mapping[str, float],
 ) -> Compared:
-    """Hold what was seen on a photograph against what is there.
+    """Compare the detections on a photograph with its annotations.
 
     Args:
-        subject: what is there.
-        seen: what was seen.
+        photograph: with its annotations.
+        detections: on it.
         kinds: those that are measured.
         thresholds: as in :func:`evaluate`.
     """
-    found = {kind: seen.boxes.get(kind, NONE) for kind in kinds}
+    boxes = {kind: detections.of_kind(kind) for kind in kinds}
     return Compared(
-        subject,
-        replace(seen, painted=None),
+        photograph,
+        replace(detections, maps=None),
         {
-            kind: hits.match(boxes.corners, boxes.scores, subject.of_kind(kind))
-            for kind, boxes in found.items()
+            kind: hits.match(boxes[kind].corners, boxes[kind].scores, photograph.of_kind(kind))
+            for kind in kinds
         },
-        _pixels(subject, seen, kinds),
-        _disc_distance(subject, seen, thresholds),
+        _pixels(photograph, detections, kinds),
+        _disc_distance(photograph, detections, thresholds),
     )
 
 
@@ -146,14 +154,14 @@ def measure(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> LesionFigures:
-    """All figures of photographs that were compared, with their intervals."""
+    """Compute all figures of compared photographs, with their intervals."""
     return summarise(
         [
-            OfKind(
+            KindResults(
                 kind,
                 thresholds.get(kind, math.inf),
                 [each.boxes(kind).corners for each in photographs],
-                [each.subject.of_kind(kind) for each in photographs],
+                [each.photograph.of_kind(kind) for each in photographs],
                 [each.matched[kind] for each in photographs],
                 [None if each.pixels is None else each.pixels[kind] for each in photographs],
             )
@@ -165,50 +173,38 @@ def measure(
     )
 
 
-def _compare_all(
-    truth: Truth,
-    look: Look,
-    thresholds: Mapping[str, float],
-    workers: int,
-    on_read: Callable[[], None],
-) -> Iterator[Compared]:
-    """Each photograph in order; threads, because decoding and inference free the lock."""
-
-    def one(subject: Subject) -> Compared:
-        return compare(subject, look(subject.path), truth.kinds, thresholds)
-
-    with ThreadPoolExecutor(workers) as pool:
-        for compared in pool.map(one, truth.subjects):
-            on_read()
-            yield compared
-
-
-def _pixels(subject: Subject, seen: Seen, kinds: Sequence[str]) -> Mapping[str, PixelCounts] | None:
-    if subject.masks is None or subject.size is None:
+def _pixels(
+    photograph: Photograph, detections: Detections, kinds: Sequence[str]
+) -> Mapping[str, PixelCounts] | None:
+    if photograph.masks is None or photograph.size is None:
         return None
-    width, height = subject.size
+    width, height = photograph.size
     return {
-        kind: _pixels_of(kind, seen, masks.read(subject.masks.get(kind, ()), (height, width)))
+        kind: _pixels_of(
+            kind, detections, masks.read(photograph.masks.get(kind, ()), (height, width))
+        )
         for kind in kinds
     }
 
 
-def _pixels_of(kind: str, seen: Seen, mask: Mask) -> PixelCounts:
-    """By what is painted on them, or by boxes; a kind that was not assessed has neither."""
-    if seen.painted is None or kind not in seen.boxes:
-        boxes = seen.boxes.get(kind, NONE)
+def _pixels_of(kind: str, detections: Detections, mask: Mask) -> PixelCounts:
+    """Count pixels by their map's score, or by boxes; a kind that was not assessed has neither."""
+    if detections.maps is None or kind not in detections.boxes:
+        boxes = detections.of_kind(kind)
         return pixels.of_boxes(boxes.corners, boxes.scores, mask)
     height, width = mask.shape
-    return pixels.of_map(painted.on_photograph(seen.painted, kind, width, height), mask)
+    return pixels.of_map(painted.on_photograph(detections.maps, kind, width, height), mask)
 
 
-def _disc_distance(subject: Subject, seen: Seen, thresholds: Mapping[str, float]) -> float | None:
-    """Of the best box that reaches the threshold: the one that a reading shows."""
-    if subject.disc is None:
+def _disc_distance(
+    photograph: Photograph, detections: Detections, thresholds: Mapping[str, float]
+) -> float | None:
+    """Measure the distance of the best box that reaches the threshold, the one a reading shows."""
+    if photograph.disc is None:
         return None
-    boxes = seen.boxes.get(OPTIC_DISC.key, NONE)
-    least = thresholds.get(OPTIC_DISC.key, math.inf)
-    if seen.size is None or len(boxes.scores) == 0 or boxes.scores[0] < least:
+    boxes = detections.of_kind(OPTIC_DISC.key)
+    threshold = thresholds.get(OPTIC_DISC.key, math.inf)
+    if detections.size is None or len(boxes.scores) == 0 or boxes.scores[0] < threshold:
         return math.inf
     x0, y0, x1, y1 = boxes.corners[0].tolist()
-    return subject.disc.on(seen.size[0]).distance((x0, y0, x1, y1))
+    return photograph.disc.on(detections.size[0]).distance((x0, y0, x1, y1))

@@ -1,6 +1,6 @@
 """The figures of a detector with their intervals, by resampling photographs.
 
-What depends on a threshold is counted at the bundle's; curves take every box there is.
+Figures at a threshold use the bundle's own thresholds; curves use every box.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from fundoscope.evaluate.grading.figures import area_under_curve
+from fundoscope.evaluate.arrays import Flags, Floats, share
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, estimate
 from fundoscope.evaluate.lesions import coco, froc, ranked
 from fundoscope.evaluate.lesions.centres import FOUND_WITHIN
-from fundoscope.evaluate.lesions.hits import Boxes, Matched
+from fundoscope.evaluate.lesions.hits import BoxArray, Matched
 from fundoscope.evaluate.lesions.pixels import PixelCounts
-from fundoscope.evaluate.lesions.ranked import Floats, Ranked
+from fundoscope.evaluate.lesions.ranked import Ranked
+from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.kinds import LESIONS
 
 PRECISION, RECALL, F1 = "precision", "recall", "f1"
@@ -32,42 +33,43 @@ OF_PHOTOGRAPHS: Final = (COUNT_ERROR, COUNT_BIAS, PRESENT_AUC)
 NAMES: Final = AT_THRESHOLD + OF_CURVES + OF_PHOTOGRAPHS
 """The figures of one kind."""
 OVERALL: Final = AT_THRESHOLD + OF_CURVES
-"""The figures of all kinds of lesions together: at the thresholds of all boxes together, of curves
-the mean of the kinds'."""
+"""The figures of all kinds of lesions together: at the thresholds all boxes are pooled, of
+curves it is the mean over the kinds."""
 
 NO_LESION: Final = "there is no lesion of this kind"
 UNDEFINED: Final = {
     **dict.fromkeys(NAMES, NO_LESION),
     PRECISION: "nothing was found at the threshold",
     F1: "there is no lesion, and nothing was found",
-    AUPR_PIXELS: "no masks were given, or no pixel of them is painted",
+    AUPR_PIXELS: "no masks were given, or they are empty",
     COUNT_ERROR: "there is no photograph",
     COUNT_BIAS: "there is no photograph",
-    PRESENT_AUC: "every photograph has it, or none",
+    PRESENT_AUC: "all photographs have lesions of this kind, or none has",
 }
 """Why a figure is undefined, by name."""
 NO_DISC: Final = "no photograph's optic disc is known"
 NO_SCORE: Final = -1.0
-"""Best score of a photograph on which no box of a kind was seen: below all others."""
+"""Best score of a photograph without a box of the kind: below all others."""
 
 
 @dataclass(frozen=True, slots=True)
-class OfKind:
-    """All that is known of one kind on N photographs.
+class KindResults:
+    """The detections and annotations of one kind on N photographs.
 
     Attributes:
         kind: its key.
-        threshold: the score from which a box counts; infinite where the detector does not know it.
-        found: ``(n, 4)`` of each photograph, best first.
-        lesions: ``(m, 4)`` of each.
-        matched: of each.
-        pixels: of each; ``None`` where it has no masks.
+        threshold: the score from which a box counts; infinite for a kind that the detector does not
+            know.
+        boxes: found boxes of each photograph, ``(n, 4)``, best first.
+        lesions: annotated boxes of each photograph, ``(m, 4)``.
+        matched: ``boxes`` matched with ``lesions``, of each photograph.
+        pixels: of each photograph; ``None`` where it has no masks.
     """
 
     kind: str
     threshold: float
-    found: Sequence[Boxes]
-    lesions: Sequence[Boxes]
+    boxes: Sequence[BoxArray]
+    lesions: Sequence[BoxArray]
     matched: Sequence[Matched]
     pixels: Sequence[PixelCounts | None]
 
@@ -77,9 +79,9 @@ class KindFigures:
     """The figures of one kind.
 
     Attributes:
-        threshold: as in :class:`OfKind`.
-        lesions, found, hits: how many there are, boxes at the threshold, and right ones of them.
-        figures: by name, of :data:`NAMES`.
+        threshold: as in :class:`KindResults`.
+        lesions, found, hits: number of lesions, of boxes at the threshold, and of hits among them.
+        figures: by the names :data:`NAMES`.
         ranked: all boxes, for drawing curves.
     """
 
@@ -97,11 +99,12 @@ class LesionFigures:
 
     Attributes:
         kinds: by kind.
-        overall: by name, of :data:`OVERALL`; lesions alone, without the optic disc. Empty where no
-            kind of lesion is annotated.
-        disc: share of photographs whose optic disc was found in its place.
-        discs: how many photographs have one that is known, and how many were found.
-        resamples, seed: of the intervals.
+        overall: by the names :data:`OVERALL`; of lesions alone, without the optic disc. Empty where
+            no kind of lesion is annotated.
+        disc: share of photographs whose optic disc was found.
+        discs: number of photographs whose disc is known, and number of those where it was found.
+        resamples: number of resamples for the intervals.
+        seed: of the resamples.
     """
 
     kinds: Mapping[str, KindFigures]
@@ -113,17 +116,17 @@ class LesionFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """What the statistic of one kind needs.
+class _KindCounts:
+    """The counts of one kind from which its figures follow.
 
     Attributes:
-        counts: ``float (N, 3)``: lesions, boxes at the threshold, hits among them.
+        at_threshold: ``float (N, 3)``: lesions, boxes at the threshold, hits among them.
         boxes, coco: every box, by the hit rule and by COCO's.
         pixels: by score.
         best: ``float (N,)``, the best score on each photograph.
     """
 
-    counts: Floats
+    at_threshold: Floats
     boxes: Ranked
     coco: Ranked
     pixels: Ranked
@@ -131,72 +134,73 @@ class _Columns:
 
 
 def summarise(
-    kinds: Sequence[OfKind],
+    kinds: Sequence[KindResults],
     disc_distances: Sequence[float | None],
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> LesionFigures:
-    """Every figure of an evaluation.
+    """Compute every figure of an evaluation.
 
     Args:
         kinds: the measured ones, each on the same N photographs.
-        disc_distances: of the N photographs, as in :class:`detection.Compared`.
-        resamples, seed: of the intervals.
+        disc_distances: of the N photographs, as in :class:`evaluation.Compared`.
+        resamples: number of resamples for the intervals.
+        seed: of the resamples.
     """
-    columns = [_columns(each) for each in kinds]
-    # A kind of which there is no lesion has no curve, and no part in the means.
-    lesions = [i for i, each in enumerate(kinds) if each.kind in LESIONS]
-    shared = [i for i in lesions if columns[i].counts[:, 0].sum() > 0]
+    counts = [_counts(results) for results in kinds]
+    # A kind without any lesion has no curve, and is not used for the means.
+    lesions = [i for i, results in enumerate(kinds) if results.kind in LESIONS]
+    present = [i for i in lesions if counts[i].at_threshold[:, 0].sum() > 0]
     discs = np.array([np.nan if d is None else float(d <= FOUND_WITHIN) for d in disc_distances])
 
     def statistic(weights: Floats) -> Floats:
-        of_kinds = [_of_kind(each, weights) for each in columns]
-        together = _overall(
-            np.sum([columns[i].counts for i in lesions], axis=0) if lesions else None,
-            [of_kinds[i] for i in shared],
+        by_kind = [_figures(each, weights) for each in counts]
+        overall = _overall(
+            np.sum([counts[i].at_threshold for i in lesions], axis=0) if lesions else None,
+            [by_kind[i] for i in present],
             weights,
         )
-        return np.column_stack([*of_kinds, together, _disc(discs, weights)])
+        return np.column_stack([*by_kind, overall, _disc(discs, weights)])
 
     names = [UNDEFINED[name] for name in NAMES] * len(kinds)
     undefined = [*names, *(UNDEFINED[name] for name in OVERALL), NO_DISC]
-    found = estimate(statistic, np.arange(len(discs)), undefined, resamples=resamples, seed=seed)
+    figures = estimate(statistic, np.arange(len(discs)), undefined, resamples=resamples, seed=seed)
     width = len(NAMES)
     return LesionFigures(
         {
-            each.kind: _kind_figures(each, columns[i], found[i * width : (i + 1) * width])
-            for i, each in enumerate(kinds)
+            results.kind: _kind_figures(results, counts[i], figures[i * width : (i + 1) * width])
+            for i, results in enumerate(kinds)
         },
-        dict(zip(OVERALL, found[len(kinds) * width : -1], strict=True)) if lesions else {},
-        found[-1],
+        dict(zip(OVERALL, figures[len(kinds) * width : -1], strict=True)) if lesions else {},
+        figures[-1],
         (int(np.isfinite(discs).sum()), int(np.nansum(discs))),
         resamples,
         seed,
     )
 
 
-def _columns(each: OfKind) -> _Columns:
-    taken = [matched.scores >= each.threshold for matched in each.matched]
-    counts = [
+def _counts(results: KindResults) -> _KindCounts:
+    taken = [matched.scores >= results.threshold for matched in results.matched]
+    at_threshold = [
         (matched.lesions, some.sum(), matched.hit[some].sum())
-        for matched, some in zip(each.matched, taken, strict=True)
+        for matched, some in zip(results.matched, taken, strict=True)
     ]
-    scores = [matched.scores for matched in each.matched]
-    lesions = [matched.lesions for matched in each.matched]
-    strict = coco.hits_of(each.found, scores, each.lesions)
-    return _Columns(
-        np.array(counts, np.float64).reshape(-1, 3),
-        ranked_boxes(scores, [matched.hit for matched in each.matched], lesions),
-        ranked_boxes(scores, strict, lesions, ties=False),
-        _ranked_pixels(each.pixels),
+    scores = [matched.scores for matched in results.matched]
+    lesions = [matched.lesions for matched in results.matched]
+    by_coco = coco.hits_of(results.boxes, scores, results.lesions)
+    return _KindCounts(
+        np.array(at_threshold, np.float64).reshape(-1, 3),
+        ranked_boxes(scores, [matched.hit for matched in results.matched], lesions),
+        ranked_boxes(scores, by_coco, lesions, ties=False),
+        _ranked_pixels(results.pixels),
         np.array([max(some, default=NO_SCORE) for some in scores], np.float64),
     )
 
 
 def ranked_boxes(
     scores: Sequence[Floats],
-    hit: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]],
+    hit: Sequence[Flags],
     lesions: Sequence[float],
     *,
     ties: bool = True,
@@ -205,13 +209,13 @@ def ranked_boxes(
 
     Args:
         scores: ``(n,)`` of each photograph.
-        hit: whether each hits, ``bool (n,)``.
-        lesions: how many there are on each.
-        ties: as :func:`ranked.rank`.
+        hit: ``bool (n,)`` of each photograph, whether each box hits a lesion.
+        lesions: number of lesions on each photograph.
+        ties: as in :func:`ranked.rank`.
     """
     entries = [
-        (some, right.astype(np.float64), np.ones(len(some)))
-        for some, right in zip(scores, hit, strict=True)
+        (score, true.astype(np.float64), np.ones(len(score)))
+        for score, true in zip(scores, hit, strict=True)
     ]
     return ranked.rank(entries, lesions, ties=ties)
 
@@ -225,37 +229,42 @@ def _ranked_pixels(photographs: Sequence[PixelCounts | None]) -> Ranked:
     return ranked.rank(entries, [0.0 if each is None else each.positives for each in photographs])
 
 
-def _of_kind(columns: _Columns, weights: Floats) -> Floats:
-    """The figures of :data:`NAMES` for each weighting, ``(R, 19)``."""
-    lesions, found, _ = columns.counts.T
-    everyone = weights.sum(axis=1)
+def _figures(counts: _KindCounts, weights: Floats) -> Floats:
+    """Compute the figures :data:`NAMES` for each weighting, ``(R, 19)``."""
+    lesions, found, _ = counts.at_threshold.T
+    photographs = weights.sum(axis=1)
     errors = np.column_stack([np.abs(found - lesions), found - lesions])
     return np.column_stack(
         [
-            at_threshold(columns.counts, weights),
-            ranked.measure(columns.boxes, weights, ranked.average_precision),
-            ranked.measure(columns.coco, weights, ranked.coco_precision),
-            ranked.measure(columns.pixels, weights, ranked.step_precision),
-            ranked.measure(columns.boxes, weights, froc.sensitivities),
-            _share(weights @ errors, everyone[:, None]),
-            area_under_curve(lesions > 0, columns.best, weights),
+            at_threshold(counts.at_threshold, weights),
+            ranked.measure(counts.boxes, weights, ranked.average_precision),
+            ranked.measure(counts.coco, weights, ranked.coco_precision),
+            ranked.measure(counts.pixels, weights, ranked.step_precision),
+            ranked.measure(counts.boxes, weights, froc.sensitivities),
+            share(weights @ errors, photographs[:, None]),
+            area_under_curve(lesions > 0, counts.best, weights),
         ]
     )
 
 
 def at_threshold(counts: Floats, weights: Floats) -> Floats:
-    """Precision, recall and F1 of counts ``(N, 3)`` for each weighting, ``(R, 3)``."""
+    """Compute precision, recall and F1 from counts ``(N, 3)`` for each weighting, ``(R, 3)``.
+
+    Args:
+        counts: lesions, boxes at the threshold and hits on each of N photographs.
+        weights: ``float (R, N)``, how often each photograph counts.
+    """
     lesions, found, hits = (weights @ counts).T
     return np.column_stack(
-        [_share(hits, found), _share(hits, lesions), _share(2.0 * hits, found + lesions)]
+        [share(hits, found), share(hits, lesions), share(2.0 * hits, found + lesions)]
     )
 
 
 def _overall(counts: Floats | None, kinds: Sequence[Floats], weights: Floats) -> Floats:
-    """The figures of :data:`OVERALL` for each weighting.
+    """Compute the figures :data:`OVERALL` for each weighting.
 
-    In a resample that a kind is missing from, a mean over the kinds would be one over others: it
-    is undefined there.
+    In a resample without any lesion of a kind, the mean over kinds would be one over fewer kinds:
+    it is undefined there.
     """
     if counts is None:
         return np.full((len(weights), len(OVERALL)), np.nan)
@@ -269,16 +278,12 @@ def _overall(counts: Floats | None, kinds: Sequence[Floats], weights: Floats) ->
 
 def _disc(found: Floats, weights: Floats) -> Floats:
     known = np.isfinite(found)
-    return _share(weights[:, known] @ found[known], weights[:, known].sum(axis=1))
+    return share(weights[:, known] @ found[known], weights[:, known].sum(axis=1))
 
 
-def _kind_figures(each: OfKind, columns: _Columns, figures: Sequence[Figure]) -> KindFigures:
-    lesions, found, hits = (int(total) for total in columns.counts.sum(axis=0))
+def _kind_figures(
+    results: KindResults, counts: _KindCounts, figures: Sequence[Figure]
+) -> KindFigures:
+    lesions, found, hits = (int(total) for total in counts.at_threshold.sum(axis=0))
     named = dict(zip(NAMES, figures, strict=True))
-    return KindFigures(each.threshold, lesions, found, hits, named, columns.boxes)
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    whole = np.broadcast_to(whole, part.shape)
-    share: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return share
+    return KindFigures(results.threshold, lesions, found, hits, named, counts.boxes)

@@ -1,4 +1,4 @@
-"""The masks of annotated photographs: which there are, and their pixels."""
+"""The masks of annotated photographs: their files and their pixels."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fundoscope.data.annotations.masks import layout as mask_layout
 from fundoscope.data.annotations.masks.pixels import mask_pixels
+from fundoscope.evaluate.arrays import Flags
 
-Mask = NDArray[np.bool_]
+Mask = Flags
 """``bool (H, W)``: the pixels of the lesions of a kind."""
 
 
 def masks_of(
     folder: Path, images: Path, wanted: Iterable[str]
 ) -> dict[str, Mapping[str, tuple[Path, ...]]]:
-    """The masks of photographs by kind, found by name (IDRiD's and other sets' layouts).
+    """Find the masks of photographs by their file names (layouts of IDRiD and other sets).
 
     Args:
         folder: of the masks.
-        images: of the photographs.
-        wanted: photographs, as paths below ``images``.
+        images: folder of the photographs.
+        wanted: the photographs, as paths below ``images``.
 
     Returns:
-        By photograph its masks by kind; a photograph without any mask is left out.
+        By photograph and kind, the files of masks. A photograph without any mask is left out.
 
     Raises:
         TableError: the folder has no masks.
@@ -35,17 +35,21 @@ def masks_of(
     for mask in mask_layout.one_a_class(folder, images):
         kinds = by_photo.setdefault(mask.photo, {})
         kinds[mask.kind] = (*kinds.get(mask.kind, ()), mask.path)
-    found: dict[str, Mapping[str, tuple[Path, ...]]] = {}
+    by_image: dict[str, Mapping[str, tuple[Path, ...]]] = {}
     for image in wanted:
         stem = PurePosixPath(image).with_suffix("")
         masks = by_photo.get(stem.as_posix()) or by_photo.get(stem.name)
         if masks:
-            found[image] = masks
-    return found
+            by_image[image] = masks
+    return by_image
 
 
 def read(paths: Iterable[Path], shape: tuple[int, int]) -> Mask:
-    """Bool ``(H, W)``: the pixels of a kind, of all its masks together; none where there is none.
+    """Read the pixels of a kind, of all its masks together; without a mask no pixel is set.
+
+    Args:
+        paths: of the kind's masks.
+        shape: height and width of the photograph.
 
     Raises:
         PhotoError: a mask cannot be read.

@@ -1,8 +1,8 @@
-"""What was found held against masks, pixel by pixel.
+"""Detections compared with masks, pixel by pixel.
 
-Where a detector paints, a pixel's score is the probability of its map; where it gives boxes, the
-score of the best box over it. Of a photograph only counts are kept, one pair for each score that
-occurs on it, so that pooling twenty-seven photographs of twelve megapixels takes no memory.
+A pixel's score is the probability in the detector's map where it segments, else the score of the
+best box over the pixel. Of a photograph only counts are kept, one pair for each score that occurs
+on it, so that pooling many photographs of twelve megapixels takes little memory.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fundoscope.evaluate.lesions.hits import Boxes
+from fundoscope.evaluate.arrays import Floats, Ints
+from fundoscope.evaluate.lesions.hits import BoxArray
 from fundoscope.evaluate.lesions.masks import Mask
 from fundoscope.lesions.components import FULL, Map
 
 UNCOVERED: Final = 0.0
-"""The score of pixels that no box covers: as of those on which nothing is painted."""
+"""The score of pixels that no box covers: the same as a map's where it shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +28,40 @@ class PixelCounts:
     """The pixels of one photograph by their score for one kind.
 
     Attributes:
-        score: ``float (S,)``, falling, 0 to 1; the last are pixels on which nothing was found.
+        score: ``float (S,)``, falling, 0 to 1; the last is that of pixels where nothing was found.
         true: ``float (S,)``, pixels of the lesions with that score.
-        count: ``float (S,)``, all pixels with it.
+        count: ``float (S,)``, all pixels with that score.
     """
 
-    score: NDArray[np.float64]
-    true: NDArray[np.float64]
-    count: NDArray[np.float64]
+    score: Floats
+    true: Floats
+    count: Floats
 
     @property
     def positives(self) -> float:
-        """How many pixels the lesions have."""
+        """Number of pixels of the lesions."""
         return float(self.true.sum())
 
 
 def of_map(probability: Map, mask: Mask) -> PixelCounts:
-    """Count a photograph's pixels by what is painted on them.
+    """Count a photograph's pixels by their score in a map.
 
     Args:
-        probability: of one kind, ``uint8 (H, W)``, times 255, as large as the mask.
+        probability: of one kind, times 255, ``uint8 (H, W)`` like the mask.
         mask: ``bool (H, W)``.
     """
-    shown = Image.fromarray(probability)
-    # Pillow counts bytes as they are; numpy would first make a number of eight bytes of each.
-    true = shown.histogram(Image.fromarray(mask))
+    scores = Image.fromarray(probability)
+    # Pillow counts bytes as they are; numpy would first convert each to eight bytes.
+    true = scores.histogram(Image.fromarray(mask))
     levels = np.arange(FULL, -1, -1)
     return PixelCounts(
         levels / FULL,
         np.array(true, np.float64)[levels],
-        np.array(shown.histogram(), np.float64)[levels],
+        np.array(scores.histogram(), np.float64)[levels],
     )
 
 
-def of_boxes(boxes: Boxes, scores: NDArray[np.float64], mask: Mask) -> PixelCounts:
+def of_boxes(boxes: BoxArray, scores: Floats, mask: Mask) -> PixelCounts:
     """Count a photograph's pixels by the best box over them.
 
     Args:
@@ -78,11 +79,11 @@ def of_boxes(boxes: Boxes, scores: NDArray[np.float64], mask: Mask) -> PixelCoun
     return PixelCounts(np.append(distinct[::-1], UNCOVERED), true[::-1], count[::-1])
 
 
-def _best_rank(boxes: Boxes, ranks: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """``int (H, W)``: the highest rank of the boxes over each pixel, 0 under none."""
-    painted_over = np.zeros(shape, np.int32)
+def _best_rank(boxes: BoxArray, ranks: Ints, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Take the highest rank of the boxes over each pixel, ``int (H, W)``; 0 where there is none."""
+    best = np.zeros(shape, np.int32)
     corners = np.clip(np.rint(boxes), 0, None).astype(np.int64)
     for index in np.argsort(ranks, kind="stable"):
         x0, y0, x1, y1 = corners[index]
-        painted_over[y0:y1, x0:x1] = ranks[index]
-    return painted_over
+        best[y0:y1, x0:x1] = ranks[index]
+    return best

@@ -1,4 +1,4 @@
-"""Plots of an evaluation of lesions: FROC, and precision over recall, one line a kind."""
+"""Plots of a detector: FROC, and precision over recall, with a line for each kind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from fundoscope.evaluate.grading.plots import new_canvas, save
+from fundoscope.evaluate.arrays import Floats
+from fundoscope.evaluate.canvas import new_canvas, save
 from fundoscope.evaluate.lesions import froc, ranked
 from fundoscope.evaluate.lesions.figures import (
     AP_HIT,
@@ -18,7 +19,6 @@ from fundoscope.evaluate.lesions.figures import (
     KindFigures,
     LesionFigures,
 )
-from fundoscope.evaluate.lesions.ranked import Floats
 from fundoscope.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -28,29 +28,29 @@ STYLES: Final = (
     ("#0072b2", "-"), ("#d55e00", "-"), ("#009e73", "-"), ("#cc79a7", "-"), ("#e69f00", "--"),
     ("#56b4e9", "--"), ("#000000", "--"), ("#0072b2", ":"), ("#d55e00", ":"), ("#009e73", ":"),
 )  # fmt: skip
-"""Okabe and Ito's colours, told apart by the colour-blind; other lines where kinds are many."""
+"""Okabe and Ito's colours, which colour-blind people can tell apart; dashed from the fifth on."""
 WIDTH_INCHES: Final = 8.5
 FAR: Final = 1e6
-"""A rate that no axis reaches."""
+"""A rate beyond the end of the axis."""
 GRID: Final = "#dddddd"
 LEAST_RATE, MARGIN = froc.RATES[0] / 1.25, 1.25
 THRESHOLD: Final = "dots: at the bundle's thresholds"
 
 
 def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
-    """Write the FROC curves as PNG; a dot marks the threshold in use.
+    """Write the FROC curves as PNG; a dot marks the bundle's threshold.
 
     Args:
         figures: of the evaluation.
-        photographs: how many there were.
-        path: the file.
+        photographs: number of photographs.
+        path: of the file.
     """
     canvas, axes = new_canvas(width=WIDTH_INCHES)
     most = froc.RATES[-1]
-    for kind, each, colour, line in _kinds(figures):
-        curve = ranked.curve(each.ranked, np.ones((1, photographs)))
+    for kind, measured, colour, line in _kinds(figures):
+        curve = ranked.curve(measured.ranked, np.ones((1, photographs)))
         rates = (curve.count - curve.true)[0] / photographs
-        label = f"{KINDS[kind].name}: mean {_said(each, FROC_MEAN)}"
+        label = f"{KINDS[kind].name}: mean {measured.figures[FROC_MEAN].in_words(2)}"
         start = np.array([LEAST_RATE / 2])
         axes.plot(
             np.concatenate([start, np.maximum(rates, start), [FAR]]),
@@ -60,9 +60,9 @@ def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
             drawstyle="steps-post",
             label=label,
         )
-        if each.found:
-            false = max((each.found - each.hits) / photographs, LEAST_RATE)
-            axes.plot(false, each.hits / each.lesions, "o", color=colour, clip_on=False)
+        if measured.found:
+            false = max((measured.found - measured.hits) / photographs, LEAST_RATE)
+            axes.plot(false, measured.hits / measured.lesions, "o", color=colour, clip_on=False)
             most = max(most, false)
     axes.set_xscale("log", base=2)
     axes.set_xlim(LEAST_RATE, most * MARGIN)
@@ -75,21 +75,25 @@ def draw_froc(figures: LesionFigures, photographs: int, path: Path) -> None:
 
 
 def draw_precision_recall(figures: LesionFigures, photographs: int, path: Path) -> None:
-    """Write precision over recall as PNG; a dot marks the threshold in use.
+    """Write precision over recall as PNG; a dot marks the bundle's threshold.
 
-    Args: as :func:`draw_froc`.
+    Args:
+        figures: of the evaluation.
+        photographs: number of photographs.
+        path: of the file.
     """
     canvas, axes = new_canvas(width=WIDTH_INCHES)
-    for kind, each, colour, line in _kinds(figures):
-        curve = ranked.curve(each.ranked, np.ones((1, photographs)))
+    for kind, measured, colour, line in _kinds(figures):
+        curve = ranked.curve(measured.ranked, np.ones((1, photographs)))
         axes.plot(
             curve.recall[0],
             curve.precision[0],
             color=colour,
             linestyle=line,
-            label=f"{KINDS[kind].name}: average {_said(each, AP_HIT)}",
+            label=f"{KINDS[kind].name}: average {measured.figures[AP_HIT].in_words(2)}",
         )
-        precision, recall = each.figures[PRECISION].value, each.figures[RECALL].value
+        precision = measured.figures[PRECISION].value
+        recall = measured.figures[RECALL].value
         if precision is not None and recall is not None:
             axes.plot(recall, precision, "o", color=colour)
     axes.set_xlabel("recall")
@@ -100,24 +104,15 @@ def draw_precision_recall(figures: LesionFigures, photographs: int, path: Path) 
 
 
 def _kinds(figures: LesionFigures) -> Iterator[tuple[str, KindFigures, str, str]]:
-    """Kinds of which there are lesions, with a colour and a line; those that are lesions first."""
-    there = [(kind, each) for kind, each in figures.kinds.items() if each.lesions]
-    for place, (kind, each) in enumerate(there):
-        yield (kind, each, *STYLES[place % len(STYLES)])
+    """List the kinds of which there are lesions, with their figures, a colour and a line style."""
+    present = [(kind, measured) for kind, measured in figures.kinds.items() if measured.lesions]
+    for place, (kind, measured) in enumerate(present):
+        yield (kind, measured, *STYLES[place % len(STYLES)])
 
 
 def _extended(recall: Floats) -> Floats:
-    """From nothing found at first, on at the last one's height."""
+    """Start the curve at a recall of 0, and continue it at its last height."""
     return np.concatenate([[0.0], recall, recall[-1:] if len(recall) else [0.0]])
-
-
-def _said(each: KindFigures, name: str) -> str:
-    figure = each.figures[name]
-    if figure.value is None:
-        return "undefined"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.2f}"
-    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 
 def _finish(axes: Axes, title: str) -> None:
@@ -126,7 +121,7 @@ def _finish(axes: Axes, title: str) -> None:
     axes.set_axisbelow(True)
     axes.set_title(title, fontsize="medium")
     if axes.get_legend_handles_labels()[0]:
-        # Beside the curves, which may go anywhere.
+        # Beside the plot: a curve may pass through any corner of it.
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(1.0, 1.0),

@@ -1,8 +1,8 @@
-"""Precision over recall of what was found on photographs, for many weightings of them at once.
+"""Precision over recall of detections, for many weightings of the photographs at once.
 
-What is found (boxes, or pixels under boxes) is ranked by its score over all photographs. A
-bootstrap draws photographs again and again, so every curve is a cumulative sum of that ranking with
-each entry weighted by how often its photograph was drawn.
+Detections (boxes or pixels) are ranked by score over all photographs. A bootstrap draws photographs
+many times; each curve is a cumulative sum over that ranking, with each entry weighted by how often
+its photograph was drawn.
 """
 
 from __future__ import annotations
@@ -12,26 +12,24 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from fundoscope.evaluate.arrays import Floats, Ints, share
 
 CELLS_AT_ONCE: Final = 2**20
 """Weighted entries in memory at a time, 8 MiB an array."""
 COCO_RECALLS: Final = np.linspace(0.0, 1.0, 101)
-"""Where COCO reads precision off (Lin et al., Microsoft COCO, 2014; pycocotools)."""
+"""Recalls at which COCO reads precision (Lin et al., Microsoft COCO, 2014; pycocotools)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What was found on N photographs in E entries, best score first.
+    """The detections on N photographs as E entries, best score first.
 
     Attributes:
-        photograph: ``int (E,)``, which one each entry lies on.
+        photograph: ``int (E,)``, the number of each entry's photograph.
         score: ``float (E,)``, falling.
-        true: ``float (E,)``, how much of an entry is right: 0 or 1 of a box, pixels of a mask.
-        count: ``float (E,)``, how much there is of it: 1 box, or pixels.
+        true: ``float (E,)``, how much of an entry is true: 0 or 1 box, or pixels of a mask.
+        count: ``float (E,)``, how much an entry holds: 1 box, or pixels.
         positives: ``float (N,)``, how much there is to find on each photograph.
         steps: ``int (D,)``, rising: the entries after which a threshold may lie.
     """
@@ -49,10 +47,10 @@ class Curve:
     """Counts at every threshold, for R weightings.
 
     Attributes:
-        true: ``float (R, D)``, right ones that reach each threshold.
-        count: ``float (R, D)``, all that reach it.
+        true: ``float (R, D)``, true boxes or pixels that reach each threshold.
+        count: ``float (R, D)``, all boxes or pixels that reach it.
         positives: ``float (R,)``, how much there is to find.
-        photographs: ``float (R,)``, how many there are.
+        photographs: ``float (R,)``, number of photographs.
     """
 
     true: Floats
@@ -62,17 +60,17 @@ class Curve:
 
     @property
     def recall(self) -> Floats:
-        """``float (R, D)``; NaN where there is nothing to find."""
-        return _share(self.true, self.positives[:, None])
+        """Recall at each threshold, ``float (R, D)``; NaN where there is nothing to find."""
+        return share(self.true, self.positives[:, None])
 
     @property
     def precision(self) -> Floats:
-        """``float (R, D)``; 0 where nothing is found yet."""
-        return np.nan_to_num(_share(self.true, self.count))
+        """Precision at each threshold, ``float (R, D)``; 0 where nothing reaches it."""
+        return np.nan_to_num(share(self.true, self.count))
 
 
 Measure = Callable[[Curve], Floats]
-"""From R weightings to ``float (R, K)``."""
+"""From the curves of R weightings to K figures of each, ``float (R, K)``."""
 
 
 def rank(
@@ -81,15 +79,15 @@ def rank(
     *,
     ties: bool = True,
 ) -> Ranked:
-    """Rank what was found on each photograph.
+    """Rank the detections of all photographs.
 
     Args:
         entries: of each of N photographs: score, true and count, ``(n,)`` each, in any order.
         positives: how much there is to find on each.
-        ties: whether entries of equal score come together, as no threshold parts them. COCO lets
-            them come one by one, in the order of the photographs.
+        ties: whether entries of equal score come together, as no threshold separates them. COCO
+            takes them one by one, in the order of the photographs.
     """
-    photograph = np.repeat(np.arange(len(entries)), [len(each[0]) for each in entries])
+    photograph = np.repeat(np.arange(len(entries)), [len(scores) for scores, _, _ in entries])
     score, true, count = (
         np.concatenate([np.zeros(0), *(each[part] for each in entries)]) for part in range(3)
     )
@@ -108,12 +106,15 @@ def rank(
 
 
 def measure(ranked: Ranked, weights: Floats, figures: Measure) -> Floats:
-    """Figures of a curve for each weighting, some of them at a time.
+    """Measure the curve of each weighting, some weightings at a time.
 
     Args:
         ranked: of N photographs.
         weights: ``float (R, N)``, at least 0: how often each photograph counts.
-        figures: what is read off the curves.
+        figures: reads K figures from each curve.
+
+    Returns:
+        ``float (R, K)``.
     """
     step = max(1, CELLS_AT_ONCE // max(1, len(ranked.score)))
     parts = [
@@ -124,7 +125,7 @@ def measure(ranked: Ranked, weights: Floats, figures: Measure) -> Floats:
 
 
 def curve(ranked: Ranked, weights: Floats) -> Curve:
-    """The counts at every threshold, for weights ``float (R, N)``."""
+    """Count at every threshold, for weights ``float (R, N)``."""
     weight = weights[:, ranked.photograph]
     return Curve(
         (weight * ranked.true).cumsum(axis=1)[:, ranked.steps],
@@ -134,34 +135,28 @@ def curve(ranked: Ranked, weights: Floats) -> Curve:
     )
 
 
-def average_precision(found: Curve) -> Floats:
-    """As :func:`fundoscope.evaluate.lesions.hits.average_precision`, ``float (R, 1)``."""
-    gain = np.diff(found.true, axis=1, prepend=0.0)
-    return _share((gain * _best_beyond(found)).sum(axis=1), found.positives)[:, None]
+def average_precision(curve: Curve) -> Floats:
+    """Average as :func:`fundoscope.evaluate.lesions.hits.average_precision` does, ``(R, 1)``."""
+    gain = np.diff(curve.true, axis=1, prepend=0.0)
+    return share((gain * _best_beyond(curve)).sum(axis=1), curve.positives)[:, None]
 
 
-def step_precision(found: Curve) -> Floats:
-    """Precision averaged over recall without interpolation (scikit-learn's), ``float (R, 1)``."""
-    gain = np.diff(found.true, axis=1, prepend=0.0)
-    return _share((gain * found.precision).sum(axis=1), found.positives)[:, None]
+def step_precision(curve: Curve) -> Floats:
+    """Average precision over recall without interpolation, as scikit-learn does, ``(R, 1)``."""
+    gain = np.diff(curve.true, axis=1, prepend=0.0)
+    return share((gain * curve.precision).sum(axis=1), curve.positives)[:, None]
 
 
-def coco_precision(found: Curve) -> Floats:
-    """Best precision at or beyond each of COCO's 101 recalls, their mean, ``float (R, 1)``."""
-    best = _best_beyond(found)
+def coco_precision(curve: Curve) -> Floats:
+    """Average the best precision at or beyond each of COCO's 101 recalls, ``(R, 1)``."""
+    best = _best_beyond(curve)
     means = [
         np.append(row, 0.0)[np.searchsorted(recall, COCO_RECALLS)].mean()
-        for row, recall in zip(best, np.nan_to_num(found.recall), strict=True)
+        for row, recall in zip(best, np.nan_to_num(curve.recall), strict=True)
     ]
-    return np.where(found.positives > 0, means, np.nan)[:, None]
+    return np.where(curve.positives > 0, means, np.nan)[:, None]
 
 
-def _best_beyond(found: Curve) -> Floats:
-    best: Floats = np.maximum.accumulate(found.precision[:, ::-1], axis=1)[:, ::-1]
+def _best_beyond(curve: Curve) -> Floats:
+    best: Floats = np.maximum.accumulate(curve.precision[:, ::-1], axis=1)[:, ::-1]
     return best
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    whole = np.broadcast_to(whole, part.shape)
-    share: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return share

@@ -1,21 +1,25 @@
-"""The folder of an evaluation of lesions: figures, tables, pictures, circumstances."""
+"""The result folder of a detector's evaluation: figures, tables, plots and how they were made."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from fundoscope.evaluate import folder
-from fundoscope.evaluate.folder import METRICS, PREDICTIONS, RUN, RUN_VERSION
+from fundoscope.evaluate.folder import (
+    METRICS,
+    PREDICTIONS,
+    RUN,
+    Provenance,
+    figure_document,
+    true_or_false,
+)
 from fundoscope.evaluate.intervals import PERCENTILES, Figure
-from fundoscope.evaluate.lesions import coco, froc, hits, worst
-from fundoscope.evaluate.lesions import plots as lesion_plots
+from fundoscope.evaluate.lesions import coco, froc, hits, plots, worst
+from fundoscope.evaluate.lesions.detections import STATUSES
 from fundoscope.evaluate.lesions.evaluation import Compared, Evaluation
 from fundoscope.evaluate.lesions.figures import (
     AT_THRESHOLD,
@@ -25,8 +29,6 @@ from fundoscope.evaluate.lesions.figures import (
     OF_PHOTOGRAPHS,
     KindFigures,
 )
-from fundoscope.evaluate.lesions.looking import STATUSES
-from fundoscope.reading import ModelUsed
 from fundoscope.report.wording import printable
 
 PHOTOGRAPHS: Final = "photographs.csv"
@@ -36,14 +38,14 @@ WORST_PICTURE: Final = "worst.jpg"
 FILES: Final = (
     METRICS, PREDICTIONS, PHOTOGRAPHS, FROC_PICTURE, CURVE_PICTURE, WORST_PICTURE, RUN,
 )  # fmt: skip
-"""All that an evaluation may write; the plots of curves need annotated lesions."""
+"""All files that an evaluation may write; the plots need annotated lesions."""
 
 VERSION: Final = "fundoscope.lesion-metrics/1"
 PREDICTED: Final = ("image", "kind", "x0", "y0", "x1", "y1", "score", "taken", "hit")
 COUNTED: Final = ("lesions", "found", "hits", "best_score")
-"""Of each kind on each photograph."""
+"""Counts of each kind on each photograph."""
 MAP, BOX = "map", "box"
-"""What gives a pixel its score: the map of its kind, or the best box over it."""
+"""The source of a pixel's score: the map of the kind, or the best box over the pixel."""
 PIXEL_DIGITS: Final = 2
 SCORE_DIGITS: Final = 6
 PLAIN: Final = tuple(
@@ -51,61 +53,48 @@ PLAIN: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What an evaluation was made with, for ``run.json``; none of it enters a figure.
+def write(evaluation: Evaluation, provenance: Provenance, out: Path) -> None:
+    """Write the files of an evaluation; files in the folder that are not :data:`FILES` stay.
 
-    Attributes:
-        arguments: of the command.
-        models: the bundles.
-        versions: of fundoscope, Python and the libraries, by name.
-        started, finished: times in ISO 8601.
-    """
-
-    arguments: Mapping[str, Any]
-    models: tuple[ModelUsed, ...]
-    versions: Mapping[str, str | None]
-    started: str
-    finished: str
-
-
-def write(evaluation: Evaluation, circumstances: Circumstances, out: Path) -> None:
-    """Write an evaluation; other files in the folder than :data:`FILES` are left alone.
+    Args:
+        evaluation: the results.
+        provenance: how they were made.
+        out: the folder for the results.
 
     Raises:
-        OutputError: something could not be written; then nothing was changed.
+        OutputError: a file could not be written; nothing was changed.
     """
     count = len(evaluation.photographs)
     with folder.staged(out, FILES) as stage:
         folder.write_json(stage / METRICS, metrics(evaluation))
-        folder.write_json(stage / RUN, _run(evaluation, circumstances))
+        folder.write_json(stage / RUN, _run(evaluation, provenance))
         folder.write_csv(stage / PREDICTIONS, _predictions(evaluation))
         folder.write_csv(stage / PHOTOGRAPHS, _photographs(evaluation))
         worst.draw(evaluation, stage / WORST_PICTURE)
         if evaluation.truth.kinds:
-            lesion_plots.draw_froc(evaluation.figures, count, stage / FROC_PICTURE)
-            lesion_plots.draw_precision_recall(evaluation.figures, count, stage / CURVE_PICTURE)
+            plots.draw_froc(evaluation.figures, count, stage / FROC_PICTURE)
+            plots.draw_precision_recall(evaluation.figures, count, stage / CURVE_PICTURE)
 
 
 def metrics(evaluation: Evaluation) -> dict[str, Any]:
-    """The content of ``metrics.json``: the same photographs and bundle give the same bytes."""
+    """Build ``metrics.json``: the same photographs and bundle give the same bytes."""
     figures = evaluation.figures
     known, found = figures.discs
     return {
         "version": VERSION,
         "photographs": len(evaluation.photographs),
-        "classes": {kind: _kind(each) for kind, each in figures.kinds.items()},
+        "classes": {kind: _kind(measured) for kind, measured in figures.kinds.items()},
         "overall": _figures(figures.overall) if figures.overall else None,
         "optic_disc_centre": {
             "photographs": known,
             "found": found,
-            "share": folder.figure(figures.disc),
+            "share": figure_document(figures.disc),
         },
         "rule": {
             "least_iou": hits.LEAST_IOU,
             "largest_area_ratio": hits.LARGEST_RATIO,
             "ap_50_iou": coco.IOU,
-            "pixel_score": MAP if evaluation.paints else BOX,
+            "pixel_score": MAP if evaluation.has_maps else BOX,
         },
         "intervals": {
             "resamples": figures.resamples,
@@ -116,26 +105,26 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _kind(each: KindFigures) -> dict[str, Any]:
+def _kind(measured: KindFigures) -> dict[str, Any]:
     return {
-        "lesions": each.lesions,
-        "found": each.found,
-        "hits": each.hits,
-        "threshold": _threshold(each.threshold),
-        **_figures(each.figures),
-        **{name: folder.figure(each.figures[name]) for name in OF_PHOTOGRAPHS},
+        "lesions": measured.lesions,
+        "found": measured.found,
+        "hits": measured.hits,
+        "threshold": _threshold(measured.threshold),
+        **_figures(measured.figures),
+        **{name: figure_document(measured.figures[name]) for name in OF_PHOTOGRAPHS},
     }
 
 
 def _figures(figures: Mapping[str, Figure]) -> dict[str, Any]:
     return {
-        **{name: folder.figure(figures[name]) for name in PLAIN},
+        **{name: figure_document(figures[name]) for name in PLAIN},
         "froc": {
             "sensitivity": {
-                f"{rate:g}": folder.figure(figures[name])
+                f"{rate:g}": figure_document(figures[name])
                 for rate, name in zip(froc.RATES, FROC, strict=True)
             },
-            "mean": folder.figure(figures[FROC_MEAN]),
+            "mean": figure_document(figures[FROC_MEAN]),
         },
     }
 
@@ -144,15 +133,9 @@ def _threshold(threshold: float) -> float | None:
     return threshold if math.isfinite(threshold) else None
 
 
-def _run(evaluation: Evaluation, circumstances: Circumstances) -> dict[str, Any]:
-    statuses = Counter(each.seen.status for each in evaluation.photographs)
-    return {
-        "version": RUN_VERSION,
-        "command": "evaluate lesions",
-        "arguments": dict(circumstances.arguments),
-        "annotations_sha256": evaluation.truth.sha256,
-        "versions": dict(circumstances.versions),
-        "models": msgspec.to_builtins(circumstances.models),
+def _run(evaluation: Evaluation, provenance: Provenance) -> dict[str, Any]:
+    statuses = Counter(each.detections.status for each in evaluation.photographs)
+    details = {
         "thresholds": {kind: _threshold(t) for kind, t in evaluation.thresholds.items()},
         "counts": {
             "photographs": len(evaluation.photographs),
@@ -160,11 +143,11 @@ def _run(evaluation: Evaluation, circumstances: Circumstances) -> dict[str, Any]
         },
         "not_read": [
             {
-                "image": printable(each.subject.image),
-                "status": each.seen.status,
-                "code": each.seen.code,
-                "reason": each.seen.reason,
-                "remedy": each.seen.remedy,
+                "image": printable(each.photograph.image),
+                "status": each.detections.status,
+                "code": each.detections.code,
+                "reason": each.detections.reason,
+                "remedy": each.detections.remedy,
             }
             for each in evaluation.not_read
         ],
@@ -172,42 +155,42 @@ def _run(evaluation: Evaluation, circumstances: Circumstances) -> dict[str, Any]
         "unknown_to_detector": evaluation.unknown,
         "not_annotated": evaluation.unmeasured,
         "notes": evaluation.truth.notes,
-        "started": circumstances.started,
-        "finished": circumstances.finished,
     }
+    truth = {"annotations_sha256": evaluation.truth.sha256}
+    return folder.run_document(folder.LESIONS, provenance, truth, details)
 
 
 def too_small(evaluation: Evaluation) -> dict[str, list[str]]:
-    """The photographs on which each kind cannot be seen for their size."""
-    found: dict[str, list[str]] = {}
-    for each in evaluation.photographs:
-        for kind in each.seen.unassessed:
-            found.setdefault(kind, []).append(printable(each.subject.image))
-    return found
+    """List by kind the photographs that are too small for the detector to see it."""
+    by_kind: dict[str, list[str]] = {}
+    for compared in evaluation.photographs:
+        for kind in compared.detections.unassessed:
+            by_kind.setdefault(kind, []).append(printable(compared.photograph.image))
+    return by_kind
 
 
 def _predictions(evaluation: Evaluation) -> Iterator[Sequence[object]]:
-    """Every box of every kind; whether it hits is empty for kinds that nobody annotated."""
+    """List every box of every kind; ``hit`` is empty for kinds that nobody annotated."""
     yield PREDICTED
-    for each in evaluation.photographs:
-        for kind, boxes in each.seen.boxes.items():
-            matched = each.matched.get(kind)
-            least = evaluation.thresholds.get(kind, math.inf)
+    for compared in evaluation.photographs:
+        for kind, boxes in compared.detections.boxes.items():
+            matched = compared.matched.get(kind)
+            threshold = evaluation.thresholds.get(kind, math.inf)
             for place, (corners, score) in enumerate(
                 zip(boxes.corners.tolist(), boxes.scores.tolist(), strict=True)
             ):
                 yield [
-                    each.subject.image,
+                    compared.photograph.image,
                     kind,
                     *(f"{edge:.{PIXEL_DIGITS}f}" for edge in corners),
                     f"{score:.{SCORE_DIGITS}f}",
-                    _word(score >= least),
-                    "" if matched is None else _word(bool(matched.hit[place])),
+                    true_or_false(score >= threshold),
+                    "" if matched is None else true_or_false(bool(matched.hit[place])),
                 ]
 
 
 def column_of(kind: str, name: str) -> str:
-    """The column of ``photographs.csv`` for one of :data:`COUNTED` of a kind."""
+    """Name the column of ``photographs.csv`` that holds one of :data:`COUNTED` of a kind."""
     return f"{kind}_{name}"
 
 
@@ -215,26 +198,26 @@ def _photographs(evaluation: Evaluation) -> Iterator[Sequence[object]]:
     kinds = evaluation.truth.kinds
     counted = [column_of(kind, name) for kind in kinds for name in COUNTED]
     yield ["image", "status", "reason", "disc_distance", *counted]
-    for each in evaluation.photographs:
-        cells = [cell for kind in kinds for cell in _counts(each, kind, evaluation)]
-        seen, off = each.seen, each.disc_distance
+    for compared in evaluation.photographs:
+        cells = [cell for kind in kinds for cell in _counts(compared, kind, evaluation)]
+        detections, distance = compared.detections, compared.disc_distance
+        if distance is None:
+            disc = ""
+        else:
+            disc = "not found" if math.isinf(distance) else f"{distance:.3f}"
         yield [
-            each.subject.image,
-            seen.status,
-            f"{seen.code}: {seen.reason}" if seen.code else "",
-            "" if off is None else "not found" if math.isinf(off) else f"{off:.3f}",
+            compared.photograph.image,
+            detections.status,
+            f"{detections.code}: {detections.reason}" if detections.code else "",
+            disc,
             *cells,
         ]
 
 
-def _counts(each: Compared, kind: str, evaluation: Evaluation) -> Iterator[object]:
-    matched = each.matched[kind]
+def _counts(compared: Compared, kind: str, evaluation: Evaluation) -> Iterator[object]:
+    matched = compared.matched[kind]
     taken = matched.scores >= evaluation.thresholds.get(kind, math.inf)
     yield matched.lesions
     yield int(taken.sum())
     yield int(matched.hit[taken].sum())
     yield f"{matched.scores[0]:.{SCORE_DIGITS}f}" if len(matched.scores) else ""
-
-
-def _word(value: bool) -> str:
-    return "true" if value else "false"

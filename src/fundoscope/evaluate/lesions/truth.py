@@ -1,4 +1,4 @@
-"""The photographs of an evaluation of lesions, and what is known to be on them."""
+"""The photographs of a detector's evaluation, with their annotations."""
 
 from __future__ import annotations
 
@@ -15,58 +15,57 @@ from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures, picture_size
 from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.evaluate.lesions import centres
-from fundoscope.evaluate.lesions import masks as mask_files
 from fundoscope.evaluate.lesions.centres import Disc
-from fundoscope.evaluate.lesions.hits import areas
-from fundoscope.evaluate.lesions.ranked import Floats
+from fundoscope.evaluate.lesions.hits import BoxArray, areas
+from fundoscope.evaluate.lesions.masks import masks_of
 from fundoscope.kinds import KINDS, OPTIC_DISC
 
 TEST: Final = "test"
 REMARK: Final = "#"
 NAMED_AT_MOST: Final = 5
 Masks = Mapping[str, tuple[Path, ...]]
-"""By kind."""
+"""Files of masks, by kind."""
 _Photo = TypeVar("_Photo")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """One photograph and what is known to be on it.
+class Photograph:
+    """One photograph with its annotations.
 
     Attributes:
         image: its path below the folder of photographs.
         path: its file.
         size: width and height in pixels, as the annotations have them.
-        boxes: ``float (N, 4)`` by kind; a kind that is not there has no box.
-        masks: by kind; ``None`` where the photograph has no mask at all.
-        disc: where the optic disc is.
+        boxes: ``float (N, 4)`` by kind; a kind without a box has no entry.
+        masks: their files, by kind; ``None`` where the photograph has no mask at all.
+        disc: the true place of the optic disc; ``None`` where unknown.
     """
 
     image: str
     path: Path
     size: tuple[int, int] | None = None
-    boxes: Mapping[str, Floats] = field(default_factory=dict)
+    boxes: Mapping[str, BoxArray] = field(default_factory=dict)
     masks: Masks | None = None
     disc: Disc | None = None
 
-    def of_kind(self, kind: str) -> Floats:
-        """The boxes of a kind, ``(N, 4)``."""
+    def of_kind(self, kind: str) -> BoxArray:
+        """Boxes of a kind, ``(N, 4)``."""
         return self.boxes.get(kind, np.zeros((0, 4)))
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What an evaluation is held against.
+    """The photographs and annotations that detections are compared with.
 
     Attributes:
-        subjects: the photographs.
+        photographs: in the order in which they are read.
         kinds: that are annotated anywhere in the set; only these can be measured.
         sha256: of all boxes, sizes and names of the photographs.
         test: whether photographs of a test split are among them.
         notes: sentences for the person who reads the figures.
     """
 
-    subjects: tuple[Subject, ...]
+    photographs: tuple[Photograph, ...]
     kinds: tuple[str, ...]
     sha256: str
     test: bool = False
@@ -81,59 +80,62 @@ def gather(
     masks: Path | None = None,
     table: Path | None = None,
 ) -> Truth:
-    """Find the photographs and all that is known of them.
+    """Find the photographs and their annotations.
 
     Args:
         images: folder of the photographs.
-        annotations: file or folder of any format; without, ``table`` says where the discs are.
-        names: text file, a photograph a line, with or without suffix; without, all of them.
+        annotations: file or folder of any format. May be left out where ``table`` is given.
+        names: text file with a photograph on each line, with or without suffix; all photographs
+            when left out.
         masks: folder of masks.
         table: of the centres of optic discs, see :mod:`centres`.
 
     Raises:
-        UsageError: there is nothing to hold against, or no photograph.
+        UsageError: there are no annotations, or no photographs.
         TableError: a table, an annotation or a mask is wrong, or not of its photograph's size.
     """
     if annotations is None and (table is None or masks is not None):
         raise UsageError(
             "fundoscope evaluate lesions",
-            "has nothing to hold against what it finds",
-            "name --annotations, or --centres without --masks for the optic disc alone",
+            "has no annotations to compare with",
+            "give --annotations, or --centres without --masks to evaluate the optic disc alone",
         )
     discs = {} if table is None else centres.read(table)
     if annotations is None:
         return _of_centres(images, names, discs)
-    found = formats.read(annotations, images=images)
-    photos = _chosen({photo.image: photo for photo in found.photos}, names)
-    painted = {} if masks is None else mask_files.masks_of(masks, images, photos)
-    subjects = tuple(
-        _subject(photo, images, painted.get(image), discs) for image, photo in photos.items()
+    annotated = formats.read(annotations, images=images)
+    photos = _chosen({photo.image: photo for photo in annotated.photos}, names)
+    by_image = {} if masks is None else masks_of(masks, images, photos)
+    photographs = tuple(
+        _photograph(photo, images, by_image.get(image), discs) for image, photo in photos.items()
     )
-    _check(subjects)
-    kinds = [item.kind for photo in found.photos for item in photo.annotations]
+    _check(photographs)
+    kinds = [item.kind for photo in annotated.photos for item in photo.annotations]
     return Truth(
-        subjects,
+        photographs,
         tuple(kind for kind in KINDS if kind in kinds),
-        _digest(subjects),
-        _is_test(names) or not set(photos).isdisjoint(found.splits.get(TEST, ())),
-        tuple(_notes(found, subjects, masks)),
+        _digest(photographs),
+        _is_test(names) or not set(photos).isdisjoint(annotated.splits.get(TEST, ())),
+        tuple(_notes(annotated, photographs, masks)),
     )
 
 
 def _of_centres(images: Path, names: Path | None, discs: Mapping[str, Disc]) -> Truth:
     chosen = _chosen({name: name for name in Pictures.of(images).names}, names)
     known = {name: discs.get(PurePosixPath(name).stem) for name in chosen}
-    subjects = tuple(
-        Subject(name, images / name, disc=disc) for name, disc in known.items() if disc is not None
+    photographs = tuple(
+        Photograph(name, images / name, disc=disc)
+        for name, disc in known.items()
+        if disc is not None
     )
-    _check(subjects)
-    lacking = len(chosen) - len(subjects)
-    notes = (f"{lacking} photographs are left out: the table has no centre of them",)
-    return Truth(subjects, (), _digest(subjects), _is_test(names), notes if lacking else ())
+    _check(photographs)
+    left_out = len(chosen) - len(photographs)
+    notes = (f"{left_out} photographs are left out: the table does not give their optic disc",)
+    return Truth(photographs, (), _digest(photographs), _is_test(names), notes if left_out else ())
 
 
 def _chosen(photos: Mapping[str, _Photo], names: Path | None) -> dict[str, _Photo]:
-    """Those that a text file names, in its order."""
+    """Select the photographs that a text file names, in its order."""
     if names is None:
         return dict(photos)
     places: dict[str, list[str]] = {}
@@ -141,21 +143,23 @@ def _chosen(photos: Mapping[str, _Photo], names: Path | None) -> dict[str, _Phot
         path = PurePosixPath(image)
         for key in {path.stem, path.name, str(path.with_suffix("")), image}:
             places.setdefault(key, []).append(image)
-    # A whole path is meant as it stands, though another one ends with it.
+    # A whole path means that file, even where another path ends with it.
     places |= {image: [image] for image in photos}
-    wanted = list(_lines(names))
-    if not wanted:
-        raise UsageError(f"--names {names}", "names none", "name photographs, one a line")
-    absent = [name for name in wanted if name not in places]
-    several = [name for name in wanted if len(places.get(name, ())) > 1]
-    for wrong, fault in ((absent, "not there"), (several, "there several times")):
+    named = list(_lines(names))
+    if not named:
+        raise UsageError(
+            f"--names {names}", "names no photograph", "write one photograph on each line"
+        )
+    absent = [name for name in named if name not in places]
+    ambiguous = [name for name in named if len(places.get(name, ())) > 1]
+    for wrong, fault in ((absent, "not in the set"), (ambiguous, "in the set several times")):
         if wrong:
             raise UsageError(
                 f"--names {names}",
                 f"names photographs that are {fault}: {_listed(wrong)}",
-                "correct the names, or name their folders",
+                "correct the names, or add their folders",
             )
-    return {image: photos[image] for name in wanted for image in places[name]}
+    return {image: photos[image] for name in named for image in places[name]}
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -168,7 +172,7 @@ def _lines(names: Path) -> Iterator[str]:
         text = names.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"--names {names}", f"cannot be read ({error})", "name a text file"
+            f"--names {names}", f"cannot be read ({error})", "give a text file"
         ) from None
     for line in text.splitlines():
         name = line.strip()
@@ -176,14 +180,14 @@ def _lines(names: Path) -> Iterator[str]:
             yield name
 
 
-def _subject(
+def _photograph(
     photo: AnnotatedPhoto, images: Path, masks: Masks | None, discs: Mapping[str, Disc]
-) -> Subject:
+) -> Photograph:
     by_kind: dict[str, list[tuple[float, float, float, float]]] = {}
     for item in photo.annotations:
         by_kind.setdefault(item.kind, []).append(item.box)
-    boxes = {kind: np.array(found, np.float64) for kind, found in by_kind.items()}
-    return Subject(
+    boxes = {kind: np.array(corners, np.float64) for kind, corners in by_kind.items()}
+    return Photograph(
         photo.image,
         images / photo.image,
         (photo.width, photo.height),
@@ -194,7 +198,7 @@ def _subject(
 
 
 def _disc(
-    boxes: Mapping[str, Floats], photo: AnnotatedPhoto, discs: Mapping[str, Disc]
+    boxes: Mapping[str, BoxArray], photo: AnnotatedPhoto, discs: Mapping[str, Disc]
 ) -> Disc | None:
     drawn = boxes.get(OPTIC_DISC.key)
     if drawn is None:
@@ -203,55 +207,58 @@ def _disc(
     return centres.of_box((x0, y0, x1, y1), photo.width)
 
 
-def _check(subjects: Sequence[Subject]) -> None:
-    """All that can be checked before the first photograph is looked at."""
-    if not subjects:
+def _check(photographs: Sequence[Photograph]) -> None:
+    """Check all that can be checked before the first photograph is read."""
+    if not photographs:
         raise UsageError(
-            "fundoscope evaluate lesions", "has no photograph to look at", "name other files"
+            "fundoscope evaluate lesions", "has no photographs to read", "give other files"
         )
-    if not any(subject.path.exists() for subject in subjects):
+    if not any(photograph.path.exists() for photograph in photographs):
         raise UsageError(
-            str(subjects[0].path.parent),
-            f"holds none of the photographs (the first: {subjects[0].image})",
-            "name their folder with --images",
+            str(photographs[0].path.parent),
+            f"holds none of the photographs (the first: {photographs[0].image})",
+            "give their folder with --images",
         )
-    for subject in subjects:
-        _check_size(subject.path, subject)
-        for paths in (subject.masks or {}).values():
+    for photograph in photographs:
+        _check_size(photograph.path, photograph)
+        for paths in (photograph.masks or {}).values():
             for path in paths:
-                _check_size(path, subject)
+                _check_size(path, photograph)
 
 
-def _check_size(path: Path, subject: Subject) -> None:
+def _check_size(path: Path, photograph: Photograph) -> None:
     try:
         size = picture_size(path)
     except PhotoError as error:
-        if path == subject.path:
+        if path == photograph.path:
             return  # Such a photograph counts as one on which nothing was found.
         raise TableError(str(path), error.why, error.remedy) from None
-    if subject.size is not None and size != subject.size:
+    if photograph.size is not None and size != photograph.size:
         raise TableError(
             str(path),
-            f"has {size[0]} x {size[1]} pixels, the annotations are of a photograph of"
-            f" {subject.size[0]} x {subject.size[1]}",
+            f"has {size[0]} x {size[1]} pixels, but the annotations are of a photograph of"
+            f" {photograph.size[0]} x {photograph.size[1]}",
             "give the photographs that were annotated",
         )
 
 
-def _notes(found: AnnotationSet, subjects: Sequence[Subject], masks: Path | None) -> Iterator[str]:
-    yield from found.warnings
-    bare = [subject.image for subject in subjects if subject.masks is None]
-    if masks is not None and bare:
-        yield f"without a mask, and not in the figures of pixels: {', '.join(bare)}"
+def _notes(
+    annotated: AnnotationSet, photographs: Sequence[Photograph], masks: Path | None
+) -> Iterator[str]:
+    yield from annotated.warnings
+    without = [photograph.image for photograph in photographs if photograph.masks is None]
+    if masks is not None and without:
+        yield f"without a mask, so not in the figures of pixels: {', '.join(without)}"
 
 
 def _is_test(names: Path | None) -> bool:
     return names is not None and names.stem == TEST
 
 
-def _digest(subjects: Sequence[Subject]) -> str:
+def _digest(photographs: Sequence[Photograph]) -> str:
     digest = hashlib.sha256()
-    for subject in subjects:
-        boxes = sorted((kind, found.tolist()) for kind, found in subject.boxes.items())
-        digest.update(repr((subject.image, subject.size, boxes, subject.disc)).encode())
+    for photograph in photographs:
+        boxes = sorted((kind, corners.tolist()) for kind, corners in photograph.boxes.items())
+        content = (photograph.image, photograph.size, boxes, photograph.disc)
+        digest.update(repr(content).encode())
     return digest.hexdigest()

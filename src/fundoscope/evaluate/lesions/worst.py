@@ -1,7 +1,7 @@
-"""A contact sheet of the photographs that a detector did worst on.
+"""A contact sheet of the photographs with a detector's worst results.
 
-A row a photograph, a column a kind of lesion: found lesions, missed ones and false boxes, each in
-its own colour and line. One picture of all kinds would hide them behind each other.
+Each row is a photograph, each column a kind of lesion. Found lesions, missed ones and false boxes
+have their own colour and line. In one picture of all kinds they would hide each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fundoscope.errors import PhotoError
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.centres import FOUND_WITHIN
 from fundoscope.evaluate.lesions.evaluation import Compared, Evaluation
-from fundoscope.evaluate.lesions.ranked import Floats
+from fundoscope.evaluate.lesions.hits import BoxArray
 from fundoscope.geometry import Affine
 from fundoscope.kinds import KINDS, LESIONS, OPTIC_DISC, Colour
 from fundoscope.photo.decode import Photo, decode_file
@@ -27,16 +27,16 @@ from fundoscope.report.wording import printable
 ROWS: Final = 6
 COLUMNS: Final = 4
 CELL: Final = 900
-"""Width of a panel in pixels: a microaneurysm of 17 at 4288 is 4 wide there, its box 8."""
+"""Width of a panel in pixels. A microaneurysm 17 wide at 4288 is 4 wide there, its box 8."""
 CAPTION, GAP, TEXT_SIZE = 26, 8, 17
 GROUND: Final[Colour] = (24, 24, 24)
 INK: Final[Colour] = (235, 235, 235)
 DIMMED: Final = 0.75
-"""The photograph's brightness, so that lines stand out on it."""
+"""Factor on the photograph's brightness, so that lines stand out on it."""
 HIT: Final[Colour] = (86, 180, 233)
 MISSED: Final[Colour] = (255, 255, 255)
 FALSE: Final[Colour] = (240, 228, 66)
-"""Okabe and Ito's sky blue and yellow, and white: told apart by the colour-blind."""
+"""Okabe and Ito's sky blue and yellow, and white: colour-blind people can tell them apart."""
 MARGIN: Final = 2
 """In pixels, between a lesion and the line around it."""
 DASH: Final = 4
@@ -46,35 +46,35 @@ QUALITY: Final = 90
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """What is drawn of one kind on one photograph; boxes ``(n, 4)`` in its pixels."""
+    """The boxes ``(n, 4)`` of one kind that are drawn on one photograph, in its pixels."""
 
     kind: str
-    hit: Floats
-    missed: Floats
-    false: Floats
+    hit: BoxArray
+    missed: BoxArray
+    false: BoxArray
 
 
 def order(evaluation: Evaluation) -> list[Compared]:
-    """The photographs, the worst first, without those that nothing could be seen on.
+    """Sort the photographs on which the detector could look, the worst first.
 
-    By F1 of all lesions together; where there is none, and nothing was found, by how far off the
-    optic disc was.
+    They are sorted by F1 of all lesions together. Photographs without lesions or boxes are sorted
+    by the distance of the found optic disc from the true one.
     """
     scored = [
-        (*_score(each, evaluation), place)
-        for place, each in enumerate(evaluation.photographs)
-        if each.seen.boxes
+        (*_score(compared, evaluation), place)
+        for place, compared in enumerate(evaluation.photographs)
+        if compared.detections.boxes
     ]
     return [evaluation.photographs[place] for *_, place in sorted(scored)]
 
 
 def draw(evaluation: Evaluation, path: Path) -> None:
-    """Write the sheet as JPEG: up to :data:`ROWS` photographs."""
+    """Write a sheet of up to :data:`ROWS` photographs as JPEG."""
     kinds = _kinds(evaluation)
     rows = [
         row
-        for each in order(evaluation)[:ROWS]
-        if (row := _row(each, kinds, evaluation)) is not None
+        for compared in order(evaluation)[:ROWS]
+        if (row := _row(compared, kinds, evaluation)) is not None
     ]
     width = len(kinds) * (CELL + GAP) + GAP
     height = sum(row.height + GAP for row in rows) + 2 * CAPTION + 2 * GAP
@@ -88,62 +88,64 @@ def draw(evaluation: Evaluation, path: Path) -> None:
 
 
 def _kinds(evaluation: Evaluation) -> list[str]:
-    """The kinds with the most lesions; the optic disc where no lesion is annotated."""
+    """Choose the kinds with the most lesions; the optic disc where no lesion is annotated."""
     figures = evaluation.figures.kinds
-    there = [kind for kind, each in figures.items() if kind in LESIONS and each.lesions]
-    most = sorted(there, key=lambda kind: -figures[kind].lesions)[:COLUMNS]
-    return [kind for kind in there if kind in most] or [OPTIC_DISC.key]
+    present = [kind for kind in figures if kind in LESIONS and figures[kind].lesions]
+    most = sorted(present, key=lambda kind: -figures[kind].lesions)[:COLUMNS]
+    return [kind for kind in present if kind in most] or [OPTIC_DISC.key]
 
 
-def _score(each: Compared, evaluation: Evaluation) -> tuple[float, float]:
-    right = both = 0
-    for kind, matched in each.matched.items():
+def _score(compared: Compared, evaluation: Evaluation) -> tuple[float, float]:
+    hit = boxes_and_lesions = 0
+    for kind, matched in compared.matched.items():
         if kind in LESIONS and kind in evaluation.thresholds:
             taken = matched.scores >= evaluation.thresholds[kind]
-            right += int(matched.hit[taken].sum())
-            both += int(taken.sum()) + matched.lesions
-    off = 0.0 if each.disc_distance is None else -each.disc_distance
-    return (2 * right / both if both else 1.0, off)
+            hit += int(matched.hit[taken].sum())
+            boxes_and_lesions += int(taken.sum()) + matched.lesions
+    f1 = 2 * hit / boxes_and_lesions if boxes_and_lesions else 1.0
+    return (f1, 0.0 if compared.disc_distance is None else -compared.disc_distance)
 
 
-def _row(each: Compared, kinds: Sequence[str], evaluation: Evaluation) -> Image.Image | None:
+def _row(compared: Compared, kinds: Sequence[str], evaluation: Evaluation) -> Image.Image | None:
     try:
-        photo = decode_file(each.subject.path, min_side=CELL)
-    except (PhotoError, MemoryError):  # It was read before; it is gone by now.
+        photo = decode_file(compared.photograph.path, min_side=CELL)
+    except (PhotoError, MemoryError):  # It could be read before, but has gone since.
         return None
-    cells = [_cell(photo, each, _panel(each, kind, evaluation)) for kind in kinds]
+    cells = [_cell(photo, compared, _panel(compared, kind, evaluation)) for kind in kinds]
     row = Image.new("RGB", (len(kinds) * (CELL + GAP), cells[0].height), GROUND)
     for place, cell in enumerate(cells):
         row.paste(cell, (place * (CELL + GAP), 0))
     return row
 
 
-def _panel(each: Compared, kind: str, evaluation: Evaluation) -> _Panel:
-    """Found, missed and false boxes of a kind at its threshold."""
-    boxes, lesions = each.boxes(kind), each.subject.of_kind(kind)
+def _panel(compared: Compared, kind: str, evaluation: Evaluation) -> _Panel:
+    """Sort the boxes of a kind at its threshold into found, missed and false ones."""
+    boxes, lesions = compared.boxes(kind), compared.photograph.of_kind(kind)
     taken = boxes.scores >= evaluation.thresholds.get(kind, np.inf)
-    found, scores = boxes.corners[taken], boxes.scores[taken]
-    if kind not in each.matched:
-        return _disc_panel(each, found[:1])
-    given = hits.pairs(found, scores, lesions)
-    missed = np.setdiff1d(np.arange(len(lesions)), given)
-    return _Panel(kind, found[given != hits.NOTHING], lesions[missed], found[given == hits.NOTHING])
+    corners, scores = boxes.corners[taken], boxes.scores[taken]
+    if kind not in compared.matched:
+        return _disc_panel(compared, corners[:1])
+    hit = hits.pairs(corners, scores, lesions)
+    missed = np.setdiff1d(np.arange(len(lesions)), hit)
+    false = hit == hits.NOTHING
+    return _Panel(kind, corners[~false], lesions[missed], corners[false])
 
 
-def _disc_panel(each: Compared, found: Floats) -> _Panel:
-    """The optic disc, of which the centre alone is known: a box of the usual size stands for it."""
+def _disc_panel(compared: Compared, corners: BoxArray) -> _Panel:
+    """Draw an optic disc of which only the centre is known as a box of the usual size."""
     none = np.zeros((0, 4))
-    if each.subject.disc is None or each.seen.size is None:
+    true_disc, size = compared.photograph.disc, compared.detections.size
+    if true_disc is None or size is None:
         return _Panel(OPTIC_DISC.key, none, none, none)
-    if each.disc_distance is not None and each.disc_distance <= FOUND_WITHIN:
-        return _Panel(OPTIC_DISC.key, found, none, none)
-    disc = each.subject.disc.on(each.seen.size[0])
+    if compared.disc_distance is not None and compared.disc_distance <= FOUND_WITHIN:
+        return _Panel(OPTIC_DISC.key, corners, none, none)
+    disc = true_disc.on(size[0])
     half = disc.half_diameter
-    place = np.array([[disc.x - half, disc.y - half, disc.x + half, disc.y + half]])
-    return _Panel(OPTIC_DISC.key, none, place, found)
+    missed = np.array([[disc.x - half, disc.y - half, disc.x + half, disc.y + half]])
+    return _Panel(OPTIC_DISC.key, none, missed, corners)
 
 
-def _cell(photo: Photo, each: Compared, panel: _Panel) -> Image.Image:
+def _cell(photo: Photo, compared: Compared, panel: _Panel) -> Image.Image:
     height, width = photo.pixels.shape[:2]
     scale = CELL / width
     size = (CELL, max(1, round(height * scale)))
@@ -160,11 +162,11 @@ def _cell(photo: Photo, each: Compared, panel: _Panel) -> Image.Image:
             _outline(pen, to_cell.box(tuple(box)), colour, dashed=dashed)
     cell = Image.new("RGB", (CELL, size[1] + CAPTION), GROUND)
     cell.paste(picture, (0, CAPTION))
-    said = (
-        f"{printable(each.subject.image)}   {KINDS[panel.kind].name}: {len(panel.hit)} found,"
-        f" {len(panel.missed)} missed, {len(panel.false)} false"
+    caption = (
+        f"{printable(compared.photograph.image)}   {KINDS[panel.kind].name}:"
+        f" {len(panel.hit)} found, {len(panel.missed)} missed, {len(panel.false)} false"
     )
-    _write(ImageDraw.Draw(cell), (4, 3), said)
+    _write(ImageDraw.Draw(cell), (4, 3), caption)
     return cell
 
 
@@ -175,13 +177,13 @@ def _outline(
     *,
     dashed: bool,
 ) -> None:
-    """A thin line around a lesion, not on it."""
+    """Draw a thin line around a lesion, not on it."""
     x0, y0 = (round(edge) - MARGIN for edge in box[:2])
     x1, y1 = (round(edge) + MARGIN - 1 for edge in box[2:])
     if not dashed:
         pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour)
         return
-    # Small boxes have short dashes, or their corners would be all there is of them.
+    # Short dashes for small boxes, or only their corners would be drawn.
     dash = max(1, min(DASH, (min(x1 - x0, y1 - y0) + 1) // DASH))
     for x in range(x0, x1 + 1, 2 * dash):
         end = min(x + dash - 1, x1)
@@ -204,10 +206,10 @@ def _legend(sheet: Image.Image) -> None:
         _outline(pen, (x + 3, 14, x + 23, 34), colour, dashed=dashed)
         _write(pen, (x + 34, 14), words)
         x += 130
-    _write(pen, (x, 14), "the worst first, at the thresholds of the bundle")
+    _write(pen, (x, 14), "worst photographs first, at the thresholds of the bundle")
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str) -> None:
-    # The font that comes with Pillow has no sign for much of what a name may hold.
+    # The font that comes with Pillow lacks many of the characters that a name may hold.
     plain = text.encode("ascii", "replace").decode()
     pen.text(place, plain, INK, font=ImageFont.load_default(TEXT_SIZE))

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.evaluate.grading.figures import area_under_curve, quadratic_kappa
+from fundoscope.evaluate.grading.figures import quadratic_kappa
+from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading import heads
 
 CUT_STEP: Final = 0.02

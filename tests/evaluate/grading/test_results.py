@@ -10,10 +10,12 @@ from PIL import Image
 
 from fundoscope.data.class_folders import from_class_folders
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.evaluate import folder
+from fundoscope.evaluate.folder import Provenance
 from fundoscope.evaluate.grading import results
 from fundoscope.evaluate.grading.evaluation import evaluate
 from fundoscope.evaluate.grading.figures import NAMES
-from fundoscope.evaluate.grading.results import FILES, Circumstances, check_folder, metrics, write
+from fundoscope.evaluate.grading.results import FILES, metrics, write
 from fundoscope.reading import ModelUsed
 
 ROWS = [
@@ -34,12 +36,10 @@ def evaluation(manifest_of, named_reader):
     return evaluate(manifest, manifest.rows, named_reader(), by=["status"])
 
 
-def circumstances(**more):
-    return Circumstances(
+def provenance(**more):
+    return Provenance(
         **{
             "arguments": {"labels": "labels.csv", "split": None},
-            "columns": COLUMNS,
-            "table_sha256": "b" * 64,
             "models": (ModelUsed("grading", "by-name", "a" * 64),),
             "versions": {"fundoscope": "0"},
             "started": "2026-01-01T00:00:00+00:00",
@@ -49,10 +49,10 @@ def circumstances(**more):
     )
 
 
-def written(evaluation, folder, **more):
-    check_folder(folder, overwrite=False)
-    write(evaluation, circumstances(**more), folder)
-    return json.loads((folder / "metrics.json").read_bytes())
+def written(evaluation, out, **more):
+    folder.check(out, FILES, overwrite=False)
+    write(evaluation, provenance(**more), out)
+    return json.loads((out / "metrics.json").read_bytes())
 
 
 def test_every_file_is_there_and_no_other(evaluation, tmp_path):
@@ -158,9 +158,9 @@ def test_an_earlier_evaluation_is_replaced_only_when_asked(evaluation, tmp_path)
     written(evaluation, out)
     (out / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="earlier run"):
-        check_folder(out, overwrite=False)
-    check_folder(out, overwrite=True)
-    write(evaluation, circumstances(arguments={"labels": "again.csv"}), out)
+        folder.check(out, FILES, overwrite=False)
+    folder.check(out, FILES, overwrite=True)
+    write(evaluation, provenance(arguments={"labels": "again.csv"}), out)
     assert "again.csv" in (out / "run.json").read_text()
     assert (out / "notes.txt").read_text() == "mine"
 
@@ -168,13 +168,13 @@ def test_an_earlier_evaluation_is_replaced_only_when_asked(evaluation, tmp_path)
 def test_the_folder_is_a_file(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(UsageError, match="not a folder"):
-        check_folder(tmp_path / "out", overwrite=True)
+        folder.check(tmp_path / "out", FILES, overwrite=True)
 
 
 def test_the_folder_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        check_folder(tmp_path / "file" / "out", overwrite=False)
+        folder.check(tmp_path / "file" / "out", FILES, overwrite=False)
 
 
 def test_a_full_disk_changes_nothing(evaluation, tmp_path):
@@ -187,7 +187,7 @@ def test_a_full_disk_changes_nothing(evaluation, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limit[1]))
     try:
         with pytest.raises(OutputError, match="out: cannot be written"):
-            write(evaluation, circumstances(arguments={"labels": "again.csv"}), out)
+            write(evaluation, provenance(arguments={"labels": "again.csv"}), out)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
@@ -202,7 +202,7 @@ def test_a_file_name_that_is_no_text(named_reader, tmp_path):
             pytest.skip("this file system wants text for names")
     manifest = from_class_folders(tmp_path / "eyes")
     evaluation = evaluate(manifest, manifest.rows, named_reader(), resamples=10)
-    written(evaluation, tmp_path / "out", columns=manifest.columns)
+    written(evaluation, tmp_path / "out")
     assert "\\udcff-broken.jpg" in (tmp_path / "out" / "predictions.csv").read_text()
     run = json.loads((tmp_path / "out" / "run.json").read_bytes())
     assert run["refused"][0]["image"] == "0/\\udcff-broken.jpg"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fundoscope.evaluate.grading.figures import COLUMNS, NOT_GRADED, Scores
-from fundoscope.evaluate.grading.summary import AVERAGED, Subjects, summarise
+from fundoscope.evaluate.grading.summary import AVERAGED, ScoredPhotographs, summarise
 
 
 def made(n, *, seed=0, wrong=0.3, refused=0.0):
@@ -26,7 +26,7 @@ def made(n, *, seed=0, wrong=0.3, refused=0.0):
 
 
 def subjects_of(scores, columns=None, clusters=None):
-    return Subjects(scores, tuple(clusters or range(len(scores))), columns or {})
+    return ScoredPhotographs(scores, tuple(clusters or range(len(scores))), columns or {})
 
 
 def test_a_value_alone_gives_the_figures_it_has_in_the_breakdown():

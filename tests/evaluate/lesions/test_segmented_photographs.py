@@ -1,4 +1,4 @@
-"""The area of pixels of a detector that paints, on drawn eyes, beside scikit-learn's."""
+"""The area of pixels of a detector that segments, on drawn eyes, compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
-from fundoscope.evaluate.lesions import evaluation as detection
-from fundoscope.evaluate.lesions import looking
-from fundoscope.evaluate.lesions.truth import Subject, Truth
+from fundoscope.evaluate.lesions import detections, evaluation
+from fundoscope.evaluate.lesions.truth import Photograph, Truth
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import heads
 from fundoscope.lesions.detector import Detector
@@ -26,8 +25,8 @@ KINDS = ("haemorrhage", "hard_exudate")
 OTHER = "optic_disc"
 
 
-class Painting:
-    """Stands for a graph that paints what is dark, what is bright, and noise of its own."""
+class Segmenting:
+    """Stands for a graph that segments what is dark, what is bright, and noise of its own."""
 
     def get_inputs(self):
         return [SimpleNamespace(shape=(2, "height", "width", 3), name="pixels")]
@@ -39,10 +38,10 @@ class Painting:
 
 
 @pytest.fixture(scope="module")
-def painter():
+def segmenter():
     kinds = (*KINDS, OTHER)
     manifest = DetectorManifest(
-        name="painter",
+        name="segmenter",
         task="detection",
         input_size=128,
         head=heads.MASK,
@@ -60,7 +59,7 @@ def painter():
         versions={},
         levels=dict.fromkeys(kinds, 0.8),
     )
-    return Detector(manifest, Painting())
+    return Detector(manifest, Segmenting())
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def known(tmp_path_factory):
         PhantomSpec(seed=5, width=320, height=320, grade=3, stretch=1.4),
         PhantomSpec(seed=7, width=300, height=300, grade=3),
     )
-    subjects = []
+    photographs = []
     for place, spec in enumerate(specs):
         pixels, truth = draw(spec)
         path = folder / f"{place}.png"
@@ -82,8 +81,8 @@ def known(tmp_path_factory):
             boxes = [each.box for each in truth.lesions if each.kind == kind]
             masks[kind] = (folder / f"{place}-{kind}.png",)
             Image.fromarray(discs(boxes, pixels.shape[:2])).save(masks[kind][0])
-        subjects.append(Subject(path.name, path, (spec.width, spec.height), masks=masks))
-    return Truth(tuple(subjects), KINDS, "0")
+        photographs.append(Photograph(path.name, path, (spec.width, spec.height), masks=masks))
+    return Truth(tuple(photographs), KINDS, "0")
 
 
 def discs(boxes, shape):
@@ -96,41 +95,41 @@ def discs(boxes, shape):
     return covered
 
 
-def scores(painter, subject):
-    """What is painted on each pixel of a photograph, by kind."""
-    width, height = subject.size
-    photo = decode.decode_file(subject.path, min_side=painter.decode_side)
+def scores(segmenter, photograph):
+    """The score of each pixel of a photograph, by kind."""
+    width, height = photograph.size
+    photo = decode.decode_file(photograph.path, min_side=segmenter.decode_side)
     fov = field.find(photo)
     if not fov.found:
         return dict.fromkeys(KINDS, np.zeros((height, width)))
-    painted = detectors.with_maps(painter, photo, fov)[1]
+    maps = detectors.with_maps(segmenter, photo, fov)[1]
     y, x = np.mgrid[:height, :width] + 0.5
-    at = painted.to_view.points(np.stack([x.ravel(), y.ravel()], 1)) - 0.5
-    inside = ((at > -0.5) & (at < np.array(painted.maps.shape[:0:-1]) - 0.5)).all(axis=1)
+    at = maps.to_view.points(np.stack([x.ravel(), y.ravel()], 1)) - 0.5
+    inside = ((at > -0.5) & (at < np.array(maps.maps.shape[:0:-1]) - 0.5)).all(axis=1)
     return {
         kind: np.where(
             inside,
             ndimage.map_coordinates(plane.astype(float), at[:, ::-1].T, order=1, mode="nearest"),
             0,
         ).reshape(height, width)
-        for kind, plane in zip(KINDS, painted.maps, strict=False)
+        for kind, plane in zip(KINDS, maps.maps, strict=False)
     }
 
 
-def test_the_area_of_all_pixels_is_that_of_scikit_learn(painter, known):
-    found = detection.evaluate(
+def test_the_area_of_all_pixels_is_that_of_scikit_learn(segmenter, known):
+    found = evaluation.evaluate(
         known,
-        lambda path: looking.look(painter, path),
-        painter.manifest.thresholds,
-        paints=True,
+        lambda path: detections.detect(segmenter, path),
+        segmenter.manifest.thresholds,
+        has_maps=True,
         resamples=5,
     )
-    assert [each.seen.status for each in found.photographs] == ["read", "read", "no_field"]
-    assert found.paints
-    painted = [scores(painter, subject) for subject in known.subjects]
+    assert [each.detections.status for each in found.photographs] == ["read", "read", "no_field"]
+    assert found.has_maps
+    expected = [scores(segmenter, photograph) for photograph in known.photographs]
     for kind in KINDS:
-        masks = [np.array(Image.open(each.masks[kind][0])).ravel() for each in known.subjects]
-        shown = [np.rint(each[kind]).ravel() for each in painted]
+        masks = [np.array(Image.open(each.masks[kind][0])).ravel() for each in known.photographs]
+        shown = [np.rint(each[kind]).ravel() for each in expected]
         assert np.concatenate(masks).sum() > 100
         area = average_precision_score(np.concatenate(masks), np.concatenate(shown))
         ours = found.figures.kinds[kind].figures["aupr_pixels"].value
@@ -138,19 +137,19 @@ def test_the_area_of_all_pixels_is_that_of_scikit_learn(painter, known):
         assert 0 < ours < 1
 
 
-def test_maps_do_not_stay_in_memory(painter, known):
-    seen = looking.look(painter, known.subjects[0].path)
-    assert seen.painted.maps.shape[0] == len(KINDS) + 1
-    kept = detection.compare(known.subjects[0], seen, KINDS, {})
-    assert kept.seen.painted is None
-    assert kept.seen.boxes is seen.boxes
+def test_maps_do_not_stay_in_memory(segmenter, known):
+    seen = detections.detect(segmenter, known.photographs[0].path)
+    assert seen.maps.maps.shape[0] == len(KINDS) + 1
+    kept = evaluation.compare(known.photographs[0], seen, KINDS, {})
+    assert kept.detections.maps is None
+    assert kept.detections.boxes is seen.boxes
     assert len(kept.pixels[KINDS[0]].score) == 256
 
 
-def test_a_kind_that_is_not_assessed_has_no_pixels(painter, known):
-    least = {**painter.manifest.minimum_radius, KINDS[0]: 1e6}
-    blind = Detector(replace(painter.manifest, minimum_radius=least), Painting())
-    seen = looking.look(blind, known.subjects[0].path)
-    counts = detection.compare(known.subjects[0], seen, KINDS, {}).pixels
+def test_a_kind_that_is_not_assessed_has_no_pixels(segmenter, known):
+    least = {**segmenter.manifest.minimum_radius, KINDS[0]: 1e6}
+    blind = Detector(replace(segmenter.manifest, minimum_radius=least), Segmenting())
+    seen = detections.detect(blind, known.photographs[0].path)
+    counts = evaluation.compare(known.photographs[0], seen, KINDS, {}).pixels
     assert counts[KINDS[0]].score.tolist() == [0]
     assert len(counts[KINDS[1]].score) == 256

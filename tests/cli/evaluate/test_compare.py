@@ -15,8 +15,7 @@ from fundoscope.data import manifest
 from fundoscope.evaluate.compare.results import FILES
 from fundoscope.evaluate.grading import results
 from fundoscope.evaluate.grading.figures import COLUMNS
-from fundoscope.evaluate.lesions import looking, worst
-from fundoscope.evaluate.lesions import plots as lesion_plots
+from fundoscope.evaluate.lesions import detections, plots, worst
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
 
@@ -48,15 +47,15 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr(results, "_draw", lambda *_: None)
     monkeypatch.setattr(worst, "draw", lambda *_: None)
     for name in ("draw_froc", "draw_precision_recall"):
-        monkeypatch.setattr(lesion_plots, name, lambda *_: None)
+        monkeypatch.setattr(plots, name, lambda *_: None)
 
 
 @pytest.fixture
 def call(capsys):
     def call(*words):
         code = run(["evaluate", *map(str, words)])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return call
 
@@ -108,7 +107,7 @@ class TestGraders:
         first = out.splitlines()[0]
         assert first.startswith("all (70): accuracy 0.")
         assert "→ 1.000, difference +0." in first
-        assert first.endswith("leaves 0 out")
+        assert first.endswith("excludes 0")
         assert any(
             line.startswith("mean over source: quadratic kappa ") for line in out.split("\n")
         )
@@ -161,7 +160,7 @@ class TestGraders:
 
     def test_the_same_folder_twice(self, call, folders, tmp_path):
         _, out, _ = call("compare", folders[0], folders[0], "--out", tmp_path / "out")
-        assert "leaves 0 out" not in out
+        assert "excludes 0" not in out
         found = part(comparison(tmp_path / "out"), "all")["figures"]["accuracy"]
         assert found["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
@@ -176,7 +175,7 @@ class TestGraders:
         call("grading", labels, "--out", tmp_path / "other", "--split", "test")
         code, out, err = call("compare", folders[0], tmp_path / "other", "--out", tmp_path / "out")
         assert (code, out) == (2, "")
-        assert f"{tmp_path / 'other'}: was made of other photographs than {folders[0]}" in err
+        assert f"{tmp_path / 'other'}: was made from other photographs than {folders[0]}" in err
         assert "split test, not val" in err
         assert err.count("\n") == 1
         assert not (tmp_path / "out").exists()
@@ -197,7 +196,7 @@ class TestGraders:
         call("grading", labels, "--out", tmp_path / "other", "--split", "val")
         code, _, err = call("compare", folders[0], tmp_path / "other", "--out", tmp_path / "out")
         assert code == 2
-        assert "was made of another label table than" in err
+        assert "was made from another label table than" in err
         assert manifest.read(labels).sha256[:12] in err
 
     def test_rows_in_another_order_are_refused(self, call, folders, tmp_path):
@@ -221,7 +220,7 @@ class TestGraders:
         assert call("compare", *folders, *options, "--overwrite")[0] == 0
 
     @pytest.mark.parametrize(
-        ("damage", "told"),
+        ("damage", "reported"),
         [
             (lambda folder: (folder / "run.json").unlink(), "run.json: No such file"),
             (lambda folder: (folder / "run.json").write_text("{}"), "run.json: "),
@@ -232,11 +231,11 @@ class TestGraders:
             (lambda folder: of_command(folder, "read"), "holds results of fundoscope read"),
         ],
     )
-    def test_a_damaged_folder_is_one_line(self, call, folders, tmp_path, damage, told):
+    def test_a_damaged_folder_is_one_line(self, call, folders, tmp_path, damage, reported):
         damage(folders[0])
         code, out, err = call("compare", *folders, "--out", tmp_path / "out")
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert told in err
+        assert reported in err
 
 
 def write_cell(folder, column, text):
@@ -293,7 +292,7 @@ class TestDetectors:
             )
 
         monkeypatch.setattr(detectors, "load", load)
-        monkeypatch.setattr(looking, "look", lambda loaded, path: looks[loaded.name](path))
+        monkeypatch.setattr(detections, "detect", lambda loaded, path: looks[loaded.name](path))
 
     @pytest.fixture
     def evaluated(self, call, eyes, tmp_path):
@@ -346,7 +345,7 @@ class TestDetectors:
         folders = evaluated("usual"), evaluated("perfect", "--names", tmp_path / "some.txt")
         code, _, err = call("compare", *folders, "--out", tmp_path / "out")
         assert code == 2
-        assert "was made of another set of annotations than" in err
+        assert "was made from another set of annotations than" in err
         assert f"names {tmp_path / 'some.txt'}, not any" in err
 
     def test_a_damaged_table(self, call, evaluated, tmp_path):
@@ -354,7 +353,7 @@ class TestDetectors:
         write_cell(folders[1], "score", "much")
         code, _, err = call("compare", *folders, "--out", tmp_path / "out")
         assert code == 2
-        assert "is not as an evaluation wrote it" in err
+        assert "was changed after the evaluation wrote it" in err
         drop_column(folders[1], "hit")
         assert "has no column hit" in call("compare", *folders, "--out", tmp_path / "out")[2]
         (folders[1] / "photographs.csv").unlink()
@@ -364,7 +363,7 @@ class TestDetectors:
         folders = evaluated("usual"), evaluated("perfect")
         code, _, err = call("compare", *folders, "--out", tmp_path / "out", "--by", "source")
         assert code == 2
-        assert "means nothing for detectors" in err
+        assert "is only for graders" in err
 
     def test_discs_by_a_table_alone_cannot_be_compared(self, call, eyes, tmp_path):
         eyes(EYES)

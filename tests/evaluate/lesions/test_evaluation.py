@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fundoscope.evaluate.lesions import truth
+from fundoscope.evaluate.lesions.detections import Detections, ScoredBoxes
 from fundoscope.evaluate.lesions.evaluation import compare, evaluate
-from fundoscope.evaluate.lesions.looking import Boxes, Seen
-from fundoscope.evaluate.lesions.truth import Subject
+from fundoscope.evaluate.lesions.truth import Photograph
 
 MA, EX, OD = "microaneurysm", "hard_exudate", "optic_disc"
 EYES = {
@@ -92,7 +92,7 @@ def test_a_disc_below_the_threshold_is_not_found(evaluated):
 def test_photographs_that_cannot_be_read_are_missed_lesions(evaluated):
     dark = {stem: boxes for stem, boxes in FOUND.items() if stem != "a"}
     for found in (evaluated(dark, masks=True), evaluated(absent=("a",), masks=True)):
-        assert [each.subject.image for each in found.not_read] == ["a.png"]
+        assert [each.photograph.image for each in found.not_read] == ["a.png"]
         assert found.figures.kinds[MA].lesions == 3
         assert figure(found, MA, "recall") == 0.0
         assert found.figures.discs == (2, 0)
@@ -102,7 +102,7 @@ def test_photographs_that_cannot_be_read_are_missed_lesions(evaluated):
 
 def test_kinds_that_cannot_be_seen_at_that_size_are_not_found(evaluated):
     found = evaluated(unassessed={"a": (MA,)})
-    assert found.photographs[0].seen.unassessed == (MA,)
+    assert found.photographs[0].detections.unassessed == (MA,)
     assert figure(found, MA, "recall") == 0.0
     assert found.figures.kinds[MA].lesions == 3
 
@@ -163,17 +163,17 @@ def test_workers_and_repetition_change_nothing(evaluated):
     assert one.figures.overall == two.figures.overall
 
 
-def test_progress_is_told(evaluated):
-    told = []
-    evaluated(on_read=lambda: told.append(1))
-    assert len(told) == 3
+def test_progress_is_reported(evaluated):
+    reported = []
+    evaluated(on_read=lambda: reported.append(1))
+    assert len(reported) == 3
 
 
 def test_boxes_on_a_photograph_smaller_than_the_one_that_centres_were_marked_on():
     from fundoscope.evaluate.lesions.centres import Disc
 
-    subject = Subject("a.jpg", None, disc=Disc(2144, 1424, 260, 4288))
-    box = Boxes(np.array([[50.0, 30, 70, 50]]), np.array([0.9]))
-    seen = Seen("read", (120, 80), {OD: box})
-    found = compare(subject, seen, (), {OD: 0.5})
+    photograph = Photograph("a.jpg", None, disc=Disc(2144, 1424, 260, 4288))
+    box = ScoredBoxes(np.array([[50.0, 30, 70, 50]]), np.array([0.9]))
+    detections = Detections("read", (120, 80), {OD: box})
+    found = compare(photograph, detections, (), {OD: 0.5})
     assert found.disc_distance == pytest.approx(abs(40 - 1424 * 120 / 4288) / (260 * 120 / 4288))

@@ -33,17 +33,17 @@ def gather(eyes):
 
 def test_every_photograph_that_somebody_looked_at(gather):
     found = gather()
-    assert [each.image for each in found.subjects] == ["a.png", "b.png", "c.png"]
+    assert [each.image for each in found.photographs] == ["a.png", "b.png", "c.png"]
     assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
-    assert found.subjects[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
-    assert found.subjects[2].of_kind("microaneurysm").shape == (0, 4)
-    assert found.subjects[0].masks is None
+    assert found.photographs[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
+    assert found.photographs[2].of_kind("microaneurysm").shape == (0, 4)
+    assert found.photographs[0].masks is None
     assert not found.test
 
 
 def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
     (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1,1\nb,2144,1424\n")
-    one, two, three = gather(table=tmp_path / "discs.csv").subjects
+    one, two, three = gather(table=tmp_path / "discs.csv").photographs
     assert (one.disc.x, one.disc.y, one.disc.half_diameter) == (70, 40, 20)
     assert two.disc.on(120).x == 60
     assert three.disc is None
@@ -51,13 +51,13 @@ def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
 
 def test_names_choose_and_order(gather):
     found = gather(names=("some.txt", "# two of them\nb\n\n a.png \n"))
-    assert [each.image for each in found.subjects] == ["b.png", "a.png"]
+    assert [each.image for each in found.photographs] == ["b.png", "a.png"]
     # What is annotated elsewhere in the set can be measured here: as nothing that is there.
     assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a\nx\ny\n", "not there: x, y"), ("# none\n", "names none")]
+    ("text", "said"), [("a\nx\ny\n", "not in the set: x, y"), ("# none\n", "names no photograph")]
 )
 def test_names_of_nothing(gather, text, said):
     with pytest.raises(UsageError, match=said):
@@ -76,16 +76,16 @@ def test_a_name_that_two_photographs_have_is_refused(gather, tmp_path):
         (tmp_path / "some.txt").write_text(text)
         paths = {"names": tmp_path / "some.txt", "table": tmp_path / "discs.csv"}
         return [
-            each.image for each in truth.gather(tmp_path / "JPEGImages", None, **paths).subjects
+            each.image for each in truth.gather(tmp_path / "JPEGImages", None, **paths).photographs
         ]
 
-    with pytest.raises(UsageError, match=r"there several times: a; "):
+    with pytest.raises(UsageError, match=r"in the set several times: a; "):
         images("a\n")
     assert images("old/a\nnew/a.png\n") == ["old/a.png", "new/a.png"]
     assert images("a.png\n") == ["a.png"]
 
 
-def test_many_unknown_names_are_not_all_told(gather):
+def test_many_unknown_names_are_not_all_named(gather):
     with pytest.raises(UsageError, match="n4 and 3 more"):
         gather(names=("some.txt", "\n".join(f"n{i}" for i in range(8))))
 
@@ -106,8 +106,8 @@ def test_a_test_split_of_the_annotations(gather):
 
 def test_masks_are_those_of_the_photograph(gather, tmp_path):
     found = gather(masks=tmp_path / "masks")
-    assert set(found.subjects[0].masks) == {"microaneurysm", "optic_disc"}
-    assert found.subjects[2].masks is None
+    assert set(found.photographs[0].masks) == {"microaneurysm", "optic_disc"}
+    assert found.photographs[2].masks is None
     assert any("c.png" in note for note in found.notes)
 
 
@@ -126,7 +126,7 @@ def test_a_mask_that_cannot_be_read_is_refused_at_once(gather, tmp_path):
 
 
 def test_one_missing_photograph_is_no_fault_all_missing_are(gather):
-    assert len(gather(absent=("a",)).subjects) == 3
+    assert len(gather(absent=("a",)).photographs) == 3
 
 
 def test_all_photographs_missing(gather):
@@ -134,10 +134,10 @@ def test_all_photographs_missing(gather):
         gather(absent=tuple("abc"))
 
 
-def test_nothing_to_hold_against(tmp_path):
-    with pytest.raises(UsageError, match="nothing to hold against"):
+def test_nothing_to_compare_with(tmp_path):
+    with pytest.raises(UsageError, match="no annotations to compare with"):
         truth.gather(tmp_path, None)
-    with pytest.raises(UsageError, match="nothing to hold against"):
+    with pytest.raises(UsageError, match="no annotations to compare with"):
         truth.gather(tmp_path, None, masks=tmp_path, table=tmp_path)
 
 
@@ -145,9 +145,9 @@ def test_centres_alone(gather, tmp_path):
     gather()
     (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1072,712\nother,1,1\n")
     found = truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
-    assert [each.image for each in found.subjects] == ["a.png"]
+    assert [each.image for each in found.photographs] == ["a.png"]
     assert found.kinds == ()
-    assert found.notes == ("2 photographs are left out: the table has no centre of them",)
+    assert found.notes == ("2 photographs are left out: the table does not give their optic disc",)
 
 
 def test_centres_of_none_of_the_photographs(gather, tmp_path):

@@ -15,7 +15,6 @@ from fundoscope.evaluate.grading.figures import (
     NOT_GRADED,
     UNDEFINED,
     Scores,
-    area_under_curve,
     confusion,
     figures,
     quadratic_kappa,
@@ -225,12 +224,3 @@ def test_confusion_counts_labels_by_row():
 def test_kappa_of_stacked_tables():
     tables = np.stack([np.eye(5), np.ones((5, 5))])
     np.testing.assert_allclose(quadratic_kappa(tables), [1.0, 0.0], atol=1e-12)
-
-
-def test_area_counts_ties_half_and_minds_no_order():
-    positive = np.array([True, False, True, False])
-    score = np.array([0.5, 0.5, 0.9, 0.1])
-    area = area_under_curve(positive, score, np.ones((1, 4)))
-    assert area[0] == (0.5 + 1 + 1 + 1) / 4
-    shuffled = [2, 0, 3, 1]
-    assert area_under_curve(positive[shuffled], score[shuffled], np.ones((1, 4)))[0] == area[0]

@@ -26,7 +26,7 @@ def evaluation(eyes, seen_as, monkeypatch):
 
 
 def test_the_worst_come_first(evaluation):
-    assert [each.subject.image for each in worst.order(evaluation)] == [
+    assert [each.photograph.image for each in worst.order(evaluation)] == [
         "bad.png",
         "middle.png",
         "good.png",
@@ -76,4 +76,4 @@ def test_a_disc_of_which_the_centre_alone_is_known(eyes, seen_as, tmp_path):
     x0, _, x1, _ = far.missed[0]
     assert (x0 + x1) / 2 == pytest.approx(60)
     assert x1 - x0 == pytest.approx(520 * 120 / 4288)
-    assert worst.order(evaluation)[0].subject.image == "none.png"
+    assert worst.order(evaluation)[0].photograph.image == "none.png"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 from types import SimpleNamespace
@@ -9,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.cli.evaluate import lesions as command
 from fundoscope.cli.main import run
-from fundoscope.evaluate.lesions import looking, worst
+from fundoscope.evaluate.lesions import detections, worst
 from fundoscope.evaluate.lesions.results import FILES
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
@@ -40,7 +40,7 @@ def fake(monkeypatch, seen_as):
     )
     look = seen_as(FOUND, KINDS, {"c": (MA,)})
     monkeypatch.setattr(detectors, "load", lambda path=None: loaded)
-    monkeypatch.setattr(looking, "look", lambda detector, path: look(path))
+    monkeypatch.setattr(detections, "detect", lambda detector, path: look(path))
     monkeypatch.setattr(worst, "CELL", 240)
     return loaded
 
@@ -53,8 +53,8 @@ def evaluate(eyes, tmp_path, capsys):
         words = ["--images", root / "JPEGImages", "--out", tmp_path / "out", *options]
         words += ["--annotations", root] if annotations else []
         code = run(["evaluate", "lesions", *map(str, words)])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return call
 
@@ -102,7 +102,7 @@ def test_metrics_have_the_keys_that_others_rely_on(evaluate, tmp_path):
     assert found["photographs"] == 3
 
 
-def test_whether_pixels_are_of_maps_or_of_boxes_is_told(evaluate, fake, tmp_path):
+def test_whether_pixels_are_of_maps_or_of_boxes_is_reported(evaluate, fake, tmp_path):
     _, out, _ = evaluate()
     assert "AUPR pixels" not in out
     assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "box"
@@ -170,11 +170,11 @@ def test_a_look_at_a_test_split_comes_with_its_row(evaluate, tmp_path):
     _, _, err = evaluate("--names", tmp_path / "test.txt", "--workers", "1")
     assert "docs/test-looks.csv" in err
     (row,) = [each for each in csv.reader(io.StringIO(err)) if len(each) == 6]
-    _, bundle, told, split, n, figures = row
+    _, bundle, command, split, n, figures = row
     assert (bundle, split, n) == ("d" * 64, "test", "2")
-    assert told.startswith("fundoscope evaluate lesions --images ")
-    assert "--names" in told
-    assert "--workers" not in told
+    assert command.startswith("fundoscope evaluate lesions --images ")
+    assert "--names" in command
+    assert "--workers" not in command
     assert "microaneurysm precision 0.5000 recall 0.3333" in figures
     assert "optic disc centre 1.0000" in figures
 
@@ -209,13 +209,15 @@ def test_results_are_not_replaced_unasked(evaluate):
     assert "--overwrite" in err
 
 
-def test_nothing_to_hold_against(evaluate):
+def test_nothing_to_compare_with(evaluate):
     code, _, err = evaluate(annotations=False)
     assert code == 2
     assert "--annotations" in err
 
 
 def test_without_the_extra_it_says_what_to_install(evaluate, monkeypatch):
+    # The package has a function of the module's name.
+    command = importlib.import_module("fundoscope.cli.evaluate.lesions")
     monkeypatch.setattr(command, "EXTRA_MODULES", ("a_module_that_nobody_has",))
     code, _, err = evaluate()
     assert code == 2
@@ -242,7 +244,9 @@ def test_plots_can_be_opened(evaluate, tmp_path):
 
 def test_a_set_on_which_nothing_can_be_seen(evaluate, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        looking, "look", lambda *_: looking.Seen("no_field", (120, 80), reason="r", remedy="s")
+        detections,
+        "detect",
+        lambda *_: detections.Detections("no_field", (120, 80), reason="r", remedy="s"),
     )
     code, out, _ = evaluate()
     assert code == 3

@@ -33,7 +33,7 @@ def test_a_pixel_has_the_score_of_the_best_box_over_it(seed):
 
 
 @given(st.integers(0, 2**32))
-def test_a_pixel_has_the_score_that_is_painted_on_it(seed):
+def test_a_pixel_has_the_score_of_the_map(seed):
     random = np.random.default_rng(seed)
     photographs = []
     for shape in (SHAPE, SHAPE[::-1], (7, 9)):
