@@ -68,3 +68,16 @@ def test_every_page_has_its_place_in_the_navigation() -> None:
     listed = NAV.findall((ROOT / "mkdocs.yml").read_text("utf-8"))
     pages = [page.with_suffix(".md") for page in PAGES if DOCS in page.parents]
     assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in pages)
+
+
+def test_documents_that_the_code_names_exist() -> None:
+    named = re.compile(r"\bdocs/[\w/-]+\.(?:md|csv|json|png)\b")
+    missing = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for folder in ("bench", "configs", "scripts", "src")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and (not path.suffix or path.suffix in {".py", ".sh", ".toml"})
+        for name in named.findall(path.read_text("utf-8"))
+        if not (ROOT / name).exists()
+    }
+    assert missing == set()

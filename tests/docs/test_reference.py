@@ -21,7 +21,10 @@ from fundoscope.kinds import LESIONS
 from fundoscope.reading import NO_FIELD_REASONS, NOT_ASSESSED_REASONS, schema
 
 REFERENCE = DOCS / "reference"
-CONFIGURATIONS = sorted((ROOT / "configs").rglob("*.toml"))
+CONFIGURATIONS = sorted(
+    path for path in (ROOT / "configs").rglob("*.toml") if path.name != "campaign.toml"
+)
+"""Of trainings; ``campaign.toml`` is a queue of them."""
 GENERAL = {"class-folders", "table"}
 """Importers of layouts, not of a public set."""
 
