@@ -1,4 +1,4 @@
-"""The validation figures of runs beside each other, as a table for docs/study.md.
+"""The validation figures of runs beside each other, as a table for docs/notebook/grader.md.
 
     python bench/study.py RUN ...                      # each run's last epoch, and its best one
     python bench/study.py RUN --sizes 288 320 384 448  # a run's best epoch at other input sizes

@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from fundoscope.data.fingerprint import SIDE
 
 SAME: Final = 0.75
-"""Least correlation of two photographs that are one; see docs/data.md for what was measured."""
+"""Least correlation of two photographs that are one; see docs/explanation/duplicates.md."""
 INNER: Final = 0.9
 """Share of the radius that is compared: the rim has glare and shadow of its own."""
 UNLIT: Final = 3
@@ -52,7 +52,7 @@ BITS: Final = (SIDE // BLOCK) ** 2
 LEAST_BITS: Final = 64
 """Fewer common bits (of about 150 in a disc) tell nothing."""
 NEAR: Final = 0.2
-"""Largest share of differing bits of a candidate; see docs/data.md for what was measured."""
+"""Largest share of differing bits of a candidate; see docs/explanation/duplicates.md."""
 SHIFT: Final = 2
 """Pixels by which a crop may lie beside the other: 6 % of the radius."""
 AT_A_TIME: Final = 1024

@@ -27,10 +27,10 @@ where nobody is called mild; on validation 0.4 cost 0.008 of accuracy and gave 0
 CUT_ROUNDS: Final = 6
 CUT_RESAMPLES: Final = 25
 """Cut-points are the mean of those that fit this many samples drawn with replacement: a single fit
-lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/study.md)."""
+lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/notebook/grader.md)."""
 KAPPA_SHARE: Final = 0.75
 """Of kappa in :func:`agreement`, accuracy having the rest: accuracy alone gives severe grades away,
-because they are few (`bench/cut_points.py`, docs/study.md)."""
+because they are few (`bench/cut_points.py`, docs/notebook/grader.md)."""
 ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
 """Where the search starts: cut-points that round the expected grade."""
 TEMPERATURE_RANGE: Final = (0.25, 4.0)

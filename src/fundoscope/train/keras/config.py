@@ -264,4 +264,4 @@ def _require_plain(node: Any, title: str) -> None:
 
 
 def _refused(title: str, why: str) -> UsageError:
-    return UsageError(title, why, "docs/keras.md says which networks can be taken over")
+    return UsageError(title, why, "docs/how-to/keras.md says which networks can be taken over")

@@ -237,7 +237,7 @@ def _built(config: dict[str, Any], title: str) -> Any:
         raise UsageError(
             title,
             f"has a network that Keras {keras.__version__} cannot build ({_first_line(error)})",
-            "docs/keras.md says which networks can be taken over",
+            "docs/how-to/keras.md says which networks can be taken over",
         ) from None
     raise UsageError(
         title,
