@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from documents import NOTEBOOKS, ROOT, name_of
-from notebook import outputs_of
+from run_notebook import outputs_of
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Run a notebook's cells without Jupyter, and store what they print and show.
 
-    python tests/docs/notebook.py docs/tutorial/first-reading.ipynb
+    python tests/docs/run_notebook.py docs/tutorial/first-reading.ipynb
 
 writes the outputs into the notebook; ``test_notebook.py`` compares them.
 """
