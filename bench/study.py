@@ -1,4 +1,4 @@
-"""Compare the validation figures of training runs in a table for docs/study.md.
+"""Compare the validation figures of training runs in a table for docs/notebook/grader.md.
 
     python bench/study.py RUN ...                      # each run's last and best epoch
     python bench/study.py RUN --sizes 288 320 384 448  # a run's best epoch at other input sizes

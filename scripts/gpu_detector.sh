@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# Train a detector on a lent machine: scripts/gpu_detector.sh PACK MINUTES (see docs/training.md).
+# Train a detector elsewhere: scripts/gpu_detector.sh PACK MINUTES (see docs/how-to/train-in-limited-time.md).
 exec "$(dirname "$0")/gpu_train.sh" detector "$@"

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# Train a grader on a lent machine: scripts/gpu_grader.sh PACK MINUTES (see docs/training.md).
+# Train a grader elsewhere: scripts/gpu_grader.sh PACK MINUTES (see docs/how-to/train-in-limited-time.md).
 exec "$(dirname "$0")/gpu_train.sh" grader "$@"

@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from fundoscope.data.fingerprint import SIDE
 
 SAME: Final = 0.75
-"""Lowest correlation of duplicates; see docs/data.md for measurements."""
+"""Lowest correlation of duplicates; see docs/explanation/duplicates.md."""
 INNER: Final = 0.9
 """Share of the radius that is compared: the rim has its own glare and shadow."""
 UNLIT: Final = 3
@@ -52,7 +52,7 @@ BITS: Final = (SIDE // BLOCK) ** 2
 LEAST_BITS: Final = 64
 """Fewest common bits (of about 150 in a disc) for a comparison."""
 NEAR: Final = 0.2
-"""Largest share of differing bits of a candidate; see docs/data.md for measurements."""
+"""Largest share of differing bits of a candidate; see docs/explanation/duplicates.md."""
 SHIFT: Final = 2
 """Pixels by which crops may be shifted against each other: 6 % of the radius."""
 AT_A_TIME: Final = 1024

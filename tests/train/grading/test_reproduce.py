@@ -186,7 +186,7 @@ def test_an_average_says_which_commands_make_it_again(bundle, tmp_path):
     with pytest.raises(UsageError, match="is the average of the runs first") as caught:
         reproduce.reproduce(rewritten(bundle, trained_on=trained_on), tmp_path / "again")
     told = str(caught.value)
-    assert "docs/study.md" in told
+    assert "docs/results.md" in told
     assert (
         "fundoscope train average runs/first runs/second --share 0.25 --share 0.75 --size 32"
         in told

@@ -60,7 +60,7 @@ def from_keras(
         str,
         typer.Option(
             help="What training did with pixels: rescale, samplewise, none, lite, signed or "
-            "imagenet (see docs/keras.md)."
+            "imagenet (see docs/how-to/keras.md)."
         ),
     ] = "rescale",
     head: Annotated[

@@ -29,10 +29,10 @@ kappa."""
 CUT_ROUNDS: Final = 6
 CUT_RESAMPLES: Final = 25
 """Cut-points are the mean of those that fit this many samples drawn with replacement: a single fit
-lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/study.md)."""
+lies anywhere on a flat, noisy profile (`bench/cut_points.py`, docs/notebook/grader.md)."""
 KAPPA_SHARE: Final = 0.75
 """Weight of kappa in :func:`agreement`; accuracy has the rest. Accuracy alone sacrifices the severe
-grades, because they are few (`bench/cut_points.py`, docs/study.md)."""
+grades, because they are few (`bench/cut_points.py`, docs/notebook/grader.md)."""
 ROUNDING: Final = (0.5, 1.5, 2.5, 3.5)
 """Where the search starts: cut-points that round the expected grade."""
 TEMPERATURE_RANGE: Final = (0.25, 4.0)

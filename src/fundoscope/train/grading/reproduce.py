@@ -191,7 +191,7 @@ def _is_an_average(manifest: GraderManifest) -> UsageError:
     return UsageError(
         manifest.name,
         f"is the average of the runs {parts}, and states the settings of the last one alone",
-        f"train each (docs/study.md has the commands of the shipped one), then run:"
+        f"train each (docs/results.md has the commands of the shipped one), then run:"
         f" fundoscope train average {' '.join(words)} --size {height} --out runs/again"
         f" && fundoscope train export runs/again again{' --int8' * int8}",
     )

@@ -271,4 +271,4 @@ def _require_plain(node: Any, title: str) -> None:
 
 
 def _unsupported(title: str, why: str) -> UsageError:
-    return UsageError(title, why, "docs/keras.md lists the networks that can be imported")
+    return UsageError(title, why, "docs/how-to/keras.md lists the networks that can be imported")

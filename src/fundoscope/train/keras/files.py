@@ -248,7 +248,7 @@ def _build(config: dict[str, Any], title: str) -> Any:
         raise UsageError(
             title,
             f"has a network that Keras {keras.__version__} cannot build ({_first_line(error)})",
-            "docs/keras.md lists the networks that can be imported",
+            "docs/how-to/keras.md lists the networks that can be imported",
         ) from None
     raise UsageError(
         title,
