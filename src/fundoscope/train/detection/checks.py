@@ -34,6 +34,8 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "draw.anatomy": (0, math.inf),
     "draw.scale": (0, 4),
     **{f"recolour.{key}": augment.BOUNDS[key] for key in Recolour.__struct_fields__},
+    "healthy.share": (0, 1),
+    "healthy.validation": (1, math.inf),
     "epochs": (1, math.inf),
 }
 """The lowest and the highest valid value of each number, besides those of every task
@@ -70,6 +72,7 @@ def check(config: DetectorConfig, title: str) -> None:
     require(valid, title, "data.validation", validation, remedy)
     _check_tile(config, title)
     _check_kinds(config.data.kinds, title)
+    _check_further(config, title)
     registry.of(config).check(config, title)
 
 
@@ -78,6 +81,20 @@ def _check_tile(config: DetectorConfig, title: str) -> None:
     side = min(sides(tile))
     require(side >= SMALLEST_TILE, title, "data.tile", tile, f"write {SMALLEST_TILE} or more")
     require(overlap < side, title, "data.overlap", overlap, f"write less than a tile, {side}")
+
+
+def _check_further(config: DetectorConfig, title: str) -> None:
+    healthy = config.healthy
+    valid = bool(healthy.grades) and set(healthy.grades) <= {0, 1}
+    require(valid, title, "healthy.grades", healthy.grades, "write 0, or 0 and 1")
+    for partial in config.partial:
+        require(0 <= partial.share <= 1, title, "partial.share", partial.share, "write 0 to 1")
+        require(bool(partial.kinds), title, "partial.kinds", partial.kinds, "write the kinds")
+        _check_kinds(partial.kinds, title)
+    shares = healthy.share + sum(partial.share for partial in config.partial)
+    require(
+        shares < 1, title, "healthy.share and partial.share", shares, "write less than 1 in all"
+    )
 
 
 def _check_kinds(wanted: tuple[str, ...], title: str) -> None:

@@ -95,6 +95,8 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             twice as many in training. 0: as many as are kept per tile.
         first_suppress: a proposal that overlaps a better one by this IoU is dropped.
         first_least: proposals with a smaller side, in a tile's pixels, are dropped.
+        hardest: on a tile without a lesion the second stage learns from the proposals that the
+            first stage is most certain of, not from random ones.
     """
 
     channels: int = 64
@@ -111,6 +113,7 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_ranked: int = 0
     first_suppress: float = 0.6
     first_least: float = LEAST_SIDE
+    hardest: bool = False
 
 
 class MaskDecoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +145,47 @@ class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turns: bool = True
 
 
+class Healthy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Photographs of eyes without lesions, from label tables.
+
+    By the scale's definition an eye of grade 0 has no lesion of diabetic retinopathy, and one of
+    grade 1 has microaneurysms only. Photographs that nobody could grade, and eyes with another
+    disease (column ``other_disease``), are left out; so is a quarter of the patients, for whoever
+    needs eyes that the detector has never seen.
+
+    Attributes:
+        tables: label tables; their splits ``train`` and ``val`` are used.
+        share: share of the training tiles that are drawn from these photographs.
+        grades: 0, or 0 and 1.
+        validation: number of validation photographs of grade 0, of each source as many.
+    """
+
+    tables: tuple[str, ...] = ()
+    share: float = 0.0
+    grades: tuple[int, ...] = (0, 1)
+    validation: int = 40
+
+
+class Partial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Further annotated photographs, on which only some kinds are annotated.
+
+    Whatever else they show is neither a lesion nor background. The further kinds join the class
+    list.
+
+    Attributes:
+        annotations, images, train, val: as in :class:`LesionData`.
+        kinds: the kinds that are annotated.
+        share: share of the training tiles that are drawn from these photographs.
+    """
+
+    annotations: str
+    kinds: tuple[str, ...]
+    share: float
+    images: str = ""
+    train: str = ""
+    val: str = ""
+
+
 class Recolour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much the colours and the sharpness of a tile vary.
 
@@ -155,6 +199,8 @@ class Recolour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gamma: float = 0.20
     blur: float = 0.10
     blur_factor: float = 1.5
+    jpeg: float = 0.0
+    jpeg_quality: int = 50
 
 
 class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,6 +218,8 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         painter: sizes of the decoder of a ``mask`` head. Run folders store this key.
         anchors: of a ``boxes`` head: the number per level, fitted to the training boxes; or for
             each level a list of widths and heights in a tile's pixels.
+        healthy: photographs of eyes without lesions.
+        partial: further photographs, on which only some kinds are annotated.
         draw: how tiles are drawn.
         recolour: how their colours vary.
         optimiser: batch, learning rate and the like.
@@ -191,6 +239,8 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: Shape = Shape()
     painter: MaskDecoder = MaskDecoder()
     anchors: int | Anchors = 2
+    healthy: Healthy = Healthy()
+    partial: tuple[Partial, ...] = ()
     draw: Draw = Draw()
     recolour: Recolour = Recolour()
     optimiser: Optimiser = Optimiser(batch=4, rate=8e-4, clip=5.0)

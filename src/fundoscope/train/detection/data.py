@@ -22,6 +22,8 @@ class DetectionData:
         unseen: kinds without a box in validation, which are not used to choose the epoch.
         held_out: whether ``val`` was held out of the training photographs, as no list names it.
         warnings: decisions that the reader of the annotations had to make, as sentences.
+        healthy, healthy_val: eyes without lesions, to learn from and to validate with.
+        partial: training photographs of each further set, on which some kinds are annotated.
     """
 
     kinds: tuple[str, ...]
@@ -33,3 +35,6 @@ class DetectionData:
     unseen: tuple[str, ...] = ()
     held_out: bool = False
     warnings: tuple[str, ...] = ()
+    healthy: tuple[AnnotatedView, ...] = ()
+    healthy_val: tuple[AnnotatedView, ...] = ()
+    partial: tuple[tuple[AnnotatedView, ...], ...] = ()

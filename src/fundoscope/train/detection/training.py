@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,15 +16,18 @@ import numpy as np
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.detection import checks, registry
 from fundoscope.train.detection import config as configs
-from fundoscope.train.detection.config import Anchors, DetectorConfig
+from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionData, Partial
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
-from fundoscope.train.detection.views import choose, view
+from fundoscope.train.detection.views import choose, healthy, view
+from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
 
 if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
     import torch
     from torch import nn
 
@@ -45,16 +50,26 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
     """
     head, settings = registry.of(config), config.data
     chosen = choose.choose(settings, config.seed)
+    further = [
+        (each, choose.choose(_of_partial(config, each), config.seed)) for each in config.partial
+    ]
+    kinds = tuple(
+        dict.fromkeys((*chosen.kinds, *(k for each in config.partial for k in each.kinds)))
+    )
     photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
-    loaded = view.load(photos, chosen.images, chosen.kinds, settings.radius, cache, progress)
+    loaded = view.load(photos, chosen.images, kinds, settings.radius, cache, progress)
+    unassessed = tuple(kinds.index(kind) + 1 for kind in kinds if kind not in chosen.kinds)
+    loaded = [replace(each, unassessed=unassessed) for each in loaded]
     train, val = tuple(loaded[: len(chosen.train)]), tuple(loaded[len(chosen.train) :])
     digest = hashlib.sha256()
     for photo in photos:
         digest.update((chosen.images / photo.image).read_bytes())
         digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
     digest.update(head.digest(config, train, chosen.images))
+    well, well_val = _healthy(config, kinds, digest, progress)
+    parts = tuple(_partial(config, each, found, kinds, digest, progress) for each, found in further)
     return DetectionData(
-        chosen.kinds,
+        kinds,
         head.anchors(config, train),
         chosen.images,
         train,
@@ -63,7 +78,58 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         chosen.unseen,
         chosen.held_out,
         chosen.warnings,
+        well,
+        well_val,
+        parts,
     )
+
+
+def _of_partial(config: DetectorConfig, settings: Partial) -> LesionData:
+    """The photographs of a set on which some kinds are annotated."""
+    return LesionData(
+        annotations=settings.annotations,
+        images=settings.images,
+        train=settings.train,
+        val=settings.val,
+        kinds=settings.kinds,
+        radius=config.data.radius,
+        cache=config.data.cache,
+    )
+
+
+def _partial(
+    config: DetectorConfig,
+    settings: Partial,
+    chosen: choose.Chosen,
+    kinds: Sequence[str],
+    digest: Digest,
+    progress: view.Progress | None,
+) -> tuple[AnnotatedView, ...]:
+    """The training photographs of such a set at the working scale."""
+    unassessed = tuple(
+        label for label, kind in enumerate(kinds, start=1) if kind not in settings.kinds
+    )
+    for photo in chosen.train:
+        digest.update((chosen.images / photo.image).read_bytes())
+        digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
+    radius, cache = config.data.radius, Path(config.data.cache)
+    loaded = view.load(chosen.train, chosen.images, kinds, radius, cache, progress)
+    return tuple(replace(each, unassessed=unassessed) for each in loaded)
+
+
+def _healthy(
+    config: DetectorConfig,
+    kinds: Sequence[str],
+    digest: Digest,
+    progress: view.Progress | None,
+) -> tuple[tuple[AnnotatedView, ...], tuple[AnnotatedView, ...]]:
+    """Eyes without lesions at the working scale: to learn from, and to validate with."""
+    train, val = healthy.choose(config.healthy, kinds, config.seed)
+    for photo in (*train, *val):
+        digest.update(f"{photo.path.name}:{photo.source}:{photo.unassessed}".encode())
+    radius, cache = config.data.radius, Path(config.data.cache)
+    load = partial(view.load_healthy, radius=radius, cache=cache, progress=progress)
+    return tuple(load(train, enlarge=False)), tuple(load(val, enlarge=True))
 
 
 def train(

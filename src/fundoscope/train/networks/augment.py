@@ -138,7 +138,8 @@ def recolour(pictures: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
     height, width = pictures.shape[1:3]
     pixels = resize(pictures, (height, width))
     inside = pixels.amax(dim=1, keepdim=True) > 0
-    return _recolour(_blur(pixels, generator, jitter), generator, jitter).mul_(inside)
+    changed = _recolour(_blur(pixels, generator, jitter), generator, jitter)
+    return _jpeg(changed, generator, jitter).mul_(inside)
 
 
 def resize(pictures: Tensor, size: PictureSize) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from fundoscope.train.detection.boxes import second_stage
 from fundoscope.train.detection.config import Anchors, Shape
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     Attributes:
         boxes: float ``(M, 4)`` in the tile's pixels.
         labels: int64 ``(M,)``, from 1.
+        unassessed: int64, labels of the kinds that nobody annotated on the tile; ``None``: none.
     """
 
     boxes: Tensor
     labels: Tensor
+    unassessed: Tensor | None = None
 
 
 def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> nn.Module:
@@ -58,7 +61,6 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
     from torch import nn
     from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
     from torchvision.models.detection.image_list import ImageList
-    from torchvision.models.detection.roi_heads import RoIHeads
     from torchvision.ops import MultiScaleRoIAlign
 
     channels: Any = backbone.channels
@@ -72,19 +74,20 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
             super().__init__()
             self.backbone = backbone
             self.rpn = _first_stage(channels, anchors, shape)
-            self.roi_heads = RoIHeads(
-                MultiScaleRoIAlign(levels, POOL, SAMPLING),
-                TwoMLPHead(channels * POOL**2, shape.hidden),
-                FastRCNNPredictor(shape.hidden, kinds + 1),
-                fg_iou_thresh=shape.near,
-                bg_iou_thresh=shape.far,
-                batch_size_per_image=shape.sampled,
-                positive_fraction=shape.positive,
-                bbox_reg_weights=BOX_WEIGHTS,
-                score_thresh=shape.least_score,
-                nms_thresh=shape.suppress,
-                detections_per_img=shape.detections,
-            )
+            parts = {
+                "box_roi_pool": MultiScaleRoIAlign(levels, POOL, SAMPLING),
+                "box_head": TwoMLPHead(channels * POOL**2, shape.hidden),
+                "box_predictor": FastRCNNPredictor(shape.hidden, kinds + 1),
+                "fg_iou_thresh": shape.near,
+                "bg_iou_thresh": shape.far,
+                "batch_size_per_image": shape.sampled,
+                "positive_fraction": shape.positive,
+                "bbox_reg_weights": BOX_WEIGHTS,
+                "score_thresh": shape.least_score,
+                "nms_thresh": shape.suppress,
+                "detections_per_img": shape.detections,
+            }
+            self.roi_heads = second_stage.create(parts, hardest=shape.hardest)
 
         def forward(self, tiles: Tensor, targets: Sequence[Target] | None = None) -> Any:
             """Named losses in training, boxes in evaluation; see :func:`create`."""
@@ -93,7 +96,7 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
             wanted: Any = targets and [{"boxes": t.boxes, "labels": t.labels} for t in targets]
             with torch.autocast(tiles.device.type, enabled=False):
                 proposals, first = self.rpn(ImageList(tiles, sizes), features, wanted)
-                detections, second = self.roi_heads(features, proposals, sizes, wanted)
+                detections, second = self.roi_heads(features, proposals, sizes, targets)
             return {**first, **second} if self.training else detections
 
     return FasterRCNN()

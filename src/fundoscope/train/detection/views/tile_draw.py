@@ -119,7 +119,7 @@ class Drawer:
             middle = _on_retina(view, random)
             reach = 0.0
         reach_log = math.log1p(self.settings.scale)
-        zoom = math.exp(random.uniform(-reach_log, reach_log))
+        zoom = chosen.enlarge * math.exp(random.uniform(-reach_log, reach_log))
         height, width = (side / zoom for side in self.size)
         x0 = middle[0] - width * (0.5 + reach * random.uniform(-1, 1))
         y0 = middle[1] - height * (0.5 + reach * random.uniform(-1, 1))

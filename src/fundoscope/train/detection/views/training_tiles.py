@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
+from numpy.random import Generator
 
 from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.views import tile_draw
 from fundoscope.train.detection.views.tile_draw import Drawer, Tile
-from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.networks import augment
 from fundoscope.train.networks.augment import Jitter
 from fundoscope.train.run.settings import sides
@@ -27,11 +27,18 @@ SEEDS: Final = 2**62
 class TrainingTiles:
     """Draws training tiles; which ones follows from the generator alone."""
 
-    def __init__(
-        self, train: Sequence[AnnotatedView], kinds: Sequence[str], config: DetectorConfig
-    ) -> None:
-        """Take the training photographs, the class list and the settings of drawing."""
-        self._drawer = Drawer(train, kinds, sides(config.data.tile), config.draw)
+    def __init__(self, train: DetectionData, config: DetectorConfig) -> None:
+        """Take the training photographs and the settings of drawing."""
+        size, draw = sides(config.data.tile), config.draw
+        self._drawer = Drawer(train.train, train.kinds, size, draw)
+        self._further = [
+            (share, Drawer(views, train.kinds, size, draw))
+            for share, views in (
+                (config.healthy.share, train.healthy),
+                *zip((each.share for each in config.partial), train.partial, strict=True),
+            )
+            if share and views
+        ]
         self._jitter = Jitter(**msgspec.to_builtins(config.recolour))
 
     def draw(
@@ -48,7 +55,18 @@ class TrainingTiles:
 
         seed = int(torch.randint(SEEDS, (), generator=generator))
         random = np.random.default_rng(seed)
-        places = [self._drawer.place(random) for _ in range(count)]
+        places = [self._next(random).place(random) for _ in range(count)]
         tiles = [tile_draw.cut(place) for place in places]
         pixels = torch.from_numpy(np.stack([tile.pixels for tile in tiles])).to(device)
         return augment.recolour(pixels, generator, self._jitter), tiles
+
+    def _next(self, random: Generator) -> Drawer:
+        """Who draws the next tile: each set has its share, the first has the rest."""
+        if not self._further:
+            return self._drawer
+        drawn = random.random()
+        for share, drawer in self._further:
+            if drawn < share:
+                return drawer
+            drawn -= share
+        return self._drawer

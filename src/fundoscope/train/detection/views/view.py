@@ -23,12 +23,28 @@ from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Pixels
 from fundoscope.writing import write_files
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Increase it when the view of the same photograph changes."""
 KEY: Final = 20
 """Hexadecimal digits of a file's name in the cache."""
 UNREADABLE: Final = (OSError, ValueError, EOFError)
 """Errors of numpy at a file that is cut off or not one of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthyPhotograph:
+    """A photograph of an eye without lesions.
+
+    Attributes:
+        path: its file.
+        source: its source in the label table.
+        unassessed: labels of the kinds that it may show all the same.
+    """
+
+    path: Path
+    source: str
+    unassessed: tuple[int, ...]
+
 
 Progress = Callable[[int, int], None]
 """A callback: the photographs that are done, and their number."""
@@ -44,12 +60,20 @@ class AnnotatedView:
         labels: ``int (N,)``, from 1: place of the kind in the class list, plus one.
         open: opens the view. Its pixels stay on the disk, and no file stays open for them: there
             may be more photographs than a process may open files.
+        enlarge: factor that brings the view to the working scale; 1 where it is at that scale. A
+            small photograph is kept as it is, and its tiles are enlarged as they are cut.
+        unassessed: labels of the kinds that nobody annotated here: they may be on the photograph
+            without a box.
+        source: the photograph's source, where a label table names it.
     """
 
     photograph: Path
     boxes: NDArray[np.float64]
     labels: NDArray[np.int64]
     open: Callable[[], View]
+    enlarge: float = 1.0
+    unassessed: tuple[int, ...] = ()
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -114,15 +138,56 @@ def load(
     return loaded
 
 
-def _cached(path: Path, radius: float, cache: Path) -> Callable[[], View]:
+def load_healthy(
+    photographs: Sequence[HealthyPhotograph],
+    radius: float,
+    cache: Path,
+    *,
+    enlarge: bool,
+    progress: Progress | None = None,
+) -> list[AnnotatedView]:
+    """Bring photographs without lesions to the working scale, or take them from the cache.
+
+    Those without a field of view, and those that cannot be read, are left out.
+
+    Args:
+        photographs: of :mod:`fundoscope.train.detection.views.healthy`.
+        radius: radius of the field of view at the working scale, in pixels.
+        cache: folder of the views, which are made once.
+        enlarge: enlarge photographs that are smaller than the working scale; else their tiles are
+            enlarged as they are cut, which keeps the cache small.
+        progress: a callback: photographs done, and their number.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    loaded: list[AnnotatedView] = []
+    nothing = np.zeros((0, 4)), np.zeros(0, np.int64)
+    for done, photo in enumerate(photographs, start=1):
+        try:
+            opened = _cached(photo.path, radius, cache, enlarge=enlarge)
+        except PhotoError:
+            pass
+        else:
+            factor = radius / opened().radius
+            loaded.append(
+                AnnotatedView(photo.path, *nothing, opened, factor, photo.unassessed, photo.source)
+            )
+        if progress is not None:
+            progress(done, len(photographs))
+    return loaded
+
+
+def _cached(path: Path, radius: float, cache: Path, *, enlarge: bool = True) -> Callable[[], View]:
     """A function that opens a photograph's view; it is made if it is missing or damaged.
 
     Raises:
         PhotoError: it cannot be made.
     """
     content = decode.read_bytes(path)
-    key = hashlib.sha256(content + f"{radius}:{VERSION}".encode()).hexdigest()[:KEY]
-    opened = partial(_open, cache / f"view-{key}", radius)
+    kept = "" if enlarge else ":not enlarged"
+    key = hashlib.sha256(content + f"{radius}:{VERSION}{kept}".encode()).hexdigest()[:KEY]
+    opened = partial(_open, cache / f"view-{key}")
     try:
         opened()
     except UsageError:
@@ -131,11 +196,12 @@ def _cached(path: Path, radius: float, cache: Path) -> Callable[[], View]:
         if not fov.found:
             why = f"shows no field of view: {fov.reason}"
             raise PhotoError(path.name, why, "leave it out", code="no_field") from None
-        _store(view.make(photo, fov, radius), cache / f"view-{key}")
+        own = fov.radius if fov.radius is not None and not enlarge else radius
+        _store(view.make(photo, fov, min(own, radius)), cache / f"view-{key}")
     return opened
 
 
-def _open(stem: Path, radius: float) -> View:
+def _open(stem: Path) -> View:
     """A view in the cache.
 
     Raises:
@@ -143,7 +209,9 @@ def _open(stem: Path, radius: float) -> View:
     """
     try:
         place = stem.with_suffix(".json").read_bytes()
-        to_view, centre = msgspec.json.decode(place, type=tuple[Affine, tuple[float, float]])
+        to_view, centre, radius = msgspec.json.decode(
+            place, type=tuple[Affine, tuple[float, float], float]
+        )
         pixels = np.load(stem.with_suffix(".npy"), mmap_mode="r")
     except (*UNREADABLE, msgspec.DecodeError) as error:
         raise UsageError(
@@ -158,7 +226,7 @@ def _store(made: View, stem: Path) -> None:
     """Write a view; several runs may write the same one at the same time."""
     content = io.BytesIO()
     np.save(content, made.pixels)
-    place = msgspec.json.encode((made.to_view, made.centre))
+    place = msgspec.json.encode((made.to_view, made.centre, made.radius))
     files = ((stem.with_suffix(".npy"), content.getvalue()), (stem.with_suffix(".json"), place))
     try:
         write_files(files, overwrite=True)

@@ -1,0 +1,94 @@
+"""Choosing photographs of eyes without lesions from label tables."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fundoscope.data import manifest as manifests
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import UsageError
+from fundoscope.kinds import ANATOMY
+from fundoscope.train.detection.config import Healthy
+from fundoscope.train.detection.views.view import HealthyPhotograph
+
+TRAIN, VAL = "train", "val"
+OTHER_DISEASE: Final = "other_disease"
+RESERVED: Final = 4
+"""One patient in so many is never shown to a detector: a grade that is learnt from what a detector
+finds needs eyes that the detector has not seen."""
+MICROANEURYSM: Final = "microaneurysm"
+
+
+def is_reserved(row: Row) -> bool:
+    """Whether a photograph is kept from every detector, by a hash of its patient's name."""
+    name = row.patient or row.group or row.image
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:4], "big") % RESERVED == 0
+
+
+def choose(
+    settings: Healthy, kinds: Sequence[str], seed: int
+) -> tuple[list[HealthyPhotograph], list[HealthyPhotograph]]:
+    """The photographs to learn from, and those to validate with.
+
+    Args:
+        settings: names the label tables.
+        kinds: the class list.
+        seed: of the choice of validation photographs.
+
+    Raises:
+        TableError: a table cannot be read.
+        UsageError: there is no photograph to validate with.
+    """
+    train: list[HealthyPhotograph] = []
+    val: dict[str, list[HealthyPhotograph]] = defaultdict(list)
+    for table in settings.tables:
+        manifest = manifests.read(Path(table))
+        for row in manifest.rows:
+            if not _usable(row):
+                continue
+            if row.split == TRAIN and row.grade in settings.grades:
+                train.append(_photograph(manifest, row, kinds))
+            elif row.split == VAL and row.grade == 0:
+                val[row.source].append(_photograph(manifest, row, kinds))
+    if settings.tables and not val:
+        raise UsageError(
+            ", ".join(Path(table).name for table in settings.tables),
+            "name no gradable photograph of grade 0 in the split val",
+            "name a table that does, or leave healthy.tables out",
+        )
+    return train, _even(val.values(), settings.validation, seed)
+
+
+def _usable(row: Row) -> bool:
+    return row.gradable is not False and not row.text(OTHER_DISEASE) and not is_reserved(row)
+
+
+def _photograph(manifest: Manifest, row: Row, kinds: Sequence[str]) -> HealthyPhotograph:
+    """Landmarks are on every eye, and microaneurysms on one of grade 1; nobody has marked them."""
+    unassessed = tuple(
+        label
+        for label, kind in enumerate(kinds, start=1)
+        if kind in ANATOMY or (kind == MICROANEURYSM and row.grade > 0)
+    )
+    return HealthyPhotograph(manifest.photograph(row), row.source, unassessed)
+
+
+def _even(
+    by_source: Iterable[list[HealthyPhotograph]], count: int, seed: int
+) -> list[HealthyPhotograph]:
+    """Some photographs, of each source as many as there are of the others."""
+    random = np.random.default_rng(seed)
+    shuffled = [[rows[i] for i in random.permutation(len(rows))] for rows in by_source]
+    chosen: list[HealthyPhotograph] = []
+    while len(chosen) < count and any(shuffled):
+        for rows in shuffled:
+            if rows and len(chosen) < count:
+                chosen.append(rows.pop())
+    return chosen
