@@ -231,3 +231,28 @@ def test_landmarks_alone_are_evaluated_separately(detector_config, tmp_path):
 
     assert task.evaluate(Nothing(), 64, 0)["score"] == 0
     assert np.isnan(task.evaluate(Nothing(), 64, 0)["at_threshold"]["optic_disc"]["precision"])
+
+
+def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
+    detector_config, labels, save_lesions, tmp_path
+):
+    photos = {f"scar{i}": {"laser_scar": 3, "haemorrhage": 2} for i in range(4)}
+    names = list(photos)
+    scars = save_lesions(photos, {"train": names[:3], "val": names[3:]}, "scars")
+    config = msgspec.structs.replace(
+        detector_config,
+        epochs=1,
+        healthy=configs.Healthy((str(labels),), share=0.3, validation=2),
+        partial=(configs.Partial(str(scars), ("laser_scar",), share=0.3),),
+    )
+    reported = []
+    detector.train(config, tmp_path / "run", listeners=Listeners(data=reported.append))
+    (data,) = reported
+    assert data.kinds == ("haemorrhage", "hard_exudate", "optic_disc", "laser_scar")
+    assert {view.unassessed for view in data.train} == {(4,)}
+    assert [{view.unassessed for view in views} for views in data.partial] == [{(1, 2, 3)}]
+    assert {view.unassessed for view in data.healthy} == {(3,)}
+    assert all(set(view.labels.tolist()) == {4} for view in data.partial[0])
+    (line,) = runs.metrics(tmp_path / "run")
+    lesions = {"haemorrhage", "hard_exudate", "laser_scar"}
+    assert set(line["healthy_share"]) == set(line["healthy_recall"]) == lesions

@@ -51,6 +51,7 @@ class DetectionTask:
             folder: the run folder, for sheets of validation tiles; ``None``: none are drawn.
         """
         self.head, self.config, self.kinds, self.val = head, config, data.kinds, data.val
+        self.healthy = data.healthy_val
         self.targets, self.device, self.folder = targets, device, folder
         self.tiles = TrainingTiles(data, config)
         self.normalisation = normalisation(config)
@@ -96,7 +97,41 @@ class DetectionTask:
         choose. A sheet of tiles with annotated and found boxes is drawn into the run folder.
         """
         found = self.head.detect(network, self.val, self.kinds, self.config, self.device)
-        return {**self._figures(found.boxes, epoch), **found.figures}
+        figures = self._figures(found.boxes, epoch)
+        if self.healthy:
+            figures |= self._healthy_figures(network, found.boxes, figures)
+        return {**figures, **found.figures}
+
+    def _healthy_figures(
+        self, network: nn.Module, detections: Sequence[Boxes], figures: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What the detector finds on healthy eyes, and a score that counts it.
+
+        ``healthy_share`` is the share of healthy eyes with a box at the threshold;
+        ``healthy_recall`` the recall at the lowest threshold at which at most
+        :data:`operating.HEALTHY_SHARE` of them have one. The score is the mean of average precision
+        and of this recall.
+        """
+        on_healthy = self.head.detect(
+            network, self.healthy, self.kinds, self.config, self.device
+        ).boxes
+        share: dict[str, float] = {}
+        recall: dict[str, float] = {}
+        for label, kind in enumerate(self.kinds, start=1):
+            if kind in ANATOMY:
+                continue
+            highest = operating.highest_scores(on_healthy, label)
+            limit = operating.healthy_limit(highest)
+            matched = [
+                _matched(boxes, photograph.boxes[photograph.labels == label], label)
+                for boxes, photograph in zip(detections, self.val, strict=True)
+            ]
+            together = hits.pooled(matched)
+            recall[kind] = hits.at_threshold(together, limit)[1]
+            threshold = figures["at_threshold"][kind]["threshold"]
+            share[kind] = float(np.mean(np.array(highest) >= threshold))
+        scores = (figures["score"], _score(recall))
+        return {"score": float(np.mean(scores)), "healthy_share": share, "healthy_recall": recall}
 
     def _figures(self, detections: Sequence[Boxes], epoch: int) -> dict[str, Any]:
         """The figures of :meth:`evaluate`, from the boxes on each validation photograph."""

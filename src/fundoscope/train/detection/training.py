@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from fundoscope.data.annotations.annotation import AnnotatedPhoto
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.detection import checks, registry
 from fundoscope.train.detection import config as configs
@@ -109,12 +110,18 @@ def _partial(
     unassessed = tuple(
         label for label, kind in enumerate(kinds, start=1) if kind not in settings.kinds
     )
-    for photo in chosen.train:
+    photos = [_with_kinds(photo, settings.kinds) for photo in chosen.train]
+    for photo in photos:
         digest.update((chosen.images / photo.image).read_bytes())
         digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
     radius, cache = config.data.radius, Path(config.data.cache)
-    loaded = view.load(chosen.train, chosen.images, kinds, radius, cache, progress)
+    loaded = view.load(photos, chosen.images, kinds, radius, cache, progress)
     return tuple(replace(each, unassessed=unassessed) for each in loaded)
+
+
+def _with_kinds(photo: AnnotatedPhoto, kinds: Sequence[str]) -> AnnotatedPhoto:
+    """A photograph with the annotations of some kinds alone."""
+    return replace(photo, annotations=tuple(i for i in photo.annotations if i.kind in kinds))
 
 
 def _healthy(

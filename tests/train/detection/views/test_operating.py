@@ -73,3 +73,12 @@ def test_a_kind_is_assessed_down_to_where_precision_and_recall_hold(
     sizes: dict[float, tuple[float, float]], smallest: float | None
 ) -> None:
     assert operating.minimum_radius(sizes) == smallest
+
+
+def test_few_healthy_eyes_reach_the_healthy_limit():
+    highest = [0.0] * 5 + [0.2, 0.3, 0.5, 0.7, 0.9]
+    limit = operating.healthy_limit(highest)
+    assert sum(score >= limit for score in highest) == 1
+    assert limit == pytest.approx(0.7)
+    assert operating.healthy_limit([]) == 0
+    assert operating.healthy_limit([0.4]) > 0.4

@@ -5,6 +5,7 @@ Both are chosen on validation and stored in the bundle.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
+from fundoscope.lesions.heads import Boxes
 
 KEPT: Final = 0.8
 """A kind is assessed on photographs down to the size at which this share of both precision and
@@ -28,6 +30,9 @@ READ_SUPPRESS: Final = 0.2
 """In reading, of two boxes of a kind that overlap by this IoU the better one stays. Of 0.15, 0.2,
 0.25 and 0.3 it has the highest average precision on validation for three of four kinds of lesion.
 """
+
+HEALTHY_SHARE: Final = 0.1
+"""At most this share of healthy eyes may have a box of a kind of lesion."""
 
 Sizes = Mapping[float, tuple[float, float]]
 """Precision and recall by the radius of the field in pixels; the largest radius is full size."""
@@ -59,6 +64,25 @@ def threshold(kind: str, photographs: Sequence[Matched]) -> float:
     low = excess[-1] if excess.size else 0.0
     high = right[-1] if right.size else lack[0] if lack.size else low
     return float((low + high) / 2)
+
+
+def healthy_limit(highest: Sequence[float]) -> float:
+    """The lowest score from which few enough healthy eyes have a box.
+
+    Args:
+        highest: the highest score of a kind on each photograph of a healthy eye; 0 without a box.
+
+    Returns:
+        A score that at most :data:`HEALTHY_SHARE` of them reach.
+    """
+    ordered = sorted(highest, reverse=True)
+    allowed = math.floor(HEALTHY_SHARE * len(ordered))
+    return float(np.nextafter(ordered[allowed], np.inf)) if ordered else 0.0
+
+
+def highest_scores(boxes: Sequence[Boxes], label: int) -> list[float]:
+    """The highest score of a kind on each photograph; 0 without a box."""
+    return [float(each.scores[each.labels == label].max(initial=0.0)) for each in boxes]
 
 
 def level(by_level: Mapping[float, Sequence[Matched]]) -> float:
