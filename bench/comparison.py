@@ -1,4 +1,6 @@
-"""How much better is the grader than the students' networks? The table of docs/notebook/students.md.
+"""How much better is the grader than the students' networks?
+
+Prints the table of docs/notebook/students.md.
 
     python bench/comparison.py train [ROW ...]     train and export (resumes)
     python bench/comparison.py test [ROW ...]      read the test split; each row is one look

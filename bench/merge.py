@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fundoscope.geometry import Affine
 from fundoscope.lesions import merge, tiles
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.lesions.view import View
 
 RADIUS, VIEW = 1065, (1420, 2130)
@@ -29,7 +29,7 @@ KINDS, SUPPRESS = 5, 0.3
 SIDES = (6.0, 80.0)
 
 
-def drawn(count: int) -> tuple[Boxes, NDArray[np.int64], tuple[int, int]]:
+def drawn(count: int) -> tuple[DetectedBoxes, NDArray[np.int64], tuple[int, int]]:
     """Draw random boxes; also give the tiles' corners and the size of a tile."""
     centre = (VIEW[1] / 2, VIEW[0] / 2)
     view = View(np.zeros((*VIEW, 3), np.uint8), Affine(), centre, RADIUS)
@@ -38,7 +38,7 @@ def drawn(count: int) -> tuple[Boxes, NDArray[np.int64], tuple[int, int]]:
     rng = np.random.default_rng(1)
     centres, sides = rng.uniform(0, (width, height), (count, 2)), rng.uniform(*SIDES, (count, 2))
     boxes = np.hstack([centres - sides / 2, centres + sides / 2])
-    drawn_boxes = Boxes(
+    drawn_boxes = DetectedBoxes(
         rng.integers(len(corners), size=count),
         np.clip(boxes, 0, (width, height, width, height)),
         rng.integers(1, KINDS + 1, count),
@@ -76,9 +76,9 @@ def row(count: int, rounds: int) -> str:
     """Measure one row of the table."""
     boxes, corners, tile = drawn(count)
     apart = np.tile(corners[boxes.tile] + max(VIEW) * boxes.labels[:, None], 2)
-    placed = Boxes(boxes.tile, boxes.boxes + apart, boxes.labels, boxes.scores)
+    placed = DetectedBoxes(boxes.tile, boxes.boxes + apart, boxes.labels, boxes.scores)
 
-    def whole() -> Boxes:
+    def whole() -> DetectedBoxes:
         return merge.merge(boxes, corners, tile, VIEW, SUPPRESS)
 
     times = (

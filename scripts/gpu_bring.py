@@ -22,6 +22,7 @@ from fundoscope.train.run import loop, torch_files
 
 
 def main() -> None:
+    """Pack what a run has so far into the folder that is brought back."""
     args = arguments()
     config = configs.read_config(args.config)
     if args.without:
@@ -44,6 +45,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("run", type=Path)

@@ -17,8 +17,11 @@ IR_VERSION = 8
 
 
 def graph() -> bytes:
-    """``boxes (1, N, 4)``, ``scores (1, kinds, N)`` and limits to ``kept (M, 3)``, rows of 0, kind
-    and box."""
+    """The graph as bytes.
+
+    It takes ``boxes (1, N, 4)``, ``scores (1, kinds, N)`` and limits, and gives ``kept (M, 3)``:
+    rows of 0, kind and box.
+    """
     from onnx import TensorProto, checker, helper
 
     def value(name: str, kind: int, shape: tuple[int | str, ...]) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.lesions.heads import Detections
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.lesions.merge import merge
 
 SUPPRESS = 0.3
@@ -17,11 +17,11 @@ CORNERS = np.array([(0, 0), (136, 0), (0, 136), (136, 136)])
 LEFT, RIGHT, LOWER_LEFT, LOWER_RIGHT = range(4)
 
 
-def seen(*rows: tuple[int, float, float, float, float, int, float]) -> Detections:
+def seen(*rows: tuple[int, float, float, float, float, int, float]) -> DetectedBoxes:
     """Boxes of (tile, x0, y0, x1, y1, label, score), x and y in the view's pixels."""
     table = np.array(rows, float).reshape(-1, 7)
     tile = table[:, 0].astype(int)
-    return Detections(
+    return DetectedBoxes(
         tile, table[:, 1:5] - np.tile(CORNERS[tile], 2), table[:, 5].astype(int), table[:, 6]
     )
 
@@ -61,7 +61,7 @@ def test_nothing_found() -> None:
 
 
 def test_boxes_are_moved_to_their_place_in_the_view() -> None:
-    found = Detections(
+    found = DetectedBoxes(
         np.array([3]), np.array([[10.0, 20, 30, 40]]), np.array([2]), np.array([0.5])
     )
     kept = merge(found, CORNERS, TILE, VIEW, SUPPRESS)
@@ -163,7 +163,7 @@ def test_the_edge_of_the_view_cuts_nothing() -> None:
 
 
 def test_what_reaches_beyond_the_view_is_cut_off() -> None:
-    found = Detections(
+    found = DetectedBoxes(
         np.zeros(3, int),
         np.array([[-5.0, 10, 20, 30], [80, 80, 130, 140], [120, 10, 140, 30]]),
         np.ones(3, int),
@@ -174,7 +174,7 @@ def test_what_reaches_beyond_the_view_is_cut_off() -> None:
 
 
 @st.composite
-def tiled_boxes(draw: st.DrawFn) -> Detections:
+def tiled_boxes(draw: st.DrawFn) -> DetectedBoxes:
     """Any boxes on the four tiles; many lie on edges."""
     count = draw(st.integers(0, 40))
     numbers = st.integers(0, 50).map(lambda k: 4.0 * k)
@@ -186,11 +186,13 @@ def tiled_boxes(draw: st.DrawFn) -> Detections:
         score = draw(st.integers(1, 100)) / 100
         rows.append((draw(st.integers(0, 3)), x0, y0, x1, y1, draw(st.integers(1, 3)), score))
     table = np.array(rows, float).reshape(-1, 7)
-    return Detections(table[:, 0].astype(int), table[:, 1:5], table[:, 5].astype(int), table[:, 6])
+    return DetectedBoxes(
+        table[:, 0].astype(int), table[:, 1:5], table[:, 5].astype(int), table[:, 6]
+    )
 
 
 @given(found=tiled_boxes())
-def test_whatever_comes_in(found: Detections) -> None:
+def test_whatever_comes_in(found: DetectedBoxes) -> None:
     kept = merge(found, CORNERS, TILE, VIEW, SUPPRESS)
     assert len(kept.scores) <= len(found.scores)
     assert all(one >= other for one, other in pairwise(kept.scores.tolist()))
@@ -211,13 +213,13 @@ def test_whatever_comes_in(found: Detections) -> None:
 
 @given(found=tiled_boxes(), seed=st.integers(0, 99))
 def test_the_order_of_boxes_does_not_matter_where_scores_differ(
-    found: Detections, seed: int
+    found: DetectedBoxes, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.permutation(np.linspace(0.5, 1, len(found.scores)))
-    distinct = Detections(found.tile, found.boxes, found.labels, scores)
+    distinct = DetectedBoxes(found.tile, found.boxes, found.labels, scores)
     order = rng.permutation(len(scores))
-    mixed = Detections(found.tile[order], found.boxes[order], found.labels[order], scores[order])
+    mixed = DetectedBoxes(found.tile[order], found.boxes[order], found.labels[order], scores[order])
     one, other = (merge(each, CORNERS, TILE, VIEW, SUPPRESS) for each in (distinct, mixed))
     assert one.scores.tolist() == other.scores.tolist()
 

@@ -17,7 +17,7 @@ from fundoscope.kinds import KINDS
 from fundoscope.lesions import heads, merge, segmentation, tiles
 from fundoscope.lesions import view as views
 from fundoscope.lesions.components import Components
-from fundoscope.lesions.heads import Detections
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.lesions.segmentation import Segmentation
 from fundoscope.lesions.view import View
 from fundoscope.models import bundle as bundles
@@ -58,11 +58,6 @@ class Detector:
     def has_masks(self) -> bool:
         """Whether the network gives segmentation masks, from which boxes are made."""
         return self.manifest.head == heads.MASK
-
-    @property
-    def paints(self) -> bool:
-        """The former name of :attr:`has_masks`; remove when no module reads it."""
-        return self.has_masks
 
     @property
     def decode_side(self) -> int:
@@ -185,14 +180,14 @@ def with_maps(
     return lesions, Segmentation(detector.manifest.classes, maps, view.to_view)
 
 
-def on_view(detector: Detector, view: View) -> Detections:
+def on_view(detector: Detector, view: View) -> DetectedBoxes:
     """As :func:`candidates`, for a view and in its pixels; highest score first."""
     if detector.has_masks:
         return _boxed(detector, maps_on_view(detector, view), view)
     return _merged(detector, view)
 
 
-def _lesions(detector: Detector, detections: Detections, view: View) -> tuple[Lesion, ...]:
+def _lesions(detector: Detector, detections: DetectedBoxes, view: View) -> tuple[Lesion, ...]:
     """Lesions of the photograph, from boxes on a view."""
     to_photo, classes = view.to_view.inverse(), detector.manifest.classes
     rows = zip(
@@ -233,7 +228,7 @@ def maps_on_view(detector: Detector, view: View) -> NDArray[np.uint8]:
     return whole
 
 
-def _boxed(detector: Detector, maps: NDArray[np.uint8], view: View) -> Detections:
+def _boxed(detector: Detector, maps: NDArray[np.uint8], view: View) -> DetectedBoxes:
     """The boxes of the lesions on maps, at the bundle's levels; highest score first."""
     classes, levels = detector.manifest.classes, detector.manifest.levels
 
@@ -246,14 +241,14 @@ def _boxed(detector: Detector, maps: NDArray[np.uint8], view: View) -> Detection
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     order = np.argsort(-scores, kind="stable")
-    return Detections(np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order])
+    return DetectedBoxes(np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order])
 
 
-def _merged(detector: Detector, view: View) -> Detections:
+def _merged(detector: Detector, view: View) -> DetectedBoxes:
     """The boxes of a ``boxes`` head on the retina, merged over tiles; highest score first."""
     height, width, corners = _layout(detector, view)
 
-    def read(start: int, pixels: Pixels) -> Detections:
+    def read(start: int, pixels: Pixels) -> DetectedBoxes:
         detections = heads.boxes(detector.session, pixels)
         return replace(detections, tile=detections.tile + start)
 
@@ -308,8 +303,8 @@ def _in_parallel(function: Callable[[int], _Result], places: range, threads: int
         return list(pool.map(function, places))
 
 
-def _joined(parts: Sequence[Detections]) -> Detections:
-    return Detections(
+def _joined(parts: Sequence[DetectedBoxes]) -> DetectedBoxes:
+    return DetectedBoxes(
         np.concatenate([part.tile for part in parts]),
         np.concatenate([part.boxes for part in parts]),
         np.concatenate([part.labels for part in parts]),

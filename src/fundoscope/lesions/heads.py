@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BOXES: Final = "boxes"
 MASK: Final = "mask"
 OUTPUTS: Final = ("tile", "boxes", "labels", "scores")
-"""The outputs of a ``boxes`` head, the fields of :class:`Detections`."""
+"""The outputs of a ``boxes`` head, the fields of :class:`DetectedBoxes`."""
 MAPS: Final = "maps"
 """The output of a ``mask`` head."""
 HEADS: Final[Mapping[str, tuple[str, ...]]] = {BOXES: OUTPUTS, MASK: (MAPS,)}
@@ -34,7 +34,7 @@ HEADS: Final[Mapping[str, tuple[str, ...]]] = {BOXES: OUTPUTS, MASK: (MAPS,)}
 
 
 @dataclass(frozen=True, slots=True)
-class Detections:
+class DetectedBoxes:
     """Boxes on any number of tiles.
 
     Attributes:
@@ -50,18 +50,14 @@ class Detections:
     scores: NDArray[np.float64]
 
 
-Boxes = Detections
-"""The former name of :class:`Detections`; remove when no module imports it."""
-
-
-def subset(detections: Detections, chosen: NDArray[np.int64]) -> Detections:
+def subset(detections: DetectedBoxes, chosen: NDArray[np.int64]) -> DetectedBoxes:
     """The boxes at some places, in that order.
 
     Args:
         detections: all boxes.
         chosen: ``int (n,)``, places in ``detections``.
     """
-    return Detections(
+    return DetectedBoxes(
         detections.tile[chosen],
         detections.boxes[chosen],
         detections.labels[chosen],
@@ -69,7 +65,7 @@ def subset(detections: Detections, chosen: NDArray[np.int64]) -> Detections:
     )
 
 
-def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> Detections:
+def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> DetectedBoxes:
     """The boxes of a graph that has the outputs :data:`OUTPUTS`.
 
     Args:
@@ -81,7 +77,7 @@ def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> Detections:
     """
     tile, corners, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)
     real = tile < len(tiles)
-    return Detections(
+    return DetectedBoxes(
         tile[real], corners[real].astype(np.float64), labels[real], scores[real].astype(np.float64)
     )
 

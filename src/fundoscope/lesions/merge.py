@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.lesions.heads import Detections, subset
+from fundoscope.lesions.heads import DetectedBoxes, subset
 from fundoscope.models import runtime
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ Sides = NDArray[np.bool_]
 
 
 def merge(
-    detections: Detections,
+    detections: DetectedBoxes,
     corners: NDArray[np.int64],
     tile: tuple[int, int],
     view: tuple[int, int],
     suppress: float,
-) -> Detections:
+) -> DetectedBoxes:
     """Merge the boxes of tiles.
 
     Args:
@@ -78,13 +78,15 @@ def merge(
 
 
 def _placed(
-    detections: Detections, corners: NDArray[np.int64], view: tuple[int, int]
-) -> Detections:
+    detections: DetectedBoxes, corners: NDArray[np.int64], view: tuple[int, int]
+) -> DetectedBoxes:
     """Move boxes into the view's pixels and clip them; those outside are removed."""
     boxes = detections.boxes + np.tile(corners[detections.tile], 2)
     boxes = np.clip(boxes, 0.0, (view[1], view[0], view[1], view[0]))
     inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-    return subset(Detections(detections.tile, boxes, detections.labels, detections.scores), inside)
+    return subset(
+        DetectedBoxes(detections.tile, boxes, detections.labels, detections.scores), inside
+    )
 
 
 def _cut_sides(
@@ -103,8 +105,8 @@ def _exactness(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _joined(
-    detections: Detections, frames: NDArray[np.float64], cut: Sides
-) -> tuple[Detections, Sides]:
+    detections: DetectedBoxes, frames: NDArray[np.float64], cut: Sides
+) -> tuple[DetectedBoxes, Sides]:
     """Apply rule 1. Sides at which pieces were joined no longer count as cut."""
     lesion = np.arange(len(detections.scores))
     cut = cut.copy()
@@ -121,11 +123,11 @@ def _joined(
         boxes[number, 2:] = detections.boxes[members, 2:].max(axis=0)
         scores[number], tile[number] = detections.scores[best], detections.tile[best]
         cut[number] = cut[members].any(axis=0)
-    return subset(Detections(tile, boxes, detections.labels, scores), numbers), cut[numbers]
+    return subset(DetectedBoxes(tile, boxes, detections.labels, scores), numbers), cut[numbers]
 
 
 def _pairs(
-    detections: Detections, frames: NDArray[np.float64], cut: Sides, axis: int
+    detections: DetectedBoxes, frames: NDArray[np.float64], cut: Sides, axis: int
 ) -> list[tuple[int, int]]:
     """Pieces that meet across the seams of an axis: the piece before a seam and the one behind."""
     before, behind = np.flatnonzero(cut[:, axis + 2]), np.flatnonzero(cut[:, axis])
@@ -171,7 +173,7 @@ def _one_to_one(
     return pairs
 
 
-def _without_pieces(detections: Detections, cut: Sides) -> Detections:
+def _without_pieces(detections: DetectedBoxes, cut: Sides) -> DetectedBoxes:
     """Apply rule 2."""
     kept = np.ones(len(detections.scores), bool)
     scores = detections.scores.copy()
@@ -180,11 +182,11 @@ def _without_pieces(detections: Detections, cut: Sides) -> Detections:
         if kept[piece]:
             kept[piece] = False
             scores[box] = max(scores[box], scores[piece])
-    left = Detections(detections.tile, detections.boxes, detections.labels, scores)
+    left = DetectedBoxes(detections.tile, detections.boxes, detections.labels, scores)
     return subset(left, np.flatnonzero(kept))
 
 
-def _replaced(detections: Detections, pieces: NDArray[np.int64]) -> list[tuple[int, int]]:
+def _replaced(detections: DetectedBoxes, pieces: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Pieces and the boxes that replace them; small pieces first, then the best boxes."""
     near = [_around(detections, pieces, kind) for kind in np.unique(detections.labels[pieces])]
     piece, box = np.hstack([np.empty((2, 0), np.int64), *near])
@@ -207,7 +209,7 @@ def _replaced(detections: Detections, pieces: NDArray[np.int64]) -> list[tuple[i
     return list(zip(piece[order].tolist(), box[order].tolist(), strict=True))
 
 
-def _around(detections: Detections, pieces: NDArray[np.int64], kind: int) -> NDArray[np.int64]:
+def _around(detections: DetectedBoxes, pieces: NDArray[np.int64], kind: int) -> NDArray[np.int64]:
     """Pieces of a kind and the boxes that contain their centres, ``(2, M)``.
 
     A box that contains more than half of another contains its centre, which is quick to check.
@@ -220,7 +222,7 @@ def _around(detections: Detections, pieces: NDArray[np.int64], kind: int) -> NDA
     return np.stack([pieces[rows], same[columns]])
 
 
-def _suppressed(detections: Detections, suppress: float) -> Detections:
+def _suppressed(detections: DetectedBoxes, suppress: float) -> DetectedBoxes:
     """Apply rule 3; highest score first."""
     kinds, kind = np.unique(detections.labels, return_inverse=True)
     if not kinds.size:

@@ -106,7 +106,7 @@ def test_whether_pixels_are_of_maps_or_of_boxes_is_reported(evaluate, fake, tmp_
     _, out, _ = evaluate()
     assert "AUPR pixels" not in out
     assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "box"
-    fake.paints = True
+    fake.has_masks = True
     _, out, _ = evaluate("--masks", tmp_path / "masks", "--overwrite")
     assert "AUPR pixels: a pixel's score is what is painted on it" in out
     assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "map"

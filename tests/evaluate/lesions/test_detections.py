@@ -9,7 +9,7 @@ from PIL import Image
 from fundoscope.evaluate.lesions import detections
 from fundoscope.evaluate.lesions.detections import detect
 from fundoscope.geometry import Affine
-from fundoscope.lesions.painted import Painted
+from fundoscope.lesions.segmentation import Segmentation
 from fundoscope.reading import FieldOfView, Lesion
 
 MA, OD = "microaneurysm", "optic_disc"
@@ -19,7 +19,7 @@ FOUND = (
     Lesion(MA, (5, 5, 7, 7), 0.6),
     Lesion(OD, (9, 9, 12, 12), 0.2),
 )
-MAPS = Painted((MA, OD, "haemorrhage"), np.zeros((3, 8, 8), np.uint8), Affine())
+MAPS = Segmentation((MA, OD, "haemorrhage"), np.zeros((3, 8, 8), np.uint8), Affine())
 
 
 @pytest.fixture

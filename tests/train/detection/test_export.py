@@ -16,7 +16,7 @@ pytest.importorskip("onnx")
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models import bundle as bundles
 from fundoscope.photo import decode, field
 from fundoscope.train import average
@@ -129,13 +129,17 @@ def test_a_run_without_an_epoch_is_rejected(
 
 
 def test_boxes_that_differ_are_noticed() -> None:
-    ours = Boxes(np.array([0]), np.array([[0.0, 0.0, 10.0, 10.0]]), np.array([1]), np.array([0.8]))
+    ours = DetectedBoxes(
+        np.array([0]), np.array([[0.0, 0.0, 10.0, 10.0]]), np.array([1]), np.array([0.8])
+    )
     assert [part.tolist() for part in detection_parity.difference(ours, ours)] == [[0.0], [0.0]]
     moved = replace(ours, boxes=ours.boxes + 2)
     assert detection_parity.difference(ours, moved)[0].tolist() == [2.0]
     other_kind = replace(ours, labels=np.array([2]))
     assert detection_parity.difference(ours, other_kind)[0].tolist() == [np.inf]
-    nothing = Boxes(np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
+    nothing = DetectedBoxes(
+        np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0)
+    )
     assert detection_parity.difference(ours, nothing)[1].tolist() == [np.inf]
 
 

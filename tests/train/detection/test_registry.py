@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from fundoscope.errors import UsageError
 from fundoscope.lesions import heads
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.train.detection import checks, registry, training
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
-from fundoscope.train.detection.head import Counts, Detections, TargetsOf, counted, means
+from fundoscope.train.detection.head import Counts, PhotographBoxes, TargetsOf, counted, means
 from fundoscope.train.detection.parity import Difference
 from fundoscope.train.detection.views.tile_draw import Tile
 from fundoscope.train.detection.views.view import AnnotatedView, Progress
@@ -83,13 +83,15 @@ class Brightness:
         kinds: Sequence[str],
         config: DetectorConfig,
         device: torch.device,
-    ) -> Detections:
+    ) -> PhotographBoxes:
         found = []
         for view in views:
             height, width = view.pixels.shape[:2]
             whole = np.array([[0.0, 0.0, width, height]])
-            found.append(Boxes(np.zeros(1, np.int64), whole, np.ones(1, np.int64), np.ones(1)))
-        return Detections(found, {"further": 1})
+            found.append(
+                DetectedBoxes(np.zeros(1, np.int64), whole, np.ones(1, np.int64), np.ones(1))
+            )
+        return PhotographBoxes(found, {"further": 1})
 
     def to_onnx(
         self,

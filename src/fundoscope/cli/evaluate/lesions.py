@@ -72,7 +72,7 @@ def lesions(
             known,
             lambda path: detections.detect(loaded, path),
             loaded.manifest.thresholds,
-            has_maps=loaded.paints,
+            has_maps=loaded.has_masks,
             workers=workers or os.cpu_count() or 1,
             on_read=screen.advance,
         )

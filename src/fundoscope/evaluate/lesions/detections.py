@@ -16,7 +16,7 @@ from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.painted import Painted
+from fundoscope.lesions.segmentation import Segmentation
 from fundoscope.photo import decode
 from fundoscope.photo import field as fields
 from fundoscope.reading import Lesion
@@ -61,7 +61,7 @@ class Detections:
     size: tuple[int, int] | None = None
     boxes: Mapping[str, ScoredBoxes] = field(default_factory=dict)
     unassessed: tuple[str, ...] = ()
-    maps: Painted | None = None
+    maps: Segmentation | None = None
     code: str = ""
     reason: str = ""
     remedy: str = ""

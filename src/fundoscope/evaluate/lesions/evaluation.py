@@ -22,7 +22,7 @@ from fundoscope.evaluate.lesions.pixels import PixelCounts
 from fundoscope.evaluate.lesions.truth import Photograph, Truth
 from fundoscope.evaluate.photographs import READ, in_order
 from fundoscope.kinds import OPTIC_DISC
-from fundoscope.lesions import painted
+from fundoscope.lesions import segmentation
 
 Detect = Callable[[Path], Detections]
 """Finds what is on a file, as :func:`fundoscope.evaluate.lesions.detections.detect` does."""
@@ -193,7 +193,7 @@ def _pixels_of(kind: str, detections: Detections, mask: Mask) -> PixelCounts:
         boxes = detections.of_kind(kind)
         return pixels.of_boxes(boxes.corners, boxes.scores, mask)
     height, width = mask.shape
-    return pixels.of_map(painted.on_photograph(detections.maps, kind, width, height), mask)
+    return pixels.of_map(segmentation.on_photograph(detections.maps, kind, width, height), mask)
 
 
 def _disc_distance(

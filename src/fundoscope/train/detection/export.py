@@ -21,7 +21,7 @@ from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import DetectorManifest
@@ -193,7 +193,7 @@ def _evaluated(
 
 def _healthy_limits(detector: Detector, data: DetectionData) -> dict[str, float]:
     """For each kind of lesion the lowest threshold that spares healthy eyes, in every source."""
-    by_source: dict[str, list[Boxes]] = defaultdict(list)
+    by_source: dict[str, list[DetectedBoxes]] = defaultdict(list)
     for photograph in data.healthy_val:
         by_source[photograph.source].append(detectors.on_view(detector, photograph.view))
     return {

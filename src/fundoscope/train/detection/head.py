@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
@@ -43,7 +43,7 @@ TargetsOf = Callable[[Sequence[Tile], "torch.device"], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Detections:
+class PhotographBoxes:
     """The lesions found on some photographs.
 
     Attributes:
@@ -51,7 +51,7 @@ class Detections:
         figures: further figures for the epoch's line of ``metrics.jsonl``.
     """
 
-    boxes: Sequence[Boxes]
+    boxes: Sequence[DetectedBoxes]
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -147,7 +147,7 @@ class Head(Protocol):
         kinds: Sequence[str],
         config: DetectorConfig,
         device: torch.device,
-    ) -> Detections:
+    ) -> PhotographBoxes:
         """The lesions that a network finds on whole validation photographs.
 
         Args:

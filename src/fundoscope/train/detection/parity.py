@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fundoscope.errors import FundoscopeError
 from fundoscope.lesions import tiles
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.photo.decode import Pixels
 from fundoscope.train.detection.views.view import AnnotatedView
 
@@ -59,8 +59,8 @@ def tiles_of(val: Sequence[AnnotatedView], size: tuple[int, int], at_once: int) 
 
 
 def compared(
-    ours: Callable[[Pixels], Boxes],
-    theirs: Callable[[Pixels], Boxes],
+    ours: Callable[[Pixels], DetectedBoxes],
+    theirs: Callable[[Pixels], DetectedBoxes],
     val: Sequence[AnnotatedView],
     at_once: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -100,7 +100,9 @@ def other_boxes(same: int, count: int) -> FundoscopeError:
     )
 
 
-def difference(theirs: Boxes, ours: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def difference(
+    theirs: DetectedBoxes, ours: DetectedBoxes
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far each box of torch, and its score, is from the nearest of its tile and kind.
 
     Only boxes of a score of :data:`SURE` or more are compared; a missing one is infinitely far.

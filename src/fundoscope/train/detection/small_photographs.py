@@ -18,7 +18,7 @@ from fundoscope.geometry import Affine
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import view
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.photo import decode, field
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import FieldOfView
@@ -80,7 +80,7 @@ def _scales(val: Sequence[AnnotatedView]) -> list[float]:
 
 def _read_smaller(
     detector: Detector, photo: Photo, fov: FieldOfView, each: AnnotatedView, scale: float
-) -> Boxes:
+) -> DetectedBoxes:
     """The boxes found on a smaller copy of a photograph, in the pixels of its full-size view."""
     height, width = photo.pixels.shape[:2]
     size = (round(width * scale), round(height * scale))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.train.detection import sheets
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.data import DetectionData
@@ -103,7 +103,7 @@ class DetectionTask:
         return {**figures, **found.figures}
 
     def _healthy_figures(
-        self, network: nn.Module, detections: Sequence[Boxes], figures: Mapping[str, Any]
+        self, network: nn.Module, detections: Sequence[DetectedBoxes], figures: Mapping[str, Any]
     ) -> dict[str, Any]:
         """What the detector finds on healthy eyes, and a score that counts it.
 
@@ -133,7 +133,7 @@ class DetectionTask:
         scores = (figures["score"], _score(recall))
         return {"score": float(np.mean(scores)), "healthy_share": share, "healthy_recall": recall}
 
-    def _figures(self, detections: Sequence[Boxes], epoch: int) -> dict[str, Any]:
+    def _figures(self, detections: Sequence[DetectedBoxes], epoch: int) -> dict[str, Any]:
         """The figures of :meth:`evaluate`, from the boxes on each validation photograph."""
         matched = {
             kind: [
@@ -161,7 +161,7 @@ class DetectionTask:
             "at_threshold": at_threshold,
         }
 
-    def _sheet(self, detections: Sequence[Boxes], thresholds: Mapping[str, float]) -> bytes:
+    def _sheet(self, detections: Sequence[DetectedBoxes], thresholds: Mapping[str, float]) -> bytes:
         """A picture of annotated and found boxes on some validation tiles."""
         limits = np.array([thresholds[kind] for kind in self.kinds])
         counting = []
@@ -171,7 +171,7 @@ class DetectionTask:
         return sheets.sheet(self.val, counting, self.kinds, sides(self.config.data.tile))
 
 
-def _matched(found: Boxes, truth: NDArray[np.float64], label: int) -> Matched:
+def _matched(found: DetectedBoxes, truth: NDArray[np.float64], label: int) -> Matched:
     """The boxes of a kind on a photograph, matched with its annotated boxes."""
     of_kind = found.labels == label
     return hits.match(found.boxes[of_kind], found.scores[of_kind], truth)

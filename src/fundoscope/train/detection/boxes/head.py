@@ -13,7 +13,7 @@ import numpy as np
 from fundoscope.errors import UsageError
 from fundoscope.lesions import merge, tiles
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.train.detection import parity as tile_parity
 from fundoscope.train.detection.boxes import anchors as anchoring
@@ -23,7 +23,7 @@ from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.head import (
     Counts,
-    Detections,
+    PhotographBoxes,
     TargetsOf,
     counted,
     means,
@@ -170,14 +170,14 @@ def detect(
     kinds: Sequence[str],  # noqa: ARG001 (as Head)
     config: DetectorConfig,
     device: torch.device,
-) -> Detections:
+) -> PhotographBoxes:
     """The boxes of all tiles, merged."""
-    return Detections([_on_view(network, each, config, device) for each in views])
+    return PhotographBoxes([_on_view(network, each, config, device) for each in views])
 
 
 def _on_view(
     network: nn.Module, photograph: AnnotatedView, config: DetectorConfig, device: torch.device
-) -> Boxes:
+) -> DetectedBoxes:
     """The boxes on a photograph, in its view's pixels."""
     import torch
 
@@ -190,9 +190,11 @@ def _on_view(
             boxes, labels, scores = (output[key].cpu() for key in ("boxes", "labels", "scores"))
             numbers = np.full(len(labels), tile, np.int64)
             parts.append(
-                Boxes(numbers, boxes.double().numpy(), labels.numpy(), scores.double().numpy())
+                DetectedBoxes(
+                    numbers, boxes.double().numpy(), labels.numpy(), scores.double().numpy()
+                )
             )
-    together = Boxes(
+    together = DetectedBoxes(
         *(
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("tile", "boxes", "labels", "scores")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fundoscope.lesions import heads
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models import runtime
 from fundoscope.photo.decode import Pixels
 from fundoscope.train.detection import parity
@@ -44,9 +44,9 @@ def against_torch(
     session = runtime.open_graph(model, "the exported graph")
     module = FromPixels(network, normalisation).eval()
 
-    def theirs(pixels: Pixels) -> Boxes:
+    def theirs(pixels: Pixels) -> DetectedBoxes:
         with torch.inference_mode():
-            return Boxes(*(output.numpy() for output in module(torch.from_numpy(pixels))))
+            return DetectedBoxes(*(output.numpy() for output in module(torch.from_numpy(pixels))))
 
     away, apart = parity.compared(partial(heads.boxes, session), theirs, val, at_once)
     if not len(away):

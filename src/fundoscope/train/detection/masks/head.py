@@ -13,13 +13,13 @@ from fundoscope.kinds import KINDS
 from fundoscope.lesions import tiles
 from fundoscope.lesions.components import FULL, Components
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.head import (
     Counts,
-    Detections,
+    PhotographBoxes,
     TargetsOf,
     counted,
     means,
@@ -129,7 +129,7 @@ def detect(
     kinds: Sequence[str],
     config: DetectorConfig,
     device: torch.device,
-) -> Detections:
+) -> PhotographBoxes:
     """The connected parts of the maps, at the levels that an export would choose."""
     seen = [
         levels.at_levels(maps(network, each, len(kinds), config, device), each.view, kinds)
@@ -137,7 +137,7 @@ def detect(
     ]
     chosen = levels.choose(seen, views, kinds)
     boxes = [_joined([by_kind[kind][chosen[kind]] for kind in kinds]) for by_kind in seen]
-    return Detections(boxes, {"levels": chosen})
+    return PhotographBoxes(boxes, {"levels": chosen})
 
 
 def maps(
@@ -164,10 +164,10 @@ def maps(
     return whole
 
 
-def _joined(by_kind: Sequence[Components]) -> Boxes:
+def _joined(by_kind: Sequence[Components]) -> DetectedBoxes:
     """The boxes of all kinds, in the order of the class list."""
     counts = [len(components.scores) for components in by_kind]
-    return Boxes(
+    return DetectedBoxes(
         np.zeros(sum(counts), np.int64),
         np.concatenate([components.boxes for components in by_kind]),
         np.repeat(np.arange(1, len(by_kind) + 1), counts),

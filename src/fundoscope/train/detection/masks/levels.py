@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fundoscope.evaluate.lesions import hits
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import painted
+from fundoscope.lesions import segmentation
 from fundoscope.lesions.components import Components
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.view import View
@@ -43,7 +43,7 @@ def at_levels(maps: NDArray[np.uint8], shown: View, kinds: Sequence[str]) -> dic
         kinds: the class list.
     """
     return {
-        kind: {level: painted.lesions(plane, level, kind, shown) for level in LEVELS}
+        kind: {level: segmentation.lesions(plane, level, kind, shown) for level in LEVELS}
         for kind, plane in zip(kinds, maps, strict=True)
     }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fundoscope.errors import FundoscopeError
 from fundoscope.lesions import heads
 from fundoscope.lesions.components import FULL, components
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models import runtime
 from fundoscope.photo.decode import Pixels
 from fundoscope.train.detection import parity
@@ -55,7 +55,7 @@ def against_torch(
     module = FromPixels(network, normalisation).eval()
     apart = 0.0
 
-    def theirs(pixels: Pixels) -> Boxes:
+    def theirs(pixels: Pixels) -> DetectedBoxes:
         nonlocal apart
         with torch.inference_mode():
             maps = module(torch.from_numpy(pixels)).numpy()
@@ -63,7 +63,7 @@ def against_torch(
         apart = max(apart, float(levels.max()) / FULL)
         return _boxes(maps)
 
-    def ours(pixels: Pixels) -> Boxes:
+    def ours(pixels: Pixels) -> DetectedBoxes:
         return _boxes(heads.maps(session, pixels))
 
     away, _ = parity.compared(ours, theirs, val, at_once)
@@ -76,7 +76,7 @@ def against_torch(
     return Difference(len(away), float(away.max(initial=0.0)), apart)
 
 
-def _boxes(maps: NDArray[np.uint8]) -> Boxes:
+def _boxes(maps: NDArray[np.uint8]) -> DetectedBoxes:
     """The components of all maps of some tiles, ``uint8 (n, K, H, W)``."""
     tile, boxes, labels, scores = [], [], [], []
     for number, planes in enumerate(maps):
@@ -87,4 +87,4 @@ def _boxes(maps: NDArray[np.uint8]) -> Boxes:
             labels.append(np.full(len(parts.scores), label))
             scores.append(parts.scores)
     joined = (np.concatenate(values) for values in (tile, boxes, labels, scores))
-    return Boxes(*joined)
+    return DetectedBoxes(*joined)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
-from fundoscope.lesions.heads import Boxes
+from fundoscope.lesions.heads import DetectedBoxes
 
 KEPT: Final = 0.8
 """A kind is assessed on photographs down to the size at which this share of both precision and
@@ -80,7 +80,7 @@ def healthy_limit(highest: Sequence[float]) -> float:
     return float(np.nextafter(ordered[allowed], np.inf)) if ordered else 0.0
 
 
-def highest_scores(boxes: Sequence[Boxes], label: int) -> list[float]:
+def highest_scores(boxes: Sequence[DetectedBoxes], label: int) -> list[float]:
     """The highest score of a kind on each photograph; 0 without a box."""
     return [float(each.scores[each.labels == label].max(initial=0.0)) for each in boxes]
 
