@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,4 +110,17 @@ def test_a_run_folder_exports(kind: str, earlier: Path, train: Callable[..., Non
     now, before = bundles.load(earlier / "exported"), bundles.load(earlier / f"{kind}-bundle")
     assert now.manifest.name == f"{kind} again"
     assert now.manifest.task == before.manifest.task
-    assert now.manifest.trained_on == before.manifest.trained_on
+    made, before_made = now.manifest.trained_on, before.manifest.trained_on
+    assert made.manifest_sha256 == before_made.manifest_sha256
+    assert made.photographs == before_made.photographs
+    assert made.minutes == before_made.minutes
+    assert_holds(made.configuration, before_made.configuration)
+
+
+def assert_holds(settings: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
+    """Every earlier setting has its value; there may be further ones."""
+    for key, value in earlier.items():
+        if isinstance(value, dict):
+            assert_holds(settings[key], value)
+        else:
+            assert settings[key] == value, key
