@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from fundoscope.cli import main as command_line
-from fundoscope.cli.train.progress import watching
+from fundoscope.cli.train.progress import watching_grader
 from fundoscope.data import manifest as manifests
 from fundoscope.errors import FundoscopeError, PhotoError, UsageError
 from fundoscope.evaluate.compare import folders
@@ -138,7 +138,7 @@ def train(config: GraderConfig, run: Path, source: str) -> Path:
     if not (bundle / bundles.MANIFEST).is_file():
         if not finished(config, run):
             print(f"{source}: training without it, in {run}", flush=True)
-            with watching() as listeners:
+            with watching_grader() as listeners:
                 grader.train(config, run, listeners=listeners)
         export.export(run, bundle, name=f"without-{source}", cache=Path(config.data.cache))
     elif configs.of_run(run)[0] != config:

@@ -46,11 +46,11 @@ def test_boxes_as_voc(tmp_path: Path, save_eye: Save, fundoscope: Command) -> No
         f"{photo}: 2 haemorrhages, no hard exudates found; optic disc;"
         " not assessed: microaneurysms (photograph too small)"
     )
-    assert "2 photographs: 2 annotated, 0 had annotations already, 0 could not be" in lines
+    assert "2 photographs: 2 annotated, 0 had annotations already, 0 failed" in lines
     assert "boxes: 4 haemorrhages, 2 optic discs" in lines
     assert any(line.startswith("not assessed: image quality; microaneurysms") for line in lines)
     assert f"annotations: {out}" in lines
-    assert lines[-1].endswith("correct them before anybody trains on them")
+    assert lines[-1].endswith("correct them before training on them")
     assert read(out, images=photos) == {"a_lesions.jpg": BOXES, "left/b_lesions.png": BOXES}
     (found,) = {item.author for photo in read_voc(out).photos for item in photo.annotations}
     assert found == "fake-detector-1"
@@ -88,8 +88,8 @@ def test_what_somebody_corrected_is_not_lost(
     save_eye(photos / "b_lesions.jpg")
     said = fundoscope("annotate", photos, "--out", out)
     assert said.code == 0
-    assert f"{first}: has annotations already, left as they are" in said.out.splitlines()
-    assert "2 photographs: 1 annotated, 1 had annotations already, 0 could not be" in said.out
+    assert f"{first}: has annotations already; they were kept" in said.out.splitlines()
+    assert "2 photographs: 1 annotated, 1 had annotations already, 0 failed" in said.out
     assert corrected.read_bytes() == before
     assert (out / "Annotations" / "b_lesions.xml").is_file()
     assert fundoscope("annotate", photos, "--out", out, "--overwrite").code == 0
@@ -186,19 +186,19 @@ def test_photographs_that_would_share_a_file_are_refused_before_work(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "complaint"),
     [
         ((), "--out: is missing"),
-        (("--beside", "--out", "x"), "--beside: writes next to the photographs"),
-        (("--beside", "--format", "coco"), "--beside: has no meaning for coco"),
+        (("--beside", "--out", "x"), "--beside: cannot be combined with --out"),
+        (("--beside", "--format", "coco"), "--beside: works with --format voc only"),
     ],
 )
 def test_misuse(
-    tmp_path: Path, save_eye: Save, fundoscope: Command, options: tuple[str, ...], told: str
+    tmp_path: Path, save_eye: Save, fundoscope: Command, options: tuple[str, ...], complaint: str
 ) -> None:
     said = fundoscope("annotate", save_eye(tmp_path / "a.jpg"), *options)
     assert said.code == 2
-    assert said.err.startswith(told)
+    assert said.err.startswith(complaint)
 
 
 def test_out_is_a_folder(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
@@ -247,7 +247,7 @@ def test_ctrl_c_keeps_what_was_finished(
     written = len(list((tmp_path / "out").rglob("*.xml")))
     assert said.code == 130
     assert 0 < written < 9
-    assert f"interrupted: {written} of 9 were done" in said.complaints
+    assert f"interrupted: {written} of 9 photographs were done" in said.complaints
 
 
 def test_a_fault_of_ours(

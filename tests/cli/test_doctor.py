@@ -37,7 +37,7 @@ def test_what_must_work_and_does_not(fundoscope: Command, monkeypatch: pytest.Mo
     assert said.code == 1
     assert not json.loads(said.out)["healthy"]
     assert said.complaints == [
-        "this installation: is not sound (inference); install fundoscope again"
+        "this installation: does not work (inference); install fundoscope again"
     ]
 
 
@@ -75,13 +75,13 @@ def test_an_import_that_crashes_or_hangs(monkeypatch: pytest.MonkeyPatch) -> Non
         return subprocess.CompletedProcess(arguments, -11, "", "")
 
     monkeypatch.setattr(checkup.subprocess, "run", crashed)
-    assert checkup._import_apart("x", {"a": "a"}).detail == "exit code -11"
+    assert checkup._import_separately("x", {"a": "a"}).detail == "exit code -11"
 
     def hung(*arguments: Any, **options: Any) -> Any:
         raise subprocess.TimeoutExpired("python", 1)
 
     monkeypatch.setattr(checkup.subprocess, "run", hung)
-    assert checkup._import_apart("x", {"a": "a"}).state == "failed"
+    assert checkup._import_separately("x", {"a": "a"}).state == "failed"
 
 
 def test_a_check_reports_whatever_it_meets() -> None:
@@ -134,4 +134,4 @@ def test_a_phantom_that_is_graded_or_not(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("fundoscope.reader.Reader", Stub)
     assert checkup._inference().state == "ok"
     Stub.grade = Grade()
-    assert "a phantom: was not graded" in checkup._inference().detail
+    assert "a synthetic photograph: was not graded" in checkup._inference().detail

@@ -77,7 +77,7 @@ def test_a_detector_says_which_kinds_it_finds_from_which_score_and_size(
     assert said.code == 0
     assert said.out.splitlines()[1:4] == [
         "  detection at 704 x 1120 px, 0.0 MB, sha256 " + hashlib.sha256(GRAPH).hexdigest()[:12],
-        "  microaneurysm from a score of 0.545, on fields of a radius from 800 px",
+        "  microaneurysm from a score of 0.545, if the retina has a radius of at least 800 px",
         "  irma from a score of 0.400, on no photograph",
     ]
 
@@ -90,7 +90,7 @@ def test_as_json(shelf: Path, fundoscope: Command, make_bundle: Make) -> None:
     assert one["model_bytes"] == len(GRAPH)
 
 
-def test_a_wrong_hash_is_said_and_the_others_are_listed(
+def test_a_wrong_hash_is_reported_and_the_others_are_listed(
     shelf: Path, tmp_path: Path, fundoscope: Command, make_bundle: Make
 ) -> None:
     make_bundle(shelf / "grading", "good-1")

@@ -50,7 +50,7 @@ def test_what_was_not_graded_is_named_with_reason_and_remedy(
         f"{tmp_path}/c.jpg: is empty (0 bytes); copy it again from the camera",
     ]
     assert "3 photographs: 1 graded (0 referable), 1 not graded, 1 refused" in said.out
-    assert "not taken for photographs: 1 .txt" in said.out
+    assert "ignored, not photographs: 1 .txt" in said.out
 
 
 def test_json_is_one_reading_a_line_and_nothing_else(
@@ -82,7 +82,7 @@ def test_out_writes_everything(tmp_path: Path, save_eye: Save, fundoscope: Comma
     assert arguments["workers"] == 1
 
 
-def test_lesions_are_told_in_words(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+def test_lesions_are_named_in_words(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
     photo = save_eye(tmp_path / "g2_lesions.jpg")
     lines = fundoscope("read", photo, save_eye(tmp_path / "g0.jpg")).out.splitlines()
     assert lines[0] == (
@@ -223,7 +223,7 @@ def test_ctrl_c_keeps_what_was_finished(
     assert said.code == 130
     assert 0 < done < 40
     assert said.complaints[-1] == (
-        f"interrupted: {done} of 40 were read; their results are in {tmp_path / 'out'}"
+        f"interrupted: {done} of 40 photographs were read; their results are in {tmp_path / 'out'}"
     )
     assert signal.getsignal(signal.SIGINT) is before
 

@@ -1,1 +1,1 @@
-"""The command line: a command parses, calls one function and prints; one file a command group."""
+"""The command line: each command reads its options, calls one function and prints the result."""

@@ -1,4 +1,4 @@
-"""``fundoscope annotate``: the lesions that are found, as boxes for an annotator to correct."""
+"""``fundoscope annotate``: write detected lesions as boxes for an annotator to correct."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
+from fundoscope.cli.options import DetectorBundle, Workers
 from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from fundoscope.cli.terminal import Terminal
 
 
-class Form(StrEnum):
+class BoxFormat(StrEnum):
     """The formats that hold boxes, see :data:`fundoscope.data.annotations.formats.FORMATS`."""
 
     VOC = "voc"
@@ -31,45 +33,41 @@ def annotate(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Photographs; folders, with all below; or tables (.csv) with a column image.",
+            help="Photographs, folders (with their subfolders), or tables (.csv) with the column"
+            " image.",
+            show_default=False,
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the annotations into this folder.")
+        Path | None, typer.Option(metavar="DIR", help="Folder to write the annotations into.")
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="Format to write.")] = Form.VOC,
+    form: Annotated[
+        BoxFormat, typer.Option("--format", metavar="|".join(BoxFormat), help="Format to write.")
+    ] = BoxFormat.VOC,
     beside: Annotated[
         bool,
         typer.Option(
             "--beside",
-            help="In place of --out: write each XML next to its photograph, as labelImg does.",
+            help="Write each VOC file next to its photograph, as labelImg does, instead of into"
+            " --out.",
         ),
     ] = False,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="BUNDLE", help="Look for lesions with this bundle; the shipped one by default."
-        ),
-    ] = None,
+    detector: DetectorBundle = None,
     disc: Annotated[
-        bool, typer.Option("--disc/--no-disc", help="Box the optic disc as well.")
+        bool, typer.Option("--disc/--no-disc", help="Draw a box around the optic disc, too.")
     ] = True,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Photographs read at a time; as many as processors by default."),
-    ] = None,
+    workers: Workers = None,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace annotations that are there, corrected or not."),
+        typer.Option("--overwrite", help="Replace existing annotations, corrected ones included."),
     ] = False,
 ) -> None:
-    """Write the lesions that are found as boxes, for an annotator to correct.
+    """Find lesions and write them as boxes, for an annotator to correct.
 
-    Annotations that are there are left alone. Correct them all before training on them.
+    Existing annotations are kept. Have a person correct the boxes before training on them.
 
-    Exit code 0: all have annotations. 3: some were refused, each named with its reason.
-
-    2: misuse. 1: failure.
+    Exit codes: 0 if all photographs have annotations, 3 if some could not be read (each is named
+    with the reason), 2 for wrong use, 1 for any other failure.
     """
     from fundoscope.batch import annotate as annotating
     from fundoscope.batch import annotation_files, processors
@@ -85,8 +83,8 @@ def annotate(
     reader = Reader(detector=detector, threads=threads)
     with quiet_libraries(), stopping() as stop, terminal(len(photographs)) as screen:
 
-        def show(one: annotating.Annotated) -> None:
-            _show(one, screen, disc=disc)
+        def show(annotated: annotating.Annotated) -> None:
+            _show(annotated, screen, disc=disc)
             if screen.closed:
                 stop.set()
 
@@ -103,56 +101,60 @@ def annotate(
     raise typer.Exit(_conclude(tally, screen, out))
 
 
-def _check(out: Path | None, form: Form, *, beside: bool) -> None:
-    if beside and form is not Form.VOC:
-        raise UsageError("--beside", f"has no meaning for {form.value}", "leave it out")
+def _check(out: Path | None, form: BoxFormat, *, beside: bool) -> None:
+    if beside and form is not BoxFormat.VOC:
+        raise UsageError("--beside", "works with --format voc only", "leave one of them out")
     if beside and out is not None:
-        raise UsageError("--beside", "writes next to the photographs", "leave out --out")
+        raise UsageError("--beside", "cannot be combined with --out", "leave one of them out")
     if not beside and out is None:
         raise UsageError("--out", "is missing", "name a folder, or add --beside")
 
 
 def _folder(paths: list[Path]) -> Path | None:
-    """The folder of photographs, where one is named."""
+    """The folder of photographs, if the user named a single folder."""
     return paths[0] if len(paths) == 1 and paths[0].is_dir() else None
 
 
 def _photographs(paths: list[Path], out: Path | None) -> list[Input]:
-    """What to annotate, each once; results may lie in the folder of the photographs."""
+    """The photographs to annotate, each once. Results may lie in their folder."""
     from fundoscope.batch.inputs import gather
 
     apart = out is not None and not any(path.exists() and _same(path, out) for path in paths)
     inputs = gather(paths, leave_out=out if apart else None)
-    return list({one.path.absolute(): one for one in reversed(inputs.photographs)}.values())[::-1]
+    return list({photo.path.absolute(): photo for photo in reversed(inputs.photographs)}.values())[
+        ::-1
+    ]
 
 
 def _same(path: Path, other: Path) -> bool:
     return other.exists() and path.samefile(other)
 
 
-def _show(one: annotating.Annotated, screen: Terminal, *, disc: bool) -> None:
-    """One line: what was found on standard output, a photograph without it on standard error."""
+def _show(annotated: annotating.Annotated, screen: Terminal, *, disc: bool) -> None:
+    """Print what was found on standard output, or what went wrong on standard error."""
     from fundoscope.report.wording import lesions_in_words, printable, too_small
 
-    image = printable(one.input.image)
+    image = printable(annotated.input.image)
     screen.advance()
-    if one.trouble:
-        screen.err(printable(f"{image}: {one.trouble['reason']}; {one.trouble['remedy']}"))
-    elif one.kept:
-        screen.out(f"{image}: has annotations already, left as they are")
-    elif one.reading is not None:
-        ring = "optic disc" if disc and one.reading.anatomy.disc.found else ""
-        parts = (lesions_in_words(one.reading), ring, too_small(one.reading))
+    if annotated.trouble:
+        screen.err(
+            printable(f"{image}: {annotated.trouble['reason']}; {annotated.trouble['remedy']}")
+        )
+    elif annotated.kept:
+        screen.out(f"{image}: has annotations already; they were kept")
+    elif annotated.reading is not None:
+        disc_found = "optic disc" if disc and annotated.reading.anatomy.disc.found else ""
+        parts = (lesions_in_words(annotated.reading), disc_found, too_small(annotated.reading))
         screen.out(f"{image}: {'; '.join(filter(None, parts))}")
 
 
 def _conclude(tally: annotating.AnnotationTally, screen: Terminal, out: Path | None) -> int:
-    from fundoscope.cli.read import INTERRUPTED, PIPE_CLOSED
-
     if screen.closed:
         return PIPE_CLOSED
     if tally.interrupted:
-        typer.echo(f"interrupted: {tally.done} of {tally.photographs} were done", err=True)
+        typer.echo(
+            f"interrupted: {tally.done} of {tally.photographs} photographs were done", err=True
+        )
     for line in _totals(tally, out):
         screen.out(line)
     return INTERRUPTED if tally.interrupted else tally.exit_code
@@ -164,7 +166,7 @@ def _totals(tally: annotating.AnnotationTally, out: Path | None) -> list[str]:
     noun = "photograph" if tally.photographs == 1 else "photographs"
     lines = [
         f"{tally.photographs} {noun}: {tally.annotated} annotated, {tally.kept} had annotations"
-        f" already, {tally.troubled} could not be"
+        f" already, {tally.troubled} failed"
     ]
     if tally.boxes:
         boxes = (f"{n} {kind_in_words(kind, n)}" for kind, n in tally.boxes.most_common())
@@ -173,4 +175,7 @@ def _totals(tally: annotating.AnnotationTally, out: Path | None) -> list[str]:
         lines.append(f"not assessed: {listed_over(tally.unseen, tally.annotated)}")
     lines += [f"not kept: {loss.what} ({loss.count})" for loss in tally.losses]
     lines.append(f"annotations: {'beside the photographs' if out is None else out}")
-    return [*lines, "a program drew them: correct them before anybody trains on them"]
+    return [
+        *lines,
+        "a program drew these boxes: have a person correct them before training on them",
+    ]

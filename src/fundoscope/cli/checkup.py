@@ -1,4 +1,4 @@
-"""What ``fundoscope doctor`` looks at: each check returns what it found and raises nothing."""
+"""The checks of ``fundoscope doctor``. Each returns a finding and raises nothing."""
 
 from __future__ import annotations
 
@@ -14,26 +14,32 @@ from typing import Final, Literal
 
 from fundoscope.batch.versions import CORE_LIBRARIES, installed
 from fundoscope.cli.extras import EXTRAS
-from fundoscope.errors import FundoscopeError
+from fundoscope.errors import FundoscopeError, MissingExtraError
 
 OLDEST_PYTHON: Final = (3, 11)
 IMPORT_NAMES: Final = {"pillow": "PIL"}
-"""Where a package of the core is imported by another name than the one that pip knows."""
+"""Packages of the core that are imported by another name than their name for pip."""
 IMPORT_SECONDS: Final = 120
-"""After this an import counts as failed; torch takes a minute from a cold, slow disk."""
+"""After this time an import counts as failed; torch takes a minute from a slow disk."""
+
+WIDTH, HEIGHT = 640, 480
+"""Of the synthetic photograph, in pixels: small, so that the check is quick."""
+HASH_SHOWN: Final = 12
+"""Characters of a hash that are printed."""
+MILLISECONDS: Final = 1000
 
 State = Literal["ok", "absent", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """The result of a check.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         state: ``ok``, ``absent`` (not installed) or ``failed``.
-        detail: version, size or what is wrong, on one line.
-        needed: whether reading photographs depends on it.
+        detail: version, size or what is wrong, in one line.
+        needed: whether it is needed for reading photographs.
     """
 
     name: str
@@ -73,21 +79,22 @@ def _core() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, parts in EXTRAS.items():
-        missing = [package for package in parts if installed(package) is None]
-        name = f"extra [{extra}]"
+    for extra, packages in EXTRAS.items():
+        missing = [package for package in packages if installed(package) is None]
+        name = f"optional part [{extra}]"
         if missing:
-            remedy = f'pip install "fundoscope[{extra}]"'
-            yield Finding(name, "absent", f"lacks {', '.join(missing)}; {remedy}", needed=False)
+            remedy = MissingExtraError(name, extra).remedy
+            detail = f"{', '.join(missing)} not installed; {remedy}"
+            yield Finding(name, "absent", detail, needed=False)
         else:
-            yield _import_apart(name, parts)
+            yield _import_separately(name, packages)
 
 
-def _import_apart(name: str, parts: dict[str, str]) -> Finding:
-    """Import packages in a process of their own, which a broken one may take down."""
+def _import_separately(name: str, packages: dict[str, str]) -> Finding:
+    """Import packages in a separate process, which a broken package may crash."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", f"import {', '.join(parts.values())}"],
+            [sys.executable, "-c", f"import {', '.join(packages.values())}"],
             capture_output=True,
             text=True,
             timeout=IMPORT_SECONDS,
@@ -97,9 +104,9 @@ def _import_apart(name: str, parts: dict[str, str]) -> Finding:
         detail = f"importing took more than {IMPORT_SECONDS} s"
         return Finding(name, "failed", detail, needed=False)
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        return Finding(name, "failed", said[-1], needed=False)
-    versions = ", ".join(f"{package} {installed(package)}" for package in parts)
+        output = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return Finding(name, "failed", output[-1], needed=False)
+    versions = ", ".join(f"{package} {installed(package)}" for package in packages)
     return Finding(name, "ok", versions, needed=False)
 
 
@@ -110,32 +117,34 @@ def _bundles() -> Iterator[Finding]:
 
         def verify(task: str = task) -> str:
             manifest = bundle.load(bundle.shipped(task)).manifest
-            return f"{manifest.name}, sha256 {manifest.model_sha256[:12]}, verified"
+            return f"{manifest.name}, sha256 {manifest.model_sha256[:HASH_SHOWN]}, verified"
 
         yield _tried(f"bundle {task}", verify, needed=True)
 
 
 def _inference() -> Finding:
-    def read_a_phantom() -> str:
+    def read_synthetic() -> str:
         from fundoscope import phantom
         from fundoscope.reader import Reader
 
-        pixels, _ = phantom.draw(phantom.PhantomSpec(width=640, height=480, grade=0))
+        pixels, _ = phantom.draw(phantom.PhantomSpec(width=WIDTH, height=HEIGHT, grade=0))
         reader = Reader()
         begun = time.perf_counter()
         reading = reader.read(pixels)
-        took = time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
         if reading.grade.icdr is None:
-            raise FundoscopeError("a phantom", "was not graded", "install fundoscope again")
-        return f"a phantom was graded and looked through for lesions in {took * 1000:.0f} ms"
+            raise FundoscopeError(
+                "a synthetic photograph", "was not graded", "install fundoscope again"
+            )
+        return f"a synthetic photograph was read in {seconds * MILLISECONDS:.0f} ms"
 
-    return _tried("inference", read_a_phantom, needed=True)
+    return _tried("inference", read_synthetic, needed=True)
 
 
 def _tried(name: str, check: Callable[[], str], *, needed: bool) -> Finding:
     try:
         return Finding(name, "ok", check(), needed)
     except Exception as error:  # noqa: BLE001
-        # Whatever a broken installation throws is what a doctor is there to report.
+        # A broken installation may raise anything; the check reports it.
         detail = str(error) if isinstance(error, FundoscopeError) else f"{error!r}"
         return Finding(name, "failed", detail, needed)

@@ -1,39 +1,45 @@
-"""``fundoscope doctor``: say what is installed and whether it works."""
+"""``fundoscope doctor``: check the installation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from fundoscope.errors import FundoscopeError
 
-MARKS = {"ok": "ok    ", "absent": "absent", "failed": "FAILED"}
+MARKS: Final = {"ok": "ok    ", "absent": "absent", "failed": "FAILED"}
 
 
 def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as a JSON object.")
+    ] = False,
 ) -> None:
-    """Say what is installed and whether it works.
+    """Check which parts of fundoscope are installed, and whether they work.
 
-    Exit code 0: fundoscope can read photographs. 1: something that it needs does not work.
+    Optional parts may be absent.
+
+    Exit codes: 0 if fundoscope can read photographs, 1 if something
+    that it needs does not work.
     """
     from fundoscope.cli.checkup import examine
     from fundoscope.report.wording import printable
 
     findings = examine()
-    healthy = not any(one.needed and one.state != "ok" for one in findings)
+    broken = [finding.name for finding in findings if finding.needed and finding.state != "ok"]
     if json:
         import msgspec
 
-        report = {"healthy": healthy, "findings": [asdict(one) for one in findings]}
+        report = {"healthy": not broken, "findings": [asdict(finding) for finding in findings]}
         typer.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
-        for one in findings:
-            typer.echo(printable(f"{MARKS[one.state]}  {one.name}: {one.detail}"))
-    if not healthy:
-        troubled = [one.name for one in findings if one.needed and one.state != "ok"]
+        for finding in findings:
+            typer.echo(printable(f"{MARKS[finding.state]}  {finding.name}: {finding.detail}"))
+    if broken:
         raise FundoscopeError(
-            "this installation", f"is not sound ({', '.join(troubled)})", "install fundoscope again"
+            "this installation",
+            f"does not work ({', '.join(broken)})",
+            "install fundoscope again",
         )

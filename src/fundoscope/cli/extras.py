@@ -25,24 +25,36 @@ EXTRAS: Final = {
     },
     "keras": {"keras": "keras", "h5py": "h5py"},
 }
-"""By extra: its packages, by the name that pip knows, and the module that each is imported as."""
+"""For each extra: its packages by their name for pip, and the module that each is imported as."""
+
+EVALUATE_GRADING: Final = ("evaluate", ("sklearn", "matplotlib"))
+EVALUATE_LESIONS: Final = ("evaluate", ("faster_coco_eval", "matplotlib"))
+DATA_CHECK: Final = ("evaluate", ("sklearn",))
+DATA_SPLIT: Final = ("evaluate", ("sklearn",))
+DATA_STATS: Final = ("evaluate", ("matplotlib",))
+TRAIN: Final = ("train", ("torch", "timm", "lightning", "onnx", "onnxscript"))
+KERAS: Final = ("keras", ("keras", "h5py", "torch", "onnx", "onnxscript"))
+"""What a command needs: the extra, and the modules that it imports.
+
+A command asks for no more than it uses: training a grader works without torchvision, for instance.
+"""
 
 
 def extra_of(module: str) -> str | None:
-    """The extra that brings a module; ``None`` where none does."""
-    return next((extra for extra, parts in EXTRAS.items() if module in parts.values()), None)
+    """The extra that installs a module; ``None`` if no extra does."""
+    return next((extra for extra, packages in EXTRAS.items() if module in packages.values()), None)
 
 
-def require(feature: str, extra: str, modules: Sequence[str]) -> None:
-    """Check that an optional part is installed, without importing it.
+def require(command: str, needs: tuple[str, Sequence[str]]) -> None:
+    """Check that the optional part that a command needs is installed, without importing it.
 
     Args:
-        feature: what needs it, as the user called it.
-        extra: the part.
-        modules: those of its modules that the feature imports.
+        command: its name as the user types it, e.g. ``"fundoscope data check"``.
+        needs: the extra, and the modules that the command imports.
 
     Raises:
-        MissingExtraError: one of them is not there.
+        MissingExtraError: one of the modules is not installed.
     """
-    if any(importlib.util.find_spec(name) is None for name in modules):
-        raise MissingExtraError(feature, extra)
+    extra, modules = needs
+    if any(importlib.util.find_spec(module) is None for module in modules):
+        raise MissingExtraError(command, extra)

@@ -1,4 +1,4 @@
-"""``fundoscope``: the commands, and the place where an error becomes a line and an exit code."""
+"""The ``fundoscope`` command, and the place where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from fundoscope.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from fundoscope.cli.extras import extra_of
 from fundoscope.errors import FundoscopeError, MissingExtraError
 
@@ -30,19 +31,17 @@ COMMANDS: Final = (
 Typer app named ``app`` or a function of the command's name."""
 
 DEBUG: Final = "FUNDOSCOPE_DEBUG"
-INTERRUPTED: Final = 130
-"""The exit code of shells for a program ended by Ctrl-C (128 + SIGINT)."""
 
 
 class LazyCommands(TyperGroup):
-    """The group of :data:`COMMANDS`, so that a command pays for no other."""
+    """The group of :data:`COMMANDS`. It loads a command only when it is used."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Load a command; ``None`` for a name that is none."""
+        """Load a command; ``None`` if there is no command of this name."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"fundoscope.cli.{cmd_name}")
@@ -77,21 +76,21 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
     """Read photographs of the retina and grade diabetic retinopathy.
 
-    For research; what it says is not a diagnosis. Start with: fundoscope read PHOTOGRAPH
+    For research; the result is not a diagnosis. Start with: fundoscope read PHOTOGRAPH
     """
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code.
+    """Run the command line and end the process with its exit code.
 
     Args:
-        arguments: of the command; those of the process by default.
+        arguments: of the command; by default those of the process.
     """
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
@@ -100,32 +99,31 @@ def run(arguments: list[str]) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0 done, 1 failure, 2 misuse, 3 some photographs refused or not graded, 130
-        interrupted.
+        The exit code, see :mod:`fundoscope.cli.exit_codes`.
     """
     try:
         app(arguments, prog_name="fundoscope")
-    except SystemExit as leaving:  # how Typer ends every command, done or misused
+    except SystemExit as leaving:  # how Typer ends every command, also one used wrongly
         return _code(leaving)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        told = _known(error)
-        _complain(str(told))
-        return told.exit_code
-    return 0  # pragma: no cover (Typer always leaves by SystemExit)
+        explained = _explained(error)
+        _complain(str(explained))
+        return explained.exit_code
+    return DONE  # pragma: no cover (Typer always leaves by SystemExit)
 
 
 def _code(leaving: SystemExit) -> int:
     if leaving.code is None:
-        return 0
-    return leaving.code if isinstance(leaving.code, int) else FundoscopeError.exit_code
+        return DONE
+    return leaving.code if isinstance(leaving.code, int) else FAILED
 
 
-def _known(error: Exception) -> FundoscopeError:
-    """The error in our own form; what nobody foresaw becomes an internal error."""
+def _explained(error: Exception) -> FundoscopeError:
+    """The error as a sentence for the user; an unforeseen error becomes an internal error."""
     if isinstance(error, FundoscopeError):
         return error
     if isinstance(error, ModuleNotFoundError):

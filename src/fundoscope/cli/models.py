@@ -8,38 +8,48 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from fundoscope.cli.exit_codes import WRONG_USE
 from fundoscope.errors import BundleError
+
+HASH_SHOWN: Final = 12
+"""Characters of a hash that are printed."""
+MEGABYTE: Final = 1e6
 
 
 def models(
     bundles: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="BUNDLE", help="Bundles of your own, each a folder or a zip file."),
+        typer.Argument(
+            metavar="BUNDLE", help="Further bundles to list, each a folder or a zip file."
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as a JSON array.")] = False,
 ) -> None:
-    """List the bundles that come with fundoscope and those named here, and verify their hashes.
+    """List the bundles that come with fundoscope, and any others you name, and verify their hashes.
 
-    Exit code 0: all are sound. 2: one is missing or damaged.
+    A bundle holds a trained network and what is needed to use it.
+
+    Exit codes: 0 if all bundles are
+    intact, 2 if one is missing or damaged.
     """
     from fundoscope.models import bundle
     from fundoscope.report.wording import printable
 
-    found = [_described(path) for path in (*_shipped(), *(bundles or ()))]
-    if not found:
-        bundle.shipped()  # says what to do when none comes with this installation
+    described = [_described(path) for path in (*_shipped(), *(bundles or ()))]
+    if not described:
+        bundle.shipped()  # raises an error that says what to do
     if json:
         import msgspec
 
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    for one in found:
-        if not one["verified"]:
-            typer.echo(printable(one["error"]), err=True)
+        typer.echo(msgspec.json.format(msgspec.json.encode(described), indent=2).decode())
+    for facts in described:
+        if not facts["verified"]:
+            typer.echo(printable(facts["error"]), err=True)
         elif not json:
-            for line in _in_words(one):
+            for line in _lines(facts):
                 typer.echo(printable(line))
-    if not all(one["verified"] for one in found):
-        raise typer.Exit(BundleError.exit_code)
+    if not all(facts["verified"] for facts in described):
+        raise typer.Exit(WRONG_USE)
 
 
 def _shipped() -> list[Path]:
@@ -49,7 +59,7 @@ def _shipped() -> list[Path]:
 
 
 def _described(path: Path) -> dict[str, Any]:
-    """A bundle as plain values; what is wrong with it where it cannot be verified."""
+    """A bundle as plain values, or the error if it cannot be verified."""
     import msgspec
 
     from fundoscope.models import bundle
@@ -58,37 +68,41 @@ def _described(path: Path) -> dict[str, Any]:
         loaded = bundle.load(path)
     except BundleError as error:
         return {"path": str(path), "verified": False, "error": str(error)}
-    known: dict[str, Any] = msgspec.to_builtins(loaded.manifest)
-    return {"path": str(path), "verified": True, "model_bytes": len(loaded.model)} | known
+    manifest: dict[str, Any] = msgspec.to_builtins(loaded.manifest)
+    return {"path": str(path), "verified": True, "model_bytes": len(loaded.model)} | manifest
 
 
-def _in_words(one: dict[str, Any]) -> Iterator[str]:
-    trained_on = one["trained_on"]["photographs"]
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    trained_on = facts["trained_on"]["photographs"]
     sources = ", ".join(f"{source} {count}" for source, count in trained_on.items())
-    yield f"{one['name']}: verified, {one['path']}"
+    yield f"{facts['name']}: verified, {facts['path']}"
     yield (
-        f"  {one['task']} at {_size(one['input_size'])} px, {one['model_bytes'] / 1e6:.1f} MB, "
-        f"sha256 {one['model_sha256'][:12]}"
+        f"  {facts['task']} at {_size(facts['input_size'])} px,"
+        f" {facts['model_bytes'] / MEGABYTE:.1f} MB, sha256 {facts['model_sha256'][:HASH_SHOWN]}"
     )
-    yield from _OF_TASK[one["task"]](one)
+    yield from _LINES[facts["task"]](facts)
     yield f"  trained on {sum(trained_on.values())} photographs ({sources})"
-    yield f"  licence: {one['licence']}"
+    yield f"  licence: {facts['licence']}"
 
 
-def _of_grader(one: dict[str, Any]) -> Iterator[str]:
-    yield f"  referable from a probability of {one['referable_threshold']:.3f}"
+def _lines_of_grader(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"  referable from a probability of {facts['referable_threshold']:.3f}"
 
 
-def _of_detector(one: dict[str, Any]) -> Iterator[str]:
-    for kind in one["classes"]:
-        least = one["minimum_radius"].get(kind)
-        seen = "on no photograph" if least is None else f"on fields of a radius from {least:.0f} px"
-        yield f"  {kind} from a score of {one['thresholds'][kind]:.3f}, {seen}"
+def _lines_of_detector(facts: dict[str, Any]) -> Iterator[str]:
+    for kind in facts["classes"]:
+        radius = facts["minimum_radius"].get(kind)
+        where = (
+            "on no photograph"
+            if radius is None
+            else f"if the retina has a radius of at least {radius:.0f} px"
+        )
+        yield f"  {kind} from a score of {facts['thresholds'][kind]:.3f}, {where}"
 
 
-_OF_TASK: Final = {"grading": _of_grader, "detection": _of_detector}
+_LINES: Final = {"grading": _lines_of_grader, "detection": _lines_of_detector}
 
 
 def _size(size: int | list[int]) -> str:
-    """Side, or height x width."""
+    """The side of a square, or height x width."""
     return str(size) if isinstance(size, int) else " x ".join(map(str, size))

@@ -1,4 +1,4 @@
-"""``fundoscope phantom``: draw synthetic eyes."""
+"""``fundoscope phantom``: draw synthetic photographs of the retina."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
-from fundoscope.errors import OutputError, UsageError
+from fundoscope.cli.options import Overwrite
+from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
     from fundoscope.phantom import PhantomSpec, Truth
     from fundoscope.phantom.spec import Eye, Shape
 
 SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+"""Width and height in pixels, e.g. ``1280x960``."""
 
 
 def phantom(
@@ -23,43 +25,63 @@ def phantom(
         Path,
         typer.Argument(
             metavar="OUT.jpg|DIR",
-            help="Picture to write (.jpg, .png, .tif), or a folder for phantom-SEED.jpg.",
+            help="Picture to write (.jpg, .png or .tif), or a folder for pictures named"
+            " phantom-SEED.jpg.",
+            show_default=False,
         ),
     ],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed is the same eye.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seed; the same seed draws the same eye.")
+    ] = 0,
     size: Annotated[
-        str, typer.Option(metavar="WxH", help="In pixels, 224 to 6000 on the long side.")
+        str,
+        typer.Option(
+            metavar="WxH", help="Width and height in pixels; the long side has 224 to 6000."
+        ),
     ] = "1280x960",
     shape: Annotated[
         list[str] | None,
         typer.Option(
-            help="How the disc is framed: full, clipped (by the edges) or square (no border). "
-            "Repeat for what else there is: notch, label, frame, grey or noisy border, dark."
+            metavar="WORD",
+            help="How the retina lies in the picture: full, clipped (by the edges) or square (no"
+            " border). Repeat the option to add: notch, label, frame, grey, noisy (border), dark.",
         ),
     ] = None,
     stretch: Annotated[
-        float, typer.Option(help="True width over height of a pixel; 1.5 squashes 3:2 to a square.")
+        float,
+        typer.Option(
+            metavar="RATIO",
+            help="True width over height of a pixel; 1.5 squeezes a 3:2 picture into a square.",
+        ),
     ] = 1.0,
-    eye: Annotated[str, typer.Option(help="left or right.")] = "right",
-    grade: Annotated[int, typer.Option(help="0 to 4 of the International scale.")] = 0,
+    eye: Annotated[str, typer.Option(metavar="left|right", help="Which eye to draw.")] = "right",
+    grade: Annotated[
+        int,
+        typer.Option(
+            metavar="GRADE", help="Grade of retinopathy on the international scale, 0 to 4."
+        ),
+    ] = 0,
     count: Annotated[
-        int, typer.Option(min=1, help="How many to draw into DIR, with seeds from --seed on.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Number of pictures to draw into DIR; seeds count from --seed."
+        ),
     ] = 1,
     varied: Annotated[
-        bool, typer.Option("--varied", help="Each of another shape, size, eye and grade.")
+        bool,
+        typer.Option("--varied", help="Vary shape, size, eye and grade from picture to picture."),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Draw synthetic fundus photographs with lesions at known places.
+    """Draw synthetic photographs of the retina with lesions at known places.
 
-    The truth (field of view, disc, fovea, lesions, grade) lies beside each as NAME.truth.json.
+    What was drawn (field of view, optic disc, fovea, lesions, grade) is written next to each
+    picture as NAME.truth.json.
     """
     from fundoscope.phantom import PhantomSpec, files, specimens
 
     if count > 1 and files.is_picture(out):
-        raise UsageError(f"--count {count}", f"{out.name} is one picture", "name a folder")
+        raise UsageError(f"--count {count}", f"{out.name} is a single picture", "name a folder")
     if varied:
         specs = specimens(count, seed)
     else:
@@ -78,35 +100,36 @@ def phantom(
 def _size(text: str) -> tuple[int, int]:
     match = SIZE.fullmatch(text)
     if match is None:
-        raise UsageError(f"--size {text}", "is not of the form WxH", "write e.g. --size 1280x960")
+        raise UsageError(
+            f"--size {text}", "does not have the form WxH", "write it like --size 1280x960"
+        )
     return int(match[1]), int(match[2])
 
 
 def _named(
     out: Path, specs: Iterator[PhantomSpec], *, varied: bool
 ) -> Iterator[tuple[Path, PhantomSpec]]:
-    """Each spec with its file: ``out`` itself, or numbered in the folder ``out``."""
+    """Each specification with its file: ``out`` itself, or a numbered file in the folder."""
     from fundoscope.phantom import files
     from fundoscope.writing import explained
 
     if files.is_picture(out):
         yield from ((out, spec) for spec in specs)
         return
-    with explained(out, "cannot be made a folder", "name another one"):
+    with explained(out, "cannot be created as a folder", "name another one"):
         out.mkdir(parents=True, exist_ok=True)
     for number, spec in enumerate(specs):
         yield out / f"phantom-{number if varied else spec.seed:04d}.jpg", spec
 
 
 def _draw(spec: PhantomSpec, picture: Path, *, overwrite: bool) -> Truth:
-    """Draw one and write both files."""
+    """Draw a picture; write it and what was drawn."""
     from fundoscope.phantom import draw, files
-    from fundoscope.writing import write_whole
+    from fundoscope.writing import refuse_existing, write_whole
 
     sidecar = files.truth_path(picture)
-    there = [path for path in (picture, sidecar) if path.exists()]
-    if there and not overwrite:
-        raise OutputError(str(there[0]), "is there already", "add --overwrite to replace it")
+    for path in (picture, sidecar):
+        refuse_existing(path, overwrite=overwrite)
     pixels, truth = draw(spec)
     write_whole(picture, files.encoded(pixels, picture.suffix))
     write_whole(sidecar, truth.to_json().encode())
@@ -115,8 +138,8 @@ def _draw(spec: PhantomSpec, picture: Path, *, overwrite: bool) -> Truth:
 
 def _in_words(truth: Truth) -> str:
     shape = " ".join(truth.field.shape)
-    squashed = "" if truth.field.stretch == 1.0 else f", stretch {truth.field.stretch:g}"
+    stretch = "" if truth.field.stretch == 1.0 else f", stretch {truth.field.stretch:g}"
     return (
-        f"{truth.width}x{truth.height} {shape}{squashed}, {truth.eye} eye, "
+        f"{truth.width}x{truth.height} {shape}{stretch}, {truth.eye} eye, "
         f"grade {truth.grade}, {len(truth.lesions)} lesions, seed {truth.seed}"
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
+from fundoscope.cli.options import DetectorBundle, GraderBundle, Workers
 from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,46 +17,39 @@ if TYPE_CHECKING:
     from fundoscope.batch.run import Tally
     from fundoscope.cli.terminal import Terminal
 
-INTERRUPTED: Final = 130
-PIPE_CLOSED: Final = 141
-"""The exit codes of shells for a program ended by Ctrl-C and by a closed pipe (128 + signal)."""
-
 
 def read(
     paths: Annotated[
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Photographs; folders, with all below; or tables (.csv) with a column image and "
-            "optionally id, patient, eye.",
+            help="Photographs, folders (with their subfolders), or tables (.csv) with the column"
+            " image and, optionally, id, patient and eye.",
+            show_default=False,
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write tables and pictures into this folder.")
+        Path | None, typer.Option(metavar="DIR", help="Folder to write tables and pictures into.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one reading a line as JSON.")] = False,
-    grader: Annotated[
-        Path | None,
-        typer.Option(metavar="BUNDLE", help="Grade with this bundle; the shipped one by default."),
-    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print each reading as a line of JSON.")
+    ] = False,
+    grader: GraderBundle = None,
     lesions: Annotated[
-        bool, typer.Option("--lesions/--no-lesions", help="Look for lesions and the optic disc.")
+        bool, typer.Option("--lesions/--no-lesions", help="Find lesions and the optic disc, too.")
     ] = True,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="BUNDLE", help="Look for lesions with this bundle; the shipped one by default."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Photographs read at a time; as many as processors by default."),
-    ] = None,
+    detector: DetectorBundle = None,
+    workers: Workers = None,
     pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Draw a picture of each into DIR.")
+        bool,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Draw the lesions of each photograph on a picture in DIR.",
+        ),
     ] = True,
     labels: Annotated[
-        bool, typer.Option("--labels", help="Write kind and score at each lesion on the pictures.")
+        bool,
+        typer.Option("--labels", help="Label each lesion on the pictures with its kind and score."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
@@ -62,11 +57,10 @@ def read(
 ) -> None:
     """Grade diabetic retinopathy on photographs of the retina, and find its lesions.
 
-    For research; not a diagnosis.
+    For research; the result is not a diagnosis.
 
-    Exit code 0: all were graded. 3: some were refused or not graded, each named with its reason.
-
-    2: misuse. 1: failure.
+    Exit codes: 0 if all photographs were graded, 3 if some could not be read or graded (each is
+    named with the reason), 2 for wrong use, 1 for any other failure.
     """
     from fundoscope.batch import processors
     from fundoscope.batch.inputs import gather
@@ -121,21 +115,21 @@ def read(
 
 
 def _check(*, overwrite: bool, labels: bool, detector: bool) -> None:
-    """Refuse options that have nothing to work on, each true where that is so."""
+    """Reject options without effect; each argument says whether its option is one."""
     if overwrite:
-        raise UsageError("--overwrite", "replaces results in a folder", "name it with --out DIR")
+        raise UsageError("--overwrite", "needs a folder of results", "name it with --out DIR")
     if labels:
         raise UsageError(
             "--labels",
-            "writes at the lesions on pictures",
-            "name their folder with --out DIR, without --no-lesions or --no-pictures",
+            "needs pictures with lesions",
+            "name a folder with --out DIR, and leave out --no-lesions and --no-pictures",
         )
     if detector:
-        raise UsageError("--detector", "finds lesions", "leave out --no-lesions")
+        raise UsageError("--detector", "cannot be combined with --no-lesions", "leave one out")
 
 
 def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
-    """One line: a reading on standard output, a photograph without a grade on standard error."""
+    """Print a reading on standard output, or why there is no grade on standard error."""
     from fundoscope.batch.outcome import json_line, trouble
     from fundoscope.cli.terminal import JSON_ENCODING
     from fundoscope.report.wording import printable, summary
@@ -154,12 +148,13 @@ def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
 def _conclude(
     tally: Tally, inputs: Inputs, screen: Terminal, out: Path | None, *, json: bool
 ) -> int:
-    """Say what the run came to; on standard error where standard output is for programs."""
+    """Print the totals, and return the exit code."""
     if screen.closed:
         return PIPE_CLOSED
     if tally.interrupted:
         kept = f"; their results are in {out}" if out is not None else ""
-        typer.echo(f"interrupted: {tally.done} of {tally.photographs} were read{kept}", err=True)
+        done = f"{tally.done} of {tally.photographs} photographs were read"
+        typer.echo(f"interrupted: {done}{kept}", err=True)
         return INTERRUPTED
     if not json:
         for line in _totals(tally, inputs, out):
@@ -178,7 +173,7 @@ def _totals(tally: Tally, inputs: Inputs, out: Path | None) -> list[str]:
     ]
     if inputs.passed_over:
         others = ", ".join(f"{count} {suffix}" for suffix, count in inputs.passed_over.items())
-        lines.append(f"not taken for photographs: {others}")
+        lines.append(f"ignored, not photographs: {others}")
     if tally.unseen:
         lines.append(f"not assessed: {listed_over(tally.unseen, tally.opened)}")
     if out is not None:

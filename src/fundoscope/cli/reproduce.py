@@ -1,4 +1,4 @@
-"""``fundoscope reproduce``: train a bundle again, and say how far the new one lies from it."""
+"""``fundoscope reproduce``: train a bundle again, and compare the two."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fundoscope.cli.extras import TRAIN, require
+from fundoscope.cli.train.options import Cache
+
 if TYPE_CHECKING:
     from fundoscope.train.grading.calibrate import Calibration
     from fundoscope.train.grading.reproduce import Comparison, Reproduction
 
-app = typer.Typer(help="Train a bundle again (needs the extra train).", no_args_is_help=True)
+app = typer.Typer(
+    help="Train a bundle again, and compare the two (needs the optional part train).",
+    no_args_is_help=True,
+)
 
 NAMES: Final = {
     "auc": "AUC referable",
@@ -21,48 +27,65 @@ NAMES: Final = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
 }
-"""The figures that are shown, as people call them."""
+"""The figures that are printed, and their names."""
 WIDTH: Final = 36
+"""Of the first column, in characters."""
 
 
 @app.callback()
 def root() -> None:
-    """Train a bundle again, and say how far the new one lies from it."""
+    """Train a bundle again, and compare the two (needs the optional part train)."""
 
 
 @app.command()
 def grader(
     bundle: Annotated[
-        Path | None, typer.Option(help="Bundle to train again; the one that ships by default.")
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="Bundle to train again. Default: the grader that comes with fundoscope.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Its label table; needed to start, not to resume."),
+        typer.Option(
+            metavar="TABLE|FOLDER",
+            help="Label table or class folders that it was trained on; needed to start, not to"
+            " resume.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder; runs/reproduce-BUNDLE by default.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Run folder. Default: runs/reproduce-NAME."),
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="What it started from, where that was a file or another run's best.pt."),
+        typer.Option(
+            metavar="START",
+            help="Weights that its training started from; needed if these were a file or a bundle.",
+        ),
     ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")] = None,
+    cache: Cache = None,
     threads: Annotated[
-        int | None, typer.Option(min=0, help="Processor threads; the bundle's by default.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Number of processor threads; 0 uses all. Default: as the bundle was trained.",
+        ),
     ] = None,
 ) -> None:
-    """Train a grader again from what its bundle says: configuration, seed and hash of the table.
+    """Train a grader again with the configuration and seed that its bundle states.
 
-    The same command goes on where a killed run ended; a finished run is only compared.
+    Checks first that the label table is the same. To continue an interrupted run, give the same
+    command again; a finished run is only compared.
     """
-    from fundoscope.cli.train import require_extra
-
-    require_extra()
-    from fundoscope.cli.train.progress import watching
+    require("fundoscope reproduce", TRAIN)
+    from fundoscope.cli.train.progress import watching_grader
     from fundoscope.models import bundle as bundles
     from fundoscope.train.grading import reproduce
 
-    with watching() as listeners:
+    with watching_grader() as listeners:
         done = reproduce.reproduce(
             bundle or bundles.shipped(),
             out,
@@ -72,32 +95,33 @@ def grader(
             threads=threads,
             listeners=listeners,
         )
-    for line in _told(done):
+    for line in _lines(done):
         typer.echo(line)
 
 
-def _told(done: Reproduction) -> Iterator[str]:
+def _lines(done: Reproduction) -> Iterator[str]:
     given, compared = done.given, done.comparison
     yield (
         f"{given.name}: seed {given.trained_on.seed}, table {given.trained_on.manifest_sha256},"
-        " the same here"
+        " as in this run"
     )
     if not done.trained:
         yield "the run folder holds the finished run; it was not trained again"
     yield _threads(done)
-    other = [
-        f"{name} {version} there, {done.made.versions[name]} here"
+    changed = [
+        f"{name} {version} then, {done.made.versions[name]} now"
         for name, version in given.versions.items()
         if done.made.versions.get(name, version) != version
     ]
-    yield f"versions: {'; '.join(other) or 'the same'}"
+    yield f"versions: {'; '.join(changed) or 'the same'}"
     yield f"new bundle: {done.exported.folder}, epoch {done.exported.epoch + 1}"
     yield ""
-    yield (
-        f"{compared.photographs} photographs of validation, each bundle with its own fitted values"
-    )
+    yield (f"{compared.photographs} validation photographs, each bundle with its own fitted values")
     if compared.from_card is not None:
-        yield f"figures of the given bundle differ by {compared.from_card:.4f} from what it states"
+        yield (
+            f"figures of the given bundle differ by at most {compared.from_card:.4f} from those it"
+            " states"
+        )
     yield ""
     yield from _table(compared)
     yield ""
@@ -105,22 +129,22 @@ def _told(done: Reproduction) -> Iterator[str]:
         f"expected grade of a photograph: mean difference {compared.mean_difference:.4f},"
         f" largest {compared.largest_difference:.4f}"
     )
-    yield f"given another grade: {compared.other_grade} of {compared.photographs}"
+    yield f"photographs with another grade: {compared.other_grade} of {compared.photographs}"
 
 
 def _threads(done: Reproduction) -> str:
-    there, here = done.threads, done.config.threads
-    if there == here != 0:
-        return f"threads: {here} there and here"
-    names = [str(count) if count else "all" for count in (there, here)]
+    then, now = done.threads, done.config.threads
+    if then == now != 0:
+        return f"threads: {now} then and now"
+    names = [str(count) if count else "all" for count in (then, now)]
     return (
-        f"threads: {names[0]} there, {names[1]} here; their number changes the last bits of sums,"
+        f"threads: {names[0]} then, {names[1]} now; their number changes how sums are rounded,"
         " and so, step by step, the weights"
     )
 
 
 def _table(compared: Comparison) -> Iterator[str]:
-    """Figure by figure: the given bundle, the new one, the difference."""
+    """Each figure of the given bundle and of the new one, and the difference."""
     yield f"{'':{WIDTH}}{'given':>10}{'new':>10}{'difference':>12}"
     before, after = compared.before.table(), compared.after.table()
     for key, name in NAMES.items():

@@ -1,4 +1,4 @@
-"""Lines on standard output and standard error, with a progress bar between them on a terminal."""
+"""Writes lines to standard output and standard error, around a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ JSON_ENCODING: Final = "utf-8"
 
 
 class Terminal:
-    """Where a command writes while it works.
+    """The output of a command while it works.
 
     Attributes:
-        closed: the program that read standard output has gone (``… | head``).
+        closed: the program that read standard output has stopped (``… | head``).
     """
 
     def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
+        """Write above a progress bar and advance its task; without a bar, write lines only."""
         self._bar = bar
         self._task = task
         self.closed = False
 
     def out(self, line: str, *, encoding: str | None = None) -> None:
-        """Write a line to standard output; once its reader has gone, nothing.
+        r"""Write a line to standard output; do nothing once its reader has stopped.
 
         Args:
-            line: without its end.
-            encoding: other than that of the terminal; what it lacks is written as ``\\x…``.
+            line: without a line end.
+            encoding: by default that of the terminal. Characters that it lacks are written as
+                ``\x…``.
 
         Raises:
             OutputError: standard output cannot be written, e.g. a full disk.
@@ -70,7 +72,7 @@ class Terminal:
             typer.echo(line, err=True)
 
     def advance(self) -> None:
-        """One more photograph is done."""
+        """Count one more photograph as done."""
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task)
 
@@ -81,7 +83,7 @@ class Terminal:
 
 @contextmanager
 def terminal(count: int) -> Iterator[Terminal]:
-    """A :class:`Terminal` with a bar of ``count`` photographs if standard error is one."""
+    """Give a :class:`Terminal`, with a bar of ``count`` photographs if standard error is one."""
     if not sys.stderr.isatty():
         yield Terminal()
         return
@@ -96,9 +98,9 @@ def terminal(count: int) -> Iterator[Terminal]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep what C libraries write to file descriptor 2 from the user; ``sys.stderr`` goes on.
+    """Hide what C libraries write to file descriptor 2; ``sys.stderr`` works as before.
 
-    libtiff complains there in its own words of each damaged line, beside our one-line refusal.
+    libtiff writes a message there for each damaged line, beside our own line about the file.
     """
     try:
         visible = sys.stderr.fileno() == STDERR
@@ -124,7 +126,7 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def _discard(descriptor: int) -> None:
-    """Send what is written to a file descriptor nowhere."""
+    """Discard what is written to a file descriptor."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
@@ -132,18 +134,18 @@ def _discard(descriptor: int) -> None:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts as usual."""
+    """Give an event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts as usual."""
     stop = Event()
     before = {number: signal.getsignal(number) for number in STOPPING}
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def request(_number: int, _frame: FrameType | None) -> None:
         stop.set()
-        for each in STOPPING:
-            signal.signal(each, signal.default_int_handler)
+        for number in STOPPING:
+            signal.signal(number, signal.default_int_handler)
 
     try:
         for number in STOPPING:
-            signal.signal(number, ask)
+            signal.signal(number, request)
         yield stop
     finally:
         for number, handler in before.items():

@@ -54,8 +54,8 @@ def no_pictures(monkeypatch):
 def call(capsys):
     def call(*words):
         code = run(["evaluate", *map(str, words)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 
@@ -220,7 +220,7 @@ class TestGraders:
         assert call("compare", *folders, *options, "--overwrite")[0] == 0
 
     @pytest.mark.parametrize(
-        ("damage", "reported"),
+        ("damage", "complaint"),
         [
             (lambda folder: (folder / "run.json").unlink(), "run.json: No such file"),
             (lambda folder: (folder / "run.json").write_text("{}"), "run.json: "),
@@ -231,11 +231,11 @@ class TestGraders:
             (lambda folder: of_command(folder, "read"), "holds results of fundoscope read"),
         ],
     )
-    def test_a_damaged_folder_is_one_line(self, call, folders, tmp_path, damage, reported):
+    def test_a_damaged_folder_is_one_line(self, call, folders, tmp_path, damage, complaint):
         damage(folders[0])
         code, out, err = call("compare", *folders, "--out", tmp_path / "out")
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert reported in err
+        assert complaint in err
 
 
 def write_cell(folder, column, text):

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from fundoscope import reader
-from fundoscope.cli import evaluate as command
-from fundoscope.cli.evaluate import reporting as evaluation
+from fundoscope.cli.evaluate import grading as command
+from fundoscope.cli.evaluate import reporting
 from fundoscope.cli.main import run
 
 ROWS = [
@@ -33,8 +33,8 @@ def evaluate(tmp_path, capsys):
         code = run(
             ["evaluate", "grading", str(labels), "--out", str(tmp_path / "out"), *map(str, options)]
         )
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 
@@ -65,10 +65,10 @@ def test_a_look_at_the_test_split_comes_with_its_row(evaluate, table_of):
     _, _, err = evaluate(table_of(ROWS, COLUMNS), "--split", "test", "--where", "source=y")
     assert "docs/test-looks.csv" in err
     (row,) = list(csv.reader(io.StringIO(err.splitlines()[1])))
-    _, bundle, told, split, n, figures = row
+    _, bundle, command_line, split, n, figures = row
     assert bundle == "a" * 64
-    assert told.startswith("fundoscope evaluate grading ")
-    assert told.endswith("--split test --where source=y")
+    assert command_line.startswith("fundoscope evaluate grading ")
+    assert command_line.endswith("--split test --where source=y")
     assert (split, n) == ("test", "2")
     assert "accuracy 0.5000" in figures
 
@@ -106,22 +106,22 @@ def test_of_many_without_a_grade_the_rest_is_named_in_the_run(evaluate, table_of
     rows = [("a-says0.jpg", 0), *((f"{i}-dark.jpg", 0) for i in range(30))]
     code, _, err = evaluate(table_of(rows))
     assert code == 3
-    assert err.count("too dark") == evaluation.NAMED_AT_MOST
+    assert err.count("too dark") == reporting.NAMED_AT_MOST
     assert "and 10 more" in err
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "complaint"),
     [
         (["--split", "tset"], "has no row where split is tset"),
         (["--where", "camera=1"], "has no column 'camera'"),
         (["--by", "camera"], "has no column 'camera'"),
     ],
 )
-def test_misuse_is_one_line(evaluate, table_of, options, told):
+def test_misuse_is_one_line(evaluate, table_of, options, complaint):
     code, out, err = evaluate(table_of(ROWS, COLUMNS), *options)
     assert (code, out) == (2, "")
-    assert told in err
+    assert complaint in err
     assert err.count("\n") == 1
 
 
@@ -148,7 +148,7 @@ def test_an_earlier_evaluation_stays(evaluate, table_of, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(evaluate, table_of, monkeypatch):
-    monkeypatch.setattr(command, "EXTRA_MODULES", ("a_module_that_nobody_has",))
+    monkeypatch.setattr(command, "EVALUATE_GRADING", ("evaluate", ("a_module_that_nobody_has",)))
     code, _, err = evaluate(table_of(ROWS, COLUMNS))
     assert code == 2
     assert 'pip install "fundoscope[evaluate]"' in err

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fundoscope.cli.evaluate import lesions as command
 from fundoscope.cli.main import run
 from fundoscope.evaluate.lesions import detections, worst
 from fundoscope.evaluate.lesions.results import FILES
@@ -36,7 +36,7 @@ def fake(monkeypatch, seen_as):
     loaded = SimpleNamespace(
         manifest=SimpleNamespace(thresholds=dict.fromkeys(KINDS, 0.5)),
         used=ModelUsed("detection", "made-up", "d" * 64),
-        paints=False,
+        has_masks=False,
     )
     look = seen_as(FOUND, KINDS, {"c": (MA,)})
     monkeypatch.setattr(detectors, "load", lambda path=None: loaded)
@@ -53,8 +53,8 @@ def evaluate(eyes, tmp_path, capsys):
         words = ["--images", root / "JPEGImages", "--out", tmp_path / "out", *options]
         words += ["--annotations", root] if annotations else []
         code = run(["evaluate", "lesions", *map(str, words)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 
@@ -76,7 +76,7 @@ def test_the_whole_command(evaluate, tmp_path):
     assert lines[0].startswith("microaneurysm (3): precision 0.500 (")
     assert lines[3].startswith("all lesions: precision 0.667")
     assert "mean sensitivity" in lines[0]
-    assert lines[4] == "AUPR pixels: a pixel's score is that of the best box over it"
+    assert lines[4] == "AUPR pixels: the score of a pixel is that of the best box over it"
     assert lines[5].startswith("optic disc: centre within half a disc diameter on 1 of 1")
     assert "3 photographs" in lines[6]
     assert "drusen is an unknown class" in err
@@ -102,13 +102,13 @@ def test_metrics_have_the_keys_that_others_rely_on(evaluate, tmp_path):
     assert found["photographs"] == 3
 
 
-def test_whether_pixels_are_of_maps_or_of_boxes_is_reported(evaluate, fake, tmp_path):
+def test_whether_pixels_are_of_maps_or_of_boxes_is_printed(evaluate, fake, tmp_path):
     _, out, _ = evaluate()
     assert "AUPR pixels" not in out
     assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "box"
     fake.has_masks = True
     _, out, _ = evaluate("--masks", tmp_path / "masks", "--overwrite")
-    assert "AUPR pixels: a pixel's score is what is painted on it" in out
+    assert "AUPR pixels: the score of a pixel is its segmentation score" in out
     assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "map"
 
 
@@ -170,11 +170,11 @@ def test_a_look_at_a_test_split_comes_with_its_row(evaluate, tmp_path):
     _, _, err = evaluate("--names", tmp_path / "test.txt", "--workers", "1")
     assert "docs/test-looks.csv" in err
     (row,) = [each for each in csv.reader(io.StringIO(err)) if len(each) == 6]
-    _, bundle, command, split, n, figures = row
+    _, bundle, command_line, split, n, figures = row
     assert (bundle, split, n) == ("d" * 64, "test", "2")
-    assert command.startswith("fundoscope evaluate lesions --images ")
-    assert "--names" in command
-    assert "--workers" not in command
+    assert command_line.startswith("fundoscope evaluate lesions --images ")
+    assert "--names" in command_line
+    assert "--workers" not in command_line
     assert "microaneurysm precision 0.5000 recall 0.3333" in figures
     assert "optic disc centre 1.0000" in figures
 
@@ -216,9 +216,7 @@ def test_nothing_to_compare_with(evaluate):
 
 
 def test_without_the_extra_it_says_what_to_install(evaluate, monkeypatch):
-    # The package has a function of the module's name.
-    command = importlib.import_module("fundoscope.cli.evaluate.lesions")
-    monkeypatch.setattr(command, "EXTRA_MODULES", ("a_module_that_nobody_has",))
+    monkeypatch.setattr(command, "EVALUATE_LESIONS", ("evaluate", ("a_module_that_nobody_has",)))
     code, _, err = evaluate()
     assert code == 2
     assert 'pip install "fundoscope[evaluate]"' in err

@@ -295,9 +295,9 @@ def test_a_conversion_checks_its_target_before_it_reads(tmp_path: Path) -> None:
 
 
 def test_the_formats_of_the_command_are_these() -> None:
-    from fundoscope.cli.data.convert import Form
+    from fundoscope.cli.data.convert import Format
 
-    assert tuple(Form) == tuple(formats.FORMATS)
+    assert tuple(Format) == tuple(formats.FORMATS)
 
 
 def test_supervision_reads_the_same_boxes(tmp_path: Path, save_eye: Callable[..., Path]) -> None:

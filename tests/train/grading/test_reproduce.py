@@ -288,10 +288,10 @@ def test_the_command(bundle, run, labels, capsys):
     out = capsys.readouterr().out
     assert code == 0
     assert "it was not trained again" in out
-    assert "threads: 1 there and here" in out
+    assert "threads: 1 then and now" in out
     assert "versions: the same" in out
-    assert "4 photographs of validation" in out
-    assert "given another grade: 0 of 4" in out
+    assert "4 validation photographs" in out
+    assert "photographs with another grade: 0 of 4" in out
     kappa = next(line for line in out.splitlines() if line.startswith("quadratic kappa, together"))
     before, after, difference = map(float, kappa.split()[-3:])
     assert before == after
@@ -303,4 +303,4 @@ def test_the_command_says_that_threads_differ(bundle, labels, tmp_path, capsys):
     words = ["--bundle", bundle, "--data", labels, "--out", tmp_path / "r", "--threads", "2"]
     words += ["--cache", tmp_path / "cache"]
     assert main.run(["reproduce", "grader", *map(str, words)]) == 0
-    assert "threads: 1 there, 2 here; their number" in capsys.readouterr().out
+    assert "threads: 1 then, 2 now; their number" in capsys.readouterr().out

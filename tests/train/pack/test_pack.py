@@ -454,12 +454,12 @@ def test_the_commands(config, save_config, tmp_path, capsys, monkeypatch):
     command += ["--threads", "1", "--minutes"]
     assert main.run([*command, "5"]) == 0
     told = capsys.readouterr().out
-    assert "seconds a step and at the end of an epoch, of each stage: 1.000 + 1.0" in told
+    assert "seconds per step and at the end of an epoch, for each stage: 1.000 + 1.0" in told
     assert "5 minutes allow epochs: 1 at 32 px, 1 at 48 px" in told
     assert (run / loop.BEST).is_file()
     assert main.run([*command, "0.1"]) == 0
     told = capsys.readouterr().out
-    assert "the run in the folder goes on with epochs: 1 at 32 px, 1 at 48 px" in told
+    assert "the run in the folder has epochs: 1 at 32 px, 1 at 48 px" in told
 
 
 def test_the_command_of_a_detector(detector_config, tmp_path, capsys, monkeypatch):

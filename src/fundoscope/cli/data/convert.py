@@ -1,18 +1,20 @@
-"""``fundoscope data convert``: boxes, outlines and masks from any format to any other."""
+"""``fundoscope data convert``: convert boxes, outlines and masks between formats."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from fundoscope.cli.options import Overwrite
 
 if TYPE_CHECKING:
     from fundoscope.data.annotations.formats import Conversion
 
 
-class Form(StrEnum):
+class Format(StrEnum):
     """The formats, see :data:`fundoscope.data.annotations.formats.FORMATS`."""
 
     VOC = "voc"
@@ -23,35 +25,54 @@ class Form(StrEnum):
     MASKS = "masks"
 
 
+FORMATS: Final = "|".join(Format)
+
+
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="File or folder of annotations.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder to write.")],
-    to: Annotated[Form, typer.Option(help="Format to write.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN", help="File or folder of annotations to read.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="File or folder to write.", show_default=False)
+    ],
+    to: Annotated[Format, typer.Option(metavar=FORMATS, help="Format to write.")],
     form: Annotated[
-        Form | None, typer.Option("--from", help="Format of IN; told from its files by default.")
+        Format | None,
+        typer.Option(
+            "--from", metavar=FORMATS, help="Format of IN. Default: recognised from its files."
+        ),
     ] = None,
     origin: Annotated[
         int | None,
         typer.Option(
-            min=0, max=1, help="What VOC files call the first pixel; 1 unless they show a 0."
+            metavar="0|1",
+            min=0,
+            max=1,
+            help="Coordinate of the first pixel in VOC files. Default: 1, or 0 if a file has a 0.",
         ),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the photographs, for their sizes.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the photographs; needed where IN does not hold their sizes.",
+        ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Convert annotations; what the other format cannot hold is told, not dropped in silence.
+    """Convert annotations to another format. Photographs stay where they are.
 
-    Photographs stay where they are.
+    Whatever the new format cannot hold is listed.
 
-    Exit code 0: done. 3: a picture cannot be opened. 2: misuse, or a faulty file. 1: failure.
+    Exit codes: 0 if done, 3 if a photograph could not be opened, 2 for wrong use or a faulty file,
+    1 for any other failure.
     """
     from fundoscope.data.annotations import formats
 
-    done = formats.convert(
+    conversion = formats.convert(
         source,
         out,
         to.value,
@@ -60,14 +81,15 @@ def convert(
         images=images,
         overwrite=overwrite,
     )
-    for warning in done.annotations.warnings:
+    for warning in conversion.annotations.warnings:
         typer.echo(warning, err=True)
-    typer.echo(_told(done, out, to))
-    for loss in done.losses:
+    typer.echo(_in_words(conversion, out, to))
+    for loss in conversion.losses:
         typer.echo(f"not kept: {loss.what} ({loss.count})")
 
 
-def _told(done: Conversion, out: Path, to: Form) -> str:
-    photos = done.annotations.photos
+def _in_words(conversion: Conversion, out: Path, to: Format) -> str:
+    photos = conversion.annotations.photos
     objects = sum(len(photo.annotations) for photo in photos)
-    return f"{done.form} -> {to.value}: {len(photos)} photographs, {objects} objects, in {out}"
+    counts = f"{len(photos)} photographs, {objects} objects"
+    return f"{conversion.form} -> {to.value}: {counts}, in {out}"

@@ -1,4 +1,4 @@
-"""``fundoscope data sort``: a label table as class folders."""
+"""``fundoscope data sort``: sort photographs into class folders."""
 
 from __future__ import annotations
 
@@ -9,34 +9,46 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli.options import Overwrite
+
 
 class Link(StrEnum):
-    """Links instead of copies."""
+    """Kinds of links, which take no space on the disk."""
 
-    hard = "hard"
-    symbolic = "symbolic"
+    HARD = "hard"
+    SYMBOLIC = "symbolic"
 
 
 def sort(
-    labels: Annotated[Path, typer.Argument(metavar="TABLE", help="Label table.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the class folders.")],
-    link: Annotated[Link | None, typer.Option(help="Link instead of copying.")] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
+    labels: Annotated[
+        Path,
+        typer.Argument(metavar="TABLE", help="Label table (.csv or .parquet).", show_default=False),
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder to write the class folders into.", show_default=False
+        ),
+    ],
+    link: Annotated[
+        Link | None,
+        typer.Option(metavar="|".join(Link), help="Make links of this kind instead of copies."),
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Sort photographs into folders by split and grade: train/0 … test/4, or 0 … 4.
+    """Sort photographs into folders by split and grade: train/0 to test/4, or 0 to 4.
 
-    Nothing is deleted or moved; excluded rows are left out, and the table goes along as labels.csv.
-    The way back: fundoscope data import class-folders OUT.
+    The originals stay where they are. Rows of the split excluded are left out. The table is copied
+    as labels.csv. To make a table from such folders: fundoscope data import class-folders DIR.
     """
-    from fundoscope.data import manifest as manifests
+    from fundoscope.data import manifest
     from fundoscope.data.sort import COPY
     from fundoscope.data.sort import sort as sort_table
 
-    table = manifests.read(labels)
-    done = sort_table(table, out, way=link or COPY, overwrite=overwrite)
-    for folder, count in sorted(Counter(Path(row.image).parent for row in done.rows).items()):
+    table = manifest.read(labels)
+    written = sort_table(table, out, way=link or COPY, overwrite=overwrite)
+    counts = Counter(Path(row.image).parent for row in written.rows)
+    for folder, count in sorted(counts.items()):
         typer.echo(f"{out / folder}: {count}")
-    if left := len(table.rows) - len(done.rows):
-        typer.echo(f"{left} excluded rows were left out", err=True)
+    if excluded := len(table.rows) - len(written.rows):
+        typer.echo(f"{excluded} excluded rows were left out", err=True)

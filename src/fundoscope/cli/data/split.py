@@ -1,29 +1,34 @@
-"""``fundoscope data split``: draw train, validation and test, or folds."""
+"""``fundoscope data split``: split a label table into train, validation and test, or into folds."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fundoscope.errors import MissingExtraError, UsageError
+from fundoscope.cli import labels as label_tables
+from fundoscope.cli.extras import DATA_SPLIT, require
+from fundoscope.cli.options import Labels, Overwrite
+from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
     from fundoscope.data.manifest import Manifest
 
 TEST_SHARE: Final = 0.2
 VAL_SHARE: Final = 0.1
+LARGEST_SEED: Final = 2**32 - 1
+"""Of numpy's generators, which scikit-learn uses."""
 ALL: Final = "all"
 NAME_WIDTH, NUMBER_WIDTH = 10, 8
+"""Columns of the printed table, in characters."""
 
 
 def split(
-    labels: Annotated[
-        Path, typer.Argument(metavar="TABLE|FOLDER", help="Label table, or class folders 0 … 4.")
+    labels: Labels,
+    out: Annotated[
+        Path, typer.Option(metavar="TABLE", help="Label table to write, .csv or .parquet.")
     ],
-    out: Annotated[Path, typer.Option(metavar="TABLE", help="The new table, .csv or .parquet.")],
     test: Annotated[
         float | None,
         typer.Option(
@@ -32,44 +37,52 @@ def split(
     ] = None,
     val: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Share for validation.", show_default=str(VAL_SHARE)),
+        typer.Option(
+            metavar="SHARE", help="Share of the rows for validation.", show_default=str(VAL_SHARE)
+        ),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(metavar="K", help="Draw folds instead: fold1 to foldK.")
+        int | None,
+        typer.Option(
+            metavar="K", help="Make K folds instead, for cross-validation: fold1 to foldK."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the draw.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the new table.")] = False,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the random choice."),
+    ] = 0,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Draw splits by patient and group, stratified by grade and source; the same each time.
+    """Split a label table into train, validation and test, or into folds.
 
-    Rows that share a patient or a group stay together, rows of the split excluded stay excluded,
-    and other splits that the table has are drawn anew. Needs the extra evaluate.
+    Photographs of one patient or one group stay together, and grades and sources are spread evenly.
+    The same table, options and seed give the same split. Rows of the split excluded stay excluded;
+    any other split in the table is replaced. Needs the optional part evaluate.
     """
-    if importlib.util.find_spec("sklearn") is None:
-        raise MissingExtraError("fundoscope data split", "evaluate")
+    require("fundoscope data split", DATA_SPLIT)
     if folds is not None and (test is not None or val is not None):
-        raise UsageError("--folds", "goes with neither --test nor --val", "give one of them")
-    from fundoscope.data import manifest as manifests
-    from fundoscope.data.class_folders import from_class_folders
+        raise UsageError("--folds", "cannot be combined with --test or --val", "leave one out")
+    from fundoscope.data import manifest
     from fundoscope.data.split import into_folds, into_shares
     from fundoscope.writing import refuse_existing
 
     refuse_existing(out, overwrite=overwrite)
-    table = from_class_folders(labels) if labels.is_dir() else manifests.read(labels)
+    table = label_tables.read(labels)
     if folds is None:
-        drawn = into_shares(
+        new = into_shares(
             table,
             test=TEST_SHARE if test is None else test,
             val=VAL_SHARE if val is None else val,
             seed=seed,
         )
     else:
-        drawn = into_folds(table, folds=folds, seed=seed)
-    manifests.write(drawn, out, overwrite=overwrite)
-    _tell(drawn)
+        new = into_folds(table, folds=folds, seed=seed)
+    manifest.write(new, out, overwrite=overwrite)
+    _print_counts(new)
 
 
-def _tell(table: Manifest) -> None:
+def _print_counts(table: Manifest) -> None:
+    """Print the number of photographs of each grade in each split."""
     from fundoscope.data.manifest import GRADES
     from fundoscope.data.split import counts
 

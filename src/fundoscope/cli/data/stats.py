@@ -1,8 +1,9 @@
-"""``fundoscope data stats``: what a label table holds, in numbers and pictures."""
+"""``fundoscope data stats``: count the photographs of a label table and show some of them."""
 
 from __future__ import annotations
 
-import importlib.util
+import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fundoscope.errors import MissingExtraError, PhotoError
+from fundoscope.cli import labels as label_tables
+from fundoscope.cli.data.options import Cache
+from fundoscope.cli.exit_codes import INCOMPLETE
+from fundoscope.cli.extras import DATA_STATS, require
+from fundoscope.cli.options import Labels, Overwrite, Results, Where, Workers
 
 if TYPE_CHECKING:
     from fundoscope.data.stats import Stats
@@ -22,42 +27,32 @@ SHEET: Final = "contact-sheet.png"
 
 
 def stats(
-    labels: Annotated[
-        Path,
-        typer.Argument(metavar="TABLE|FOLDER", help="Label table, or class folders 0 … 4."),
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for numbers and pictures.")],
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Only these rows; repeat to narrow further."),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="As of data check; in your folder for caches by default."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Photographs opened at a time; as many as processors by default."),
-    ] = None,
+    labels: Labels,
+    out: Results,
+    where: Where = None,
+    cache: Cache = None,
+    workers: Workers = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the draw of those that the sheet shows.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Seed of the choice of photographs on the contact sheet."
+        ),
     ] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Count photographs by grade, split, source and camera, measure them, and show some of each.
 
-    Writes stats.json, counts.csv, stats.png and contact-sheet.png. Needs the extra evaluate.
+    Writes stats.json, counts.csv, stats.png and contact-sheet.png. Needs the optional part
+    evaluate.
 
-    Exit code 0: all were opened. 3: some could not be. 2: misuse. 1: failure.
+    Exit codes: 0 if all photographs were opened, 3 if some could not be, 2 for wrong use, 1 for any
+    other failure.
     """
-    _require_extra()
+    require("fundoscope data stats", DATA_STATS)
     import msgspec
 
     from fundoscope.cli.terminal import quiet_libraries, terminal
-    from fundoscope.data import contact_sheet, manifest, stats_plot
-    from fundoscope.data.class_folders import from_class_folders
+    from fundoscope.data import contact_sheet, stats_plot
     from fundoscope.data.fingerprint_cache import fingerprints, user_cache
     from fundoscope.data.selection import select
     from fundoscope.data.stats import stats as count
@@ -65,38 +60,30 @@ def stats(
 
     for name in (STATS, COUNTS, PLOT, SHEET):
         refuse_existing(out / name, overwrite=overwrite)
-    table = from_class_folders(labels) if labels.is_dir() else manifest.read(labels)
+    table = label_tables.read(labels)
     rows = select(table, where=where) if where else table.rows
     with quiet_libraries(), terminal(len(rows)) as screen:
-        found = fingerprints(
+        seen = fingerprints(
             [table.photograph(row) for row in rows],
             cache=cache or user_cache(),
             workers=workers or os.cpu_count() or 1,
             on_done=screen.advance,
         )
-        counted = count(rows, found)
+        counted = count(rows, seen)
         files = {
             STATS: msgspec.json.format(msgspec.json.encode(counted), indent=2) + b"\n",
             COUNTS: _csv(counted),
-            PLOT: stats_plot.draw(counted, rows, found),
+            PLOT: stats_plot.draw(counted, rows, seen),
             SHEET: contact_sheet.draw(table, rows, seed=seed),
         }
     write_files([(out / name, data) for name, data in files.items()], overwrite=overwrite)
-    _tell(counted, out)
+    _print_counts(counted, out)
     if counted.unopened:
-        raise typer.Exit(PhotoError.exit_code)
-
-
-def _require_extra() -> None:
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("fundoscope data stats", "evaluate")
+        raise typer.Exit(INCOMPLETE)
 
 
 def _csv(counted: Stats) -> bytes:
-    """A row for each value of a column: how many of each grade."""
-    import csv
-    import io
-
+    """A table with a row for each value of a column: the number of photographs of each grade."""
     from fundoscope.grading.heads import GRADE_COUNT
 
     grades = range(GRADE_COUNT)
@@ -111,7 +98,7 @@ def _csv(counted: Stats) -> bytes:
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _tell(counted: Stats, out: Path) -> None:
+def _print_counts(counted: Stats, out: Path) -> None:
     typer.echo(f"{counted.photographs} photographs: {_by_grade(counted.grades)}")
     if counted.patients:
         typer.echo(f"patients named: {counted.patients}")
@@ -121,4 +108,4 @@ def _tell(counted: Stats, out: Path) -> None:
 
 
 def _by_grade(grades: Mapping[int, int]) -> str:
-    return ", ".join(f"{n} of grade {grade}" for grade, n in sorted(grades.items()))
+    return ", ".join(f"{count} of grade {grade}" for grade, count in sorted(grades.items()))

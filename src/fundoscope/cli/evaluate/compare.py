@@ -1,4 +1,4 @@
-"""``fundoscope evaluate compare``: two bundles on the same photographs."""
+"""``fundoscope evaluate compare``: compare two bundles on the same photographs."""
 
 from __future__ import annotations
 
@@ -7,32 +7,46 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli.options import Overwrite, Results
+
 
 def compare(
     old: Annotated[
         Path,
         typer.Argument(
-            metavar="OLD", help="Results of evaluate grading or evaluate lesions, of one bundle."
+            metavar="OLD",
+            help="Results folder of evaluate grading or evaluate lesions for one bundle.",
+            show_default=False,
         ),
     ],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The same of another bundle.")],
-    out: Annotated[Path, typer.Option(help="Folder for compare.json and compare.md.")],
+    new: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NEW", help="Results folder for the other bundle.", show_default=False
+        ),
+    ],
+    out: Results,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="Graders: for each value of this column as well."),
+        typer.Option(
+            metavar="COLUMN",
+            help="For graders: compare for each value of this column, too. Repeat for more"
+            " columns.",
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a comparison in the folder.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare two bundles that were evaluated on the same photographs, by a paired bootstrap.
 
-    Nothing is read again: what each said of every photograph is in its results.
+    Writes compare.json and compare.md. No photograph is read again: the results hold all that is
+    needed.
     """
     from fundoscope.evaluate import folder
-    from fundoscope.evaluate.compare import results as compare_results
+    from fundoscope.evaluate.compare import results
 
-    comparison = compare_results.compare(old, new, by=tuple(by or ()))
-    folder.check(out, compare_results.FILES, overwrite=overwrite)
-    compare_results.write(comparison, out)
-    for line in compare_results.lines(comparison):
+    comparison = results.compare(old, new, by=tuple(by or ()))
+    folder.check(out, results.FILES, overwrite=overwrite)
+    results.write(comparison, out)
+    for line in results.lines(comparison):
         typer.echo(line)
-    typer.echo(f"{out / compare_results.TABLE}: the table")
+    typer.echo(f"written: {out / results.TABLE}")

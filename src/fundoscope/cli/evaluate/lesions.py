@@ -1,61 +1,79 @@
-"""``fundoscope evaluate lesions``: how good a detector is on annotated photographs."""
+"""``fundoscope evaluate lesions``: how well a detector does on annotated photographs."""
 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now, remind, span
-from fundoscope.cli.extras import require
-from fundoscope.errors import PhotoError
+from fundoscope.cli.evaluate.reporting import (
+    TEST,
+    command_line,
+    name_lacking,
+    now,
+    remind,
+    with_interval,
+)
+from fundoscope.cli.exit_codes import INCOMPLETE
+from fundoscope.cli.extras import EVALUATE_LESIONS, require
+from fundoscope.cli.options import DetectorBundle, Overwrite, Results, Workers
 
 if TYPE_CHECKING:
     from fundoscope.evaluate.intervals import Figure
     from fundoscope.evaluate.lesions.evaluation import Evaluation
 
 LIBRARIES: Final = ("faster-coco-eval", "matplotlib")
-EXTRA_MODULES: Final = ("faster_coco_eval", "matplotlib")
+"""Packages whose versions the results name, beside those of the core."""
 PIXELS: Final = "aupr_pixels"
-TOLD: Final = ("precision", "recall", "f1", "ap_hit", "ap_50", PIXELS, "mean_sensitivity")
-"""The figures that are printed of each kind; all others are in metrics.json."""
+SHOWN: Final = ("precision", "recall", "f1", "ap_hit", "ap_50", PIXELS, "mean_sensitivity")
+"""The figures that are printed for each kind; all others are in metrics.json."""
 RECORDED: Final = ("precision", "recall", "ap_hit")
-"""Of each kind in the row for the looks at a test split."""
+"""The figures of each kind in the row that records a look at a test split."""
 
 
 def lesions(
-    images: Annotated[Path, typer.Option(help="Folder of the photographs.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the photographs.")],
+    out: Results,
     annotations: Annotated[
-        Path | None, typer.Option(help="Their annotations: VOC, COCO, YOLO, CVAT, Label Studio …")
+        Path | None,
+        typer.Option(
+            metavar="ANNOTATIONS",
+            help="File or folder of their annotations, in any format that data convert reads.",
+        ),
     ] = None,
     names: Annotated[
-        Path | None, typer.Option(help="Text file of the photographs to take, one a line.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Text file with the names of the photographs to use, one a line."
+        ),
     ] = None,
     masks: Annotated[
-        Path | None, typer.Option(help="Folder of masks, one a kind and photograph.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of lesion masks, one for each kind and photograph."
+        ),
     ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(help="Bundle; the shipped one by default.")
-    ] = None,
+    detector: DetectorBundle = None,
     centres: Annotated[
         Path | None,
-        typer.Option(help="CSV table of optic discs: image, od_x, od_y (IDRiD's 4288 px)."),
+        typer.Option(
+            metavar="FILE.csv",
+            help="Table of optic disc centres with the columns image, od_x and od_y, in pixels of"
+            " IDRiD's originals (4288 wide).",
+        ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Photographs looked at at a time; all processors.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an evaluation in the folder.")] = False,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Look for lesions on annotated photographs and compare with the annotations.
+    """Detect lesions on annotated photographs and compare with the annotations.
 
-    Exit code 0; 3 when photographs could not be read; 2 misuse; 1 failure.
+    Exit codes: 0 if all photographs were used, 3 if some could not be read, 2 for wrong use, 1 for
+    any other failure.
     """
-    require("fundoscope evaluate", "evaluate", EXTRA_MODULES)
+    require("fundoscope evaluate", EVALUATE_LESIONS)
     from fundoscope.batch.versions import installed, versions
     from fundoscope.cli.terminal import terminal
     from fundoscope.evaluate import folder
@@ -76,57 +94,59 @@ def lesions(
             workers=workers or os.cpu_count() or 1,
             on_read=screen.advance,
         )
-    arguments = {
-        name: None if path is None else str(path)
-        for name, path in (
-            ("images", images),
-            ("annotations", annotations),
-            ("names", names),
-            ("masks", masks),
-            ("detector", detector),
-            ("centres", centres),
-        )
+    paths = {
+        "images": images,
+        "annotations": annotations,
+        "names": names,
+        "masks": masks,
+        "detector": detector,
+        "centres": centres,
     }
-    known_versions = versions() | {name: installed(name) for name in LIBRARIES}
-    provenance = folder.Provenance(arguments, (loaded.used,), known_versions, started, now())
-    results.write(evaluation, provenance, out)
-    _tell(evaluation)
-    _remark(evaluation)
+    arguments = {name: None if path is None else str(path) for name, path in paths.items()}
+    used = versions() | {name: installed(name) for name in LIBRARIES}
+    results.write(
+        evaluation,
+        folder.Provenance(arguments, (loaded.used,), used, started, now()),
+        out,
+    )
+    _print_figures(evaluation)
+    _print_notes(evaluation)
     if known.test:
+        command = command_line(["fundoscope", "evaluate", "lesions"], arguments)
         count = len(evaluation.photographs)
-        remind(loaded.used.sha256, _command(arguments), TEST, count, _main_figures(evaluation))
+        remind(loaded.used.sha256, command, TEST, count, _main_figures(evaluation))
     lacking = [
         (each.photograph.image, each.detections.reason, each.detections.remedy)
         for each in evaluation.not_read
     ]
     if name_lacking(lacking, out / folder.RUN):
-        raise typer.Exit(PhotoError.exit_code)
+        raise typer.Exit(INCOMPLETE)
 
 
-def _tell(evaluation: Evaluation) -> None:
+def _print_figures(evaluation: Evaluation) -> None:
     from fundoscope.kinds import KINDS
 
     figures = evaluation.figures
-    for kind, each in figures.kinds.items():
-        typer.echo(f"{KINDS[kind].name} ({each.lesions}): {_in_words(each.figures)}")
+    for kind, of_kind in figures.kinds.items():
+        typer.echo(f"{KINDS[kind].name} ({of_kind.lesions}): {_in_words(of_kind.figures)}")
     if figures.overall:
         typer.echo(f"all lesions: {_in_words(figures.overall)}")
-    if any(each.figures[PIXELS].value is not None for each in figures.kinds.values()):
-        score = "what is painted on it" if evaluation.has_maps else "that of the best box over it"
-        typer.echo(f"{_name(PIXELS)}: a pixel's score is {score}")
-    known, found = figures.discs
-    if known:
+    if any(of_kind.figures[PIXELS].value is not None for of_kind in figures.kinds.values()):
+        score = "its segmentation score" if evaluation.has_maps else "that of the best box over it"
+        typer.echo(f"{_name(PIXELS)}: the score of a pixel is {score}")
+    with_disc, detected = figures.discs
+    if with_disc:
         typer.echo(
-            f"optic disc: centre within half a disc diameter on {found} of {known} photographs,"
-            f" {span(figures.disc)}"
+            f"optic disc: centre within half a disc diameter on {detected} of {with_disc}"
+            f" photographs, {with_interval(figures.disc)}"
         )
     typer.echo(f"{len(evaluation.photographs)} photographs (95 % intervals by photograph)")
 
 
 def _in_words(figures: Mapping[str, Figure]) -> str:
     return ", ".join(
-        f"{_name(name)} {span(figures[name])}"
-        for name in TOLD
+        f"{_name(name)} {with_interval(figures[name])}"
+        for name in SHOWN
         if figures[name].value is not None or name != PIXELS
     )
 
@@ -135,17 +155,17 @@ def _name(figure: str) -> str:
     return figure.replace("_", " ").replace("ap ", "AP ").replace("aupr", "AUPR")
 
 
-def _remark(evaluation: Evaluation) -> None:
-    """What the figures do not tell by themselves."""
+def _print_notes(evaluation: Evaluation) -> None:
+    """Print what a reader of the figures has to know."""
     from fundoscope.evaluate.lesions.results import too_small
     from fundoscope.kinds import OPTIC_DISC
 
     for note in evaluation.truth.notes:
         typer.echo(f"note: {note}", err=True)
-    for kind, there in too_small(evaluation).items():
-        said = f"{len(there)} photographs are too small for {kind}, which counts as not found"
+    for kind, images in too_small(evaluation).items():
+        note = f"{len(images)} photographs are too small for {kind}, which counts as not found"
         if kind in (*evaluation.truth.kinds, OPTIC_DISC.key):
-            typer.echo(f"note: {said}", err=True)
+            typer.echo(f"note: {note}", err=True)
     if evaluation.unknown:
         kinds = ", ".join(evaluation.unknown)
         typer.echo(f"note: unknown to the detector, counted as not found: {kinds}", err=True)
@@ -154,19 +174,11 @@ def _remark(evaluation: Evaluation) -> None:
         typer.echo(f"note: not annotated here, so not measured: {kinds}", err=True)
 
 
-def _command(arguments: Mapping[str, Any]) -> str:
-    """The command without what changes no figure."""
-    words = ["fundoscope", "evaluate", "lesions"]
-    for name, value in arguments.items():
-        words += [] if value is None else [f"--{name}", value]
-    return shlex.join(words)
-
-
 def _main_figures(evaluation: Evaluation) -> str:
-    said = []
-    for kind, each in evaluation.figures.kinds.items():
-        figures = [(name, each.figures[name].value) for name in RECORDED]
-        known = (f"{_name(name)} {value:.4f}" for name, value in figures if value is not None)
-        said.append(" ".join((kind, *known)))
+    parts = []
+    for kind, of_kind in evaluation.figures.kinds.items():
+        values = [(name, of_kind.figures[name].value) for name in RECORDED]
+        defined = (f"{_name(name)} {value:.4f}" for name, value in values if value is not None)
+        parts.append(" ".join((kind, *defined)))
     disc = evaluation.figures.disc.value
-    return "; ".join(said if disc is None else [*said, f"optic disc centre {disc:.4f}"])
+    return "; ".join(parts if disc is None else [*parts, f"optic disc centre {disc:.4f}"])

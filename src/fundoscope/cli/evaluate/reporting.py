@@ -1,10 +1,11 @@
-"""What the commands of ``fundoscope evaluate`` have in common: how they say what they found."""
+"""What the commands of ``fundoscope evaluate`` print in the same way."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 TEST: Final = "test"
 LOOKS: Final = "docs/test-looks.csv"
 NAMED_AT_MOST: Final = 20
-"""Photographs in trouble that are named on the terminal; run.json names all."""
+"""Photographs without a result that are named on the terminal; run.json names all."""
 
 
 def now() -> str:
@@ -25,7 +26,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def span(figure: Figure) -> str:
+def with_interval(figure: Figure) -> str:
     """A figure and its interval in words."""
     if figure.value is None:
         return f"undefined ({figure.reason})"
@@ -34,26 +35,41 @@ def span(figure: Figure) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
+def command_line(words: Sequence[str], options: Mapping[str, str | Sequence[str] | None]) -> str:
+    """A command as it can be typed again.
+
+    Args:
+        words: the command and its arguments.
+        options: by name; an option with several values is repeated, one without is left out.
+    """
+    line = [*words]
+    for name, given in options.items():
+        values = [given] if isinstance(given, str) else given or []
+        for value in values:
+            line += [f"--{name}", value]
+    return shlex.join(line)
+
+
 def remind(bundles: str, command: str, split: str, photographs: int, figures: str) -> None:
-    """Print the row of a look at a test split: it is recorded, so that nobody tunes on it unseen.
+    """Print the row that records a look at a test split, so that nobody tunes on it unnoticed.
 
     Args:
         bundles: their sha256.
-        command: as it can be given again.
+        command: as it can be typed again.
         split: that was looked at.
-        photographs: how many.
+        photographs: their number.
         figures: the main ones, in words.
     """
     row = io.StringIO()
     today = datetime.now(UTC).date().isoformat()
     cells = [today, bundles, command, split, photographs, figures]
     csv.writer(row, lineterminator="").writerow(cells)
-    typer.echo(f"a look at a test split: add this row to {LOOKS}", err=True)
+    typer.echo(f"this was a look at a test split; add this row to {LOOKS}:", err=True)
     typer.echo(row.getvalue(), err=True)
 
 
 def name_lacking(lacking: Sequence[tuple[str, str, str]], run: Path) -> bool:
-    """Name the photographs in trouble; whether there are any.
+    """Name the photographs without a result; returns whether there are any.
 
     Args:
         lacking: image, reason and remedy of each.

@@ -1,4 +1,4 @@
-"""``fundoscope train average``: one network from several runs that began from one another."""
+"""``fundoscope train average``: average the networks of several runs."""
 
 from __future__ import annotations
 
@@ -7,34 +7,52 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli.train.run import require_training
 from fundoscope.errors import UsageError
 
 
 def average(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Run folders; the settings are those of the one named last."),
+        typer.Argument(
+            metavar="RUN",
+            help="Run folders. Settings are taken from the last one.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Run folder of the average.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Run folder to write the average into.")],
     share: Annotated[
         list[float] | None,
-        typer.Option(min=0, max=1, help="Of each run, in their order; equal ones by default."),
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Share of a run, in the order of the runs; give one for each, with a sum of 1."
+            " Default: equal shares.",
+        ),
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Side in pixels of what a grader is shown; that of the run named last."
+            metavar="PIXELS",
+            min=1,
+            help="Input size of a grader, as the side of a square. Default: that of the last run.",
         ),
     ] = None,
 ) -> None:
-    """Average the weights of runs that began from one another; export the result as any run."""
-    from fundoscope.cli.train import require_extra
+    """Average the weights of runs of which each was started from an earlier one.
 
-    require_extra()
+    The average often does better on new photographs than any of the runs. Export it like any run.
+    """
+    require_training()
     from fundoscope.train import average as averaging
 
     shares = share or [1 / len(runs)] * len(runs)
     if len(shares) != len(runs):
-        raise UsageError("--share", f"is given {len(shares)} times", f"give it {len(runs)} times")
+        raise UsageError(
+            "--share",
+            f"is given {len(shares)} times for {len(runs)} runs",
+            "give it once for each run",
+        )
     averaging.average(list(zip(runs, shares, strict=True)), out, size=size)
     typer.echo(f"{out}: averaged; export it with: fundoscope train export {out} BUNDLE")

@@ -1,4 +1,4 @@
-"""``fundoscope train export``: a bundle of a run's best network."""
+"""``fundoscope train export``: make a bundle of a run's best network."""
 
 from __future__ import annotations
 
@@ -8,40 +8,56 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from fundoscope.cli.train.options import Cache, OverwriteBundle
+from fundoscope.cli.train.run import require_training
+
 if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
     from fundoscope.train.detection.exported import Exported as ExportedDetector
     from fundoscope.train.grading.calibrate import Figures
-    from fundoscope.train.grading.exported import Exported
+    from fundoscope.train.grading.exported import Exported as ExportedGrader
 
-TAKEN: Final = ("not taken", "taken")
-Cache = Annotated[Path | None, typer.Option(help="Folder of the cached pictures.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")]
+DECISION: Final = {True: "used", False: "not used"}
+"""What was decided about weights of fewer bits."""
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder; the run may still be going on.")],
-    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
-    name: Annotated[str | None, typer.Option(help="Name of the bundle.")] = None,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run folder; the training may still be running.", show_default=False
+        ),
+    ],
+    bundle: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder to write the bundle into.", show_default=False),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the bundle. Default: after the network."),
+    ] = None,
     cache: Cache = None,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Weights of eight bits: about twice as fast, less exact."),
+        typer.Option(
+            "--int8", help="Store weights in eight bits: about twice as fast, slightly less exact."
+        ),
     ] = False,
-    overwrite: Overwrite = False,
+    overwrite: OverwriteBundle = False,
 ) -> None:
-    """Export a run's best network as a bundle; what it needs is fitted on validation."""
-    from fundoscope.cli.train import require_extra
+    """Export the best network of a run as a bundle.
 
-    require_extra()
+    Calibration and thresholds are fitted on the validation photographs.
+    """
+    require_training()
     export_run(run, bundle, name, cache, int8=int8, overwrite=overwrite)
 
 
 def require_free(bundle: Path | None, *, overwrite: bool) -> None:
-    """Refuse to replace a bundle unasked before anything is trained for it.
+    """Check that the bundle may be written, before anything is trained for it.
 
     Raises:
-        OutputError: there is one, and ``overwrite`` is false.
+        OutputError: it exists, and ``overwrite`` is false.
     """
     from fundoscope.models.bundle import MANIFEST
     from fundoscope.writing import refuse_existing
@@ -59,44 +75,53 @@ def export_run(
     overwrite: bool,
     int8: bool = False,
 ) -> None:
-    """Export a run of either kind, and say what was found."""
-    from fundoscope.cli.train.progress import lines_of_left_out, watching, watching_detector
+    """Export a run of a grader or of a detector, and print the figures of the bundle.
+
+    Raises:
+        UsageError: the folder is not a run with a finished epoch.
+        OutputError: the bundle exists and may not be replaced, or cannot be written.
+    """
+    from fundoscope.cli.train.progress import (
+        print_left_out,
+        watching_detector,
+        watching_grader,
+    )
     from fundoscope.train.detection import export as detector_export
     from fundoscope.train.grading import export as grader_export
     from fundoscope.train.run import folder as runs
 
     how: dict[str, Any] = {"name": name, "cache": cache, "int8": int8, "overwrite": overwrite}
     if runs.stored(run).task == runs.DETECTION:
-        with watching_detector() as lesions:
-            detector = detector_export.export(run, bundle, progress=lesions.picture, **how)
-        lines = _told_of_detector(detector)
+        with watching_detector() as of_detector:
+            detector = detector_export.export(run, bundle, progress=of_detector.picture, **how)
+        lines = _lines_of_detector(detector)
     else:
-        with watching() as grades:
-            grader = grader_export.export(run, bundle, progress=grades.picture, **how)
-        lines_of_left_out(grader.left_out)
-        lines = _told_of_grader(grader)
+        with watching_grader() as of_grader:
+            grader = grader_export.export(run, bundle, progress=of_grader.picture, **how)
+        print_left_out(grader.left_out)
+        lines = _lines_of_grader(grader)
     for line in lines:
         typer.echo(line)
 
 
-def _told_of_detector(exported: ExportedDetector) -> Iterator[str]:
+def _lines_of_detector(exported: ExportedDetector) -> Iterator[str]:
     yield (
         f"ONNX Runtime against torch on {exported.compared} boxes: largest difference"
         f" {exported.pixel_difference:.1e} px, {exported.score_difference:.1e} of a score"
     )
     yield _cost(exported.tried, exported.taken)
     for kind, figures in exported.validation.items():
-        told = {key: "-" if value is None else f"{value:.3f}" for key, value in figures.items()}
+        shown = {key: "-" if value is None else f"{value:.3f}" for key, value in figures.items()}
         yield (
             f"validation, {kind}: {figures['lesions'] or 0:.0f} boxes, average precision"
-            f" {told['average_precision']}, at the threshold precision {told['precision']} recall"
-            f" {told['recall']}"
+            f" {shown['average_precision']}, at the threshold precision {shown['precision']} recall"
+            f" {shown['recall']}"
         )
     yield f"{exported.folder}: epoch {exported.epoch + 1}, {exported.megabytes:.1f} MB"
 
 
-def _told_of_grader(exported: Exported) -> Iterator[str]:
-    fitted, wanted = exported.calibration, exported.input
+def _lines_of_grader(exported: ExportedGrader) -> Iterator[str]:
+    fitted, size = exported.calibration, exported.input
     yield (
         f"ONNX Runtime against torch on {exported.compared} validation photographs: largest"
         f" difference of a probability {exported.torch_difference:.1e}"
@@ -110,18 +135,19 @@ def _told_of_grader(exported: Exported) -> Iterator[str]:
     for source, figures in fitted.by_source.items():
         yield f"validation, {source or '(not named)'}: {_figures(figures)}"
     yield f"validation, together: {_figures(fitted.pooled)}"
-    yield f"validation, together, gradable ones: {_figures(fitted.gradable)}"
+    yield f"validation, together, gradable photographs: {_figures(fitted.gradable)}"
     means = " ".join(f"{key} {fitted.mean(key):.3f}" for key in ("auc", "kappa", "accuracy"))
     yield f"validation, mean of sources: {means}"
     yield (
-        f"{exported.folder}: epoch {exported.epoch + 1}, {wanted.kind} of"
-        f" {wanted.height}x{wanted.width} px, {exported.megabytes:.1f} MB"
+        f"{exported.folder}: epoch {exported.epoch + 1}, {size.kind} of"
+        f" {size.height}x{size.width} px, {exported.megabytes:.1f} MB"
     )
 
 
-def _cost(tried: Stored, taken: bool) -> str:
-    costs = (f"{key} {0.0 if one is None else one:.4f}" for key, one in tried.cost.items())
-    return f"{tried.weights} for float32 costs: {', '.join(costs)}: {TAKEN[taken]}"
+def _cost(tried: Stored, used: bool) -> str:
+    """What weights of fewer bits change in each figure, and whether they were used."""
+    costs = (f"{key} {0.0 if cost is None else cost:.4f}" for key, cost in tried.cost.items())
+    return f"{tried.weights} in place of float32 costs: {', '.join(costs)}: {DECISION[used]}"
 
 
 def _figures(figures: Figures) -> str:

@@ -1,4 +1,4 @@
-"""How a training run is shown: bars on a terminal, else a line now and then."""
+"""Shows how a training run goes: bars on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
@@ -20,47 +20,48 @@ if TYPE_CHECKING:
     ShowStep = Callable[[Report], None]
 
 LINE_EVERY: Final = 50
-"""Steps between two lines where the output is no terminal."""
+"""Steps between two lines where the output is not a terminal."""
 PICTURES_EVERY: Final = 500
+"""Pictures between two lines where the output is not a terminal."""
 MINUTES_FROM: Final = 90
-"""Seconds from which the time left is told in minutes."""
+"""Time left is shown in minutes from this number of seconds on."""
 
 
 @contextmanager
-def watching() -> Iterator[Listeners[Pictures]]:
-    """Listeners that show a grader's run on the standard output while it lasts."""
+def watching_grader() -> Iterator[Listeners[Pictures]]:
+    """Show a grader's run on standard output; gives the callbacks that report its progress."""
     from fundoscope.train.run.listeners import Listeners
 
-    with _progress("photographs") as (show_pictures, show_step):
+    with _display("photographs") as (show_pictures, show_step):
         yield Listeners(
             show_pictures,
-            lambda pictures: lines_of_left_out(pictures.left_out),
-            _line_of_network,
+            lambda pictures: print_left_out(pictures.left_out),
+            _print_network,
             show_step,
-            _line_of_epoch,
+            _print_grader_epoch,
         )
 
 
 @contextmanager
 def watching_detector() -> Iterator[Listeners[DetectionData]]:
-    """The same for a detector's run."""
+    """Show a detector's run on standard output; gives the callbacks that report its progress."""
     from fundoscope.train.run.listeners import Listeners
 
-    with _progress("tiles") as (show_pictures, show_step):
+    with _display("tiles") as (show_pictures, show_step):
         yield Listeners(
-            show_pictures, _lines_of_set, _line_of_network, show_step, _line_of_detector_epoch
+            show_pictures, _print_data, _print_network, show_step, _print_detector_epoch
         )
 
 
 @contextmanager
-def _progress(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
-    """What shows how many pictures are made, and each step of so many ``unit`` a second."""
+def _display(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
+    """Show prepared pictures and training steps; speed is given in ``unit`` per second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console()
     if not console.is_terminal:
-        yield _line_of_pictures, partial(_line_of_step, unit)
+        yield _print_pictures, partial(_print_step, unit)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console) as bars:
@@ -76,61 +77,60 @@ def _progress(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
                 completed=report.step,
                 total=report.steps,
                 visible=True,
-                description=_standing(report, unit),
+                description=_progress(report, unit),
             )
 
         yield show_pictures, show_step
 
 
-def lines_of_left_out(left_out: tuple[LeftOut, ...]) -> None:
-    """Name the photographs that cannot take part."""
+def print_left_out(left_out: tuple[LeftOut, ...]) -> None:
+    """Name the photographs that cannot be used for training, with the reason."""
     for photograph in left_out:
         typer.echo(f"left out: {photograph.image}: {photograph.reason}")
 
 
-def _line_of_network(name: str, weights: int) -> None:
+def _print_network(name: str, weights: int) -> None:
     typer.echo(f"{name}: {weights:,} weights")
 
 
-def _line_of_pictures(done: int, count: int) -> None:
+def _print_pictures(done: int, count: int) -> None:
     if done % PICTURES_EVERY == 0 or done == count:
         typer.echo(f"pictures {done}/{count}")
 
 
-def _lines_of_set(found: DetectionData) -> None:
-    """How many photographs and boxes of each kind there are, and the anchors that fit them."""
-    for warning in found.warnings:
+def _print_data(data: DetectionData) -> None:
+    """Print the number of photographs and of boxes of each kind, and the anchors fitted to them."""
+    for warning in data.warnings:
         typer.echo(warning, err=True)
-    sides = {"training": found.train, "validation": found.val}
-    for side, views in sides.items():
+    for part, views in {"training": data.train, "validation": data.val}.items():
         labels = [label for view in views for label in view.labels.tolist()]
         boxes = ", ".join(
-            f"{labels.count(label)} {kind}" for label, kind in enumerate(found.kinds, start=1)
+            f"{labels.count(label)} {kind}" for label, kind in enumerate(data.kinds, start=1)
         )
-        held_out = " (held out)" if found.held_out and side == "validation" else ""
-        typer.echo(f"{side}: {len(views)} photographs{held_out}, boxes: {boxes}")
-    for kind in found.unseen:
-        typer.echo(f"validation has no box of {kind}: it has no part in choosing the epoch")
+        held_out = " (held out)" if data.held_out and part == "validation" else ""
+        typer.echo(f"{part}: {len(views)} photographs{held_out}, boxes: {boxes}")
+    for kind in data.unseen:
+        typer.echo(f"validation has no box of {kind}: it is not used for choosing the epoch")
     levels = " | ".join(
-        " ".join(f"{width:g}x{height:g}" for width, height in level) for level in found.anchors
+        " ".join(f"{width:g}x{height:g}" for width, height in level) for level in data.anchors
     )
     if levels:
         typer.echo(f"anchors, pixels: {levels}")
 
 
-def _line_of_step(unit: str, report: Report) -> None:
+def _print_step(unit: str, report: Report) -> None:
     if report.step % LINE_EVERY == 0:
-        typer.echo(f"step {report.step}/{report.steps} {_standing(report, unit)}")
+        typer.echo(f"step {report.step}/{report.steps} {_progress(report, unit)}")
 
 
-def _standing(report: Report, unit: str) -> str:
+def _progress(report: Report, unit: str) -> str:
     return (
         f"epoch {report.epoch + 1}/{report.epochs} {_size(report.size)} px loss {report.loss:.4f}"
-        f" {report.photographs_a_second:.1f} {unit}/s {_left(report.seconds_left)} left"
+        f" {report.photographs_a_second:.1f} {unit}/s {_duration(report.seconds_left)} left"
     )
 
 
-def _left(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= MINUTES_FROM else f"{seconds:.0f} s"
 
 
@@ -138,8 +138,8 @@ def _size(size: int | tuple[int, int]) -> str:
     return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
 
 
-def _line_of_epoch(line: dict[str, Any]) -> None:
-    """Loss, kappa and accuracy of training and validation, and validation by source."""
+def _print_grader_epoch(line: dict[str, Any]) -> None:
+    """Print the figures of training and validation, and those of validation for each source."""
     training = line["training"]
     typer.echo(
         f"epoch {line['epoch'] + 1} training: loss {line['loss']:.4f}"
@@ -150,14 +150,14 @@ def _line_of_epoch(line: dict[str, Any]) -> None:
     )
     if len(line["by_source"]) > 1:
         sources = ", ".join(
-            f"{name} {_number(v['kappa'])}/{_number(v['auc'])}"
-            for name, v in line["by_source"].items()
+            f"{name} {_number(figures['kappa'])}/{_number(figures['auc'])}"
+            for name, figures in line["by_source"].items()
         )
         typer.echo(f"  kappa/AUC by source: {sources}")
 
 
-def _line_of_detector_epoch(line: dict[str, Any]) -> None:
-    """The loss in training, and on validation the average precision of each kind."""
+def _print_detector_epoch(line: dict[str, Any]) -> None:
+    """Print the training loss, and the average precision of each kind on validation."""
     kinds = ", ".join(
         f"{kind} {_number(value)}" for kind, value in line["average_precision"].items()
     )

@@ -55,22 +55,27 @@ def test_folds_of_class_folders(fundoscope: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "complaint"),
     [
-        (("--folds", "3", "--test", "0.2"), 2, "--folds: goes with neither --test nor --val"),
+        (("--folds", "3", "--test", "0.2"), 2, "--folds: cannot be combined with --test or --val"),
         (("--test", "0.9", "--val", "0.1"), 2, "leave nothing to train on"),
         (("--folds", "1"), 2, "is out of bounds"),
         (("--out", "labels.xlsx"), 2, "end it in .csv or .parquet"),
     ],
 )
 def test_misuse(
-    fundoscope: Command, table: Path, tmp_path: Path, options: tuple[str, ...], code: int, told: str
+    fundoscope: Command,
+    table: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    code: int,
+    complaint: str,
 ) -> None:
     pytest.importorskip("sklearn")
     out = () if "--out" in options else ("--out", tmp_path / "split.csv")
     said = fundoscope("data", "split", table, *out, *options)
     assert said.code == code
-    assert told in said.err
+    assert complaint in said.err
     assert not (tmp_path / "split.csv").exists()
 
 

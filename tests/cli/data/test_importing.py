@@ -95,12 +95,14 @@ def test_both_at_once(fundoscope: Command, lesions: Path, tmp_path: Path) -> Non
     out = tmp_path / "ddr.csv"
     said = fundoscope("data", "import", "ddr", lesions, "--out", out)
     assert said.code == 0
-    assert said.complaints == ["it has lesions as well: name a file with --annotations"]
+    assert said.complaints == [
+        "there are lesions as well: to write them, name a file with --annotations"
+    ]
     assert manifests.read(out).rows[0].split == "train"
 
 
 @pytest.mark.parametrize(
-    ("source", "annotations", "told"),
+    ("source", "annotations", "complaint"),
     [
         ("imagenet", (), "imagenet: is not a known source; name one of: class-folders"),
         ("aptos", (), "has no files of APTOS 2019; name the folder that holds train.csv"),
@@ -113,11 +115,11 @@ def test_misuse(
     tmp_path: Path,
     source: str,
     annotations: tuple[str, ...],
-    told: str,
+    complaint: str,
 ) -> None:
     out = tmp_path / "t.csv"
     said = fundoscope("data", "import", source, eyepacs, "--out", out, *annotations)
     assert said.code == 2
     assert len(said.complaints) == 1
-    assert told in said.complaints[0]
+    assert complaint in said.complaints[0]
     assert not out.exists()

@@ -22,7 +22,7 @@ from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.plan import Stage
 
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(__file__).parents[3] / "src"
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_preview_and_no_training(native, save_config, tmp_path, command):
     run = tmp_path / "run"
     code, out, _ = command("grader", save_config(native), "--out", run, "--preview", sheet)
     assert code == 0
-    assert out == f"{sheet}: drawn; look whether each could be a photograph\n"
+    assert out == f"{sheet}: drawn; check that each could be a photograph\n"
     with Image.open(sheet) as picture:
         assert picture.width > picture.height
     assert not run.exists()
@@ -152,7 +152,7 @@ def test_photographs_without_a_picture_are_named(native, save_config, tmp_path, 
     assert "left out: 1.png: is not an image" in out
 
 
-def test_a_missing_extra_is_told(native, save_config, monkeypatch, command):
+def test_a_missing_extra_is_reported(native, save_config, monkeypatch, command):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     code, _, err = command("grader", save_config(native))
     assert code == 2

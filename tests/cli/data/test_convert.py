@@ -36,7 +36,7 @@ def test_a_folder_without_lists_becomes_coco(
     assert item["bbox"] == [10, 20, 20, 20]
 
 
-def test_what_is_not_kept_is_told(
+def test_what_is_not_kept_is_reported(
     fundoscope: Callable[..., Any], drawn: Path, tmp_path: Path
 ) -> None:
     said = fundoscope("data", "convert", drawn, tmp_path / "yolo", "--to", "yolo", "--from", "voc")
@@ -59,7 +59,7 @@ def test_nothing_is_replaced_unasked(
     assert out.read_text() != "mine"
 
 
-def test_the_origin_is_told_or_warned_of(
+def test_the_origin_is_given_or_warned_of(
     fundoscope: Callable[..., Any], drawn: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "zero.json"
@@ -108,7 +108,7 @@ def test_a_damaged_mask_leaves_with_3(fundoscope: Callable[..., Any], tmp_path: 
     assert not (tmp_path / "out.json").exists()
 
 
-def test_unknown_classes_are_told(
+def test_unknown_classes_are_reported(
     fundoscope: Callable[..., Any], drawn: Path, tmp_path: Path
 ) -> None:
     (drawn / "a b.xml").write_text(VOC.replace("微血管瘤", "microanuerysm"))

@@ -1,4 +1,4 @@
-"""``fundoscope bundle``: wrong arguments are told, also where Keras is not installed."""
+"""``fundoscope bundle``: wrong arguments are reported, also where Keras is not installed."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ Command = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "complaint"),
     [
-        (("--input", "squash", "--classes", "0,one"), "--classes 0,one: is wrong"),
-        (("--input", "squash", "--classes", ""), "--classes : is wrong"),
-        (("--input", "squash", "--size", "300"), "--size 300: is wrong"),
-        (("--input", "squash", "--size", "0x300"), "--size 0x300: is wrong"),
+        (("--input", "squash", "--classes", "0,one"), "--classes 0,one: is invalid"),
+        (("--input", "squash", "--classes", ""), "--classes : is invalid"),
+        (("--input", "squash", "--size", "300"), "--size 300: is invalid"),
+        (("--input", "squash", "--size", "0x300"), "--size 0x300: is invalid"),
         (("--input", "squash", "--size", "300x200x3"), "height first"),
     ],
 )
-def test_numbers_that_are_none(
-    arguments: tuple[str, ...], told: str, tmp_path: Path, fundoscope: Command
+def test_invalid_numbers(
+    arguments: tuple[str, ...], complaint: str, tmp_path: Path, fundoscope: Command
 ) -> None:
     said = fundoscope("bundle", "from-keras", tmp_path / "m.h5", tmp_path / "out", *arguments)
     assert said.code == 2
-    assert told in said.err
+    assert complaint in said.err
     assert len(said.complaints) == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_what_goes_in_must_be_said(tmp_path: Path, fundoscope: Command) -> None:
+def test_the_input_must_be_given(tmp_path: Path, fundoscope: Command) -> None:
     said = fundoscope("bundle", "from-keras", tmp_path / "m.h5", tmp_path / "out")
     assert said.code == 2
     assert "--input" in said.err

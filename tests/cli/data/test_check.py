@@ -7,7 +7,6 @@ from functools import cache
 import pytest
 from PIL import Image
 
-from fundoscope.cli.data import check as data_check
 from fundoscope.data.fingerprint_cache import FILE_NAME
 from fundoscope.phantom import PhantomSpec, draw
 
@@ -159,7 +158,7 @@ def test_a_malformed_file_of_boxes_is_a_finding_and_the_check_goes_on(fundoscope
     assert "Sizes in pixels" in said.out
 
 
-def test_what_the_reader_of_boxes_decided_is_told(fundoscope, tmp_path):
+def test_what_the_reader_of_boxes_decided_is_reported(fundoscope, tmp_path):
     Image.fromarray(eye(1)).save(tmp_path / "a.png")
     text = VOC.format(image="a.png", name="microaneurysm", bottom=20)
     (tmp_path / "a.xml").write_text(text.replace("<xmin>11", "<xmin>0"))
@@ -212,7 +211,7 @@ def test_an_empty_folder(fundoscope, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(fundoscope, table, monkeypatch):
-    monkeypatch.setattr(data_check.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     said = fundoscope("data", "check", table(("a.png", 0, "p", "train")))
     assert said.code == 2
     assert 'pip install "fundoscope[evaluate]"' in said.err

@@ -24,8 +24,8 @@ def test_it_writes_what_draw_returns(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert np.array_equal(np.asarray(image), pixels)
     assert Truth.from_json((tmp_path / "eye.truth.json").read_bytes()) == truth
     line = capsys.readouterr().out
-    for told in (str(out), "300x240", "clipped notch", "stretch 1.3", "left", "grade 2", "seed 3"):
-        assert told in line
+    for part in (str(out), "300x240", "clipped notch", "stretch 1.3", "left", "grade 2", "seed 3"):
+        assert part in line
 
 
 def test_several_go_into_a_folder(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_nothing_is_replaced_unasked(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "complaint"),
     [
         (["--size", "big"], "WxH"),
         (["--size", "100x100"], "224"),
@@ -74,24 +74,24 @@ def test_nothing_is_replaced_unasked(tmp_path: Path, capsys: pytest.CaptureFixtu
     ],
 )
 def test_misuse_is_one_line_and_exit_2(
-    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["phantom", str(tmp_path / "eye.jpg"), *arguments]) == 2
     message = capsys.readouterr().err
-    assert told in message
+    assert complaint in message
     assert message.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_said(
+def test_a_folder_that_cannot_be_created_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert run(["phantom", str(tmp_path / "file" / "deeper"), *SMALL]) == 1
-    assert "cannot be made a folder" in capsys.readouterr().err
+    assert "cannot be created as a folder" in capsys.readouterr().err
 
 
-def test_a_missing_folder_of_a_picture_is_said(
+def test_a_missing_folder_of_a_picture_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["phantom", str(tmp_path / "nowhere" / "eye.jpg"), *SMALL]) == 1

@@ -81,7 +81,7 @@ def test_train_and_export(toml, tmp_path, command, exports):
         "mean of lesions ",
         f"trained; curves: {run / 'curves.png'}",
         "ONNX Runtime against torch on 40 boxes: largest difference 2.0e-03 px",
-        "float16 for float32 costs: haemorrhage 0.0011, irma 0.0000: taken",
+        "float16 in place of float32 costs: haemorrhage 0.0011, irma 0.0000: used",
         "validation, haemorrhage: 9 boxes, average precision 0.500, at the threshold precision"
         " 0.750 recall 0.625",
         "validation, irma: 0 boxes, average precision -",
@@ -123,7 +123,7 @@ def test_a_preview_and_no_training(toml, tmp_path, command):
     sheet, run = tmp_path / "sheet.png", tmp_path / "run"
     code, out, _ = command("detector", toml, "--out", run, "--preview", sheet)
     assert code == 0
-    assert out.endswith(f"{sheet}: drawn; look whether the boxes hold what they should\n")
+    assert out.endswith(f"{sheet}: drawn; check that the boxes hold what they should\n")
     with Image.open(sheet) as picture:
         assert min(picture.size) > 3 * 64
     assert not run.exists()
@@ -157,7 +157,7 @@ def test_a_graders_configuration_is_no_detectors(config, save_config, command):
     assert "is not a configuration of a detector" in err
 
 
-def test_a_missing_extra_is_told(toml, monkeypatch, command):
+def test_a_missing_extra_is_reported(toml, monkeypatch, command):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     code, _, err = command("detector", toml)
     assert code == 2

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fundoscope.cli.data import stats as data_stats
 from fundoscope.phantom import PhantomSpec, draw
 
 FILES = ("stats.json", "counts.csv", "stats.png", "contact-sheet.png")
@@ -97,7 +96,7 @@ def test_class_folders_and_some_rows(fundoscope, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(fundoscope, labels, tmp_path, monkeypatch):
-    monkeypatch.setattr(data_stats.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     said = fundoscope("data", "stats", labels, "--out", tmp_path / "out")
     assert said.code == 2
     assert 'pip install "fundoscope[evaluate]"' in said.err

@@ -1,0 +1,53 @@
+"""Arguments and options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Labels = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE|FOLDER",
+        help="Label table (.csv or .parquet) with the columns image and grade, or a folder with"
+        " class folders named 0 to 4.",
+        show_default=False,
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=VALUE",
+        help="Use only the rows with this value. Repeat the option to narrow further.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Number of photographs to process at the same time. Default: one per processor.",
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+GraderBundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--grader",
+        metavar="BUNDLE",
+        help="Bundle of the grader to use. Default: the one that comes with fundoscope.",
+    ),
+]
+DetectorBundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector",
+        metavar="BUNDLE",
+        help="Bundle of the lesion detector to use. Default: the one that comes with fundoscope.",
+    ),
+]
+Results = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder to write the results into.")
+]

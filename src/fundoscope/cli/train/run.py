@@ -1,0 +1,153 @@
+"""One way to run a training, for graders and detectors alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import typer
+
+from fundoscope.cli.extras import TRAIN, require
+
+if TYPE_CHECKING:
+    from fundoscope.errors import FundoscopeError
+    from fundoscope.train.budget import Settled
+    from fundoscope.train.detection.config import DetectorConfig
+    from fundoscope.train.detection.data import DetectionData
+    from fundoscope.train.grading.config import GraderConfig
+    from fundoscope.train.grading.pictures import Pictures
+    from fundoscope.train.run.listeners import Listeners
+
+Config = TypeVar("Config", "GraderConfig", "DetectorConfig")
+Data = TypeVar("Data", "Pictures", "DetectionData")
+
+RUNS: Final = Path("runs")
+"""Where run folders lie by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Config, Data]):
+    """What differs between training a grader and training a detector.
+
+    Attributes:
+        watching: opens the display of a run; gives the callbacks that report progress.
+        settle: chooses the number of epochs for a time budget.
+        schedule: describes the epochs of a configuration.
+        train: trains.
+    """
+
+    watching: Callable[[], AbstractContextManager[Listeners[Data]]]
+    settle: Callable[..., Settled[Config]]
+    schedule: Callable[[Config], str]
+    train: Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a training, whatever is trained.
+
+    Attributes:
+        folder: the run folder.
+        resume: continue an interrupted run in the folder.
+        minutes: time budget for training and export; ``None`` trains the configured epochs.
+        bundle: folder of the bundle to export at the end; ``None`` exports nothing.
+        overwrite: replace an existing bundle.
+        started: start of the command, as :func:`time.monotonic` gives it.
+    """
+
+    folder: Path
+    resume: bool
+    minutes: float | None
+    bundle: Path | None
+    overwrite: bool
+    started: float
+
+
+def require_training() -> None:
+    """Check that the optional part ``train`` is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    require("fundoscope train", TRAIN)
+
+
+def run_folder(out: Path | None, config: Path) -> Path:
+    """The run folder: as named, or after the configuration file."""
+    return out or RUNS / config.stem
+
+
+def run(kind: Kind[Config, Data], config: Config, options: Options) -> None:
+    """Train, draw the curves, and export the best network if a bundle was asked for.
+
+    Args:
+        kind: of training.
+        config: checked, and complete but for the epochs that a time budget allows.
+        options: how to run it.
+
+    Raises:
+        OutputError: the bundle exists and may not be replaced, or a file cannot be written.
+        UsageError: the run folder holds another run, or the time budget is too short.
+        FundoscopeError: the training failed.
+        typer.Exit: the training failed in a process other than the first, which reports it.
+    """
+    from fundoscope.cli.train.export import require_free
+    from fundoscope.errors import FundoscopeError
+    from fundoscope.train.run import tensorboard
+
+    require_free(options.bundle, overwrite=options.overwrite)
+    try:
+        with kind.watching() as listeners:
+            if options.minutes is not None:
+                config = _within(options.minutes, kind, config, options, listeners)
+            listeners = tensorboard.recording(listeners, options.folder)
+            kind.train(config, options.folder, resume=options.resume, listeners=listeners)
+    except FundoscopeError as error:
+        raise _reported_once(error) from None
+    _finish(options, Path(config.data.cache))
+
+
+def _within(
+    minutes: float,
+    kind: Kind[Config, Data],
+    config: Config,
+    options: Options,
+    listeners: Listeners[Data],
+) -> Config:
+    """The configuration with as many epochs as fit into the time budget; prints what was chosen."""
+    from fundoscope.train.budget import Budget
+
+    budget = Budget(minutes, options.started)
+    settled = kind.settle(
+        config, options.folder, budget, resume=options.resume, listeners=listeners
+    )
+    measured = ", ".join(f"{pace.step:.3f} + {pace.closing:.1f}" for pace in settled.paces)
+    typer.echo(f"seconds per step and at the end of an epoch, for each stage: {measured}")
+    source = "the run in the folder has" if settled.kept else f"{minutes:.3g} minutes allow"
+    typer.echo(f"{source} {kind.schedule(settled.config)}")
+    return settled.config
+
+
+def _reported_once(error: FundoscopeError) -> Exception:
+    """What to raise in each process of a run, so that only the first prints the error."""
+    from fundoscope.train.run import processes
+
+    return error if processes.is_first() else typer.Exit(error.exit_code)
+
+
+def _finish(options: Options, cache: Path) -> None:
+    """Draw the curves of a finished run, and export it if a bundle was asked for."""
+    from fundoscope.cli.train.export import export_run
+    from fundoscope.train.run import curves, processes
+
+    if not processes.is_first():
+        return
+    curves.draw(options.folder)
+    typer.echo(f"trained; curves: {options.folder / curves.NAME}")
+    if options.bundle is None:
+        typer.echo(f"export it with: fundoscope train export {options.folder} BUNDLE")
+    else:
+        export_run(options.folder, options.bundle, None, cache, overwrite=options.overwrite)
