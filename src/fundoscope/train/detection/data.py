@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fundoscope.train.detection.config import Anchors
+from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.views.view import AnnotatedView
 
 
@@ -38,3 +38,8 @@ class DetectionData:
     healthy: tuple[AnnotatedView, ...] = ()
     healthy_val: tuple[AnnotatedView, ...] = ()
     partial: tuple[tuple[AnnotatedView, ...], ...] = ()
+
+    def further(self, config: DetectorConfig) -> list[tuple[float, tuple[AnnotatedView, ...]]]:
+        """The sets besides ``train``, each with its share of the training tiles."""
+        shares = (config.healthy.share, *(each.share for each in config.partial))
+        return list(zip(shares, (self.healthy, *self.partial), strict=True))

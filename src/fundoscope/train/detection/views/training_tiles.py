@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -9,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 
 from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.views import tile_draw
 from fundoscope.train.detection.views.tile_draw import Drawer, Tile
+from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.networks import augment
 from fundoscope.train.networks.augment import Jitter
 from fundoscope.train.run.settings import sides
@@ -27,17 +28,25 @@ SEEDS: Final = 2**62
 class TrainingTiles:
     """Draws training tiles; which ones follows from the generator alone."""
 
-    def __init__(self, train: DetectionData, config: DetectorConfig) -> None:
-        """Take the training photographs and the settings of drawing."""
+    def __init__(
+        self,
+        train: Sequence[AnnotatedView],
+        kinds: Sequence[str],
+        config: DetectorConfig,
+        further: Sequence[tuple[float, Sequence[AnnotatedView]]] = (),
+    ) -> None:
+        """Take the training photographs.
+
+        Args:
+            train: the annotated photographs.
+            kinds: the class list.
+            config: the settings of drawing.
+            further: other sets, with the share of the tiles that are drawn from each.
+        """
         size, draw = sides(config.data.tile), config.draw
-        self._drawer = Drawer(train.train, train.kinds, size, draw)
+        self._drawer = Drawer(train, kinds, size, draw)
         self._further = [
-            (share, Drawer(views, train.kinds, size, draw))
-            for share, views in (
-                (config.healthy.share, train.healthy),
-                *zip((each.share for each in config.partial), train.partial, strict=True),
-            )
-            if share and views
+            (share, Drawer(views, kinds, size, draw)) for share, views in further if share and views
         ]
         self._jitter = Jitter(**msgspec.to_builtins(config.recolour))
 
