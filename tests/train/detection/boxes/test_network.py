@@ -17,7 +17,7 @@ from torchvision.models.detection.image_list import ImageList
 from fundoscope.lesions import heads
 from fundoscope.train.detection.boxes import graph as detection_graph
 from fundoscope.train.detection.boxes import network as detection_network
-from fundoscope.train.detection.boxes.network import Target
+from fundoscope.train.detection.boxes.target import Target
 from fundoscope.train.detection.config import Shape
 from fundoscope.train.networks import backbones
 from fundoscope.train.networks import catalogue as networks

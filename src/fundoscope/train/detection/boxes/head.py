@@ -18,7 +18,7 @@ from fundoscope.models.bundle import DetectorManifest
 from fundoscope.train.detection import parity as tile_parity
 from fundoscope.train.detection.boxes import anchors as anchoring
 from fundoscope.train.detection.boxes import network as faster_rcnn
-from fundoscope.train.detection.boxes.network import Target
+from fundoscope.train.detection.boxes.target import Target
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.head import (

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from fundoscope.train.detection.boxes import second_stage
 from fundoscope.train.detection.config import Anchors, Shape
 
@@ -13,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor, nn
+
+    from fundoscope.train.detection.boxes.target import Target
 
 
 POOL: Final = 7
@@ -25,22 +25,6 @@ FIRST_FAR: Final = 0.3
 """An anchor whose IoU with every box is below it is background."""
 FIRST_SAMPLED: Final = 256
 """Anchors per tile that the first stage is trained on."""
-
-
-class Target(msgspec.Struct, frozen=True, eq=False):
-    """The lesions of a training tile.
-
-    Not a dictionary: Lightning Fabric would convert its numbers to half precision with the pixels.
-
-    Attributes:
-        boxes: float ``(M, 4)`` in the tile's pixels.
-        labels: int64 ``(M,)``, from 1.
-        unassessed: int64, labels of the kinds that nobody annotated on the tile; ``None``: none.
-    """
-
-    boxes: Tensor
-    labels: Tensor
-    unassessed: Tensor | None = None
 
 
 def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> nn.Module:

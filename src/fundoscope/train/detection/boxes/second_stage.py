@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from fundoscope.train.detection.boxes.network import Target
+    from fundoscope.train.detection.boxes.target import Target
 
 
 def create(parts: dict[str, Any], *, hardest: bool) -> nn.Module:
