@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fundoscope.cli.train.run import require_training
+from fundoscope.cli.extras import TRAIN, require
 from fundoscope.errors import UsageError
 
 
@@ -44,7 +44,7 @@ def average(
 
     The average often does better on new photographs than any of the runs. Export it like any run.
     """
-    require_training()
+    require("fundoscope train", TRAIN)
     from fundoscope.train import average as averaging
 
     shares = share or [1 / len(runs)] * len(runs)

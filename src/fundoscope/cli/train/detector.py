@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fundoscope.cli.extras import TRAIN, require
 from fundoscope.cli.train.options import (
     BundleAtTheEnd,
     Cache,
@@ -19,7 +20,7 @@ from fundoscope.cli.train.options import (
     RunFolder,
     Threads,
 )
-from fundoscope.cli.train.run import Kind, Options, require_training, run, run_folder
+from fundoscope.cli.train.run import Kind, Options, run, run_folder
 
 if TYPE_CHECKING:
     from fundoscope.train.detection.config import DetectorConfig
@@ -80,7 +81,7 @@ def detector(
     give the same command again.
     """
     started = time.monotonic()
-    require_training()
+    require("fundoscope train", TRAIN)
     from fundoscope.cli.train.progress import watching_detector
     from fundoscope.train import budget
     from fundoscope.train.detection import checks, training

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from fundoscope.cli.extras import TRAIN, require
 from fundoscope.cli.train.options import Cache, OverwriteBundle
-from fundoscope.cli.train.run import require_training
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
@@ -49,7 +49,7 @@ def export(
 
     Calibration and thresholds are fitted on the validation photographs.
     """
-    require_training()
+    require("fundoscope train", TRAIN)
     export_run(run, bundle, name, cache, int8=int8, overwrite=overwrite)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fundoscope.cli.extras import TRAIN, require
 from fundoscope.cli.train.options import (
     BundleAtTheEnd,
     Cache,
@@ -20,7 +21,7 @@ from fundoscope.cli.train.options import (
     RunFolder,
     Threads,
 )
-from fundoscope.cli.train.run import Kind, Options, require_training, run, run_folder
+from fundoscope.cli.train.run import Kind, Options, run, run_folder
 
 if TYPE_CHECKING:
     from fundoscope.train.grading.config import GraderConfig
@@ -82,7 +83,7 @@ def grader(
     give the same command again.
     """
     started = time.monotonic()
-    require_training()
+    require("fundoscope train", TRAIN)
     from fundoscope.cli.train.progress import watching_grader
     from fundoscope.train import budget
     from fundoscope.train.grading import config as configs

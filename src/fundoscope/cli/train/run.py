@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import typer
 
-from fundoscope.cli.extras import TRAIN, require
-
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
     from fundoscope.train.budget import Settled
@@ -64,15 +62,6 @@ class Options:
     bundle: Path | None
     overwrite: bool
     started: float
-
-
-def require_training() -> None:
-    """Check that the optional part ``train`` is installed.
-
-    Raises:
-        MissingExtraError: it is not.
-    """
-    require("fundoscope train", TRAIN)
 
 
 def run_folder(out: Path | None, config: Path) -> Path:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli.extras import TRAIN, require
 from fundoscope.cli.options import Overwrite
 from fundoscope.cli.train.options import Cache
 from fundoscope.cli.train.pack.options import LIMIT, Config, Limit, Pack, print_packed
-from fundoscope.cli.train.run import require_training
 
 
 def detector(
@@ -27,7 +27,7 @@ def detector(
     overwrite: Overwrite = False,
 ) -> None:
     """Pack the photographs of a detector's training, their annotations and the starting weights."""
-    require_training()
+    require("fundoscope train", TRAIN)
     from fundoscope.train.detection import checks
     from fundoscope.train.detection import config as configs
     from fundoscope.train.pack import pack

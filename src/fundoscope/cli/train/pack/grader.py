@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli.extras import TRAIN, require
 from fundoscope.cli.options import Overwrite
 from fundoscope.cli.train.options import Cache
 from fundoscope.cli.train.pack.options import (
@@ -18,7 +19,6 @@ from fundoscope.cli.train.pack.options import (
     Pack,
     print_packed,
 )
-from fundoscope.cli.train.run import require_training
 
 
 def grader(
@@ -52,7 +52,7 @@ def grader(
 
     A pack that is larger than the limit is split into several files.
     """
-    require_training()
+    require("fundoscope train", TRAIN)
     from fundoscope.cli.train.progress import watching_grader
     from fundoscope.train.grading import config as configs
     from fundoscope.train.pack import pack
