@@ -288,7 +288,7 @@ class TestDetectors:
                 name=path.name,
                 manifest=SimpleNamespace(thresholds=dict.fromkeys((MA, EX, OD), 0.5)),
                 used=ModelUsed("detection", path.name, "d" * 64),
-                paints=False,
+                has_masks=False,
             )
 
         monkeypatch.setattr(detectors, "load", load)

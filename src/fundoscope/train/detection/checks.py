@@ -36,6 +36,7 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     **{f"recolour.{key}": augment.BOUNDS[key] for key in Recolour.__struct_fields__},
     "healthy.share": (0, 1),
     "healthy.validation": (1, math.inf),
+    "healthy.pasted": (0, 1),
     "epochs": (1, math.inf),
 }
 """The lowest and the highest valid value of each number, besides those of every task
@@ -87,6 +88,10 @@ def _check_further(config: DetectorConfig, title: str) -> None:
     healthy = config.healthy
     valid = bool(healthy.grades) and set(healthy.grades) <= {0, 1}
     require(valid, title, "healthy.grades", healthy.grades, "write 0, or 0 and 1")
+    named = bool(config.data.masks) or not healthy.pasted
+    require(
+        named, title, "healthy.pasted", healthy.pasted, "name data.masks, which cut lesions out"
+    )
     for partial in config.partial:
         require(0 <= partial.share <= 1, title, "partial.share", partial.share, "write 0 to 1")
         require(bool(partial.kinds), title, "partial.kinds", partial.kinds, "write the kinds")

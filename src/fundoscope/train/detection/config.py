@@ -158,12 +158,15 @@ class Healthy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         share: share of the training tiles that are drawn from these photographs.
         grades: 0, or 0 and 1.
         validation: number of validation photographs of grade 0, of each source as many.
+        pasted: share of these tiles that get the lesions of an annotated tile; needs ``data.masks``
+            of all training photographs.
     """
 
     tables: tuple[str, ...] = ()
     share: float = 0.0
     grades: tuple[int, ...] = (0, 1)
     validation: int = 40
+    pasted: float = 0.0
 
 
 class Partial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fundoscope.train.detection.config import Anchors, DetectorConfig
+from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.view import AnnotatedView
 
 
@@ -24,6 +25,7 @@ class DetectionData:
         warnings: decisions that the reader of the annotations had to make, as sentences.
         healthy, healthy_val: eyes without lesions, to learn from and to validate with.
         partial: training photographs of each further set, on which some kinds are annotated.
+        coverage: the masks of ``train``, where lesions are put onto healthy eyes.
     """
 
     kinds: tuple[str, ...]
@@ -38,6 +40,7 @@ class DetectionData:
     healthy: tuple[AnnotatedView, ...] = ()
     healthy_val: tuple[AnnotatedView, ...] = ()
     partial: tuple[tuple[AnnotatedView, ...], ...] = ()
+    coverage: MaskTargets | None = None
 
     def further(self, config: DetectorConfig) -> list[tuple[float, tuple[AnnotatedView, ...]]]:
         """The sets besides ``train``, each with its share of the training tiles."""

@@ -36,7 +36,7 @@ def draw(
     data = training.read_data(config, listeners.picture)
     if listeners.data is not None:
         listeners.data(data)
-    tiles = TrainingTiles(data.train, data.kinds, config, data.further(config))
+    tiles = TrainingTiles(data.train, data.kinds, config, data.further(config), data.coverage)
     generator = generator_for(config.seed, AUGMENTATION, 0)
     changed, drawn = tiles.draw(ROWS * COLUMNS, generator, torch.device("cpu"))
     pixels = changed.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()

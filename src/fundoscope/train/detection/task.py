@@ -53,7 +53,9 @@ class DetectionTask:
         self.head, self.config, self.kinds, self.val = head, config, data.kinds, data.val
         self.healthy = data.healthy_val
         self.targets, self.device, self.folder = targets, device, folder
-        self.tiles = TrainingTiles(data.train, data.kinds, config, data.further(config))
+        self.tiles = TrainingTiles(
+            data.train, data.kinds, config, data.further(config), data.coverage
+        )
         self.normalisation = normalisation(config)
 
     def batch(

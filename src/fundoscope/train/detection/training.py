@@ -21,6 +21,8 @@ from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionDat
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
 from fundoscope.train.detection.views import choose, healthy, view
+from fundoscope.train.detection.views import coverage as coverages
+from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
@@ -69,6 +71,11 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
     digest.update(head.digest(config, train, chosen.images))
     well, well_val = _healthy(config, kinds, digest, progress)
     parts = tuple(_partial(config, each, found, kinds, digest, progress) for each, found in further)
+    coverage = None
+    if config.healthy.pasted:
+        masks = Path(settings.masks)
+        digest.update(coverages.digest(train, chosen.images, masks))
+        coverage = MaskTargets(train, chosen.images, masks, kinds, cache, progress)
     return DetectionData(
         kinds,
         head.anchors(config, train),
@@ -82,6 +89,7 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         well,
         well_val,
         parts,
+        coverage,
     )
 
 

@@ -28,11 +28,11 @@ from fundoscope.train.detection.head import (
 from fundoscope.train.detection.masks import levels
 from fundoscope.train.detection.masks import loss as mask_loss
 from fundoscope.train.detection.masks import network as segmentation
-from fundoscope.train.detection.masks import targets as mask_targets
 from fundoscope.train.detection.masks.network import COARSEST
-from fundoscope.train.detection.masks.targets import MaskTargets
 from fundoscope.train.detection.parity import Difference
+from fundoscope.train.detection.views import coverage as coverages
 from fundoscope.train.detection.views import tile_batches
+from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.tile_draw import Tile
 from fundoscope.train.detection.views.view import AnnotatedView, Progress
 from fundoscope.train.run.settings import require, sides
@@ -66,7 +66,7 @@ def anchors(
 
 def digest(config: DetectorConfig, train: Sequence[AnnotatedView], images: Path) -> bytes:
     """A hash of the masks of the training photographs."""
-    return mask_targets.digest(train, images, Path(config.data.masks))
+    return coverages.digest(train, images, Path(config.data.masks))
 
 
 def create(

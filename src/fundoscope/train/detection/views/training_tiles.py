@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
 from numpy.random import Generator
 
+from fundoscope.kinds import ANATOMY
 from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.detection.views import tile_draw
+from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.tile_draw import Drawer, Tile
+from fundoscope.train.detection.views.transplant import transplant
 from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.networks import augment
 from fundoscope.train.networks.augment import Jitter
@@ -34,6 +37,7 @@ class TrainingTiles:
         kinds: Sequence[str],
         config: DetectorConfig,
         further: Sequence[tuple[float, Sequence[AnnotatedView]]] = (),
+        coverage: MaskTargets | None = None,
     ) -> None:
         """Take the training photographs.
 
@@ -41,13 +45,19 @@ class TrainingTiles:
             train: the annotated photographs.
             kinds: the class list.
             config: the settings of drawing.
-            further: other sets, with the share of the tiles that are drawn from each.
+            further: other sets, with the share of the tiles that are drawn from each; the first
+                one holds healthy eyes.
+            coverage: masks of ``train``; with them lesions are put onto healthy eyes.
         """
         size, draw = sides(config.data.tile), config.draw
         self._drawer = Drawer(train, kinds, size, draw)
         self._further = [
-            (share, Drawer(views, kinds, size, draw)) for share, views in further if share and views
+            (share, Drawer(views, kinds, size, draw), place == 0)
+            for place, (share, views) in enumerate(further)
+            if share and views
         ]
+        self._coverage, self._pasted = coverage, config.healthy.pasted
+        self._lesions = [place for place, kind in enumerate(kinds) if kind not in ANATOMY]
         self._jitter = Jitter(**msgspec.to_builtins(config.recolour))
 
     def draw(
@@ -64,18 +74,26 @@ class TrainingTiles:
 
         seed = int(torch.randint(SEEDS, (), generator=generator))
         random = np.random.default_rng(seed)
-        places = [self._next(random).place(random) for _ in range(count)]
-        tiles = [tile_draw.cut(place) for place in places]
+        tiles = [self._next(random) for _ in range(count)]
         pixels = torch.from_numpy(np.stack([tile.pixels for tile in tiles])).to(device)
         return augment.recolour(pixels, generator, self._jitter), tiles
 
-    def _next(self, random: Generator) -> Drawer:
-        """Who draws the next tile: each set has its share, the first has the rest."""
-        if not self._further:
-            return self._drawer
-        drawn = random.random()
-        for share, drawer in self._further:
+    def _next(self, random: Generator) -> Tile:
+        """The next tile: each further set has its share, the first has the rest."""
+        drawn = random.random() if self._further else 1.0
+        for share, drawer, healthy in self._further:
             if drawn < share:
-                return drawer
+                tile = drawer.draw(random)
+                paste = healthy and self._coverage is not None and random.random() < self._pasted
+                return self._with_lesions(tile, random) if paste else tile
             drawn -= share
-        return self._drawer
+        return self._drawer.draw(random)
+
+    def _with_lesions(self, healthy: Tile, random: Generator) -> Tile:
+        """A healthy tile with the lesions of an annotated one."""
+        assert self._coverage is not None
+        donor = self._drawer.draw(random)
+        lesions = np.isin(donor.labels - 1, self._lesions)
+        donor = replace(donor, boxes=donor.boxes[lesions], labels=donor.labels[lesions])
+        coverage = self._coverage.on_tile(donor.place)[self._lesions].max(axis=0)
+        return transplant(healthy, donor, coverage)

@@ -15,9 +15,9 @@ from fundoscope.lesions.components import components
 from fundoscope.lesions.view import View
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig, Draw
-from fundoscope.train.detection.masks import targets as mask_targets
-from fundoscope.train.detection.masks.targets import MaskTargets, coverage
+from fundoscope.train.detection.views import coverage as coverages
 from fundoscope.train.detection.views import tile_draw
+from fundoscope.train.detection.views.coverage import MaskTargets, coverage
 from fundoscope.train.detection.views.tile_draw import Drawer
 from fundoscope.train.detection.views.view import AnnotatedView
 
@@ -121,13 +121,13 @@ def test_a_target_is_made_once_and_anew_when_its_mask_changes(
     assert reported[-1] == (8, 8)
     (cache / first[0]).write_bytes(b"damaged")
     assert make() == first
-    before = mask_targets.digest(found.train, found.images, lesion_masks)
+    before = coverages.digest(found.train, found.images, lesion_masks)
     path = next(lesion_masks.glob("eye00_haemorrhage*"))
     pixels = np.array(Image.open(path))
     pixels[:3, :3] = True
     Image.fromarray(pixels).save(path)
     assert len(make()) == len(first) + 1
-    assert mask_targets.digest(found.train, found.images, lesion_masks) != before
+    assert coverages.digest(found.train, found.images, lesion_masks) != before
 
 
 def test_masks_that_do_not_fit_are_named(

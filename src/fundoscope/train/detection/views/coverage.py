@@ -1,4 +1,6 @@
-"""The targets of a segmentation network: pixel-exact masks, brought to the working scale once.
+"""Pixel-exact masks of lesions, brought to the working scale once.
+
+A segmentation network learns from them, and lesions are cut out by them.
 
 A pixel of the target is the share of it that lesions cover, so that even a lesion of two pixels of
 the photograph leaves a trace. A threshold in the middle gives back the lesions that were drawn: on
