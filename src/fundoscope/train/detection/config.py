@@ -176,7 +176,7 @@ class Partial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     list.
 
     Attributes:
-        annotations, images, train, val: as in :class:`LesionData`.
+        annotations, images, train, val, left_out: as in :class:`LesionData`.
         kinds: the kinds that are annotated.
         share: share of the training tiles that are drawn from these photographs.
     """
@@ -187,6 +187,7 @@ class Partial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: str = ""
     train: str = ""
     val: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class Recolour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -101,6 +101,7 @@ def _of_partial(config: DetectorConfig, settings: Partial) -> LesionData:
         train=settings.train,
         val=settings.val,
         kinds=settings.kinds,
+        left_out=settings.left_out,
         radius=config.data.radius,
         cache=config.data.cache,
     )
