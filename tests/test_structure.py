@@ -1,4 +1,4 @@
-"""The size of the house: short functions, short modules, small folders, a docstring for each name."""
+"""Functions and modules are short, folders are small, and each public name has a docstring."""
 
 import ast
 from collections.abc import Iterator
