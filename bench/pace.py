@@ -20,7 +20,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from fundoscope.train.detection import config as detector_configs
+from fundoscope.train.detection import checks as detector_checks
 from fundoscope.train.detection import training as detector
 from fundoscope.train.grading import config as grader_configs
 from fundoscope.train.grading import training as grader
@@ -65,7 +65,7 @@ def grader_step(path: Path) -> Callable[[], None]:
 
 def detector_step(path: Path) -> Callable[[], None]:
     """One step of a detector's training on its own tiles."""
-    config = detector_configs.read_config(path)
+    config = detector_checks.read_config(path)
     devices.set_up(config)
     fabric = devices.fabric(config)
     data = detector.read_set(config)

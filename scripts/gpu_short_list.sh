@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train several graders side by side on a lent machine, within so many minutes.
+# Train several graders side by side on a lent machine, within MINUTES.
 #
 #   scripts/gpu_short_list.sh PACK MINUTES CONFIG[,SOURCE]...
 #
@@ -20,7 +20,7 @@ usage() {
 pack=$1 minutes=$2
 shift 2
 [ -f "$pack" ] || usage "there is no pack $pack"
-[[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]] || usage "$minutes is no number of minutes"
+[[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]] || usage "$minutes is not a number of minutes"
 pack=$(realpath "$pack")
 out=$(realpath -m "${OUT:-$(dirname "$0")/../out}")
 cd "$(dirname "$0")/.."

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What gpu_grader.sh and gpu_detector.sh do: train from a pack within so many minutes, on a machine
+# What gpu_grader.sh and gpu_detector.sh do: train from a pack within MINUTES, on a machine
 # that has nothing but this repository, the pack and torch.
 #
 #   scripts/gpu_train.sh grader|detector PACK MINUTES
 #
-# Called again it goes on. What comes back lies in OUT (out/ when unset), from the first epoch on:
+# Called again, it resumes. The results lie in OUT (out/ when unset), from the first epoch on:
 #   bundle.zip      the best network so far as a bundle, and validation.txt its validation figures
 #   best.pt         the same in half precision, for --init or a configuration's start
 #   metrics.jsonl, budget.json, log.txt
@@ -21,7 +21,7 @@ usage() {
 task=$1 pack=$2 minutes=$3
 case $task in grader | detector) ;; *) usage "no task is called $task" ;; esac
 [ -f "$pack" ] || usage "there is no pack $pack"
-[[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]] || usage "$minutes is no number of minutes"
+[[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]] || usage "$minutes is not a number of minutes"
 pack=$(realpath "$pack")
 out=$(realpath -m "${OUT:-$(dirname "$0")/../out}")
 cd "$(dirname "$0")/.."
@@ -53,8 +53,8 @@ bring() {
   done
 }
 
-# Export the best network if it is a better one than last time. A failure is no end: the training
-# goes on, and a later network may do; the next call tries again.
+# Export the best network if it is a better one than last time. After a failure the training
+# continues, and the next call tries again with a later network.
 export_best() {
   local mark
   [ -f "$run/best.pt" ] || return 0

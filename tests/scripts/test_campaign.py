@@ -29,8 +29,11 @@ if config.get("fails"):
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 out.mkdir(parents=True, exist_ok=True)
 lines = out / "metrics.jsonl"
+hold = out.resolve().parents[1] / "hold"  # while it exists, the third epoch is the last
 while (done := len(lines.read_text().splitlines()) if lines.exists() else 0) < config["epochs"]:
     time.sleep(0.2)
+    while hold.exists() and done >= 3:
+        time.sleep(0.05)
     with lines.open("a") as file:
         file.write(json.dumps({"epoch": done, "score": done % 3, "mean_auc": 0.9}) + "\\n")
 """
@@ -136,13 +139,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_a_stopped_campaign_resumes_and_finishes_what_can_be_trained(repository: Path) -> None:
-    lines = repository.parent / "home" / "runs" / "first" / "metrics.jsonl"
+    home = repository.parent / "home"
+    lines = home / "runs" / "first" / "metrics.jsonl"
+    (home / "hold").touch()
     working = start(repository)
     wait_for(lambda: lines.is_file() and len(lines.read_text().splitlines()) >= 2)
     code, output = command(repository)
     assert (code, "already working" in output) == (1, True)
     assert command(repository, "stop") == (0, "")
     assert working.wait() == 0
+    (home / "hold").unlink()
     stopped = table(repository)["first"]
     assert stopped["state"] == "stopped"
     assert 2 <= int(stopped["epoch"]) < 6

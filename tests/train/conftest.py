@@ -140,7 +140,7 @@ def _nested(value: object) -> bool:
 
 
 def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Annotation]]:
-    """An eye of 240x180 with so many round lesions of each kind, and where they are."""
+    """An eye of 240x180 with N round lesions of each kind, and their places."""
     rng = np.random.default_rng(seed)
     width, height = LESION_PHOTO
     y, x = np.mgrid[:height, :width] + 0.5

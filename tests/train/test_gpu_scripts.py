@@ -80,8 +80,8 @@ def test_they_are_bash(name):
         ((), "two arguments"),
         (("one",), "two arguments"),
         (("no-such-pack.zip", "5"), "there is no pack no-such-pack.zip"),
-        ((__file__, "soon"), "soon is no number of minutes"),
-        ((__file__, "-5"), "-5 is no number of minutes"),
+        ((__file__, "soon"), "soon is not a number of minutes"),
+        ((__file__, "-5"), "-5 is not a number of minutes"),
     ],
 )
 def test_wrong_arguments_are_refused(name, arguments, message, tmp_path):
@@ -189,7 +189,7 @@ def test_the_short_list_comes_home_as_if_trained_here(labels, recipe_text, tmp_p
     [
         (("one", "5"), "three arguments or more"),
         (("no-such.zip", "5", "a.toml"), "there is no pack no-such.zip"),
-        ((__file__, "soon", "a.toml"), "soon is no number of minutes"),
+        ((__file__, "soon", "a.toml"), "soon is not a number of minutes"),
         ((__file__, "5", "a.toml,idrid"), "there is no configuration a.toml"),
     ],
 )

@@ -207,7 +207,7 @@ def test_another_configuration_is_refused(leave_out, bench, recipe, tmp_path):
 
 
 def test_an_unknown_source_is_refused_before_any_work(leave_out, trained):
-    with pytest.raises(UsageError, match="gamma: is no source of the table"):
+    with pytest.raises(UsageError, match="gamma: is not a source of the table"):
         leave_out.call("--source", "alpha", "--source", "gamma")
     assert trained == []
 

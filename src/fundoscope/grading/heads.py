@@ -28,6 +28,14 @@ from numpy.typing import ArrayLike, NDArray
 
 GRADE_COUNT: Final = 5
 """Grades of the International scale, 0 to 4."""
+CLASSES: Final = (
+    "no apparent retinopathy",
+    "mild non-proliferative",
+    "moderate non-proliferative",
+    "severe non-proliferative",
+    "proliferative",
+)
+"""The grades' names in a bundle, by grade (Wilkinson et al., Ophthalmology 2003;110:1677)."""
 REFERABLE_GRADE: Final = 2
 """The lowest referable grade, "more than mild": moderate (International Clinical scale)."""
 CUMULATIVE, CORN, SOFTMAX = "cumulative", "corn", "softmax"

@@ -135,7 +135,7 @@ def test_a_preview_and_no_training(native, save_config, tmp_path, command):
     ("arguments", "why"),
     [
         (("grader", "none.toml"), "none.toml: cannot be read"),
-        (("export", "none", "bundle"), "none: is no run of fundoscope train"),
+        (("export", "none", "bundle"), "none: is not a run of fundoscope train"),
     ],
 )
 def test_misuse_is_one_line(arguments, why, command, tmp_path, monkeypatch):

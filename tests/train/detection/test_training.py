@@ -161,7 +161,7 @@ def test_other_errors_stay_what_they_are():
     ("changes", "why"),
     [
         ({"backbone": {"name": "mystery"}}, "mystery"),
-        ({"backbone": {"init": "nonsense"}}, "nonsense: is no file"),
+        ({"backbone": {"init": "nonsense"}}, "nonsense: is not a file"),
         ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 levels"),
         ({"data": {"kinds": ("irma",)}}, "has no box of irma"),
         ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: is not a file"),

@@ -155,7 +155,7 @@ def test_a_bundle_is_replaced_when_asked(run, tmp_path):
 
 
 def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
-    with pytest.raises(UsageError, match="is no run of fundoscope train"):
+    with pytest.raises(UsageError, match="is not a run of fundoscope train"):
         exporting.export(tmp_path, tmp_path / "bundle")
     (run / loop.BEST).rename(run / "away")
     with pytest.raises(UsageError, match="no finished epoch"):

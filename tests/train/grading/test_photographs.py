@@ -165,7 +165,7 @@ def test_how_often_a_source_is_shown():
     data = Data("labels.csv", shown={"there": 0.5})
     assert photographs.times(SOURCES, data).tolist() == [1.0] * 7 + [0.5] * 7
     assert photographs.times(SOURCES, DATA) is None
-    with pytest.raises(UsageError, match=r"data.shown: elsewhere: is no source"):
+    with pytest.raises(UsageError, match=r"data.shown: elsewhere: is not a source"):
         photographs.times(SOURCES, Data("labels.csv", shown={"elsewhere": 2.0}))
 
 

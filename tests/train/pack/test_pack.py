@@ -437,6 +437,16 @@ def test_what_cannot_be_gone_on_from_and_masks_that_are_not_there(
         pack.write_detector(detector_config, tmp_path / "p.zip", masks=tmp_path / "none")
 
 
+def test_a_detectors_further_sets_are_refused(detector_config, tmp_path):
+    healthy = detector_configs.Healthy(tables=("all.csv",), share=0.3)
+    partial = detector_configs.Partial("voc", ("laser_scar",), 0.1)
+    for changes in ({"healthy": healthy}, {"partial": (partial,)}):
+        config = msgspec.structs.replace(detector_config, **changes)
+        with pytest.raises(UsageError, match="photographs of \\[data\\] only"):
+            pack.write_detector(config, tmp_path / "p.zip")
+        assert not (tmp_path / "p.zip").exists()
+
+
 def test_a_detector_of_vgg16_brings_no_weights(detector_config, tmp_path):
     vgg = detector_configs.replaced(detector_config, backbone={"name": "vgg16", "init": "hub"})
     with pytest.raises(UsageError, match="cannot be packed with its weights"):

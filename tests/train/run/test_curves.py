@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.errors import OutputError
-from fundoscope.train.run import curves, loop
+from fundoscope.train.run import curves, loop, loss_names
 
 
 def line(epoch, **changes):
@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 
 
 def detector_line(epoch, **changes):
-    parts = dict.fromkeys(curves.LOSSES.values(), 0.3 / (epoch + 1))
+    parts = dict.fromkeys(loss_names.NAMES, 0.3 / (epoch + 1))
     figures = {
         "epoch": epoch,
         "loss": 1.2 / (epoch + 1),
@@ -81,3 +81,13 @@ def test_the_curves_of_a_detector(tmp_path, epochs):
 
 def test_a_detector_of_landmarks_and_an_undefined_score(tmp_path):
     drawn(tmp_path, detector_line(0, average_precision={"optic_disc": 0.5}, score=None))
+
+
+def test_the_losses_of_a_head_that_nothing_knows_yet_are_drawn_too(tmp_path):
+    training = {"boxes_a_tile": 3.0, "loss_outline_length": 0.2, "loss_entropy": 0.1}
+    assert loss_names.loss_names(training) == {
+        "loss_outline_length": "outline length",
+        "loss_entropy": "pixels",
+    }
+    pixels = drawn(tmp_path, *(detector_line(epoch, training=training) for epoch in range(3)))
+    assert near(pixels, curves.HUES[0]) > 20

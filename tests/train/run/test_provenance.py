@@ -45,6 +45,24 @@ def test_paths_become_names(config, tmp_path):
     assert str(tmp_path) not in json.dumps(said)
 
 
+def test_paths_of_further_sets_of_a_detector_become_names(detector_config, tmp_path):
+    chosen = msgspec.structs.replace(
+        detector_config,
+        healthy=detector_configs.Healthy(tables=(str(tmp_path / "all.csv"),)),
+        partial=(
+            detector_configs.Partial(str(tmp_path / "voc"), ("microaneurysm",), 0.1),
+            detector_configs.Partial(
+                "b", ("laser_scar",), 0.1, *(str(tmp_path / name) for name in ("i", "t", "v"))
+            ),
+        ),
+    )
+    said = described(chosen)
+    assert said["healthy"]["tables"] == ["all.csv"]
+    assert [each["annotations"] for each in said["partial"]] == ["voc", "b"]
+    assert [said["partial"][1][key] for key in ("images", "train", "val")] == ["i", "t", "v"]
+    assert str(tmp_path) not in json.dumps(said)
+
+
 def test_in_place_of_an_earlier_run_stands_its_configuration(config, tmp_path):
     first = a_run(tmp_path / "first", configs.replaced(config, seed=7))
     second = a_run(tmp_path / "second", configs.replaced(config, network={"init": str(first)}))

@@ -102,7 +102,7 @@ def test_without_tensorboard_nothing_is_written(run, monkeypatch):
 
 @pytest.mark.usefixtures("installed")
 def test_a_detector_shows_each_kind(run):
-    parts = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
+    parts = ("loss_objectness", "loss_box_reg", "loss_of_a_new_head")
     line = {
         "epoch": 0,
         "rate": 0.001,
@@ -118,5 +118,6 @@ def test_a_detector_shows_each_kind(run):
     found = read(run)
     assert found["average precision/microaneurysm"] == [(1, 0.5)]
     assert found["loss/second stage, boxes"] == [(1, 0.25)]
+    assert found["loss/of a new head"] == [(1, 0.25)]
     assert "average precision/irma" not in found
     assert told == [line]

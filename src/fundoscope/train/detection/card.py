@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from fundoscope.kinds import KINDS
+from fundoscope.kinds import ANATOMY, KINDS
 from fundoscope.train.detection import registry
 from fundoscope.train.detection.views.operating import KEPT
-from fundoscope.train.run.card_text import averaged_text, stored_text
+from fundoscope.train.run.card_text import averaged_text, settings_table, stored_text
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import DetectorManifest
     from fundoscope.train.detection.exported import Exported
+
+WIDTH: Final = 100
+"""Characters of a line."""
 
 
 def text(manifest: DetectorManifest, exported: Exported) -> str:
@@ -28,7 +32,7 @@ def text(manifest: DetectorManifest, exported: Exported) -> str:
         _figures(manifest),
         _sizes(manifest, exported),
         _graph(manifest, exported),
-        LIMITATIONS,
+        _limitations(manifest),
     )
     return "\n".join(parts)
 
@@ -48,7 +52,6 @@ def _training(manifest: DetectorManifest, exported: Exported) -> str:
     trained = manifest.trained_on
     sources = ", ".join(f"{name} {count:,}" for name, count in trained.photographs.items())
     minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
-    settings = "\n".join(f"- {key}: {value}" for key, value in trained.configuration.items())
     versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
     return f"""## Training
 
@@ -57,7 +60,7 @@ annotations `{trained.manifest_sha256}`. Seed {trained.seed}, {minutes}.
 {_chosen(manifest, exported)}
 Versions: {versions}.
 
-{settings}
+{settings_table(trained.configuration)}
 """
 
 
@@ -135,14 +138,24 @@ Output: {registry.HEADS[manifest.head].output_text(manifest)}. ONNX Runtime diff
 """
 
 
-LIMITATIONS: Final = """## Limitations
+def _limitations(manifest: DetectorManifest) -> str:
+    photographs = manifest.trained_on.photographs
+    number, sources = sum(photographs.values()), len(photographs)
+    of = f"{sources} sources" if sources > 1 else "one source"
+    others = (key for key in KINDS if key not in manifest.classes and key not in ANATOMY)
+    names = ", ".join((*(KINDS[key].name for key in others), "drusen"))
+    unknown = textwrap.fill(
+        f"- It does not know these, and may take them for lesions that it knows: {names}.",
+        WIDTH,
+        subsequent_indent="  ",
+    )
+    return f"""## Limitations
 
-- It was trained on few photographs of one camera at one hospital and can be much worse on others.
-  Evaluate it on your own photographs first (`fundoscope evaluate lesions`). You can correct the
-  boxes that it draws (`fundoscope annotate`) and train on them.
+- It was trained on {number:,} photographs of {of} and can be much worse on those of other cameras
+  and populations. Evaluate it on your own photographs first (`fundoscope evaluate lesions`). You
+  can correct the boxes that it draws (`fundoscope annotate`) and train on them.
 - Its boxes follow the annotators' habit of joining lesions that touch: a field of exudates may be
   one box to them and several to it, or the other way round.
-- It does not know intraretinal microvascular abnormalities, venous beading, new vessels, laser
-  scars or drusen, and may take them for lesions that it knows.
+{unknown}
 - The area of a box is larger than that of its lesion.
 """

@@ -1,4 +1,4 @@
-"""The model card of a grader: what a person should know before using it."""
+"""The model card of a grader: what people should know before they use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fundoscope.grading import heads
 from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
 from fundoscope.train.grading.calibrate import SHARES, TARGET_SENSITIVITY, Figures
-from fundoscope.train.run.card_text import averaged_text, stored_text
+from fundoscope.train.run.card_text import averaged_text, settings_table, stored_text
 
 if TYPE_CHECKING:
     from fundoscope.grading.inputs import Input
@@ -47,8 +47,8 @@ def _head(manifest: GraderManifest) -> str:
     return f"""# {manifest.name}
 
 Grades diabetic retinopathy on a photograph of the retina, 0 to 4 of the International Clinical
-Diabetic Retinopathy scale. For research; not a medical device, and nothing that it says is a
-diagnosis.
+Diabetic Retinopathy scale. For research; it is not a medical device, and its
+results are not a diagnosis.
 
 Licence of the weights: {manifest.licence}.
 """
@@ -65,14 +65,13 @@ def _data(manifest: GraderManifest) -> str:
 | all | {sum(photographs.values()):,} |
 
 Manifest sha256 `{manifest.trained_on.manifest_sha256}`.
-What goes in is {INPUTS[manifest.input]}, made by the same code when it is used.
+Its input is {INPUTS[manifest.input]}. The same code makes it when the grader is used.
 """
 
 
 def _training(manifest: GraderManifest, exported: Exported) -> str:
     trained = manifest.trained_on
     minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
-    settings = "\n".join(f"- {key}: {value}" for key, value in trained.configuration.items())
     versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
     return f"""## Training
 
@@ -80,7 +79,7 @@ def _training(manifest: GraderManifest, exported: Exported) -> str:
 Seed {trained.seed}, {minutes}.
 Versions: {versions}.
 
-{settings}
+{settings_table(trained.configuration)}
 """
 
 
@@ -97,11 +96,12 @@ def _figures(exported: Exported) -> str:
     means = (fitted.mean(key) for key in SHARES)
     rows.append(f"| mean of the sources | | {' | '.join(_number(value) for value in means)} |")
     rows.append(_row("together", fitted.pooled))
-    rows.append(_row("together, gradable ones", fitted.gradable))
+    rows.append(_row("together, gradable photographs", fitted.gradable))
     return (
         """## On validation
 
-The same photographs chose the epoch and everything that was fitted, so these figures flatter.
+The epoch and all fitted values were chosen on the same photographs, so these figures are
+optimistic.
 Sensitivity and specificity are those of "referable" at the threshold.
 
 | source | n | AUC referable | quadratic kappa | accuracy | sensitivity | specificity |
@@ -132,7 +132,7 @@ def _fitted(manifest: GraderManifest) -> str:
 
 def _fitted_grades(manifest: GraderManifest) -> str:
     if manifest.head == heads.SIGMOID:
-        return "- nothing of the grade: the output is rounded, so that it is 0 or 1"
+        return "- no setting of the grade: the output is rounded, so that it is 0 or 1"
     cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
     return f"""- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the \
 five grades)
@@ -143,8 +143,8 @@ def _graph(manifest: GraderManifest, exported: Exported) -> str:
     stored = stored_text(manifest.stored)
     return f"""## Graph
 
-Input: `uint8 (N, {_sides(exported.input)}, 3)` RGB, {INPUTS[exported.input.kind]}; normalisation is
-inside. Output: {OUTPUTS[manifest.head]}. ONNX Runtime differs from torch by
+Input: `uint8 (N, {_sides(exported.input)}, 3)` RGB, {INPUTS[exported.input.kind]}; the graph
+normalises it. Output: {OUTPUTS[manifest.head]}. ONNX Runtime differs from torch by
 {exported.torch_difference:.1e} at most in a probability, on {exported.compared} validation
 photographs. {stored}
 """
@@ -156,11 +156,12 @@ def _sides(wanted: Input) -> str:
 
 LIMITATIONS = """## Limitations
 
-- Labels are those of single graders in most sources, and some contradict each other.
-- Macular oedema, glaucoma and every other disease are outside of what it sees.
-- On cameras and populations that it was not trained on it can be much worse; evaluate it on your
+- In most sources one person graded each photograph, and some grades contradict each other.
+- It does not look for macular oedema, glaucoma or any other disease.
+- On cameras and populations that it was not trained on it can be much worse. Evaluate it on your
   own photographs first (`fundoscope evaluate grading`).
-- Cameras go with how sick the patients of the public sets are, and a network may read the grade off
-  the camera; jittering shape and colour in training makes that harder and does not rule it out.
-- It grades every photograph on which a field of view is found, also one that is too poor to judge.
+- In the public sets, some cameras have photographed sicker patients than others, so a network can
+  guess the grade from the camera. Changing shape and colour at random in training makes that
+  harder, but does not rule it out.
+- It grades every photograph with a field of view, even one that is too poor to be graded.
 """

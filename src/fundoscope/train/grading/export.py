@@ -53,13 +53,6 @@ BATCH: Final = 16
 MINIMUM_RADIUS: Final = 80.0
 """Smallest radius of a field in the photograph's pixels that is graded. APTOS's photographs, which
 are 224 pixels wide, have discs of 85 to 112 and were trained and validated on; nothing smaller."""
-CLASSES: Final = (
-    "no apparent retinopathy",
-    "mild non-proliferative",
-    "moderate non-proliferative",
-    "severe non-proliferative",
-    "proliferative",
-)
 APART: Final = ("largest difference of a probability", "mean difference of a probability")
 BYTES_OF_MEGABYTE: Final = 1e6
 
@@ -371,7 +364,7 @@ def _manifest(
         input=exported.input.kind,
         input_size=_input_size(exported.input),
         head=config.head,
-        classes=CLASSES,
+        classes=heads.CLASSES,
         cut_points=fitted.cut_points,
         temperature=fitted.temperature,
         referable_threshold=fitted.threshold,

@@ -19,7 +19,7 @@ from PIL import Image
 
 from fundoscope import limits
 from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.grading import inputs
+from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.phantom import PhantomSpec, draw
@@ -60,13 +60,6 @@ PHANTOM_SIZE: Final = (480, 320)
 PICTURE_AXES, COLOURS = 4, 3
 MINIMUM_RADIUS: Final = 80.0
 """Smallest radius of a field that is graded, in pixels; as for graders that are trained here."""
-CLASSES: Final = (
-    "no apparent retinopathy",
-    "mild non-proliferative",
-    "moderate non-proliferative",
-    "severe non-proliferative",
-    "proliferative",
-)
 PACKAGES: Final = ("keras", "torch", "onnx", "onnxruntime", "numpy")
 
 
@@ -291,7 +284,7 @@ def _write(
         input=options.input,
         input_size=(imported.height, imported.width),
         head=ending.head,
-        classes=CLASSES,
+        classes=heads.CLASSES,
         cut_points=keras_ending.cut_points(ending),
         temperature=1.0,
         referable_threshold=keras_ending.referable_threshold(ending),

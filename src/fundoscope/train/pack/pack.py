@@ -231,6 +231,7 @@ def write_detector(
             larger than the limit.
         OutputError: the pack cannot be written.
     """
+    _require_one_set(config)
     refuse_existing(path, overwrite=overwrite)
     if masks is None and config.data.masks:
         masks = Path(config.data.masks)
@@ -253,6 +254,15 @@ def write_detector(
 
     size = archive.write(path, entries(), limit)
     return Packed(path, len(chosen.train), len(chosen.val), (size,))
+
+
+def _require_one_set(config: DetectorConfig) -> None:
+    if config.healthy.tables or config.partial:
+        raise UsageError(
+            "a pack",
+            "holds the photographs of [data] only, not those of [healthy] and [[partial]]",
+            "pack a configuration without these",
+        )
 
 
 def _start(config: DetectorConfig) -> tuple[Contents, tuple[Entry, ...]]:

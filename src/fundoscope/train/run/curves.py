@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fundoscope.errors import OutputError
 from fundoscope.kinds import ANATOMY, KINDS
 from fundoscope.train.run import folder as runs
+from fundoscope.train.run.loss_names import loss_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,15 +25,6 @@ WIDTH, HEIGHT, DOTS = 11.0, 3.4, 110
 """In inches, and dots per inch."""
 TRAINING, VALIDATION, MEAN = "#7a7a7a", "#0072b2", "#d55e00"
 """Grey, blue and vermilion of Okabe and Ito, which colour-blind readers can distinguish."""
-LOSSES: Final = {
-    "first stage, lesion or not": "loss_objectness",
-    "first stage, boxes": "loss_rpn_box_reg",
-    "second stage, kinds": "loss_classifier",
-    "second stage, boxes": "loss_box_reg",
-    "pixels": "loss_entropy",
-    "overlap": "loss_overlap",
-}
-"""Parts of a detector's loss, of any head, and their keys in ``training``."""
 STYLES: Final = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.")
 """Of curves in one plot. The colours of kinds are chosen for retina, not for white paper."""
 HUES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
@@ -91,8 +83,7 @@ def _of_detector(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
     loss, precision = plots = _plots(figure, ("loss in training", "average precision, validation"))
     epochs = [line["epoch"] + 1 for line in lines]
     loss.plot(epochs, _values(lines, ("loss",)), "o-", color="black", label="together")
-    parts = {name: key for name, key in LOSSES.items() if key in lines[0]["training"]}
-    for i, (name, key) in enumerate(parts.items()):
+    for i, (key, name) in enumerate(loss_names(lines[0]["training"]).items()):
         _curve(loss, epochs, _values(lines, ("training", key)), i, name)
     kinds = list(lines[0]["average_precision"])
     for i, kind in enumerate(kinds):

@@ -21,8 +21,11 @@ PACKAGES: Final = ("torch", "timm", "onnx", "onnxruntime", "numpy")
 ORIGIN: Final = ".packed-from"
 """Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
 the table that was packed, of weights the ``init`` that they stand for."""
-FILES: Final = tuple(
-    f"data.{key}" for key in ("manifest", "also", "annotations", "masks", "images", "train", "val")
+FILES: Final = (
+    *(f"data.{key}" for key in ("manifest", "also", "annotations", "masks")),
+    *(f"{part}.{key}" for part in ("data", "partial") for key in ("images", "train", "val")),
+    "partial.annotations",
+    "healthy.tables",
 )
 """Settings that hold a path or a list of paths, of any task."""
 WEIGHTS: Final = ("network.init", "backbone.init", "start")
@@ -51,12 +54,15 @@ def described(settings: Settings) -> Settings:
 
 
 def _change(settings: Settings, key: str, change: Callable[[Any], Any]) -> None:
-    """Change the value at a dotted key; nothing where there is none."""
-    *parts, name = key.split(".")
-    for part in parts:
-        settings = settings.get(part, {})
-    if settings.get(name):
-        settings[name] = change(settings[name])
+    """Change the value at a dotted key, in each table of a list; nothing where there is none."""
+    name, _, inner = key.partition(".")
+    value = settings.get(name)
+    if not inner:
+        if value:
+            settings[name] = change(value)
+        return
+    for table in value if isinstance(value, list | tuple) else (value or {},):
+        _change(table, inner, change)
 
 
 def _bare(paths: Any) -> Any:

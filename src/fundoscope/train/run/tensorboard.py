@@ -12,6 +12,7 @@ from fundoscope.errors import OutputError
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.listeners import Data, Listeners
+from fundoscope.train.run.loss_names import loss_names
 
 FOLDER: Final = "tensorboard"
 FILES: Final = "events.out.tfevents.*"
@@ -30,16 +31,10 @@ FIGURES: Final = {
 """The figures of a grader, and the keys of each in a line of ``metrics.jsonl``."""
 FIGURES_OF_DETECTOR: Final = {
     "loss/training": ("loss",),
-    "loss/first stage, lesion or not": ("training", "loss_objectness"),
-    "loss/first stage, boxes": ("training", "loss_rpn_box_reg"),
-    "loss/second stage, kinds": ("training", "loss_classifier"),
-    "loss/second stage, boxes": ("training", "loss_box_reg"),
-    "loss/pixels": ("training", "loss_entropy"),
-    "loss/overlap": ("training", "loss_overlap"),
     "average precision/mean of lesions": ("score",),
     "rate": ("rate",),
 }
-"""The same of a detector, with the average precision of each kind besides."""
+"""The same of a detector. The parts of its loss and the average precision of each kind follow."""
 PRECISION: Final = "average_precision"
 
 
@@ -110,5 +105,7 @@ def _figures(line: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
     """The figures of a run with such lines, and the keys of each in a line."""
     if PRECISION not in line:
         return FIGURES
+    names = loss_names(line["training"])
+    losses = {f"loss/{name}": ("training", key) for key, name in names.items()}
     kinds = {f"average precision/{kind}": (PRECISION, kind) for kind in line[PRECISION]}
-    return {**FIGURES_OF_DETECTOR, **kinds}
+    return {**FIGURES_OF_DETECTOR, **losses, **kinds}

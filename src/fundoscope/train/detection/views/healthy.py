@@ -20,7 +20,7 @@ from fundoscope.train.detection.views.view import HealthyPhotograph
 TRAIN, VAL = "train", "val"
 OTHER_DISEASE: Final = "other_disease"
 RESERVED: Final = 4
-"""One patient in so many is never shown to a detector: a grade that is learnt from what a detector
+"""One patient in N is never shown to a detector: a grade that is learnt from what a detector
 finds needs eyes that the detector has not seen."""
 MICROANEURYSM: Final = "microaneurysm"
 
