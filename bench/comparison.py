@@ -196,9 +196,10 @@ def aspect_of(row: Row) -> float:
 
 def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
     """Grade by the 51 training photographs of the nearest shape; cut-points from validation."""
+    from fundoscope.calibrate import fitting
     from fundoscope.evaluate.grading.figures import Scores
     from fundoscope.grading import heads
-    from fundoscope.train.grading import calibrate
+    from fundoscope.train.grading import calibrate, cut_points
 
     def shape(some: tuple[Row, ...]) -> Any:
         return np.array([float(r.other["aspect_orig"] or aspect_of(r)) for r in some])
@@ -215,10 +216,12 @@ def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
 
     p, q = shares(val), shares(rows)
     _, sources = calibrate.source_numbers([row.source for row in val])
-    cuts = calibrate.fit_cut_points(heads.expected(p), labels(val), sources)
+    cuts = cut_points.fit_cut_points(heads.expected(p), labels(val), sources)
     gradable = np.array([row.gradable is not False for row in val])
     sick = labels(val) >= heads.REFERABLE_GRADE
-    threshold = calibrate.referable_threshold(heads.referable(p)[gradable], sick[gradable])
+    threshold = fitting.referable_threshold(
+        heads.referable(p)[gradable], sick[gradable], calibrate.TARGET_SENSITIVITY
+    )
     referable = heads.referable(q)
     return Scores(
         labels(rows),

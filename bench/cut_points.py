@@ -1,11 +1,11 @@
-"""How should cut-points be fitted? On halves of validation, evaluated on the other halves.
+"""How should cut-points (the rule of 0.1) be fitted? On halves of validation, read on the others.
 
     fundoscope evaluate grading LABELS.csv --split val --out DIR
     python bench/cut_points.py DIR [--splits 10]
 
 Every split into halves keeps each source's grades in proportion and is used both ways. A single
-search is compared with the mean over resamples (`calibrate.CUT_RESAMPLES`), for several weights of
-kappa in the maximised figure (`calibrate.KAPPA_SHARE`). Prints kappa and accuracy, each the mean
+search is compared with the mean over resamples (`cut_points.CUT_RESAMPLES`), for several weights of
+kappa in the maximised figure (`cut_points.KAPPA_SHARE`). Prints kappa and accuracy, each the mean
 over the sources, and the recall of each grade. Needs [train]; takes about four minutes.
 """
 
@@ -24,7 +24,7 @@ from fundoscope.evaluate.compare import folders
 from fundoscope.evaluate.folder import PREDICTIONS
 from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads
-from fundoscope.train.grading import calibrate
+from fundoscope.train.grading import calibrate, cut_points
 from fundoscope.train.grading.photographs import VAL
 
 WAYS = ((1, 0.5), (25, 0.5), (25, 0.6), (25, 0.75), (25, 0.85), (25, 1.0))
@@ -100,17 +100,17 @@ def fit(
     resamples: int,
     share: float,
 ) -> list[float]:
-    with mock.patch.multiple(calibrate, CUT_RESAMPLES=resamples, KAPPA_SHARE=share):
+    with mock.patch.multiple(cut_points, CUT_RESAMPLES=resamples, KAPPA_SHARE=share):
         if resamples > 1:
-            return list(calibrate.fit_cut_points(expected, labels, source))
-        return list(calibrate.search_cut_points(expected, labels, source))
+            return list(cut_points.fit_cut_points(expected, labels, source))
+        return list(cut_points.search_cut_points(expected, labels, source))
 
 
 def figures(
     labels: NDArray[np.int64], grades: NDArray[np.int64], source: NDArray[np.int64]
 ) -> tuple[float, ...]:
     """Compute kappa and accuracy (means over the sources), and the recall of each grade."""
-    counts = calibrate.confusions(labels, grades, source)
+    counts = cut_points.confusions(labels, grades, source)
     kappa = np.nan_to_num(quadratic_kappa(counts)).mean()
     accuracy = (np.einsum("sii->s", counts) / counts.sum(axis=(1, 2))).mean()
     together = counts.sum(axis=0)

@@ -157,16 +157,13 @@ def evaluated(
     sources = [row.source for row in val.rows]
     gradable = np.array([row.gradable is not False for row in val.rows])
     titles = (
-        "weights", "time", "MB", "kappa pooled / mean", "the same, cut-points of float32",
+        "weights", "time", "MB", "kappa pooled / mean", "the same, fitted values of float32",
         "AUC pooled / mean", "difference of a probability, mean / maximum",
     )  # fmt: skip
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name, model in models.items():
         own = export.calibrated(outputs[name], val, head)
-        theirs = calibrate.evaluate(
-            outputs[name], labels, sources, gradable, head,
-            temperature=whole.temperature, cut_points=whole.cut_points, threshold=whole.threshold,
-        )  # fmt: skip
+        theirs = calibrate.evaluate(outputs[name], labels, sources, gradable, head, whole.fitted)
         apart = export.differences(outputs[FLOAT], outputs[name], head)
         moves = [
             f"{getattr(variant.pooled, key) - getattr(whole.pooled, key):+.4f} /"

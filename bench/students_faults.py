@@ -16,6 +16,7 @@ import numpy as np
 from arguments import add_data, grading_table, parser_of
 
 from fundoscope.grading import inputs
+from fundoscope.models.correction import GradeCorrection
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import export, photographs, pictures
 from fundoscope.train.grading import training as grader
@@ -91,8 +92,9 @@ def part(run: Path) -> str:
     lines = runs.metrics(run)
     line = max(lines, key=lambda epoch: epoch["score"])
     stored = np.load(run / f"validation-{line['epoch']:03d}.npz")
-    p = heads.probabilities(stored["logits"], line["temperature"])
-    right = heads.icdr(heads.expected(p), line["cut_points"]) == stored["labels"]
+    correction = msgspec.convert(line["correction"], GradeCorrection | None)
+    p = heads.probabilities(stored["logits"], line["temperature"], correction=correction)
+    right = heads.most_probable(p) == stored["labels"]
     random = np.random.default_rng(0)
     draws = np.array([right[random.permutation(len(right))[:PART]].mean() for _ in range(DRAWS)])
     low, high = np.percentile(draws, (2.5, 97.5))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fundoscope._version import __version__
+from fundoscope.grading import contradictions, inputs
 from fundoscope.grading import grader as graders
-from fundoscope.grading import inputs
+from fundoscope.grading.grader import Grader
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
 from fundoscope.photo import decode, field
@@ -52,7 +53,7 @@ class Reader:
 
     def __init__(
         self,
-        grader: str | Path | None = None,
+        grader: str | Path | Grader | None = None,
         detector: str | Path | None = None,
         *,
         lesions: bool = True,
@@ -61,7 +62,8 @@ class Reader:
         """Load the models.
 
         Args:
-            grader: a grading bundle (folder or zip); ``None`` means the one that ships.
+            grader: a grading bundle (folder or zip), or a loaded grader; ``None`` means the one
+                that ships.
             detector: a detection bundle (folder or zip); ``None`` means the one that ships.
             lesions: whether to look for lesions.
             threads: processor threads for one photograph. More than one helps when fewer
@@ -70,7 +72,7 @@ class Reader:
         Raises:
             BundleError: a bundle is missing or damaged.
         """
-        self._grader = graders.load(grader)
+        self._grader = grader if isinstance(grader, Grader) else graders.load(grader)
         self._detector = detectors.load(detector, threads=threads) if lesions else None
 
     @property
@@ -133,6 +135,7 @@ class Reader:
             software=SOFTWARE,
             lesion_summary=lesion_summary,
             anatomy=anatomy,
+            needs_reader=contradictions.needs_reader(grade, lesion_summary),
         )
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:

@@ -24,6 +24,13 @@ NOT_ASSESSED_REASONS: Final = (
 )
 """Why a kind of lesion was not looked for."""
 
+NEEDS_READER_REASONS: Final = ("lesions_unlike_grade",)
+"""Why a person should look at a photograph, whatever its grade. Later versions may add more.
+
+``lesions_unlike_grade``: the boxes and the grade contradict each other, such as twelve haemorrhages
+on an eye of grade 0, or no lesion on one of grade 3 (:mod:`fundoscope.grading.contradictions`).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
@@ -109,8 +116,7 @@ class Grade:
     """The International Clinical Diabetic Retinopathy grade; all ``None`` if not graded.
 
     Attributes:
-        icdr: 0 to 4, by the bundle's cut-points on ``expected``; it may differ from the most
-            probable grade.
+        icdr: 0 to 4, the most probable grade. Version 0.1 could give another one.
         probabilities: of the five grades; they sum to one.
         expected: the mean grade under these probabilities, 0 to 4.
         referable: whether the eye should be referred.
@@ -224,6 +230,8 @@ class Reading:
             :data:`fundoscope.kinds.LESIONS`, including kinds that were not assessed.
         anatomy: the landmarks.
         version: of this format.
+        needs_reader: why a person should look at this photograph, codes of
+            :data:`NEEDS_READER_REASONS`; empty if there is no such reason.
     """
 
     photo: PhotoFacts
@@ -237,6 +245,7 @@ class Reading:
     lesion_summary: tuple[LesionSummary, ...] = ()
     anatomy: Anatomy = Anatomy()
     version: str = VERSION
+    needs_reader: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

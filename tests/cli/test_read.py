@@ -29,7 +29,7 @@ def test_one_clear_line_a_photograph_and_totals(
     lines = said.out.splitlines()
     assert said.code == 0
     assert said.err == ""
-    assert lines[0] == (f"{photo}: 2 moderate NPDR, certainty 80 %, referable (probability 0.90)")
+    assert lines[0] == (f"{photo}: referable (probability 0.90), 2 moderate NPDR, certainty 80 %")
     assert "1 photograph: 1 graded (1 referable), 0 not graded, 0 refused" in lines
     assert "not assessed: image quality; single lesions; macular oedema" in lines
     assert lines[-1] == "research use, not a diagnosis"
@@ -86,7 +86,7 @@ def test_lesions_are_named_in_words(tmp_path: Path, save_eye: Save, fundoscope: 
     photo = save_eye(tmp_path / "g2_lesions.jpg")
     lines = fundoscope("read", photo, save_eye(tmp_path / "g0.jpg")).out.splitlines()
     assert lines[0] == (
-        f"{photo}: 2 moderate NPDR, certainty 80 %, referable (probability 0.90);"
+        f"{photo}: referable (probability 0.90), 2 moderate NPDR, certainty 80 %;"
         " 2 haemorrhages, no hard exudates found;"
         " not assessed: microaneurysms (photograph too small)"
     )

@@ -13,6 +13,7 @@ from fundoscope import phantom
 from fundoscope.errors import BundleError
 from fundoscope.grading import grader
 from fundoscope.models import bundle
+from fundoscope.models.correction import GradeCorrection
 from fundoscope.phantom import PhantomSpec
 from fundoscope.reader import Reader
 
@@ -53,17 +54,44 @@ def test_a_network_of_another_input_is_refused_when_it_is_loaded(copy: Path) -> 
         grader.load(changed(copy, input_size=77))
 
 
-def test_cut_points_make_the_grade(copy: Path) -> None:
+def test_the_grade_is_the_likeliest_whatever_the_cut_points_say(copy: Path) -> None:
+    """Bundles of 0.1 have cut-points on the expected grade, which no longer make the grade."""
     square = np.zeros((grader.load().manifest.input_size,) * 2 + (3,), np.uint8)
-    lowest = grader.load(changed(copy, cut_points=[3.9, 3.92, 3.94, 3.96]))
-    assert grader.grade(lowest, square).icdr == 0
-    highest = grader.load(changed(copy, cut_points=[-4.0, -3.0, -2.0, -1.0]))
-    assert grader.grade(highest, square).icdr == 4
+    old = {"correction": None, "cut_points": [3.9, 3.92, 3.94, 3.96]}
+    lowest = grader.grade(grader.load(changed(copy, **old)), square)
+    old["cut_points"] = [0.01, 0.02, 0.03, 0.04]
+    highest = grader.grade(grader.load(changed(copy, **old)), square)
+    assert lowest == highest
+    assert lowest.icdr == np.argmax(lowest.probabilities)
+
+
+@pytest.mark.parametrize(("offset", "icdr"), [(-15.0, 0), (15.0, 4)])
+def test_the_correction_makes_the_grade(tiny: Tiny, offset: float, icdr: int) -> None:
+    correction = GradeCorrection(slope=1.0, offsets=(offset,) * 4)
+    loaded = grader.load(tiny([0.0] * 4, correction=correction))
+    assert grader.grade(loaded, np.zeros((16, 16, 3), np.uint8)).icdr == icdr
+    plain = grader.grade(grader.uncorrected(loaded), np.zeros((16, 16, 3), np.uint8))
+    assert plain.probabilities == (0.5, 0.0, 0.0, 0.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"slope": 0.0, "offsets": [0, 0, 0, 0]},
+        {"slope": -1.0, "offsets": [0, 0, 0, 0]},
+        {"slope": 1e9, "offsets": [0, 0, 0, 0]},
+        {"slope": 1.0, "offsets": [0, 0, 1e3, 0]},
+        {"slope": 1.0, "offsets": [0, 0, 0]},
+    ],
+)
+def test_a_correction_out_of_range_is_refused(copy: Path, wrong: object) -> None:
+    with pytest.raises(BundleError, match=r"wrong bundle\.json"):
+        grader.load(changed(copy, correction=wrong))
 
 
 def test_the_threshold_makes_it_referable(copy: Path) -> None:
     square = np.zeros((grader.load().manifest.input_size,) * 2 + (3,), np.uint8)
-    for threshold, positive in ((0.0, True), (1.1, False)):
+    for threshold, positive in ((0.0, True), (1.0, False)):
         graded = grader.grade(grader.load(changed(copy, referable_threshold=threshold)), square)
         assert graded.referable is not None
         assert graded.referable.positive is positive

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fundoscope.grading import heads
+from fundoscope.models.correction import GradeCorrection
 
 LOGITS = arrays.arrays(
     np.float32, st.tuples(st.integers(1, 6), st.just(4)), elements=st.floats(-100, 100, width=32)
@@ -139,3 +140,49 @@ def test_regression_is_surest_at_a_whole_grade(grade):
     p = heads.probabilities([[float(grade)]], head="regression")
     assert p[0].argmax() == grade
     assert heads.expected(p)[0] == pytest.approx(grade, abs=0.13)
+
+
+CORRECTIONS = st.builds(
+    GradeCorrection,
+    slope=st.floats(0.05, 20),
+    offsets=st.tuples(*[st.floats(-20, 20)] * 4),
+)
+
+
+@given(OUTPUTS, st.floats(0.2, 5), CORRECTIONS)
+def test_corrected_probabilities_are_ordered_and_the_grade_is_the_likeliest(
+    drawn, temperature, correction
+):
+    head, outputs = drawn
+    p = heads.probabilities(outputs, temperature, head, correction)
+    assert p.shape == (len(outputs), 5)
+    assert p.min() >= 0
+    assert np.allclose(p.sum(axis=1), 1)
+    above = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]
+    assert np.all(np.diff(above, axis=1) <= 1e-12)
+    grades = heads.most_probable(p)
+    assert np.all(p[np.arange(len(p)), grades] == p.max(axis=1))
+    assert np.allclose(heads.referable(p), above[:, 2])
+
+
+@given(OUTPUTS)
+def test_the_correction_that_changes_nothing(drawn):
+    head, outputs = drawn
+    p = heads.probabilities(outputs, head=head)
+    same = heads.corrected(p, GradeCorrection(slope=1.0, offsets=(0.0, 0.0, 0.0, 0.0)))
+    assert np.allclose(same, p, atol=2 * heads.SMALLEST)
+
+
+@given(OUTPUTS, CORRECTIONS)
+def test_a_correction_keeps_the_order_of_the_referable(drawn, correction):
+    """One slope for all: with equal offsets, who is likelier to be referable stays so."""
+    head, outputs = drawn
+    p = heads.probabilities(outputs, head=head)
+    even = GradeCorrection(slope=correction.slope, offsets=(correction.offsets[0],) * 4)
+    before, after = heads.referable(p), heads.referable(heads.corrected(p, even))
+    order = np.argsort(before)
+    assert np.all(np.diff(after[order]) >= -1e-9)
+
+
+def test_of_equals_the_lowest():
+    assert heads.most_probable([[0.5, 0.0, 0.0, 0.0, 0.5]]).tolist() == [0]

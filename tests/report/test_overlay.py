@@ -89,6 +89,26 @@ def test_a_stretched_field_is_an_ellipse() -> None:
     assert down == pytest.approx(2 * 300, abs=4)
 
 
+def test_the_header_leads_with_referable_and_keeps_clear_of_the_bars() -> None:
+    grade = Grade(0, (0.5, 0.0, 0.0, 0.0, 0.5), 2.0, Referable(0.3702, True, 0.37))
+    lines = list(panels._graded(grade))
+    assert [line.text for line in lines] == [
+        "Referable",
+        "0 no apparent retinopathy, certainty 50 %",
+        "No retinopathy is likeliest; moderate or worse has 37.02 %,",
+        "and from 37.00 % on it is referred.",
+    ]
+    room = MIN_WIDTH - 3 * panels.MARGIN - panels.BARS_WIDTH
+    for line in lines:
+        assert panels._fitting(line.text, line.size, room) >= line.size * 0.8
+    height = panels.MARGIN + sum(line.size * panels.LEADING for line in lines)
+    assert height < 2 * panels.MARGIN + panels.BARS_HEIGHT
+    calm = Grade(0, (0.97, 0.02, 0.01, 0.0, 0.0), 0.1, Referable(0.01, False, 0.37))
+    said = [line.text for line in panels._graded(calm)]
+    assert said[0] == "Not referable"
+    assert said[2] == "Moderate or worse: 1 %; referable from 37 % on"
+
+
 def test_without_a_field_nothing_is_outlined_and_it_is_said() -> None:
     photo = photo_of(800, 600)
     reading = reading_of(photo, FieldOfView(False, reason="too_dark"))

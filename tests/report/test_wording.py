@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fundoscope.kinds import KINDS, LESIONS
 from fundoscope.reading import (
+    NEEDS_READER_REASONS,
     NO_FIELD_REASONS,
     NOT_ASSESSED_REASONS,
     FieldOfView,
@@ -23,6 +24,7 @@ from fundoscope.reading import (
     Referable,
 )
 from fundoscope.report.wording import (
+    NEEDS_READER,
     SHORT_NAMES,
     NotAssessed,
     certainty,
@@ -32,10 +34,13 @@ from fundoscope.report.wording import (
     listed,
     listed_over,
     not_assessed,
+    percent,
     printable,
+    reader_needed,
     summary,
     why_not_assessed,
     why_not_graded,
+    why_unlike_grade,
 )
 
 GRADED = Reading(
@@ -52,7 +57,7 @@ UNGRADED = replace(GRADED, grade=Grade())
 
 
 def test_a_graded_reading_on_one_line() -> None:
-    assert summary(GRADED) == "2 moderate NPDR, certainty 61 %, referable (probability 0.80)"
+    assert summary(GRADED) == "referable (probability 0.80), 2 moderate NPDR, certainty 61 %"
     assert why_not_graded(GRADED) is None
 
 
@@ -77,11 +82,64 @@ def test_a_likelier_grade_than_the_one_that_was_given_is_named() -> None:
     assert certainty_in_words(Grade()) == ""
     severe = Grade(4, (0.0, 0.0, 0.01, 0.89, 0.1), 3.09, Referable(1.0, True, 0.4))
     assert certainty_in_words(severe) == "10 % (3 is likelier: 89 %)"
-    assert "4 PDR, certainty 10 % (3 is likelier: 89 %), ref" in summary(
-        replace(GRADED, grade=severe)
-    )
+    assert "4 PDR, certainty 10 % (3 is likelier: 89 %)" in summary(replace(GRADED, grade=severe))
     even = replace(severe, icdr=4, probabilities=(0.0, 0.0, 0.0, 0.5, 0.5))
     assert certainty_in_words(even) == "50 %"
+
+
+@pytest.mark.parametrize(
+    ("grade", "sentence"),
+    [
+        (Grade(1, (0.1, 0.49, 0.41, 0, 0), 1.3, Referable(0.41, True, 0.37)),
+         "mild is likeliest; moderate or worse has 41 %, and from 37 % on it is referred"),
+        (Grade(0, (0.5, 0, 0, 0, 0.5), 2.0, Referable(0.5, True, 0.37)),
+         "no retinopathy is likeliest; moderate or worse has 50 %, and from 37 % on it is"
+         " referred"),
+        (Grade(2, (0.3, 0.3, 0.4, 0, 0), 1.1, Referable(0.4, False, 0.55)),
+         "moderate is likeliest; moderate or worse has 40 %, and it is referred only from 55 % on"),
+        (Grade(1, (0.1, 0.5, 0.4, 0, 0), 1.3, Referable(0.3702, True, 0.37)),
+         "mild is likeliest; moderate or worse has 37.02 %, and from 37.00 % on it is referred"),
+    ],
+)  # fmt: skip
+def test_a_grade_that_does_not_fit_referable_says_why(grade: Grade, sentence: str) -> None:
+    assert why_unlike_grade(grade) == sentence
+    assert sentence in summary(replace(GRADED, grade=grade))
+
+
+PROBABILITIES = st.lists(st.floats(0.001, 1), min_size=5, max_size=5).map(
+    lambda weights: tuple(weight / sum(weights) for weight in weights)
+)
+
+
+@given(PROBABILITIES, st.floats(0, 1))
+def test_a_grade_and_referable_agree_or_the_line_says_why(
+    p: tuple[float, float, float, float, float], threshold: float
+) -> None:
+    icdr, probability = p.index(max(p)), sum(p[2:])
+    grade = Grade(icdr, p, 2.0, Referable(probability, probability >= threshold, threshold))
+    agree = (icdr >= 2) == (probability >= threshold)
+    assert (why_unlike_grade(grade) == "") == agree
+    line = summary(replace(GRADED, grade=grade))
+    assert line.startswith("referable" if probability >= threshold else "not referable")
+    assert "likelier" not in line
+    assert ("likeliest" in line) != agree
+
+
+def test_nothing_uncertain_is_said_to_be_certain() -> None:
+    assert percent(1.0) == "100 %"
+    assert percent(0.999) == "more than 99 %"
+    assert percent(0.001) == "less than 1 %"
+    assert percent(0.0) == "0 %"
+
+
+def test_why_a_person_should_look_is_said() -> None:
+    odd = replace(GRADED, needs_reader=("lesions_unlike_grade", "a_new_code"))
+    assert reader_needed(odd) == (
+        "the boxes do not fit the grade: a person should look",
+        "a person should look at this photograph",
+    )
+    assert "; the boxes do not fit the grade: a person should look; " in summary(odd)
+    assert set(NEEDS_READER) == set(NEEDS_READER_REASONS)
 
 
 @pytest.mark.parametrize("reason", [*NO_FIELD_REASONS, None, "a_new_one"])

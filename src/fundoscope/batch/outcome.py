@@ -31,6 +31,7 @@ COLUMNS: Final = (
     "width", "height", "sha256", "picture",
     "disc_found", "disc_x", "disc_y", "disc_diameter", "disc_score",
     *(f"{kind}_{what}" for kind in LESIONS for what in OF_A_KIND),
+    "needs_reader",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -129,6 +130,7 @@ def _of_photo(reading: Reading) -> dict[str, str]:
         "height": str(photo.height),
         "sha256": photo.sha256,
         "warnings": "; ".join(reading.warnings),
+        "needs_reader": "; ".join(reading.needs_reader),
         "gradable": "" if quality.gradable is None else _truth(quality.gradable),
         "quality_reasons": "; ".join(quality.reasons or ()),
         "field_found": _truth(field.found),

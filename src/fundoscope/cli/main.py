@@ -22,6 +22,7 @@ COMMANDS: Final = (
     "doctor",
     "phantom",
     "evaluate",
+    "calibrate",
     "data",
     "train",
     "bundle",

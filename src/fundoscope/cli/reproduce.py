@@ -156,10 +156,16 @@ def _table(compared: Comparison) -> Iterator[str]:
 
 
 def _fitted(calibration: Calibration) -> Iterator[tuple[str, float]]:
-    yield "temperature", calibration.temperature
-    for number, cut in enumerate(calibration.cut_points, start=1):
-        yield f"cut-point of grade {number}", cut
-    yield "threshold of referable", calibration.threshold
+    """Each fitted value by its name; a bundle of 0.1 has the correction that changes nothing."""
+    from fundoscope.calibrate.fitting import IDENTITY
+
+    fitted = calibration.fitted
+    yield "temperature", fitted.temperature
+    correction = fitted.correction or IDENTITY
+    yield "slope of the correction", correction.slope
+    for number, offset in enumerate(correction.offsets, start=1):
+        yield f"offset of grade {number}", offset
+    yield "threshold of referable", fitted.threshold
 
 
 def _row(name: str, old: float | None, new: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from fundoscope.errors import BundleError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
-from fundoscope.models import runtime
+from fundoscope.models import correction, runtime
 from fundoscope.models.bundle import GraderManifest
 from fundoscope.photo.decode import Pixels
 from fundoscope.reading import Grade, ModelUsed, Referable
@@ -61,9 +62,19 @@ def load(path: str | Path | None = None) -> Grader:
             " does not know, so it cannot grade",
             "use the fundoscope version that it was made with, or name another grading bundle",
         )
+    fault = correction.fault(manifest.correction)
+    if fault is not None:
+        raise BundleError(path.name, f"has a wrong {bundles.MANIFEST}: {fault}", "get it again")
     session = runtime.session(bundle)
     _require_shapes(session, manifest, wanted, path.name)
     return Grader(manifest, wanted, session)
+
+
+def uncorrected(grader: Grader) -> Grader:
+    """The same grader without the correction of its probabilities, to fit another one."""
+    return dataclasses.replace(
+        grader, manifest=dataclasses.replace(grader.manifest, correction=None)
+    )
 
 
 def _usable(manifest: GraderManifest, wanted: inputs.Input) -> bool:
@@ -108,13 +119,13 @@ def grade(grader: Grader, pixels: Pixels) -> Grade:
     """
     manifest = grader.manifest
     outputs = runtime.run(grader.session, pixels[np.newaxis])
-    p = heads.probabilities(outputs, manifest.temperature, manifest.head)
+    p = heads.probabilities(outputs, manifest.temperature, manifest.head, manifest.correction)
     expected = float(heads.expected(p)[0])
     probability = float(heads.referable(p)[0])
     threshold = manifest.referable_threshold
     p0, p1, p2, p3, p4 = (float(value) for value in p[0])
     return Grade(
-        icdr=int(heads.icdr([expected], manifest.cut_points)[0]),
+        icdr=int(heads.most_probable(p)[0]),
         probabilities=(p0, p1, p2, p3, p4),
         expected=expected,
         referable=Referable(probability, probability >= threshold, threshold),

@@ -1,4 +1,4 @@
-"""Converting a network's outputs into probabilities of the grades, an expected grade and a grade.
+"""Converting a network's outputs into probabilities of the grades; the grade is the likeliest one.
 
 Everything is numpy, float64, with one row for each photograph. The heads differ in what the network
 predicts:
@@ -26,6 +26,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fundoscope.models.correction import GradeCorrection
+
 GRADE_COUNT: Final = 5
 """Grades of the International scale, 0 to 4."""
 CLASSES: Final = (
@@ -49,26 +51,85 @@ SCORE_SCALE: Final = {REGRESSION: 0.25, SIGMOID: 0.05}
 ``regression`` the fitted temperature then covers errors of a tenth of a grade to two grades. For
 ``sigmoid`` the scale is so small that the rounded expected grade equals the rounded output."""
 
+SMALLEST: Final = 1e-7
+"""Probabilities are kept this far from 0 and 1 where their log-odds are taken: the precision of
+float32, in which networks calculate."""
+
 Floats = NDArray[np.float64]
 """``float64``, of any shape."""
 
 
-def probabilities(outputs: ArrayLike, temperature: float = 1.0, head: str = CUMULATIVE) -> Floats:
+def probabilities(
+    outputs: ArrayLike,
+    temperature: float = 1.0,
+    head: str = CUMULATIVE,
+    correction: GradeCorrection | None = None,
+) -> Floats:
     """Probabilities of the five grades.
 
     Args:
         outputs: float ``(N, outputs)``, of the network.
         temperature: divides the log-odds; more than 1 makes the probabilities less certain.
         head: a key of :data:`OUTPUTS`.
+        correction: fitted on validation; see :func:`corrected`.
 
     Returns:
         float64 ``(N, 5)``; each row sums to one.
     """
     values = np.asarray(outputs, dtype=np.float64)
-    if head == SOFTMAX:
-        return _softmax(values / temperature)
-    edges = np.ones((len(values), GRADE_COUNT + 1))
-    edges[:, 1:-1], edges[:, -1] = _above(values, temperature, head), 0.0
+    p = (
+        _softmax(values / temperature)
+        if head == SOFTMAX
+        else between(_above(values, temperature, head))
+    )
+    return p if correction is None else corrected(p, correction)
+
+
+def corrected(p: ArrayLike, correction: GradeCorrection) -> Floats:
+    """Correct probabilities of the grades so that they fit a validation.
+
+    The log-odds that the grade is above k become ``slope * log-odds + offsets[k]``: Platt scaling
+    (Probabilistic outputs for support vector machines, 1999) of each border of the scale, with one
+    slope for all. Where the results rise with k, the running minimum is taken, as for the head
+    ``cumulative``.
+
+    Args:
+        p: float ``(N, 5)``, each row sums to one.
+        correction: its values.
+
+    Returns:
+        float64 ``(N, 5)``; each row sums to one.
+    """
+    return between(shifted(log_odds(p), correction.slope, correction.offsets))
+
+
+def log_odds(p: ArrayLike) -> Floats:
+    """Log-odds that the grade is above 0, 1, 2, 3: float64 ``(N, 4)`` from ``(N, 5)``.
+
+    They are finite, because probabilities are kept :data:`SMALLEST` away from 0 and 1.
+    """
+    # Summed from above, so that a small probability of a high grade is not lost in rounding.
+    tail = np.cumsum(np.asarray(p, dtype=np.float64)[:, :0:-1], axis=1)[:, ::-1]
+    above = np.clip(tail, SMALLEST, 1.0 - SMALLEST)
+    odds: Floats = np.log(above) - np.log1p(-above)
+    return odds
+
+
+def shifted(odds: Floats, slope: float, offsets: ArrayLike) -> Floats:
+    """The corrected probabilities that the grade is above 0, 1, 2, 3, float64 ``(N, 4)``.
+
+    Args:
+        odds: from :func:`log_odds`.
+        slope: as in :class:`GradeCorrection`.
+        offsets: likewise, ``(4,)``.
+    """
+    return np.minimum.accumulate(_sigmoid(odds * slope + np.asarray(offsets, np.float64)), axis=1)
+
+
+def between(above: Floats) -> Floats:
+    """Probabilities of the grades, ``(N, 5)``, from those of a higher grade, ``(N, 4)``."""
+    edges = np.ones((len(above), GRADE_COUNT + 1))
+    edges[:, 1:-1], edges[:, -1] = above, 0.0
     return edges[:, :-1] - edges[:, 1:]
 
 
@@ -110,8 +171,18 @@ def referable(p: ArrayLike) -> Floats:
     return probability
 
 
+def most_probable(p: ArrayLike) -> NDArray[np.int64]:
+    """The grade, int64 ``(N,)``: the most probable one; of equals the lowest.
+
+    Args:
+        p: float ``(N, 5)``.
+    """
+    grades: NDArray[np.int64] = np.asarray(p).argmax(axis=1).astype(np.int64)
+    return grades
+
+
 def icdr(expected_grade: ArrayLike, cut_points: Sequence[float]) -> NDArray[np.int64]:
-    """The grade: the number of cut-points that the expected grade reaches.
+    """The number of cut-points that the expected grade reaches: the grade in version 0.1.
 
     Args:
         expected_grade: float ``(N,)``, 0 to 4.

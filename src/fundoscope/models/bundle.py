@@ -16,6 +16,7 @@ from typing import Final, Generic, TypeVar
 
 from fundoscope import limits
 from fundoscope.errors import BundleError
+from fundoscope.models.correction import GradeCorrection, Recalibration
 from fundoscope.writing import write_files
 
 FORMAT: Final = "fundoscope.bundle/1"
@@ -115,20 +116,25 @@ class GraderManifest(BundleManifest):
         head: how the output ``float32 (N, outputs)`` is read; a head of
             :mod:`fundoscope.grading.heads`.
         classes: names of the grades, from 0.
-        cut_points: four ascending values of the expected grade; at the last one grade 4 begins.
         temperature: divides the logits.
+        correction: of the probabilities; ``None`` in bundles of 0.1 and imported ones.
         referable_threshold: operating point on the probability of grade 2 or more.
         minimum_radius: smallest radius of a field that is graded, in the photograph's pixels.
         input: the part of the photograph that is used; a kind of :mod:`fundoscope.grading.inputs`.
+        cut_points: four ascending values of the expected grade. Version 0.1 took the grade from
+            them; later versions ignore them and give the most probable grade.
+        recalibrated: how a clinic fitted the bundle to its own photographs; ``None`` if nobody did.
     """
 
     head: str
     classes: tuple[str, ...]
-    cut_points: tuple[float, float, float, float]
     temperature: float
     referable_threshold: float
     minimum_radius: float
     input: str = "crop"
+    correction: GradeCorrection | None = None
+    cut_points: tuple[float, float, float, float] | None = None
+    recalibrated: Recalibration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +263,24 @@ def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
     if not isinstance(bundle.manifest, DetectorManifest):
         raise _other_task(path, bundle.manifest, DETECTION)
     return Bundle(bundle.manifest, bundle.model)
+
+
+def card(path: str | Path) -> str:
+    """The model card of a bundle; ``""`` if it has none.
+
+    Args:
+        path: its folder or zip file.
+
+    Raises:
+        BundleError: the bundle is missing, or the card is too large.
+    """
+    read = _reader(Path(path))
+    try:
+        return read(CARD, limits.MAX_BUNDLE_JSON_BYTES).decode("utf-8", "replace")
+    except BundleError as error:
+        if "has no" in error.why:
+            return ""
+        raise
 
 
 def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str) -> None:

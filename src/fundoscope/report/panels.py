@@ -24,8 +24,12 @@ from fundoscope.report.wording import (
     lesion_counts,
     listed,
     not_assessed,
+    percent,
+    reader_needed,
+    verdict,
     why_not_assessed,
     why_not_graded,
+    why_unlike_grade,
 )
 
 if TYPE_CHECKING:
@@ -120,14 +124,21 @@ def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
 
 
 def _graded(grade: Grade) -> Iterator[Line]:
-    certain, referable = certainty_in_words(grade), grade.referable
-    yield Line(grade_in_words(grade.icdr or 0), LARGE, TEXT)
+    certain, referable, unlike = certainty_in_words(grade), grade.referable, why_unlike_grade(grade)
     if referable is not None:
-        verdict = "Referable: yes" if referable.positive else "Referable: no"
-        against = f"probability {referable.probability:.0%}, threshold {referable.threshold:.0%}"
-        yield Line(f"{verdict} ({against})", MEDIUM, ALERT if referable.positive else CALM)
-    if certain:
-        yield Line(f"Certainty of this grade: {certain}", MEDIUM, QUIET)
+        said = verdict(referable)
+        colour = ALERT if referable.positive else CALM
+        yield Line(f"{said[0].upper()}{said[1:]}", LARGE, colour)
+    named = grade_in_words(grade.icdr or 0)
+    yield Line(f"{named}, certainty {certain}" if certain else named, MEDIUM, TEXT)
+    if unlike:
+        # On two lines, because one would reach below the bars.
+        first, comma, second = unlike.partition(", ")
+        yield Line(f"{first[0].upper()}{first[1:]}{comma.rstrip()}", SMALL, ALERT)
+        yield Line(f"{second}.", SMALL, ALERT)
+    elif referable is not None:
+        has, limit = percent(referable.probability), percent(referable.threshold)
+        yield Line(f"Moderate or worse: {has}; referable from {limit} on", SMALL, QUIET)
 
 
 def _bars(strip: Strip, grade: Grade, left: float) -> None:
@@ -165,6 +176,8 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
     yield from _legend(reading, labels=labels)
     if reading.lesions:
         yield Line(INDEPENDENT, SMALL, QUIET)
+    for sentence in reader_needed(reading):
+        yield Line(f"{sentence[0].upper()}{sentence[1:]}.", SMALL, ALERT)
     for warning in reading.warnings:
         yield Line(f"Note: {warning}.", SMALL, ALERT)
     yield Line(f"Not assessed: {listed(not_assessed(reading))}.", SMALL, QUIET)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fundoscope.kinds import KINDS
-from fundoscope.reading import Grade, LesionSummary, Reading
+from fundoscope.reading import Grade, LesionSummary, Reading, Referable
 
 GRADE_NAMES: Final = (
     "no apparent retinopathy",
@@ -19,6 +19,20 @@ GRADE_NAMES: Final = (
 )
 """By grade of the International Clinical Diabetic Retinopathy scale (Wilkinson et al.,
 Ophthalmology 2003;110:1677). NPDR: non-proliferative diabetic retinopathy; PDR: proliferative."""
+
+LIKELIEST: Final = ("no retinopathy", "mild", "moderate", "severe", "proliferative")
+"""The grades in the sentence of :func:`why_unlike_grade`."""
+REFERABLE_GRADE: Final = 2
+"""The lowest referable grade, as in :mod:`fundoscope.grading.heads`, which imports numpy."""
+ROUNDED_AWAY: Final = 0.005
+"""Half a percent; what is nearer to 0 or 1 would be rounded to it."""
+MOST_DECIMALS: Final = 2
+"""Decimals of a percentage that is close to a threshold."""
+NEEDS_READER: Final = {
+    "lesions_unlike_grade": "the boxes do not fit the grade: a person should look",
+}
+"""A sentence for each of :data:`fundoscope.reading.NEEDS_READER_REASONS`."""
+NEEDS_READER_OTHERWISE: Final = "a person should look at this photograph"
 
 DISCLAIMER: Final = "research use, not a diagnosis"
 
@@ -98,17 +112,61 @@ def certainty(grade: Grade) -> float | None:
 def certainty_in_words(grade: Grade) -> str:
     """Say how certain the grade is, e.g. ``"61 %"``; ``""`` where not graded.
 
-    The grade follows from cut-points on the expected grade, so another grade may be more probable.
-    That is added then: ``"10 % (3 is likelier: 89 %)"``.
+    A Reading of version 0.1 may give another grade than the most probable one. That is added then:
+    ``"10 % (3 is likelier: 89 %)"``.
     """
     probability, probabilities = certainty(grade), grade.probabilities
     if probability is None or probabilities is None:
         return ""
-    words = f"{probability * 100:.0f} %"
+    words = percent(probability)
     likeliest = max(range(len(probabilities)), key=probabilities.__getitem__)
     if probabilities[likeliest] <= probability:
         return words
-    return f"{words} ({likeliest} is likelier: {probabilities[likeliest] * 100:.0f} %)"
+    return f"{words} ({likeliest} is likelier: {percent(probabilities[likeliest])})"
+
+
+def percent(share: float) -> str:
+    """Write a share as a whole percentage, e.g. ``"61 %"``.
+
+    Of what is not certain nothing is said to be so: ``"more than 99 %"``, ``"less than 1 %"``.
+    """
+    if 0.0 < share < ROUNDED_AWAY:
+        return "less than 1 %"
+    if 1.0 - ROUNDED_AWAY < share < 1.0:
+        return "more than 99 %"
+    return f"{share * 100:.0f} %"
+
+
+def verdict(referable: Referable) -> str:
+    """``"referable"`` or ``"not referable"``."""
+    return "referable" if referable.positive else "not referable"
+
+
+def why_unlike_grade(grade: Grade) -> str:
+    """Say why a grade and "referable" differ; ``""`` where they agree.
+
+    They agree if a grade of 2 or more is referable and a lower one is not. Otherwise e.g. ``"mild
+    is likeliest; moderate or worse has 41 %, and from 37 % on it is referred"``.
+    """
+    referable = grade.referable
+    if grade.icdr is None or referable is None:
+        return ""
+    if referable.positive == (grade.icdr >= REFERABLE_GRADE):
+        return ""
+    has, limit = _apart(referable.probability, referable.threshold)
+    rule = f"from {limit} on it is referred"
+    if not referable.positive:
+        rule = f"it is referred only from {limit} on"
+    return f"{LIKELIEST[grade.icdr]} is likeliest; moderate or worse has {has}, and {rule}"
+
+
+def _apart(share: float, threshold: float) -> tuple[str, str]:
+    """Two percentages with as many decimals as tell them apart, two at most."""
+    for digits in range(MOST_DECIMALS + 1):
+        has, limit = (f"{value * 100:.{digits}f} %" for value in (share, threshold))
+        if has != limit:
+            break
+    return has, limit
 
 
 def why_not_graded(reading: Reading) -> NotGraded | None:
@@ -249,24 +307,46 @@ def printable(text: str) -> str:
     )
 
 
-def summary(reading: Reading) -> str:
-    """Summarise a reading on one line: grade, certainty, referral, lesions, warnings.
+def headline(grade: Grade) -> str:
+    """Say what matters first: referable or not, then the grade, then how certain it is.
 
-    Kinds of lesions that this photograph is too small for are named. For all others that were not
-    assessed see :func:`not_assessed`.
-
-    E.g. ``"2 moderate NPDR, certainty 61 %, referable (probability 0.83); 3 haemorrhages, no hard
-    exudates found; not assessed: microaneurysms (photograph too small); <warning>"``.
+    E.g. ``"referable (probability 0.83), 2 moderate NPDR, certainty 61 %"``; ``""`` if not graded.
     """
-    grade, parts = reading.grade, list[str]()
+    parts = list[str]()
+    if grade.referable is not None:
+        parts.append(f"{verdict(grade.referable)} (probability {grade.referable.probability:.2f})")
     if grade.icdr is not None:
         parts.append(grade_in_words(grade.icdr))
     if certain := certainty_in_words(grade):
         parts.append(f"certainty {certain}")
-    if grade.referable is not None:
-        verdict = "referable" if grade.referable.positive else "not referable"
-        parts.append(f"{verdict} (probability {grade.referable.probability:.2f})")
-    sentences = (", ".join(parts), lesions_in_words(reading), too_small(reading))
+    return ", ".join(parts)
+
+
+def reader_needed(reading: Reading) -> tuple[str, ...]:
+    """A sentence for each reason why a person should look at a photograph.
+
+    They have neither a capital letter nor a full stop. For a code of a later version it is a
+    general one.
+    """
+    return tuple(NEEDS_READER.get(code, NEEDS_READER_OTHERWISE) for code in reading.needs_reader)
+
+
+def summary(reading: Reading) -> str:
+    """Summarise a reading on one line: referral, grade, certainty, lesions, warnings.
+
+    Kinds of lesions that this photograph is too small for are named. For all others that were not
+    assessed see :func:`not_assessed`.
+
+    E.g. ``"referable (probability 0.83), 2 moderate NPDR, certainty 61 %; 3 haemorrhages, no hard
+    exudates found; not assessed: microaneurysms (photograph too small); <warning>"``.
+    """
+    sentences = (
+        headline(reading.grade),
+        why_unlike_grade(reading.grade),
+        *reader_needed(reading),
+        lesions_in_words(reading),
+        too_small(reading),
+    )
     return "; ".join((*filter(None, sentences), *map(printable, reading.warnings)))
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
 
+from fundoscope.calibrate import fitting
 from fundoscope.grading import heads
-from fundoscope.train.grading import calibrate
+from fundoscope.train.grading import calibrate, cut_points
 
 
 def simulated(count=600, sharpness=3.0, seed=4):
@@ -22,20 +23,20 @@ def simulated(count=600, sharpness=3.0, seed=4):
 
 def test_an_honest_grader_needs_no_temperature():
     logits, labels = simulated(3000)
-    assert calibrate.fit_temperature(logits, labels) == pytest.approx(1.0, abs=0.08)
+    assert fitting.fit_temperature(logits, labels) == pytest.approx(1.0, abs=0.08)
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_the_temperature_undoes_false_confidence(factor):
     logits, labels = simulated(3000)
-    assert calibrate.fit_temperature(logits * factor, labels) == pytest.approx(factor, rel=0.08)
+    assert fitting.fit_temperature(logits * factor, labels) == pytest.approx(factor, rel=0.08)
 
 
 def test_fitted_cut_points_undo_a_shift():
     _, labels = simulated()
     rng = np.random.default_rng(0)
     expected = np.clip(0.5 * labels + 0.8 + rng.normal(0, 0.05, len(labels)), 0, 4)
-    cuts = calibrate.fit_cut_points(expected, labels, np.zeros(len(labels), np.int64))
+    cuts = cut_points.fit_cut_points(expected, labels, np.zeros(len(labels), np.int64))
     assert np.all(np.diff(cuts) > 0)
     assert heads.icdr(expected, cuts).tolist() == labels.tolist()
     # The middle of the gap between two grades, not its edge.
@@ -46,17 +47,17 @@ def test_fitting_never_loses_to_rounding():
     logits, labels = simulated(sharpness=1.0)
     expected = heads.expected(heads.probabilities(logits))
     source = np.arange(len(labels)) % 2
-    cuts = calibrate.fit_cut_points(expected, labels, source)
-    fitted = calibrate.agreement(labels, heads.icdr(expected, cuts), source)
-    rounded = calibrate.agreement(labels, heads.icdr(expected, calibrate.ROUNDING), source)
+    cuts = cut_points.fit_cut_points(expected, labels, source)
+    fitted = cut_points.agreement(labels, heads.icdr(expected, cuts), source)
+    rounded = cut_points.agreement(labels, heads.icdr(expected, cut_points.ROUNDING), source)
     assert fitted >= rounded - 0.01
 
 
 def test_every_grade_keeps_a_band_even_if_nobody_has_it():
     labels = np.array([0, 2, 3, 4] * 50)
     expected = np.clip(labels + np.linspace(-0.6, 0.6, 200), 0, 4)
-    cuts = calibrate.fit_cut_points(expected, labels, np.zeros(200, np.int64))
-    assert np.diff(cuts).min() >= calibrate.CUT_BAND - 1e-6
+    cuts = cut_points.fit_cut_points(expected, labels, np.zeros(200, np.int64))
+    assert np.diff(cuts).min() >= cut_points.CUT_BAND - 1e-6
 
 
 def test_agreement_is_the_mean_over_the_sources():
@@ -65,8 +66,8 @@ def test_agreement_is_the_mean_over_the_sources():
     of = [(labels[source == i], grades[source == i]) for i in range(3)]
     kappa = np.mean([cohen_kappa_score(*pair, weights="quadratic") for pair in of])
     accuracy = np.mean([accuracy_score(*pair) for pair in of])
-    assert calibrate.agreement(labels, grades, source) == pytest.approx(
-        calibrate.KAPPA_SHARE * kappa + (1 - calibrate.KAPPA_SHARE) * accuracy
+    assert cut_points.agreement(labels, grades, source) == pytest.approx(
+        cut_points.KAPPA_SHARE * kappa + (1 - cut_points.KAPPA_SHARE) * accuracy
     )
 
 
@@ -79,14 +80,14 @@ def test_cut_points_hardly_move_with_who_was_photographed():
             cuts.append(fit(expected, labels, np.zeros(len(labels), np.int64)))
         return np.std(cuts, axis=0).mean()
 
-    assert moved(calibrate.fit_cut_points) < 0.95 * moved(calibrate.search_cut_points)
+    assert moved(cut_points.fit_cut_points) < 0.95 * moved(cut_points.search_cut_points)
 
 
 @pytest.mark.parametrize("sensitivity", [0.8, 0.9, 0.95])
 def test_the_threshold_is_the_highest_that_finds_enough(sensitivity):
     rng = np.random.default_rng(2)
     probability, positive = rng.uniform(size=300), rng.uniform(size=300) < 0.4
-    threshold = calibrate.referable_threshold(probability, positive, sensitivity)
+    threshold = fitting.referable_threshold(probability, positive, sensitivity)
     sick = probability[positive]
     assert (sick >= threshold).mean() >= sensitivity
     assert (sick > threshold).mean() < sensitivity
@@ -94,7 +95,7 @@ def test_the_threshold_is_the_highest_that_finds_enough(sensitivity):
 
 def test_a_threshold_needs_a_sick_eye():
     with pytest.raises(ValueError, match="no referable photograph"):
-        calibrate.referable_threshold(np.array([0.2]), np.array([False]))
+        fitting.referable_threshold(np.array([0.2]), np.array([False]), 0.9)
 
 
 def test_calibration_as_a_whole():
@@ -106,7 +107,7 @@ def test_calibration_as_a_whole():
     assert found.pooled.n == 600
     assert found.gradable.n == 540
     assert found.gradable.sensitivity >= calibrate.TARGET_SENSITIVITY
-    referable = heads.referable(heads.probabilities(logits, found.temperature))
+    referable = heads.referable(found.fitted.probabilities(logits, heads.CUMULATIVE))
     assert found.pooled.auc == pytest.approx(roc_auc_score(labels >= 2, referable))
     assert found.mean("auc") == pytest.approx(
         (found.by_source["a"].auc + found.by_source["b"].auc) / 2

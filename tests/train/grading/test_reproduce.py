@@ -14,6 +14,7 @@ from PIL import Image
 from fundoscope.cli import main
 from fundoscope.errors import UsageError
 from fundoscope.models import bundle as bundles
+from fundoscope.models.correction import GradeCorrection
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import export, photographs, reproduce
 from fundoscope.train.grading import training as grader
@@ -274,13 +275,16 @@ def test_an_older_bundle_states_no_figures(bundle, run):
 
 def test_every_bundle_is_evaluated_with_its_own_values(bundle, run):
     given = bundles.load(bundle).manifest
-    never = rewritten(bundle, cut_points=(3.96, 3.97, 3.98, 3.99), referable_threshold=1.1)
+    always = GradeCorrection(slope=0.1, offsets=(9.0, 9.0, 9.0, 9.0))
+    never = rewritten(bundle, correction=always, referable_threshold=1.0)
     done = reproduce.reproduce(never, run)
     assert done.comparison.before.pooled.sensitivity == 0
-    assert done.comparison.after.threshold == given.referable_threshold
+    assert done.comparison.before.fitted.correction == always
+    assert done.comparison.after.fitted.threshold == given.referable_threshold
+    assert done.comparison.after.fitted.correction == given.correction
     assert done.comparison.from_card > 0
-    # The networks are the same, so are the expected grades.
-    assert done.comparison.largest_difference == 0
+    # The networks are the same; the corrections make the expected grades differ.
+    assert done.comparison.largest_difference > 0
 
 
 def test_the_command(bundle, run, labels, capsys):

@@ -11,7 +11,6 @@ import torch
 
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.grading import heads
-from fundoscope.train.grading import calibrate
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import NetworkChoice
@@ -209,4 +208,4 @@ def test_the_sigmoid_is_judged_as_it_is_rounded():
     outputs = np.array([[-3.0], [-1.0], [2.0], [1.0], [5.0], [9.0], [20.0], [3.0]], np.float32)
     found = grader.measure(outputs, labels, ["a"] * 8, "sigmoid")
     assert found["accuracy"] == 0.5
-    assert found["cut_points"] == list(calibrate.ROUNDING)
+    assert found["correction"] is None

@@ -13,6 +13,7 @@ from fundoscope.cli.train.options import Cache, OverwriteBundle
 
 if TYPE_CHECKING:
     from fundoscope.models.bundle import Stored
+    from fundoscope.models.correction import GradeCorrection
     from fundoscope.train.detection.exported import Exported as ExportedDetector
     from fundoscope.train.grading.calibrate import Figures
     from fundoscope.train.grading.exported import Exported as ExportedGrader
@@ -121,27 +122,34 @@ def _lines_of_detector(exported: ExportedDetector) -> Iterator[str]:
 
 
 def _lines_of_grader(exported: ExportedGrader) -> Iterator[str]:
-    fitted, size = exported.calibration, exported.input
+    calibration, size = exported.calibration, exported.input
+    fitted = calibration.fitted
     yield (
         f"ONNX Runtime against torch on {exported.compared} validation photographs: largest"
         f" difference of a probability {exported.torch_difference:.1e}"
     )
     yield _cost(exported.tried, exported.taken)
-    cuts = ", ".join(f"{cut:.2f}" for cut in fitted.cut_points)
     yield (
-        f"temperature {fitted.temperature:.3f}, cut-points {cuts},"
+        f"temperature {fitted.temperature:.3f}, {_correction(fitted.correction)},"
         f" referable from {fitted.threshold:.4f}"
     )
-    for source, figures in fitted.by_source.items():
+    for source, figures in calibration.by_source.items():
         yield f"validation, {source or '(not named)'}: {_figures(figures)}"
-    yield f"validation, together: {_figures(fitted.pooled)}"
-    yield f"validation, together, gradable photographs: {_figures(fitted.gradable)}"
-    means = " ".join(f"{key} {fitted.mean(key):.3f}" for key in ("auc", "kappa", "accuracy"))
+    yield f"validation, together: {_figures(calibration.pooled)}"
+    yield f"validation, together, gradable photographs: {_figures(calibration.gradable)}"
+    means = " ".join(f"{key} {calibration.mean(key):.3f}" for key in ("auc", "kappa", "accuracy"))
     yield f"validation, mean of sources: {means}"
     yield (
         f"{exported.folder}: epoch {exported.epoch + 1}, {size.kind} of"
         f" {size.height}x{size.width} px, {exported.megabytes:.1f} MB"
     )
+
+
+def _correction(correction: GradeCorrection | None) -> str:
+    if correction is None:
+        return "no correction"
+    offsets = ", ".join(f"{offset:.2f}" for offset in correction.offsets)
+    return f"correction of slope {correction.slope:.2f} and offsets {offsets}"
 
 
 def _cost(tried: Stored, used: bool) -> str:

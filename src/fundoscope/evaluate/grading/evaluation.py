@@ -128,12 +128,7 @@ def evaluate(
             exist or has too many values.
     """
     columns = {name: values_of(manifest, rows, name) for name in by}
-    _require_photographs(manifest, rows)
-
-    def read(row: Row) -> Outcome:
-        return _read(manifest, row, reader)
-
-    outcomes = tuple(in_order(read, rows, workers=workers, on_done=on_read))
+    outcomes = read_rows(manifest, rows, reader, workers=workers, on_read=on_read)
     scores = scores_of(outcomes)
     keys = cluster_keys(rows)
     graded = scores.where(scores.given != NOT_GRADED)
@@ -145,6 +140,29 @@ def evaluate(
         tuple(reliability(graded.referable, graded.label >= REFERABLE_GRADE)),
         dict(Counter(kind for kind, _ in set(keys))),
     )
+
+
+def read_rows(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    reader: PhotographReader,
+    *,
+    workers: int = 1,
+    on_read: Callable[[], None] = lambda: None,
+) -> tuple[Outcome, ...]:
+    """Read the photographs of some rows of a label table; one outcome for each row, in order.
+
+    The arguments are those of :func:`evaluate`.
+
+    Raises:
+        UsageError: there is no row, or no row's photograph exists.
+    """
+    _require_photographs(manifest, rows)
+
+    def read(row: Row) -> Outcome:
+        return _read(manifest, row, reader)
+
+    return tuple(in_order(read, rows, workers=workers, on_done=on_read))
 
 
 def scores_of(outcomes: Sequence[Outcome]) -> Scores:

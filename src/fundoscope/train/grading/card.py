@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from fundoscope.grading import heads
 from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
-from fundoscope.train.grading.calibrate import SHARES, TARGET_SENSITIVITY, Figures
+from fundoscope.train.grading.calibrate import SHARES, TARGET_SENSITIVITY, Calibration, Figures
 from fundoscope.train.run.card_text import averaged_text, settings_table, stored_text
 
 if TYPE_CHECKING:
@@ -35,12 +36,26 @@ def text(manifest: GraderManifest, exported: Exported) -> str:
         _head(manifest),
         _data(manifest),
         _training(manifest, exported),
-        _figures(exported),
+        _figures(exported.calibration),
         _fitted(manifest),
         _graph(manifest, exported),
         LIMITATIONS,
     )
     return "\n".join(parts)
+
+
+def refitted(card: str, manifest: GraderManifest, calibration: Calibration) -> str:
+    """The card of a bundle whose values were fitted again: new name, figures and fitted values.
+
+    Args:
+        card: of the bundle before.
+        manifest: of the new bundle.
+        calibration: its figures on validation.
+    """
+    parts = re.split(r"^(?=## )", card.partition("\n")[2], flags=re.MULTILINE)
+    new = {part.partition("\n")[0]: part for part in (_figures(calibration), _fitted(manifest))}
+    kept = [new.get(part.partition("\n")[0], part).rstrip("\n") for part in parts]
+    return f"# {manifest.name}\n" + "\n\n".join(kept) + "\n"
 
 
 def _head(manifest: GraderManifest) -> str:
@@ -90,8 +105,7 @@ def _chosen(manifest: GraderManifest, exported: Exported) -> str:
     return averaged_text(averaged, "by validation\nkappa; shares and size were")
 
 
-def _figures(exported: Exported) -> str:
-    fitted = exported.calibration
+def _figures(fitted: Calibration) -> str:
     rows = [_row(name or "(not named)", figures) for name, figures in fitted.by_source.items()]
     means = (fitted.mean(key) for key in SHARES)
     rows.append(f"| mean of the sources | | {' | '.join(_number(value) for value in means)} |")
@@ -133,10 +147,17 @@ def _fitted(manifest: GraderManifest) -> str:
 def _fitted_grades(manifest: GraderManifest) -> str:
     if manifest.head == heads.SIGMOID:
         return "- no setting of the grade: the output is rounded, so that it is 0 or 1"
-    cuts = ", ".join(f"{cut:.2f}" for cut in manifest.cut_points)
-    return f"""- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the \
-five grades)
-- cut-points on the expected grade {cuts} (largest mean over the sources of kappa and accuracy)"""
+    temperature = (
+        f"- temperature {manifest.temperature:.3f} (smallest negative log-likelihood of the five"
+        " grades)"
+    )
+    if manifest.correction is None:
+        return temperature
+    offsets = ", ".join(f"{offset:.3f}" for offset in manifest.correction.offsets)
+    return f"""{temperature}
+- a correction of the log-odds that the grade is above 0, 1, 2, 3: times \
+{manifest.correction.slope:.3f}, plus {offsets} (log-likelihood and kappa, mean over the \
+sources); the grade is the most probable one after it"""
 
 
 def _graph(manifest: GraderManifest, exported: Exported) -> str:

@@ -356,7 +356,7 @@ def one_by_one(data: Pictures) -> Iterator[NDArray[np.uint8]]:
 def _manifest(
     run: _Run, model: bytes, exported: Exported, name: str | None
 ) -> bundles.GraderManifest:
-    config, fitted = run.config, exported.calibration
+    config, calibration = run.config, exported.calibration
     plain: dict[str, Any] = msgspec.to_builtins(config)
     return bundles.GraderManifest(
         name=name or f"{re.sub('[_/]', '-', config.network.name)}-{_size_text(exported.input)}",
@@ -365,16 +365,16 @@ def _manifest(
         input_size=_input_size(exported.input),
         head=config.head,
         classes=heads.CLASSES,
-        cut_points=fitted.cut_points,
-        temperature=fitted.temperature,
-        referable_threshold=fitted.threshold,
+        temperature=calibration.fitted.temperature,
+        correction=calibration.fitted.correction,
+        referable_threshold=calibration.fitted.threshold,
         minimum_radius=MINIMUM_RADIUS,
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
         trained_on=provenance.trained_on(run.folder, plain, run.sha256, _by_source(run.trained_on)),
         licence=config.data.licence,
         versions=provenance.versions(run.folder),
-        validation=fitted.table(),
+        validation=calibration.table(),
         stored=exported.stored,
     )
 

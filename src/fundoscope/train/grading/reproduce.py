@@ -285,18 +285,17 @@ class _Read:
         """Grades and figures of some of them, with the bundle's own fitted values."""
         m, places = self.manifest, [i for i, r in enumerate(self.data.rows) if r.image in images]
         rows = [self.data.rows[i] for i in places]
-        expected = heads.expected(heads.probabilities(self.outputs[places], m.temperature, m.head))
+        fitted = calibrate.Fitted(m.temperature, m.correction, m.referable_threshold)
+        p = fitted.probabilities(self.outputs[places], m.head)
         calibration = calibrate.evaluate(
             self.outputs[places],
             np.array([row.grade for row in rows], np.int64),
             [row.source for row in rows],
             np.array([row.gradable is not False for row in rows]),
             m.head,
-            temperature=m.temperature,
-            cut_points=m.cut_points,
-            threshold=m.referable_threshold,
+            fitted,
         )
-        return _Evaluated(expected, heads.icdr(expected, m.cut_points), calibration)
+        return _Evaluated(heads.expected(p), heads.most_probable(p), calibration)
 
 
 def _read(bundle: Bundle[GraderManifest], table: Manifest, rows: list[Row], cache: Path) -> _Read:

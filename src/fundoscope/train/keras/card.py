@@ -16,7 +16,6 @@ INPUTS: Final = {
 
 def text(manifest: GraderManifest, imported: Imported) -> str:
     """The card as Markdown."""
-    cuts = ", ".join(f"{cut:g}" for cut in manifest.cut_points)
     grades = ", ".join(map(str, imported.grades))
     classes = (
         f"Its classes stand for the grades {grades}." if grades else "Its outputs are not classes."
@@ -43,8 +42,9 @@ Versions at the time of the import: {versions}.
 - On which photographs it was trained, and whether your test photographs are among them.
 - Whether normalisation (`{configuration["normalise"]}`), input and classes are those of its
   training: the user stated them at the import, and the file does not hold them.
-- Whether its probabilities are calibrated. Nothing was fitted: temperature 1, cut-points
-  {cuts} on the expected grade, referable from {manifest.referable_threshold:.3g}.
+- Whether its probabilities are calibrated. Nothing was fitted: temperature 1, the most probable
+  grade, referable from {manifest.referable_threshold:.3g}. `fundoscope calibrate grading` fits
+  probabilities and threshold.
 
 Evaluate it on your own photographs before you use it: `fundoscope evaluate grading`.
 

@@ -1,0 +1,1 @@
+"""Fitting a grader's probabilities and its operating point to labelled photographs."""

@@ -1,0 +1,20 @@
+"""``fundoscope calibrate``: fit a bundle to photographs of your own."""
+
+from __future__ import annotations
+
+import typer
+
+from fundoscope.cli.calibrate import grading
+
+app = typer.Typer(
+    help="Fit a bundle to labelled photographs of your own, without training.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Fit a bundle to labelled photographs of your own, without training."""
+
+
+app.command()(grading.grading)
