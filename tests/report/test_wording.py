@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope.kinds import KINDS, LESIONS
+from fundoscope.quoting import printable
 from fundoscope.reading import (
     NO_FIELD_REASONS,
     NOT_ASSESSED_REASONS,
@@ -32,7 +33,6 @@ from fundoscope.report.wording import (
     listed,
     listed_over,
     not_assessed,
-    printable,
     summary,
     why_not_assessed,
     why_not_graded,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Final
 
+from fundoscope.quoting import quoted
+
 DIGITS: Final = Context(prec=400)
 """Enough for the sum of any two floats below 10¹⁶: the smallest float ends 340 digits after the
 point."""
@@ -50,7 +52,7 @@ def parse(text: str) -> Decimal:
     try:
         return checked(Decimal(text.strip()))
     except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number") from None
+        raise ValueError(f"{quoted(text)} is not a number") from None
 
 
 def checked(value: Decimal) -> Decimal:

@@ -11,6 +11,7 @@ from typing import Final
 from fundoscope import kinds
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 CONTROL_CHARACTERS: Final = frozenset(map(chr, range(32)))
 """No file name should have them, and some systems reject them."""
@@ -100,7 +101,7 @@ def image_name(text: str, where: str) -> str:
     rooted = path.is_absolute() or ".." in path.parts or DRIVE.match(text) is not None
     name = path.name if rooted else path.as_posix()
     if name in ("", ".", "..") or CONTROL_CHARACTERS & set(name):
-        raise TableError(where, f"{text!r} is not a name of a photograph", "name the file")
+        raise TableError(where, f"{quoted(text)} is not a name of a photograph", "name the file")
     return name
 
 

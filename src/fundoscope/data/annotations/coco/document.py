@@ -16,6 +16,7 @@ import msgspec
 
 from fundoscope.data.annotations.documents import read_json
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 Id = int | str
 CROWD: Final = "iscrowd"
@@ -95,13 +96,13 @@ def parse(path: Path) -> CocoDocument:
         if item.image_id not in images:
             raise TableError(
                 place(path, number, item),
-                f"is on image {item.image_id!r}, which is not listed",
+                f"is on image {quoted(item.image_id)}, which is not listed",
                 "list this image",
             )
         if item.category_id not in categories:
             raise TableError(
                 place(path, number, item),
-                f"is of category {item.category_id!r}, which is not listed",
+                f"is of category {quoted(item.category_id)}, which is not listed",
                 "list this category",
             )
     return document
@@ -122,7 +123,7 @@ def by_id(items: Iterable[T], what: str, path: Path) -> dict[Id | None, T]:
     for item in items:
         if item.id in known:
             raise TableError(
-                f"{path}, {what}", f"two have the id {item.id!r}", "give each its own id"
+                f"{path}, {what}", f"two have the id {quoted(item.id)}", "give each its own id"
             )
         known[item.id] = item
     return known

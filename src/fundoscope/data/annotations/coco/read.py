@@ -37,6 +37,7 @@ from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.shapes import extent
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
+from fundoscope.quoting import quoted
 
 MIN_NUMBERS: Final = 6
 """Of a polygon: two for each of three corners."""
@@ -140,7 +141,7 @@ def _photos(
 
 
 def _photo(image: CocoImage, path: Path, folder: str, pictures: Pictures | None) -> AnnotatedPhoto:
-    where = f"{path}, image {image.id!r}"
+    where = f"{path}, image {quoted(image.id)}"
     named = (PurePosixPath(folder) / image_name(image.file_name, where)).as_posix()
     known = None if pictures is None else pictures.find(named)
     width, height = image.width or 0, image.height or 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fundoscope.data.annotations import exact
 from fundoscope.errors import OutputError, TableError
+from fundoscope.quoting import quoted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -179,7 +180,7 @@ def _origin(root: Element, where: str) -> int | None:
     if text is None:
         return None
     if text not in ("0", "1"):
-        raise TableError(where, f"has the origin {text!r}", "write 0 or 1")
+        raise TableError(where, f"has the origin {quoted(text)}", "write 0 or 1")
     return int(text)
 
 
