@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte-order marks of UTF-16, which Windows calls "Unicode"."""
+
+LINE_END: Final = re.compile("\r\n|\r|\n")
 
 T = TypeVar("T")
 
@@ -61,13 +64,14 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8; an empty file has none.
+    """The lines of a text file in UTF-8; an empty or blank file has none.
 
     Raises:
         TableError: the file cannot be read or is not UTF-8.
         OSError: the file does not exist.
     """
-    return read_text(path).splitlines() if path.stat().st_size else []
+    # Not `splitlines`, which also splits at characters that names may have, as U+2028.
+    return LINE_END.split(read_text(path)) if path.read_bytes().strip() else []
 
 
 def read_json(path: Path, schema: type[T]) -> T:

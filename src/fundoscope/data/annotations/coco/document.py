@@ -16,7 +16,7 @@ import msgspec
 
 from fundoscope.data.annotations.documents import read_json
 from fundoscope.errors import TableError
-from fundoscope.quoting import quoted
+from fundoscope.quoting import quoted, shown
 
 Id = int | str
 CROWD: Final = "iscrowd"
@@ -54,17 +54,20 @@ class CocoCategory(msgspec.Struct):
 
 
 class CocoAnnotation(msgspec.Struct, omit_defaults=True):
-    """An object. ``bbox`` is x, y, width and height from the photograph's upper left corner."""
+    """An object. ``bbox`` is x, y, width and height from the photograph's upper left corner.
+
+    ``segmentation`` should be a list of polygons; some tools write a single polygon instead.
+    """
 
     image_id: Id
     category_id: Id
     id: Id | None = None
     bbox: list[Decimal] | None = None
     area: float | None = None
-    segmentation: list[list[Decimal]] | CocoRuns | None = None
+    segmentation: list[list[Decimal] | Decimal] | CocoRuns | None = None
     iscrowd: int | bool | None = None
     score: float | None = None
-    difficult: bool = False
+    difficult: bool | int | None = False
     author: str = ""
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -131,7 +134,7 @@ def by_id(items: Iterable[T], what: str, path: Path) -> dict[Id | None, T]:
 
 def place(path: Path, number: int, item: CocoAnnotation) -> str:
     """The place of an annotation for errors: its index from 0, and its id."""
-    known = "" if item.id is None else f" (id {item.id})"
+    known = "" if item.id is None else f" (id {shown(item.id)})"
     return f"{path}, annotations[{number}]{known}"
 
 
