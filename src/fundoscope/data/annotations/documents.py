@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from fundoscope import limits
 from fundoscope.errors import TableError
+from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte-order marks of UTF-16, which Windows calls "Unicode"."""
 
+LONGEST_REASON: Final = 200
+"""Characters of a parser's own message that an error shows."""
 LINE_END: Final = re.compile("\r\n|\r|\n")
 
 T = TypeVar("T")
@@ -112,12 +115,18 @@ def decode_json(data: bytes | Raw, schema: type[T], where: str) -> T:
 
     try:
         return msgspec.json.decode(data, type=schema)
+    except RecursionError:
+        raise TableError(
+            where, "is not JSON that can be read: it is nested too deeply", "export it again"
+        ) from None
     except msgspec.ValidationError as error:
         raise TableError(
-            where, f"has another structure ({error})", "check that the format is the one you named"
+            where,
+            f"has another structure ({shown(error, LONGEST_REASON)})",
+            "check that the format is the one you named",
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TableError(where, f"is not JSON ({error})", "export it again") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TableError(where, f"is not JSON ({shown(error)})", "export it again") from None
 
 
 def _json_bytes(path: Path) -> bytes:

@@ -5,13 +5,11 @@ A new format is a folder beside this module and a name in :data:`FORMATS`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from fundoscope import kinds
+from fundoscope.data.annotations import foreign, remarks
 from fundoscope.data.annotations.annotation import AnnotationSet, Loss
 from fundoscope.data.annotations.coco.format import COCO
 from fundoscope.data.annotations.cvat.format import CVAT
@@ -22,6 +20,8 @@ from fundoscope.data.annotations.voc.format import VOC
 from fundoscope.data.annotations.yolo.format import YOLO
 from fundoscope.errors import TableError, UsageError
 
+INNER: Final = ("ann", "annotations", "labels", "export")
+"""Folders in which some tools put what they export."""
 FORMATS: Final = {each.name: each for each in (VOC, COCO, YOLO, LABEL_STUDIO, CVAT, MASKS)}
 """Every format by its name."""
 
@@ -69,8 +69,14 @@ def detect(path: Path) -> str:
     for sign, name in sorted(signs, key=lambda pair: pair[0].order):
         if sign.shown_by(path):
             return name
+    foreign.reject_table(path)
+    inside = [path / name for name in INNER if (path / name).is_dir()]
+    if inside:
+        return detect(inside[0])
     raise TableError(
-        str(path), "has no annotations of a known format", "name its format with --from"
+        str(path),
+        "has no annotations of a known format",
+        f"export them as one of {', '.join(FORMATS)}, or name its format with --from",
     )
 
 
@@ -104,18 +110,8 @@ def read(
         raise UsageError("--origin", f"has no meaning for {chosen.name}", "leave it out")
     else:
         annotations = chosen.read_from(path, images=images, origin=origin)
-    warnings = (*annotations.warnings, *_unknown_classes(annotations))
+    warnings = (*annotations.warnings, *remarks.remarks(annotations))
     return replace(annotations, warnings=warnings)
-
-
-def _unknown_classes(annotations: AnnotationSet) -> Iterator[str]:
-    """A sentence for each class that is not known."""
-    counts = Counter(item.kind for photo in annotations.photos for item in photo.annotations)
-    for name, count in sorted(counts.items()):
-        if kinds.find(name) is None:
-            near = kinds.nearest(name)
-            hint = "no known one is near" if near is None else f"the nearest known one is {near}"
-            yield f"{name} is an unknown class, kept as it is ({count} objects; {hint})"
 
 
 def write(
@@ -166,5 +162,8 @@ def convert(
     target = named(to)  # Reading may take long: reject an unknown name before it.
     form = form or detect(source)
     annotations = read(source, form=form, images=images, origin=origin)
+    twice = remarks.repeated(annotations)
+    sizes = remarks.other_sizes(annotations, source, images)
+    annotations = replace(annotations, warnings=(*annotations.warnings, *twice, *sizes))
     losses = target.write(annotations, out, overwrite=overwrite)
     return Conversion(form, annotations, (*annotations.left_out, *losses))

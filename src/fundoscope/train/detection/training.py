@@ -95,6 +95,7 @@ def _of_partial(config: DetectorConfig, settings: Partial) -> LesionData:
         kinds=settings.kinds,
         radius=config.data.radius,
         cache=config.data.cache,
+        machine_boxes=config.data.machine_boxes,
     )
 
 
