@@ -5,6 +5,8 @@ A new format is a folder beside this module and a name in :data:`FORMATS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from fundoscope.data.annotations.masks.format import MASKS
 from fundoscope.data.annotations.voc.format import VOC
 from fundoscope.data.annotations.yolo.format import YOLO
 from fundoscope.errors import TableError, UsageError
+from fundoscope.quoting import shown
 
 INNER: Final = ("ann", "annotations", "labels", "export")
 """Folders in which some tools put what they export."""
@@ -104,14 +107,33 @@ def read(
         PhotoError: a photograph whose size is needed cannot be read.
     """
     chosen = named(form or detect(path))
-    if origin is None:
-        annotations = chosen.read(path, images=images)
-    elif chosen.read_from is None:
+    if origin is not None and chosen.read_from is None:
         raise UsageError("--origin", f"has no meaning for {chosen.name}", "leave it out")
-    else:
-        annotations = chosen.read_from(path, images=images, origin=origin)
+    with _explained(path):
+        annotations = (
+            chosen.read(path, images=images)
+            if origin is None or chosen.read_from is None
+            else chosen.read_from(path, images=images, origin=origin)
+        )
     warnings = (*annotations.warnings, *remarks.remarks(annotations))
     return replace(annotations, warnings=warnings)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """The border of the readers: what Python's own functions say of names and numbers in a file.
+
+    Raises:
+        TableError: a name cannot be that of a file, or a value cannot be converted.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
+        raise TableError(
+            str(path),
+            f"holds a name or value that cannot be used ({shown(error)})",
+            "correct it, or export the annotations again",
+        ) from None
 
 
 def write(

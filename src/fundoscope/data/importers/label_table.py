@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from fundoscope import limits
 from fundoscope.data import parquet
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.columns import names_of
@@ -20,6 +21,7 @@ from fundoscope.data.importers.source import Imported, Label, assemble
 from fundoscope.data.manifest import GRADE, IMAGE
 from fundoscope.data.table import WORKBOOKS, Table, read_table
 from fundoscope.errors import TableError
+from fundoscope.quoting import shown
 
 EYES: Final = {"l": "left", "os": "left", "r": "right", "od": "right"}
 SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES, *WORKBOOKS)
@@ -68,7 +70,7 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
         table = read_table(folder, required=())
         names = names_of(table.columns)
         if IMAGE not in names or GRADE not in names:
-            existing = ", ".join(table.columns)
+            existing = shown(", ".join(table.columns), limits.MAX_NAME_CHARACTERS)
             raise TableError(
                 folder.name,
                 f"has no column for the photograph and for the grade (it has: {existing})",

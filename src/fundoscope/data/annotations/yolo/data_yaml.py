@@ -16,7 +16,7 @@ from typing import Final
 
 from fundoscope.data.annotations.documents import read_text
 from fundoscope.errors import TableError
-from fundoscope.quoting import quoted
+from fundoscope.quoting import quoted, shown
 
 KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*?)\s*:(?:\s+|$)""")
 """A key, plain or quoted, and the colon after it."""
@@ -86,7 +86,9 @@ def _names(value: Value, path: Path) -> tuple[str, ...]:
     numbered = {key: name for key, name in value.items() if key.isdecimal()}
     if sorted(map(int, numbered)) != list(range(len(value))):
         raise TableError(
-            f"{path}, names", f"has the numbers {', '.join(value)}", "number the classes from 0"
+            f"{path}, names",
+            f"has the numbers {shown(', '.join(value))}",
+            "number the classes from 0",
         )
     return tuple(numbered[key] for key in sorted(numbered, key=int))
 

@@ -77,8 +77,8 @@ def choose(data: LesionData, seed: int) -> Chosen:
 
     Raises:
         TableError, PhotoError: a file of annotations, a list or the manifest is wrong.
-        UsageError: photographs have faults or boxes that nobody confirmed, an eye is on both sides, or there is no box to learn
-            from or none to validate with.
+        UsageError: photographs have faults or boxes that nobody confirmed, an eye is on both sides,
+            or there is no box to learn from or none to validate with.
     """
     images = photographs(data)
     annotated = _placed(formats.read(Path(data.annotations), images=images), images)
