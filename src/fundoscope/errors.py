@@ -11,6 +11,13 @@ FundoscopeError            exit 1   something failed that the caller could not f
 
 from __future__ import annotations
 
+from typing import Final
+
+from fundoscope.quoting import shortened
+
+LONGEST_PART: Final = 4_000
+"""Characters of each part of a message: enough for a list of files, too few to flood a terminal."""
+
 
 class FundoscopeError(Exception):
     """Base of every error that fundoscope raises on purpose.
@@ -39,7 +46,8 @@ class FundoscopeError(Exception):
 
     def __str__(self) -> str:
         """One line: ``what: why; remedy``."""
-        return f"{self.what}: {self.why}; {self.remedy}"
+        parts = (shortened(part, LONGEST_PART) for part in (self.what, self.why, self.remedy))
+        return "{}: {}; {}".format(*parts)
 
 
 class UsageError(FundoscopeError):

@@ -153,7 +153,7 @@ def test_a_table_may_have_images_only(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("image\n", "has no rows"),
-        ("file,eye\na.jpg,left\n", "has no column image"),
+        ("picture,eye\na.jpg,left\n", "has no column image"),
         ("image,eye,eye\na.jpg,l,r\n", "line 1, column eye: appears 2 times"),
         ("image,eye\n,left\n", "line 2, column image: does not name a photograph"),
         ("image,eye\na.jpg\n", "line 2: has 1 cells where the header has 2"),

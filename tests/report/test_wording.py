@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope.kinds import KINDS, LESIONS
+from fundoscope.quoting import printable
 from fundoscope.reading import (
     NEEDS_READER_REASONS,
     NO_FIELD_REASONS,
@@ -35,7 +36,6 @@ from fundoscope.report.wording import (
     listed_over,
     not_assessed,
     percent,
-    printable,
     reader_needed,
     summary,
     why_not_assessed,

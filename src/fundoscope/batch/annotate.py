@@ -16,7 +16,7 @@ from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import Outcome, trouble
 from fundoscope.batch.run import INTERNAL_ERROR, PhotoReader, examine, in_order
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, Loss
-from fundoscope.data.annotations.voc.document import NOT_IN_XML
+from fundoscope.data.annotations.xml_text import NOT_IN_XML
 from fundoscope.errors import FundoscopeError, PhotoError
 from fundoscope.geometry import Box
 from fundoscope.kinds import OPTIC_DISC

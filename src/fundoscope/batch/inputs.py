@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+from fundoscope import limits
+from fundoscope.data import parquet
+from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
-from fundoscope.data.table import read_table
+from fundoscope.data.columns import names_of
+from fundoscope.data.table import WORKBOOKS, read_table
 from fundoscope.errors import PhotoError, TableError, UsageError
+from fundoscope.quoting import shown
 
-TABLE_SUFFIX: Final = ".csv"
+TABLE_SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES, *WORKBOOKS)
 IMAGE: Final = "image"
+SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
+"""Suffixes that a cell may leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,10 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
     A file or folder that is reached twice is read once; each row of a table counts.
 
     Args:
-        paths: photographs of any name; folders; ``.csv`` tables with a column ``image``
-            and optionally ``id``, ``patient`` and ``eye``, image paths relative to the table.
+        paths: photographs of any name; folders; tables (see
+            :func:`fundoscope.data.table.read_table`) with a column ``image``, or another name of
+            :data:`fundoscope.data.columns.SYNONYMS`, and optionally ``id``, ``patient`` and
+            ``eye``, image paths relative to the table.
         leave_out: a folder that is not entered (where the results go).
 
     Raises:
@@ -71,7 +80,7 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
     passed_over: Counter[str] = Counter()
     photographs: list[Input] = []
     for path in paths:
-        if path.suffix.lower() == TABLE_SUFFIX and not _is_folder(path):
+        if path.suffix.lower() in TABLE_SUFFIXES and not _is_folder(path):
             photographs.extend(_of_table(path))
             continue
         photographs.extend(
@@ -164,9 +173,19 @@ def _of_folder(
 
 
 def _of_table(path: Path) -> Iterator[Input]:
-    table = read_table(path, required=(IMAGE,))
+    table = read_table(path, required=())
+    names = names_of(table.columns)
+    if IMAGE not in names:
+        existing = shown(", ".join(table.columns), limits.MAX_NAME_CHARACTERS)
+        raise TableError(
+            f"{path.name}, line 1",
+            f"has no column {IMAGE} (it has: {existing})",
+            f"name the column of the photographs {IMAGE} in the header",
+        )
+    columns = {column: names.get(column, column) for column in ("id", "patient", "eye")}
+    pictures: list[Pictures] = []
     for line, cells in table.rows:
-        image = cells[IMAGE]
+        image = cells[names[IMAGE]]
         if not image or "\0" in image:
             raise TableError(
                 f"{path.name}, line {line}, column {IMAGE}",
@@ -175,9 +194,36 @@ def _of_table(path: Path) -> Iterator[Input]:
             )
         yield Input(
             image,
-            path.parent / image,
-            id=cells.get("id", ""),
-            patient=cells.get("patient", ""),
-            eye=cells.get("eye", ""),
+            _listed(path.parent, image, pictures),
+            **{column: cells.get(name, "") for column, name in columns.items()},
             from_table=True,
         )
+
+
+def _listed(folder: Path, image: str, pictures: list[Pictures]) -> Path:
+    r"""The photograph that a cell names: as written, with ``\`` as ``/``, or without its suffix.
+
+    A name without folders may also be that of a single photograph further below.
+
+    Args:
+        folder: of the table.
+        image: the cell.
+        pictures: gets the photographs below the folder, once they have been listed.
+    """
+    written = folder / image
+    turned = folder / PurePosixPath(image.replace("\\", "/"))
+    existing = next((path for path in (written, turned) if _exists(path)), None)
+    if existing is not None:
+        return existing
+    suffixed = (Path(f"{turned}{suffix}") for suffix in SUFFIXES)
+    existing = next((path for path in suffixed if _exists(path)), None)
+    if existing is not None:
+        return existing
+    if turned.parent == folder:
+        if not pictures:
+            pictures.append(Pictures.of(folder))
+        index = pictures[0]
+        known = index.find(turned.name) or index.with_stem(turned.name)
+        if known is not None:
+            return folder / known
+    return written

@@ -132,7 +132,8 @@ def _same(path: Path, other: Path) -> bool:
 
 def _show(annotated: annotating.Annotated, screen: Terminal, *, disc: bool) -> None:
     """Print what was found on standard output, or what went wrong on standard error."""
-    from fundoscope.report.wording import lesions_in_words, printable, too_small
+    from fundoscope.quoting import printable
+    from fundoscope.report.wording import lesions_in_words, too_small
 
     image = printable(annotated.input.image)
     screen.advance()

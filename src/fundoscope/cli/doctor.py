@@ -25,7 +25,7 @@ def doctor(
     that it needs does not work.
     """
     from fundoscope.cli.checkup import examine
-    from fundoscope.report.wording import printable
+    from fundoscope.quoting import printable
 
     findings = examine()
     broken = [finding.name for finding in findings if finding.needed and finding.state != "ok"]

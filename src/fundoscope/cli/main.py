@@ -140,6 +140,6 @@ def _explained(error: Exception) -> FundoscopeError:
 
 
 def _complain(message: str) -> None:
-    from fundoscope.report.wording import printable
+    from fundoscope.quoting import printable
 
     typer.echo(printable(message), err=True)

@@ -33,7 +33,7 @@ def models(
     intact, 2 if one is missing or damaged.
     """
     from fundoscope.models import bundle
-    from fundoscope.report.wording import printable
+    from fundoscope.quoting import printable
 
     described = [_described(path) for path in (*_shipped(), *(bundles or ()))]
     if not described:

@@ -132,7 +132,8 @@ def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
     """Print a reading on standard output, or why there is no grade on standard error."""
     from fundoscope.batch.outcome import json_line, trouble
     from fundoscope.cli.terminal import JSON_ENCODING
-    from fundoscope.report.wording import printable, summary
+    from fundoscope.quoting import printable
+    from fundoscope.report.wording import summary
 
     image = printable(outcome.input.image)
     screen.advance()

@@ -23,6 +23,7 @@ import msgspec
 from fundoscope.data import parquet
 from fundoscope.data.table import Table, place, read_table
 from fundoscope.errors import TableError, UsageError
+from fundoscope.quoting import quoted
 from fundoscope.writing import write_bytes
 
 IMAGE, GRADE, GRADABLE = "image", "grade", "gradable"
@@ -187,7 +188,7 @@ def _require_cells(table: Table) -> None:
     if not set(grades) <= set(GRADES):
         row, grade = next((i, cell) for i, cell in enumerate(grades) if cell not in GRADES)
         raise TableError(
-            table.place(row, GRADE), f"is {grade!r:.40}, not a grade", "write 0, 1, 2, 3 or 4"
+            table.place(row, GRADE), f"is {quoted(grade, 40)}, not a grade", "write 0, 1, 2, 3 or 4"
         )
     for row, image in enumerate(table.cells[IMAGE]):
         if not image or "\0" in image:
@@ -203,7 +204,7 @@ def _require_cells(table: Table) -> None:
         )
         raise TableError(
             table.place(row, GRADABLE),
-            f"is {cell!r:.40}",
+            f"is {quoted(cell, 40)}",
             "write 1, 0 or nothing where it is unknown",
         )
 

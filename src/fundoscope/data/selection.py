@@ -7,6 +7,7 @@ from typing import Final
 
 from fundoscope.data.manifest import EXCLUDED, Manifest, Row
 from fundoscope.errors import UsageError
+from fundoscope.quoting import quoted
 
 SHOWN: Final = 12
 """Values of a column that a message lists."""
@@ -69,7 +70,7 @@ def require_column(manifest: Manifest, column: str) -> None:
     if column not in manifest.columns:
         raise UsageError(
             manifest.path.name,
-            f"has no column {column!r:.40}",
+            f"has no column {quoted(column, 40)}",
             f"name one of: {', '.join(manifest.columns)}",
         )
 

@@ -24,6 +24,7 @@ from fundoscope.data import manifest as manifests
 from fundoscope.data.class_folders import split_of
 from fundoscope.data.manifest import EXCLUDED, GRADES, Manifest, Row
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.quoting import quoted
 from fundoscope.writing import explained, refuse_existing, replacing
 
 LABELS: Final = "labels.csv"
@@ -112,7 +113,7 @@ def _folder(split: str) -> str:
         return ""
     if split_of(split) is None or split in GRADES:
         raise UsageError(
-            f"split {split!r:.40}",
+            f"split {quoted(split, 40)}",
             "cannot be read again as a class folder",
             "name the splits train, val and test, or fold1, fold2, …",
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,9 +16,20 @@ from typing import Final, Protocol
 from fundoscope import limits
 from fundoscope.data import parquet
 from fundoscope.errors import TableError
+from fundoscope.quoting import shown
 
 Line = tuple[int, list[str]]
 """The first line of a row of a CSV file, the header being line 1, and its cells."""
+
+DELIMITERS: Final = ",;\t"
+WORKBOOKS: Final = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+"""Suffixes of the files of spreadsheet programs."""
+WESTERN: Final = re.compile(r"(?:[\x01-\x7f]|(?<![^\x00-\x7f]{2})[À-ÖØ-öø-ÿŒœŠšŽžŸ€°§²³µ])*")
+"""Text of a western language: letters with accents stand alone or in pairs."""
+WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Byte-order marks of UTF-16, which Windows calls "Unicode"."""
+ZIP: Final = b"PK\x03\x04"
+"""The first bytes of a workbook, whatever its name."""
 
 BLOCK: Final = 256
 """Rows that are turned into columns at a time: few enough for the processor's cache and to keep the
@@ -81,17 +94,19 @@ def place(path: Path, line: int, column: str) -> str:
     return f"{path.name}, {'row' if parquet.is_parquet(path) else 'line'} {line}, column {column}"
 
 
-def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = ",") -> Table:
+def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = "") -> Table:
     """Read a table with a header.
 
     Blank lines are skipped, and so are columns without name and cells, which spreadsheets write at
-    the end of each line.
+    the end of each line, and a first column without name that numbers the rows, which pandas and R
+    write. A required column may also be written in capitals.
 
     Args:
-        path: CSV in UTF-8 (a byte-order mark and Windows line ends are allowed), or Parquet if its
-            name ends in ``.parquet`` or ``.pq``.
+        path: CSV in UTF-8, UTF-16 with a byte-order mark or Windows' Latin alphabet, or Parquet if
+            its name ends in ``.parquet`` or ``.pq``.
         required: columns that the header must have.
-        delimiter: between the cells of a CSV file.
+        delimiter: between the cells of a CSV file; by default the comma, semicolon or tab that
+            occurs most often in the header.
 
     Raises:
         TableError: the file cannot be read, is empty, too large or not a table, lacks a required
@@ -99,6 +114,7 @@ def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = 
         MissingExtraError: the file is Parquet, and the extra [evaluate] is not installed.
     """
     path = Path(path)
+    reject_workbook(path)
     data = read_bytes(path)
     if parquet.is_parquet(path):
         cells = parquet.read_cells(path.name, data)
@@ -109,6 +125,20 @@ def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = 
     if not lines:
         raise TableError(path.name, "has no rows below its header", "list at least one photograph")
     return Table(path, cells, lines, hashlib.sha256(data).hexdigest())
+
+
+def reject_workbook(path: Path) -> None:
+    """Reject a workbook of a spreadsheet program.
+
+    Raises:
+        TableError: it is one; the message says how to store it as CSV.
+    """
+    if path.suffix.lower() in WORKBOOKS:
+        raise TableError(
+            path.name,
+            "is a workbook, not a table of text",
+            "open it in the spreadsheet program, choose Save As, and save it as CSV UTF-8",
+        )
 
 
 def read_bytes(path: Path) -> bytes:
@@ -145,38 +175,67 @@ def decoded(title: str, data: bytes) -> str:
         data: the bytes.
 
     Raises:
-        TableError: it is not UTF-8.
+        TableError: it is neither UTF-8 nor a western text in Windows' or ISO's Latin alphabet.
     """
+    if data.startswith(ZIP):
+        raise TableError(
+            title, "is a workbook or archive, not text", "save it as CSV UTF-8 and try again"
+        )
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if data.startswith(WIDE_MARKS) else "utf-8-sig")
     except UnicodeDecodeError as error:
+        # Python's "cp1252" is strict, and "latin-1" reads anything: a text of another alphabet
+        # would become letters without sense.
+        text = data.decode("cp1252", "replace")
+        if not data.startswith(WIDE_MARKS) and WESTERN.fullmatch(text):
+            return text
         raise TableError(
             title, f"is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8"
         ) from None
 
 
+def _delimiter(text: str) -> str:
+    """The delimiter that occurs most often in the header."""
+    header = text.lstrip().partition("\n")[0]
+    return max(DELIMITERS, key=header.count)
+
+
 def _read_csv(
     title: str, data: bytes, required: tuple[str, ...], delimiter: str
 ) -> tuple[Sequence[int], dict[str, Sequence[str]]]:
-    text = io.StringIO(decoded(title, data), newline="")
-    reader = csv.reader(text, strict=True, delimiter=delimiter)
+    text = decoded(title, data)
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, strict=True, delimiter=delimiter or _delimiter(text))
     try:
-        names = [name.strip() for name in next(reader, [])]
+        names = _as_required([name.strip() for name in next(reader, [])], required)
         _require_names(names, required, f"{title}, line 1")
         lines, columns = _by_column(_rows(reader, len(names), title), len(names))
     except csv.Error as error:
         raise TableError(
             f"{title}, line {reader.line_num}", f"is not CSV ({error})", "save it as CSV again"
         ) from None
+    if names and not names[0] and _numbers_rows(columns[0]):
+        columns[0] = [""] * len(lines)
     _require_nameless_blank(title, names, columns, lines)
     named = zip(names, columns, strict=True)
     return lines, {name: cells for name, cells in named if name}
 
 
+def _as_required(names: list[str], required: tuple[str, ...]) -> list[str]:
+    """The header with required names for those that differ only in capitals."""
+    wanted = {name.casefold(): name for name in required if name not in names}
+    return [wanted.pop(name.casefold(), name) for name in names]
+
+
+def _numbers_rows(cells: Sequence[str]) -> bool:
+    """Whether cells are different whole numbers: the index that pandas and R write in front."""
+    return all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
+
+
 def _require_names(names: Sequence[str], required: tuple[str, ...], where: str) -> None:
     for name in required:
         if name not in names:
-            existing = ", ".join(filter(None, names))[: limits.MAX_NAME_CHARACTERS]
+            existing = shown(", ".join(filter(None, names)), limits.MAX_NAME_CHARACTERS)
             raise TableError(
                 where,
                 f"has no column {name} (it has: {existing})",

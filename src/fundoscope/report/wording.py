@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fundoscope.kinds import KINDS
+from fundoscope.quoting import printable
 from fundoscope.reading import Grade, LesionSummary, Reading, Referable
 
 GRADE_NAMES: Final = (
@@ -295,16 +296,6 @@ def lesions_in_words(reading: Reading) -> str:
         *first, last = not_found
         parts.append(f"no {', '.join(first)} or {last} found" if first else f"no {last} found")
     return ", ".join(parts)
-
-
-def printable(text: str) -> str:
-    """Put ``text`` on one line, with control characters and invalid bytes escaped.
-
-    A file name may hold any character but a slash. None may control a terminal or break a line.
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
 
 
 def headline(grade: Grade) -> str:

@@ -119,6 +119,7 @@ def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
     """What is wrong with annotations. If a file cannot be read, this is the only fault."""
     from fundoscope.data.annotations import formats
     from fundoscope.data.annotations.faults import MALFORMED, Fault, faults
+    from fundoscope.quoting import printable
 
     try:
         annotated = formats.read(annotations, images=images)
@@ -126,5 +127,5 @@ def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:
         sentence = f"{error.why}; the other annotations were not checked"
         return (Fault(error.what, 0, MALFORMED, sentence),)
     for warning in annotated.warnings:
-        typer.echo(warning, err=True)
+        typer.echo(printable(warning), err=True)
     return faults(annotated, images)

@@ -71,6 +71,7 @@ def convert(
     1 for any other failure.
     """
     from fundoscope.data.annotations import formats
+    from fundoscope.quoting import printable
 
     conversion = formats.convert(
         source,
@@ -82,8 +83,8 @@ def convert(
         overwrite=overwrite,
     )
     for warning in conversion.annotations.warnings:
-        typer.echo(warning, err=True)
-    typer.echo(_in_words(conversion, out, to))
+        typer.echo(printable(warning), err=True)
+    typer.echo(printable(_in_words(conversion, out, to)))
     for loss in conversion.losses:
         typer.echo(f"not kept: {loss.what} ({loss.count})")
 

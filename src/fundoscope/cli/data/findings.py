@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fundoscope.report.wording import printable
+from fundoscope.quoting import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -64,6 +64,7 @@ def import_source(
     """
     from fundoscope.data import manifest
     from fundoscope.data.importers.registry import reader
+    from fundoscope.quoting import printable
     from fundoscope.writing import refuse_existing
 
     read = reader(source)
@@ -83,7 +84,7 @@ def import_source(
         _print_counts(imported.table, out)
     warnings = imported.annotations.warnings if imported.annotations is not None else ()
     for note in (*imported.notes, *warnings):
-        typer.echo(note, err=True)
+        typer.echo(printable(note), err=True)
     if imported.annotations is not None and annotations is None:
         typer.echo(
             "there are lesions as well: to write them, name a file with --annotations", err=True

@@ -75,7 +75,7 @@ def name_lacking(lacking: Sequence[tuple[str, str, str]], run: Path) -> bool:
         lacking: image, reason and remedy of each.
         run: the file that names them all.
     """
-    from fundoscope.report.wording import printable
+    from fundoscope.quoting import printable
 
     for image, reason, remedy in lacking[:NAMED_AT_MOST]:
         typer.echo(f"{printable(image)}: {reason}; {remedy}", err=True)

@@ -56,6 +56,14 @@ def detector(
             metavar="FILE", help="Text file with the names of photographs to leave out, one a line."
         ),
     ] = None,
+    machine_boxes: Annotated[
+        bool,
+        typer.Option(
+            "--machine-boxes",
+            help="Learn also from boxes that a detector made and nobody confirmed. Without it they"
+            " are counted and refused.",
+        ),
+    ] = False,
     init: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +98,10 @@ def detector(
     chosen = configs.replaced(
         checks.read_config(config),
         backbone={"init": init},
-        data={"cache": None if cache is None else str(cache)},
+        data={
+            "cache": None if cache is None else str(cache),
+            "machine_boxes": machine_boxes or None,
+        },
         threads=threads,
         devices=devices,
     )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from fundoscope.quoting import printable
+
 if TYPE_CHECKING:
     from fundoscope.train.detection.data import DetectionData
     from fundoscope.train.grading.pictures import LeftOut, Pictures
@@ -101,7 +103,7 @@ def _print_pictures(done: int, count: int) -> None:
 def _print_data(data: DetectionData) -> None:
     """Print the number of photographs and of boxes of each kind, and the anchors fitted to them."""
     for warning in data.warnings:
-        typer.echo(warning, err=True)
+        typer.echo(printable(warning), err=True)
     for part, views in {"training": data.train, "validation": data.val}.items():
         labels = [label for view in views for label in view.labels.tolist()]
         boxes = ", ".join(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from fundoscope import limits
 from fundoscope.errors import TableError
+from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte-order marks of UTF-16, which Windows calls "Unicode"."""
+
+LONGEST_REASON: Final = 200
+"""Characters of a parser's own message that an error shows."""
+LINE_END: Final = re.compile("\r\n|\r|\n")
 
 T = TypeVar("T")
 
@@ -61,13 +67,14 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8; an empty file has none.
+    """The lines of a text file in UTF-8; an empty or blank file has none.
 
     Raises:
         TableError: the file cannot be read or is not UTF-8.
         OSError: the file does not exist.
     """
-    return read_text(path).splitlines() if path.stat().st_size else []
+    # Not `splitlines`, which also splits at characters that names may have, as U+2028.
+    return LINE_END.split(read_text(path)) if path.read_bytes().strip() else []
 
 
 def read_json(path: Path, schema: type[T]) -> T:
@@ -108,12 +115,18 @@ def decode_json(data: bytes | Raw, schema: type[T], where: str) -> T:
 
     try:
         return msgspec.json.decode(data, type=schema)
+    except RecursionError:
+        raise TableError(
+            where, "is not JSON that can be read: it is nested too deeply", "export it again"
+        ) from None
     except msgspec.ValidationError as error:
         raise TableError(
-            where, f"has another structure ({error})", "check that the format is the one you named"
+            where,
+            f"has another structure ({shown(error, LONGEST_REASON)})",
+            "check that the format is the one you named",
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TableError(where, f"is not JSON ({error})", "export it again") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TableError(where, f"is not JSON ({shown(error)})", "export it again") from None
 
 
 def _json_bytes(path: Path) -> bytes:

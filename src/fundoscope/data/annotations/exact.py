@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Final
 
+from fundoscope.quoting import quoted, shown
+
 DIGITS: Final = Context(prec=400)
 """Enough for the sum of any two floats below 10¹⁶: the smallest float ends 340 digits after the
 point."""
@@ -50,7 +52,7 @@ def parse(text: str) -> Decimal:
     try:
         return checked(Decimal(text.strip()))
     except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number") from None
+        raise ValueError(f"{quoted(text)} is not a number") from None
 
 
 def checked(value: Decimal) -> Decimal:
@@ -60,10 +62,10 @@ def checked(value: Decimal) -> Decimal:
         ValueError: it is infinite or NaN, too large, or has too many decimals.
     """
     if not value.is_finite():
-        raise ValueError(f"{value} is not a finite number")
+        raise ValueError(f"{shown(value)} is not a finite number")
     decimals = -int(value.as_tuple().exponent)
     if not -LARGEST <= value <= LARGEST or decimals > MOST_DECIMALS:
-        raise ValueError(f"{value} is too large, or has too many decimals, for a coordinate")
+        raise ValueError(f"{shown(value)} is too large, or has too many decimals, for a coordinate")
     return value
 
 

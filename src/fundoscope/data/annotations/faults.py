@@ -14,6 +14,7 @@ from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, A
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Box
+from fundoscope.quoting import quoted
 
 NOT_FINITE: Final = "not_finite"
 SWAPPED: Final = "swapped_corners"
@@ -173,7 +174,7 @@ def _unknown_kinds(annotations: AnnotationSet) -> dict[str, str]:
             near = kinds.nearest(kind)
             hint = "" if near is None else f"; the nearest known one is {near}"
             objects = "object" if count == 1 else "objects"
-            sentences[kind] = f"{kind!r} is an unknown class ({count} {objects}){hint}"
+            sentences[kind] = f"{quoted(kind)} is an unknown class ({count} {objects}){hint}"
     return sentences
 
 

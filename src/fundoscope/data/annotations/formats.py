@@ -5,13 +5,13 @@ A new format is a folder beside this module and a name in :data:`FORMATS`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from fundoscope import kinds
+from fundoscope.data.annotations import foreign, remarks
 from fundoscope.data.annotations.annotation import AnnotationSet, Loss
 from fundoscope.data.annotations.coco.format import COCO
 from fundoscope.data.annotations.cvat.format import CVAT
@@ -21,7 +21,10 @@ from fundoscope.data.annotations.masks.format import MASKS
 from fundoscope.data.annotations.voc.format import VOC
 from fundoscope.data.annotations.yolo.format import YOLO
 from fundoscope.errors import TableError, UsageError
+from fundoscope.quoting import shown
 
+INNER: Final = ("ann", "annotations", "labels", "export")
+"""Folders in which some tools put what they export."""
 FORMATS: Final = {each.name: each for each in (VOC, COCO, YOLO, LABEL_STUDIO, CVAT, MASKS)}
 """Every format by its name."""
 
@@ -69,8 +72,14 @@ def detect(path: Path) -> str:
     for sign, name in sorted(signs, key=lambda pair: pair[0].order):
         if sign.shown_by(path):
             return name
+    foreign.reject_table(path)
+    inside = [path / name for name in INNER if (path / name).is_dir()]
+    if inside:
+        return detect(inside[0])
     raise TableError(
-        str(path), "has no annotations of a known format", "name its format with --from"
+        str(path),
+        "has no annotations of a known format",
+        f"export them as one of {', '.join(FORMATS)}, or name its format with --from",
     )
 
 
@@ -98,24 +107,33 @@ def read(
         PhotoError: a photograph whose size is needed cannot be read.
     """
     chosen = named(form or detect(path))
-    if origin is None:
-        annotations = chosen.read(path, images=images)
-    elif chosen.read_from is None:
+    if origin is not None and chosen.read_from is None:
         raise UsageError("--origin", f"has no meaning for {chosen.name}", "leave it out")
-    else:
-        annotations = chosen.read_from(path, images=images, origin=origin)
-    warnings = (*annotations.warnings, *_unknown_classes(annotations))
+    with _explained(path):
+        annotations = (
+            chosen.read(path, images=images)
+            if origin is None or chosen.read_from is None
+            else chosen.read_from(path, images=images, origin=origin)
+        )
+    warnings = (*annotations.warnings, *remarks.remarks(annotations))
     return replace(annotations, warnings=warnings)
 
 
-def _unknown_classes(annotations: AnnotationSet) -> Iterator[str]:
-    """A sentence for each class that is not known."""
-    counts = Counter(item.kind for photo in annotations.photos for item in photo.annotations)
-    for name, count in sorted(counts.items()):
-        if kinds.find(name) is None:
-            near = kinds.nearest(name)
-            hint = "no known one is near" if near is None else f"the nearest known one is {near}"
-            yield f"{name} is an unknown class, kept as it is ({count} objects; {hint})"
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """The border of the readers: what Python's own functions say of names and numbers in a file.
+
+    Raises:
+        TableError: a name cannot be that of a file, or a value cannot be converted.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
+        raise TableError(
+            str(path),
+            f"holds a name or value that cannot be used ({shown(error)})",
+            "correct it, or export the annotations again",
+        ) from None
 
 
 def write(
@@ -166,5 +184,8 @@ def convert(
     target = named(to)  # Reading may take long: reject an unknown name before it.
     form = form or detect(source)
     annotations = read(source, form=form, images=images, origin=origin)
+    twice = remarks.repeated(annotations)
+    sizes = remarks.other_sizes(annotations, source, images)
+    annotations = replace(annotations, warnings=(*annotations.warnings, *twice, *sizes))
     losses = target.write(annotations, out, overwrite=overwrite)
     return Conversion(form, annotations, (*annotations.left_out, *losses))

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from fundoscope import kinds
+from fundoscope import kinds, limits
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 CONTROL_CHARACTERS: Final = frozenset(map(chr, range(32)))
 """No file name should have them, and some systems reject them."""
@@ -94,13 +95,16 @@ def image_name(text: str, where: str) -> str:
         where: the place that an error names.
 
     Raises:
-        TableError: nothing is left of the name, or it has control characters.
+        TableError: nothing is left of the name, it is too long for a file system, or it has control
+            characters.
     """
     path = PurePosixPath(text.replace("\\", "/"))
     rooted = path.is_absolute() or ".." in path.parts or DRIVE.match(text) is not None
     name = path.name if rooted else path.as_posix()
+    if any(len(part.encode(errors="replace")) > limits.MAX_NAME_CHARACTERS for part in path.parts):
+        raise TableError(where, f"{quoted(text)} is longer than a file name", "shorten it")
     if name in ("", ".", "..") or CONTROL_CHARACTERS & set(name):
-        raise TableError(where, f"{text!r} is not a name of a photograph", "name the file")
+        raise TableError(where, f"{quoted(text)} is not a name of a photograph", "name the file")
     return name
 
 

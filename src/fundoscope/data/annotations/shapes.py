@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from fundoscope.data.annotations import exact
 from fundoscope.data.annotations.annotation import Annotation, AnnotationSet, Loss, Mask, Outline
 from fundoscope.geometry import Box
 
@@ -13,6 +14,7 @@ SAGITTA: Final = 0.1
 """How far, in pixels, an ellipse's outline may lie inside of it between two corners."""
 FEWEST_CORNERS, MOST_CORNERS = 12, 720
 CORNERS_OF_POLYGON: Final = 3
+ROTATION: Final = "rotation"
 OTHER_BOXES: Final = "boxes other than around their outline or mask"
 
 Shape = tuple[Box, tuple[Outline, ...], Mask | None]
@@ -65,6 +67,27 @@ def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0) -> t
     half_width = math.hypot(rx * cosine, ry * sine)
     half_height = math.hypot(rx * sine, ry * cosine)
     return tuple(outline), (x - half_width, y - half_height, x + half_width, y + half_height)
+
+
+def turned_by_attribute(box: Box, attributes: Mapping[str, str]) -> tuple[Box, tuple[Outline, ...]]:
+    """A box that an attribute turns about its centre, as CVAT exports turned boxes to VOC and COCO.
+
+    Args:
+        box: before the turn.
+        attributes: of the object; ``rotation`` is the turn in degrees, clockwise.
+
+    Returns:
+        The box around the turned one, and its outline; without a turn, the box as it is.
+    """
+    try:
+        degrees = float(exact.parse(attributes.get(ROTATION, "0")))
+    except ValueError:
+        return box, ()
+    if degrees % 360.0 == 0.0:
+        return box, ()
+    x0, y0, x1, y1 = box
+    outline = turned_rectangle(x0, y0, x1 - x0, y1 - y0, degrees, ((x0 + x1) / 2, (y0 + y1) / 2))
+    return extent([outline]), (outline,)
 
 
 def extent(outlines: Iterable[Outline]) -> Box:

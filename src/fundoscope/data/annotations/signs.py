@@ -9,8 +9,8 @@ from enum import IntEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fundoscope.data.annotations.documents import read_bytes
-from fundoscope.errors import TableError
+from fundoscope.data.annotations import foreign
+from fundoscope.data.annotations.documents import read_json
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -19,7 +19,6 @@ ROOT: Final = re.compile(rb"<([A-Za-z][\w.-]*)[\s>/]")
 COMMENT: Final = re.compile(rb"<!--.*?-->", re.DOTALL)
 SNIFFED_BYTES: Final = 65_536
 """Read of an XML file: enough to pass declarations and comments."""
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Order(IntEnum):
@@ -111,13 +110,8 @@ def _root_element(path: Path) -> bytes | None:
 
 
 def _outermost_level(path: Path) -> dict[str, Raw] | list[Raw]:
-    import msgspec
+    from msgspec import Raw
 
-    try:
-        document: dict[str, Raw] | list[Raw] = msgspec.json.decode(
-            read_bytes(path).removeprefix(BYTE_ORDER_MARK),
-            type=dict[str, msgspec.Raw] | list[msgspec.Raw],
-        )
-    except msgspec.DecodeError as error:
-        raise TableError(str(path), f"is not JSON ({error})", "export it again") from None
+    document: dict[str, Raw] | list[Raw] = read_json(path, dict[str, Raw] | list[Raw])
+    foreign.reject(document, path)
     return document

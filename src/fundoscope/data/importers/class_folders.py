@@ -6,9 +6,11 @@ files (photographs that ``fundoscope data sort`` sorted).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fundoscope.data.class_folders import from_class_folders
+from fundoscope.data.importers import meaning
 from fundoscope.data.importers.source import Imported
 
 
@@ -18,4 +20,5 @@ def read(folder: Path) -> Imported:
     Raises:
         TableError: as :func:`fundoscope.data.class_folders.from_class_folders`.
     """
-    return Imported(from_class_folders(folder))
+    imported = Imported(from_class_folders(folder))
+    return replace(imported, notes=tuple(meaning.doubts(imported)))

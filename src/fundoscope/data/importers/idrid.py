@@ -23,7 +23,6 @@ from fundoscope import kinds
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.importers.source import (
-    MAX_SHOWN,
     TEST,
     TRAIN,
     Imported,
@@ -38,6 +37,7 @@ from fundoscope.data.importers.source import (
 )
 from fundoscope.data.table import Table, read_table
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 SETS: Final = {"train": TRAIN, "test": TEST}
 """A word in the names of folders and tables, and the split."""
@@ -157,7 +157,7 @@ def _number(table: Table, row: int, column: str) -> int:
     cell = table.cells[column][row]
     if not cell.isdecimal():
         raise TableError(
-            table.place(row, column), f"is {cell[:MAX_SHOWN]!r}, not a pixel", "write 0, 1, 2 …"
+            table.place(row, column), f"is {quoted(cell)}, not a pixel", "write 0, 1, 2 …"
         )
     return int(cell)
 

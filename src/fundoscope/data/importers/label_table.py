@@ -8,40 +8,23 @@ columns).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from fundoscope import limits
 from fundoscope.data import parquet
 from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.columns import names_of
+from fundoscope.data.importers import meaning
 from fundoscope.data.importers.source import Imported, Label, assemble
-from fundoscope.data.manifest import GRADABLE, GRADE, IMAGE
-from fundoscope.data.table import Table, read_bytes, read_table
+from fundoscope.data.manifest import GRADE, IMAGE
+from fundoscope.data.table import WORKBOOKS, Table, read_table
 from fundoscope.errors import TableError
+from fundoscope.quoting import shown
 
-SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
-    IMAGE: (
-        *("image", "imageid", "imagename", "imageno", "imagepath", "img", "imgname", "idcode"),
-        *("filename", "file", "filepath", "path", "name", "photo", "photograph", "id", "图像"),
-    ),
-    GRADE: (
-        *("grade", "level", "diagnosis", "drgrade", "drlevel", "retinopathygrade", "icdr"),
-        *("icdrgrade", "adjudicateddrgrade", "severity", "label", "class", "dr", "分级", "等级"),
-    ),
-    "patient": ("patient", "patientid", "subject", "subjectid", "患者"),
-    "eye": ("eye", "laterality", "side", "眼别"),
-    "split": ("split", "subset", "partition"),
-    "source": ("source", "dataset"),
-    "camera": ("camera", "device"),
-    "group": ("group",),
-    "quality": ("quality", "imagequality"),
-    GRADABLE: ("gradable", "gradeable", "adjudicatedgradable"),
-}
-"""The columns of a label table and their names elsewhere, in lower case without blanks, hyphens and
-underscores; the first one that a table has counts."""
 EYES: Final = {"l": "left", "os": "left", "r": "right", "od": "right"}
-SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES)
-DELIMITERS: Final = ",;\t"
+SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES, *WORKBOOKS)
 
 
 def read(folder: Path) -> Imported:
@@ -55,7 +38,8 @@ def read(folder: Path) -> Imported:
         TableError: there is no table with photographs and grades, or there are several, or its
             labels are not valid, see :func:`~fundoscope.data.importers.source.assemble`.
     """
-    table, names = _table(folder)
+    table, names, notes = _table(folder)
+    meaning.require_grades(table, names[GRADE])
     root = folder.parent if folder.is_file() else folder
     pictures = Pictures.of(root)
     free = [name for name in table.columns if name not in names.values()]
@@ -71,7 +55,8 @@ def read(folder: Path) -> Imported:
                 cells=cells | {name: table.cells[name][row] for name in free},
             )
         )
-    return assemble(root, labels, pictures)
+    imported = assemble(root, labels, pictures)
+    return replace(imported, notes=(*notes, *imported.notes, *meaning.doubts(imported)))
 
 
 def whole(grade: str) -> str:
@@ -79,46 +64,35 @@ def whole(grade: str) -> str:
     return grade.removesuffix(".0")
 
 
-def names_of(columns: tuple[str, ...]) -> dict[str, str]:
-    """The columns of a label table and the columns of another table with the same meaning."""
-    plain: dict[str, str] = {}
-    for column in columns:
-        plain.setdefault(_plain(column), column)
-    return {
-        known: next(plain[name] for name in others if name in plain)
-        for known, others in SYNONYMS.items()
-        if any(name in plain for name in others)
-    }
-
-
-def _plain(column: str) -> str:
-    return column.casefold().translate(str.maketrans("", "", " _-."))
-
-
-def _table(folder: Path) -> tuple[Table, dict[str, str]]:
+def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
+    """The table, its columns, and sentences about how it was chosen."""
     if folder.is_file():
-        table = _read(folder)
+        table = read_table(folder, required=())
         names = names_of(table.columns)
         if IMAGE not in names or GRADE not in names:
-            existing = ", ".join(table.columns)
+            existing = shown(", ".join(table.columns), limits.MAX_NAME_CHARACTERS)
             raise TableError(
                 folder.name,
                 f"has no column for the photograph and for the grade (it has: {existing})",
                 "name these columns image and grade",
             )
-        return table, names
-    failures: list[TableError] = []
+        return table, names, []
     for place in (folder, folder.absolute().parent):
+        failures: list[TableError] = []
         fitting = _fitting(place, failures)
         if len(fitting) == 1:
-            return fitting[0]
+            notes = [f"passed over: {failure.what}: {failure.why}" for failure in failures]
+            if place != folder:
+                notes.append(f"the grades are those of {fitting[0][0].path}, beside the folder")
+            return *fitting[0], notes
         if fitting:
             named = ", ".join(table.path.name for table, _ in fitting)
             raise TableError(
                 str(place), f"holds several label tables ({named})", "name the table itself"
             )
-    if failures:
-        raise failures[0]
+        # Another folder's table is not taken for one that cannot be read: it may have other grades.
+        if failures:
+            raise failures[0]
     raise TableError(
         str(folder),
         "has no label table in it or beside it",
@@ -134,7 +108,7 @@ def _fitting(folder: Path, failures: list[TableError]) -> list[tuple[Table, dict
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
             try:
-                table = _read(path)
+                table = read_table(path, required=())
             except TableError as error:
                 failures.append(error)
                 continue
@@ -142,9 +116,3 @@ def _fitting(folder: Path, failures: list[TableError]) -> list[tuple[Table, dict
             if IMAGE in names and GRADE in names:
                 tables.append((table, names))
     return tables
-
-
-def _read(path: Path) -> Table:
-    header = b"" if parquet.is_parquet(path) else read_bytes(path).partition(b"\n")[0]
-    delimiter = max(DELIMITERS, key=lambda each: header.count(each.encode()))
-    return read_table(path, required=(), delimiter=delimiter)

@@ -14,6 +14,7 @@ from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 Part = tuple[str, Path, AnnotationSet]
 """Split (may be empty), folder of photographs, and their annotations."""
@@ -217,7 +218,7 @@ def joined(root: Path, parts: Iterable[Part]) -> AnnotationSet:
 def _row(label: Label, image: str) -> Row:
     if label.grade not in GRADES:
         raise TableError(
-            label.place, f"is {label.grade[:MAX_SHOWN]!r}, not a grade", "write 0, 1, 2, 3 or 4"
+            label.place, f"is {quoted(label.grade)}, not a grade", "write 0, 1, 2, 3 or 4"
         )
     cell = label.cells.get
     return Row(

@@ -14,7 +14,7 @@ from fundoscope.evaluate.compare import folders, grading, lesions
 from fundoscope.evaluate.compare.differences import Bundle, Change, Comparison, Part
 from fundoscope.evaluate.folder import GRADING, figure_document
 from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED
-from fundoscope.report.wording import printable
+from fundoscope.quoting import printable
 
 COMPARISON, TABLE = "compare.json", "compare.md"
 FILES: Final = (COMPARISON, TABLE)

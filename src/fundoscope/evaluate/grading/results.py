@@ -27,7 +27,7 @@ from fundoscope.evaluate.grading.summary import Summary
 from fundoscope.evaluate.intervals import PERCENTILES
 from fundoscope.evaluate.photographs import REFUSED
 from fundoscope.grading.heads import GRADE_COUNT
-from fundoscope.report.wording import printable
+from fundoscope.quoting import printable
 
 CONFUSION: Final = "confusion.csv"
 CONFUSION_PICTURE: Final = "confusion.png"

@@ -29,7 +29,7 @@ from fundoscope.evaluate.lesions.figures import (
     OF_PHOTOGRAPHS,
     KindFigures,
 )
-from fundoscope.report.wording import printable
+from fundoscope.quoting import printable
 
 PHOTOGRAPHS: Final = "photographs.csv"
 FROC_PICTURE: Final = "froc.png"

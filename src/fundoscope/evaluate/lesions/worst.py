@@ -22,7 +22,7 @@ from fundoscope.evaluate.lesions.hits import BoxArray
 from fundoscope.geometry import Affine
 from fundoscope.kinds import KINDS, LESIONS, OPTIC_DISC, Colour
 from fundoscope.photo.decode import Photo, decode_file
-from fundoscope.report.wording import printable
+from fundoscope.quoting import printable
 
 ROWS: Final = 6
 COLUMNS: Final = 4

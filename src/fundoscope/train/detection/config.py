@@ -49,6 +49,7 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tile: side of a tile, or height and width, in pixels.
         overlap: overlap of two neighbouring tiles when a whole photograph is read, in pixels.
         cache: folder of the photographs at the working scale, which are made once.
+        machine_boxes: learn also from boxes that a detector made and nobody confirmed.
         licence: the terms under which the trained weights may be used.
     """
 
@@ -65,6 +66,7 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tile: PictureSize = 512
     overlap: int = 64
     cache: str = "cache"
+    machine_boxes: bool = False
     licence: str = "not stated; the terms of the training photographs apply"
 
 

@@ -104,6 +104,7 @@ def _of_partial(config: DetectorConfig, settings: Partial) -> LesionData:
         left_out=settings.left_out,
         radius=config.data.radius,
         cache=config.data.cache,
+        machine_boxes=config.data.machine_boxes,
     )
 
 

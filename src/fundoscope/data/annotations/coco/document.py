@@ -16,6 +16,7 @@ import msgspec
 
 from fundoscope.data.annotations.documents import read_json
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted, shown
 
 Id = int | str
 CROWD: Final = "iscrowd"
@@ -53,17 +54,20 @@ class CocoCategory(msgspec.Struct):
 
 
 class CocoAnnotation(msgspec.Struct, omit_defaults=True):
-    """An object. ``bbox`` is x, y, width and height from the photograph's upper left corner."""
+    """An object. ``bbox`` is x, y, width and height from the photograph's upper left corner.
+
+    ``segmentation`` should be a list of polygons; some tools write a single polygon instead.
+    """
 
     image_id: Id
     category_id: Id
     id: Id | None = None
     bbox: list[Decimal] | None = None
     area: float | None = None
-    segmentation: list[list[Decimal]] | CocoRuns | None = None
+    segmentation: list[list[Decimal] | Decimal] | CocoRuns | None = None
     iscrowd: int | bool | None = None
     score: float | None = None
-    difficult: bool = False
+    difficult: bool | int | None = False
     author: str = ""
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -95,13 +99,13 @@ def parse(path: Path) -> CocoDocument:
         if item.image_id not in images:
             raise TableError(
                 place(path, number, item),
-                f"is on image {item.image_id!r}, which is not listed",
+                f"is on image {quoted(item.image_id)}, which is not listed",
                 "list this image",
             )
         if item.category_id not in categories:
             raise TableError(
                 place(path, number, item),
-                f"is of category {item.category_id!r}, which is not listed",
+                f"is of category {quoted(item.category_id)}, which is not listed",
                 "list this category",
             )
     return document
@@ -122,7 +126,7 @@ def by_id(items: Iterable[T], what: str, path: Path) -> dict[Id | None, T]:
     for item in items:
         if item.id in known:
             raise TableError(
-                f"{path}, {what}", f"two have the id {item.id!r}", "give each its own id"
+                f"{path}, {what}", f"two have the id {quoted(item.id)}", "give each its own id"
             )
         known[item.id] = item
     return known
@@ -130,7 +134,7 @@ def by_id(items: Iterable[T], what: str, path: Path) -> dict[Id | None, T]:
 
 def place(path: Path, number: int, item: CocoAnnotation) -> str:
     """The place of an annotation for errors: its index from 0, and its id."""
-    known = "" if item.id is None else f" (id {item.id})"
+    known = "" if item.id is None else f" (id {shown(item.id)})"
     return f"{path}, annotations[{number}]{known}"
 
 

@@ -34,9 +34,10 @@ from fundoscope.data.annotations.coco.layout import ANNOTATIONS, INSTANCES, ROBO
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.names import image_name, kind_key
 from fundoscope.data.annotations.pictures import Pictures
-from fundoscope.data.annotations.shapes import extent
+from fundoscope.data.annotations.shapes import extent, turned_by_attribute
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
+from fundoscope.quoting import quoted
 
 MIN_NUMBERS: Final = 6
 """Of a polygon: two for each of three corners."""
@@ -126,7 +127,7 @@ def _photos(
         images[image.id] = photo.image
     kinds = {category.id: kind_key(category.name.strip()) for category in document.categories}
     objects: dict[str, list[Annotation]] = {image: [] for image in photos}
-    flipped = 0
+    flipped = flat = 0
     for number, item in enumerate(document.annotations):
         photo = photos[images[item.image_id]]
         try:
@@ -134,13 +135,19 @@ def _photos(
         except ValueError as error:
             raise TableError(place(path, number, item), str(error), "correct it") from None
         flipped += any(side < 0 for side in (item.bbox or ())[2:])
+        flat += _is_flat(item)
     if flipped:
         warnings.append(f"{flipped} boxes of {path.name} had negative sizes, which were corrected")
+    if flat:
+        warnings.append(
+            f"{flat} objects of {path.name} have a segmentation without inner brackets, which was"
+            " read as one polygon"
+        )
     return {image: replace(photos[image], annotations=tuple(objects[image])) for image in photos}
 
 
 def _photo(image: CocoImage, path: Path, folder: str, pictures: Pictures | None) -> AnnotatedPhoto:
-    where = f"{path}, image {image.id!r}"
+    where = f"{path}, image {quoted(image.id)}"
     named = (PurePosixPath(folder) / image_name(image.file_name, where)).as_posix()
     known = None if pictures is None else pictures.find(named)
     width, height = image.width or 0, image.height or 0
@@ -161,24 +168,49 @@ def _annotation(item: CocoAnnotation, kind: str, photo: AnnotatedPhoto) -> Annot
     Raises:
         ValueError: one of its numbers is invalid.
     """
-    shape = item.segmentation
-    outlines = tuple(map(_outline, shape)) if isinstance(shape, list) else ()
-    mask = _mask(shape, photo) if shape is not None and not isinstance(shape, list) else None
+    outlines = tuple(map(_outline, _polygons(item)))
+    runs = item.segmentation
+    mask = _mask(runs, photo) if isinstance(runs, CocoRuns) else None
     if item.score is not None and not 0 <= item.score <= 1:
         raise ValueError(f"has the score {item.score}, which is not from 0 to 1")
     attributes = {name: _text(value) for name, value in item.attributes.items()}
     if item.iscrowd:
         attributes[CROWD] = "1"
+    box = _box(item.bbox, outlines, mask)
+    if not outlines and mask is None:
+        box, outlines = turned_by_attribute(box, attributes)
     return Annotation(
         kind=kind,
-        box=_box(item.bbox, outlines, mask),
+        box=box,
         outlines=outlines,
         mask=mask,
         score=item.score,
-        difficult=item.difficult,
+        difficult=bool(item.difficult),
         author=item.author,
         attributes=attributes,
     )
+
+
+def _is_flat(item: CocoAnnotation) -> bool:
+    """Whether the segmentation is one polygon instead of a list of polygons."""
+    shape = item.segmentation
+    return isinstance(shape, list) and any(isinstance(part, Decimal) for part in shape)
+
+
+def _polygons(item: CocoAnnotation) -> list[list[Decimal]]:
+    """The polygons of an object; empty ones are left out.
+
+    Raises:
+        ValueError: the segmentation mixes numbers and lists.
+    """
+    shape = item.segmentation
+    if not isinstance(shape, list):
+        return []
+    numbers = [part for part in shape if isinstance(part, Decimal)]
+    polygons = [part for part in shape if isinstance(part, list) and part]
+    if numbers and polygons:
+        raise ValueError("has a segmentation that mixes numbers and lists")
+    return [numbers] if numbers else polygons
 
 
 def _box(sides: list[Decimal] | None, outlines: tuple[Outline, ...], mask: Mask | None) -> Box:

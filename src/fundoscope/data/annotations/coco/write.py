@@ -131,7 +131,9 @@ def _annotations(
             )
 
 
-def _segmentation(item: Annotation, photo: AnnotatedPhoto) -> list[list[Decimal]] | CocoRuns:
+def _segmentation(
+    item: Annotation, photo: AnnotatedPhoto
+) -> list[list[Decimal] | Decimal] | CocoRuns:
     if item.mask is not None and _has_runs(item, photo):
         counts = rle.compress(rle.encode(item.mask, photo.width, photo.height))
         return CocoRuns(counts, (photo.height, photo.width))

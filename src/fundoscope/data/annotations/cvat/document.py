@@ -23,6 +23,7 @@ from fundoscope.data.annotations.shapes import (
     in_order,
     turned_rectangle,
 )
+from fundoscope.quoting import quoted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -102,7 +103,7 @@ def _polygon(points: str) -> Shape:
     for pair in points.split(";"):
         x, comma, y = pair.partition(",")
         if not comma:
-            raise ValueError(f"{pair!r} is not a corner x,y")
+            raise ValueError(f"{quoted(pair)} is not a corner x,y")
         corners.append((number(x, "x"), number(y, "y")))
     if len(corners) < CORNERS_OF_POLYGON:
         raise ValueError(f"has {len(corners)} corners, fewer than {CORNERS_OF_POLYGON}")
@@ -134,7 +135,7 @@ def _mask(element: Element) -> Mask:
 def _count(text: str) -> int:
     # isdecimal rejects signs and blanks inside, which int would accept.
     if not text.strip().isdecimal():
-        raise ValueError(f"{text.strip()!r} is not a run length")
+        raise ValueError(f"{quoted(text.strip())} is not a run length")
     return min(int(text), limits.MAX_PIXELS + 1)
 
 

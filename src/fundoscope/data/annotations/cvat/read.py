@@ -36,6 +36,7 @@ from fundoscope.data.annotations.documents import distinct, read_xml
 from fundoscope.data.annotations.names import image_name, kind_key
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -178,5 +179,5 @@ def _whole(text: str, where: str) -> int:
     except ValueError:
         value = 0
     if value <= 0:
-        raise TableError(where, f"{text!r} is not a width or height", "correct it") from None
+        raise TableError(where, f"{quoted(text)} is not a width or height", "correct it") from None
     return value

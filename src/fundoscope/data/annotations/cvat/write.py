@@ -25,6 +25,7 @@ from fundoscope.data.annotations.cvat.document import (
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.raster import pixels_of
 from fundoscope.data.annotations.shapes import loses_outlines, other_boxes
+from fundoscope.data.annotations.xml_text import require_xml
 from fundoscope.writing import write_text
 
 HOLDS: Final = features.ALL - {features.SOURCE}
@@ -51,10 +52,12 @@ def write_cvat(
 
     Raises:
         UsageError: an object of several outlines lies on a photograph whose size is not known.
-        OutputError: the file exists or cannot be written.
+        OutputError: the file exists or cannot be written, or a text has a character that XML cannot
+            hold.
     """
     path = out if out.suffix.lower() == SUFFIX else out / FILE
-    write_text(path, _document(annotations), overwrite=overwrite)
+    text = require_xml(_document(annotations), str(path))
+    write_text(path, text, overwrite=overwrite)
     items = [item for photo in annotations.photos for item in photo.annotations]
     splits = Counter(image for images in annotations.splits.values() for image in images)
     own = (

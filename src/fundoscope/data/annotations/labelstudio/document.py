@@ -92,6 +92,8 @@ class Person(msgspec.Struct):
 class Work(msgspec.Struct):
     """The work of one person or model on one photograph: an annotation or a prediction."""
 
+    id: int | str | None = None
+    updated_at: str | None = None
     result: list[Result] = msgspec.field(default_factory=list)
     completed_by: Person | int | str | None = None
     was_cancelled: bool | None = False
@@ -124,6 +126,7 @@ class Task(msgspec.Struct):
     completed_by: Person | int | str | None = None
     was_cancelled: bool | None = False
     task: Task | int | None = None
+    updated_at: str | None = None
 
 
 class SmallRegion(Value):

@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 
-def _is_list(document: dict[str, Raw] | list[Raw], _: Path) -> bool:
-    return isinstance(document, list)
+def _is_export(document: dict[str, Raw] | list[Raw], _: Path) -> bool:
+    """Whether a document is a list of tasks, or a single task or annotation as storages get it."""
+    if isinstance(document, list):
+        return True
+    return any(keys <= document.keys() for keys in SINGLE)
 
+
+SINGLE: Final = ({"data", "annotations"}, {"data", "predictions"}, {"task", "result"})
+"""Keys of a task, and of an annotation with its task inside."""
 
 LABEL_STUDIO: Final = Format(
     name="labelstudio",
     read=read_label_studio,
     write=write_label_studio,
     holds=HOLDS,
-    files=json_signs(_is_list),
+    files=json_signs(_is_export),
     written=(TASKS, INTERFACE),
 )

@@ -61,6 +61,10 @@ BLANK: Final = "regions of nothing"
 OTHER: Final = "regions of other kinds"
 
 
+_Key = tuple[str, bool, int | str, str, str]
+"""Photograph, whether it is a prediction, number, author and size of an annotation."""
+
+
 @dataclass(slots=True)
 class _Progress:
     """What was read so far.
@@ -70,12 +74,16 @@ class _Progress:
         splits: images by split.
         left_out: counts of what has no place in annotations.
         doubled: the number of tasks with both annotations and predictions.
+        repeated: the number of annotations that the files hold more than once.
+        crowded: photographs with several annotations, with the authors of each.
     """
 
     photos: dict[str, AnnotatedPhoto] = field(default_factory=dict)
     splits: dict[str, list[str]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     doubled: int = 0
+    repeated: int = 0
+    crowded: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSet:
@@ -96,22 +104,98 @@ def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSe
     tasks = [item for file in files for item in _tasks(file)]
     names = photograph_names([(where, task.data or {}) for where, task in tasks], pictures)
     progress = _Progress()
+    tasks, names, progress.repeated = _each_once(tasks, names)
     for (where, task), name in zip(tasks, names, strict=True):
         _add(progress, task, name, where, pictures)
     annotations = AnnotationSet(
         photos=tuple(photo for _, photo in sorted(progress.photos.items())),
         splits={name: distinct(sorted(members)) for name, members in progress.splits.items()},
         left_out=tuple(Loss(what, count) for what, count in sorted(progress.left_out.items())),
-        warnings=_doubled(progress.doubled),
+        warnings=tuple(_warnings(progress)),
     )
     order = _order_of_kinds(files[0])
     return replace(annotations, kinds=distinct((*order, *features.kinds_in(annotations))))
 
 
-def _doubled(count: int) -> tuple[str, ...]:
+def _warnings(progress: _Progress) -> Iterator[str]:
+    if progress.repeated:
+        yield (
+            f"{progress.repeated} annotations are there more than once (the same photograph and"
+            " number of the annotation): each was read once, in its latest state"
+        )
+    if progress.doubled:
+        yield (
+            f"{progress.doubled} tasks have both annotations and predictions; the objects of both"
+            " were read"
+        )
+    again = sum(len(authors) > len(set(authors)) for authors in progress.crowded.values())
+    if again:
+        yield (
+            f"{again} photographs have several annotations of one person; all are kept (each lesion"
+            " may be there twice)"
+        )
+
+
+def _each_once(
+    tasks: list[tuple[str, Task]], names: list[str]
+) -> tuple[list[tuple[str, Task]], list[str], int]:
+    """The tasks without annotations that are repeated, their names, and the number of repetitions.
+
+    Exports that were merged or made again hold an annotation several times. Its number says so; the
+    state that was changed last counts.
+    """
+    latest: dict[_Key, Work] = {}
+    count = 0
+    for (_, task), name in zip(tasks, names, strict=True):
+        for key, work in _numbered(task, name):
+            before = latest.get(key)
+            count += before is not None
+            if before is None or (work.updated_at or "") >= (before.updated_at or ""):
+                latest[key] = work
     if count == 0:
-        return ()
-    return (f"{count} tasks have both annotations and predictions; the objects of both were read",)
+        return tasks, names, 0
+    kept = {id(work) for work in latest.values()}
+    repeated = {
+        id(work)
+        for (_, task), name in zip(tasks, names, strict=True)
+        for _, work in _numbered(task, name)
+    } - kept
+    once = [
+        (where, _without(task, repeated), name)
+        for (where, task), name in zip(tasks, names, strict=True)
+        if not _is_repetition(task, repeated)
+    ]
+    return [(where, task) for where, task, _ in once], [name for *_, name in once], count
+
+
+def _numbered(task: Task, name: str) -> Iterator[tuple[_Key, Work]]:
+    lists = ((task.annotations, False), (task.completions, False), (task.predictions, True))
+    for works, predicted in lists:
+        for work in works or ():
+            if isinstance(work, Work) and work.id is not None:
+                # Of two sizes one is wrong: that is an error, not a repetition.
+                sizes = (f"{each.original_width} x {each.original_height}" for each in work.result)
+                yield (name, predicted, work.id, work.author, next(sizes, "")), work
+
+
+def _is_repetition(task: Task, repeated: set[int]) -> bool:
+    """Whether a task holds nothing but repeated annotations."""
+    works = [*(task.annotations or ()), *(task.completions or ()), *(task.predictions or ())]
+    return bool(works) and all(id(work) in repeated for work in works)
+
+
+def _without(task: Task, repeated: set[int]) -> Task:
+    """A task without its repeated annotations."""
+    return msgspec.structs.replace(
+        task,
+        annotations=_others(task.annotations, repeated),
+        completions=[work for work in task.completions or () if id(work) not in repeated],
+        predictions=_others(task.predictions, repeated),
+    )
+
+
+def _others(works: list[Work | int] | None, repeated: set[int]) -> list[Work | int]:
+    return [work for work in works or () if id(work) not in repeated]
 
 
 def _files(path: Path) -> list[Path]:
@@ -138,7 +222,13 @@ def _tasks(path: Path) -> Iterator[tuple[str, Task]]:
         where = f"{path}, task {number}"
         task = decode_json(raw, Task, where)
         if isinstance(task.task, Task):  # one annotation a file, with its task inside
-            work = Work(task.result or [], task.completed_by, task.was_cancelled)
+            work = Work(
+                id=task.id,
+                updated_at=task.updated_at,
+                result=task.result or [],
+                completed_by=task.completed_by,
+                was_cancelled=task.was_cancelled,
+            )
             task = Task(data=task.task.data, annotations=[work])
         yield where, _of_small(raw, where) if task.data is None else task
 
@@ -157,6 +247,8 @@ def _add(
     if not made and not predicted:
         progress.left_out[UNTOUCHED] += 1
         return
+    authors = [work.author for work in made if work.result]
+    progress.crowded[image] = [*progress.crowded.get(image, ()), *authors]
     if _taken_over(made, predicted):
         progress.left_out[TAKEN_OVER] += sum(len(_regions(work.result)) for work in predicted)
         predicted = []
@@ -342,4 +434,10 @@ def _of_small(raw: Raw, where: str) -> Task:
             for region in regions
         )
     by = data.get("annotator")
-    return Task(data=data, annotations=[Work(results, by if isinstance(by, int | str) else None)])
+    number = data.get("annotation_id")
+    work = Work(
+        id=number if isinstance(number, int | str) else None,
+        result=results,
+        completed_by=by if isinstance(by, int | str) else None,
+    )
+    return Task(data=data, annotations=[work])

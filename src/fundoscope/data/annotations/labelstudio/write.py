@@ -37,6 +37,7 @@ from fundoscope.data.annotations.labelstudio.layout import (
 from fundoscope.data.annotations.labelstudio.regions import value_of
 from fundoscope.data.annotations.pictures import stated_size
 from fundoscope.data.annotations.shapes import loses_outlines, other_boxes
+from fundoscope.data.annotations.xml_text import require_xml
 from fundoscope.writing import write_files
 
 HOLDS: Final = features.ALL
@@ -70,12 +71,16 @@ def write_label_studio(
 
     Raises:
         UsageError: the size of a photograph is not known or out of bounds.
-        OutputError: a file exists or cannot be written; then nothing was changed.
+        OutputError: a file exists or cannot be written; then nothing was changed. Or a name has
+            a character that XML cannot hold.
     """
     is_file = out.suffix.lower() == TASKS_SUFFIX
     tasks = out if is_file else out / TASKS
     interface = out.with_suffix(".xml") if is_file else out / INTERFACE
-    documents = [(tasks, _tasks(annotations)), (interface, _interface(annotations).encode())]
+    documents = [
+        (tasks, _tasks(annotations)),
+        (interface, require_xml(_interface(annotations), str(interface)).encode()),
+    ]
     write_files(documents, overwrite=overwrite)
     items = [item for photo in annotations.photos for item in photo.annotations]
     own = (

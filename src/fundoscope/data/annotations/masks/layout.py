@@ -20,6 +20,7 @@ from typing import Final
 
 from fundoscope import kinds
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted
 
 MASK_SUFFIXES: Final = (".png", ".tif", ".tiff", ".bmp", ".gif")
 """Formats without loss."""
@@ -128,7 +129,7 @@ def classes_of(text: str, where: str) -> dict[int, str]:
         if match is None or int(match[1]) > LARGEST_CLASS or int(match[1]) in classes:
             raise TableError(
                 f"{where}, line {number}",
-                f"{plain!r} is not a number of a class and its name, or repeats a number",
+                f"{quoted(plain)} is not a number of a class and its name, or repeats a number",
                 'write lines such as "1 microaneurysm"',
             )
         classes[int(match[1])] = match[2]

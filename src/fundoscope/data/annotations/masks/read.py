@@ -28,7 +28,7 @@ from fundoscope.data.annotations.documents import read_bytes
 from fundoscope.data.annotations.masks import layout
 from fundoscope.data.annotations.masks.components import Rules, components
 from fundoscope.data.annotations.masks.layout import MaskFile
-from fundoscope.data.annotations.masks.pixels import class_numbers, mask_pixels
+from fundoscope.data.annotations.masks.pixels import class_numbers, read_mask
 from fundoscope.data.annotations.masks.table import COLUMNS, SPLIT_MARK, TABLE
 from fundoscope.data.annotations.names import image_name, kind_key
 from fundoscope.data.annotations.pictures import Pictures, PictureSize
@@ -133,9 +133,10 @@ def _gather(
     _each_once(entries)
     photos: dict[str, _Photo] = {}
     splits: dict[str, list[str]] = {}
-    specks = 0
+    specks = soft = 0
     for entry in entries:
-        size, layers = _layers(entry, classes)
+        size, layers, is_soft = _layers(entry, classes)
+        soft += is_soft
         photo = photos.get(entry.image) or _first(entry, size, pictures)
         photos[entry.image] = photo
         if size != photo.size:
@@ -148,7 +149,16 @@ def _gather(
             )
         for split in entry.splits:
             splits.setdefault(split, []).append(entry.image)
-    return _set(photos, splits, specks, _assumed_suffix(entries, pictures))
+    warnings = (*_assumed_suffix(entries, pictures), *_soft(soft))
+    return _set(photos, splits, specks, warnings)
+
+
+def _soft(count: int) -> Iterator[str]:
+    if count:
+        yield (
+            f"{count} masks have values between black and white (compression or soft edges): pixels"
+            " of at least half count"
+        )
 
 
 def _each_once(entries: list[_Entry]) -> None:
@@ -165,17 +175,18 @@ def _each_once(entries: list[_Entry]) -> None:
 
 def _layers(
     entry: _Entry, classes: Mapping[int, str] | None
-) -> tuple[PictureSize, list[tuple[str, NDArray[np.bool_]]]]:
-    """Size of a mask, and the pixels of each class in it, bool ``(H, W)``."""
+) -> tuple[PictureSize, list[tuple[str, NDArray[np.bool_]]], bool]:
+    """Size of a mask, the pixels of each class in it, bool ``(H, W)``, and whether it is soft."""
     if entry.mask is None:
-        return entry.size or (0, 0), []
+        return entry.size or (0, 0), [], False
     if classes is None:
-        pixels = mask_pixels(entry.mask)
-        return (pixels.shape[1], pixels.shape[0]), [(entry.kind, pixels)]
+        mask = read_mask(entry.mask)
+        height, width = mask.pixels.shape
+        return (width, height), [(entry.kind, mask.pixels)], mask.soft
     values = class_numbers(entry.mask)
     occurring = [int(value) for value in np.unique(values) if value != 0]
     layers = [(kind_key(classes.get(value, str(value))), values == value) for value in occurring]
-    return (values.shape[1], values.shape[0]), layers
+    return (values.shape[1], values.shape[0]), layers, False
 
 
 def _first(entry: _Entry, size: PictureSize, pictures: Pictures | None) -> _Photo:

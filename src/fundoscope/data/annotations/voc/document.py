@@ -2,19 +2,25 @@
 
 Dialects: VOC 2007 (the development kit's documentation), labelImg (``path``, ``verified``), and
 what other tools add to an object: ``score``; ``polygon`` with ``x1``, ``y1``, ``x2`` …, as
-supervision and Roboflow write it; ``attributes``, as Datumaro and CVAT write them.
+supervision and Roboflow write it; ``attributes``, as Datumaro and CVAT write them; ``robndbox``, a
+turned box of roLabelImg.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from fundoscope.data.annotations import exact
-from fundoscope.errors import OutputError, TableError
+from fundoscope.data.annotations.annotation import Outline
+from fundoscope.data.annotations.flags import flag
+from fundoscope.data.annotations.shapes import extent, turned_rectangle
+from fundoscope.data.annotations.xml_text import require_xml
+from fundoscope.errors import TableError
+from fundoscope.quoting import quoted, shown
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -29,12 +35,14 @@ DEFAULTS: Final = {"pose": "Unspecified", "truncated": "0", "occluded": "0"}
 """Elements of an object with the values that carry no information."""
 _WRITTEN_ALWAYS: Final = ("pose", "truncated")
 _READ_SEPARATELY: Final = frozenset(
-    {"name", "bndbox", "difficult", "score", "author", "polygon", "attributes", "part"}
+    {
+        *("name", "bndbox", "robndbox", "difficult", "score", "author", "polygon", "attributes"),
+        *("part", "type"),
+    }
 )
 UNKNOWN_SOURCE: Final = "Unknown"
 """What labelImg writes where it knows no database."""
 DEPTH: Final = "3"
-NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 MIN_CORNERS: Final = 3
 """Of a polygon."""
 
@@ -51,12 +59,14 @@ class VocObject:
         name: the class, as in the file.
         corners: as in the file.
         polygons: as in the file.
+        turned: the outline of a turned box, in continuous pixels from 0; empty without one.
         score: see :class:`~fundoscope.data.annotations.annotation.Annotation`, as the rest.
     """
 
     name: str
     corners: Corners
     polygons: tuple[Vertices, ...] = ()
+    turned: Outline = ()
     score: float | None = None
     difficult: bool = False
     author: str = ""
@@ -74,6 +84,7 @@ class VocDocument:
         source: the database.
         origin: 0 or 1, where the file states it.
         objects: in the order of the file.
+        unclear_flags: values of ``difficult`` that mean neither yes nor no; they are read as no.
     """
 
     filename: str
@@ -82,6 +93,7 @@ class VocDocument:
     source: str = ""
     origin: int | None = None
     objects: tuple[VocObject, ...] = ()
+    unclear_flags: tuple[str, ...] = ()
 
 
 def suggests_origin_0(corner: Decimal) -> bool:
@@ -102,7 +114,7 @@ def parse(root: Element, where: str) -> VocDocument:
     """
     if root.tag != ROOT:
         raise TableError(
-            where, f"is <{root.tag}>, not the <annotation> of Pascal VOC", "name its format"
+            where, f"is <{shown(root.tag)}>, not the <annotation> of Pascal VOC", "name its format"
         )
     verified = {VERIFIED: root.get(VERIFIED, "")} if root.get(VERIFIED) else {}
     objects = tuple(
@@ -117,6 +129,11 @@ def parse(root: Element, where: str) -> VocDocument:
         source="" if source == UNKNOWN_SOURCE else source,
         origin=_origin(root, where),
         objects=objects,
+        unclear_flags=tuple(
+            text
+            for text in (_text(item, "difficult") for item in root.iterfind("object"))
+            if flag(text) is None
+        ),
     )
 
 
@@ -124,15 +141,18 @@ def _object(item: Element, where: str, verified: dict[str, str]) -> VocObject:
     name = _text(item, "name")
     if not name:
         raise TableError(where, "has no name", "name its class")
-    where = f"{where} ({name})"
+    where = f"{where} ({shown(name)})"
     polygons = tuple(_polygon(element, where) for element in item.iterfind("polygon"))
+    turned = item.find("robndbox")
+    outline = () if turned is None else _turned_box(turned, where)
     score = _text(item, "score")
     return VocObject(
         name=name,
-        corners=_corners(item, polygons, where),
+        corners=_around(outline) if outline else _corners(item, polygons, where),
         polygons=polygons,
+        turned=outline,
         score=None if not score else _score(score, where),
-        difficult=_text(item, "difficult") not in ("", "0"),
+        difficult=flag(_text(item, "difficult")) is True,
         author=_text(item, "author"),
         attributes=verified | dict(_attributes(item)),
     )
@@ -152,14 +172,34 @@ def _corners(item: Element, polygons: tuple[Vertices, ...], where: str) -> Corne
 
 
 def _polygon(element: Element, where: str) -> Vertices:
+    texts = {child.tag: child.text or "" for child in element}
     points: list[tuple[Decimal, Decimal]] = []
-    while (x := element.findtext(f"x{len(points) + 1}")) is not None:
-        y = element.findtext(f"y{len(points) + 1}") or ""
+    while (x := texts.get(f"x{len(points) + 1}")) is not None:
+        y = texts.get(f"y{len(points) + 1}", "")
         place = f"{where}, corner {len(points) + 1} of its polygon"
         points.append((_number(x, place), _number(y, place)))
     if len(points) < MIN_CORNERS:
         raise TableError(where, "has a polygon of fewer than three corners", "draw it again")
     return tuple(points)
+
+
+def _around(outline: Outline) -> Corners:
+    x0, y0, x1, y1 = map(exact.decimal, extent([outline]))
+    return (x0, y0, x1, y1)
+
+
+def _turned_box(element: Element, where: str) -> Outline:
+    """The corners of roLabelImg's turned box: its centre, size and clockwise angle in radians.
+
+    The centre is a point on roLabelImg's canvas, in continuous pixels from 0.
+    """
+    x, y, width, height, angle = (
+        float(_number(_text(element, name), f"{where}, {name}"))
+        for name in ("cx", "cy", "w", "h", "angle")
+    )
+    return turned_rectangle(
+        x - width / 2, y - height / 2, width, height, math.degrees(angle), (x, y)
+    )
 
 
 def _attributes(item: Element) -> Iterator[tuple[str, str]]:
@@ -179,14 +219,14 @@ def _origin(root: Element, where: str) -> int | None:
     if text is None:
         return None
     if text not in ("0", "1"):
-        raise TableError(where, f"has the origin {text!r}", "write 0 or 1")
+        raise TableError(where, f"has the origin {quoted(text)}", "write 0 or 1")
     return int(text)
 
 
 def _score(text: str, where: str) -> float:
     score = float(_number(text, f"{where}, score"))
     if not 0 <= score <= 1:
-        raise TableError(f"{where}, score", f"{text} is not from 0 to 1", "correct it")
+        raise TableError(f"{where}, score", f"{shown(text)} is not from 0 to 1", "correct it")
     return score
 
 
@@ -236,12 +276,7 @@ def to_xml(document: VocDocument, where: str) -> bytes:
     for item in objects:
         _add_object(root, item, left_out=VERIFIED if shared else "")
     indent(root, "\t")
-    text = tostring(root, encoding="unicode") + "\n"
-    if NOT_IN_XML.search(text):
-        raise OutputError(
-            where, "would hold a character that XML cannot hold", "rename the class or file"
-        )
-    return text.encode()
+    return require_xml(tostring(root, encoding="unicode") + "\n", where).encode()
 
 
 def _add_object(root: Element, item: VocObject, *, left_out: str) -> None:

@@ -10,6 +10,7 @@ from fundoscope.data.annotations.signs import Order, Sign, xml_signs
 from fundoscope.data.annotations.voc.document import ROOT
 from fundoscope.data.annotations.voc.layout import ANNOTATIONS
 from fundoscope.data.annotations.voc.read import read_voc
+from fundoscope.data.annotations.voc.segmentation import is_segmentation
 from fundoscope.data.annotations.voc.write import HOLDS, write_voc
 
 
@@ -23,7 +24,11 @@ VOC: Final = Format(
     read_from=read_voc,
     write=write_voc,
     holds=HOLDS,
-    files=(*xml_signs(ROOT), Sign(Order.XML_ANYWHERE, _has_xml)),
+    files=(
+        Sign(Order.CONFIGURATION, is_segmentation),
+        *xml_signs(ROOT),
+        Sign(Order.XML_ANYWHERE, _has_xml),
+    ),
     written=(ANNOTATIONS,),
     named_by_stem=True,
 )

@@ -14,10 +14,17 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope.data.annotations import exact, features
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.annotation import (
+    AnnotatedPhoto,
+    Annotation,
+    AnnotationSet,
+    Outline,
+)
 from fundoscope.data.annotations.documents import distinct, read_lines, read_xml
 from fundoscope.data.annotations.names import image_name, kind_key, without_suffix
 from fundoscope.data.annotations.pictures import Pictures, PictureSize
+from fundoscope.data.annotations.shapes import extent, turned_by_attribute
+from fundoscope.data.annotations.voc import segmentation
 from fundoscope.data.annotations.voc.document import (
     Corners,
     VocDocument,
@@ -29,9 +36,12 @@ from fundoscope.data.annotations.voc.layout import ANNOTATIONS, PHOTOS, SETS
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
+from fundoscope.quoting import quoted
 
 LISTS_BESIDE: Final = ("train", "val", "valid", "validation", "trainval", "test")
 """Lists of names that may lie beside the folders; other text files there are ignored."""
+SHOWN_WORDS: Final = 3
+"""Words that a warning lists."""
 ASSUMED_SUFFIX: Final = ".jpg"
 """Of a photograph whose document gives no suffix."""
 FLAGS: Final = frozenset({"-1", "0", "1"})
@@ -72,7 +82,8 @@ def read_voc(path: Path, *, images: Path | None = None, origin: int | None = Non
     otherwise. If a coordinate is at least 0 and below 1, every file of the set that does not state
     its origin counts from 0, and a warning says so. Corners that count from 0 are pixels (the last
     one belongs to the box), unless one has decimals or equals the width or height of the
-    photograph, which a pixel cannot: then they are points.
+    photograph, which a pixel cannot: then they are points. Masks in ``SegmentationClass`` are read
+    as well, see :mod:`fundoscope.data.annotations.voc.segmentation`.
 
     Args:
         path: the folder, or an XML file.
@@ -84,15 +95,24 @@ def read_voc(path: Path, *, images: Path | None = None, origin: int | None = Non
         PhotoError: a photograph whose size is needed cannot be read.
     """
     root, folder = _folders(path)
-    files = _files(path, folder)
+    files = _files(path, folder, optional=segmentation.is_segmentation(root))
     pictures = _pictures(images, root, folder)
     shifts, origin_warnings = _shifts(files, origin)
     photos, photo_warnings = _photos(files, pictures, shifts)
+    masks: list[str] = []
+    if path.is_dir():
+        photos, masks = segmentation.with_masks(root, photos, pictures, ASSUMED_SUFFIX)
     splits, list_warnings = _splits(root, photos) if path.is_dir() else ({}, [])
     annotations = AnnotationSet(
         photos=tuple(sorted(photos.values(), key=lambda photo: photo.image)),
         splits=splits,
-        warnings=(*origin_warnings, *photo_warnings, *list_warnings),
+        warnings=(
+            *origin_warnings,
+            *photo_warnings,
+            *masks,
+            *_unclear_flags(files),
+            *list_warnings,
+        ),
     )
     return replace(annotations, kinds=features.kinds_in(annotations))
 
@@ -105,10 +125,20 @@ def _folders(path: Path) -> tuple[Path, Path]:
     return folder, folder / ANNOTATIONS if (folder / ANNOTATIONS).is_dir() else folder
 
 
-def _files(path: Path, folder: Path) -> list[_File]:
+def _unclear_flags(files: list[_File]) -> Iterator[str]:
+    words = [word for file in files for word in file.document.unclear_flags]
+    if words:
+        listed = ", ".join(quoted(word) for word in distinct(words)[:SHOWN_WORDS])
+        yield (
+            f"{len(words)} objects have a value of difficult that means neither yes nor no"
+            f" ({listed}): they are read as not difficult"
+        )
+
+
+def _files(path: Path, folder: Path, *, optional: bool) -> list[_File]:
     paths = sorted(folder.rglob("*.xml")) if path.is_dir() else [path]
     paths = [each for each in paths if not each.name.startswith(".")]
-    if not paths:
+    if not paths and not optional:
         raise TableError(str(path), "has no XML files", "name the folder of the annotations")
     files = []
     for each in paths:
@@ -149,7 +179,12 @@ def _shifts(
 
 
 def _corners(file: _File) -> Iterator[Decimal]:
-    return (corner for item in file.document.objects for corner in item.corners)
+    return (corner for item in _upright(file) for corner in item.corners)
+
+
+def _upright(file: _File) -> list[VocObject]:
+    """The objects whose corners are in the coordinates of VOC."""
+    return [item for item in file.document.objects if not item.turned]
 
 
 def _has_points(file: _File) -> bool:
@@ -158,7 +193,7 @@ def _has_points(file: _File) -> bool:
         any(int(corner.as_tuple().exponent) < 0 for corner in item.corners)
         or item.corners[2] == width > 0
         or item.corners[3] == height > 0
-        for item in file.document.objects
+        for item in _upright(file)
     )
 
 
@@ -178,7 +213,7 @@ def _photos(
             )
         width, height = _size(file, pictures if exists else None, image)
         items = file.document.objects
-        swapped += sum(_swapped(item.corners, shifts[file.path]) for item in items)
+        swapped += sum(_swapped(item.corners, shifts[file.path]) for item in _upright(file))
         absent += not exists
         owners[image] = file.path
         photos[image] = AnnotatedPhoto(
@@ -236,13 +271,19 @@ def _size(file: _File, pictures: Pictures | None, image: str) -> PictureSize:
 
 
 def _annotation(item: VocObject, shift: _Shift) -> Annotation:
+    outlines: tuple[Outline, ...] = tuple(
+        tuple((_shifted(x, shift.low), _shifted(y, shift.low)) for x, y in polygon)
+        for polygon in item.polygons
+    )
+    box = _box(item.corners, shift)
+    if item.turned:
+        box, outlines = extent([item.turned]), (item.turned,)
+    elif not outlines:
+        box, outlines = turned_by_attribute(box, item.attributes)
     return Annotation(
         kind=kind_key(item.name),
-        box=_box(item.corners, shift),
-        outlines=tuple(
-            tuple((_shifted(x, shift.low), _shifted(y, shift.low)) for x, y in polygon)
-            for polygon in item.polygons
-        ),
+        box=box,
+        outlines=outlines,
         score=item.score,
         difficult=item.difficult,
         author=item.author,

@@ -16,6 +16,7 @@ from typing import Final
 
 from fundoscope.data.annotations.documents import read_text
 from fundoscope.errors import TableError
+from fundoscope.quoting import quoted, shown
 
 KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*?)\s*:(?:\s+|$)""")
 """A key, plain or quoted, and the colon after it."""
@@ -85,7 +86,9 @@ def _names(value: Value, path: Path) -> tuple[str, ...]:
     numbered = {key: name for key, name in value.items() if key.isdecimal()}
     if sorted(map(int, numbered)) != list(range(len(value))):
         raise TableError(
-            f"{path}, names", f"has the numbers {', '.join(value)}", "number the classes from 0"
+            f"{path}, names",
+            f"has the numbers {shown(', '.join(value))}",
+            "number the classes from 0",
         )
     return tuple(numbered[key] for key in sorted(numbered, key=int))
 
@@ -115,7 +118,9 @@ def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
             line = f"{key} {line[match.end() :]}"
         elif not key:
             raise TableError(
-                f"{path}, line {number}", f"{line.strip()!r} is not understood", "write key: value"
+                f"{path}, line {number}",
+                f"{quoted(line.strip())} is not understood",
+                "write key: value",
             )
         if key not in USED and not line.strip("\"' ").endswith(LIST_SUFFIX):
             continue
@@ -157,7 +162,9 @@ def _items(text: str, closing: str, where: str) -> list[str]:
     while place < len(inner):
         match = INLINE.match(inner, place)
         if match is None:
-            raise TableError(where, f"{inner[place:]!r} is not understood", "list plain texts")
+            raise TableError(
+                where, f"{quoted(inner[place:])} is not understood", "list plain texts"
+            )
         items.append(match[1])
         place = match.end()
     return items
@@ -171,13 +178,13 @@ def _with_item(value: Value, line: str, where: str) -> Value:
     if not is_item and (value == "" or isinstance(value, dict)):
         before = value if isinstance(value, dict) else {}
         return before | dict([_pair(line, where)])
-    raise TableError(where, f"{line!r} is not understood", "list plain texts")
+    raise TableError(where, f"{quoted(line)} is not understood", "list plain texts")
 
 
 def _pair(text: str, where: str) -> tuple[str, str]:
     match = KEY.match(text)
     if match is None:
-        raise TableError(where, f"{text!r} is not understood", "write number: name")
+        raise TableError(where, f"{quoted(text)} is not understood", "write number: name")
     return _scalar(match["key"], where), _scalar(text[match.end() :].strip(), where)
 
 
@@ -191,7 +198,9 @@ def _scalar(text: str, where: str) -> str:
         except ValueError:
             raise TableError(where, f"{text} is not understood", "use simple quotes") from None
     if text.startswith(("&", "*", "!", "|", ">", "%", "@", "`", "'")):
-        raise TableError(where, f"{text!r} is YAML that is not supported", "write plain texts")
+        raise TableError(
+            where, f"{quoted(text)} is YAML that is not supported", "write plain texts"
+        )
     return text
 
 

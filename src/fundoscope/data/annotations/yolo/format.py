@@ -7,7 +7,14 @@ from typing import Final
 
 from fundoscope.data.annotations.format import Format
 from fundoscope.data.annotations.signs import Order, Sign
-from fundoscope.data.annotations.yolo.layout import CLASSES, CONFIG, CONFIG_SUFFIXES, LABELS
+from fundoscope.data.annotations.yolo.layout import (
+    CLASSES,
+    CONFIG,
+    CONFIG_SUFFIXES,
+    DARKNET,
+    DARKNET_NAMES,
+    LABELS,
+)
 from fundoscope.data.annotations.yolo.read import read_yolo
 from fundoscope.data.annotations.yolo.write import HOLDS, write_yolo
 
@@ -23,6 +30,8 @@ def _has_labels(path: Path) -> bool:
         return False
     # Indexed masks may have a table of classes of this name too, but no other text file beside it.
     texts = {file.name for file in path.glob("*.txt")}
+    if any((path / name).is_file() for name in (DARKNET, *DARKNET_NAMES)):
+        return True
     return any(path.glob(f"**/{LABELS}/**/*.txt")) or (CLASSES in texts and len(texts) > 1)
 
 

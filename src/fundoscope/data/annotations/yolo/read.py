@@ -7,7 +7,7 @@ photograph's size, or the corners of a polygon; a score may follow. From Ultraly
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from fundoscope.data.annotations.annotation import (
     Outline,
 )
 from fundoscope.data.annotations.documents import distinct, read_lines
-from fundoscope.data.annotations.names import kind_key, without_suffix
+from fundoscope.data.annotations.names import PhotographNames, kind_key, without_suffix
 from fundoscope.data.annotations.pictures import Pictures, PictureSize
 from fundoscope.data.annotations.shapes import extent
 from fundoscope.data.annotations.yolo import relative
@@ -30,14 +30,27 @@ from fundoscope.data.annotations.yolo.layout import (
     CLASSES,
     CONFIG,
     CONFIG_SUFFIXES,
+    DARKNET,
+    DARKNET_NAMES,
     LABELS,
     PHOTOS,
 )
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
+from fundoscope.quoting import shown
 
-NO_LABELS: Final = frozenset({"train.txt", "val.txt", "valid.txt", "test.txt", "README.txt"})
+NO_LABELS: Final = frozenset(
+    {
+        *("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt"),
+        *("README.txt", "README.dataset.txt", "README.roboflow.txt"),
+    }
+)
 """Other text files that may lie beside photographs and labels."""
+DARKNET_SPLITS: Final = ("train", "valid", "val", "test")
+DARKNET_FOLDER: Final = "data/"
+LARGEST_EXCESS: Final = Decimal("0.1")
+"""By which a number may lie beyond 0 to 1: tools round, and let boxes reach beyond the edge. What
+is larger is in pixels."""
 BOX_WORDS: Final = 5
 MIN_POLYGON_WORDS: Final = 7
 """Words of a line: the class, and four numbers or three corners."""
@@ -82,8 +95,9 @@ def read_yolo(path: Path, *, images: Path | None = None) -> AnnotationSet:
     names = config.names or _classes(layout)
     pictures = Pictures.of(layout.photos)
     photos: dict[str, AnnotatedPhoto] = {}
+    cut: list[str] = []
     for file in files:
-        photo = _photo(file, layout, pictures, names)
+        photo = _photo(file, layout, pictures, names, cut)
         if photo.image in photos:
             raise TableError(
                 str(file), f"is a second file for {photo.image}", "keep one of the two"
@@ -96,8 +110,16 @@ def read_yolo(path: Path, *, images: Path | None = None) -> AnnotationSet:
         photos=tuple(photos[image] for image in sorted(photos)),
         kinds=distinct(map(kind_key, names)),
         splits=splits,
-        warnings=(*unlabelled, *missing),
+        warnings=(*unlabelled, *_cut(cut), *missing),
     )
+
+
+def _cut(places: list[str]) -> Iterator[str]:
+    if places:
+        yield (
+            f"{len(places)} objects reached beyond their photograph and were cut off at its edge"
+            f" (the first: {shown(places[0])})"
+        )
 
 
 def _config(path: Path) -> DataYaml:
@@ -105,7 +127,22 @@ def _config(path: Path) -> DataYaml:
         return read_data_yaml(path)
     files = sorted(file for suffix in CONFIG_SUFFIXES for file in path.glob(f"*{suffix}"))
     named = [file for file in files if file.name == CONFIG] or files
-    return read_data_yaml(named[0]) if named else DataYaml()
+    if named:
+        return read_data_yaml(named[0])
+    return _darknet(path / DARKNET) if (path / DARKNET).is_file() else DataYaml()
+
+
+def _darknet(path: Path) -> DataYaml:
+    """The lists of photographs in Darknet's configuration; ``data`` is the folder itself."""
+    entries = (line.partition("=") for line in read_lines(path))
+    values = {key.strip(): value.strip() for key, _, value in entries}
+    return DataYaml(
+        folders={
+            split: (values[split].removeprefix(DARKNET_FOLDER),)
+            for split in DARKNET_SPLITS
+            if values.get(split)
+        }
+    )
 
 
 def _layout(path: Path, images: Path | None) -> _Layout:
@@ -128,19 +165,25 @@ def _label_files(layout: _Layout) -> list[Path]:
     return sorted(
         file
         for file in files
-        if file.name != CLASSES and not (file.parent == layout.root and file.name in beside)
+        if file.name not in (CLASSES, *DARKNET_NAMES)
+        and not (file.parent == layout.root and file.name in beside)
     )
 
 
 def _classes(layout: _Layout) -> tuple[str, ...]:
-    for folder in (layout.root, layout.labels):
-        if (folder / CLASSES).is_file():
-            return tuple(line.strip() for line in read_lines(folder / CLASSES) if line.strip())
-    return ()
+    places = (
+        folder / name
+        for folder in (layout.root, layout.labels)
+        for name in (CLASSES, *DARKNET_NAMES)
+    )
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return ()
+    return tuple(line.strip() for line in read_lines(path) if line.strip())
 
 
 def _photo(
-    file: Path, layout: _Layout, pictures: Pictures, names: tuple[str, ...]
+    file: Path, layout: _Layout, pictures: Pictures, names: tuple[str, ...], cut: list[str]
 ) -> AnnotatedPhoto:
     below = file.relative_to(layout.labels).with_suffix("")
     # In Roboflow's layout the photographs lie in a folder `images` beside `labels`.
@@ -154,7 +197,7 @@ def _photo(
         )
     width, height = pictures.size(image)
     annotations = tuple(
-        _annotation(line.split(), names, (width, height), f"{file}, line {number}")
+        _annotation(line.split(), names, (width, height), f"{file}, line {number}", cut)
         for number, line in enumerate(read_lines(file), start=1)
         if line.strip()
     )
@@ -162,8 +205,9 @@ def _photo(
 
 
 def _annotation(
-    words: list[str], names: tuple[str, ...], size: PictureSize, where: str
+    words: list[str], names: tuple[str, ...], size: PictureSize, where: str, cut: list[str]
 ) -> Annotation:
+    """The object of a line; ``cut`` gets the place of one that reached beyond the photograph."""
     if len(words) < BOX_WORDS:
         raise TableError(
             where,
@@ -175,9 +219,13 @@ def _annotation(
     has_score = len(words) > BOX_WORDS if is_box else len(words) % 2 == 0
     kind = kind_key(_class_name(words[0], names, where))
     fractions = [_fraction(word, where) for word in words[1:]]
-    score = float(fractions.pop()) if has_score else None
+    score = _score(fractions.pop(), where) if has_score else None
+    beyond = not all(0 <= fraction <= 1 for fraction in fractions)
+    if beyond:
+        cut.append(where)
     if is_box:
-        return Annotation(kind=kind, box=_box(fractions, size), score=score)
+        return Annotation(kind=kind, box=_box(fractions, size, cut=beyond), score=score)
+    fractions = [min(max(fraction, Decimal(0)), exact.ONE) for fraction in fractions]
     outline = _outline(fractions, size)
     return Annotation(kind=kind, box=extent([outline]), outlines=(outline,), score=score)
 
@@ -190,8 +238,8 @@ def _class_name(word: str, names: tuple[str, ...], where: str) -> str:
     if number != int(number) or not 0 <= number < len(names):
         raise TableError(
             where,
-            f"is of class {word}, where {len(names)} classes have a name",
-            f"name the classes in {CONFIG} or {CLASSES}",
+            f"is of class {shown(word)}, where {len(names)} classes have a name",
+            f"name the classes in {CONFIG}, {CLASSES} or {DARKNET_NAMES[0]}",
         )
     return names[int(number)]
 
@@ -201,15 +249,30 @@ def _fraction(word: str, where: str) -> Decimal:
         number = exact.parse(word)
     except ValueError as error:
         raise TableError(where, str(error), "write numbers from 0 to 1") from None
-    if not 0 <= number <= 1:
-        raise TableError(where, f"{word} is not from 0 to 1", "divide by the photograph's size")
+    if not -LARGEST_EXCESS <= number <= 1 + LARGEST_EXCESS:
+        raise TableError(
+            where,
+            f"{shown(word)} is not from 0 to 1",
+            "divide coordinates in pixels by the photograph's width or height",
+        )
     return number
 
 
-def _box(fractions: list[Decimal], size: PictureSize) -> Box:
+def _score(number: Decimal, where: str) -> float:
+    if not 0 <= number <= 1:
+        raise TableError(where, f"its score {shown(number)} is not from 0 to 1", "correct it")
+    return float(number)
+
+
+def _box(fractions: list[Decimal], size: PictureSize, *, cut: bool) -> Box:
     x, y, width, height = fractions
+    width, height = max(width, Decimal(0)), max(height, Decimal(0))
     x0, x1 = relative.span(x, width, size[0])
     y0, y1 = relative.span(y, height, size[1])
+    if not cut:
+        return (x0, y0, x1, y1)
+    x0, x1 = (min(max(x, 0.0), float(size[0])) for x in (x0, x1))
+    y0, y1 = (min(max(y, 0.0), float(size[1])) for y in (y0, y1))
     return (x0, y0, x1, y1)
 
 
@@ -225,6 +288,7 @@ def _splits(
 ) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """The photographs of each split, and a warning for each with names that are not in the set."""
     by_stem = {without_suffix(image): image for image in photos}
+    index = PhotographNames(photos)
     splits: dict[str, tuple[str, ...]] = {}
     warnings = []
     for split, entries in config.folders.items():
@@ -232,7 +296,12 @@ def _splits(
         for entry in entries:
             if entry.endswith(LIST_SUFFIX):
                 listed = [_below(line.strip(), layout) for line in _list(entry, config, layout)]
-                named += [by_stem.get(without_suffix(name)) for name in listed]
+                # Tools also write paths of the machine on which they ran.
+                named += [
+                    by_stem.get(without_suffix(name)) or index.with_stem(without_suffix(name))
+                    for name in listed
+                    if PurePosixPath(name).name
+                ]
             else:
                 folder = _below(entry, layout)
                 named += [image for image in photos if _is_below(image, folder)]

@@ -1,0 +1,49 @@
+"""The columns of a label table, and their names in other tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fundoscope.data.manifest import GRADABLE, GRADE, IMAGE
+
+SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
+    IMAGE: (
+        *("image", "imageid", "imagename", "imageno", "imagepath", "img", "imgname", "idcode"),
+        *("filename", "file", "filepath", "path", "name", "photo", "photograph", "id", "图像"),
+    ),
+    GRADE: (
+        *("grade", "level", "diagnosis", "drgrade", "drlevel", "retinopathygrade", "icdr"),
+        *("icdrgrade", "dricdr", "finalicdr", "adjudicateddrgrade", "severity", "label", "class"),
+        *("dr", "分级", "等级"),
+    ),
+    "patient": ("patient", "patientid", "subject", "subjectid", "患者"),
+    "eye": ("eye", "laterality", "side", "眼别"),
+    "split": ("split", "subset", "partition"),
+    "source": ("source", "dataset"),
+    "camera": ("camera", "device"),
+    "group": ("group",),
+    "quality": ("quality", "imagequality"),
+    GRADABLE: ("gradable", "gradeable", "adjudicatedgradable"),
+}
+"""The columns of a label table and their names elsewhere, in lower case without blanks, hyphens and
+underscores; the first one that a table has counts."""
+YES_OR_NO: Final = frozenset({"dr", "label", "class", "severity", "diagnosis"})
+"""Names of columns that may also say whether there is retinopathy at all."""
+
+
+def names_of(columns: tuple[str, ...]) -> dict[str, str]:
+    """The columns of a label table and the columns of another table with the same meaning."""
+    written: dict[str, str] = {}
+    for column in columns:
+        written.setdefault(plain(column), column)
+    return {
+        known: next(written[name] for name in others if name in written)
+        for known, others in SYNONYMS.items()
+        if any(name in written for name in others)
+    }
+
+
+def plain(column: str) -> str:
+    """The name of a column for comparison: in lower case, without blanks and marks."""
+    return column.casefold().translate(str.maketrans("", "", " _-."))

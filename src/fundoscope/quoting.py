@@ -1,0 +1,46 @@
+"""Text from files, made fit for a line of a message: escaped and shortened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHOWN: Final = 80
+"""Characters of a quoted name, cell or number; a longer one is cut in the middle."""
+CUT: Final = " … "
+
+
+def printable(text: str) -> str:
+    """Put ``text`` on one line, with control characters and invalid bytes escaped.
+
+    A file name may hold any character but a slash. None may control a terminal or break a line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def shortened(text: str, most: int = SHOWN) -> str:
+    """At most ``most`` characters of ``text``: its beginning and its end."""
+    if len(text) <= most:
+        return text
+    kept = most - len(CUT)
+    return f"{text[: kept - kept // 2]}{CUT}{text[len(text) - kept // 2 :]}"
+
+
+def shown(value: object, most: int = SHOWN) -> str:
+    """A value of a file as a message shows it: escaped, on one line, and shortened."""
+    return shortened(printable(shortened(_text(value), most)), most)
+
+
+def quoted(value: object, most: int = SHOWN) -> str:
+    """As :func:`shown`, in quotation marks if it is text: ``'MA'``, but ``12``."""
+    return f"'{shown(value, most)}'" if isinstance(value, str) else shown(value, most)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python refuses to write whole numbers of more than 4,300 digits.
+        return "a number of thousands of digits"
