@@ -143,7 +143,7 @@ def _photographs(graded: Sequence[Outcome], title: str) -> Photographs:
 
 def _print(result: Fit, manifest: GraderManifest, out: Path) -> None:
     from fundoscope.calibrate.clinic import NAMES
-    from fundoscope.report.wording import printable
+    from fundoscope.quoting import printable
 
     record = manifest.recalibrated
     if record is not None:
