@@ -17,7 +17,7 @@ from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
-from fundoscope.photo import decode, field
+from fundoscope.photo import decode, field, reasons
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import (
     Anatomy,
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
 
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
-NOT_GRADED: Final = {
-    "too_dark": "the picture is nearly black; nothing can be seen on it",
-    "no_disc": "no field of view was found; this does not look like a fundus photograph",
-    "no_colour": "the picture has no colour; only colour photographs are graded",
-    "not_a_retina": "what the picture shows does not look like a retina",
-}
-"""The warning for each reason of a missing field of view."""
 
 
 class Reader:
@@ -137,7 +130,7 @@ class Reader:
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:
-            return Grade(), (NOT_GRADED[fov.reason or "no_disc"],)
+            return Grade(), (reasons.sentence(fov.reason),)
         minimum = self._grader.manifest.minimum_radius
         if fov.radius < minimum:
             return Grade(), (
