@@ -156,9 +156,8 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     notes: list[str] = []
     scale = 1.0
     if image.format == JPEG:
-        eighths = _eighths(image.size, min_side)
+        pixels, eighths = _decode_jpeg(data, title, image, _eighths(image.size, min_side), notes)
         scale = eighths / DCT_EIGHTHS
-        pixels = _decode_jpeg(data, title, image.size, eighths, notes)
     else:
         pixels = _decode_pillow(image, title, notes, lambda: _open(data, title))
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
@@ -302,23 +301,29 @@ def _eighths(size: tuple[int, int], min_side: int | None) -> int:
 
 
 def _decode_jpeg(
-    data: bytes, title: str, size: tuple[int, int], eighths: int, notes: list[str]
-) -> Pixels:
+    data: bytes, title: str, image: Image.Image, eighths: int, notes: list[str]
+) -> tuple[Pixels, int]:
+    """Decode a JPEG file.
+
+    Returns:
+        The pixels, and the scale in eighths at which they were decoded.
+    """
     with _damage_as_refusal(title):
         try:
-            return _jpeg_pixels(data, size, eighths)
+            return _jpeg_pixels(data, image.size, eighths), eighths
         except ValueError as error:
             fault = str(error)
         if not data.endswith(JPEG_END) and _is_cut(fault):
             # With the end put back, libjpeg complains only if pixels are missing.
-            pixels = _jpeg_pixels(data + JPEG_END, size, eighths)
+            pixels = _jpeg_pixels(data + JPEG_END, image.size, eighths)
             notes.append(INCOMPLETE)
-            return pixels
+            return pixels, eighths
         if not any(words in fault for words in HARMLESS):
             raise ValueError(fault)
-        pixels = _jpeg_pixels(data, size, eighths, strict=False)
+        # simplejpeg stops at any fault. Pillow passes over these.
+        pixels = np.array(image.convert("RGB"))
         notes.append(FAULTY.format(" ".join(fault.split())))
-        return pixels
+        return pixels, DCT_EIGHTHS
 
 
 def _is_cut(fault: str) -> bool:
@@ -326,9 +331,7 @@ def _is_cut(fault: str) -> bool:
     return "remature end" in fault
 
 
-def _jpeg_pixels(
-    data: bytes, size: tuple[int, int], eighths: int, *, strict: bool = True
-) -> Pixels:
+def _jpeg_pixels(data: bytes, size: tuple[int, int], eighths: int) -> Pixels:
     import simplejpeg
 
     width, height = size
@@ -338,7 +341,7 @@ def _jpeg_pixels(
         colorspace="RGB",
         min_height=0 if whole else -(-height * eighths // DCT_EIGHTHS),
         min_width=0 if whole else -(-width * eighths // DCT_EIGHTHS),
-        strict=strict,
+        strict=True,
     )
     return pixels
 
