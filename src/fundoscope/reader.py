@@ -17,14 +17,12 @@ from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
+from fundoscope.lesions.summary import Findings
 from fundoscope.photo import decode, field, reasons
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import (
-    Anatomy,
     FieldOfView,
     Grade,
-    Lesion,
-    LesionSummary,
     ModelUsed,
     Quality,
     Reading,
@@ -114,18 +112,18 @@ class Reader:
         if self._detector is not None and fov.found and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = _photo(content, min_side=self._detector.decode_side)
-        lesions, lesion_summary, anatomy = self._lesions(photo, fov)
+        findings = self._findings(photo, fov)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
             quality=Quality(),
             grade=grade,
-            lesions=lesions,
+            lesions=findings.lesions,
             models=self.models,
-            warnings=photo.warnings + field.warnings(photo, fov) + warnings,
+            warnings=photo.warnings + field.warnings(photo, fov) + warnings + findings.warnings,
             software=SOFTWARE,
-            lesion_summary=lesion_summary,
-            anatomy=anatomy,
+            lesion_summary=findings.summary,
+            anatomy=findings.anatomy,
         )
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
@@ -140,16 +138,13 @@ class Reader:
         pixels = inputs.make(photo, fov, self._grader.input)
         return graders.grade(self._grader, pixels), ()
 
-    def _lesions(
-        self, photo: Photo, fov: FieldOfView
-    ) -> tuple[tuple[Lesion, ...], tuple[LesionSummary, ...], Anatomy]:
+    def _findings(self, photo: Photo, fov: FieldOfView) -> Findings:
         if self._detector is None:
-            return (), summary.NO_DETECTOR, Anatomy()
+            return Findings(summary=summary.NO_DETECTOR)
         if not fov.found:
-            return (), summary.NO_FIELD, Anatomy()
+            return Findings(summary=summary.NO_FIELD)
         detections = detectors.find(self._detector, photo, fov)
-        anatomy, lesions = summary.anatomy_of(detections, self._detector, fov)
-        return lesions, summary.summarise(lesions, anatomy, self._detector, fov), anatomy
+        return summary.findings(detections, self._detector, photo, fov)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 OTHER_LESION: Final[Colour] = (255, 176, 64)
 """An orange, for a kind that is not in :data:`fundoscope.kinds.KINDS`."""
 EDGE: Final[Colour] = (0, 0, 0)
-"""Colour along both sides of each line. Retina above a relative luminance (WCAG) of 0.1 has at least
-3:1 to it. Darker retina has at least 3:1 to the colours, because theirs is above 0.4."""
+"""Colour along both sides of each line. Retina whose relative luminance (WCAG) is above 0.1 has at
+least 3:1 to it; darker retina has that to the colours, because theirs is above 0.4."""
 
 MARGIN: Final = 2
 """Pixels of the picture between a box and its line, so that the lesion's own edge stays visible."""
