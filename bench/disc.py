@@ -8,7 +8,7 @@ a diameter of the marked one, and false if it lies elsewhere, or if none is mark
 all photographs with a mark; `assessed` those large enough for the detector's disc, and the columns
 behind it speak of them alone. `any size` says what is found if small photographs count too.
 
-The detector takes 5 seconds a photograph, so what it sees is kept in `--candidates` (JSON lines) and
+The detector takes seconds a photograph, so what it sees is kept in `--candidates` (JSON lines) and
 read from there next time. `--fit` prints the weights of `fundoscope.lesions.discs` instead.
 """
 
