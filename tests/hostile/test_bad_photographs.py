@@ -241,3 +241,11 @@ def test_a_name_that_is_too_long(tmp_path: Path, fundoscope: Command) -> None:
     said = fundoscope("read", tmp_path / ("x" * 300 + ".jpg"))
     assert said.code == 3
     assert len(said.complaints) == 1
+
+
+def test_a_dicom_file_is_named_and_the_way_out_said(folder: Path, fundoscope: Command) -> None:
+    (folder / "eye.jpg").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\0\0\0UL\x04\0" + b"\0" * 300)
+    refusal = refused_alone(fundoscope, folder, "eye.jpg")
+    assert refusal["code"] == "unsupported"
+    assert refusal["reason"] == "is a DICOM file, which is not read"
+    assert "PNG or JPEG" in refusal["remedy"]
