@@ -20,8 +20,9 @@ class Kind:
     Attributes:
         key: the word used in code and files, e.g. ``"soft_exudate"``.
         name: the words for people, e.g. ``"soft exudate"``.
-        colour: for drawing. The colours differ from orange retina, and in lightness too, so that
-            colour-blind people can distinguish them.
+        colour: for drawing. Each has a contrast of 3:1 or more to dark retina and to the black
+            edge beside it; frames differ in shape too (:mod:`fundoscope.report.lesion_boxes`), so
+            that colour-blind people can distinguish them.
         anatomy: whether it is a landmark of every eye rather than a lesion.
     """
 
@@ -32,22 +33,22 @@ class Kind:
 
 
 MICROANEURYSM: Final = Kind("microaneurysm", "microaneurysm", (64, 224, 255))
-HAEMORRHAGE: Final = Kind("haemorrhage", "haemorrhage", (52, 92, 255))
+HAEMORRHAGE: Final = Kind("haemorrhage", "haemorrhage", (122, 178, 255))
 HARD_EXUDATE: Final = Kind("hard_exudate", "hard exudate", (255, 240, 64))
 SOFT_EXUDATE: Final = Kind("soft_exudate", "soft exudate", (255, 255, 255))
 NEOVASCULARISATION: Final = Kind("neovascularisation", "neovascularisation", (64, 255, 128))
-VITREOUS_HAEMORRHAGE: Final = Kind("vitreous_haemorrhage", "vitreous haemorrhage", (150, 110, 255))
+VITREOUS_HAEMORRHAGE: Final = Kind("vitreous_haemorrhage", "vitreous haemorrhage", (196, 172, 255))
 PRERETINAL_HAEMORRHAGE: Final = Kind(
-    "preretinal_haemorrhage", "preretinal haemorrhage", (190, 60, 230)
+    "preretinal_haemorrhage", "preretinal haemorrhage", (240, 150, 255)
 )
 FIBROUS_PROLIFERATION: Final = Kind(
     "fibrous_proliferation", "fibrous proliferation", (190, 230, 205)
 )
-IRMA: Final = Kind("irma", "intraretinal microvascular abnormality", (0, 170, 140))
-VENOUS_BEADING: Final = Kind("venous_beading", "venous beading", (0, 130, 200))
-LASER_SCAR: Final = Kind("laser_scar", "laser scar", (150, 150, 150))
+IRMA: Final = Kind("irma", "intraretinal microvascular abnormality", (0, 196, 160))
+VENOUS_BEADING: Final = Kind("venous_beading", "venous beading", (120, 214, 190))
+LASER_SCAR: Final = Kind("laser_scar", "laser scar", (184, 184, 184))
 OPTIC_DISC: Final = Kind("optic_disc", "optic disc", (255, 190, 120), anatomy=True)
-FOVEA: Final = Kind("fovea", "fovea", (255, 140, 200), anatomy=True)
+FOVEA: Final = Kind("fovea", "fovea", (255, 150, 205), anatomy=True)
 
 KINDS: Final = {
     kind.key: kind

@@ -18,14 +18,12 @@ from fundoscope.grading import grader as graders
 from fundoscope.grading.grader import Grader
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
-from fundoscope.photo import decode, field
+from fundoscope.lesions.summary import Findings
+from fundoscope.photo import decode, field, reasons
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import (
-    Anatomy,
     FieldOfView,
     Grade,
-    Lesion,
-    LesionSummary,
     ModelUsed,
     Quality,
     Reading,
@@ -39,13 +37,6 @@ if TYPE_CHECKING:
 
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
-NOT_GRADED: Final = {
-    "too_dark": "the picture is nearly black; nothing can be seen on it",
-    "no_disc": "no field of view was found; this does not look like a fundus photograph",
-    "no_colour": "the picture has no colour; only colour photographs are graded",
-    "not_a_retina": "what the picture shows does not look like a retina",
-}
-"""The warning for each reason of a missing field of view."""
 
 
 class Reader:
@@ -123,24 +114,24 @@ class Reader:
         if self._detector is not None and fov.found and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = _photo(content, min_side=self._detector.decode_side)
-        lesions, lesion_summary, anatomy = self._lesions(photo, fov)
+        findings = self._findings(photo, fov)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
             quality=Quality(),
             grade=grade,
-            lesions=lesions,
+            lesions=findings.lesions,
             models=self.models,
-            warnings=photo.warnings + field.warnings(photo, fov) + warnings,
+            warnings=photo.warnings + field.warnings(photo, fov) + warnings + findings.warnings,
             software=SOFTWARE,
-            lesion_summary=lesion_summary,
-            anatomy=anatomy,
-            needs_reader=contradictions.needs_reader(grade, lesion_summary),
+            lesion_summary=findings.summary,
+            anatomy=findings.anatomy,
+            needs_reader=contradictions.needs_reader(grade, findings.summary),
         )
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:
-            return Grade(), (NOT_GRADED[fov.reason or "no_disc"],)
+            return Grade(), (reasons.sentence(fov.reason),)
         minimum = self._grader.manifest.minimum_radius
         if fov.radius < minimum:
             return Grade(), (
@@ -150,16 +141,13 @@ class Reader:
         pixels = inputs.make(photo, fov, self._grader.input)
         return graders.grade(self._grader, pixels), ()
 
-    def _lesions(
-        self, photo: Photo, fov: FieldOfView
-    ) -> tuple[tuple[Lesion, ...], tuple[LesionSummary, ...], Anatomy]:
+    def _findings(self, photo: Photo, fov: FieldOfView) -> Findings:
         if self._detector is None:
-            return (), summary.NO_DETECTOR, Anatomy()
+            return Findings(summary=summary.NO_DETECTOR)
         if not fov.found:
-            return (), summary.NO_FIELD, Anatomy()
+            return Findings(summary=summary.NO_FIELD)
         detections = detectors.find(self._detector, photo, fov)
-        anatomy, lesions = summary.anatomy_of(detections, self._detector, fov)
-        return lesions, summary.summarise(lesions, anatomy, self._detector, fov), anatomy
+        return summary.findings(detections, self._detector, photo, fov)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,21 @@ from fundoscope.geometry import Affine, Box
 
 VERSION: Final = "fundoscope.reading/1"
 """The version of the Reading, stored in each."""
-NO_FIELD_REASONS: Final = ("too_dark", "no_disc", "no_colour", "not_a_retina")
+NO_FIELD_REASONS: Final = (
+    "too_dark",
+    "no_disc",
+    "no_colour",
+    "not_a_retina",
+    "several_fields",
+    "framed",
+)
 """Why no field of view was found."""
 NOT_ASSESSED_REASONS: Final = (
     "no_detector",
     "unknown_to_detector",
     "no_field",
     "photograph_too_small",
+    "overexposed",
 )
 """Why a kind of lesion was not looked for."""
 

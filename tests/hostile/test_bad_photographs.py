@@ -83,7 +83,6 @@ REFUSED = {
     "archive.png": (b"PK\x03\x04" + b"\0" * 500, "not_an_image", "is not an image"),
     "start-only.jpg": (GOOD[:3], "not_an_image", "is not an image"),
     "cut-in-half.jpg": (GOOD[: len(GOOD) // 2], "truncated", "is damaged or incomplete"),
-    "no-end.jpg": (GOOD[:-2], "truncated", "is damaged or incomplete"),
     "cut-in-half.png": (picture("PNG")[:-40], "truncated", "is damaged or incomplete"),
     "cut-in-half.tif": (picture("TIFF")[:5000], "", ""),
     "gigantic.png": (png_of(60_000, 60_000), "too_large", "more than 80 million"),
@@ -242,3 +241,11 @@ def test_a_name_that_is_too_long(tmp_path: Path, fundoscope: Command) -> None:
     said = fundoscope("read", tmp_path / ("x" * 300 + ".jpg"))
     assert said.code == 3
     assert len(said.complaints) == 1
+
+
+def test_a_dicom_file_is_named_and_the_way_out_said(folder: Path, fundoscope: Command) -> None:
+    (folder / "eye.jpg").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\0\0\0UL\x04\0" + b"\0" * 300)
+    refusal = refused_alone(fundoscope, folder, "eye.jpg")
+    assert refusal["code"] == "unsupported"
+    assert refusal["reason"] == "is a DICOM file, which is not read"
+    assert "PNG or JPEG" in refusal["remedy"]

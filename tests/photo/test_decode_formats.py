@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +110,15 @@ def test_16_bit_grey_is_stretched_and_said() -> None:
     photo = decode(png(dark, 0))
     assert photo.pixels.min() == 0
     assert photo.pixels.max() == 255
-    assert len(photo.warnings) == 2
+    assert len(photo.warnings) == 1
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
-def test_grey_is_said(mode: str) -> None:
+def test_grey_is_read_without_a_warning_of_its_own(mode: str) -> None:
+    """The field finder says that there is no colour; two warnings would contradict each other."""
     photo = decode(saved(Image.fromarray(marked()).convert(mode), "PNG"))
-    assert any("no colour" in warning for warning in photo.warnings)
+    assert not any("colour" in warning or "grey" in warning for warning in photo.warnings)
+    assert (photo.pixels[..., 0] == photo.pixels[..., 1]).all()
 
 
 def test_transparency_is_said() -> None:
@@ -133,3 +136,113 @@ def test_names_that_are_no_text_become_text(tmp_path: Path) -> None:
     path = tmp_path / "\udcff.png"
     path.write_bytes(saved(Image.fromarray(marked()), "PNG"))
     assert decode_file(path).facts.name == "\\udcff.png"
+
+
+BITS = {8: 0, 10: 2, 12: 4, 14: 6, 16: 8}
+SMOOTH = np.asarray(Image.fromarray(DEEP.astype(np.uint8)).resize((96, 72))) // 2 + 100
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("make", [lambda v: png(v, 2), tiff16], ids=["png", "tiff"])
+def test_a_sensors_bits_in_16_look_as_they_do_in_8(bits: int, make: Callable) -> None:
+    """A 12-bit photograph in 16 bits was read nearly black, and severe became mild."""
+    photo = decode(make(SMOOTH.astype(np.uint16) << BITS[bits]))
+    assert np.abs(photo.pixels.astype(int) - SMOOTH).max() <= 1
+    said = f"{bits} bits are in use" if bits < 16 else "16-bit colours were reduced"
+    assert any(said in warning for warning in photo.warnings)
+
+
+def test_12_bits_in_a_compressed_tiff() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    stream = io.BytesIO()
+    values = SMOOTH.astype(np.uint16) << 4
+    tifffile.imwrite(stream, values, photometric="rgb", compression="zlib")
+    assert np.abs(decode(stream.getvalue()).pixels.astype(int) - SMOOTH).max() <= 1
+
+
+def test_12_bits_with_transparency_and_interlaced() -> None:
+    alpha = np.full((*SMOOTH.shape[:2], 1), 65535, np.uint16)
+    data = png(np.concatenate([SMOOTH.astype(np.uint16) << 4, alpha], axis=2), 6)
+    assert np.abs(decode(data).pixels.astype(int) - SMOOTH).max() <= 1
+
+
+def test_a_genuine_but_dark_16_bit_photograph_stays_dark() -> None:
+    photo = decode(png((SMOOTH.astype(np.uint16) << 8) // 3, 2))
+    assert np.abs(photo.pixels.astype(int) - SMOOTH // 3).max() <= 1
+
+
+def dicom(*, preamble: bool = True) -> bytes:
+    """The start of a DICOM file."""
+    start = b"\0" * 128 + b"DICM" if preamble else b""
+    return start + b"\x02\x00\x00\x00UL\x04\x00" + b"\0" * 400
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "why", "remedy"),
+    [
+        (dicom(), "unsupported", "is a DICOM file", "export the photograph"),
+        (dicom(preamble=False), "unsupported", "is a DICOM file", "export the photograph"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 90, "unsupported", "is HEIC", "store it as JPEG"),
+        (b"\0\0\0\x1cftypavif" + b"\0" * 90, "unsupported", "is AVIF", "store it as JPEG"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 90, "unsupported", "is JPEG 2000", "JPEG"),
+        (b"%PDF-1.7\n" + b"\0" * 90, "not_an_image", "a PDF document", "export the photograph"),
+        (b"PK\x03\x04" + b"\0" * 90, "not_an_image", "a ZIP archive", "unpack it"),
+        (b"\n<!DOCTYPE html><p>Log in", "not_an_image", "a web page", "download"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "not_an_image", "Git LFS", "git lfs"),
+        (b"\0" * 900, "not_an_image", "is not an image", "give a JPEG"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_other_files_are_named_for_what_they_are(
+    data: bytes, code: str, why: str, remedy: str
+) -> None:
+    with pytest.raises(PhotoError) as refusal:
+        decode(data)
+    assert refusal.value.code == code
+    assert why in refusal.value.why
+    assert remedy in refusal.value.remedy
+
+
+def test_only_the_parsers_that_are_meant_are_offered_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from PIL import GifImagePlugin
+
+    def reached(*_: object) -> None:
+        raise AssertionError("a parser that is not meant was offered a file")
+
+    monkeypatch.setattr(GifImagePlugin.GifImageFile, "_open", reached)
+    with pytest.raises(PhotoError, match="is GIF"):
+        decode(saved(Image.fromarray(marked()), "GIF"))
+
+
+JPEG_BYTES = saved(Image.fromarray(marked()), "JPEG", quality=95)
+
+
+def test_a_jpeg_whose_end_alone_is_missing_is_read_and_said() -> None:
+    photo = decode(JPEG_BYTES[:-2])
+    assert (photo.pixels == decode(JPEG_BYTES).pixels).all()
+    assert any("no pixel is" in warning for warning in photo.warnings)
+
+
+def test_bytes_between_the_parts_of_a_jpeg_cost_nothing() -> None:
+    scan = JPEG_BYTES.index(b"\xff\xda")
+    photo = decode(JPEG_BYTES[:scan] + b"\x12\x34" + JPEG_BYTES[scan:])
+    assert (photo.pixels == decode(JPEG_BYTES).pixels).all()
+    assert any("costs no pixel" in warning for warning in photo.warnings)
+
+
+@pytest.mark.parametrize("cut", [3, 10, 60])
+def test_a_jpeg_that_lost_pixels_is_refused(cut: int) -> None:
+    busy = saved(Image.fromarray(DEEP.astype(np.uint8)), "JPEG", quality=95)
+    with pytest.raises(PhotoError, match="damaged"):
+        decode(busy[: -2 - cut])
+
+
+def test_small_copies_behind_a_tiff_are_passed_over() -> None:
+    whole = Image.fromarray(marked())
+    copies = [whole.reduce(2), whole.reduce(4)]
+    photo = decode(saved(whole, "TIFF", save_all=True, append_images=copies))
+    assert (photo.pixels == marked()).all()
+    with pytest.raises(PhotoError, match="several pictures"):
+        decode(saved(whole, "TIFF", save_all=True, append_images=[whole]))

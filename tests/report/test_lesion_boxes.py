@@ -106,16 +106,16 @@ def test_a_microaneurysm_of_a_few_pixels_is_not_covered() -> None:
     assert (pixels[76:87, 96:107] == GREY).all()
 
 
-def test_a_line_is_one_pixel_and_dark_beside_it() -> None:
+def test_a_line_is_one_pixel_and_dark_on_both_sides() -> None:
     pixels = drawn(Lesion("hard_exudate", (100.0, 80.0, 130.0, 100.0), 0.9))
     across = pixels[90, 90:100].astype(int).sum(axis=1)
     assert (across > 3 * GREY).sum() == 1
-    assert (across < 3 * GREY).sum() == 1
+    assert (across < 3 * GREY).sum() == 2
 
 
 def test_a_large_lesion_has_a_line_that_an_overview_shows() -> None:
     pixels = drawn(Lesion("haemorrhage", (100.0, 80.0, 300.0, 200.0), 0.9))
-    assert (pixels[140, 90:105] == KINDS["haemorrhage"].colour).all(axis=1).sum() == 2
+    assert (pixels[85, 90:105] == KINDS["haemorrhage"].colour).all(axis=1).sum() == 2
 
 
 def test_a_small_lesion_in_a_large_one_lies_on_top() -> None:
@@ -246,3 +246,70 @@ def test_the_legend_of_the_disc(disc: OpticDisc, line: str | None) -> None:
     assert [text for text in said(reading) if "disc" in text and "square" not in text] == (
         [] if line is None else [line]
     )
+
+
+RETINA = {
+    "exudate": (250, 230, 150),
+    "bright": (250, 190, 120),
+    "light": (235, 150, 90),
+    "usual": (180, 85, 40),
+    "dark": (90, 30, 10),
+    "haemorrhage": (60, 15, 10),
+    "shadow": (40, 12, 5),
+}
+"""Colours of retina, from a bright exudate to the shadow at the rim."""
+
+
+def luminance(colour: tuple[int, int, int]) -> float:
+    """The relative luminance of WCAG 2, 0 to 1."""
+    linear = [
+        value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (channel / 255 for channel in colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("retina", RETINA)
+@pytest.mark.parametrize("kind", [*LESIONS, "optic_disc", "fovea", "unheard_of"])
+def test_every_frame_has_a_contrast_of_3_on_every_retina(kind: str, retina: str) -> None:
+    colour = lesion_boxes.colour_of(kind)
+    assert max(contrast(colour, RETINA[retina]), contrast(lesion_boxes.EDGE, RETINA[retina])) >= 3
+    assert contrast(colour, lesion_boxes.EDGE) >= 3
+
+
+def test_the_usual_kinds_have_frames_of_different_shapes() -> None:
+    shapes = {}
+    for kind in KNOWN:
+        line = where(drawn(Lesion(kind, (100.0, 80.0, 140.0, 120.0), 0.9)), KINDS[kind].colour)
+        shapes[kind] = frozenset(map(tuple, (line - line.min(axis=0)).tolist()))
+    assert len(set(shapes.values())) == len(KNOWN)
+    assert set(lesion_boxes.STYLES) == set(KNOWN)
+
+
+def test_kinds_without_a_frame_of_their_own_are_named_beside_it() -> None:
+    def on_picture(kind: str, **options: object) -> np.ndarray:
+        picture = canvas()
+        lesion = Lesion(kind, (100.0, 80.0, 130.0, 100.0), 0.9)
+        lesion_boxes.draw(picture, [lesion], NO_DISC, Affine(), **options)
+        return np.asarray(picture)
+
+    font = panels.font_of(lesion_boxes.TYPE)
+    for kind in LESIONS:
+        named = (on_picture(kind, font=font, labels=False) != on_picture(kind)).any()
+        assert named == (kind not in KNOWN), kind
+
+
+@pytest.mark.parametrize(("width", "line"), [(720, 1), (1440, 2), (2400, 3)])
+def test_lines_scale_with_the_picture(width: int, line: int) -> None:
+    assert lesion_boxes.line_of(width) == line
+    picture = canvas(width, 100)
+    lesion = Lesion("microaneurysm", (300.0, 40.0, 330.0, 60.0), 0.9)
+    lesion_boxes.draw(picture, [lesion], NO_DISC, Affine())
+    row = np.asarray(picture)[50, 280:315]
+    assert (row == KINDS["microaneurysm"].colour).all(axis=1).sum() == line
+    assert (row == lesion_boxes.EDGE).all(axis=1).sum() == 2

@@ -4,19 +4,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from fundoscope.geometry import Box
 from fundoscope.kinds import LESIONS, OPTIC_DISC
+from fundoscope.lesions import cleaning, discs, exposure
 from fundoscope.lesions.detector import Detector
+from fundoscope.photo.decode import Photo
 from fundoscope.reading import Anatomy, FieldOfView, Lesion, LesionSummary, OpticDisc
 
 NO_DETECTOR: Final = tuple(LesionSummary(kind, False, "no_detector") for kind in LESIONS)
 """The summary of a photograph on which lesions were not looked for."""
 NO_FIELD: Final = tuple(LesionSummary(kind, False, "no_field") for kind in LESIONS)
 """The summary of a photograph without a field of view."""
+OVEREXPOSED: Final = tuple(LesionSummary(kind, False, "overexposed") for kind in LESIONS)
+"""The summary of a photograph too much of which is washed out."""
+OVEREXPOSED_WARNING: Final = (
+    "the photograph is overexposed, so lesions were not assessed; retake it with less flash"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found on the retina of a photograph.
+
+    Attributes:
+        lesions: without landmarks, highest score first.
+        summary: an entry for every kind, in the order of :data:`fundoscope.kinds.LESIONS`.
+        anatomy: the landmarks.
+        warnings: sentences about anything unusual.
+    """
+
+    lesions: tuple[Lesion, ...] = ()
+    summary: tuple[LesionSummary, ...] = ()
+    anatomy: Anatomy = field(default_factory=Anatomy)
+    warnings: tuple[str, ...] = ()
+
+
+def findings(
+    detections: Sequence[Lesion], detector: Detector, photo: Photo, fov: FieldOfView
+) -> Findings:
+    """Separate landmarks from lesions, remove what cannot be one, and sum up.
+
+    Args:
+        detections: what the detector found, highest score first.
+        detector: for the kinds that it assesses.
+        photo: decoded at any scale.
+        fov: its field of view, found.
+    """
+    candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
+    disc = discs.best(candidates, photo, fov) if candidates else None
+    others = [item for item in detections if item.kind != OPTIC_DISC.key]
+    anatomy, found = anatomy_of([*others, *([disc] if disc else [])], detector, fov)
+    notes = discs.warnings(anatomy.disc, fov)
+    if exposure.is_overexposed(photo, fov):
+        return Findings((), OVEREXPOSED, anatomy, (*notes, OVEREXPOSED_WARNING))
+    lesions = cleaning.lesions_only(found, anatomy.disc, fov)
+    return Findings(lesions, summarise(lesions, anatomy, detector, fov), anatomy, notes)
 
 
 def summarise(
@@ -56,7 +103,7 @@ def anatomy_of(
     """Separate landmarks from lesions.
 
     Args:
-        detections: what the detector found.
+        detections: what the detector found; of several discs the likeliest is taken.
         detector: for the kinds that it assesses.
         fov: of the photograph, found.
 
@@ -66,13 +113,13 @@ def anatomy_of(
     lesions = tuple(item for item in detections if item.kind in LESIONS)
     if not detector.assesses(OPTIC_DISC.key, fov):
         return Anatomy(), lesions
-    discs = [item for item in detections if item.kind == OPTIC_DISC.key]
-    if not discs:
+    candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
+    if not candidates:
         return Anatomy(OpticDisc(found=False)), lesions
-    best = max(discs, key=lambda disc: disc.score)
+    best = max(candidates, key=lambda disc: disc.score)
     x0, y0, x1, y1 = best.box
-    diameter = ((x1 - x0) * (fov.stretch or 1.0) + (y1 - y0)) / 2
-    disc = OpticDisc(True, best.box, ((x0 + x1) / 2, (y0 + y1) / 2), diameter, best.score)
+    centre = ((x0 + x1) / 2, (y0 + y1) / 2)
+    disc = OpticDisc(True, best.box, centre, discs.diameter(best.box, fov), best.score)
     return Anatomy(disc), lesions
 
 

@@ -12,11 +12,11 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
-from fundoscope.photo import orientation
+from fundoscope.photo import deep, formats, orientation
+from fundoscope.photo.formats import JPEG, TIFF
 from fundoscope.reading import PhotoFacts
 
 if TYPE_CHECKING:
@@ -33,14 +34,10 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 """``uint8 (H, W, 3)``, RGB, 0 to 255."""
 
-JPEG, PNG, TIFF = "JPEG", "PNG", "TIFF"
-SUPPORTED: Final = (JPEG, PNG, TIFF)
-"""Pillow's names of the formats that are read."""
 EXIF_ORIENTATION: Final = 0x0112
 """The EXIF tag of the orientation, 1 to 8."""
 TIFF_BITS_PER_SAMPLE: Final = 258
 """The TIFF tag of the bits of each channel."""
-BYTE_BITS: Final = 8
 DECODER_ERRORS: Final = (
     ArithmeticError,
     AssertionError,
@@ -60,8 +57,15 @@ PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
 DCT_EIGHTHS: Final = 8
 """libjpeg-turbo decodes a JPEG at 1/8 to 8/8 of its size."""
-STRETCH_LOW, STRETCH_HIGH = 0.1, 99.9
-"""The percentiles of a 16-bit picture that become 0 and 255; single hot pixels have no effect."""
+JPEG_END: Final = b"\xff\xd9"
+"""The last two bytes of a JPEG file."""
+HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
+"""Faults of JPEG files, in libjpeg's words, that cost no pixel; every viewer shows such files
+whole."""
+INCOMPLETE: Final = "the file's end is missing, but no pixel is; copy it again if you can"
+FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer shows it whole"
+MAX_PAGES: Final = 16
+"""Most pictures in a TIFF file whose first one is read; reductions halve the size each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +156,10 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     notes: list[str] = []
     scale = 1.0
     if image.format == JPEG:
-        eighths = _eighths(image.size, min_side)
+        pixels, eighths = _decode_jpeg(data, title, image, _eighths(image.size, min_side), notes)
         scale = eighths / DCT_EIGHTHS
-        pixels = _decode_jpeg(data, title, image.size, eighths)
-        if image.mode == "L":
-            notes.append("the photograph has no colour; grades from grey pictures are less certain")
     else:
-        pixels = _decode_pillow(image, title, notes)
+        pixels = _decode_pillow(image, title, notes, lambda: _open(data, title))
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
     turned = _orientation(image)
     pixels = orientation.upright(pixels, turned)
@@ -226,7 +227,7 @@ def _open(data: bytes, title: str) -> Image.Image:
     _silence_pillow()
     with _damage_as_refusal(title):
         try:
-            return Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=formats.PHOTOGRAPHS)
         except Image.DecompressionBombError:
             raise PhotoError(
                 title,
@@ -235,28 +236,18 @@ def _open(data: bytes, title: str) -> Image.Image:
                 code="too_large",
             ) from None
         except UnidentifiedImageError:
-            raise PhotoError(
-                title, "is not an image", "give a JPEG, PNG or TIFF file", code="not_an_image"
-            ) from None
+            raise PhotoError(title, **formats.foreign(data)._asdict()) from None
+        if image.format == formats.MPO:
+            image.format = JPEG
+        return image
 
 
 def _check(image: Image.Image, title: str) -> None:
-    # Some cameras write MPO, a JPEG followed by further pictures; we read the first.
-    if image.format == "MPO":
-        image.format = JPEG
-    if image.format not in SUPPORTED:
-        raise PhotoError(
-            title,
-            f"is {image.format}, which is not read",
-            "store it as JPEG, PNG or TIFF",
-            code="unsupported",
-        )
     _check_size(*image.size, title)
     if image.mode in ("CMYK", "YCCK"):
         raise PhotoError(title, "is in print colours (CMYK)", "store it as RGB", code="cmyk")
     with _damage_as_refusal(title):
-        # The pages of a TIFF are a linked list in the file, which may be damaged too.
-        several = image.format != JPEG and getattr(image, "n_frames", 1) > 1
+        several = image.format != JPEG and _has_further_pictures(image)
     if several:
         raise PhotoError(
             title, "holds several pictures", "store the one to be read alone", code="animated"
@@ -309,68 +300,122 @@ def _eighths(size: tuple[int, int], min_side: int | None) -> int:
     return min(DCT_EIGHTHS, max(1, -(-DCT_EIGHTHS * min_side // min(size))))
 
 
-def _decode_jpeg(data: bytes, title: str, size: tuple[int, int], eighths: int) -> Pixels:
+def _decode_jpeg(
+    data: bytes, title: str, image: Image.Image, eighths: int, notes: list[str]
+) -> tuple[Pixels, int]:
+    """Decode a JPEG file.
+
+    Returns:
+        The pixels, and the scale in eighths at which they were decoded.
+    """
+    with _damage_as_refusal(title):
+        try:
+            return _jpeg_pixels(data, image.size, eighths), eighths
+        except ValueError as error:
+            fault = str(error)
+        if not data.endswith(JPEG_END) and _is_cut(fault):
+            # With the end put back, libjpeg complains only if pixels are missing.
+            pixels = _jpeg_pixels(data + JPEG_END, image.size, eighths)
+            notes.append(INCOMPLETE)
+            return pixels, eighths
+        if not any(words in fault for words in HARMLESS):
+            raise ValueError(fault)
+        # simplejpeg stops at any fault. Pillow passes over these.
+        pixels = np.array(image.convert("RGB"))
+        notes.append(FAULTY.format(" ".join(fault.split())))
+        return pixels, DCT_EIGHTHS
+
+
+def _is_cut(fault: str) -> bool:
+    """Whether libjpeg's words say that the file ends too early."""
+    return "remature end" in fault
+
+
+def _jpeg_pixels(data: bytes, size: tuple[int, int], eighths: int) -> Pixels:
     import simplejpeg
 
     width, height = size
     whole = eighths == DCT_EIGHTHS
-    with _damage_as_refusal(title):
-        pixels: Pixels = simplejpeg.decode_jpeg(
-            data,
-            colorspace="RGB",
-            min_height=0 if whole else -(-height * eighths // DCT_EIGHTHS),
-            min_width=0 if whole else -(-width * eighths // DCT_EIGHTHS),
-            strict=True,
-        )
+    pixels: Pixels = simplejpeg.decode_jpeg(
+        data,
+        colorspace="RGB",
+        min_height=0 if whole else -(-height * eighths // DCT_EIGHTHS),
+        min_width=0 if whole else -(-width * eighths // DCT_EIGHTHS),
+        strict=True,
+    )
     return pixels
 
 
-def _decode_pillow(image: Image.Image, title: str, notes: list[str]) -> Pixels:
-    deep = _has_deep_colour(image, title)
+def _has_further_pictures(image: Image.Image) -> bool:
+    """Whether a file holds pictures that are not reductions of its first one.
+
+    Scanners and editors store small copies of a TIFF's first picture behind it.
+    """
+    # The pages of a TIFF are a linked list in the file, which may be damaged too.
+    pages = getattr(image, "n_frames", 1)
+    if image.format != TIFF or pages > MAX_PAGES:
+        return pages > 1
+    width, height = image.size
+    for page in range(1, pages):
+        image.seek(page)
+        if image.size[0] >= width or image.size[1] >= height:
+            return True
+    if pages > 1:
+        image.seek(0)
+    return False
+
+
+def _decode_pillow(
+    image: Image.Image, title: str, notes: list[str], again: Callable[[], Image.Image]
+) -> Pixels:
+    """Decode a PNG or TIFF file.
+
+    Args:
+        image: the opened file.
+        title: of the file, for messages.
+        notes: conversions are added to them.
+        again: opens the same file again.
+    """
+    is_deep = deep.is_deep(image)
+    _check_planes(image, title, is_deep=is_deep)
     with _damage_as_refusal(title):
         image.load()
     if image.mode in ("RGBA", "LA", "PA") or (image.mode == "P" and "transparency" in image.info):
         notes.append("the photograph's transparency was ignored")
-    if image.mode in ("L", "LA", "1") or image.mode.startswith("I"):
-        notes.append("the photograph has no colour; grades from grey pictures are less certain")
     if image.mode.startswith("I"):
         notes.append("16-bit values were converted to 8 bits by their 0.1 % and 99.9 % percentiles")
-        return _grey_from_deep(np.asarray(image))
-    if deep:
-        notes.append("16-bit colours were reduced to their upper 8 bits")
-    if image.mode in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr"):
-        return np.array(image.convert("RGB"))
-    raise PhotoError(
-        title, f"has pixels of mode {image.mode}", "store it as 8-bit RGB", code="unsupported_mode"
-    )
+        return deep.grey(np.asarray(image))
+    if image.mode not in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr"):
+        raise PhotoError(
+            title,
+            f"has pixels of mode {image.mode}",
+            "store it as 8-bit RGB",
+            code="unsupported_mode",
+        )
+    pixels: Pixels = np.array(image.convert("RGB"))
+    if not is_deep:
+        return pixels
+    with _damage_as_refusal(title):
+        pixels, bits = deep.upper_bits(pixels, again)
+    used = "" if bits == deep.DEPTHS[-1] else f", of which {bits} bits are in use,"
+    notes.append(f"16-bit colours{used} were reduced to their upper 8 bits")
+    return pixels
 
 
-def _has_deep_colour(image: Image.Image, title: str) -> bool:
-    """Whether the file has 16 bits a channel. Pillow silently drops the lower 8 bits of colours.
+def _check_planes(image: Image.Image, title: str, *, is_deep: bool) -> None:
+    """Refuse a 16-bit TIFF file of separate planes: Pillow would take it for 8 bits and garble it.
 
     Raises:
-        PhotoError: each channel has its own plane. Pillow would take it for 8 bits and garble it.
+        PhotoError: it is one.
     """
-    from PIL import ImageFile
-
-    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
-    by_layout = any(";16" in str(tile.args) for tile in tiles)
-    bits = getattr(image, "tag_v2", {}).get(TIFF_BITS_PER_SAMPLE, (BYTE_BITS,))
-    if max(bits) > BYTE_BITS and not by_layout and image.mode == "RGB":
+    bits = getattr(image, "tag_v2", {}).get(TIFF_BITS_PER_SAMPLE, (deep.BYTE_BITS,))
+    if max(bits) > deep.BYTE_BITS and not is_deep and image.mode == "RGB":
         raise PhotoError(
             title,
             "is a 16-bit TIFF in separate planes",
             "store it as 8-bit RGB",
             code="unsupported_mode",
         )
-    return by_layout
-
-
-def _grey_from_deep(values: NDArray[np.integer[Any]]) -> Pixels:
-    low, high = np.percentile(values, (STRETCH_LOW, STRETCH_HIGH))
-    scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
-    grey = np.clip(scaled, 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def without_name(photo: Photo) -> Photo:

@@ -7,7 +7,8 @@ The finder works on a small copy of the photograph:
 2. An upright ellipse is fitted to the edge of the light (:mod:`fundoscope.photo.rim`).
 3. The content decides whether it can be a retina (:mod:`fundoscope.photo.retina`).
 
-For a photograph without a border the field is the smallest disc around the whole picture.
+For a photograph without a border the field is the smallest disc around the whole picture. A slide
+whose disc is cut off on all four sides is trimmed to its picture first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from PIL import Image
 from scipy import ndimage
 
 from fundoscope.geometry import Affine
-from fundoscope.photo import border, retina, rim
+from fundoscope.photo import border, further, retina, rim
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.rim import Ellipse, Signal
 from fundoscope.reading import FieldOfView
@@ -68,6 +69,20 @@ CORNER_RIM: Final = 0.95
 the height."""
 
 
+TRIMMED: Final = 0.85
+"""A disc that is cut off on all sides is looked for within the box around the lit part, if at least
+this share of the box is lit; the corners of a slide's frame take a few per cent."""
+TRIMMED_AREA: Final = 0.1
+"""The least area of that part, as a share of the picture's."""
+FADE: Final = 2
+"""Working pixels along the edges of the lit part in which it fades into the frame."""
+MUCH_VISIBLE: Final = 0.7
+"""Share of the disc below which a warning says that the rest is cut off. A 3:2 picture without a
+border shows 59 %, a square one 64 %; the disc of an ordinary camera, 80 % and more."""
+VISIBLE_SIDE: Final = 128
+"""Side in pixels of the square on which that share is measured."""
+
+
 def decode_side(size: int) -> int:
     """The ``min_side`` to decode a photograph with.
 
@@ -89,8 +104,7 @@ def find(photo: Photo) -> FieldOfView:
     Returns:
         Centre and radius in the photograph's pixels, or ``found`` false with the reason.
     """
-    photo = _reduced(photo)
-    field = locate(photo)
+    field, photo = _search(_reduced(photo))
     if not field.found:
         return field
     square = crop(photo, field, retina.SIDE)
@@ -98,6 +112,8 @@ def find(photo: Photo) -> FieldOfView:
         return FieldOfView(False, reason="no_colour")
     if not retina.plausible(square):
         return FieldOfView(False, reason="not_a_retina")
+    if _shows_another(photo, field):
+        return FieldOfView(False, reason="several_fields")
     return field
 
 
@@ -110,14 +126,7 @@ def locate(photo: Photo) -> FieldOfView:
     Returns:
         As :func:`find`.
     """
-    photo = _reduced(photo)
-    working = photo.pixels
-    if float(np.percentile(working[::2, ::2], 99)) < DARK:
-        return FieldOfView(False, reason="too_dark")
-    ellipse = _ellipse(working)
-    if ellipse is None:
-        return FieldOfView(False, reason="no_disc")
-    return _in_photograph(ellipse, photo.to_pixels)
+    return _search(_reduced(photo))[0]
 
 
 def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
@@ -163,7 +172,18 @@ def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
             "the picture shows no border; the field of view was taken to be the smallest disc"
             " around it"
         )
+    elif (visible := _visible(photo, field)) < MUCH_VISIBLE:
+        notes.append(
+            f"the picture shows only {visible:.0%} of the field of view; the rest is cut off"
+        )
     return tuple(notes)
+
+
+def _visible(photo: Photo, field: FieldOfView) -> float:
+    """The share of the disc that is lit, 0 to 1."""
+    inside = disc(VISIBLE_SIDE)
+    square = crop(photo, field, VISIBLE_SIDE)
+    return float((square.max(axis=2) > retina.UNLIT)[inside].mean())
 
 
 def crop_map(field: FieldOfView, size: int) -> Affine:
@@ -205,16 +225,51 @@ def _reduced(photo: Photo) -> Photo:
     )
 
 
-def _ellipse(pixels: Pixels) -> Ellipse | None:
-    height, width = pixels.shape[:2]
+def _search(photo: Photo) -> tuple[FieldOfView, Photo]:
+    """Find the disc on a small copy.
+
+    Returns:
+        The field, and the copy; what lies around the picture of a slide is black on it.
+    """
+    pixels = photo.pixels
+    if float(np.percentile(pixels[::2, ::2], 99)) < DARK:
+        return FieldOfView(False, reason="too_dark"), photo
+    ellipse = _ellipse(pixels)
+    if ellipse is not None:
+        return _in_photograph(ellipse, photo.to_pixels), photo
+    window = _slide(pixels)
+    if window is None:
+        return FieldOfView(False, reason="no_disc"), photo
+    if border.coloured(border.colour(pixels)):
+        return FieldOfView(False, reason="framed"), photo
+    bare = np.zeros_like(pixels)
+    bare[window] = pixels[window]
+    ellipse = _in_window(pixels[window])
+    left, top = window[1].start, window[0].start
+    placed = replace(ellipse, x=ellipse.x + left, y=ellipse.y + top)
+    return _in_photograph(placed, photo.to_pixels), replace(photo, pixels=bare)
+
+
+def _light(pixels: Pixels) -> tuple[Signal, NDArray[np.bool_]]:
+    """The difference of each pixel from the border, and which pixels are lit.
+
+    Returns:
+        ``float32 (H, W)``, 0 to 255, smoothed; ``bool (H, W)``.
+    """
     colour = border.colour(pixels)
     signal = border.distance(pixels, colour)
     smooth = ndimage.uniform_filter(signal, 3, mode="nearest")
     bright = float(np.percentile(smooth[::2, ::2], 90))
     mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
+    framed = border.coloured(colour) and float(mask.mean()) < FULL
+    return smooth, border.without_line(mask) if framed else mask
+
+
+def _ellipse(pixels: Pixels) -> Ellipse | None:
+    height, width = pixels.shape[:2]
+    smooth, mask = _light(pixels)
     share = float(mask.mean())
-    framed = border.coloured(colour) and share < FULL
-    mask = _largest(border.without_line(mask) if framed else mask)
+    mask = further.largest(mask)
     aperture = _fitted(smooth, rim.outline(mask), (width, height))
     if share < FULL:
         return aperture
@@ -223,6 +278,50 @@ def _ellipse(pixels: Pixels) -> Ellipse | None:
     if aperture is not None and aperture.radius > CORNER_RIM * height / 2:
         return aperture
     return _around(width, height)
+
+
+def _slide(pixels: Pixels) -> tuple[slice, slice] | None:
+    """The rows and columns of a picture within a frame that cuts its disc off on all four sides."""
+    mask = further.largest(_light(pixels)[1])
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    window = (
+        slice(int(rows[0]) + FADE, int(rows[-1]) + 1 - FADE),
+        slice(int(columns[0]) + FADE, int(columns[-1]) + 1 - FADE),
+    )
+    part = mask[window]
+    if part.size < TRIMMED_AREA * mask.size or part.mean() < TRIMMED:
+        return None
+    return window
+
+
+def _in_window(pixels: Pixels) -> Ellipse:
+    """The disc of a slide's picture: the rim in its corners, or the smallest disc around it."""
+    height, width = pixels.shape[:2]
+    ellipse = _ellipse(pixels)
+    if ellipse is not None and rim.believable(ellipse, (width, height)):
+        return ellipse
+    return _around(width, height)
+
+
+def _shows_another(photo: Photo, field: FieldOfView) -> bool:
+    """Whether the picture shows a second retina beside a found one.
+
+    Args:
+        photo: the small copy.
+        field: the found one.
+    """
+    smooth, mask = _light(photo.pixels)
+    size = mask.shape[1], mask.shape[0]
+    for part in further.parts(mask, field, photo.to_pixels):
+        ellipse = _fitted(smooth * part, rim.outline(part), size)
+        if ellipse is None or not further.covers(ellipse, part):
+            continue
+        square = crop(photo, _in_photograph(ellipse, photo.to_pixels), retina.SIDE)
+        if retina.plausible(square):
+            return True
+    return False
 
 
 def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
@@ -264,17 +363,6 @@ def _stretched(ellipse: Ellipse) -> bool:
 def _around(width: int, height: int) -> Ellipse:
     """The smallest circle around the whole picture."""
     return Ellipse(width / 2, height / 2, math.hypot(width, height) / 2, 1.0)
-
-
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part of a mask."""
-    labels, count = ndimage.label(mask)
-    if count <= 1:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    largest: NDArray[np.bool_] = labels == sizes.argmax()
-    return largest
 
 
 def _in_photograph(ellipse: Ellipse, to_working: Affine) -> FieldOfView:

@@ -150,7 +150,7 @@ def _straight(edge: NDArray[np.intp], chord: float) -> NDArray[np.bool_]:
 
     There the sensor, or a frame, cut the disc.
     """
-    counts = np.bincount(edge)
+    counts = np.bincount(edge, minlength=1)
     band = np.convolve(counts, np.ones(3, dtype=int), mode="same")
     on_line: NDArray[np.bool_] = (band > chord)[edge]
     return on_line

@@ -49,8 +49,10 @@ def draw(photo: Photo, reading: Reading, *, labels: bool = False) -> Image.Image
     picture, to_picture = _fitted(photo, narrowest, widest)
     if reading.field.found:
         _outline(picture, reading.field, to_picture)
-    font = font_of(lesion_boxes.TYPE) if labels else None
-    lesion_boxes.draw(picture, reading.lesions, reading.anatomy.disc, to_picture, font=font)
+    font = font_of(lesion_boxes.type_of(picture.width))
+    lesion_boxes.draw(
+        picture, reading.lesions, reading.anatomy.disc, to_picture, font=font, labels=labels
+    )
     width = max(picture.width, narrowest)
     scale = max(1.0, width / MAX_WIDTH)
     top, bottom = header(reading, width, scale), footer(reading, width, scale, labels=labels)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image, ImageDraw, ImageFont
 
 from fundoscope.kinds import OPTIC_DISC, Colour
-from fundoscope.report.lesion_boxes import colour_of
+from fundoscope.report.lesion_boxes import colour_of, sample
 from fundoscope.report.wording import (
     DISCLAIMER,
     SHORT_NAMES,
@@ -63,12 +63,13 @@ SWATCH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text, after a square of colour ``swatch`` where one is given."""
+    """A line of text, after a square of colour ``swatch`` or a frame of ``kind`` if given."""
 
     text: str
     size: int
     colour: Colour
     swatch: Colour | None = None
+    kind: str | None = None
 
 
 class Strip:
@@ -97,6 +98,11 @@ class Strip:
     def fill(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
         """Fill a box with a colour."""
         self._pen.rectangle([round(side * self._scale) for side in (x0, y0, x1, y1)], colour)
+
+    def sample(self, x: float, y: float, side: float, kind: str) -> None:
+        """Draw a frame of a kind of lesion."""
+        drawn = sample(kind, round(side * self._scale))
+        self.picture.paste(drawn, (round(x * self._scale), round(y * self._scale)))
 
 
 def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
@@ -191,7 +197,7 @@ def _legend(reading: Reading, *, labels: bool) -> Iterator[Line]:
     """List each kind that was assessed, then those that the photograph is too small for."""
     for kind, count in lesion_counts(reading).items():
         text = f"{_name(kind, labels=labels)}: {count or 'none found'}"
-        yield Line(text, SMALL, TEXT if count else QUIET, swatch=colour_of(kind))
+        yield Line(text, SMALL, TEXT if count else QUIET, swatch=colour_of(kind), kind=kind)
     for lesions in reading.lesion_summary:
         if lesions.reason == TOO_SMALL:
             missing = NotAssessed("not assessed", why_not_assessed(lesions))
@@ -225,7 +231,10 @@ def _panel(lines: list[Line], units: float, scale: float) -> Image.Image:
     for y, text, line in placed:
         x = float(MARGIN)
         if line.swatch is not None:
-            strip.fill(x, y + 2, x + SWATCH, y + 2 + SWATCH, line.swatch)
+            if line.kind is None:
+                strip.fill(x, y + 2, x + SWATCH, y + 2 + SWATCH, line.swatch)
+            else:
+                strip.sample(x, y + 1, SWATCH + 2, line.kind)
             x += SWATCH + LABEL_GAP
         strip.text(x, y, text, line.size, line.colour)
     return strip.picture

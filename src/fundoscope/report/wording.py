@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fundoscope.kinds import KINDS
+from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
 from fundoscope.reading import Grade, LesionSummary, Reading, Referable
 
@@ -36,14 +37,6 @@ NEEDS_READER: Final = {
 NEEDS_READER_OTHERWISE: Final = "a person should look at this photograph"
 
 DISCLAIMER: Final = "research use, not a diagnosis"
-
-NO_FIELD: Final = {
-    "too_dark": ("is too dark to show the retina", "retake it with more flash"),
-    "no_disc": ("shows no field of view of a retina", "give a photograph of the retina"),
-    "not_a_retina": ("does not look like a retina", "give a photograph of the retina"),
-}
-"""Reason and remedy for each of :data:`fundoscope.reading.NO_FIELD_REASONS`."""
-NO_FIELD_OTHERWISE: Final = NO_FIELD["no_disc"]
 
 PARTS: Final = {
     "neovascularisation": "area",
@@ -77,6 +70,7 @@ NOT_ASSESSED: Final = {
     "unknown_to_detector": "this detector was not trained for them",
     "no_field": "no field of view",
     "photograph_too_small": "photograph too small",
+    "overexposed": "photograph overexposed",
 }
 """Words for each of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`; none without a detector."""
 TOO_SMALL: Final = "photograph_too_small"
@@ -176,7 +170,7 @@ def why_not_graded(reading: Reading) -> NotGraded | None:
         return None
     if not reading.field.found:
         code = reading.field.reason or "no_disc"
-        return NotGraded(code, *NO_FIELD.get(code, NO_FIELD_OTHERWISE))
+        return NotGraded(code, *NO_FIELD.get(code, OTHERWISE))
     if reading.quality.gradable is False:
         faults = ", ".join(reading.quality.reasons or ()) or "its quality is too low"
         return NotGraded("not_gradable", f"is not gradable ({faults})", "retake it")

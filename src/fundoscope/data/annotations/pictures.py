@@ -23,6 +23,9 @@ EXIF_ORIENTATION: Final = 0x0112
 TRANSPOSED: Final = range(5, 9)
 """EXIF orientations that swap width and height."""
 
+FORMAT_BYTES: Final = 1024
+"""Bytes at the start of a file from which its format is told."""
+
 PictureSize = tuple[int, int]
 """Width and height in pixels."""
 
@@ -114,30 +117,35 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """Open a picture without decoding its pixels; errors inside the block become a ``PhotoError``.
 
     Raises:
-        PhotoError: ``unreadable``, ``not_an_image`` or ``too_large``.
+        PhotoError: ``unreadable``, ``not_an_image``, ``unsupported`` or ``too_large``.
     """
     from PIL import Image, UnidentifiedImageError
 
+    from fundoscope.photo import formats
     from fundoscope.photo.decode import DECODER_ERRORS
 
     try:
         # Pillow warns at other bounds than ours; the bounds are checked here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with Image.open(path, formats=formats.MASKS) as image:
                 if max(image.size) > limits.MAX_SIDE or math.prod(image.size) > limits.MAX_PIXELS:
                     raise _too_large(path)
                 yield image
     except UnidentifiedImageError:
-        raise PhotoError(
-            path.name, "is not an image", "give a JPEG, PNG or TIFF file", code="not_an_image"
-        ) from None
+        raise PhotoError(path.name, **formats.foreign(_start_of(path))._asdict()) from None
     except Image.DecompressionBombError:
         raise _too_large(path) from None
     except DECODER_ERRORS as error:
         raise PhotoError(
             path.name, f"cannot be read ({error})", "check the file", code="unreadable"
         ) from None
+
+
+def _start_of(path: Path) -> bytes:
+    """The first bytes of a file, enough to tell its format."""
+    with path.open("rb") as stream:
+        return stream.read(FORMAT_BYTES)
 
 
 def _too_large(path: Path) -> PhotoError:

@@ -19,8 +19,8 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.segmentation import Segmentation
 from fundoscope.photo import decode
 from fundoscope.photo import field as fields
+from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.reading import Lesion
-from fundoscope.report.wording import NO_FIELD, NO_FIELD_OTHERWISE
 
 NO_RETINA: Final = "no_field"
 STATUSES: Final = (READ, NO_RETINA, REFUSED)
@@ -88,7 +88,7 @@ def _detect(detector: Detector, path: Path) -> Detections:
     fov = fields.find(photo)
     if not fov.found:
         code = fov.reason or "no_disc"
-        reason, remedy = NO_FIELD.get(code, NO_FIELD_OTHERWISE)
+        reason, remedy = NO_FIELD.get(code, OTHERWISE)
         return Detections(NO_RETINA, size, code=code, reason=reason, remedy=remedy)
     kinds = detector.manifest.classes
     unassessed = tuple(kind for kind in kinds if not detector.assesses(kind, fov))

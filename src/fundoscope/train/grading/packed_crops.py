@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from fundoscope.data.manifest import Manifest
 from fundoscope.grading.inputs import CROP, Input
+from fundoscope.photo.formats import PHOTOGRAPHS
 from fundoscope.train.run import provenance
 
 SUFFIX: Final = ".crop.webp"
@@ -55,7 +56,7 @@ def no_larger(pixels: Pixels, photograph: Path) -> Pixels:
         pixels: uint8 ``(side, side, 3)`` RGB.
         photograph: the file that it was made of.
     """
-    with Image.open(photograph) as stored:  # reads the head of the file
+    with Image.open(photograph, formats=PHOTOGRAPHS) as stored:  # reads the head of the file
         side = round(SPARE * max(stored.size))
     if side >= len(pixels):
         return pixels
@@ -83,7 +84,7 @@ def read(path: Path, wanted: Input) -> Pixels | str:
             pixels, see :func:`no_larger`, and is enlarged as the photograph would be.
     """
     try:
-        with Image.open(path) as stored:
+        with Image.open(path, formats=("PNG", "WEBP")) as stored:
             if stored.width != stored.height:
                 return "is damaged (a crop is square)"
             if wanted.kind != CROP:

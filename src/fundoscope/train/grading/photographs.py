@@ -20,6 +20,7 @@ from fundoscope.data.leaks import require_apart
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
+from fundoscope.photo.formats import PHOTOGRAPHS
 from fundoscope.train.grading import packed_crops
 from fundoscope.train.grading.config import ASPECT_SPREAD, Data
 
@@ -168,7 +169,7 @@ def require_usable(rows: Sequence[Row], title: str) -> None:
 def aspect(path: Path) -> float | None:
     """Width over height of a photograph as it is shown; ``None`` where its file cannot be read."""
     try:
-        with Image.open(path) as photograph:
+        with Image.open(path, formats=PHOTOGRAPHS) as photograph:
             width, height = photograph.size
             lying = photograph.getexif().get(ExifTags.Base.Orientation) in LYING
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):

@@ -15,6 +15,7 @@ from fundoscope.data.annotations.annotation import (
     Annotation,
     AnnotationSet,
 )
+from fundoscope.data.annotations.masks.pixels import mask_pixels
 from fundoscope.data.annotations.masks.read import read_masks
 from fundoscope.errors import PhotoError
 
@@ -161,3 +162,16 @@ def test_a_mask_of_more_pixels_than_any_photograph(tmp_path: Path) -> None:
 
 def photo(*items: Annotation, image: str = "a.jpg", source: str = "") -> AnnotatedPhoto:
     return AnnotatedPhoto(image=image, width=WIDTH, height=HEIGHT, annotations=items, source=source)
+
+
+@pytest.mark.parametrize(("kind", "is_read"), [("BMP", True), ("GIF", True), ("WEBP", False)])
+def test_only_formats_of_masks_are_offered_to_their_parsers(
+    tmp_path: Path, kind: str, is_read: bool
+) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(np.eye(40, dtype=np.uint8) * 255).save(path, kind)
+    if is_read:
+        assert mask_pixels(path).sum() == 40
+        return
+    with pytest.raises(PhotoError, match="is WEBP, which is not read"):
+        mask_pixels(path)

@@ -1,0 +1,30 @@
+"""Whether a photograph is overexposed: on washed-out retina no lesion can be seen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fundoscope.photo import field
+from fundoscope.photo.decode import Photo
+from fundoscope.reading import FieldOfView
+
+SIDE: Final = 256
+"""Side in pixels of the square on which the share of washed-out retina is measured."""
+WASHED_OUT: Final = 250
+"""Green, 0 to 255, from which retina is washed out: vessels and lesions differ from it no more.
+Red is often saturated on good photographs; green is so only on the disc and on bright exudates."""
+MOST: Final = 0.05
+"""Share of the field that may be washed out; the optic disc takes 3 %. Of the 836 photographs of
+the validation splits 1 has more."""
+
+
+def is_overexposed(photo: Photo, fov: FieldOfView) -> bool:
+    """Whether so much of the field is washed out that kinds of lesions cannot be assessed.
+
+    Args:
+        photo: decoded at any scale.
+        fov: its field of view, found.
+    """
+    inside = field.disc(SIDE)
+    green = field.crop(photo, fov, SIDE)[..., 1]
+    return float((green[inside] >= WASHED_OUT).mean()) > MOST

@@ -1,0 +1,105 @@
+"""The file formats that are read, and the names of those that are not.
+
+Pillow tries every parser that it has unless it is given a list. Each parser is code that a hostile
+file can reach, so only those of :data:`PHOTOGRAPHS` (or :data:`MASKS`) are ever offered a file. Of
+other common formats only the first bytes are compared, to tell the user what the file is.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+JPEG, MPO, PNG, TIFF = "JPEG", "MPO", "PNG", "TIFF"
+PHOTOGRAPHS: Final = (JPEG, PNG, TIFF)
+"""Pillow's names of the formats of photographs. Some cameras write MPO, a JPEG followed by further
+pictures; Pillow's parser of JPEG opens it, and calls it so."""
+MASKS: Final = (*PHOTOGRAPHS, "BMP", "GIF")
+"""The same for masks: data sets ship bitmaps and, as DRIVE, GIF files too."""
+
+AS_PICTURE: Final = "store it as JPEG, PNG or TIFF"
+NOT_AN_IMAGE: Final = "not_an_image"
+UNSUPPORTED: Final = "unsupported"
+
+
+class Foreign(NamedTuple):
+    """A file of a format that is not read.
+
+    Attributes:
+        why: what it is, to follow the file's name.
+        remedy: what to do.
+        code: of the refusal.
+    """
+
+    why: str
+    remedy: str
+    code: str
+
+
+DICOM_START: Final = 128
+"""Bytes before the word ``DICM`` in a DICOM file."""
+BARE_DICOM: Final = (
+    b"\x02\x00\x00\x00UL",
+    b"\x08\x00\x05\x00",
+    b"\x08\x00\x00\x00",
+    b"\x08\x00\x08\x00",
+)
+"""First element of DICOM files without that word: older cameras wrote them so."""
+DICOM: Final = Foreign(
+    "is a DICOM file, which is not read",
+    "export the photograph from it as PNG or JPEG, with the camera's software or a DICOM viewer",
+    UNSUPPORTED,
+)
+BRANDS: Final = {
+    b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"hevc": "HEIC",
+    b"avif": "AVIF", b"avis": "AVIF",
+}  # fmt: skip
+"""The formats of the ISO container, by the brand after ``ftyp``."""
+SIGNATURES: Final = (
+    (0, b"GIF87a", "GIF"), (0, b"GIF89a", "GIF"), (0, b"BM", "BMP"), (8, b"WEBP", "WEBP"),
+    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"), (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"\xff\x0a", "JPEG XL"), (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+    (0, b"8BPS", "Photoshop"), (0, b"II+\x00", "BigTIFF"), (0, b"MM\x00+", "BigTIFF"),
+    (0, b"P5", "PNM"), (0, b"P6", "PNM"), (0, b"II\xbc", "JPEG XR"),
+)  # fmt: skip
+"""Place, first bytes and name of pictures that are not read."""
+DOCUMENTS: Final = (
+    (b"%PDF", "a PDF document"), (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a gzip archive"), (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a RAR archive"),
+    (b"\xd0\xcf\x11\xe0", "an office document"), (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"), (b"<svg", "an SVG drawing"), (b"<?xml", "an XML document"),
+    (b"<!DOCTYPE", "a web page"), (b"<!doctype", "a web page"), (b"<html", "a web page"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
+)  # fmt: skip
+"""First bytes and name of files that are no pictures."""
+DOCUMENT_REMEDIES: Final = {
+    "a PDF document": "export the photograph in it as PNG or JPEG",
+    "a ZIP archive or an office document": "unpack it, and give the JPEG, PNG or TIFF file",
+    "a Git LFS pointer": "fetch the file itself with: git lfs pull",
+    "a web page": "download the photograph itself, not the page around it",
+}
+SHORTEST: Final = 13
+"""Bytes below which a file is not a picture of any of these formats: a GIF's header has 13."""
+
+
+def foreign(data: bytes) -> Foreign:
+    """Describe a file that none of the parsers of :data:`PHOTOGRAPHS` takes.
+
+    Args:
+        data: the file's content, or its first kilobyte.
+    """
+    unknown = Foreign("is not an image", "give a JPEG, PNG or TIFF file", NOT_AN_IMAGE)
+    if len(data) < SHORTEST:
+        return unknown
+    if data[DICOM_START : DICOM_START + 4] == b"DICM" or data.startswith(BARE_DICOM):
+        return DICOM
+    named = [name for at, start, name in SIGNATURES if data[at : at + len(start)] == start]
+    if data[4:8] == b"ftyp":
+        named = [BRANDS[data[8:12]]] if data[8:12] in BRANDS else []
+    if named:
+        return Foreign(f"is {named[0]}, which is not read", AS_PICTURE, UNSUPPORTED)
+    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for start, name in DOCUMENTS:
+        if text.startswith(start):
+            remedy = DOCUMENT_REMEDIES.get(name, unknown.remedy)
+            return Foreign(f"is not an image but {name}", remedy, NOT_AN_IMAGE)
+    return unknown
