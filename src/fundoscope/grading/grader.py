@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,14 +42,18 @@ class Grader:
         return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
 
 
-def load(path: str | Path | None = None) -> Grader:
+def load(
+    path: str | Path | None = None, *, providers: Sequence[str] | None = None
+) -> Grader:
     """Load and verify a grading bundle.
 
     Args:
         path: the bundle's folder or zip file; ``None`` means the one that ships.
+        providers: see :func:`fundoscope.models.runtime.available_providers`.
 
     Raises:
         BundleError: it is missing or damaged, or it is not a grader that this version can use.
+        UsageError: a provider is not available.
     """
     path = bundles.shipped(bundles.GRADING) if path is None else Path(path)
     bundle = bundles.load_grader(path)
@@ -61,7 +66,7 @@ def load(path: str | Path | None = None) -> Grader:
             " does not know, so it cannot grade",
             "use the fundoscope version that it was made with, or name another grading bundle",
         )
-    session = runtime.session(bundle)
+    session = runtime.session(bundle, providers=providers)
     _require_shapes(session, manifest, wanted, path.name)
     return Grader(manifest, wanted, session)
 
