@@ -179,7 +179,7 @@ def _content(source: Any) -> _File | Any:
 def _photo(content: _File | Any, *, min_side: int) -> Photo:
     if isinstance(content, _File):
         return decode.decode(content.data, name=content.name, min_side=min_side)
-    return decode.from_array(content)
+    return decode.from_array(content, min_side=min_side)
 
 
 def _is_full_size(photo: Photo) -> bool:

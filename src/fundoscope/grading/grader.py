@@ -42,9 +42,7 @@ class Grader:
         return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
 
 
-def load(
-    path: str | Path | None = None, *, providers: Sequence[str] | None = None
-) -> Grader:
+def load(path: str | Path | None = None, *, providers: Sequence[str] | None = None) -> Grader:
     """Load and verify a grading bundle.
 
     Args:

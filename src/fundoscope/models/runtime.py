@@ -52,7 +52,8 @@ def available_providers(names: Sequence[str] | None = None) -> list[str]:
     """The full names of providers of ONNX Runtime, which run a graph on a device.
 
     Args:
-        names: in the order of preference, e.g. ``["cuda", "cpu"]`` or ``["CUDAExecutionProvider"]``; ``None`` for the CPU.
+        names: in the order of preference, e.g. ``["cuda"]`` or ``["CUDAExecutionProvider"]``;
+            ``None`` for the CPU.
 
     Returns:
         Their names. The CPU comes last, for nodes that the others cannot run.
