@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -19,6 +17,7 @@ from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcome, trouble
 from fundoscope.batch.results import Results, results_in
 from fundoscope.errors import FundoscopeError, PhotoError
+from fundoscope.ordered import in_order
 from fundoscope.reading import ModelUsed, Reading
 from fundoscope.report.wording import NotAssessed, not_assessed
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 INTERNAL_ERROR: Final = "internal_error"
 REPORT: Final = "please report it"
 RUN_VERSION: Final = "fundoscope.run/1"
-AHEAD: Final = 2
-"""Photographs in progress or waiting to be written, for each thread: enough to keep it busy while a
-slow photograph delays the others, few enough for memory."""
 PNG_COMPRESSION: Final = 3
 """zlib level: on pictures of eyes, level 6 took twice as long for files 3 % smaller."""
 
@@ -173,25 +169,6 @@ def _walk(
             if stop.is_set():
                 break
     tally.interrupted = tally.done < tally.photographs
-
-
-def in_order(
-    inputs: Sequence[Input], examine: Callable[[Input], Outcome], workers: int
-) -> Generator[Outcome, None, None]:
-    """Examine inputs on several threads and yield their outcomes in order.
-
-    At most ``AHEAD * workers`` are in memory. Closing the iterator cancels what has not begun.
-    """
-    waiting = iter(inputs)
-    window: deque[Future[Outcome]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="fundoscope")
-    try:
-        window.extend(pool.submit(examine, each) for each in islice(waiting, AHEAD * workers))
-        while window:
-            yield window.popleft().result()
-            window.extend(pool.submit(examine, each) for each in islice(waiting, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def examine(

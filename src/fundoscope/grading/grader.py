@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fundoscope.errors import BundleError
+from fundoscope.errors import BundleError, UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
@@ -67,6 +67,23 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
     session = runtime.session(bundle, providers=providers)
     _require_shapes(session, manifest, wanted, path.name)
     return Grader(manifest, wanted, session)
+
+
+def with_threshold(grader: Grader, threshold: float) -> Grader:
+    """The same grader with another operating point.
+
+    Args:
+        grader: from :func:`load`.
+        threshold: the lowest probability of grade 2 or more at which an eye is referable.
+
+    Raises:
+        UsageError: the threshold is not above 0 and at most 1.
+    """
+    if not 0.0 < threshold <= 1.0:
+        raise UsageError(
+            f"threshold {threshold}", "is not a probability", "give a number above 0, at most 1"
+        )
+    return replace(grader, manifest=replace(grader.manifest, referable_threshold=threshold))
 
 
 def _usable(manifest: GraderManifest, wanted: inputs.Input) -> bool:
