@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,9 @@ class Tally:
         thresholds: the operating points for "referable" that were used.
         unseen: what was not assessed, in order, and on how many photographs that opened.
         troubled: image, status, code, reason and remedy of each photograph without a grade.
+        first: the first photograph with each file, by the file's sha256.
+        equal: the photographs whose file was read before in this run, and under which name.
+        patients: the patients.
         interrupted: whether the run was stopped before its end.
     """
 
@@ -70,10 +73,27 @@ class Tally:
     thresholds: set[float] = field(default_factory=set)
     unseen: Counter[NotAssessed] = field(default_factory=Counter)
     troubled: list[dict[str, str]] = field(default_factory=list)
+    first: dict[str, str] = field(default_factory=dict)
+    equal: list[dict[str, str]] = field(default_factory=list)
+    patients: set[str] = field(default_factory=set)
     interrupted: bool = False
+
+    def compared(self, outcome: Outcome) -> Outcome:
+        """The outcome, with the name of an earlier photograph that has the same file."""
+        if outcome.reading is None:
+            return outcome
+        sha256 = outcome.reading.photo.sha256
+        if sha256 in self.first:
+            return replace(outcome, same_as=self.first[sha256])
+        self.first[sha256] = outcome.input.image
+        return outcome
 
     def add(self, outcome: Outcome) -> None:
         """Count one photograph."""
+        if outcome.same_as:
+            self.equal.append({"image": outcome.input.image, "same_as": outcome.same_as})
+        if outcome.input.patient:
+            self.patients.add(outcome.input.patient)
         self.statuses[outcome.status] += 1
         if outcome.reading is not None:
             self.unseen.update(not_assessed(outcome.reading))
@@ -161,7 +181,7 @@ def _walk(
     results: Results | None = None,
 ) -> None:
     with closing(in_order(inputs, examine, workers)) as outcomes:
-        for outcome in outcomes:
+        for outcome in map(tally.compared, outcomes):
             if results is not None:
                 results.add(outcome)
             tally.add(outcome)
@@ -235,6 +255,7 @@ def _manifest(
         "not_assessed": [str(what) for what in tally.unseen],
         "refused": [entry for entry in tally.troubled if entry["status"] == REFUSED],
         "not_graded": [entry for entry in tally.troubled if entry["status"] == NOT_GRADED],
+        "equal": tally.equal,
         "started": started,
         "finished": _now(),
         "interrupted": tally.interrupted,

@@ -30,6 +30,8 @@ data to its maker, and keeps an identifier of the machine in the cache folder of
 PROVIDER: Final = "ExecutionProvider"
 """How the names of all providers of ONNX Runtime end, e.g. ``CPUExecutionProvider``."""
 CPU: Final = f"CPU{PROVIDER}"
+REMOTE: Final = ("azure",)
+"""Providers that would send a photograph to another machine; they are not offered."""
 
 
 def disable_telemetry() -> None:
@@ -63,7 +65,8 @@ def available_providers(names: Sequence[str] | None = None) -> list[str]:
     """
     if names is None:
         return [CPU]
-    available = {_short(name): name for name in library().get_available_providers()}
+    installed = {_short(name): name for name in library().get_available_providers()}
+    available = {short: name for short, name in installed.items() if short not in REMOTE}
     chosen = [available.get(_short(name)) or _refuse(name, available) for name in names]
     return list(dict.fromkeys([*chosen, CPU]))
 
