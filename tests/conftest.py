@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,11 @@ class FakeReader:
         *,
         lesions: bool = True,
         threads: int = 1,
+        referable_threshold: float | None = None,
+        providers: Sequence[str] | None = None,
     ) -> None:
+        self.referable_threshold = referable_threshold
+        self.providers = providers
         self.grader = grader
         self.detector = detector
         self.lesions = lesions

@@ -10,7 +10,7 @@ from pathlib import Path
 import fundoscope
 
 ROOT = Path(__file__).parents[1]
-PUBLIC = {"FundoscopeError", "PhotoError", "Reader", "Reading", "__version__", "read"}
+PUBLIC = {"FundoscopeError", "PhotoError", "Reader", "Reading", "__version__", "draw", "read"}
 SHOW = """
 import sys, fundoscope
 names = dir(fundoscope)

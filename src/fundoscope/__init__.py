@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from fundoscope._version import __version__
 
-__all__ = ["FundoscopeError", "PhotoError", "Reader", "Reading", "__version__", "read"]
+__all__ = ["FundoscopeError", "PhotoError", "Reader", "Reading", "__version__", "draw", "read"]
 
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError, PhotoError
     from fundoscope.reader import Reader, read
     from fundoscope.reading import Reading
+    from fundoscope.report.recipe import draw
 
 _MODULE_OF = {
     "read": "fundoscope.reader",
+    "draw": "fundoscope.report.recipe",
     "Reader": "fundoscope.reader",
     "Reading": "fundoscope.reading",
     "FundoscopeError": "fundoscope.errors",

@@ -7,19 +7,21 @@ same grade everywhere.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fundoscope._version import __version__
+from fundoscope.errors import PhotoError
 from fundoscope.grading import contradictions, inputs
 from fundoscope.grading import grader as graders
 from fundoscope.grading.grader import Grader
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
 from fundoscope.lesions.summary import Findings
-from fundoscope.photo import decode, field, reasons
+from fundoscope.ordered import in_order
+from fundoscope.photo import field, reasons, sources
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import (
     FieldOfView,
@@ -30,10 +32,7 @@ from fundoscope.reading import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Source = str | Path | bytes | NDArray[np.uint8]
+    from fundoscope.photo.sources import Source
 
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
@@ -49,6 +48,8 @@ class Reader:
         *,
         lesions: bool = True,
         threads: int = 1,
+        referable_threshold: float | None = None,
+        providers: Sequence[str] | None = None,
     ) -> None:
         """Load the models.
 
@@ -59,12 +60,23 @@ class Reader:
             lesions: whether to look for lesions.
             threads: processor threads for one photograph. More than one helps when fewer
                 photographs are read in parallel than there are processors. The result is the same.
+            referable_threshold: the lowest probability of grade 2 or more, above 0 and at most 1,
+                at which an eye is referable; ``None`` means the bundle's.
+            providers: of ONNX Runtime, in the order of preference, e.g. ``["cuda"]``; ``None``
+                means the processor. Other devices may round differently.
 
         Raises:
             BundleError: a bundle is missing or damaged.
+            UsageError: the threshold is invalid, or a provider is not available.
         """
-        self._grader = grader if isinstance(grader, Grader) else graders.load(grader)
-        self._detector = detectors.load(detector, threads=threads) if lesions else None
+        self._grader = (
+            grader if isinstance(grader, Grader) else graders.load(grader, providers=providers)
+        )
+        if referable_threshold is not None:
+            self._grader = graders.with_threshold(self._grader, referable_threshold)
+        self._detector = (
+            detectors.load(detector, threads=threads, providers=providers) if lesions else None
+        )
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
@@ -87,7 +99,8 @@ class Reader:
         """Read one photograph.
 
         Args:
-            source: a file's path, a file's bytes, or an array ``uint8 (H, W, 3)`` RGB.
+            source: a file's path, its bytes, a file opened in binary mode, an array
+                ``uint8 (H, W, 3)`` RGB, or a PIL picture.
 
         Returns:
             A Reading. A picture that is not a fundus photograph has one too, with ``field.found``
@@ -95,8 +108,42 @@ class Reader:
 
         Raises:
             PhotoError: the file cannot be read.
+            TypeError: ``source`` is something else.
         """
         return self.examine(source)[1]
+
+    def read_many(
+        self, given: Iterable[Source], *, workers: int = 1, raise_refusals: bool = False
+    ) -> Iterator[Reading | PhotoError]:
+        """Read many photographs, on several threads.
+
+        Args:
+            given: the photographs, each as for :meth:`read`. They are taken as needed, so this
+                may be a generator over any number of them.
+            workers: photographs that are read at the same time, at least 1.
+            raise_refusals: whether a photograph that cannot be read ends the iteration. Otherwise
+                its PhotoError is yielded in its place.
+
+        Yields:
+            A Reading for each photograph, or the PhotoError that says why there is none, in the
+            order given.
+
+        Raises:
+            PhotoError: a file cannot be read, with ``raise_refusals``.
+            TypeError: something is not a photograph.
+            ValueError: ``workers`` is less than 1.
+        """
+        if isinstance(given, str | bytes):
+            raise TypeError("this is one photograph: give a list of them, or call read")
+        yield from in_order(given, partial(self._reading_or_refusal, raise_refusals), workers)
+
+    def _reading_or_refusal(self, raise_refusals: bool, source: Source) -> Reading | PhotoError:
+        try:
+            return self.read(source)
+        except PhotoError as refusal:
+            if raise_refusals:
+                raise
+            return refusal.with_traceback(None)
 
     def examine(self, source: Source) -> tuple[Photo, Reading]:
         """Read one photograph and return its decoded pixels too, for drawing.
@@ -107,13 +154,13 @@ class Reader:
         Raises:
             PhotoError: the file cannot be read.
         """
-        content = _content(source)
-        photo = _photo(content, min_side=self._grader.input.decode_side)
+        content = sources.content(source)
+        photo = sources.photo(content, min_side=self._grader.input.decode_side)
         fov = field.find(photo)
         grade, warnings = self._grade(photo, fov)
         if self._detector is not None and fov.found and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
-            photo = _photo(content, min_side=self._detector.decode_side)
+            photo = sources.photo(content, min_side=self._detector.decode_side)
         findings = self._findings(photo, fov)
         return photo, Reading(
             photo=photo.facts,
@@ -150,29 +197,6 @@ class Reader:
         return summary.findings(detections, self._detector, photo, fov)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A photograph's file in memory."""
-
-    name: str | None
-    data: bytes
-
-
-def _content(source: Any) -> _File | Any:
-    """Read a file once, however often it is decoded; an array is returned as it is."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _File(None, bytes(source))
-    if isinstance(source, str | Path):
-        return _File(decode.name_of(Path(source)), decode.read_bytes(Path(source)))
-    return source
-
-
-def _photo(content: _File | Any, *, min_side: int) -> Photo:
-    if isinstance(content, _File):
-        return decode.decode(content.data, name=content.name, min_side=min_side)
-    return decode.from_array(content)
-
-
 def _is_full_size(photo: Photo) -> bool:
     """Whether the photograph was decoded at its full size."""
     height, width = photo.pixels.shape[:2]
@@ -187,10 +211,12 @@ def read(source: Source) -> Reading:
     """Read one photograph with the models that ship. They are loaded at the first call.
 
     Args:
-        source: a file's path, a file's bytes, or an array ``uint8 (H, W, 3)`` RGB.
+        source: a file's path, its bytes, a file opened in binary mode, an array
+            ``uint8 (H, W, 3)`` RGB, or a PIL picture.
 
     Raises:
         PhotoError: the file cannot be read.
+        TypeError: ``source`` is something else.
         BundleError: a bundle that ships is missing or damaged.
     """
     global _default

@@ -261,6 +261,13 @@ class Reading:
 
         return msgspec.json.encode(self).decode()
 
+    def to_dict(self) -> dict[str, Any]:
+        """The Reading as dictionaries, lists, texts and numbers: what :meth:`to_json` encodes."""
+        import msgspec
+
+        values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return values
+
     @classmethod
     def from_json(cls, text: str | bytes) -> Reading:
         """The Reading in a text that :meth:`to_json` wrote.

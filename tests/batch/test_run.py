@@ -21,9 +21,10 @@ from fundoscope.batch.results import (
     picture_name,
     results_in,
 )
-from fundoscope.batch.run import AHEAD, Tally, in_order, run
+from fundoscope.batch.run import Tally, run
 from fundoscope.errors import BundleError, OutputError, PhotoError, UsageError
 from fundoscope.kinds import LESIONS
+from fundoscope.ordered import AHEAD, in_order
 from fundoscope.reading import Reading
 from fundoscope.report.wording import NotAssessed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -329,3 +330,70 @@ def test_a_bar_on_a_terminal_and_lines_above_it(tmp_path: Path, save_eye: Save) 
     assert b"a_g1.jpg: 1 mild NPDR" in shown
     assert b"b.jpg: is empty" in shown
     assert b"2/2" in shown
+
+
+def test_the_threshold_and_the_device_reach_the_reader(
+    fundoscope: Command, made_readers: list[Any], save_eye: Save,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    eye = save_eye(tmp_path / "g2.png")
+    assert fundoscope("read", eye, "--threshold", "0.2", "--device", "cuda").code == 0
+    assert made_readers[-1].referable_threshold == 0.2
+    assert made_readers[-1].providers == ["cuda"]
+    assert fundoscope("read", eye).code == 0
+    assert made_readers[-1].referable_threshold is None
+    assert made_readers[-1].providers is None
+
+
+def test_quiet_prints_problems_and_totals_and_verbose_the_numbers(
+    fundoscope: Command, save_eye: Save, tmp_path: Path
+) -> None:
+    eye, broken = save_eye(tmp_path / "g2.png"), tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photograph")
+    quiet = fundoscope("read", eye, broken, "-q")
+    assert "g2.png" not in quiet.out
+    assert "1 graded" in quiet.out
+    assert "broken.jpg" in quiet.err
+    verbose = fundoscope("read", eye, "-v")
+    assert "g2.png" in verbose.out
+    assert "grading: fake-1, sha256 ffffffffffff" in verbose.err
+    assert "160 x 120 px" in verbose.err
+    assert "probabilities" in verbose.err
+    wrong = fundoscope("read", eye, "-q", "-v")
+    assert wrong.code == 2
+    assert "--quiet" in wrong.err
+
+
+def test_eye_and_patient_are_taken_from_names_on_request(
+    fundoscope: Command, save_eye: Save, tmp_path: Path
+) -> None:
+    photographs = tmp_path / "photographs"
+    for shade, name in enumerate(("g3_left.png", "g3_right.png", "IMG.png"), start=1):
+        save_eye(photographs / name, shade=shade)
+    out = tmp_path / "out"
+    done = fundoscope("read", photographs, "--out", out, "--names", "eye,patient")
+    assert done.code == 0
+    assert "patients.csv (1 patient)" in done.out
+    with (out / "patients.csv").open(newline="") as file:
+        (patient,) = csv.DictReader(file)
+    assert (patient["patient"], patient["icdr"]) == ("g3", "3")
+    assert patient["eyes_read"] == "left; right"
+    bare = fundoscope("read", photographs, "--out", tmp_path / "bare")
+    assert "--names eye,patient" in bare.out
+    assert not (tmp_path / "bare" / "patients.csv").exists()
+    assert fundoscope("read", photographs, "--names", "age").code == 2
+
+
+def test_equal_photographs_are_flagged(fundoscope: Command, save_eye: Save, tmp_path: Path) -> None:
+    photographs, out = tmp_path / "photographs", tmp_path / "out"
+    for name, shade in (("g0a.png", 1), ("g0b.png", 1), ("g0c.png", 2)):
+        save_eye(photographs / name, shade=shade)
+    done = fundoscope("read", photographs, "--out", out)
+    assert "1 photograph is there twice, the same file: " in done.out
+    with (out / "readings.csv").open(newline="") as file:
+        same = [row["same_as"] for row in csv.DictReader(file)]
+    assert [bool(cell) for cell in same] == [False, True, False]
+    assert same[1].endswith("g0a.png")
+    (pair,) = json.loads((out / "run.json").read_text())["equal"]
+    assert pair["image"].endswith("g0b.png")
+    assert pair["same_as"].endswith("g0a.png")

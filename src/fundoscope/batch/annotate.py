@@ -14,13 +14,14 @@ from typing import Final
 from fundoscope.batch.annotation_files import AnnotationFiles
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import Outcome, trouble
-from fundoscope.batch.run import INTERNAL_ERROR, PhotoReader, examine, in_order
+from fundoscope.batch.run import INTERNAL_ERROR, PhotoReader, examine
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, Loss
 from fundoscope.data.annotations.xml_text import NOT_IN_XML
 from fundoscope.errors import FundoscopeError, PhotoError
 from fundoscope.geometry import Box
 from fundoscope.kinds import OPTIC_DISC
 from fundoscope.models.bundle import DETECTION
+from fundoscope.ordered import in_order
 from fundoscope.reading import Lesion, PhotoFacts, Reading
 from fundoscope.report.wording import NotAssessed, not_assessed
 

@@ -32,6 +32,7 @@ COLUMNS: Final = (
     "disc_found", "disc_x", "disc_y", "disc_diameter", "disc_score",
     *(f"{kind}_{what}" for kind in LESIONS for what in OF_A_KIND),
     "needs_reader",
+    "same_as",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -45,12 +46,15 @@ class Outcome:
         reading: the Reading; ``None`` if it was refused.
         refusal: why the file could not be read; ``None`` if it was read.
         picture: the bytes of a PNG picture of the reading, if one was requested.
+        same_as: the first photograph of the run with the same file (sha256), as the user named it;
+            ``""`` if there is none.
     """
 
     input: Input
     reading: Reading | None = None
     refusal: PhotoError | None = None
     picture: bytes | None = None
+    same_as: str = ""
 
     @property
     def status(self) -> str:
@@ -79,7 +83,9 @@ def trouble(outcome: Outcome) -> dict[str, str]:
 
 
 def json_line(outcome: Outcome) -> str:
-    """The Reading as one line of JSON; for a row of a table, ``input`` has its cells.
+    """The Reading as one line of JSON.
+
+    ``input`` has the cells of a row of a table, or eye and patient where the name gave them.
 
     Raises:
         ValueError: the photograph was refused, so there is no Reading.
@@ -88,12 +94,12 @@ def json_line(outcome: Outcome) -> str:
         raise ValueError("a refused photograph has no reading")
     line = outcome.reading.to_json()
     photograph = outcome.input
-    if not photograph.from_table:
+    if not (photograph.from_table or photograph.patient or photograph.eye):
         return line
     import msgspec
 
     cells = {
-        "image": photograph.image,
+        "image": photograph.image if photograph.from_table else "",
         "id": photograph.id,
         "patient": photograph.patient,
         "eye": photograph.eye,
@@ -116,6 +122,7 @@ def row(outcome: Outcome, picture: str = "") -> Mapping[str, str]:
         "eye": outcome.input.eye,
         "status": outcome.status,
         "picture": picture,
+        "same_as": outcome.same_as,
     }
     if outcome.reading is not None:
         cells |= _of_photo(outcome.reading) | _of_grade(outcome.reading)

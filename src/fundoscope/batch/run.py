@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -19,6 +17,7 @@ from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcome, trouble
 from fundoscope.batch.results import Results, results_in
 from fundoscope.errors import FundoscopeError, PhotoError
+from fundoscope.ordered import in_order
 from fundoscope.reading import ModelUsed, Reading
 from fundoscope.report.wording import NotAssessed, not_assessed
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 INTERNAL_ERROR: Final = "internal_error"
 REPORT: Final = "please report it"
 RUN_VERSION: Final = "fundoscope.run/1"
-AHEAD: Final = 2
-"""Photographs in progress or waiting to be written, for each thread: enough to keep it busy while a
-slow photograph delays the others, few enough for memory."""
 PNG_COMPRESSION: Final = 3
 """zlib level: on pictures of eyes, level 6 took twice as long for files 3 % smaller."""
 
@@ -65,6 +61,9 @@ class Tally:
         thresholds: the operating points for "referable" that were used.
         unseen: what was not assessed, in order, and on how many photographs that opened.
         troubled: image, status, code, reason and remedy of each photograph without a grade.
+        first: the first photograph with each file, by the file's sha256.
+        equal: the photographs whose file was read before in this run, and under which name.
+        patients: the patients.
         interrupted: whether the run was stopped before its end.
     """
 
@@ -74,10 +73,27 @@ class Tally:
     thresholds: set[float] = field(default_factory=set)
     unseen: Counter[NotAssessed] = field(default_factory=Counter)
     troubled: list[dict[str, str]] = field(default_factory=list)
+    first: dict[str, str] = field(default_factory=dict)
+    equal: list[dict[str, str]] = field(default_factory=list)
+    patients: set[str] = field(default_factory=set)
     interrupted: bool = False
+
+    def compared(self, outcome: Outcome) -> Outcome:
+        """The outcome, with the name of an earlier photograph that has the same file."""
+        if outcome.reading is None:
+            return outcome
+        sha256 = outcome.reading.photo.sha256
+        if sha256 in self.first:
+            return replace(outcome, same_as=self.first[sha256])
+        self.first[sha256] = outcome.input.image
+        return outcome
 
     def add(self, outcome: Outcome) -> None:
         """Count one photograph."""
+        if outcome.same_as:
+            self.equal.append({"image": outcome.input.image, "same_as": outcome.same_as})
+        if outcome.input.patient:
+            self.patients.add(outcome.input.patient)
         self.statuses[outcome.status] += 1
         if outcome.reading is not None:
             self.unseen.update(not_assessed(outcome.reading))
@@ -165,7 +181,7 @@ def _walk(
     results: Results | None = None,
 ) -> None:
     with closing(in_order(inputs, examine, workers)) as outcomes:
-        for outcome in outcomes:
+        for outcome in map(tally.compared, outcomes):
             if results is not None:
                 results.add(outcome)
             tally.add(outcome)
@@ -173,25 +189,6 @@ def _walk(
             if stop.is_set():
                 break
     tally.interrupted = tally.done < tally.photographs
-
-
-def in_order(
-    inputs: Sequence[Input], examine: Callable[[Input], Outcome], workers: int
-) -> Generator[Outcome, None, None]:
-    """Examine inputs on several threads and yield their outcomes in order.
-
-    At most ``AHEAD * workers`` are in memory. Closing the iterator cancels what has not begun.
-    """
-    waiting = iter(inputs)
-    window: deque[Future[Outcome]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="fundoscope")
-    try:
-        window.extend(pool.submit(examine, each) for each in islice(waiting, AHEAD * workers))
-        while window:
-            yield window.popleft().result()
-            window.extend(pool.submit(examine, each) for each in islice(waiting, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def examine(
@@ -258,6 +255,7 @@ def _manifest(
         "not_assessed": [str(what) for what in tally.unseen],
         "refused": [entry for entry in tally.troubled if entry["status"] == REFUSED],
         "not_graded": [entry for entry in tally.troubled if entry["status"] == NOT_GRADED],
+        "equal": tally.equal,
         "started": started,
         "finished": _now(),
         "interrupted": tally.interrupted,

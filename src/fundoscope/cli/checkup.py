@@ -15,6 +15,8 @@ from typing import Final, Literal
 from fundoscope.batch.versions import CORE_LIBRARIES, installed
 from fundoscope.cli.extras import EXTRAS
 from fundoscope.errors import FundoscopeError, MissingExtraError
+from fundoscope.models import runtime
+from fundoscope.train.keras import home
 
 OLDEST_PYTHON: Final = (3, 11)
 IMPORT_NAMES: Final = {"pillow": "PIL"}
@@ -64,6 +66,7 @@ def _processors() -> Finding:
 
 
 def _core() -> Iterator[Finding]:
+    runtime.disable_telemetry()  # The libraries are imported by their names here.
     for package in CORE_LIBRARIES:
         version = installed(package)
         if version is None:
@@ -93,13 +96,14 @@ def _extras() -> Iterator[Finding]:
 def _import_separately(name: str, packages: dict[str, str]) -> Finding:
     """Import packages in a separate process, which a broken package may crash."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", f"import {', '.join(packages.values())}"],
-            capture_output=True,
-            text=True,
-            timeout=IMPORT_SECONDS,
-            check=False,
-        )
+        with home.untouched():  # One of the packages may be Keras.
+            done = subprocess.run(
+                [sys.executable, "-c", f"import {', '.join(packages.values())}"],
+                capture_output=True,
+                text=True,
+                timeout=IMPORT_SECONDS,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         detail = f"importing took more than {IMPORT_SECONDS} s"
         return Finding(name, "failed", detail, needed=False)

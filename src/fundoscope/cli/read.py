@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,8 +16,14 @@ from fundoscope.errors import UsageError
 if TYPE_CHECKING:
     from fundoscope.batch.inputs import Inputs
     from fundoscope.batch.outcome import Outcome
-    from fundoscope.batch.run import Tally
+    from fundoscope.batch.run import PhotoReader, Tally
     from fundoscope.cli.terminal import Terminal
+    from fundoscope.reading import Reading
+
+HASH_SHOWN: Final = 12
+"""Characters of a hash that are printed."""
+EQUAL_SHOWN: Final = 3
+"""Pairs of equal photographs that are printed."""
 
 
 def read(
@@ -54,6 +62,38 @@ def read(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
     ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Lowest probability of grade 2 or more at which an eye is referable. Default: the"
+            " bundle's.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Device that runs the networks: a provider of ONNX Runtime, such as cuda."
+            " Default: cpu.",
+        ),
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="eye,patient",
+            help="Take eye, patient or both from the names of the files, such as 59_left,"
+            " Patient088_L or smith_OD. A table's cells are kept.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print the totals and problems, not each reading."),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Print the models and details of each reading, too."),
+    ] = False,
 ) -> None:
     """Grade diabetic retinopathy on photographs of the retina, and find its lesions.
 
@@ -62,6 +102,7 @@ def read(
     Exit codes: 0 if all photographs were graded, 3 if some could not be read or graded (each is
     named with the reason), 2 for wrong use, 1 for any other failure.
     """
+    from fundoscope.batch import names as naming
     from fundoscope.batch import processors
     from fundoscope.batch.inputs import gather
     from fundoscope.batch.results import check_folder
@@ -74,13 +115,23 @@ def read(
         overwrite=overwrite and out is None,
         labels=labels and not drawn,
         detector=detector is not None and not lesions,
+        loudness=quiet and (verbose or json),
     )
+    from_names = () if names is None else naming.chosen(names)
     inputs = gather(paths, leave_out=out)
+    inputs = replace(inputs, photographs=naming.completed(inputs.photographs, from_names))
     if out is not None:
         check_folder(out, overwrite=overwrite)
     workers = workers or processors.available()
     threads = processors.threads(workers, len(inputs.photographs))
-    reader = Reader(grader, detector, lesions=lesions, threads=threads)
+    reader = Reader(
+        grader,
+        detector,
+        lesions=lesions,
+        threads=threads,
+        referable_threshold=threshold,
+        providers=None if device is None else [device],
+    )
     arguments = {
         "paths": [str(path) for path in paths],
         "out": None if out is None else str(out),
@@ -92,11 +143,17 @@ def read(
         "pictures": pictures,
         "labels": labels,
         "overwrite": overwrite,
+        "threshold": threshold,
+        "device": device,
+        "names": names,
     }
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
+        if verbose:
+            for line in _models(reader):
+                screen.err(line)
 
         def show(outcome: Outcome) -> None:
-            _show(outcome, screen, json=json)
+            _show(outcome, screen, json=json, quiet=quiet, verbose=verbose)
             if screen.closed:
                 stop.set()
 
@@ -114,7 +171,7 @@ def read(
     raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
 
 
-def _check(*, overwrite: bool, labels: bool, detector: bool) -> None:
+def _check(*, overwrite: bool, labels: bool, detector: bool, loudness: bool) -> None:
     """Reject options without effect; each argument says whether its option is one."""
     if overwrite:
         raise UsageError("--overwrite", "needs a folder of results", "name it with --out DIR")
@@ -126,9 +183,32 @@ def _check(*, overwrite: bool, labels: bool, detector: bool) -> None:
         )
     if detector:
         raise UsageError("--detector", "cannot be combined with --no-lesions", "leave one out")
+    if loudness:
+        raise UsageError("--quiet", "cannot be combined with --verbose or --json", "leave one out")
 
 
-def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
+def _models(reader: PhotoReader) -> Iterator[str]:
+    """Lines about the bundles in use."""
+    for model in reader.models:
+        yield f"{model.task}: {model.name}, sha256 {model.sha256[:HASH_SHOWN]}"
+
+
+def _details(reading: Reading) -> str:
+    """The numbers behind a reading, on one line."""
+    photo, fov, grade = reading.photo, reading.field, reading.grade
+    parts = [f"{photo.width} x {photo.height} px", f"sha256 {photo.sha256[:HASH_SHOWN]}"]
+    if fov.radius is not None:
+        parts.append(f"radius of the field {fov.radius:.0f} px")
+    if grade.probabilities is not None and grade.referable is not None:
+        of_grades = ", ".join(f"{p:.3f}" for p in grade.probabilities)
+        parts.append(f"probabilities {of_grades}")
+        parts.append(f"referable from {grade.referable.threshold:.3f} on")
+    return "; ".join(parts)
+
+
+def _show(
+    outcome: Outcome, screen: Terminal, *, json: bool, quiet: bool = False, verbose: bool = False
+) -> None:
     """Print a reading on standard output, or why there is no grade on standard error."""
     from fundoscope.batch.outcome import json_line, trouble
     from fundoscope.cli.terminal import JSON_ENCODING
@@ -142,8 +222,10 @@ def _show(outcome: Outcome, screen: Terminal, *, json: bool) -> None:
     cause = trouble(outcome)
     if cause:
         screen.err(printable(f"{image}: {cause['reason']}; {cause['remedy']}"))
-    elif not json and outcome.reading is not None:
+    elif not json and not quiet and outcome.reading is not None:
         screen.out(f"{image}: {summary(outcome.reading)}")
+    if verbose and outcome.reading is not None:
+        screen.err(f"  {_details(outcome.reading)}")
 
 
 def _conclude(
@@ -177,6 +259,29 @@ def _totals(tally: Tally, inputs: Inputs, out: Path | None) -> list[str]:
         lines.append(f"ignored, not photographs: {others}")
     if tally.unseen:
         lines.append(f"not assessed: {listed_over(tally.unseen, tally.opened)}")
+    if tally.equal:
+        lines.append(_equal(tally.equal))
     if out is not None:
         lines.append(f"results: {out}")
+        lines.append(_by_patient(tally, out))
     return [*lines, DISCLAIMER]
+
+
+def _equal(equal: list[dict[str, str]]) -> str:
+    """A line about photographs that were read more than once."""
+    from fundoscope.quoting import printable
+
+    pairs = [f"{pair['image']} = {pair['same_as']}" for pair in equal[:EQUAL_SHOWN]]
+    more = f", and {len(equal) - EQUAL_SHOWN} more" if len(equal) > EQUAL_SHOWN else ""
+    noun = "photograph is" if len(equal) == 1 else "photographs are"
+    return printable(f"{len(equal)} {noun} there twice, the same file: {', '.join(pairs)}{more}")
+
+
+def _by_patient(tally: Tally, out: Path) -> str:
+    """A line about ``patients.csv``, or about how to get it."""
+    from fundoscope.batch.results import PATIENTS_CSV
+
+    if tally.patients:
+        noun = "patient" if len(tally.patients) == 1 else "patients"
+        return f"the worse eye decides: {out / PATIENTS_CSV} ({len(tally.patients)} {noun})"
+    return f"for {PATIENTS_CSV}, give a table with the column patient, or --names eye,patient"

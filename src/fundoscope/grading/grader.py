@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fundoscope.errors import BundleError
+from fundoscope.errors import BundleError, UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import correction, runtime
@@ -42,14 +42,16 @@ class Grader:
         return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
 
 
-def load(path: str | Path | None = None) -> Grader:
+def load(path: str | Path | None = None, *, providers: Sequence[str] | None = None) -> Grader:
     """Load and verify a grading bundle.
 
     Args:
         path: the bundle's folder or zip file; ``None`` means the one that ships.
+        providers: see :func:`fundoscope.models.runtime.available_providers`.
 
     Raises:
         BundleError: it is missing or damaged, or it is not a grader that this version can use.
+        UsageError: a provider is not available.
     """
     path = bundles.shipped(bundles.GRADING) if path is None else Path(path)
     bundle = bundles.load_grader(path)
@@ -65,16 +67,31 @@ def load(path: str | Path | None = None) -> Grader:
     fault = correction.fault(manifest.correction)
     if fault is not None:
         raise BundleError(path.name, f"has a wrong {bundles.MANIFEST}: {fault}", "get it again")
-    session = runtime.session(bundle)
+    session = runtime.session(bundle, providers=providers)
     _require_shapes(session, manifest, wanted, path.name)
     return Grader(manifest, wanted, session)
 
 
 def uncorrected(grader: Grader) -> Grader:
     """The same grader without the correction of its probabilities, to fit another one."""
-    return dataclasses.replace(
-        grader, manifest=dataclasses.replace(grader.manifest, correction=None)
-    )
+    return replace(grader, manifest=replace(grader.manifest, correction=None))
+
+
+def with_threshold(grader: Grader, threshold: float) -> Grader:
+    """The same grader with another operating point.
+
+    Args:
+        grader: from :func:`load`.
+        threshold: the lowest probability of grade 2 or more at which an eye is referable.
+
+    Raises:
+        UsageError: the threshold is not above 0 and at most 1.
+    """
+    if not 0.0 < threshold <= 1.0:
+        raise UsageError(
+            f"threshold {threshold}", "is not a probability", "give a number above 0, at most 1"
+        )
+    return replace(grader, manifest=replace(grader.manifest, referable_threshold=threshold))
 
 
 def _usable(manifest: GraderManifest, wanted: inputs.Input) -> bool:

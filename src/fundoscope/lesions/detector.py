@@ -70,16 +70,20 @@ class Detector:
         return minimum is not None and fov.radius is not None and fov.radius >= minimum
 
 
-def load(path: str | Path | None = None, *, threads: int = 1) -> Detector:
+def load(
+    path: str | Path | None = None, *, threads: int = 1, providers: Sequence[str] | None = None
+) -> Detector:
     """Load and verify a detection bundle.
 
     Args:
         path: the bundle's folder or zip file; ``None`` means the one that ships.
         threads: processor threads for one photograph. Each reads tiles of its own, on one thread
             of ONNX Runtime, so the result does not depend on their number.
+        providers: see :func:`fundoscope.models.runtime.available_providers`.
 
     Raises:
         BundleError: it is missing or damaged, or it is not a detector that this version can use.
+        UsageError: a provider is not available.
     """
     path = bundles.shipped(bundles.DETECTION) if path is None else Path(path)
     bundle = bundles.load_detector(path)
@@ -92,7 +96,7 @@ def load(path: str | Path | None = None, *, threads: int = 1) -> Detector:
             " here",
             "use the fundoscope version that it was made with",
         )
-    session = runtime.session(bundle)
+    session = runtime.session(bundle, providers=providers)
     fault = _fault(manifest, session)
     if fault is not None:
         raise BundleError(path.name, f"cannot be used: {fault}", "export it again")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.errors import BundleError
+from fundoscope.errors import BundleError, UsageError
 from fundoscope.models.bundle import Bundle, BundleManifest
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from onnxruntime import InferenceSession
 
 FATAL: Final = 4
 """The only level at which ONNX Runtime may write to standard error; errors are raised."""
@@ -23,21 +24,85 @@ NO_MEMORY: Final = re.compile(r"[Ff]ailed to allocate memory|bad_alloc")
 MESSAGE_CHARACTERS: Final = 120
 """Characters of a message of ONNX Runtime that are repeated."""
 
+TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
+"""ONNX Runtime reads this variable when it is loaded. From version 1.29 on it otherwise sends usage
+data to its maker, and keeps an identifier of the machine in the cache folder of the user."""
+PROVIDER: Final = "ExecutionProvider"
+"""How the names of all providers of ONNX Runtime end, e.g. ``CPUExecutionProvider``."""
+CPU: Final = f"CPU{PROVIDER}"
+REMOTE: Final = ("azure",)
+"""Providers that would send a photograph to another machine; they are not offered."""
 
-def session(bundle: Bundle[BundleManifest], *, threads: int = 1) -> onnxruntime.InferenceSession:
+
+def disable_telemetry() -> None:
+    """Switch the telemetry of ONNX Runtime off, in this process and those that it starts.
+
+    Whoever has set ``ORT_DISABLE_TELEMETRY`` keeps their own choice.
+    """
+    os.environ.setdefault(TELEMETRY, "1")
+
+
+def library() -> Any:
+    """The module ``onnxruntime``, with its telemetry off. No other module imports it."""
+    disable_telemetry()
+    import onnxruntime
+
+    return onnxruntime
+
+
+def available_providers(names: Sequence[str] | None = None) -> list[str]:
+    """The full names of providers of ONNX Runtime, which run a graph on a device.
+
+    Args:
+        names: in the order of preference, e.g. ``["cuda"]`` or ``["CUDAExecutionProvider"]``;
+            ``None`` for the CPU.
+
+    Returns:
+        Their names. The CPU comes last, for nodes that the others cannot run.
+
+    Raises:
+        UsageError: ONNX Runtime, as it is installed here, does not have one of them.
+    """
+    if names is None:
+        return [CPU]
+    installed = {_short(name): name for name in library().get_available_providers()}
+    available = {short: name for short, name in installed.items() if short not in REMOTE}
+    chosen = [available.get(_short(name)) or _refuse(name, available) for name in names]
+    return list(dict.fromkeys([*chosen, CPU]))
+
+
+def _short(provider: str) -> str:
+    return provider.lower().removesuffix(PROVIDER.lower())
+
+
+def _refuse(name: str, available: Iterable[str]) -> str:
+    raise UsageError(
+        f"device {name}",
+        "is not available in the ONNX Runtime that is installed",
+        f"choose one of: {', '.join(available)}",
+    )
+
+
+def session(
+    bundle: Bundle[BundleManifest], *, threads: int = 1, providers: Sequence[str] | None = None
+) -> InferenceSession:
     """Load the graph of a verified bundle.
 
     Args:
         bundle: from :func:`fundoscope.models.bundle.load`.
         threads: as for :func:`open_graph`.
+        providers: as for :func:`available_providers`.
 
     Raises:
         BundleError: ONNX Runtime cannot load the graph.
+        UsageError: a provider is not available.
     """
-    return open_graph(bundle.model, bundle.manifest.name, threads=threads)
+    return open_graph(bundle.model, bundle.manifest.name, threads=threads, providers=providers)
 
 
-def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.InferenceSession:
+def open_graph(
+    model: bytes, title: str, *, threads: int = 1, providers: Sequence[str] | None = None
+) -> InferenceSession:
     """Load a graph.
 
     Args:
@@ -45,12 +110,14 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
         title: the model's name, for messages.
         threads: processor threads for one call. One is best when several photographs are read in
             parallel, and gives the same result on every machine of a kind.
+        providers: as for :func:`available_providers`.
 
     Raises:
         BundleError: ONNX Runtime cannot load the graph.
+        UsageError: a provider is not available.
     """
-    import onnxruntime
-
+    onnxruntime = library()
+    chosen = available_providers(providers)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -59,7 +126,7 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
     # lesions on two threads took 1.1 GB instead of 1.6 GB, and was as fast.
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        loaded: InferenceSession = onnxruntime.InferenceSession(model, options, providers=chosen)
     except Exception as error:  # noqa: BLE001
         # The errors of ONNX Runtime have no common base class but Exception.
         reason = str(error).splitlines()[0][:MESSAGE_CHARACTERS]
@@ -68,9 +135,10 @@ def open_graph(model: bytes, title: str, *, threads: int = 1) -> onnxruntime.Inf
             f"cannot be loaded by ONNX Runtime ({reason})",
             "export it again, or update onnxruntime",
         ) from None
+    return loaded
 
 
-def run(model: onnxruntime.InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
+def run(model: InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
     """Run a graph that has one input, and return its first output.
 
     Args:
@@ -85,7 +153,7 @@ def run(model: onnxruntime.InferenceSession, batch: NDArray[Any]) -> NDArray[np.
 
 
 def outputs(
-    model: onnxruntime.InferenceSession, batch: NDArray[Any], names: Sequence[str] | None
+    model: InferenceSession, batch: NDArray[Any], names: Sequence[str] | None
 ) -> list[NDArray[Any]]:
     """Run a graph that has one input.
 

@@ -1,7 +1,7 @@
 """Decoding a file into pixels.
 
 The format is found from the content, not from the name. Damaged files are rejected. A JPEG is
-decoded at the smallest scale that is large enough.
+decoded at the smallest scale that is large enough; other pixels are reduced to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
-from fundoscope.photo import deep, formats, orientation
+from fundoscope.photo import deep, formats, orientation, scales
 from fundoscope.photo.formats import JPEG, TIFF
 from fundoscope.reading import PhotoFacts
 
@@ -55,8 +55,6 @@ DECODER_ERRORS: Final = (
 """What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
-DCT_EIGHTHS: Final = 8
-"""libjpeg-turbo decodes a JPEG at 1/8 to 8/8 of its size."""
 JPEG_END: Final = b"\xff\xd9"
 """The last two bytes of a JPEG file."""
 HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
@@ -139,8 +137,8 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     Args:
         data: the file's content. The format is found from it, never from ``name``.
         name: the file's name, for messages and for the facts of the photograph.
-        min_side: a JPEG may be decoded at a reduced scale (in steps of 1/8) at which its shorter
-            side still has this many pixels. ``None`` decodes it at full size.
+        min_side: the photograph may be reduced (in steps of 1/8) as long as its shorter side
+            still has this many pixels. ``None`` decodes it at full size.
 
     Raises:
         PhotoError: with the code ``empty``, ``not_an_image``, ``unsupported``, ``animated``,
@@ -154,10 +152,12 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     image = _open(data, title)
     _check(image, title)
     notes: list[str] = []
-    scale = 1.0
+    wanted = scales.wanted(image.size, min_side)
+    decoded = scales.BLOCK
     if image.format == JPEG:
-        pixels, eighths = _decode_jpeg(data, title, image, _eighths(image.size, min_side), notes)
-        scale = eighths / DCT_EIGHTHS
+        pixels, decoded = _decode_jpeg(
+            data, title, image, scales.decoded(image.size, wanted), notes
+        )
     else:
         pixels = _decode_pillow(image, title, notes, lambda: _open(data, title))
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
@@ -165,16 +165,18 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     pixels = orientation.upright(pixels, turned)
     size = orientation.upright_size(image.size, turned)
     facts = PhotoFacts(name, hashlib.sha256(data).hexdigest(), *size)
-    to_pixels = orientation.to_decoded(scale, size, pixels.shape, turned)
-    return Photo(facts, pixels, to_pixels, tuple(notes))
+    to_pixels = orientation.to_decoded(decoded / scales.BLOCK, size, pixels.shape, turned)
+    photo = Photo(facts, pixels, to_pixels, tuple(notes))
+    return photo if decoded == wanted else _reduced(photo, wanted)
 
 
-def from_array(pixels: Pixels, *, name: str | None = None) -> Photo:
+def from_array(pixels: Pixels, *, name: str | None = None, min_side: int | None = None) -> Photo:
     """Make a photograph of an array.
 
     Args:
         pixels: ``uint8 (H, W, 3)``, RGB, 0 to 255.
         name: for messages only; it is not stored in the Reading.
+        min_side: see :func:`decode`.
 
     Raises:
         PhotoError: the array has another shape or type (``unsupported_mode``), or its size is out
@@ -193,7 +195,14 @@ def from_array(pixels: Pixels, *, name: str | None = None) -> Photo:
     pixels = np.ascontiguousarray(pixels)
     digest = hashlib.sha256(f"{height}x{width}x3:uint8:".encode())
     digest.update(pixels.data)
-    return Photo(PhotoFacts(None, digest.hexdigest(), width, height), pixels, Affine())
+    facts = PhotoFacts(None, digest.hexdigest(), width, height)
+    return _reduced(Photo(facts, pixels, Affine()), scales.wanted((width, height), min_side))
+
+
+def _reduced(photo: Photo, eighths: int) -> Photo:
+    """Reduce a photograph that was decoded at full size and turned upright."""
+    to_pixels = photo.to_pixels.then(Affine.scale(eighths / scales.BLOCK))
+    return replace(photo, pixels=scales.reduced(photo.pixels, eighths), to_pixels=to_pixels)
 
 
 @contextmanager
@@ -293,13 +302,6 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _eighths(size: tuple[int, int], min_side: int | None) -> int:
-    """The smallest DCT scale, in eighths, at which the shorter side keeps ``min_side`` pixels."""
-    if min_side is None:
-        return DCT_EIGHTHS
-    return min(DCT_EIGHTHS, max(1, -(-DCT_EIGHTHS * min_side // min(size))))
-
-
 def _decode_jpeg(
     data: bytes, title: str, image: Image.Image, eighths: int, notes: list[str]
 ) -> tuple[Pixels, int]:
@@ -323,7 +325,7 @@ def _decode_jpeg(
         # simplejpeg stops at any fault. Pillow passes over these.
         pixels = np.array(image.convert("RGB"))
         notes.append(FAULTY.format(" ".join(fault.split())))
-        return pixels, DCT_EIGHTHS
+        return pixels, scales.BLOCK
 
 
 def _is_cut(fault: str) -> bool:
@@ -335,12 +337,12 @@ def _jpeg_pixels(data: bytes, size: tuple[int, int], eighths: int) -> Pixels:
     import simplejpeg
 
     width, height = size
-    whole = eighths == DCT_EIGHTHS
+    whole = eighths == scales.BLOCK
     pixels: Pixels = simplejpeg.decode_jpeg(
         data,
         colorspace="RGB",
-        min_height=0 if whole else -(-height * eighths // DCT_EIGHTHS),
-        min_width=0 if whole else -(-width * eighths // DCT_EIGHTHS),
+        min_height=0 if whole else scales.side(height, eighths),
+        min_width=0 if whole else scales.side(width, eighths),
         strict=True,
     )
     return pixels

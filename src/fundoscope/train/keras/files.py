@@ -26,6 +26,7 @@ import numpy as np
 from fundoscope import limits
 from fundoscope.errors import UsageError
 from fundoscope.train.keras import config as keras_config
+from fundoscope.train.keras import home
 from fundoscope.writing import replacing
 
 BACKEND, BACKEND_VARIABLE = "torch", "KERAS_BACKEND"
@@ -79,7 +80,8 @@ def framework() -> Any:
     """
     backend = os.environ.setdefault(BACKEND_VARIABLE, BACKEND)
     if backend == BACKEND:
-        import keras
+        with home.untouched():
+            import keras
 
         backend = keras.backend.backend()
         if backend == BACKEND:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import UsageError
+from fundoscope.models import runtime
 from fundoscope.train.onnx import graph as onnx_graph
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def quantise(
     Raises:
         UsageError: the graph has no convolution after the first ones.
     """
+    runtime.library()
     from onnxruntime import quantization
 
     folded = merged(model)
@@ -130,8 +132,7 @@ def quantise(
 
 def merged(model: bytes) -> ModelProto:
     """The graph with batch normalisation merged into convolutions, and constants folded."""
-    import onnxruntime
-
+    onnxruntime = runtime.library()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = QUIET
@@ -179,6 +180,7 @@ def _follows(node: NodeProto, quantised: set[str], constants: set[str]) -> bool:
 
 
 def _reader(pictures: Iterable[NDArray[np.uint8]]) -> Any:
+    runtime.library()
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types

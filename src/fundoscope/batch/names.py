@@ -1,0 +1,118 @@
+"""Eye and patient from the names of photographs, where the user asks for it.
+
+A name is split at ``_``, ``-``, blanks and dots. The eye is the part that says left or right, such
+as in ``59_left``, ``Patient088_L``, ``smith_OD_2`` or ``265_l1``. The patient is the rest of the
+name before it, or behind it if the eye comes first. A name that does not say one of the two clearly
+gives no patient: two patients must never become one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Final
+
+from fundoscope.batch.inputs import Input
+from fundoscope.errors import UsageError
+
+EYE, PATIENT = "eye", "patient"
+CHOICES: Final = (EYE, PATIENT)
+"""What can be taken from names."""
+LEFT, RIGHT = "left", "right"
+SIDES: Final = {
+    LEFT: ("left", "l", "os", "le", "og", "sin", "sinister", "links", "gauche", "lefteye"),
+    RIGHT: ("right", "r", "od", "re", "dex", "dexter", "rechts", "droite", "righteye"),
+}
+"""Words for an eye: English, Latin (oculus sinister and dexter), French and German."""
+SIDE_OF: Final = {word: side for side, words in SIDES.items() for word in words}
+PARTS: Final = re.compile(r"[\s_.\-]+")
+"""What separates the parts of a name."""
+SHOT: Final = re.compile(r"([a-z]+?)\d?")
+"""An eye, and the number of the photograph of it, such as ``l1``."""
+JOINED: Final = re.compile(r"(\d+)(left|right|l|r|os|od)\d?", re.IGNORECASE)
+"""Patient and eye without a separator, such as ``0123L``."""
+DATE: Final = re.compile(r"(19|20)\d\d[01]\d[0-3]\d")
+"""A date in digits. It is not a patient: several may have been photographed that day."""
+MEANINGLESS: Final = frozenset(
+    ("", "img", "image", "photo", "photograph", "picture", "fundus", "eye", "retina", "scan", "dsc")
+)
+"""What stands where a patient might, but names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name says; ``""`` where it says nothing.
+
+    Attributes:
+        eye: ``"left"`` or ``"right"``.
+        patient: an identifier.
+    """
+
+    eye: str = ""
+    patient: str = ""
+
+
+def parse(image: str) -> Named:
+    """Find eye and patient in the name of a photograph.
+
+    Args:
+        image: the name of its file, or a path that ends with it.
+    """
+    stem = PurePath(image.replace("\\", "/")).stem
+    parts = [part for part in PARTS.split(stem) if part]
+    joined = [JOINED.fullmatch(part) for part in parts]
+    sides = [
+        _side(part) or (_side(match[2]) if match else "")
+        for part, match in zip(parts, joined, strict=True)
+    ]
+    places = [place for place, side in enumerate(sides) if side]
+    if len(places) != 1:
+        return Named()
+    place = places[0]
+    match = joined[place]
+    own = [match[1]] if match and not _side(parts[place]) else []
+    rest = [*parts[:place], *own] or parts[place + 1 :]
+    return Named(sides[place], _patient(rest))
+
+
+def _side(part: str) -> str:
+    shot = SHOT.fullmatch(part.lower())
+    return SIDE_OF.get(shot[1], "") if shot else ""
+
+
+def _patient(parts: Sequence[str]) -> str:
+    known = [part for part in parts if not DATE.fullmatch(part)]
+    if all(part.lower() in MEANINGLESS for part in known):
+        return ""
+    return "_".join(parts)
+
+
+def chosen(text: str) -> tuple[str, ...]:
+    """The parts of :data:`CHOICES` in an option's value, such as ``"eye,patient"``.
+
+    Raises:
+        UsageError: something else is in it.
+    """
+    words = tuple(word.strip().lower() for word in text.split(","))
+    if not words or any(word not in CHOICES for word in words):
+        raise UsageError(f"--names {text}", "is not a choice", "give eye, patient or eye,patient")
+    return words
+
+
+def completed(photographs: Iterable[Input], what: Sequence[str]) -> tuple[Input, ...]:
+    """Photographs with eye and patient from their names. Cells of a table are kept.
+
+    Args:
+        photographs: to complete.
+        what: of :data:`CHOICES`.
+    """
+    return tuple(_completed(photograph, what) for photograph in photographs)
+
+
+def _completed(photograph: Input, what: Sequence[str]) -> Input:
+    named = parse(photograph.path.name)
+    eye = named.eye if EYE in what else ""
+    patient = named.patient if PATIENT in what else ""
+    return replace(photograph, eye=photograph.eye or eye, patient=photograph.patient or patient)

@@ -1,0 +1,122 @@
+"""What a photograph can be given as: a path, bytes, an open file, an array or a PIL picture."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope import limits
+from fundoscope.errors import PhotoError
+from fundoscope.photo import decode
+from fundoscope.photo.decode import Photo, Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    Source = (
+        str
+        | os.PathLike[str]
+        | bytes
+        | bytearray
+        | memoryview
+        | BinaryIO
+        | NDArray[np.uint8]
+        | Image.Image
+    )
+
+TAKEN: Final = (
+    "a path, the bytes of a file, a file opened in binary mode, an array uint8 (height, width, 3)"
+    " RGB, or a PIL picture"
+)
+"""The kinds of :data:`Source` in words."""
+PLAIN_MODES: Final = ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr")
+"""Modes of PIL pictures that have 8 bits a channel or fewer, and convert to RGB without loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The file of a photograph in memory.
+
+    Attributes:
+        name: its bare name; ``None`` if it is not known.
+        data: its bytes.
+    """
+
+    name: str | None
+    data: bytes
+
+
+def content(source: Any) -> File | Pixels:
+    """Read a photograph's file, or take its pixels. It can then be decoded more than once.
+
+    Args:
+        source: a path, bytes, a file opened in binary mode, an array or a PIL picture.
+
+    Raises:
+        TypeError: it is something else.
+        PhotoError: the file cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return File(None, bytes(source))
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        return File(decode.name_of(path), decode.read_bytes(path))
+    if isinstance(source, np.ndarray):
+        return source
+    if _is_picture(source):
+        return _pixels_of(source)
+    if isinstance(source, list | tuple | set | frozenset):
+        raise TypeError(
+            f"this is a {type(source).__name__}, not a photograph: give one photograph after the"
+            " other, or all of them to Reader.read_many"
+        )
+    if hasattr(source, "read"):
+        data = source.read(limits.MAX_FILE_BYTES + 1)
+        if isinstance(data, bytes):
+            return File(None, data)
+        raise TypeError("this file is open in text mode: open it with mode 'rb'")
+    raise TypeError(f"a photograph is {TAKEN}, not {type(source).__name__}")
+
+
+def photo(given: File | Pixels, *, min_side: int | None = None) -> Photo:
+    """Decode what :func:`content` returned.
+
+    Args:
+        given: from :func:`content`.
+        min_side: see :func:`fundoscope.photo.decode.decode`.
+
+    Raises:
+        PhotoError: it cannot be decoded.
+    """
+    if isinstance(given, File):
+        return decode.decode(given.data, name=given.name, min_side=min_side)
+    return decode.from_array(given, min_side=min_side)
+
+
+def _is_picture(source: object) -> bool:
+    from PIL import Image
+
+    return isinstance(source, Image.Image)
+
+
+def _pixels_of(picture: Image.Image) -> Pixels:
+    """The pixels of a PIL picture, turned upright by its EXIF orientation.
+
+    Raises:
+        PhotoError: it has more than 8 bits a channel, or print colours.
+    """
+    from PIL import ImageOps
+
+    if picture.mode not in PLAIN_MODES:
+        raise PhotoError(
+            "picture",
+            f"has pixels of mode {picture.mode}",
+            "give the path of its file, or convert it to 8-bit RGB",
+            code="unsupported_mode",
+        )
+    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))

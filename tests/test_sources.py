@@ -1,0 +1,146 @@
+"""What a photograph can be given as, and many of them; on the whole pipeline."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fundoscope
+from fundoscope import phantom
+from fundoscope.errors import PhotoError, UsageError
+from fundoscope.phantom import PhantomSpec
+from fundoscope.reader import Reader
+from fundoscope.reading import Reading
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(lesions=False)
+
+
+@pytest.fixture(scope="module")
+def jpeg() -> bytes:
+    """A drawn eye whose sides are no multiples of a JPEG's block, larger than a grader needs."""
+    pixels = phantom.draw(PhantomSpec(seed=3, width=1010, height=667, shape=("clipped",)))[0]
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def path(jpeg: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "eye.jpg"
+    path.write_bytes(jpeg)
+    return path
+
+
+def test_a_photograph_has_one_reading_whatever_it_is_given_as(
+    reader: Reader, path: Path, jpeg: bytes
+) -> None:
+    expected = reader.read(path)
+    assert expected.grade.icdr is not None
+    picture = Image.open(io.BytesIO(jpeg))
+    with path.open("rb") as file:
+        given: list[Any] = [str(path), jpeg, bytearray(jpeg), file, picture, np.array(picture)]
+        for source in given:
+            reading = reader.read(source)
+            assert reading.grade == expected.grade, type(source)
+            assert reading.field == expected.field, type(source)
+
+
+def test_a_png_of_the_same_pixels_has_the_same_reading(
+    reader: Reader, jpeg: bytes, tmp_path: Path
+) -> None:
+    Image.open(io.BytesIO(jpeg)).save(tmp_path / "eye.png")
+    assert reader.read(tmp_path / "eye.png").grade == reader.read(jpeg).grade
+
+
+def test_a_turned_jpeg_and_its_upright_pixels_have_the_same_reading(
+    reader: Reader, jpeg: bytes
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(jpeg)).save(buffer, "JPEG", quality=90, exif=exif)
+    turned = Image.open(buffer)
+    assert reader.read(turned).grade == reader.read(buffer.getvalue()).grade
+    assert reader.read(turned).photo.width == 667
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (["a.jpg", "b.jpg"], "read_many"),
+        (("a.jpg",), "read_many"),
+        (io.StringIO("text"), "mode 'rb'"),
+        (None, "not NoneType"),
+        (7, "not int"),
+    ],
+)
+def test_what_is_not_a_photograph_is_refused_with_what_is(
+    reader: Reader, source: Any, words: str
+) -> None:
+    with pytest.raises(TypeError, match=words):
+        reader.read(source)
+
+
+def test_a_picture_with_more_than_eight_bits_is_refused(reader: Reader) -> None:
+    with pytest.raises(PhotoError, match="path of its file"):
+        reader.read(Image.new("I;16", (400, 400)))
+
+
+def test_many_photographs_come_in_their_order(reader: Reader, path: Path, jpeg: bytes) -> None:
+    results = list(reader.read_many([path, b"hello", jpeg], workers=2))
+    assert [type(result) for result in results] == [Reading, PhotoError, Reading]
+    assert results[0] == reader.read(path)
+    with pytest.raises(PhotoError):
+        list(reader.read_many([path, b"hello", jpeg], raise_refusals=True))
+    with pytest.raises(TypeError, match="one photograph"):
+        list(reader.read_many(str(path)))
+    assert list(reader.read_many([])) == []
+
+
+def test_a_reading_as_a_dictionary(reader: Reader, path: Path) -> None:
+    reading = reader.read(path)
+    assert reading.to_dict() == json.loads(reading.to_json())
+    assert reading.to_dict()["grade"]["icdr"] == reading.grade.icdr
+
+
+def test_the_threshold_decides_what_is_referable(path: Path, reader: Reader) -> None:
+    probability = reader.read(path).grade.referable
+    assert probability is not None
+    for threshold in (probability.probability / 2, min(1.0, probability.probability * 2)):
+        moved = Reader(lesions=False, referable_threshold=threshold)
+        assert moved.referable_threshold == threshold
+        referable = moved.read(path).grade.referable
+        assert referable is not None
+        assert referable.threshold == threshold
+        assert referable.positive == (probability.probability >= threshold)
+    for wrong in (0.0, -1.0, 1.5, float("nan")):
+        with pytest.raises(UsageError, match="not a probability"):
+            Reader(referable_threshold=wrong)
+
+
+def test_the_processor_is_a_provider_and_an_unknown_one_is_refused(path: Path) -> None:
+    for name in ("cpu", "CPU", "CPUExecutionProvider"):
+        assert Reader(lesions=False, providers=[name]).read(path).grade.icdr is not None
+    with pytest.raises(UsageError, match=r"abacus: is not available .* cpu"):
+        Reader(providers=["abacus"])
+    with pytest.raises(UsageError, match="azure"):
+        Reader(providers=["AzureExecutionProvider"])
+
+
+def test_a_reading_is_drawn_on_its_photograph(reader: Reader, path: Path, jpeg: bytes) -> None:
+    reading = reader.read(path)
+    drawn = fundoscope.draw(path, reading)
+    assert drawn.mode == "RGB"
+    assert drawn.width >= 720
+    assert np.array_equal(np.array(drawn), np.array(fundoscope.draw(jpeg, reading)))
+    with pytest.raises(ValueError, match="another photograph"):
+        fundoscope.draw(np.zeros((100, 100, 3), np.uint8), reading)
