@@ -6,12 +6,12 @@ import pytest
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
 from fundoscope.errors import TableError
-from fundoscope.train.detection.views.photo_names import Names, read_names, stem
+from fundoscope.train.detection.views.photo_names import ListedNames, read_names, stem
 
 
 def names_of(*images):
     photos = [AnnotatedPhoto(image=image, width=1, height=1) for image in images]
-    return Names(photos, Path("set"))
+    return ListedNames(photos, Path("set"))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from fundoscope.data.fingerprint_cache import fingerprints
 from fundoscope.errors import TableError, UsageError
 from fundoscope.train.detection.config import LesionData
 from fundoscope.train.detection.views import hold_out
-from fundoscope.train.detection.views.photo_names import Names, read_names, stem
+from fundoscope.train.detection.views.photo_names import ListedNames, read_names, stem
 
 HELD_OUT: Final = 6
 """Where nothing names validation photographs, one in six is held out."""
@@ -82,7 +82,7 @@ def choose(data: LesionData, seed: int) -> Chosen:
     """
     images = photographs(data)
     annotated = _placed(formats.read(Path(data.annotations), images=images), images)
-    names = Names(annotated.photos, Path(data.annotations))
+    names = ListedNames(annotated.photos, Path(data.annotations))
     listed = _Table.of(data, names)
     train, val = _sides(data, annotated, names, listed)
     if not train:
@@ -165,7 +165,7 @@ class _Table:
     keys: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: LesionData, names: Names) -> _Table:
+    def of(cls, data: LesionData, names: ListedNames) -> _Table:
         """Read the manifest; the value is empty without one."""
         if not data.manifest:
             return cls()
@@ -193,7 +193,7 @@ def _keys(row: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
 
 
 def _sides(
-    data: LesionData, annotated: AnnotationSet, names: Names, listed: _Table
+    data: LesionData, annotated: AnnotationSet, names: ListedNames, listed: _Table
 ) -> tuple[list[str], list[str] | None]:
     """Training and validation photographs; these are ``None`` where nothing names them."""
     splits = listed.splits if listed.splits is not None else _own_splits(annotated)
@@ -242,7 +242,7 @@ def _kept(names: Sequence[str], data: LesionData) -> list[str]:
     return [name for name in names if stem(name) not in left_out]
 
 
-def _left_out(data: LesionData, names: Names) -> set[str]:
+def _left_out(data: LesionData, names: ListedNames) -> set[str]:
     """The images to ignore.
 
     Raises:

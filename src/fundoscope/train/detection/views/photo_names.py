@@ -7,12 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
-from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.annotations.names import LISTED_SUFFIXES, PhotographNames
 from fundoscope.data.table import read_bytes
 from fundoscope.errors import TableError
 
-SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, ".xml")
-"""Endings that a name may have or leave out."""
 SHOWN: Final = 12
 """Names that a message lists."""
 
@@ -34,25 +32,19 @@ def read_names(path: str) -> list[str]:
 def stem(name: str) -> str:
     """The last part of a name without the suffix of a photograph."""
     path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return path.stem if path.suffix.lower() in LISTED_SUFFIXES else path.name
 
 
-class Names:
-    """Finds photographs by name: with or without folders and suffix.
+class ListedNames:
+    """Finds the annotated photographs that people name in lists.
 
-    A longer path than the photograph's (``JPEGImages/a.jpg``) is shortened from the front; a
-    shorter one (``a`` for ``left/a.jpg``) must belong to one photograph only.
+    :meth:`fundoscope.data.annotations.names.PhotographNames.candidates` says how names are matched.
     """
 
     def __init__(self, photos: Iterable[AnnotatedPhoto], title: Path) -> None:
         """Remember the photographs of a set; messages call it by ``title``."""
         self.title = title
-        self._by_path: dict[str, str] = {}
-        self._by_ending: dict[str, list[str]] = {}
-        for image in (photo.image for photo in photos):
-            self._by_path[image] = image
-            for ending in _endings(_plain(image)):
-                self._by_ending.setdefault(ending, []).append(image)
+        self._names = PhotographNames(photo.image for photo in photos)
 
     def image_of(self, name: str, listed_in: str) -> str | None:
         """The image of a name; ``None`` where no photograph has it.
@@ -60,21 +52,14 @@ class Names:
         Raises:
             TableError: several photographs have it.
         """
-        if name in self._by_path:
-            return name
-        plain = _plain(name)
-        for ending in _endings(plain):
-            images = self._by_ending.get(ending, [])
-            whole = [image for image in images if _plain(image) == ending]
-            if len(whole) == 1 or len(images) == 1:
-                return (whole or images)[0]
-            if images:
-                raise TableError(
-                    listed_in,
-                    f"names {name}, and {len(images)} photographs have that name",
-                    "write their folders and suffixes too",
-                )
-        return None
+        images = self._names.candidates(name)
+        if len(images) > 1:
+            raise TableError(
+                listed_in,
+                f"names {name}, and {len(images)} photographs have that name",
+                "write their folders and suffixes too",
+            )
+        return images[0] if images else None
 
     def find(self, names: Sequence[str], listed_in: str) -> list[str]:
         """The images of names, each once, in order.
@@ -93,14 +78,3 @@ class Names:
                 "correct the names, or remove them",
             )
         return list(dict.fromkeys(image for image in images if image is not None))
-
-
-def _plain(name: str) -> str:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.with_suffix("").as_posix() if path.suffix.lower() in SUFFIXES else path.as_posix()
-
-
-def _endings(path: str) -> list[str]:
-    """``a/b/c``, ``b/c`` and ``c``."""
-    parts = PurePosixPath(path).parts
-    return ["/".join(parts[start:]) for start in range(len(parts))]
