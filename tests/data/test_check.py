@@ -129,7 +129,7 @@ def test_contradictory_labels_among_found_and_declared_duplicates(take):
     assert report.contradictions[0] == (Member("a.png", 1), Member("b.png", 3))
 
 
-def test_every_leak_is_told(take):
+def test_every_leak_is_reported(take):
     report = check(
         [
             take("a.png", eye(1), patient="1", split="train"),

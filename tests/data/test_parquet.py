@@ -58,7 +58,7 @@ def test_a_missing_photograph_is_told_by_its_row(table) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "reported"),
     [
         (
             {"image": ["a"], "level": [1]},
@@ -69,10 +69,10 @@ def test_a_missing_photograph_is_told_by_its_row(table) -> None:
         ({"image": ["a"], "grade": [b"1"]}, "column grade: holds Binary"),
     ],
 )
-def test_what_is_no_label_table(table, columns: dict[str, list[object]], told: str) -> None:
+def test_what_is_not_a_label_table(table, columns: dict[str, list[object]], reported: str) -> None:
     with pytest.raises(TableError) as caught:
         manifest.read(table(columns))
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_damaged_files(table) -> None:

@@ -40,7 +40,7 @@ def test_conditions_narrow_and_values_of_one_column_widen(asked, images):
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "reported"),
     [
         ({"split": "tset"}, "no row where split is tset (it has: excluded, test, train)"),
         ({"where": ["source=drive"]}, "it has: aptos, idrid"),
@@ -49,10 +49,10 @@ def test_conditions_narrow_and_values_of_one_column_widen(asked, images):
         ({"split": "test", "where": ["split=train"]}, "no row where split is train"),
     ],
 )
-def test_what_cannot_be_met_is_misuse(asked, told):
+def test_what_cannot_be_met_is_misuse(asked, reported):
     with pytest.raises(UsageError) as raised:
         select(TABLE, **asked)
-    assert told in str(raised.value)
+    assert reported in str(raised.value)
 
 
 def test_a_message_lists_few_of_many_values():

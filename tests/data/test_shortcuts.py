@@ -65,24 +65,24 @@ CUES = {
 def test_one_cue_tells_all_and_the_others_nothing(grades, cue):
     ((option, by_grade),) = CUES[cue].items()
     found = [seen(**{option: by_grade[grade]}) for grade in grades.tolist()]
-    told = figures(audit(rows_of(grades), found))
-    assert set(told) == {MAJORITY, "shape", "size", "border", ALL}
+    reported = figures(audit(rows_of(grades), found))
+    assert set(reported) == {MAJORITY, "shape", "size", "border", ALL}
     for name in (cue, ALL):
-        assert told[name].accuracy == pytest.approx(1.0)
-        assert told[name].quadratic_kappa == pytest.approx(1.0)
-        assert told[name].referable_auc == pytest.approx(1.0)
-    for name in set(told) - {cue, ALL}:
-        assert told[name].accuracy == pytest.approx(0.6)
-        assert told[name].quadratic_kappa == 0.0
-        assert told[name].referable_auc == pytest.approx(0.5)
+        assert reported[name].accuracy == pytest.approx(1.0)
+        assert reported[name].quadratic_kappa == pytest.approx(1.0)
+        assert reported[name].referable_auc == pytest.approx(1.0)
+    for name in set(reported) - {cue, ALL}:
+        assert reported[name].accuracy == pytest.approx(0.6)
+        assert reported[name].quadratic_kappa == 0.0
+        assert reported[name].referable_auc == pytest.approx(0.5)
 
 
 def test_the_source_alone_tells_and_within_one_nothing_is_left(grades):
     sources = ["sick" if grade else "well" for grade in grades]
     audits = audit(rows_of(grades, source=sources), [seen()] * len(grades))
-    told = figures(audits)
-    assert told["source"].referable_auc == pytest.approx(1.0)
-    assert told["shape"].quadratic_kappa == 0.0
+    reported = figures(audits)
+    assert reported["source"].referable_auc == pytest.approx(1.0)
+    assert reported["shape"].quadratic_kappa == 0.0
     within = figures(audits, "sick")
     assert "source" not in within
     assert within[ALL].referable_auc is None

@@ -103,7 +103,7 @@ def test_patients_and_groups_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "test", "val", "told"),
+    ("rows", "test", "val", "reported"),
     [
         (people(40), 0.6, 0.4, "leave nothing to train on"),
         (people(40), 0, 0, "leave nothing to train on, or hold nothing out"),
@@ -120,10 +120,10 @@ def test_patients_and_groups_chain() -> None:
         ),
     ],
 )
-def test_what_cannot_be_split(rows: list[Row], test: float, val: float, told: str) -> None:
+def test_what_cannot_be_split(rows: list[Row], test: float, val: float, reported: str) -> None:
     with pytest.raises(UsageError) as caught:
         into_shares(table(rows), test=test, val=val, seed=0)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_what_cannot_be_folded() -> None:

@@ -39,14 +39,14 @@ def test_counts_and_sizes():
         Row("e", 4, source="z"),
     ]
     found = [seen(), seen(200, 160, 50.0), seen(400, 320, 70.0), BAD, undisced()]
-    told = stats(rows, found)
-    assert (told.photographs, told.unopened, told.patients) == (5, 1, 2)
-    assert told.grades == {0: 1, 2: 3, 4: 1}
-    assert list(told.by) == ["split", "source"]
-    assert told.by["split"] == {"": {2: 1, 4: 1}, "test": {2: 1}, "train": {0: 1, 2: 1}}
-    assert told.sizes["y"].width == (200.0, 210.0, 300.0, 390.0, 400.0)
-    assert told.sizes["y"].diameter[2] == pytest.approx(120.0)
-    assert told.sizes["z"].diameter == ()
+    reported = stats(rows, found)
+    assert (reported.photographs, reported.unopened, reported.patients) == (5, 1, 2)
+    assert reported.grades == {0: 1, 2: 3, 4: 1}
+    assert list(reported.by) == ["split", "source"]
+    assert reported.by["split"] == {"": {2: 1, 4: 1}, "test": {2: 1}, "train": {0: 1, 2: 1}}
+    assert reported.sizes["y"].width == (200.0, 210.0, 300.0, 390.0, 400.0)
+    assert reported.sizes["y"].diameter[2] == pytest.approx(120.0)
+    assert reported.sizes["z"].diameter == ()
 
 
 @pytest.mark.parametrize("cameras", [1, 30])

@@ -56,7 +56,7 @@ def test_rows_may_be_longer_than_the_header_by_blanks(written) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("a,b\n1,2,,3\n", "t.csv, line 2: has 4 cells where the header has 2"),
         ("a,b\n1,2\n3\n", "t.csv, line 3: has 1 cells where the header has 2"),
@@ -69,10 +69,10 @@ def test_rows_may_be_longer_than_the_header_by_blanks(written) -> None:
         (" \r\n", "is empty"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(written, text: str, told: str) -> None:
+def test_what_is_wrong_is_reported_with_its_place(written, text: str, reported: str) -> None:
     with pytest.raises(TableError) as caught:
         read_table(written(text), required=("a",))
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_a_table_in_the_encoding_of_a_chinese_windows(written) -> None:

@@ -184,7 +184,7 @@ def test_where_there_is_no_field_there_is_no_crop() -> None:
         field.crop(photo, field.find(photo), 64)
 
 
-def test_a_squeezed_and_a_borderless_photograph_are_told() -> None:
+def test_a_squeezed_and_a_borderless_photograph_are_reported() -> None:
     photo = decode.from_array(eye(300, 300, (150.0, 150.0), 160.0, stretch=1.5))
     assert "squeezed" in field.warnings(photo, field.locate(photo))[0]
     photo = decode.from_array(eye(400, 400, (200.0, 200.0), 500.0))

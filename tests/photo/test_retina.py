@@ -39,7 +39,7 @@ def test_colours_that_no_eye_has(colour: tuple[int, int, int]) -> None:
     assert not retina.plausible(filled(colour, 10.0))
 
 
-def test_where_too_little_is_lit_nothing_is_told() -> None:
+def test_where_too_little_is_lit_nothing_is_reported() -> None:
     square = np.zeros((SIDE, SIDE, 3), np.uint8)
     square[40:50, 40:50] = 200
     assert retina.features(square) is None

@@ -75,13 +75,13 @@ def test_its_bundle_says_of_what_it_is_made(run, tmp_path):
         ((0.5, 0.5), "called run: have the same name"),
     ],
 )
-def test_runs_and_shares_that_make_no_average_are_told(tmp_path, shares, message):
+def test_runs_and_shares_that_make_no_average_are_reported(tmp_path, shares, message):
     parts = [(tmp_path / str(place) / "run", share) for place, share in enumerate(shares)]
     with pytest.raises(UsageError, match=message):
         average.average(parts, tmp_path / "both")
 
 
-def test_runs_of_other_shapes_are_told(run, other, tmp_path):
+def test_runs_of_other_shapes_are_reported(run, other, tmp_path):
     best = loop.read_checkpoint(other / loop.BEST)
     key = next(key for key, value in best["network"].items() if value.ndim > 1)
     best["network"][key] = best["network"][key][:-1]
@@ -90,7 +90,7 @@ def test_runs_of_other_shapes_are_told(run, other, tmp_path):
         average.average([(other, 0.5), (run, 0.5)], tmp_path / "both")
 
 
-def test_a_size_that_the_network_does_not_take_is_told(run, other, tmp_path):
+def test_a_size_that_the_network_does_not_take_is_reported(run, other, tmp_path):
     for folder in (run, other):
         stored = json.loads((folder / runs.CONFIG).read_text())
         stored["config"]["network"]["name"] = "sequential"
@@ -120,7 +120,7 @@ def test_runs_of_other_heads_are_told_apart(run, other, tmp_path):
         average.average([(run, 0.5), (other, 0.5)], tmp_path / "both")
 
 
-def test_a_run_without_an_epoch_and_a_wrong_number_of_shares_are_told(run, other, tmp_path):
+def test_a_run_without_an_epoch_and_a_wrong_number_of_shares_are_reported(run, other, tmp_path):
     (other / loop.BEST).unlink()
     with pytest.raises(UsageError, match="no finished epoch"):
         average.average([(run, 0.5), (other, 0.5)], tmp_path / "both")

@@ -140,10 +140,10 @@ def test_what_is_done_is_not_done_again(leave_out, finished, trained, never_read
     before = json.loads((finished / "leave-one-out.json").read_text())
     assert leave_out.call() == before
     assert trained == []
-    told = capsys.readouterr().out
-    assert "| messidor2 | all its rows | 18 |" in told
-    assert "| mean of 2 of 2 | | | **" in told
-    rows = [line for line in told.splitlines() if "(without " in line]
+    reported = capsys.readouterr().out
+    assert "| messidor2 | all its rows | 18 |" in reported
+    assert "| mean of 2 of 2 | | | **" in reported
+    rows = [line for line in reported.splitlines() if "(without " in line]
     assert len(rows) == 2
     assert ",all,18,referable_auc " in rows[1]
 

@@ -87,9 +87,9 @@ def test_the_same_object_twice_is_a_duplicate_but_not_of_another_author_or_a_det
 def test_an_unknown_class_is_told_once_with_its_count_and_the_nearest_known_one() -> None:
     found = a_set(a_box(1, 1, 2, 2, kind="microaneurism_"), a_box(2, 2, 3, 3, kind="haemorage"))
     photos = (*found.photos, *a_set(a_box(2, 2, 3, 3, kind="haemorage"), image="b.jpg").photos)
-    told = {fault.sentence for fault in faults(AnnotationSet(photos=photos))}
-    assert any("'haemorage'" in s and "2 objects" in s and "haemorrhage" in s for s in told)
-    assert len(told) == 2
+    reported = {fault.sentence for fault in faults(AnnotationSet(photos=photos))}
+    assert any("'haemorage'" in s and "2 objects" in s and "haemorrhage" in s for s in reported)
+    assert len(reported) == 2
 
 
 def test_an_unknown_class_that_is_like_none() -> None:

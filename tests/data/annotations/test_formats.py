@@ -168,9 +168,9 @@ def test_no_loss_is_told_exactly_where_there_is_none(
 ) -> None:
     with TemporaryDirectory() as folder:
         losses = formats.write(found, Path(folder) / "out", form)
-    told = {loss.what for loss in losses} - {features.SIZE}
+    reported = {loss.what for loss in losses} - {features.SIZE}
     unchanged = reduced(found, formats.named(form).holds) == found
-    assert (not told) == unchanged
+    assert (not reported) == unchanged
 
 
 @pytest.mark.parametrize("form", [*available()])

@@ -109,18 +109,18 @@ def test_segmentation(tmp_path: Path, draw: Draw) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "reported"),
     [
         ("Image No,X- Coordinate\nIDRiD_001,3\n", "has no columns of coordinates"),
         ("Image No,X- Coordinate,Y - Coordinate\nIDRiD_001,3,?\n", "line 2, column Y - Coordinate"),
     ],
 )
-def test_a_wrong_table_of_centres(tmp_path: Path, draw: Draw, table: str, told: str) -> None:
+def test_a_wrong_table_of_centres(tmp_path: Path, draw: Draw, table: str, reported: str) -> None:
     plant_localization(tmp_path, draw)
     write(tmp_path / DISC / "a. IDRiD_OD_Center_Training Set_Markups.csv", table)
     with pytest.raises(TableError) as caught:
         idrid.read(tmp_path)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_photographs_that_were_not_unpacked(tmp_path: Path, draw: Draw) -> None:

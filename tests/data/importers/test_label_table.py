@@ -76,7 +76,7 @@ def test_other_tables_in_the_folder_do_not_disturb(plant: Plant) -> None:
         read(folder)
 
 
-def test_what_is_left_out_is_told(plant: Plant) -> None:
+def test_what_is_left_out_is_reported(plant: Plant) -> None:
     folder = plant("a.jpg", "b.jpg", "c.jpg", "new.jpg")
     (folder / "t.csv").write_text("image,grade\na,3\nb,\nnone.jpg,2\n")
     assert read(folder).notes == (
@@ -87,7 +87,7 @@ def test_what_is_left_out_is_told(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("image,grade\na,7\n", "t.csv, line 2, column grade: is '7', not a grade"),
         ("image,level\na,mild\n", "t.csv, line 2, column level: is 'mild'"),
@@ -98,12 +98,12 @@ def test_what_is_left_out_is_told(plant: Plant) -> None:
         ("image,grade\na\n", "t.csv, line 2: has 1 cells where the header has 2"),
     ],
 )
-def test_what_is_wrong(plant: Plant, text: str, told: str) -> None:
+def test_what_is_wrong(plant: Plant, text: str, reported: str) -> None:
     folder = plant("a.jpg")
     (folder / "t.csv").write_text(text)
     with pytest.raises(TableError) as caught:
         read(folder)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_a_named_table_without_its_columns(plant: Plant) -> None:

@@ -48,15 +48,15 @@ def test_ddr_grades(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [("a.jpg\n", "train.txt, line 1: is not a name and a grade"), ("a.jpg 9\n", "line 1: is '9'")],
 )
-def test_a_wrong_list_of_ddr(plant: Plant, text: str, told: str) -> None:
+def test_a_wrong_list_of_ddr(plant: Plant, text: str, reported: str) -> None:
     folder = plant("DR_grading/train/a.jpg")
     (folder / "DR_grading" / "train.txt").write_text(text)
     with pytest.raises(TableError) as caught:
         ddr.read(folder)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_ddr_masks(tmp_path: Path, draw: Draw) -> None:

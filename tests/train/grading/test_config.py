@@ -116,7 +116,7 @@ def test_an_unknown_key_is_refused_in_every_section(tmp_path, part):
 @pytest.mark.parametrize(
     "text", ["", "[data", 'seed = "one"', "\xff", 'stages = 3\n[data]\nmanifest="a"']
 )
-def test_a_file_that_is_no_configuration_is_told(tmp_path, text):
+def test_a_file_that_is_not_a_configuration_is_reported(tmp_path, text):
     path = tmp_path / "c.toml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError, match="is not a configuration"):

@@ -154,7 +154,7 @@ def test_a_bundle_is_replaced_when_asked(run, tmp_path):
     assert bundles.load(tmp_path / "bundle").manifest.name == "two"
 
 
-def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
+def test_what_cannot_be_exported_is_reported(run, labels, tmp_path):
     with pytest.raises(UsageError, match="is not a run of fundoscope train"):
         exporting.export(tmp_path, tmp_path / "bundle")
     (run / loop.BEST).rename(run / "away")
@@ -169,7 +169,7 @@ def test_what_cannot_be_exported_is_told(run, labels, tmp_path):
         exporting.export(run, tmp_path / "bundle")
 
 
-def test_photographs_without_a_picture_are_told(run, tmp_path):
+def test_photographs_without_a_picture_are_reported(run, tmp_path):
     (tmp_path / "0.png").write_bytes(b"no picture")
     found = exporting.export(run, tmp_path / "bundle", cache=tmp_path / "new")
     assert [photograph.image for photograph in found.left_out] == ["0.png"]

@@ -38,7 +38,7 @@ def test_train_and_validation_are_taken_in_order():
 
 
 @pytest.mark.parametrize(("split", "kept"), [("train", "val"), ("val", "train")])
-def test_an_empty_split_is_told(split, kept):
+def test_an_empty_split_is_reported(split, kept):
     with pytest.raises(UsageError, match=f"has no row of split {split}"):
         choose(*(row for row in rows() if row.split == kept))
 
@@ -52,18 +52,18 @@ def test_a_grade_that_training_lacks_is_named(grades, missing):
 
 
 @pytest.mark.parametrize(("val", "count"), [((0,), 1), ((0, 1, 1), 3), ((2, 4), 2)])
-def test_a_validation_that_cannot_judge_is_told(val, count):
+def test_a_validation_that_cannot_evaluate_is_reported(val, count):
     with pytest.raises(UsageError, match=f"split val: has {count} gradable photographs, not both"):
         choose(*rows(val=val))
 
 
-def test_what_nobody_could_judge_chooses_no_operating_point():
+def test_what_nobody_could_grade_chooses_no_operating_point():
     sick = Row("v.png", 4, split="val", gradable=False)
     with pytest.raises(UsageError, match="has 1 gradable photographs"):
         choose(*rows(val=(0,)), sick)
 
 
-def test_groups_on_both_sides_are_told():
+def test_groups_on_both_sides_are_reported():
     with pytest.raises(TableError, match="one patient or group in several splits"):
         choose(*rows(group="twins"))
 
@@ -128,7 +128,7 @@ def test_a_draw_of_all(count):
     assert photographs.choose(table(*MANY), Data("l", sample=count), seed=1) == tuple(MANY)
 
 
-def test_a_draw_too_small_for_five_grades_is_told():
+def test_a_draw_too_small_for_five_grades_is_reported():
     with pytest.raises(UsageError, match="has no photograph of grade"):
         choose(*MANY, sample=3)
 
@@ -143,7 +143,7 @@ def test_class_folders_are_a_table(save_eye, tmp_path):
         photographs.read(tmp_path / "none.csv")
 
 
-def test_a_missing_photograph_is_told(labels, tmp_path):
+def test_a_missing_photograph_is_reported(labels, tmp_path):
     (tmp_path / "3.png").unlink()
     with pytest.raises(TableError, match=r"the file 3\.png does not exist"):
         photographs.read(labels)
@@ -191,7 +191,7 @@ def test_further_tables_are_trained_on_alone(further):
     ]
 
 
-def test_a_further_table_with_nothing_to_train_on_is_told(further):
+def test_a_further_table_with_nothing_to_train_on_is_reported(further):
     path = further(["1.png,1,test,"])
     with pytest.raises(UsageError, match=r"further.csv: has no row to train on"):
         photographs.read_also(Data("labels.csv", also=(str(path),)))

@@ -24,13 +24,13 @@ def load(labels, cache, wanted=CROP, split=None, **options):
 
 
 def test_they_are_made_once_in_the_order_of_the_table(labels, tmp_path):
-    told = []
-    made = load(labels, tmp_path / "cache", progress=lambda *n: told.append(n))
+    reported = []
+    made = load(labels, tmp_path / "cache", progress=lambda *n: reported.append(n))
     pixels = made.take(np.arange(12))
     assert pixels.shape == (12, 48, 48, 3)
     assert [row.image for row in made.rows] == [f"{i}.png" for i in range(12)]
     assert made.left_out == ()
-    assert told == [(i, 12) for i in range(1, 13)]
+    assert reported == [(i, 12) for i in range(1, 13)]
     assert pixels[:, 0, 0].max() == 0
     assert pixels[:, 24, 24].max() > 50
     again = load(labels, tmp_path / "cache", progress=pytest.fail)
@@ -182,7 +182,7 @@ def test_a_full_disk_is_told_before_anything_is_written(labels, tmp_path, monkey
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_a_disk_that_fills_up_is_told(labels, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_is_reported(labels, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_is_told(labels, tmp_path, monkeypatch):
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_a_cache_that_is_a_file_is_told(labels):
+def test_a_cache_that_is_a_file_is_reported(labels):
     with pytest.raises(OutputError, match="name another cache folder"):
         load(labels, labels)
 

@@ -42,12 +42,12 @@ def test_frames_of_their_own_shape(config, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["sheet.docx", "sheet", "no/folder/sheet.png"])
-def test_a_file_that_cannot_be_written_is_told(config, tmp_path, name):
+def test_a_file_that_cannot_be_written_is_reported(config, tmp_path, name):
     with pytest.raises(OutputError, match="cannot be written"):
         preview_sheet.draw(config, tmp_path / name)
 
 
-def test_no_photograph_to_show_is_told(config, tmp_path):
+def test_no_photograph_to_show_is_reported(config, tmp_path):
     for file in tmp_path.glob("*.png"):
         file.write_bytes(b"no picture")
     with pytest.raises(UsageError, match="no training photograph with a field of view"):

@@ -112,7 +112,7 @@ def test_safetensors(trained, tmp_path):
     assert_same(start(path), trained.state_dict())
 
 
-def test_another_head_starts_anew_and_the_rest_is_taken(trained, tmp_path):
+def test_another_head_starts_again_and_the_rest_is_taken(trained, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(trained.state_dict(), path)
     network = start(path, outputs=5)

@@ -213,7 +213,7 @@ def test_what_does_not_fit_goes_into_further_files(in_parts, config, tmp_path):
         assert np.array_equal(one, other)
 
 
-def test_parts_that_are_missing_damaged_or_of_another_pack_are_told(in_parts, config, tmp_path):
+def test_parts_that_are_missing_damaged_or_of_another_pack_are_reported(in_parts, config, tmp_path):
     path, files = in_parts
     content = files[1].read_bytes()
     files[1].unlink()
@@ -463,13 +463,13 @@ def test_the_commands(config, save_config, tmp_path, capsys, monkeypatch):
     command = ["train", "grader", str(toml), "--data", str(out), "--out", str(run)]
     command += ["--threads", "1", "--minutes"]
     assert main.run([*command, "5"]) == 0
-    told = capsys.readouterr().out
-    assert "seconds per step and at the end of an epoch, for each stage: 1.000 + 1.0" in told
-    assert "5 minutes allow epochs: 1 at 32 px, 1 at 48 px" in told
+    reported = capsys.readouterr().out
+    assert "seconds per step and at the end of an epoch, for each stage: 1.000 + 1.0" in reported
+    assert "5 minutes allow epochs: 1 at 32 px, 1 at 48 px" in reported
     assert (run / loop.BEST).is_file()
     assert main.run([*command, "0.1"]) == 0
-    told = capsys.readouterr().out
-    assert "the run in the folder has epochs: 1 at 32 px, 1 at 48 px" in told
+    reported = capsys.readouterr().out
+    assert "the run in the folder has epochs: 1 at 32 px, 1 at 48 px" in reported
 
 
 def test_the_command_of_a_detector(detector_config, tmp_path, capsys, monkeypatch):

@@ -54,7 +54,7 @@ def test_without_an_epoch_nothing_is_drawn(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / curves.NAME).mkdir()
     with pytest.raises(OutputError, match="cannot be written"):
         drawn(tmp_path, line(0))

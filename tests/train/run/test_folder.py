@@ -68,14 +68,14 @@ def test_a_kill_while_it_is_opened_leaves_no_half_run(config, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"config": {}}'])
-def test_a_folder_that_is_no_run_is_told(tmp_path, text):
+def test_a_folder_that_is_not_a_run_is_reported(tmp_path, text):
     if text is not None:
         (tmp_path / runs.CONFIG).write_text(text)
     with pytest.raises(UsageError):
         configs.of_run(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_told(config, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(config, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another --out"):
         open_run(config, tmp_path / "file" / "run")
@@ -100,7 +100,7 @@ def test_a_damaged_file_of_a_run_is_one_clear_line(tmp_path, name, read):
     assert name in str(e.value)
 
 
-def test_a_best_network_that_is_none_is_told(tmp_path):
+def test_a_best_network_that_is_none_is_reported(tmp_path):
     with pytest.raises(UsageError, match="has no finished epoch yet"):
         runs.best(tmp_path)
     torch.save({"network": {}}, tmp_path / loop.BEST)

@@ -181,7 +181,7 @@ def test_the_best_epoch_is_kept(tmp_path):
     assert content(tmp_path, loop.BEST)["epoch"] == int(np.argmax(scores))
 
 
-def test_without_resume_it_starts_anew(tmp_path):
+def test_without_resume_it_starts_again(tmp_path):
     run(tmp_path, Line())
     task = Line()
     run(tmp_path, task, resume=False)
@@ -288,7 +288,7 @@ def flipped(data):
 @pytest.mark.parametrize(
     "damage", [cut, flipped, lambda _: b"", lambda _: b"no check-point", lambda d: d[10:]]
 )
-def test_a_damaged_check_point_is_told(tmp_path, damage):
+def test_a_damaged_check_point_is_reported(tmp_path, damage):
     run(tmp_path, Line(), stages=(Stage(32, 1),))
     path = tmp_path / loop.CHECKPOINT
     path.write_bytes(damage(path.read_bytes()))
@@ -297,7 +297,7 @@ def test_a_damaged_check_point_is_told(tmp_path, damage):
 
 
 @pytest.mark.parametrize("size", [7, 8])
-def test_a_check_point_of_something_else_is_told(tmp_path, size):
+def test_a_check_point_of_something_else_is_reported(tmp_path, size):
     run(tmp_path, Line(), stages=(Stage(32, 1),))
     stored = content(tmp_path, loop.CHECKPOINT)
     if size == 8:

@@ -86,11 +86,11 @@ def test_what_is_undefined_is_left_out(run):
 
 
 @pytest.mark.usefixtures("installed")
-def test_whoever_watches_is_still_told(run):
+def test_whoever_watches_is_still_reported(run):
     end_epoch(run, 0)
-    told = []
-    tensorboard.recording(Listeners(epoch=told.append), run).epoch(line_of(0))
-    assert told == [line_of(0)]
+    reported = []
+    tensorboard.recording(Listeners(epoch=reported.append), run).epoch(line_of(0))
+    assert reported == [line_of(0)]
 
 
 def test_without_tensorboard_nothing_is_written(run, monkeypatch):
@@ -113,11 +113,11 @@ def test_a_detector_shows_each_kind(run):
         "average_precision": {"microaneurysm": 0.5, "irma": None},
     }
     (run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
-    told = []
-    tensorboard.recording(Listeners(epoch=told.append), run).epoch(line)
+    reported = []
+    tensorboard.recording(Listeners(epoch=reported.append), run).epoch(line)
     found = read(run)
     assert found["average precision/microaneurysm"] == [(1, 0.5)]
     assert found["loss/second stage, boxes"] == [(1, 0.25)]
     assert found["loss/of a new head"] == [(1, 0.25)]
     assert "average precision/irma" not in found
-    assert told == [line]
+    assert reported == [line]

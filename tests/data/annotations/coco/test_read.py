@@ -162,7 +162,7 @@ def test_bad_files_are_named_with_what_is_wrong(
         read_coco(save(document))
 
 
-def test_the_place_of_a_wrong_type_is_told(save: Callable[..., Path]) -> None:
+def test_the_place_of_a_wrong_type_is_reported(save: Callable[..., Path]) -> None:
     with pytest.raises(TableError, match=r"at `\$\.annotations\[1\]\.bbox\[2\]`"):
         read_coco(save(content(BOX, {"bbox": [1, 2, True, 4]})))
 

@@ -85,7 +85,7 @@ def test_cvats_own_rules_read_our_masks_to_the_same_pixels(tmp_path: Path) -> No
     assert Mask.of(flat.reshape(height, width), left, top) == ITEMS[3].mask
 
 
-def test_what_cvat_cannot_hold_is_told(tmp_path: Path) -> None:
+def test_what_cvat_cannot_hold_is_reported(tmp_path: Path) -> None:
     other = Annotation(kind="irma", box=(0, 0, 5, 5), outlines=(TRIANGLE,))
     two = Annotation(
         kind="irma",

@@ -94,7 +94,7 @@ def test_tasks_are_what_label_studio_imports(tmp_path: Path) -> None:
     assert scores == [("模型", 0.1, 0.1), (None, 0.75, 0.75)]
 
 
-def test_what_a_region_cannot_say_is_told(tmp_path: Path) -> None:
+def test_what_a_region_cannot_say_is_reported(tmp_path: Path) -> None:
     two = Annotation(
         kind="irma",
         box=(1, 1, 9, 9),

@@ -172,7 +172,7 @@ def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
         read_masks(tmp_path, images=tmp_path)
 
 
-def test_specks_are_dropped_only_when_asked_and_told(tmp_path: Path) -> None:
+def test_specks_are_dropped_only_when_asked_and_reported(tmp_path: Path) -> None:
     saved(tmp_path / "a_MA.png", TWO)
     found = read_masks(tmp_path, rules=Rules(min_pixels=3))
     assert [box for _, _, box in boxes(found)] == EXPECTED[:1]

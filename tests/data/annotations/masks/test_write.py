@@ -95,8 +95,8 @@ def test_masks_from_outlines_and_boxes_tell_what_is_lost(tmp_path: Path) -> None
             ),
         )
     )
-    told = {loss.what: loss.count for loss in write_masks(found, tmp_path)}
-    assert told == {
+    reported = {loss.what: loss.count for loss in write_masks(found, tmp_path)}
+    assert reported == {
         "sub-pixel boxes": 1,
         "outlines": 1,
         "score": 1,

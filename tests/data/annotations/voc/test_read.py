@@ -100,7 +100,7 @@ def test_the_caller_or_the_file_says_where_counting_begins(xml: Callable[..., Pa
         read_voc(xml(document(root='<annotation origin="2">')))
 
 
-def test_corners_that_are_swapped_are_put_right_and_told(xml: Callable[..., Path]) -> None:
+def test_corners_that_are_swapped_are_put_right_and_reported(xml: Callable[..., Path]) -> None:
     found = read_voc(xml(document((10, 20, 5, 2), (3, 3, 3, 3))))
     assert boxes_of(found) == [(4, 1, 10, 20), (2, 2, 3, 3)]
     assert found.warnings == ("1 boxes had swapped corners, which were put in order",)

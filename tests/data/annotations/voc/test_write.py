@@ -62,7 +62,7 @@ def test_everything_that_voc_holds_comes_back(tmp_path: Path) -> None:
     assert read_voc(tmp_path / "out" / "Annotations") == found
 
 
-def test_what_voc_cannot_hold_is_told(tmp_path: Path) -> None:
+def test_what_voc_cannot_hold_is_reported(tmp_path: Path) -> None:
     mask = Mask(0, 0, __import__("numpy").ones((2, 2), bool))
     found = single(Annotation(kind="irma", box=mask.box, mask=mask))
     found = AnnotationSet(photos=found.photos, kinds=("venous_beading", "irma"))

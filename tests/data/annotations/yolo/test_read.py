@@ -123,7 +123,7 @@ def test_the_folder_of_labels_alone(eyes: Path) -> None:
         ("MA 0.5 0.5 0.1 0.1", "its class: 'MA' is not a number"),
     ],
 )
-def test_a_bad_line_is_told_with_its_place(eyes: Path, line: str, said: str) -> None:
+def test_a_bad_line_is_reported_with_its_place(eyes: Path, line: str, said: str) -> None:
     label(eyes, f"0 0.5 0.5 0.1 0.1\n{line}\n")
     with pytest.raises(TableError, match=said):
         read_yolo(eyes)

@@ -54,7 +54,7 @@ def test_everything_that_yolo_holds_comes_back(eyes: Path, tmp_path: Path) -> No
         write_yolo(found, tmp_path / "out")
 
 
-def test_what_yolo_cannot_hold_is_told(tmp_path: Path) -> None:
+def test_what_yolo_cannot_hold_is_reported(tmp_path: Path) -> None:
     twice = ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0))
     items = (
         Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0), outlines=(twice, twice)),

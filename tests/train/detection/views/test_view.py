@@ -56,7 +56,7 @@ def test_a_second_run_decodes_nothing(photo, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", ["npy", "json"])
 @pytest.mark.parametrize("content", [b"", b"cut", None])
-def test_a_damaged_view_is_made_anew(photo, tmp_path, suffix, content):
+def test_a_damaged_view_is_made_again(photo, tmp_path, suffix, content):
     first = load([photo], tmp_path)[0]
     whole = np.array(first.pixels)
     (file,) = (tmp_path / "cache").glob(f"*.{suffix}")
