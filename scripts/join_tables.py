@@ -1,7 +1,7 @@
 """Join label tables into one, beside which their photographs are found.
 
-    python scripts/join_tables.py --out ../more/all.csv ../shared/data/grading/grading.csv \
-        ../more/odir/odir.csv ../more/eyepacs_erni/eyepacs_erni.csv
+    python scripts/join_tables.py --out all.csv clinic/grading.csv \
+        odir/odir.csv eyepacs/eyepacs.csv
 
 A column that a table lacks stays empty. Patients and groups must be unique over the tables, or the
 same number must mean the same eye; `fundoscope data check` on the result finds photographs that

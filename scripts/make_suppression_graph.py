@@ -2,7 +2,7 @@
 
     .venv-train/bin/python scripts/make_suppression_graph.py
 
-writes it anew into the package, which itself does without ``onnx``.
+writes it again into the package, which itself does without ``onnx``.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def test_a_run_begun_elsewhere_is_the_same_run(bundle, run):
     assert (done.threads, done.config.threads) == (1, 7)
 
 
-def test_an_unfinished_run_goes_on(bundle, run):
+def test_an_unfinished_run_is_resumed(bundle, run):
     lines = (run / "metrics.jsonl").read_text().splitlines()
     (run / "metrics.jsonl").write_text(lines[0] + "\n")
     assert reproduce.reproduce(bundle, run).trained
