@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
-from fundoscope.photo import deep, formats, orientation, scales
+from fundoscope.photo import deep, formats, jpeg, orientation, scales
 from fundoscope.photo.formats import JPEG, TIFF
 from fundoscope.reading import PhotoFacts
 
@@ -55,11 +55,6 @@ DECODER_ERRORS: Final = (
 """What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
-JPEG_END: Final = b"\xff\xd9"
-"""The last two bytes of a JPEG file."""
-HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
-"""Faults of JPEG files, in libjpeg's words, that cost no pixel; every viewer shows such files
-whole."""
 INCOMPLETE: Final = "the file's end is missing, but no pixel is; copy it again if you can"
 FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer shows it whole"
 MAX_PAGES: Final = 16
@@ -312,40 +307,20 @@ def _decode_jpeg(
     """
     with _damage_as_refusal(title):
         try:
-            return _jpeg_pixels(data, image.size, eighths), eighths
+            return jpeg.pixels(data, image.size, eighths), eighths
         except ValueError as error:
             fault = str(error)
-        if not data.endswith(JPEG_END) and _is_cut(fault):
+        if not data.endswith(jpeg.END) and jpeg.is_cut(fault):
             # With the end put back, libjpeg complains only if pixels are missing.
-            pixels = _jpeg_pixels(data + JPEG_END, image.size, eighths)
+            pixels = jpeg.pixels(data + jpeg.END, image.size, eighths)
             notes.append(INCOMPLETE)
             return pixels, eighths
-        if not any(words in fault for words in HARMLESS):
+        if not any(words in fault for words in jpeg.HARMLESS):
             raise ValueError(fault)
         # simplejpeg stops at any fault. Pillow passes over these.
         pixels = np.array(image.convert("RGB"))
         notes.append(FAULTY.format(" ".join(fault.split())))
         return pixels, scales.BLOCK
-
-
-def _is_cut(fault: str) -> bool:
-    """Whether libjpeg's words say that the file ends too early."""
-    return "remature end" in fault
-
-
-def _jpeg_pixels(data: bytes, size: tuple[int, int], eighths: int) -> Pixels:
-    import simplejpeg
-
-    width, height = size
-    whole = eighths == scales.BLOCK
-    pixels: Pixels = simplejpeg.decode_jpeg(
-        data,
-        colorspace="RGB",
-        min_height=0 if whole else scales.side(height, eighths),
-        min_width=0 if whole else scales.side(width, eighths),
-        strict=True,
-    )
-    return pixels
 
 
 def _has_further_pictures(image: Image.Image) -> bool:

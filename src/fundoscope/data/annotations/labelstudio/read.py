@@ -10,7 +10,6 @@ From Label Studio's documentation and the source of its converter 0.0.59.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,10 +26,9 @@ from fundoscope.data.annotations.documents import (
     read_json_items,
     read_xml,
 )
+from fundoscope.data.annotations.labelstudio import objects as objects_of
 from fundoscope.data.annotations.labelstudio.document import Result, SmallRegion, Task, Work
 from fundoscope.data.annotations.labelstudio.layout import (
-    AUTHOR,
-    DIFFICULT,
     HEIGHT,
     INTERFACE,
     SOURCE,
@@ -38,7 +36,7 @@ from fundoscope.data.annotations.labelstudio.layout import (
     WIDTH,
 )
 from fundoscope.data.annotations.labelstudio.names import photograph_names
-from fundoscope.data.annotations.labelstudio.regions import shape, size_of
+from fundoscope.data.annotations.labelstudio.regions import size_of
 from fundoscope.data.annotations.names import kind_key
 from fundoscope.data.annotations.pictures import Pictures, PictureSize
 from fundoscope.errors import TableError
@@ -46,19 +44,10 @@ from fundoscope.errors import TableError
 if TYPE_CHECKING:
     from msgspec import Raw
 
-YES: Final = frozenset({"yes", "true", "1", "on", DIFFICULT})
-UNLABELLED: Final = "unlabelled"
-"""The kind of a region that was drawn without a label."""
-OWN_ID: Final = re.compile(r"object-(\d+)")
-"""Ids of regions that were written here; they give their order."""
 LABEL: Final = "Label"
 """Element of the labelling interface."""
 UNTOUCHED: Final = "tasks that nobody worked on"
 TAKEN_OVER: Final = "predictions that a person took over"
-OF_WHOLE: Final = "answers about whole photographs"
-POINTS: Final = "points"
-BLANK: Final = "regions of nothing"
-OTHER: Final = "regions of other kinds"
 
 
 _Key = tuple[str, bool, int | str, str, str]
@@ -250,7 +239,9 @@ def _add(
     authors = [work.author for work in made if work.result]
     progress.crowded[image] = [*progress.crowded.get(image, ()), *authors]
     if _taken_over(made, predicted):
-        progress.left_out[TAKEN_OVER] += sum(len(_regions(work.result)) for work in predicted)
+        progress.left_out[TAKEN_OVER] += sum(
+            len(objects_of.regions(work.result)) for work in predicted
+        )
         predicted = []
     progress.doubled += any(work.result for work in made) and any(work.result for work in predicted)
     data = task.data or {}
@@ -260,11 +251,13 @@ def _add(
             item
             for works, are_predictions in ((made, False), (predicted, True))
             for work in works
-            for item in _objects(work, are_predictions, size, progress.left_out)
+            for item in objects_of.objects(work, are_predictions, size, progress.left_out)
         ]
     except ValueError as error:
         raise TableError(where, str(error), "correct the task, or leave it out") from None
-    _join(progress, image, size, _in_own_order(objects), str(data.get(SOURCE) or ""), where)
+    _join(
+        progress, image, size, objects_of.in_own_order(objects), str(data.get(SOURCE) or ""), where
+    )
     splits = data.get(SPLITS)
     for split in splits if isinstance(splits, list) else ():
         progress.splits.setdefault(str(split), []).append(image)
@@ -334,83 +327,6 @@ def _size(
             " (name the folder of photographs)"
         )
     return pictures.size(known)
-
-
-def _objects(
-    work: Work, predicted: bool, size: PictureSize, left_out: Counter[str]
-) -> Iterator[tuple[str, Annotation]]:
-    """The objects of one person or model, each with the id of its region."""
-    for key, results in _regions(work.result).items():
-        region = next((result for result in results if result.value.is_region), None)
-        if region is None:
-            left_out[_other_result(results)] += 1
-            continue
-        region_shape = shape(region.value, size)
-        if region_shape is None:
-            left_out[BLANK] += 1
-            continue
-        answers = {
-            result.from_name: result.value.answer
-            for result in results
-            if result.value.answer is not None
-        }
-        attributes = {name: answer for name, answer in answers.items() if answer is not None}
-        author = attributes.pop(AUTHOR, work.author)
-        difficult = attributes.pop(DIFFICULT, "").lower() in YES
-        score = _score(region.score if region.score is not None else work.score, predicted)
-        names = distinct(name for result in results for name in result.value.names)
-        box, outlines, mask = region_shape
-        for name in names or (UNLABELLED,):
-            yield (
-                key,
-                Annotation(
-                    kind=kind_key(name),
-                    box=box,
-                    outlines=outlines,
-                    mask=mask,
-                    score=score,
-                    difficult=difficult,
-                    author=author,
-                    attributes=attributes,
-                ),
-            )
-
-
-def _regions(results: list[Result]) -> dict[str, list[Result]]:
-    """Results by region; one without an id stands alone."""
-    regions: dict[str, list[Result]] = {}
-    for number, result in enumerate(results):
-        key = f"#{number}" if result.id is None else str(result.id)
-        regions.setdefault(key, []).append(result)
-    return regions
-
-
-def _other_result(results: list[Result]) -> str:
-    if any(result.value.x is not None for result in results):
-        return POINTS
-    return OF_WHOLE if any(result.value.answer is not None for result in results) else OTHER
-
-
-def _score(score: float | None, predicted: bool) -> float | None:
-    """The score of a prediction; an annotation that began as one has none, as a person made it."""
-    if not predicted or score is None:
-        return None
-    if not 0.0 <= score <= 1.0:
-        raise ValueError(f"has a score of {score:g}, which is not from 0 to 1")
-    return score
-
-
-def _in_own_order(objects: list[tuple[str, Annotation]]) -> list[Annotation]:
-    """Objects in the order in which they were written here; others in the order of the file."""
-    own = [OWN_ID.fullmatch(key) for key, _ in objects]
-    if all(own):
-        places = [int(match[1]) for match in own if match is not None]
-        objects = [pair for _, pair in sorted(zip(places, objects, strict=True), key=_place)]
-    return [item for _, item in objects]
-
-
-def _place(placed: tuple[int, tuple[str, Annotation]]) -> int:
-    return placed[0]
 
 
 def _of_small(raw: Raw, where: str) -> Task:
