@@ -17,8 +17,9 @@ def modules() -> Iterator[tuple[str, str]]:
 
 
 def body_lines(function: Function) -> int:
-    """Lines of a function without its list of parameters: a command's options are many."""
-    return (function.end_lineno or function.lineno) - function.body[0].lineno + 1
+    """Lines of a command without its options and its help, which is its docstring."""
+    first = function.body[1 if ast.get_docstring(function) and len(function.body) > 1 else 0]
+    return (function.end_lineno or function.lineno) - first.lineno + 1
 
 
 def all_lines(function: Function) -> int:

@@ -102,10 +102,7 @@ def read(
     Exit codes: 0 if all photographs were graded, 3 if some could not be read or graded (each is
     named with the reason), 2 for wrong use, 1 for any other failure.
     """
-    from fundoscope.batch import names as naming
     from fundoscope.batch import processors
-    from fundoscope.batch.inputs import gather
-    from fundoscope.batch.results import check_folder
     from fundoscope.batch.run import run
     from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
     from fundoscope.reader import Reader
@@ -117,11 +114,7 @@ def read(
         detector=detector is not None and not lesions,
         loudness=quiet and (verbose or json),
     )
-    from_names = () if names is None else naming.chosen(names)
-    inputs = gather(paths, leave_out=out)
-    inputs = replace(inputs, photographs=naming.completed(inputs.photographs, from_names))
-    if out is not None:
-        check_folder(out, overwrite=overwrite)
+    inputs = _inputs(paths, out, names, overwrite=overwrite)
     workers = workers or processors.available()
     threads = processors.threads(workers, len(inputs.photographs))
     reader = Reader(
@@ -185,6 +178,25 @@ def _check(*, overwrite: bool, labels: bool, detector: bool, loudness: bool) -> 
         raise UsageError("--detector", "cannot be combined with --no-lesions", "leave one out")
     if loudness:
         raise UsageError("--quiet", "cannot be combined with --verbose or --json", "leave one out")
+
+
+def _inputs(paths: list[Path], out: Path | None, names: str | None, *, overwrite: bool) -> Inputs:
+    """The photographs to read, with what the names of their files say of them.
+
+    Raises:
+        UsageError, TableError: a path, a table or ``names`` is not valid, or the folder of results
+            is in use.
+    """
+    from fundoscope.batch import names as naming
+    from fundoscope.batch.inputs import gather
+    from fundoscope.batch.results import check_folder
+
+    from_names = () if names is None else naming.chosen(names)
+    inputs = gather(paths, leave_out=out)
+    inputs = replace(inputs, photographs=naming.completed(inputs.photographs, from_names))
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+    return inputs
 
 
 def _models(reader: PhotoReader) -> Iterator[str]:
