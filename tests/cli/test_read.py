@@ -187,7 +187,8 @@ def test_odd_names_steer_no_terminal(tmp_path: Path, save_eye: Save, fundoscope:
     save_eye(tmp_path / "[red]eye\n\x1b[2J_g1.png")
     (tmp_path / "a\x07.png").write_bytes(b"")
     said = fundoscope("read", tmp_path, "--out", tmp_path / "out")
-    assert "[red]eye\\n\\x1b[2J_g1.png: 1 mild NPDR" in said.out
+    assert "[red]eye\\n\\x1b[2J_g1.png: not referable" in said.out
+    assert "1 mild NPDR" in said.out
     assert len(said.complaints) == 1
     assert "\x07" not in said.err
 
