@@ -64,7 +64,8 @@ export_best() {
   touch -r "$run/best.pt" "$run/exporting"
   if nice -n 10 "$python" -m fundoscope train export "$run" "$run/bundle" --overwrite \
     --cache "$cache" >"$run/export.txt" 2>&1; then
-    "$python" -m zipfile -c "$run/bundle.part" "$run"/bundle/{bundle.json,card.md,model.onnx}
+    "$python" -m zipfile -c "$run/bundle.part" \
+      "$run"/bundle/{bundle.json,bundle.sha256,card.md,model.onnx}
     halve "$run/best.pt" "$run/half.part"
     mv "$run/bundle.part" "$run/bundle.zip"
     mv "$run/half.part" "$run/best-half.pt"

@@ -15,7 +15,7 @@ SHIPPED = {
     *(
         f"fundoscope/models/shipped/{task}/{name}"
         for task in ("grading", "detection")
-        for name in ("model.onnx", "bundle.json", "card.md")
+        for name in ("model.onnx", "bundle.json", "bundle.sha256", "card.md")
     ),
 }
 """What works without a line of Python in it."""

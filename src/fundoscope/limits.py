@@ -38,8 +38,24 @@ MAX_NAME_CHARACTERS: Final = 255
 MAX_BUNDLE_JSON_BYTES: Final = 1 * 2**20
 """Largest ``bundle.json``. Those that ship have 6 and 8 kB."""
 
+MAX_CARD_BYTES: Final = 1 * 2**20
+"""Largest ``card.md``. Those that ship have 6 kB."""
+
+MAX_SEAL_BYTES: Final = 4 * 2**10
+"""Largest ``bundle.sha256``: a line of some 80 bytes for each file."""
+
+MAX_CLASSES: Final = 100
+"""Kinds of lesion that a detector may find. Those that ship find five."""
+
 MAX_MODEL_BYTES: Final = 1 * 2**30
 """Largest ``model.onnx`` that is loaded."""
+
+MAX_GRAPH_FIELDS: Final = 2_000_000
+"""Fields of an ONNX graph that are walked through before it is loaded, outside of its tensors. The
+shipped detector has 20,000; two million take a second."""
+
+MAX_GRAPH_DEPTH: Final = 100
+"""Nested messages in an ONNX file, as in the libraries for protocol buffers."""
 
 MAX_KERAS_FILE_BYTES: Final = 4 * MAX_MODEL_BYTES
 """Largest Keras file. With the state of the optimiser Adam it holds its weights three times."""

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +136,25 @@ def test_a_phantom_that_is_graded_or_not(monkeypatch: pytest.MonkeyPatch) -> Non
     assert checkup._inference().state == "ok"
     Stub.grade = Grade()
     assert "a synthetic photograph: was not graded" in checkup._inference().detail
+
+
+def test_an_optional_part_that_fails_is_no_success(
+    fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Finding("optional part [keras]", "failed", "boom", needed=False)
+    monkeypatch.setattr(checkup, "examine", lambda: [FINE, failed])
+    said = fundoscope("doctor")
+    assert said.code == 1
+    assert "optional part [keras]" in said.complaints[-1]
+
+
+def test_keras_is_checked_on_torch_whatever_its_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module stands in for Keras, which takes its backend from the environment first."""
+    (tmp_path / "keras_like.py").write_text(
+        "import os\nassert os.environ['KERAS_BACKEND'] == 'torch'\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert checkup._import_separately("part", {"numpy": "keras_like"}).state == "ok"

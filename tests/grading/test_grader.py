@@ -27,7 +27,10 @@ def copy(tmp_path: Path) -> Path:
 
 def changed(folder: Path, **values: object) -> Path:
     path = folder / "bundle.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    content = json.loads(path.read_text()) | values
+    content.pop("sealed", None)
+    path.write_text(json.dumps(content))
+    (folder / "bundle.sha256").unlink(missing_ok=True)
     return folder
 
 

@@ -173,12 +173,12 @@ def test_a_bundle_of_a_later_version_is_refused(
     ("fields", "sentence"),
     [
         ({"thresholds": {"microaneurysm": 0.5}}, "a kind has no threshold"),
-        ({"radius": 0.0}, "its radius is not positive"),
-        ({"step": 0}, "its tiles are not multiples of its step"),
+        ({"radius": 0.0}, "radius is 0.0, not a number from 1"),
+        ({"step": 0}, "step is 0, not a number from 1"),
         ({"input_size": (256, 250)}, "its tiles are not multiples of its step"),
         ({"overlap": 256}, "its tiles are not larger than their overlap"),
-        ({"overlap": -1}, "its tiles are not larger than their overlap"),
-        ({"input_size": 0}, "its tiles are not larger than their overlap"),
+        ({"overlap": -1}, "overlap is -1, not a number from 0"),
+        ({"input_size": 0}, "input_size is 0, not a number from 1"),
     ],
 )
 def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
@@ -187,6 +187,7 @@ def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
     bundles.write(tmp_path / "d", manifest, GRAPH.read_bytes(), "card")
     settings = msgspec.json.encode(replace(manifest, **fields))
     (tmp_path / "d" / "bundle.json").write_bytes(settings)
+    (tmp_path / "d" / "bundle.sha256").unlink()
     with pytest.raises(BundleError) as caught:
         detectors.load(tmp_path / "d")
     assert sentence in caught.value.why
@@ -194,7 +195,7 @@ def test_a_bundle_that_cannot_work_is_refused_when_it_is_loaded(
 
 def test_a_graph_that_is_no_detector_is_refused(tmp_path: Path, manifest: DetectorManifest) -> None:
     bundles.write(tmp_path / "d", manifest, GRAPH.read_bytes(), "card")
-    with pytest.raises(BundleError, match="cannot be used: its graph has other outputs"):
+    with pytest.raises(BundleError, match="cannot be used: its network does not take photographs"):
         detectors.load(tmp_path / "d")
 
 

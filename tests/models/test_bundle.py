@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,17 @@ DETECTOR = DetectorManifest(
 )
 
 
+def unsealed(folder: Path, *, without: tuple[str, ...] = (), **fields: object) -> Path:
+    """Make the bundle one of version 0.1, which has no seal, with other fields."""
+    path = folder / "bundle.json"
+    content = json.loads(path.read_text()) | fields
+    for name in ("sealed", *without):
+        content.pop(name, None)
+    path.write_text(json.dumps(content))
+    (folder / "bundle.sha256").unlink(missing_ok=True)
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     bundle.write(tmp_path / "b", MANIFEST, MODEL, "# Card")
@@ -78,7 +90,8 @@ def test_a_zip_file_is_a_bundle_too(folder: Path) -> None:
 def test_writing_again_replaces_and_leaves_nothing_behind(folder: Path) -> None:
     bundle.write(folder, replace(MANIFEST, name="second"), MODEL, "# Card")
     assert bundle.load(folder).manifest.name == "second"
-    assert {file.name for file in folder.iterdir()} == {"model.onnx", "bundle.json", "card.md"}
+    files = {"model.onnx", "bundle.json", "bundle.sha256", "card.md"}
+    assert {file.name for file in folder.iterdir()} == files
 
 
 def test_a_changed_model_is_refused(folder: Path) -> None:
@@ -175,11 +188,9 @@ def test_a_size_is_a_side_or_height_and_width(
 
 
 def test_a_bundle_of_version_0_1_says_nothing_of_its_input_and_takes_crops(folder: Path) -> None:
-    path = folder / "bundle.json"
-    content = json.loads(path.read_text())
-    del content["input"]
-    path.write_text(json.dumps(content))
+    unsealed(folder, without=("input",))
     assert bundle.load(folder).manifest.input == "crop"
+    assert not bundle.load(folder).sealed
 
 
 @pytest.mark.parametrize("size", ["wide", [200], [1, 2, 3], 2.5])
@@ -263,3 +274,190 @@ def test_an_installation_without_a_detector_says_so(
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
     with pytest.raises(BundleError, match="detection bundle: does not come with this installation"):
         bundle.shipped(bundle.DETECTION)
+
+
+def test_a_bundle_is_sealed_when_it_is_written(folder: Path, detector: Path) -> None:
+    for path in (folder, zipped(folder), detector, zipped(detector)):
+        assert bundle.load(path).sealed
+    lines = (folder / "bundle.sha256").read_text().splitlines()
+    names = {"bundle.json": 0, "card.md": 0, "model.onnx": 0}
+    for line in lines:
+        digest, name = line.split("  ")
+        assert digest == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        del names[name]
+    assert not names
+
+
+def test_the_bundles_that_ship_are_sealed() -> None:
+    assert all(bundle.load(bundle.shipped(task)).sealed for task in bundle.MANIFESTS)
+
+
+@pytest.mark.parametrize("file", ["bundle.json", "card.md", "bundle.sha256"])
+def test_every_flipped_bit_is_noticed(file: str, folder: Path) -> None:
+    """1,500 bits by seed in each file; bundle.json of a detector that ships, with its records."""
+    shipped = bundle.shipped(bundle.DETECTION)
+    for name in ("bundle.json", "card.md"):
+        (folder / name).write_bytes((shipped / name).read_bytes())
+    content = json.loads((folder / "bundle.json").read_text())
+    content["model_sha256"] = hashlib.sha256(MODEL).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(content, indent=2))
+    bundle.seal(folder, overwrite=True)
+    path = folder / file
+    whole = path.read_bytes()
+    draw = random.Random(30)
+    bits = draw.sample(range(8 * len(whole)), min(1500, 8 * len(whole)))
+    for bit in bits:
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(bytes(changed))
+        with pytest.raises(BundleError):
+            bundle.load(folder)
+    path.write_bytes(whole)
+    assert bundle.load(folder).sealed
+
+
+def test_an_edited_threshold_is_noticed_and_can_be_sealed_again(folder: Path) -> None:
+    edited = changed(folder, referable_threshold=0.25)
+    with pytest.raises(BundleError, match=r"was edited: bundle\.json .* bundle seal BUNDLE"):
+        bundle.load(edited)
+    with pytest.raises(BundleError, match="was edited"):
+        bundle.seal(edited)
+    assert bundle.seal(edited, overwrite=True).sealed
+    assert bundle.load_grader(edited).manifest.referable_threshold == 0.25
+
+
+def test_a_lost_seal_is_noticed(folder: Path) -> None:
+    (folder / "bundle.sha256").unlink()
+    for path in (folder, zipped(folder)):
+        with pytest.raises(BundleError, match=r"has no bundle\.sha256"):
+            bundle.load(path)
+
+
+def test_a_bundle_of_version_0_1_has_no_seal_and_gets_one(folder: Path) -> None:
+    unsealed(folder, unknown={"of": "a later version"})
+    assert not bundle.load(folder).sealed
+    assert bundle.seal(folder).manifest == MANIFEST
+    assert json.loads((folder / "bundle.json").read_text())["unknown"] == {"of": "a later version"}
+    with pytest.raises(BundleError, match="is not a folder"):
+        bundle.seal(zipped(folder))
+
+
+@pytest.mark.parametrize("text", ["", "0" * 64, "hello\n", f"{'0' * 64}  card.md\n", "\udcff"])
+def test_a_wrong_seal_is_refused(folder: Path, text: str) -> None:
+    (folder / "bundle.sha256").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BundleError, match=r"has a wrong bundle\.sha256"):
+        bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"referable_threshold": 5.0},
+        {"referable_threshold": -0.1},
+        {"temperature": 0.0},
+        {"temperature": 1e9},
+        {"cut_points": [0.5, 2.5, 1.5, 3.5]},
+        {"cut_points": [-1.0, 1.5, 2.5, 3.5]},
+        {"cut_points": [0.5, 1.5, 2.5, 4.5]},
+        {"minimum_radius": -1.0},
+        {"minimum_radius": 1e9},
+        {"input_size": 0},
+        {"input_size": [320, 100_000]},
+        {"classes": ["0", "1"]},
+        {"classes": ["0", "1", "2", "3", "\x1b[31m"]},
+        {"opset": -1},
+        {"name": ""},
+        {"name": "x" * 10_000},
+        {"name": "grader\n"},
+        {"model_sha256": "ABC"},
+        {"validation": {"idrid": {"kappa": 1e300}}},
+    ],
+)
+def test_a_grader_with_a_figure_out_of_its_range_is_refused(
+    folder: Path, fields: dict[str, object]
+) -> None:
+    with pytest.raises(BundleError, match=r"wrong bundle\.json") as caught:
+        bundle.load(unsealed(folder, **fields))
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"thresholds": {"microaneurysm": 1.5, "optic_disc": 0.9}},
+        {"minimum_radius": {"microaneurysm": -3.0}},
+        {"levels": {"microaneurysm": 2.0}},
+        {"radius": 0.0},
+        {"radius": 1e9},
+        {"overlap": -1},
+        {"step": 0},
+        {"suppress": 1.5},
+        {"classes": []},
+        {"classes": ["microaneurysm", "microaneurysm"]},
+        {"input_size": [0, 128]},
+    ],
+)
+def test_a_detector_with_a_figure_out_of_its_range_is_refused(
+    detector: Path, fields: dict[str, object]
+) -> None:
+    with pytest.raises(BundleError, match=r"wrong bundle\.json"):
+        bundle.load(unsealed(detector, **fields))
+
+
+def test_a_figure_out_of_its_range_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="referable_threshold is 5"):
+        bundle.write(tmp_path / "b", replace(MANIFEST, referable_threshold=5.0), MODEL, "")
+    assert not (tmp_path / "b").exists()
+
+
+DIGITS = "1" * 5000
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        f'"trained_on": {{"configuration": {{"a": {DIGITS}}}, "seed": 1, "photographs": {{}},'
+        ' "manifest_sha256": ""}',
+        f'"temperature": {DIGITS}',
+        f'"opset": {DIGITS}',
+        '"temperature": 1e999',
+        f'"versions": {"[" * 100_000}',
+        f'"trained_on": {{"configuration": {{"a": {"[" * 100_000}',
+        '"name": "\udcff"',
+        '"task": "' + "x" * 100_000 + '"',
+        '"format": "\u001b[2J"',
+    ],
+)
+def test_hostile_json_is_one_line(folder: Path, hostile: str) -> None:
+    path = unsealed(folder) / "bundle.json"
+    text = path.read_text().rstrip("}") + f", {hostile}}}"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    for bundled in (folder, zipped(folder)):
+        with pytest.raises(BundleError) as caught:
+            bundle.load(bundled)
+        assert len(str(caught.value)) < 800
+        assert str(caught.value).isprintable()
+
+
+def test_any_damage_of_a_zip_file_is_one_line(folder: Path) -> None:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    whole, draw = path.read_bytes(), random.Random(1)
+    for _ in range(1500):
+        damaged = bytearray(whole)
+        for _ in range(draw.randint(1, 4)):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path.write_bytes(bytes(damaged))
+        try:
+            bundle.load(path)
+        except BundleError as error:
+            assert len(str(error)) < 1000  # noqa: PT017
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
+def test_an_impossible_path_is_no_bundle(name: str) -> None:
+    with pytest.raises(BundleError, match="is not a bundle"):
+        bundle.load(name)

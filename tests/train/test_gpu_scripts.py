@@ -29,7 +29,7 @@ case "$1${2:+ $2}${3:+ $3}${4:+ $4}" in
     [ -z "${FAILING:-}" ] || { echo "differs from torch"; exit 1; }
     [ "${7:-}" = --overwrite ] || { echo "is there already"; exit 1; }
     mkdir -p "$6"
-    for name in bundle.json card.md model.onnx; do cp "$5/best.pt" "$6/$name"; done
+    for name in bundle.json bundle.sha256 card.md model.onnx; do cp "$5/best.pt" "$6/$name"; done
     echo "validation, together: $(cat "$5/best.pt")"
     ;;
   "-m fundoscope train"*)

@@ -21,6 +21,7 @@ from fundoscope.train.keras import home
 OLDEST_PYTHON: Final = (3, 11)
 IMPORT_NAMES: Final = {"pillow": "PIL"}
 """Packages of the core that are imported by another name than their name for pip."""
+KERAS_ON_TORCH: Final = {"KERAS_BACKEND": "torch"}
 IMPORT_SECONDS: Final = 120
 """After this time an import counts as failed; torch takes a minute from a slow disk."""
 
@@ -94,7 +95,10 @@ def _extras() -> Iterator[Finding]:
 
 
 def _import_separately(name: str, packages: dict[str, str]) -> Finding:
-    """Import packages in a separate process, which a broken package may crash."""
+    """Import packages in a separate process, which a broken package may crash.
+
+    Keras is imported as fundoscope uses it: on torch, whatever its own settings say.
+    """
     try:
         with home.untouched():  # One of the packages may be Keras.
             done = subprocess.run(
@@ -103,6 +107,7 @@ def _import_separately(name: str, packages: dict[str, str]) -> Finding:
                 text=True,
                 timeout=IMPORT_SECONDS,
                 check=False,
+                env={**os.environ, **KERAS_ON_TORCH},
             )
     except subprocess.TimeoutExpired:
         detail = f"importing took more than {IMPORT_SECONDS} s"
@@ -120,8 +125,9 @@ def _bundles() -> Iterator[Finding]:
     for task in bundle.MANIFESTS:
 
         def verify(task: str = task) -> str:
-            manifest = bundle.load(bundle.shipped(task)).manifest
-            return f"{manifest.name}, sha256 {manifest.model_sha256[:HASH_SHOWN]}, verified"
+            loaded = bundle.load(bundle.shipped(task))
+            manifest, sealed = loaded.manifest, "verified" if loaded.sealed else "not sealed"
+            return f"{manifest.name}, sha256 {manifest.model_sha256[:HASH_SHOWN]}, {sealed}"
 
         yield _tried(f"bundle {task}", verify, needed=True)
 

@@ -21,14 +21,15 @@ def doctor(
 
     Optional parts may be absent.
 
-    Exit codes: 0 if fundoscope can read photographs, 1 if something
-    that it needs does not work.
+    Exit codes: 0 if all that is installed works, 1 if something does not, or is missing although
+    fundoscope needs it.
     """
     from fundoscope.cli.checkup import examine
     from fundoscope.quoting import printable
 
     findings = examine()
-    broken = [finding.name for finding in findings if finding.needed and finding.state != "ok"]
+    broken = [finding.name for finding in findings if finding.state == "failed"]
+    broken += [finding.name for finding in findings if finding.needed and finding.state == "absent"]
     if json:
         import msgspec
 

@@ -27,7 +27,8 @@ def models(
 ) -> None:
     """List the bundles that come with fundoscope, and any others you name, and verify their hashes.
 
-    A bundle holds a trained network and what is needed to use it.
+    A bundle holds a trained network and what is needed to use it. Bundles of version 0.1 are not
+    sealed: an edited threshold would not be noticed. fundoscope bundle seal does it.
 
     Exit codes: 0 if all bundles are
     intact, 2 if one is missing or damaged.
@@ -69,13 +70,17 @@ def _described(path: Path) -> dict[str, Any]:
     except BundleError as error:
         return {"path": str(path), "verified": False, "error": str(error)}
     manifest: dict[str, Any] = msgspec.to_builtins(loaded.manifest)
-    return {"path": str(path), "verified": True, "model_bytes": len(loaded.model)} | manifest
+    facts = {"path": str(path), "verified": True, "sealed": loaded.sealed}
+    return facts | {"model_bytes": len(loaded.model)} | manifest
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    from fundoscope.models.bundle import MANIFEST
+
     trained_on = facts["trained_on"]["photographs"]
     sources = ", ".join(f"{source} {count}" for source, count in trained_on.items())
-    yield f"{facts['name']}: verified, {facts['path']}"
+    sealed = "" if facts["sealed"] else f" (not sealed: no hash covers {MANIFEST})"
+    yield f"{facts['name']}: verified{sealed}, {facts['path']}"
     yield (
         f"  {facts['task']} at {_size(facts['input_size'])} px,"
         f" {facts['model_bytes'] / MEGABYTE:.1f} MB, sha256 {facts['model_sha256'][:HASH_SHOWN]}"

@@ -116,13 +116,13 @@ def _require_shapes(
     """
     free = wanted.kind == inputs.NATIVE
     takes = [n if isinstance(n, int) else None for n in session.get_inputs()[0].shape[1:]]
-    gives = session.get_outputs()[0].shape[-1]
+    gives = session.get_outputs()[0].shape[1:]
     expected = [None, None, 3] if free else [wanted.height, wanted.width, 3]
-    if takes != expected or gives != heads.OUTPUTS[manifest.head]:
+    if takes != expected or gives != [heads.OUTPUTS[manifest.head]]:
         raise BundleError(
             title,
             f"its network takes {takes} and gives {gives}, but {bundles.MANIFEST} says {expected}"
-            f" and {heads.OUTPUTS[manifest.head]}",
+            f" and [{heads.OUTPUTS[manifest.head]}]",
             "export it again",
         )
 
@@ -133,9 +133,13 @@ def grade(grader: Grader, pixels: Pixels) -> Grade:
     Args:
         grader: from :func:`load`.
         pixels: ``uint8 (H, W, 3)`` RGB, from :func:`fundoscope.grading.inputs.make`.
+
+    Raises:
+        PhotoError: the network gives numbers that are not finite.
     """
     manifest = grader.manifest
     outputs = runtime.run(grader.session, pixels[np.newaxis])
+    runtime.require_finite(manifest.name, outputs)
     p = heads.probabilities(outputs, manifest.temperature, manifest.head, manifest.correction)
     expected = float(heads.expected(p)[0])
     probability = float(heads.referable(p)[0])

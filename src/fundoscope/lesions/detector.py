@@ -254,6 +254,7 @@ def _merged(detector: Detector, view: View) -> DetectedBoxes:
 
     def read(start: int, pixels: Pixels) -> DetectedBoxes:
         detections = heads.boxes(detector.session, pixels)
+        heads.require_valid(detections, len(detector.manifest.classes))
         return replace(detections, tile=detections.tile + start)
 
     parts = _for_tiles(read, detector, view, corners, (height, width))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.errors import PhotoError
 from fundoscope.models import runtime
 from fundoscope.photo.decode import Pixels
 
@@ -74,12 +75,35 @@ def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> DetectedBoxes
 
     Raises:
         MemoryError: there is too little memory for the graph.
+        PhotoError: the graph gives numbers that are not finite.
     """
     tile, corners, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)
+    runtime.require_finite("the detector", corners, scores)
     real = tile < len(tiles)
     return DetectedBoxes(
         tile[real], corners[real].astype(np.float64), labels[real], scores[real].astype(np.float64)
     )
+
+
+def require_valid(detections: DetectedBoxes, kinds: int) -> None:
+    """Check boxes against the class list, so that none is taken for another kind.
+
+    Args:
+        detections: of :func:`boxes`.
+        kinds: the length of the class list.
+
+    Raises:
+        PhotoError: a label, a tile or a score is out of its range.
+    """
+    labels, tile, scores = detections.labels, detections.tile, detections.scores
+    valid = (labels >= 1) & (labels <= kinds) & (tile >= 0) & (scores >= 0) & (scores <= 1)
+    if not valid.all():
+        raise PhotoError(
+            "the detector",
+            "has no result: the network gives boxes with impossible kinds, tiles or scores",
+            "use another bundle, or export this one again",
+            code=runtime.INVALID_OUTPUT,
+        )
 
 
 def maps(session: onnxruntime.InferenceSession, tiles: Pixels) -> NDArray[np.uint8]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.errors import BundleError, UsageError
+from fundoscope.errors import BundleError, PhotoError, UsageError
+from fundoscope.models import graph
 from fundoscope.models.bundle import Bundle, BundleManifest
 
 if TYPE_CHECKING:
@@ -21,8 +22,18 @@ FATAL: Final = 4
 NO_MEMORY: Final = re.compile(r"[Ff]ailed to allocate memory|bad_alloc")
 """ONNX Runtime reports a lack of memory only by its message, not by a class of error."""
 
+NOT_FINITE: Final = "not_finite"
+"""The code of a photograph for which a network gives no finite numbers."""
+INVALID_OUTPUT: Final = "invalid_output"
+"""The code of a photograph for which a detector gives boxes that cannot be."""
+FAILED: Final = "network_failed"
+"""The code of a photograph for which a network cannot be computed."""
+UINT8: Final = "tensor(uint8)"
+"""ONNX Runtime's name for the type of pixels."""
 MESSAGE_CHARACTERS: Final = 120
 """Characters of a message of ONNX Runtime that are repeated."""
+PIXEL_AXES: Final = 4
+"""Axes of the input: photographs, height, width, colours."""
 
 TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
 """ONNX Runtime reads this variable when it is loaded. From version 1.29 on it otherwise sends usage
@@ -94,10 +105,17 @@ def session(
         providers: as for :func:`available_providers`.
 
     Raises:
-        BundleError: ONNX Runtime cannot load the graph.
+        BundleError: as :func:`open_graph`, or the graph does not take one array of pixels.
         UsageError: a provider is not available.
     """
-    return open_graph(bundle.model, bundle.manifest.name, threads=threads, providers=providers)
+    title = bundle.manifest.name
+    opened = open_graph(bundle.model, title, threads=threads, providers=providers)
+    takes = [(node.type, len(node.shape)) for node in opened.get_inputs()]
+    if takes != [(UINT8, PIXEL_AXES)] or not opened.get_outputs():
+        raise BundleError(
+            title, "cannot be used: its network does not take photographs", "export it again"
+        )
+    return opened
 
 
 def open_graph(
@@ -113,9 +131,16 @@ def open_graph(
         providers: as for :func:`available_providers`.
 
     Raises:
-        BundleError: ONNX Runtime cannot load the graph.
+        BundleError: the graph reads weights from another file, or ONNX Runtime cannot load it.
         UsageError: a provider is not available.
     """
+    fault = graph.fault(model)
+    if fault is not None:
+        raise BundleError(
+            title,
+            f"cannot be loaded by ONNX Runtime (its network {fault})",
+            "get the bundle again, or export it again with its weights inside",
+        )
     onnxruntime = library()
     chosen = available_providers(providers)
     options = onnxruntime.SessionOptions()
@@ -125,14 +150,15 @@ def open_graph(
     # The memory pattern of each input size is allocated besides the arena. Without it, reading
     # lesions on two threads took 1.1 GB instead of 1.6 GB, and was as fast.
     options.enable_mem_pattern = False
+    # Its own format could refer to other files, too; it is not even tried.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         loaded: InferenceSession = onnxruntime.InferenceSession(model, options, providers=chosen)
     except Exception as error:  # noqa: BLE001
         # The errors of ONNX Runtime have no common base class but Exception.
-        reason = str(error).splitlines()[0][:MESSAGE_CHARACTERS]
         raise BundleError(
             title,
-            f"cannot be loaded by ONNX Runtime ({reason})",
+            f"cannot be loaded by ONNX Runtime ({_first_line(error)})",
             "export it again, or update onnxruntime",
         ) from None
     return loaded
@@ -164,12 +190,41 @@ def outputs(
 
     Raises:
         MemoryError: there is too little memory.
+        PhotoError: ONNX Runtime cannot compute the graph for this input.
     """
     try:
         results: list[NDArray[Any]] = model.run(names, {model.get_inputs()[0].name: batch})
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # The errors of ONNX Runtime have no common base class but Exception.
         if NO_MEMORY.search(str(error)):
             raise MemoryError(f"too little for an input of the shape {batch.shape}") from None
-        raise
+        raise PhotoError(
+            "the network",
+            f"has no result: the network failed ({_first_line(error)})",
+            "use another bundle, or export this one again",
+            code=FAILED,
+        ) from None
     return results
+
+
+def require_finite(title: str, *arrays: NDArray[Any]) -> None:
+    """Check the outputs of a network before anything is decided by them.
+
+    Args:
+        title: the model's name, for messages.
+        arrays: its outputs.
+
+    Raises:
+        PhotoError: a number is infinite or not a number.
+    """
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise PhotoError(
+            title,
+            "has no result: the network gives numbers that are not finite",
+            "use another bundle, or export this one again",
+            code=NOT_FINITE,
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:MESSAGE_CHARACTERS]

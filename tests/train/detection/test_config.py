@@ -30,7 +30,7 @@ def test_little_has_to_be_said(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("epochs = 1", "is not a configuration of a detector .*data.*see configs/detector.toml"),
+        ("epochs = 1", "not a configuration of a detector .*data.*train config detector"),
         (LEAST + 'colour = "red"', "unknown field `colour`"),
         ("epochs = [", "is not a configuration of a detector"),
         ("epochs = 0\n" + LEAST[11:], "epochs = 0: is not valid; write 1 or more"),

@@ -22,6 +22,7 @@ from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.phantom import PhantomSpec, draw
 from fundoscope.reader import Reader
+from fundoscope.train.keras import config as keras_config
 from fundoscope.train.keras import ending as keras_ending
 from fundoscope.train.keras import files as keras_files
 from fundoscope.train.keras import importing as keras_import
@@ -83,6 +84,9 @@ ENDINGS = [
     (4, "sigmoid", None, "cumulative", "cumulative"),
     (4, "sigmoid", None, "corn", "corn"),
     (4, "linear", None, "cumulative", "cumulative"),
+    (5, "sigmoid", None, None, "cumulative"),
+    (5, "sigmoid", None, "cumulative", "cumulative"),
+    (5, "linear", None, "cumulative", "cumulative"),
     (1, "linear", None, None, "regression"),
 ]
 
@@ -117,6 +121,85 @@ def test_endings(
         assert p[:, others].max(initial=0.0) < 1e-10
 
 
+def test_five_sigmoids_are_grade_i_or_more() -> None:
+    """As in the public networks for APTOS: [1, 1, 1, 0, 0] is grade 2."""
+    ending = keras_ending.find(classifier(5, "sigmoid"), None, None, "x.h5")
+    raw = torch.tensor([[0.9] * (grade + 1) + [0.1] * (4 - grade) for grade in range(5)])
+    outputs = keras_ending.outputs(raw, ending).numpy()
+    p = heads.probabilities(outputs, head=ending.head)
+    assert heads.icdr(heads.expected(p), keras_ending.cut_points(ending)).tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
+    assert ending.unused == 1
+
+
+def test_the_command_says_how_it_reads_five_sigmoids(
+    tmp_path: Path, quick_export: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = saved(classifier(5, "sigmoid"), tmp_path / "aptos.h5")
+    arguments = ["bundle", "from-keras", str(file), str(tmp_path / "b"), "--input", "squash"]
+    assert main.run(arguments) == 0
+    assert "the first is always true and not used" in capsys.readouterr().out
+    assert grader.load(tmp_path / "b").manifest.head == "cumulative"
+
+
+def augmented() -> Any:
+    """A network with layers that do nothing when it reads, one of them in a block."""
+    keras = keras_files.framework()
+    layers = keras.layers
+    keras.utils.set_random_seed(8)
+    block = keras.Sequential([layers.RandomRotation(0.1), layers.RandomZoom(0.1)], name="block")
+    front = keras.Input((*SIZE, 3))
+    values = layers.RandomFlip("horizontal")(front)
+    values = block(values)
+    values = layers.RandomContrast(0.2)(values, training=True)
+    values = layers.GaussianNoise(0.1)(layers.Conv2D(4, 3)(values))
+    values = layers.SpatialDropout2D(0.2)(layers.ActivityRegularization(0.1)(values))
+    values = layers.AlphaDropout(0.1)(layers.GlobalAveragePooling2D()(values))
+    values = layers.GaussianDropout(0.1)(layers.Dropout(0.3)(values))
+    return keras.Model(front, layers.Dense(5, activation="softmax")(values))
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_layers_that_do_nothing_when_it_reads_are_no_obstacle(suffix: str, tmp_path: Path) -> None:
+    model = augmented()
+    read = keras_files.read(saved(model, tmp_path / f"augmented{suffix}")).model
+    pixels = np.random.default_rng(0).uniform(0, 1, (2, *SIZE, 3)).astype(np.float32)
+    # RandomContrast is called with training=True, so the original itself is random there.
+    kept = {layer.name: layer.get_weights() for layer in read.layers if layer.weights}
+    for name, weights in kept.items():
+        for ours, theirs in zip(weights, model.get_layer(name).get_weights(), strict=True):
+            assert np.array_equal(ours, theirs)
+    first, second = (np.asarray(read(pixels, training=False).detach()) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert {type(layer).__name__ for layer in read.layers} >= {"Identity", "SpatialDropout2D"}
+
+
+def test_every_inactive_layer_is_one_of_keras_that_changes_nothing() -> None:
+    keras = keras_files.framework()
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
+    needed = {
+        "RandomPosterization": {"factor": 4},
+        "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
+        "RandomZoom": {"height_factor": 0.2},
+    }
+    factor = {"RandomBrightness", "RandomContrast", "RandomRotation", "RandomSaturation"}
+    factor |= {"RandomHue", "RandomSharpness", "RandomColorDegeneration", "RandomErasing"}
+    checked = 0
+    for name in keras_config.INACTIVE:
+        kind = getattr(keras.layers, name, None)
+        if kind is None:  # of Keras 2 alone
+            continue
+        layer = kind(**needed.get(name, {"factor": 0.5} if name in factor else {}))
+        assert np.array_equal(np.asarray(layer(pixels, training=False)), pixels), name
+        checked += 1
+    assert checked > 15
+
+
 def test_certain_outputs_stay_finite() -> None:
     certain = torch.tensor([[1.0, 0.0]])
     for activation in ("softmax", "sigmoid"):
@@ -138,7 +221,10 @@ def test_certain_outputs_stay_finite() -> None:
         (5, "softmax", (0, 1, 2, 3, 4), "corn", "does not fit --classes 0,1,2,3,4"),
         (4, "sigmoid", None, None, "write --head cumulative"),
         (4, "linear", None, None, "or --head softmax with --classes"),
-        (5, "sigmoid", None, None, "no head fits that"),
+        (5, "sigmoid", (0, 1, 2, 3, 4), None, "omit --classes and --head"),
+        (5, "sigmoid", None, "corn", "omit --classes and --head"),
+        (5, "softmax", None, "cumulative", "does not fit --head cumulative"),
+        (3, "sigmoid", None, None, "no head fits that"),
         (5, "linear", None, None, "write --head softmax and --classes"),
         (1, "linear", (0,), None, "does not fit --classes 0"),
         (1, "sigmoid", (0, 2, 3), None, "names 3 grades, and x.h5 has 2 classes"),

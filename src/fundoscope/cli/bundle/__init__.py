@@ -1,15 +1,16 @@
-"""``fundoscope bundle``: convert bundles to Keras models and back."""
+"""``fundoscope bundle``: seal bundles, convert them to Keras models and back."""
 
 from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.bundle import from_keras, to_keras
+from fundoscope.cli.bundle import from_keras, seal, to_keras
 
 app = typer.Typer(
-    help="Convert bundles to Keras models and back (needs the optional part keras).",
+    help="Seal bundles, or convert them to Keras models and back.",
     no_args_is_help=True,
 )
 
 app.command("to-keras")(to_keras.to_keras)
 app.command("from-keras")(from_keras.from_keras)
+app.command("seal")(seal.seal)

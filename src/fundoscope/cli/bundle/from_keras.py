@@ -126,6 +126,11 @@ def _lines(made: Imported) -> Iterator[str]:
         f"{made.folder}: {made.name}, {made.height}x{made.width}, head {made.head}{grades},"
         f" {made.parameters:,} weights, {made.megabytes:.1f} MB"
     )
+    if made.unused:
+        yield (
+            "five outputs are read as `grade 0 or more` to `4 or more`; the first is always true"
+            " and not used. If yours are five separate classes, do not use this bundle"
+        )
     yield "it is unknown what the network was trained on; evaluate it before you rely on it"
     if made.rescales:
         yield "the network rescales its input itself; check whether --normalise none is right"

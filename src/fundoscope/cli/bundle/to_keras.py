@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -21,6 +22,10 @@ INPUTS: Final = {
     "rescale=1/255, samplewise_center=True)",
 }
 """What the Keras network expects as its input, for each normalisation."""
+
+
+LOADING: Final = "import keras; keras.models.load_model({!r}).summary()"
+"""Python that opens a Keras file. Without KERAS_BACKEND=torch Keras looks for TensorFlow."""
 
 
 def to_keras(
@@ -56,3 +61,5 @@ def _lines(written: Exported) -> Iterator[str]:
     yield f"layers: {', '.join(written.layers)}"
     yield f"{written.path}: {written.network}, {written.parameters:,} weights, head {written.head}"
     yield f"input: float32 RGB of {size}, normalised: {INPUTS[written.normalise]}"
+    loading = shlex.quote(LOADING.format(str(written.path)))
+    yield f"load it with: KERAS_BACKEND=torch python -c {loading}"

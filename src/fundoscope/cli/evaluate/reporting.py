@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TEST: Final = "test"
 LOOKS: Final = "docs/test-looks.csv"
+"""Where this project records every look at a test split."""
+REPOSITORY: Final = ".git"
+"""What the topmost folder of a repository holds."""
 NAMED_AT_MOST: Final = 20
 """Photographs without a result that are named on the terminal; run.json names all."""
 
@@ -53,6 +56,8 @@ def command_line(words: Sequence[str], options: Mapping[str, str | Sequence[str]
 def remind(bundles: str, command: str, split: str, photographs: int, figures: str) -> None:
     """Print the row that records a look at a test split, so that nobody tunes on it unnoticed.
 
+    Only where the working folder belongs to a repository that keeps such a table.
+
     Args:
         bundles: their sha256.
         command: as it can be typed again.
@@ -60,12 +65,24 @@ def remind(bundles: str, command: str, split: str, photographs: int, figures: st
         photographs: their number.
         figures: the main ones, in words.
     """
+    if not keeps_looks(Path.cwd()):
+        return
     row = io.StringIO()
     today = datetime.now(UTC).date().isoformat()
     cells = [today, bundles, command, split, photographs, figures]
     csv.writer(row, lineterminator="").writerow(cells)
     typer.echo(f"this was a look at a test split; add this row to {LOOKS}:", err=True)
     typer.echo(row.getvalue(), err=True)
+
+
+def keeps_looks(folder: Path) -> bool:
+    """Whether a folder, or one above it in the same repository, holds :data:`LOOKS`."""
+    for each in (folder, *folder.parents):
+        if (each / LOOKS).is_file():
+            return True
+        if (each / REPOSITORY).exists():
+            return False
+    return False
 
 
 def name_lacking(lacking: Sequence[tuple[str, str, str]], run: Path) -> bool:

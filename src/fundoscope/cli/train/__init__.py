@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.train import average, detector, export, grader, pack
+from fundoscope.cli.train import average, config, detector, export, grader, pack
 
 app = typer.Typer(
     help="Train a grader or a lesion detector (needs the optional part train).",
@@ -13,6 +13,7 @@ app = typer.Typer(
 
 app.command()(grader.grader)
 app.command()(detector.detector)
+app.command()(config.config)
 app.command()(export.export)
 app.command()(average.average)
 app.add_typer(pack.app, name="pack")

@@ -13,6 +13,8 @@ from fundoscope.cli.train.options import (
     BundleAtTheEnd,
     Cache,
     Devices,
+    DryRun,
+    Epochs,
     Minutes,
     OverwriteBundle,
     Preview,
@@ -20,7 +22,14 @@ from fundoscope.cli.train.options import (
     RunFolder,
     Threads,
 )
-from fundoscope.cli.train.run import Kind, Options, run, run_folder
+from fundoscope.cli.train.run import (
+    Kind,
+    Options,
+    require_data,
+    require_one_length,
+    run,
+    run_folder,
+)
 
 if TYPE_CHECKING:
     from fundoscope.train.detection.config import DetectorConfig
@@ -31,7 +40,8 @@ def detector(
         Path,
         typer.Argument(
             metavar="CONFIG",
-            help="Configuration file, e.g. configs/detector.toml.",
+            help="Configuration file, or the name of one that ships (fundoscope train config lists"
+            " them), e.g. detector.",
             show_default=False,
         ),
     ],
@@ -77,6 +87,8 @@ def detector(
     devices: Devices = None,
     cache: Cache = None,
     preview: Preview = None,
+    epochs: Epochs = None,
+    dry_run: DryRun = False,
     minutes: Minutes = None,
     bundle: BundleAtTheEnd = None,
     overwrite: OverwriteBundle = False,
@@ -89,14 +101,17 @@ def detector(
     give the same command again.
     """
     started = time.monotonic()
+    require_one_length(epochs, minutes)
     require("fundoscope train", TRAIN)
+    from fundoscope.cli.train import outline
     from fundoscope.cli.train.progress import watching_detector
     from fundoscope.train import budget
     from fundoscope.train.detection import checks, training
     from fundoscope.train.detection import config as configs
+    from fundoscope.train.run import recipes
 
     chosen = configs.replaced(
-        checks.read_config(config),
+        checks.read_config(recipes.path(config)),
         backbone={"init": init},
         data={
             "cache": None if cache is None else str(cache),
@@ -104,9 +119,14 @@ def detector(
         },
         threads=threads,
         devices=devices,
+        epochs=epochs,
     )
     chosen = _on(chosen, data, images, leave_out)
     checks.check(chosen, config.name)
+    if dry_run:
+        for line in outline.of_detector(chosen):
+            typer.echo(line)
+        return
     if preview is not None:
         _draw_preview(chosen, preview)
         return
@@ -123,7 +143,7 @@ def _on(
     from fundoscope.train.detection.views.photo_names import read_names
     from fundoscope.train.pack import unpack
 
-    annotations = data or Path(config.data.annotations)
+    annotations = require_data(data, config.data.annotations)
     if unpack.is_pack(annotations):
         config = unpack.detector(config, annotations)
     elif data is not None:

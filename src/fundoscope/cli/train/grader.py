@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,8 @@ from fundoscope.cli.train.options import (
     BundleAtTheEnd,
     Cache,
     Devices,
+    DryRun,
+    Epochs,
     Minutes,
     OverwriteBundle,
     Preview,
@@ -21,10 +23,20 @@ from fundoscope.cli.train.options import (
     RunFolder,
     Threads,
 )
-from fundoscope.cli.train.run import Kind, Options, run, run_folder
+from fundoscope.cli.train.run import (
+    Kind,
+    Options,
+    require_data,
+    require_one_length,
+    run,
+    run_folder,
+)
 
 if TYPE_CHECKING:
     from fundoscope.train.grading.config import GraderConfig
+
+OF_A_TABLE: Final = ("also", "without", "shown")
+"""Settings of a configuration's data that belong to its own table."""
 
 
 def grader(
@@ -32,7 +44,8 @@ def grader(
         Path,
         typer.Argument(
             metavar="CONFIG",
-            help="Configuration file, e.g. configs/grader.toml.",
+            help="Configuration file, or the name of one that ships (fundoscope train config lists"
+            " them), e.g. grader.",
             show_default=False,
         ),
     ],
@@ -72,6 +85,8 @@ def grader(
     devices: Devices = None,
     cache: Cache = None,
     preview: Preview = None,
+    epochs: Epochs = None,
+    dry_run: DryRun = False,
     minutes: Minutes = None,
     bundle: BundleAtTheEnd = None,
     overwrite: OverwriteBundle = False,
@@ -83,17 +98,19 @@ def grader(
     give the same command again.
     """
     started = time.monotonic()
+    require_one_length(epochs, minutes)
     require("fundoscope train", TRAIN)
+    from fundoscope.cli.train import outline
     from fundoscope.cli.train.progress import watching_grader
     from fundoscope.train import budget
     from fundoscope.train.grading import config as configs
     from fundoscope.train.grading import preview as sheet
     from fundoscope.train.grading import training
+    from fundoscope.train.run import recipes
 
     chosen = configs.replaced(
-        configs.read_config(config),
+        configs.read_config(recipes.path(config)),
         data={
-            "manifest": None if data is None else str(data),
             "cache": None if cache is None else str(cache),
             "only_aspect": only_aspect,
         },
@@ -101,8 +118,14 @@ def grader(
         threads=threads,
         devices=devices,
     )
-    chosen = _from_pack(_without(chosen, without or ()))
+    chosen = _without(_on(chosen, data), without or ())
+    if epochs is not None:
+        chosen = configs.with_epochs(chosen, epochs)
     configs.check(chosen, config.name)
+    if dry_run:
+        for line in outline.of_grader(chosen):
+            typer.echo(line)
+        return
     if preview is not None:
         sheet.draw(chosen, preview)
         typer.echo(f"{preview}: drawn; check that each could be a photograph")
@@ -120,12 +143,21 @@ def _without(config: GraderConfig, sources: Sequence[str]) -> GraderConfig:
     return config
 
 
-def _from_pack(config: GraderConfig) -> GraderConfig:
-    """The configuration of a training on a pack, if its data is one."""
+def _on(config: GraderConfig, data: Path | None) -> GraderConfig:
+    """The configuration on the data that the user named; a pack is unpacked."""
+    from fundoscope.train.grading import config as configs
     from fundoscope.train.pack import unpack
 
-    data = Path(config.data.manifest)
-    return unpack.grader(config, data) if unpack.is_pack(data) else config
+    table = require_data(data, config.data.manifest)
+    if unpack.is_pack(table):
+        return unpack.grader(config, table)
+    if data is None:
+        return config
+    changed = configs.on_other_data(config, table)
+    cleared = [key for key in OF_A_TABLE if getattr(config.data, key)]
+    if cleared:
+        typer.echo(f"with --data, the configuration's {', '.join(cleared)} do not apply", err=True)
+    return changed
 
 
 def _schedule(config: GraderConfig) -> str:

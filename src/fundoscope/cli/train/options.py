@@ -48,6 +48,18 @@ Preview = Annotated[
         help="Draw a sheet of training examples into this file, and do not train.",
     ),
 ]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Number of epochs; several stages share them. Default: as configured.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be trained on what, and train nothing."),
+]
 Minutes = Annotated[
     float | None,
     typer.Option(

@@ -141,14 +141,17 @@ def _size(size: int | tuple[int, int]) -> str:
 
 
 def _print_grader_epoch(line: dict[str, Any]) -> None:
-    """Print the figures of training and validation, and those of validation for each source."""
+    """Print the figures of training and validation, and those of validation for each source.
+
+    Kappa and accuracy of both round the expected grade.
+    """
     training = line["training"]
     typer.echo(
         f"epoch {line['epoch'] + 1} training: loss {line['loss']:.4f}"
         f" kappa {_number(training['kappa'])} accuracy {_number(training['accuracy'])};"
-        f" validation: loss {line['validation_loss']:.4f} kappa {_number(line['kappa'])}"
-        f" accuracy {_number(line['accuracy'])} AUC {_number(line['auc'])},"
-        f" mean kappa of sources {_number(line['score'])}"
+        f" validation: loss {line['validation_loss']:.4f} kappa {_number(line['kappa_rounded'])}"
+        f" accuracy {_number(line['accuracy_rounded'])} AUC {_number(line['auc'])},"
+        f" with fitted cut-points: mean kappa of sources {_number(line['score'])}"
     )
     if len(line["by_source"]) > 1:
         sources = ", ".join(

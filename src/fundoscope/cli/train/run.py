@@ -69,6 +69,31 @@ def run_folder(out: Path | None, config: Path) -> Path:
     return out or RUNS / config.stem
 
 
+def require_data(named: Path | None, configured: str) -> Path:
+    """The data to train on: what the user named, else what the configuration names.
+
+    Raises:
+        UsageError: neither names any.
+    """
+    from fundoscope.errors import UsageError
+
+    if named is None and not configured:
+        raise UsageError("the configuration", "does not name any data", "name it with --data")
+    return named or Path(configured)
+
+
+def require_one_length(epochs: int | None, minutes: float | None) -> None:
+    """Reject a number of epochs beside a time budget.
+
+    Raises:
+        UsageError: both are given.
+    """
+    from fundoscope.errors import UsageError
+
+    if epochs is not None and minutes is not None:
+        raise UsageError("--epochs", "contradicts --minutes", "give one of them")
+
+
 def run(kind: Kind[Config, Data], config: Config, options: Options) -> None:
     """Train, draw the curves, and export the best network if a bundle was asked for.
 

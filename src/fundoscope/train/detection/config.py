@@ -30,7 +30,8 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which photographs a detector learns from; paths are relative to the working directory.
 
     Attributes:
-        annotations: a VOC folder, or a file or folder of any other format of ``data convert``.
+        annotations: a VOC folder, or a file or folder of any other format of ``data convert``;
+            empty where ``--data`` names it.
         masks: folder of the pixel-exact masks, one per kind and photograph, that a ``mask`` head
             learns from.
         images: folder of the photographs; by default ``JPEGImages`` of a VOC folder, or the folder
@@ -53,7 +54,7 @@ class LesionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         licence: the terms under which the trained weights may be used.
     """
 
-    annotations: str
+    annotations: str = ""
     masks: str = ""
     images: str = ""
     train: str = ""
@@ -272,7 +273,8 @@ def replaced(
 def on_other_data(config: DetectorConfig, annotations: Path) -> DetectorConfig:
     """The configuration for other annotations: everything that names photographs is cleared."""
     cleared = {"masks": "", "images": "", "train": "", "val": "", "manifest": "", "left_out": ()}
-    return replaced(config, data={**cleared, "annotations": str(annotations)})
+    data = {**cleared, "annotations": str(annotations), "licence": LesionData().licence}
+    return replaced(config, data=data)
 
 
 def from_builtins(stored: dict[str, Any]) -> DetectorConfig:

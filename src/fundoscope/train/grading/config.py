@@ -46,7 +46,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Paths are relative to the working directory.
 
     Attributes:
-        manifest: a label table, or a folder of class folders.
+        manifest: a label table, or a folder of class folders; empty where ``--data`` names it.
         also: further label tables, which are trained on and never used for validation or test.
             They are trusted to show retinas and not checked for it, because equalised pictures
             would fail the check.
@@ -62,7 +62,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         licence: the terms for the trained weights.
     """
 
-    manifest: str
+    manifest: str = ""
     cache: str = "cache"
     input: str = inputs.CROP
     crop_size: int | tuple[int, int] = 320
@@ -158,6 +158,41 @@ def replaced(
         changes: further new values. A value of ``None`` changes nothing.
     """
     return settings.replaced(config, {"network": network, "data": data, **changes})
+
+
+def on_other_data(config: GraderConfig, table: Path) -> GraderConfig:
+    """The configuration for another table: what names sources and terms of the first is cleared.
+
+    Args:
+        config: the configuration.
+        table: a label table, or a folder of class folders.
+    """
+    cleared = {"also": (), "without": (), "shown": {}, "licence": Data().licence}
+    data = msgspec.structs.replace(config.data, manifest=str(table), **cleared)
+    return msgspec.structs.replace(config, data=data)
+
+
+def with_epochs(config: GraderConfig, epochs: int) -> GraderConfig:
+    """The configuration with another number of epochs, which its stages share.
+
+    Each stage gets at least one, in about the configured proportions. Where there are fewer epochs
+    than stages, the first stages are left out: the last one has the size of the bundle's input.
+
+    Args:
+        config: with at least one stage.
+        epochs: at least 1.
+    """
+    stages = config.stages[-epochs:]
+    total = sum(stage.epochs for stage in stages)
+    counts = [max(1, epochs * stage.epochs // total) for stage in stages]
+    while sum(counts) > epochs:  # the longest stage pays for stages raised to one epoch
+        counts[counts.index(max(counts))] -= 1
+    counts[-1] += epochs - sum(counts)
+    shared = (
+        msgspec.structs.replace(stage, epochs=count, frozen=min(stage.frozen, count))
+        for stage, count in zip(stages, counts, strict=True)
+    )
+    return msgspec.structs.replace(config, stages=tuple(shared))
 
 
 def without(config: GraderConfig, source: str) -> GraderConfig:

@@ -127,7 +127,9 @@ def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
     for split in (TRAIN, VAL):
         if not any(row.split == split for row in rows):
             raise UsageError(
-                table.path.name, f"has no row of split {split}", "fill the column split"
+                table.path.name,
+                f"has no row of split {split}",
+                f"split it: fundoscope data split {table.path} --out split.csv",
             )
     if data.only_aspect is not None:
         rows = tuple(_of_aspect(table, rows, data.only_aspect))

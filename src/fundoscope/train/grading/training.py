@@ -303,7 +303,8 @@ def measure(
     ``score`` chooses the best epoch: the mean over the sources of quadratic kappa of the most
     probable grade, after a correction that is fitted for all sources, as for a bundle but once, for
     speed. (Rounding the expected grade instead would measure the network's calibration, which is
-    fitted later.)
+    fitted later.) ``kappa_rounded`` and ``accuracy_rounded`` round
+    it, which is the rule of the training figures.
 
     Args:
         outputs: of the network, ``(N, outputs)``.
@@ -321,6 +322,7 @@ def measure(
         "score": fitted.mean("kappa"),
         "kappa": fitted.pooled.kappa,
         "kappa_rounded": float(quadratic_kappa(rounded)),
+        "accuracy_rounded": float(np.trace(rounded) / max(1, rounded.sum())),
         "accuracy": fitted.pooled.accuracy,
         "auc": fitted.pooled.auc,
         "mean_auc": fitted.mean("auc"),

@@ -41,6 +41,7 @@ LAYERS: Final = frozenset(
         "GlobalAveragePooling2D",
         "GlobalMaxPooling2D",
         "GroupNormalization",
+        "Identity",
         "InputLayer",
         "LayerNormalization",
         "LeakyReLU",
@@ -63,6 +64,38 @@ LAYERS: Final = frozenset(
     )
 )
 """The layers of image classifiers that are built. None of them holds code or reads a file."""
+INACTIVE: Final = frozenset(
+    (
+        "AugMix",
+        "CutMix",
+        "MixUp",
+        "RandAugment",
+        "RandomBrightness",
+        "RandomColorDegeneration",
+        "RandomColorJitter",
+        "RandomContrast",
+        "RandomElasticTransform",
+        "RandomErasing",
+        "RandomFlip",
+        "RandomGaussianBlur",
+        "RandomGrayscale",
+        "RandomHeight",
+        "RandomHue",
+        "RandomInvert",
+        "RandomPerspective",
+        "RandomPosterization",
+        "RandomRotation",
+        "RandomSaturation",
+        "RandomSharpness",
+        "RandomShear",
+        "RandomTranslation",
+        "RandomWidth",
+        "RandomZoom",
+    )
+)
+"""Layers that change pictures in training only. An Identity layer stands for each. (RandomCrop
+is left out: it always changes the size.)"""
+IDENTITY: Final = "Identity"
 MODELS: Final = {
     "Sequential": ("Sequential", "keras"),
     "Functional": ("Functional", "keras.src.models.functional"),
@@ -83,6 +116,8 @@ CODE: Final = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLaye
 KERAS_MODULE: Final = re.compile(
     r"(tensorflow\.(python\.)?)?keras(\.src)?(\.(layers|models|engine).*)?"
 )
+PACKAGE: Final = "Keras"
+"""The package of Keras' own layers in a registered name, which some versions write."""
 TRAINING_ONLY: Final = ("_initializer", "_regularizer", "_constraint")
 OUTDATED: Final = frozenset(
     (
@@ -154,20 +189,34 @@ def _entry(entry: Config, title: str, old: bool) -> Config:
     module = entry.get("module")
     registered = entry.get("registered_name")
     foreign = module is not None and not KERAS_MODULE.fullmatch(module)
-    if foreign or registered not in (None, given) or not (name in LAYERS or name in MODELS):
+    known = name in LAYERS or name in MODELS or name in INACTIVE
+    if foreign or registered not in (None, given, f"{PACKAGE}>{given}") or not known:
         raise _unsupported(title, f"has a layer {registered or given!r}, which is not supported")
     if name in MODELS:
         name, module = MODELS[name]
         convert = _sequential if name == "Sequential" else _functional
         config = convert(entry, title, old)
+    elif name in INACTIVE:
+        name, module, config = IDENTITY, "keras.layers", {"name": entry["config"]["name"]}
     else:
         module, config = "keras.layers", _layer(name, entry["config"], title, old)
     converted = {"class_name": name, "module": module, "registered_name": None, "config": config}
     if "inbound_nodes" in entry:
         nodes = entry["inbound_nodes"]
         _require_plain(nodes, title)
+        if name == IDENTITY:
+            nodes = _without_training(nodes)
         converted |= {"name": entry.get("name") or config["name"], "inbound_nodes": nodes}
     return converted
+
+
+def _without_training(node: Any) -> Any:
+    """The calls of a layer without the argument ``training``, which an Identity does not take."""
+    if isinstance(node, list):
+        return [_without_training(item) for item in node]
+    if isinstance(node, dict):
+        return {key: _without_training(item) for key, item in node.items() if key != "training"}
+    return node
 
 
 def _sequential(entry: Config, title: str, old: bool) -> Config:

@@ -8,8 +8,13 @@ linear (logits), 2 or more   classes, and head softmax                  softmax
 sigmoid, 1                   nothing (or classes 0,1): the raw grade    sigmoid
 sigmoid, 1                   two other classes, "not" and "is"          softmax
 sigmoid or linear, 4         head cumulative or corn                    cumulative, corn
+sigmoid, 5                   nothing (or head cumulative)               cumulative
+linear, 5                    head cumulative                            cumulative
 linear, 1                    nothing                                    regression
 ===========================  =========================================  =====================
+
+Five outputs of ``cumulative`` mean "grade 0 or more", "1 or more" and so on, the form of most
+public networks for APTOS 2019. The first is always true and is not used.
 """
 
 from __future__ import annotations
@@ -49,11 +54,13 @@ class Ending:
         activation: the last activation, of :data:`ACTIVATIONS`.
         head: the head that is put after it, of :mod:`fundoscope.grading.heads`.
         grades: the grade of each class, in order; empty if the outputs are not classes.
+        unused: the number of leading outputs that are not used, because they are always true.
     """
 
     activation: str
     head: str
     grades: tuple[int, ...] = ()
+    unused: int = 0
 
 
 def find(model: Any, classes: tuple[int, ...] | None, head: str | None, title: str) -> Ending:
@@ -86,6 +93,9 @@ def find(model: Any, classes: tuple[int, ...] | None, head: str | None, title: s
 def _ending(
     activation: str, count: int, classes: tuple[int, ...] | None, head: str | None
 ) -> Ending | None:
+    always_true = count == heads.OUTPUTS[heads.CUMULATIVE] + 1 and classes is None
+    if always_true and (head == heads.CUMULATIVE or (head is None and activation == SIGMOID)):
+        return None if activation == SOFTMAX else Ending(activation, heads.CUMULATIVE, unused=1)
     if head in ORDINAL:
         fits = count == heads.OUTPUTS[head] and activation != SOFTMAX and classes is None
         return Ending(activation, head) if fits else None
@@ -111,6 +121,8 @@ def _remedy(activation: str, count: int, classes: tuple[int, ...] | None, head: 
         return "write --head cumulative (above 0, 1, 2, 3) or --head corn, without --classes" + (
             "" if activation == SIGMOID else ", or --head softmax with --classes"
         )
+    if activation == SIGMOID and count == heads.OUTPUTS[heads.CUMULATIVE] + 1:
+        return "five sigmoids mean `grade 0 or more` to `4 or more`: omit --classes and --head"
     if activation == LINEAR and count > 1:
         return "if these are logits of classes, write --head softmax and --classes"
     stated = f"--classes {','.join(map(str, classes or ()))}" if classes else f"--head {head}"
@@ -157,6 +169,7 @@ def outputs(values: Tensor, ending: Ending) -> Tensor:
     """Convert a Keras network's outputs to those of the head, ``float (N, outputs)``."""
     import torch
 
+    values = values[:, ending.unused :]
     if ending.activation == SIGMOID:
         p = values.clamp(EDGE, 1 - EDGE)
         no, yes = torch.log(1 - p), torch.log(p)
@@ -184,7 +197,7 @@ def _spread(logs: Tensor, grades: tuple[int, ...]) -> Tensor:
 
 def keras_probabilities(raw: NDArray[np.float32], ending: Ending) -> NDArray[np.float64]:
     """Probabilities (for regression, grades) from a Keras network's outputs, in its own order."""
-    values = raw.astype(np.float64)
+    values = raw[:, ending.unused :].astype(np.float64)
     if ending.activation != LINEAR or ending.head == heads.REGRESSION:
         return values
     if ending.head in ORDINAL:

@@ -262,6 +262,7 @@ def _build(config: dict[str, Any], title: str) -> Any:
 def _load_weights(model: Any, content: _Content, title: str) -> None:
     try:
         if content.by_name:
+            _forget_inactive(model, content.weights)
             _require_same_layers(model, content.weights, title)
             model.load_weights(content.weights, by_name=True)
         else:
@@ -292,6 +293,21 @@ def _require_same_layers(model: Any, path: Path, title: str) -> None:
         raise UsageError(
             title, f"has weights of other layers than its network ({differing})", REMEDY
         )
+
+
+def _forget_inactive(model: Any, path: Path) -> None:
+    """Remove what the copy stores for layers that do nothing here: the state of their randomness.
+
+    Keras would miss a place for it.
+    """
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        group = file.get("model_weights", {})
+        for layer in model.layers:
+            inactive = type(layer).__name__ == keras_config.IDENTITY or hasattr(layer, "layers")
+            if inactive and not layer.weights and layer.name in group:
+                group[layer.name].attrs["weight_names"] = []
 
 
 def _weight_count(group: Any) -> int:

@@ -22,6 +22,7 @@ class Imported:
         difference: the largest difference of a probability between ONNX Runtime and Keras.
         compared: the number of pictures on which they were compared, random and drawn ones.
         megabytes: size of ``model.onnx`` (10^6 bytes).
+        unused: the number of leading outputs that are not used, because they are always true.
         rescales: whether the network has a layer that rescales its input.
     """
 
@@ -37,3 +38,4 @@ class Imported:
     compared: int
     megabytes: float
     rescales: bool
+    unused: int = 0

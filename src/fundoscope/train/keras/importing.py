@@ -127,6 +127,7 @@ def from_keras(
         difference=difference,
         compared=len(pictures),
         megabytes=len(model) / 1e6,
+        unused=ending.unused,
         rescales=any(_rescales(layer) for layer in read.model.layers),
     )
     _write(imported, read, model, options, ending)

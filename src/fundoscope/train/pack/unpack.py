@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,8 +45,19 @@ from fundoscope.train.run.settings import sides
 
 KEY: Final = 12
 """Hexadecimal digits of a folder's name in the cache."""
-UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+UNREADABLE: Final = (
+    EOFError,
+    IndexError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What zipfile raises at damaged files."""
+NOT_JSON: Final = (msgspec.MsgspecError, OverflowError, RecursionError, ValueError)
+"""What msgspec raises at wrong JSON. ValueError: not UTF-8, or a number of thousands of digits."""
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -79,7 +91,7 @@ def grader(config: GraderConfig, pack: Path) -> GraderConfig:
         OutputError: the cache cannot be written.
     """
     folder, contents = _opened(pack, Path(config.data.cache), GRADER)
-    if not contents.tables:
+    if not contents.tables or len(contents.tables) != len(contents.files):
         raise _damaged(pack, ValueError())
     size = config.data.crop_size
     if max(sides(size)) > contents.side:
@@ -178,7 +190,7 @@ def _opened(pack: Path, cache: Path, task: str) -> tuple[Path, Contents]:
                 f"name a pack of a {task}, version {VERSION}",
             )
         contents = msgspec.json.decode(said, type=Contents)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NOT_JSON) as error:
         raise _damaged(pack, error) from None
     return folder, contents
 
@@ -219,7 +231,7 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
     """The other parts of a pack whose first part is unpacked into a folder."""
     try:
         contents = msgspec.json.decode((folder / CONTENTS).read_bytes(), type=Contents)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return  # reported when the folder is read
     for number in range(2, contents.parts + 1):
         file = part(pack, number)
@@ -232,7 +244,7 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(file) as archive:
                 said = msgspec.json.decode(archive.read(PART), type=Part)
-        except (*UNREADABLE, KeyError, msgspec.DecodeError) as error:
+        except (*UNREADABLE, KeyError, *NOT_JSON) as error:
             raise _damaged(file, error) from None
         if said != Part(contents.key, number):
             raise UsageError(file.name, f"is of another pack than {pack.name}", "pack again")

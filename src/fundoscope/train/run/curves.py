@@ -65,12 +65,14 @@ def draw(folder: Path) -> None:
 
 
 def _of_grader(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
+    # Runs of version 0.1 have no accuracy by the rule of the training.
+    same = "_rounded" if all("accuracy_rounded" in line for line in lines) else ""
     loss, kappa, accuracy = plots = _plots(figure, ("loss", "quadratic kappa", "accuracy"))
     epochs = [line["epoch"] + 1 for line in lines]
     for axes, training, validation in (
         (loss, ("loss",), ("validation_loss",)),
-        (kappa, ("training", "kappa"), ("kappa",)),
-        (accuracy, ("training", "accuracy"), ("accuracy",)),
+        (kappa, ("training", "kappa"), (f"kappa{same}",)),
+        (accuracy, ("training", "accuracy"), (f"accuracy{same}",)),
     ):
         axes.plot(epochs, _values(lines, training), "o-", color=TRAINING, label="training")
         axes.plot(epochs, _values(lines, validation), "o-", color=VALIDATION, label="validation")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -13,6 +14,15 @@ import msgspec
 from fundoscope.errors import UsageError
 from fundoscope.train.run import optimisers
 
+MESSAGE: Final = 300
+"""Characters of a parser's message that are repeated."""
+SYNTAX_LINE: Final = re.compile(r"\(at line (\d+)")
+PLACE: Final = re.compile(r"at `(?:key in )?\$([^`]*)`")
+UNKNOWN_KEY: Final = re.compile(r"unknown field `([^`]*)`")
+"""Parts of the messages of tomllib and msgspec."""
+TABLE: Final = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]")
+KEY: Final = re.compile(r"\s*([\w\"'-]+(?:\.[\w\"'-]+)*)\s*=")
+"""The beginning of a table and of a key in TOML."""
 _Config = TypeVar("_Config", bound=msgspec.Struct)
 
 PRECISIONS: Final = ("auto", "32-true", "bf16-mixed", "64-true")
@@ -64,22 +74,59 @@ def read(path: Path, form: type[_Config], kind: str) -> _Config:
     Args:
         path: the file.
         form: the type of the configuration.
-        kind: what it configures, ``"grader"`` or ``"detector"``; ``configs/KIND.toml`` is an
-            example.
+        kind: what it configures, ``"grader"`` or ``"detector"``.
 
     Raises:
-        UsageError: the file cannot be read, or holds an unknown key or a value of another type.
+        UsageError: the file cannot be read, or holds an unknown key or a value of another type; it
+            names the line.
     """
+    text = ""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=form)
+        text = path.read_bytes().decode()
+        return msgspec.toml.decode(text, type=form)
     except OSError as error:
         raise UsageError(
-            path.name, f"cannot be read ({error.strerror})", "name a configuration file"
+            path.name,
+            f"cannot be read ({error.strerror})",
+            "name a configuration file; `fundoscope train config` lists those that ship",
         ) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        line = _line(text, str(error))
         raise UsageError(
-            path.name, f"is not a configuration of a {kind} ({error})", f"see configs/{kind}.toml"
+            path.name if line is None else f"{path.name}, line {line}",
+            f"is not a configuration of a {kind} ({str(error)[:MESSAGE]})",
+            f"compare it with: fundoscope train config {kind}",
         ) from None
+
+
+def _line(text: str, message: str) -> int | None:
+    """The line that a message about a TOML file means, from 1; ``None`` if it cannot be found."""
+    syntax = SYNTAX_LINE.search(message)
+    if syntax is not None:
+        return int(syntax[1])
+    place = PLACE.search(message)
+    keys = [] if place is None else [key for key in place[1].split(".") if key]
+    unknown = UNKNOWN_KEY.search(message)
+    if unknown is not None:
+        keys.append(unknown[1])
+    for wanted in (keys[:end] for end in range(len(keys), 0, -1)):
+        for number, key in _keys(text):
+            if key == ".".join(re.sub(r"\[.*?\]", "", part) for part in wanted):
+                return number
+    return None
+
+
+def _keys(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a TOML file that begin a key or a table, with its dotted name."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header, key = TABLE.match(line), KEY.match(line)
+        if header is not None:
+            table = header[1]
+            yield number, table
+        elif key is not None:
+            name = key[1].strip("\"'")
+            yield number, f"{table}.{name}" if table else name
 
 
 def convert(stored: Mapping[str, Any], form: type[_Config], kind: str) -> _Config:
