@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
-from fundoscope.photo import deep, formats, orientation, scales
+from fundoscope.photo import deep, formats, jpeg, orientation, scales
 from fundoscope.photo.formats import JPEG, TIFF
 from fundoscope.reading import PhotoFacts
 
@@ -55,13 +55,6 @@ DECODER_ERRORS: Final = (
 """What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
-JPEG_END: Final = b"\xff\xd9"
-"""The last two bytes of a JPEG file."""
-HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
-"""Faults of JPEG files, in libjpeg's words, that cost no pixel; every viewer shows such files
-whole."""
-INCOMPLETE: Final = "the file's end is missing, but no pixel is; copy it again if you can"
-FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer shows it whole"
 MAX_PAGES: Final = 16
 """Most pictures in a TIFF file whose first one is read; reductions halve the size each."""
 
@@ -155,9 +148,9 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     wanted = scales.wanted(image.size, min_side)
     decoded = scales.BLOCK
     if image.format == JPEG:
-        pixels, decoded = _decode_jpeg(
-            data, title, image, scales.decoded(image.size, wanted), notes
-        )
+        with _damage_as_refusal(title):
+            eighths = scales.decoded(image.size, wanted)
+            pixels, decoded = jpeg.pixels(data, image, eighths, notes)
     else:
         pixels = _decode_pillow(image, title, notes, lambda: _open(data, title))
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
@@ -300,52 +293,6 @@ def _orientation(image: Image.Image) -> int:
     except DECODER_ERRORS:
         return 1  # A damaged EXIF block does not make the picture unreadable.
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _decode_jpeg(
-    data: bytes, title: str, image: Image.Image, eighths: int, notes: list[str]
-) -> tuple[Pixels, int]:
-    """Decode a JPEG file.
-
-    Returns:
-        The pixels, and the scale in eighths at which they were decoded.
-    """
-    with _damage_as_refusal(title):
-        try:
-            return _jpeg_pixels(data, image.size, eighths), eighths
-        except ValueError as error:
-            fault = str(error)
-        if not data.endswith(JPEG_END) and _is_cut(fault):
-            # With the end put back, libjpeg complains only if pixels are missing.
-            pixels = _jpeg_pixels(data + JPEG_END, image.size, eighths)
-            notes.append(INCOMPLETE)
-            return pixels, eighths
-        if not any(words in fault for words in HARMLESS):
-            raise ValueError(fault)
-        # simplejpeg stops at any fault. Pillow passes over these.
-        pixels = np.array(image.convert("RGB"))
-        notes.append(FAULTY.format(" ".join(fault.split())))
-        return pixels, scales.BLOCK
-
-
-def _is_cut(fault: str) -> bool:
-    """Whether libjpeg's words say that the file ends too early."""
-    return "remature end" in fault
-
-
-def _jpeg_pixels(data: bytes, size: tuple[int, int], eighths: int) -> Pixels:
-    import simplejpeg
-
-    width, height = size
-    whole = eighths == scales.BLOCK
-    pixels: Pixels = simplejpeg.decode_jpeg(
-        data,
-        colorspace="RGB",
-        min_height=0 if whole else scales.side(height, eighths),
-        min_width=0 if whole else scales.side(width, eighths),
-        strict=True,
-    )
-    return pixels
 
 
 def _has_further_pictures(image: Image.Image) -> bool:
