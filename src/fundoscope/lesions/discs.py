@@ -32,8 +32,8 @@ USUAL_SIZE: Final = 0.33
 """Diameter over the field's radius of most boxes."""
 LEAST: Final = 0.3
 """The least probability of a disc. Fitted on these 200 photographs, with the weights."""
-WEIGHTS: Final = (0.818, -0.015, -1.425, 1.365, 1.85, 6.935, 0.218, -4.279, 2.247, 5.096)
-INTERCEPT: Final = -10.033
+WEIGHTS: Final = (0.79, -0.271, -2.199, 1.467, 1.883, 6.605, 0.169, -4.251, 2.433, 6.337)
+INTERCEPT: Final = -10.967
 """The regression, in the order of :data:`FEATURES`. Fitted on these 200 photographs."""
 FEATURES: Final = (
     "score_odds", "size", "shape", "distance", "red_local", "red", "green_local", "green",

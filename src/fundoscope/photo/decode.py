@@ -55,8 +55,6 @@ DECODER_ERRORS: Final = (
 """What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
-INCOMPLETE: Final = "the file's end is missing, but no pixel is; copy it again if you can"
-FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer shows it whole"
 MAX_PAGES: Final = 16
 """Most pictures in a TIFF file whose first one is read; reductions halve the size each."""
 
@@ -150,9 +148,9 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     wanted = scales.wanted(image.size, min_side)
     decoded = scales.BLOCK
     if image.format == JPEG:
-        pixels, decoded = _decode_jpeg(
-            data, title, image, scales.decoded(image.size, wanted), notes
-        )
+        with _damage_as_refusal(title):
+            eighths = scales.decoded(image.size, wanted)
+            pixels, decoded = jpeg.pixels(data, image, eighths, notes)
     else:
         pixels = _decode_pillow(image, title, notes, lambda: _open(data, title))
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.
@@ -295,32 +293,6 @@ def _orientation(image: Image.Image) -> int:
     except DECODER_ERRORS:
         return 1  # A damaged EXIF block does not make the picture unreadable.
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _decode_jpeg(
-    data: bytes, title: str, image: Image.Image, eighths: int, notes: list[str]
-) -> tuple[Pixels, int]:
-    """Decode a JPEG file.
-
-    Returns:
-        The pixels, and the scale in eighths at which they were decoded.
-    """
-    with _damage_as_refusal(title):
-        try:
-            return jpeg.pixels(data, image.size, eighths), eighths
-        except ValueError as error:
-            fault = str(error)
-        if not data.endswith(jpeg.END) and jpeg.is_cut(fault):
-            # With the end put back, libjpeg complains only if pixels are missing.
-            pixels = jpeg.pixels(data + jpeg.END, image.size, eighths)
-            notes.append(INCOMPLETE)
-            return pixels, eighths
-        if not any(words in fault for words in jpeg.HARMLESS):
-            raise ValueError(fault)
-        # simplejpeg stops at any fault. Pillow passes over these.
-        pixels = np.array(image.convert("RGB"))
-        notes.append(FAULTY.format(" ".join(fault.split())))
-        return pixels, scales.BLOCK
 
 
 def _has_further_pictures(image: Image.Image) -> bool:

@@ -68,7 +68,8 @@ def upper_bits(
         return lower, bits
     shift = bits - BYTE_BITS
     # Within a byte: the upper byte has `shift` bits in use, and the lower one gives the others.
-    return (upper << (BYTE_BITS - shift)) | (lower >> shift), bits
+    joined = np.bitwise_or(upper << (BYTE_BITS - shift), lower >> shift, dtype=np.uint8)
+    return joined, bits
 
 
 def grey(values: NDArray[np.integer]) -> NDArray[np.uint8]:

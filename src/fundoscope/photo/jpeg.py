@@ -1,40 +1,66 @@
-"""The pixels of a JPEG file, and what libjpeg's complaints mean."""
+"""The pixels of a JPEG file, at a reduced scale where that is enough.
+
+Files that lost pixels are rejected. Files with a fault that costs no pixel are read, with a note:
+every viewer shows them whole.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.photo import scales
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 END: Final = b"\xff\xd9"
 """The last two bytes of a JPEG file."""
+CUT: Final = "remature end"
+"""A part of libjpeg's words for a file that ends too early."""
 HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
-"""Faults of JPEG files, in libjpeg's words, that cost no pixel; every viewer shows such files
-whole."""
+"""Faults, in libjpeg's words, that cost no pixel."""
+INCOMPLETE: Final = "the file's end is missing, but no pixel is; copy it again if you can"
+FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer shows it whole"
 
 
-def is_cut(fault: str) -> bool:
-    """Whether libjpeg's words say that the file ends too early."""
-    return "remature end" in fault
-
-
-def pixels(data: bytes, size: tuple[int, int], eighths: int) -> NDArray[np.uint8]:
-    """Decode the pixels of a JPEG file strictly.
+def pixels(
+    data: bytes, image: Image.Image, eighths: int, notes: list[str]
+) -> tuple[NDArray[np.uint8], int]:
+    """Decode a JPEG file.
 
     Args:
-        data: of the file.
-        size: width and height, in pixels.
-        eighths: the scale to decode at; 8 is the whole size.
+        data: the file's content.
+        image: the same, opened by Pillow.
+        eighths: the scale to decode at, 1 to 8.
+        notes: sentences about faults are added to them.
 
     Returns:
-        ``uint8 (H, W, 3)``, RGB.
+        ``uint8 (H, W, 3)`` RGB, and the scale in eighths at which it was decoded.
 
     Raises:
-        ValueError: the file has a fault; the text is libjpeg's.
+        ValueError: pixels are missing or damaged.
     """
+    try:
+        return _decoded(data, image.size, eighths), eighths
+    except ValueError as error:
+        fault = " ".join(str(error).split())
+    if not data.endswith(END) and CUT in fault:
+        # With the end put back, libjpeg complains only if pixels are missing.
+        whole = _decoded(data + END, image.size, eighths)
+        notes.append(INCOMPLETE)
+        return whole, eighths
+    if not any(words in fault for words in HARMLESS):
+        raise ValueError(fault)
+    # simplejpeg stops at any fault. Pillow passes over these.
+    decoded = np.array(image.convert("RGB"))
+    notes.append(FAULTY.format(fault))
+    return decoded, scales.BLOCK
+
+
+def _decoded(data: bytes, size: tuple[int, int], eighths: int) -> NDArray[np.uint8]:
     import simplejpeg
 
     width, height = size
