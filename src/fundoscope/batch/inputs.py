@@ -195,7 +195,9 @@ def _of_table(path: Path) -> Iterator[Input]:
         yield Input(
             image,
             _listed(path.parent, image, pictures),
-            **{column: cells.get(name, "") for column, name in columns.items()},
+            id=cells.get(columns["id"], ""),
+            patient=cells.get(columns["patient"], ""),
+            eye=cells.get(columns["eye"], ""),
             from_table=True,
         )
 

@@ -5,6 +5,7 @@ A new format is a folder beside this module and a name in :data:`FORMATS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,10 +22,13 @@ from fundoscope.data.annotations.masks.format import MASKS
 from fundoscope.data.annotations.voc.format import VOC
 from fundoscope.data.annotations.yolo.format import YOLO
 from fundoscope.errors import TableError, UsageError
-from fundoscope.quoting import shown
+from fundoscope.quoting import quoted, shown
 
 INNER: Final = ("ann", "annotations", "labels", "export")
 """Folders in which some tools put what they export."""
+SPLIT_NAME: Final = re.compile(r'[^\x00-\x1f/\\:*?"<>|]+')
+LONGEST_SPLIT: Final = 100
+"""Characters: it becomes part of a file's name."""
 FORMATS: Final = {each.name: each for each in (VOC, COCO, YOLO, LABEL_STUDIO, CVAT, MASKS)}
 """Every format by its name."""
 
@@ -115,8 +119,16 @@ def read(
             if origin is None or chosen.read_from is None
             else chosen.read_from(path, images=images, origin=origin)
         )
+    _require_split_names(annotations, path)
     warnings = (*annotations.warnings, *remarks.remarks(annotations))
     return replace(annotations, warnings=warnings)
+
+
+def _require_split_names(annotations: AnnotationSet, path: Path) -> None:
+    """Splits become names of files: reject those that would lie elsewhere or cannot exist."""
+    for name in annotations.splits:
+        if not SPLIT_NAME.fullmatch(name) or name.startswith(".") or len(name) > LONGEST_SPLIT:
+            raise TableError(str(path), f"has a split called {quoted(name)}", "rename it: train")
 
 
 @contextmanager

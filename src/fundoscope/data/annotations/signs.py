@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fundoscope.data.annotations import foreign
 from fundoscope.data.annotations.documents import read_json
@@ -112,6 +112,7 @@ def _root_element(path: Path) -> bytes | None:
 def _outermost_level(path: Path) -> dict[str, Raw] | list[Raw]:
     from msgspec import Raw
 
-    document: dict[str, Raw] | list[Raw] = read_json(path, dict[str, Raw] | list[Raw])
+    schema = cast("type[dict[str, Raw] | list[Raw]]", dict[str, Raw] | list[Raw])
+    document = read_json(path, schema)
     foreign.reject(document, path)
     return document

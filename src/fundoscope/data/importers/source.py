@@ -14,7 +14,7 @@ from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
-from fundoscope.quoting import quoted
+from fundoscope.quoting import quoted, shown
 
 Part = tuple[str, Path, AnnotationSet]
 """Split (may be empty), folder of photographs, and their annotations."""
@@ -164,7 +164,7 @@ def assemble_parts(
                     raise TableError(label.place, f"{row.image} has a label already", "keep one")
                 rows[row.image] = row
     if not rows:
-        first = f" (the first: {missing[0]})" if missing else ""
+        first = f" (the first: {shown(missing[0])})" if missing else ""
         raise TableError(
             str(root),
             f"has none of the {count} labelled photographs{first}",
@@ -240,7 +240,7 @@ def _notes(missing: Sequence[str], without_grade: int, unlabelled: int) -> Itera
     if missing:
         yield (
             f"{len(missing)} labels were left out: their photograph is missing, or not unique"
-            f" (the first: {missing[0]})"
+            f" (the first: {shown(missing[0])})"
         )
     if without_grade:
         yield f"{without_grade} photographs were left out: they were not graded"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
+import re
 import shutil
 
 import msgspec
@@ -222,3 +224,26 @@ def test_errors_are_one_line(choose, eyes):
         choose()
     assert "\n" not in str(caught.value)
     assert msgspec.structs.asdict(LesionData("x"))["validation"] == 0
+
+
+def test_boxes_that_nobody_confirmed_are_named_and_refused(choose, eyes, tmp_path):
+    annotated = formats.read(eyes)
+    photos = tuple(_proposed(photo) for photo in annotated.photos)
+    boxes = sum(len(photo.annotations) for photo in photos)
+    made = tmp_path / "made.json"
+    write_coco(dataclasses.replace(annotated, photos=photos), made)
+    said = rf"{boxes} of {boxes} boxes were made by a detector .*\(detector-x: {boxes}\)"
+    images = str(choosing.photographs(LesionData(str(eyes))))
+    with pytest.raises(UsageError, match=said):
+        choose(made, images=images)
+    chosen = choose(made, images=images, machine_boxes=True)
+    assert any(re.search(said, warning) for warning in chosen.warnings)
+
+
+def _proposed(photo):
+    return dataclasses.replace(
+        photo,
+        annotations=tuple(
+            dataclasses.replace(item, score=0.5, author="detector-x") for item in photo.annotations
+        ),
+    )

@@ -37,6 +37,7 @@ from fundoscope.data.annotations.labelstudio.layout import (
 )
 from fundoscope.data.annotations.labelstudio.names import photograph_names
 from fundoscope.data.annotations.labelstudio.regions import size_of
+from fundoscope.data.annotations.labelstudio.repeated import each_once
 from fundoscope.data.annotations.names import kind_key
 from fundoscope.data.annotations.pictures import Pictures, PictureSize
 from fundoscope.errors import TableError
@@ -48,10 +49,6 @@ LABEL: Final = "Label"
 """Element of the labelling interface."""
 UNTOUCHED: Final = "tasks that nobody worked on"
 TAKEN_OVER: Final = "predictions that a person took over"
-
-
-_Key = tuple[str, bool, int | str, str, str]
-"""Photograph, whether it is a prediction, number, author and size of an annotation."""
 
 
 @dataclass(slots=True)
@@ -93,7 +90,7 @@ def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSe
     tasks = [item for file in files for item in _tasks(file)]
     names = photograph_names([(where, task.data or {}) for where, task in tasks], pictures)
     progress = _Progress()
-    tasks, names, progress.repeated = _each_once(tasks, names)
+    tasks, names, progress.repeated = each_once(tasks, names)
     for (where, task), name in zip(tasks, names, strict=True):
         _add(progress, task, name, where, pictures)
     annotations = AnnotationSet(
@@ -123,68 +120,6 @@ def _warnings(progress: _Progress) -> Iterator[str]:
             f"{again} photographs have several annotations of one person; all are kept (each lesion"
             " may be there twice)"
         )
-
-
-def _each_once(
-    tasks: list[tuple[str, Task]], names: list[str]
-) -> tuple[list[tuple[str, Task]], list[str], int]:
-    """The tasks without annotations that are repeated, their names, and the number of repetitions.
-
-    Exports that were merged or made again hold an annotation several times. Its number says so; the
-    state that was changed last counts.
-    """
-    latest: dict[_Key, Work] = {}
-    count = 0
-    for (_, task), name in zip(tasks, names, strict=True):
-        for key, work in _numbered(task, name):
-            before = latest.get(key)
-            count += before is not None
-            if before is None or (work.updated_at or "") >= (before.updated_at or ""):
-                latest[key] = work
-    if count == 0:
-        return tasks, names, 0
-    kept = {id(work) for work in latest.values()}
-    repeated = {
-        id(work)
-        for (_, task), name in zip(tasks, names, strict=True)
-        for _, work in _numbered(task, name)
-    } - kept
-    once = [
-        (where, _without(task, repeated), name)
-        for (where, task), name in zip(tasks, names, strict=True)
-        if not _is_repetition(task, repeated)
-    ]
-    return [(where, task) for where, task, _ in once], [name for *_, name in once], count
-
-
-def _numbered(task: Task, name: str) -> Iterator[tuple[_Key, Work]]:
-    lists = ((task.annotations, False), (task.completions, False), (task.predictions, True))
-    for works, predicted in lists:
-        for work in works or ():
-            if isinstance(work, Work) and work.id is not None:
-                # Of two sizes one is wrong: that is an error, not a repetition.
-                sizes = (f"{each.original_width} x {each.original_height}" for each in work.result)
-                yield (name, predicted, work.id, work.author, next(sizes, "")), work
-
-
-def _is_repetition(task: Task, repeated: set[int]) -> bool:
-    """Whether a task holds nothing but repeated annotations."""
-    works = [*(task.annotations or ()), *(task.completions or ()), *(task.predictions or ())]
-    return bool(works) and all(id(work) in repeated for work in works)
-
-
-def _without(task: Task, repeated: set[int]) -> Task:
-    """A task without its repeated annotations."""
-    return msgspec.structs.replace(
-        task,
-        annotations=_others(task.annotations, repeated),
-        completions=[work for work in task.completions or () if id(work) not in repeated],
-        predictions=_others(task.predictions, repeated),
-    )
-
-
-def _others(works: list[Work | int] | None, repeated: set[int]) -> list[Work | int]:
-    return [work for work in works or () if id(work) not in repeated]
 
 
 def _files(path: Path) -> list[Path]:
