@@ -114,6 +114,7 @@ def _matrix(eighths: int) -> NDArray[np.float32]:
 def _cosines(count: int) -> NDArray[np.float64]:
     """The orthonormal discrete cosine transform of ``count`` values, ``(count, count)``."""
     place = np.arange(count)
-    waves: NDArray[np.float64] = np.cos(np.pi / count * (place + 0.5) * place[:, None]) * np.sqrt(2.0 / count)
+    waves: NDArray[np.float64] = np.cos(np.pi / count * (place + 0.5) * place[:, None])
+    waves *= np.sqrt(2.0 / count)
     waves[0] /= np.sqrt(2.0)
     return waves
