@@ -22,6 +22,7 @@ from fundoscope.models import runtime
 from fundoscope.phantom import PhantomSpec
 
 ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "healthy-notch.jpg"
 ALONE = ("unshare", "--net")
 INTERNET = re.compile(r"AF_INET|sendto\(\d+, .*AF_INET")
 FONT_CACHE = re.compile(r"\.cache/matplotlib/|\.config/matplotlib/")
@@ -87,25 +88,25 @@ def run_alone(folder: Path, *arguments: object) -> None:
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six eyes of grades 0 to 4, and a label table with a training and a validation part."""
+    """Ten eyes of grades 0 to 4, and a label table with a training and a validation part."""
     folder = tmp_path_factory.mktemp("photographs")
     lines = ["image,grade,patient,split"]
-    for seed in range(6):
-        spec = PhantomSpec(seed=seed, width=448, height=336, grade=seed % 5)
+    for seed in range(10):
+        spec = PhantomSpec(seed=seed, width=256, height=224, grade=seed % 5)
         Image.fromarray(phantom.draw(spec)[0]).save(folder / f"{seed}.jpg", quality=95)
-        lines.append(f"{seed}.jpg,{seed % 5},p{seed},{'train' if seed < 4 else 'val'}")
+        lines.append(f"{seed}.jpg,{seed % 5},p{seed},{'train' if seed < 5 else 'val'}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
 
 @alone
-def test_reading_sends_and_leaves_nothing(photographs: Path, tmp_path: Path) -> None:
-    run_alone(tmp_path, "read", photographs / "0.jpg", "--out", tmp_path / "out")
+def test_reading_sends_and_leaves_nothing(tmp_path: Path) -> None:
+    run_alone(tmp_path, "read", EXAMPLE, "--out", tmp_path / "out")
 
 
 @alone
-def test_annotating_sends_and_leaves_nothing(photographs: Path, tmp_path: Path) -> None:
-    run_alone(tmp_path, "annotate", photographs / "0.jpg", "--out", tmp_path / "out")
+def test_annotating_sends_and_leaves_nothing(tmp_path: Path) -> None:
+    run_alone(tmp_path, "annotate", EXAMPLE, "--out", tmp_path / "out")
 
 
 @alone

@@ -132,7 +132,7 @@ def test_the_processor_is_a_provider_and_an_unknown_one_is_refused(path: Path) -
         assert Reader(lesions=False, providers=[name]).read(path).grade.icdr is not None
     with pytest.raises(UsageError, match=r"abacus: is not available .* cpu"):
         Reader(providers=["abacus"])
-    with pytest.raises(UsageError, match="azure"):
+    with pytest.raises(UsageError, match="AzureExecutionProvider: is not available"):
         Reader(providers=["AzureExecutionProvider"])
 
 

@@ -106,7 +106,7 @@ def _matrix(eighths: int) -> NDArray[np.float32]:
     """``float32 (eighths, 8)``: from eight pixels in a row to those at the scale."""
     lowest = _cosines(BLOCK)[:eighths]
     exact = _cosines(eighths).T @ lowest * np.sqrt(eighths / BLOCK)
-    matrix = exact.astype(np.float32)
+    matrix: NDArray[np.float32] = exact.astype(np.float32)
     matrix.flags.writeable = False  # the cached array is shared by all callers
     return matrix
 
@@ -114,6 +114,7 @@ def _matrix(eighths: int) -> NDArray[np.float32]:
 def _cosines(count: int) -> NDArray[np.float64]:
     """The orthonormal discrete cosine transform of ``count`` values, ``(count, count)``."""
     place = np.arange(count)
-    waves = np.cos(np.pi / count * (place + 0.5) * place[:, None]) * np.sqrt(2.0 / count)
+    waves: NDArray[np.float64] = np.cos(np.pi / count * (place + 0.5) * place[:, None])
+    waves *= np.sqrt(2.0 / count)
     waves[0] /= np.sqrt(2.0)
     return waves

@@ -23,7 +23,7 @@ def seal(
     sealed already; those of version 0.1 are not.
     """
     from fundoscope.models import bundle as bundles
-    from fundoscope.report.wording import printable
+    from fundoscope.quoting import printable
 
     sealed = bundles.seal(bundle, overwrite=overwrite)
     typer.echo(printable(f"{bundle}: {sealed.manifest.name} is sealed"))
