@@ -328,7 +328,7 @@ def test_a_bar_on_a_terminal_and_lines_above_it(tmp_path: Path, save_eye: Save) 
     finally:
         os.close(main_end)
     assert command.wait(60) == 3
-    assert b"a_g1.jpg: 1 mild NPDR" in shown
+    assert b"a_g1.jpg: not referable (probability 0.15), 1 mild NPDR" in shown
     assert b"b.jpg: is empty" in shown
     assert b"2/2" in shown
 

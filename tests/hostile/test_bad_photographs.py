@@ -126,8 +126,8 @@ def refused_alone(fundoscope: Command, folder: Path, name: str) -> dict[str, str
     assert len(said.complaints) == 1, said.err
     assert said.complaints[0].startswith(f"{folder / name}: ")
     assert "; " in said.complaints[0]
-    assert f"{folder / '000_g1.jpg'}: 1 mild NPDR" in said.out
-    assert f"{folder / 'zzz_g2.png'}: 2 moderate NPDR" in said.out
+    assert f"{folder / '000_g1.jpg'}: not referable (probability 0.15), 1 mild NPDR" in said.out
+    assert f"{folder / 'zzz_g2.png'}: referable (probability 0.90), 2 moderate NPDR" in said.out
     manifest = json.loads((out / "run.json").read_text())
     assert manifest["counts"]["read"] == 2
     (refusal,) = manifest["refused"]

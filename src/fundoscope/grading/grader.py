@@ -12,7 +12,7 @@ import numpy as np
 from fundoscope.errors import BundleError, UsageError
 from fundoscope.grading import heads, inputs
 from fundoscope.models import bundle as bundles
-from fundoscope.models import correction, runtime
+from fundoscope.models import runtime
 from fundoscope.models.bundle import GraderManifest
 from fundoscope.photo.decode import Pixels
 from fundoscope.reading import Grade, ModelUsed, Referable
@@ -64,9 +64,6 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
             " does not know, so it cannot grade",
             "use the fundoscope version that it was made with, or name another grading bundle",
         )
-    fault = correction.fault(manifest.correction)
-    if fault is not None:
-        raise BundleError(path.name, f"has a wrong {bundles.MANIFEST}: {fault}", "get it again")
     session = runtime.session(bundle, providers=providers)
     _require_shapes(session, manifest, wanted, path.name)
     return Grader(manifest, wanted, session)
