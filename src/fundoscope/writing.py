@@ -1,25 +1,34 @@
 """Writing files so that each is complete or absent, and replaces another only on request.
 
-Each file is written under a temporary name in its own folder and renamed when it is complete.
+Each file is written into a private folder beside it (:mod:`fundoscope.staging`), synced to the
+disk, and renamed. Files that belong together switch together (:mod:`fundoscope.switching`).
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.staging import private_folder
+from fundoscope.switching import (
+    Switch,
+    UnfinishedError,
+    recover,
+    recover_once,
+)
+from fundoscope.syncing import sync_file, sync_folder
 
 REMEDY: Final = "free some space or name another folder"
 """What to do when a file cannot be written."""
 
-_parts = itertools.count()
+UNWRITTEN: Final = "cannot be written"
+"""What is wrong then."""
+PART: Final = "part"
+"""The name of a file in its private folder while it is written."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -65,11 +74,15 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
     write_files([(path, data)], overwrite=overwrite)
 
 
-def write_files(files: Iterable[tuple[Path, bytes]], *, overwrite: bool = False) -> int:
-    """Write files that belong together: they get their names when all of them are on the disk.
+def write_files(
+    files: Iterable[tuple[Path, bytes]], *, folder: Path | None = None, overwrite: bool = False
+) -> int:
+    """Write files that belong together: they appear together when all of them are on the disk.
 
     Args:
         files: the path and content of each, consumed one at a time; missing folders are created.
+        folder: the folder that holds them all; it switches in one step. By default the lowest such
+            folder: its other files are not touched, and the files appear one after another.
         overwrite: whether existing files may be replaced.
 
     Returns:
@@ -79,16 +92,33 @@ def write_files(files: Iterable[tuple[Path, bytes]], *, overwrite: bool = False)
         OutputError: a file exists and ``overwrite`` is false, two files have the same path, or one
             could not be written. Nothing was changed.
     """
-    count = 0
-    with _together() as part_of:
+    whole = folder is not None
+    if folder is None:
+        files = list(files)
+        if len(files) == 1:
+            _write_single(*files[0], overwrite=overwrite)
+        if len(files) <= 1:
+            return len(files)
+        folder = Path(os.path.commonpath([path.parent for path, _ in files]))
+    taken: set[Path] = set()
+    with staged(folder, (), whole=whole, why=UNWRITTEN) as stage:
         for path, data in files:
-            part = part_of(path)
+            if path in taken:
+                raise OutputError(str(path), "would be written twice", "give each its own name")
+            taken.add(path)
             refuse_existing(path, overwrite=overwrite)
             with explained(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                part = stage / path.relative_to(folder)
+                part.parent.mkdir(parents=True, exist_ok=True)
                 part.write_bytes(data)
-            count += 1
-    return count
+    return len(taken)
+
+
+def _write_single(path: Path, data: bytes, *, overwrite: bool) -> None:
+    refuse_existing(path, overwrite=overwrite)
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data)
 
 
 @contextmanager
@@ -99,23 +129,43 @@ def text_files(folder: Path, names: Sequence[str]) -> Iterator[list[TextFile]]:
     name.
 
     Args:
-        folder: where the files will be.
+        folder: where the files will be; it must exist.
+        names: their names, in the order of the yielded list.
+
+    Raises:
+        OutputError: a file could not be written.
+    """
+    first = folder / names[0]
+    with explained(first):
+        folder.stat()
+    with (
+        staged(folder, names, what=first, why=UNWRITTEN) as stage,
+        opened(folder, stage, names) as files,
+    ):
+        yield files
+
+
+@contextmanager
+def opened(folder: Path, stage: Path, names: Sequence[str]) -> Iterator[list[TextFile]]:
+    """Open text files in a staging folder; they are flushed and closed when the block ends.
+
+    Args:
+        folder: where the files will be, for messages.
+        stage: where they are written, see :func:`staged`.
         names: their names, in the order of the yielded list.
 
     Raises:
         OutputError: a file could not be written.
     """
     files: list[TextFile] = []
-    with _together() as part_of:
-        try:
-            for name in names:
-                files.append(TextFile(folder / name, part_of(folder / name)))
-            yield files
-            for file in files:
-                file.finish()
-        finally:
-            for file in files:
-                file.close()
+    try:
+        files.extend(TextFile(folder / name, stage / name) for name in names)
+        yield files
+        for file in files:
+            file.finish()
+    finally:
+        for file in files:
+            file.close()
 
 
 class TextFile:
@@ -161,53 +211,86 @@ class TextFile:
 
 
 @contextmanager
-def staged(folder: Path, names: Iterable[str], *, remedy: str = REMEDY) -> Iterator[Path]:
-    """A new folder inside ``folder``, whose files move into ``folder`` when the block ends.
+def staged(
+    folder: Path,
+    names: Collection[str],
+    *,
+    whole: bool = True,
+    what: Path | None = None,
+    why: str = "cannot be written to",
+    remedy: str = REMEDY,
+) -> Iterator[Path]:
+    """A new folder, whose files replace those of an earlier run when the block ends.
+
+    All files are on the disk before the first appears. See :mod:`fundoscope.switching` for what a
+    reader sees meanwhile.
 
     Args:
-        folder: the destination; other files in it are not touched.
-        names: every file that may be written. A file of an earlier run that is not written now is
-            removed, so that files of two runs are never mixed.
-        remedy: what to do when it fails.
+        folder: the destination, made where it does not exist; other files in it are not touched.
+        names: the files of the earlier run and those that may be written, as paths below the
+            folder. A file of the earlier run that is not written now is removed, so that files of
+            two runs are never mixed. The block may add to a list or set.
+        whole: whether the folder may be exchanged as a whole. Otherwise the files of the earlier
+            run move out one after another, then the new ones move in.
+        what: the file or folder that an error names; by default the folder.
+        why: what the error says is wrong.
+        remedy: what the error says to do.
 
     Raises:
         OutputError: a file could not be written. Nothing was changed.
     """
-    with explained(folder, "cannot be written to", remedy):
-        stage = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
+    what = what or folder
+    with explained(what, why, remedy):
+        switch = Switch(folder, whole=whole)
         try:
-            yield stage
-            written = sorted(stage.iterdir())
-            for name in set(names) - {file.name for file in written}:
-                (folder / name).unlink(missing_ok=True)
-            for file in written:
-                file.replace(folder / file.name)
+            yield switch.new
+            switch.publish(names)
+        except UnfinishedError as error:
+            raise OutputError(
+                str(what),
+                f"{why} ({error.strerror}), and holds a part of the results only",
+                f"{remedy}; the next run into this folder first completes it",
+            ) from None
         finally:
-            shutil.rmtree(stage, ignore_errors=True)
+            switch.close()
 
 
 @contextmanager
 def replacing(
-    path: Path, *, part: Path | None = None, why: str = "cannot be written", remedy: str = REMEDY
+    path: Path, *, part: Path | None = None, why: str = UNWRITTEN, remedy: str = REMEDY
 ) -> Iterator[Path]:
     """A temporary path to write to, which replaces ``path`` when the block ends.
 
+    The content is on the disk before it gets its name.
+
     Args:
         path: of the file.
-        part: the temporary path; by default a new, unique one.
+        part: the temporary path, free or left by a killed run; by default one in a private folder.
         why: what the error says is wrong.
         remedy: what the error says to do.
 
     Raises:
         OutputError: it could not be written. An earlier file is unchanged.
     """
-    part = part or _part(path)
-    try:
-        with explained(path, why, remedy):
+    with explained(path, why, remedy):
+        private = None
+        if part is None:
+            recover_once(path.parent)
+            private = private_folder(path.parent)
+            part = private.path / PART
+        else:
+            part.unlink(missing_ok=True)  # It may be a link to another file.
+        try:
             yield part
+            sync_file(part)
             part.replace(path)
-    finally:
-        _forget(part)
+            with suppress(OSError):  # The file is in place.
+                sync_folder(path.parent)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            if private is not None:
+                private.remove()
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -216,14 +299,18 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: the file exists and ``overwrite`` is false, or the path is a folder.
     """
-    if path.is_dir():
+    with explained(path):
+        folder, exists = path.is_dir(), os.path.lexists(path)
+    if folder:
         raise OutputError(str(path), "is a folder", "name a file")
-    if not overwrite and os.path.lexists(path):
+    if exists and not overwrite:
         raise OutputError(str(path), "is there already", "add --overwrite to replace it")
 
 
 def refuse_results(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
     """Refuse an ``--out`` that is not a folder, or whose results would be replaced without asking.
+
+    What a killed run began there is completed first.
 
     Args:
         folder: the destination; it need not exist.
@@ -232,10 +319,13 @@ def refuse_results(folder: Path, names: Iterable[str], *, overwrite: bool) -> No
 
     Raises:
         UsageError: it is a file, or it holds such results and ``overwrite`` is false.
+        OutputError: it cannot be looked into.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
-    existing = [name for name in names if (folder / name).exists()]
+    with explained(folder, "cannot be written to", "name another folder with --out"):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"--out {folder}", "is not a folder", "name a folder")
+        recover(folder.resolve())
+        existing = [name for name in names if (folder / name).exists()]
     if existing and not overwrite:
         raise UsageError(
             f"--out {folder}",
@@ -245,7 +335,7 @@ def refuse_results(folder: Path, names: Iterable[str], *, overwrite: bool) -> No
 
 
 @contextmanager
-def explained(path: Path, why: str = "cannot be written", remedy: str = REMEDY) -> Iterator[None]:
+def explained(path: Path, why: str = UNWRITTEN, remedy: str = REMEDY) -> Iterator[None]:
     """Turn the system's errors about a file into errors of ours.
 
     Args:
@@ -262,37 +352,6 @@ def explained(path: Path, why: str = "cannot be written", remedy: str = REMEDY) 
         raise OutputError(str(path), f"{why} ({error.strerror or error})", remedy) from None
 
 
-@contextmanager
-def _together() -> Iterator[Callable[[Path], Path]]:
-    """Yield a function that gives the temporary path of each file; at the end all are renamed."""
-    parts: dict[Path, Path] = {}
-
-    def part_of(path: Path) -> Path:
-        if path in parts:
-            raise OutputError(str(path), "would be written twice", "give each its own name")
-        parts[path] = _part(path)
-        return parts[path]
-
-    try:
-        yield part_of
-        for path, part in parts.items():
-            with explained(path):
-                part.replace(path)
-    finally:
-        for part in parts.values():
-            _forget(part)
-
-
-def _part(path: Path) -> Path:
-    # A short name: with the file's own in it, it could be too long for the file system.
-    return path.with_name(f".{os.getpid()}-{next(_parts)}.part")
-
-
 def _opened(part: Path) -> TextIO:
     # A file name may contain bytes that are not text; they are written as escapes.
     return part.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-
-
-def _forget(part: Path) -> None:
-    with suppress(OSError):
-        part.unlink(missing_ok=True)

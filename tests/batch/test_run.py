@@ -94,7 +94,7 @@ def test_without_pictures(tmp_path: Path, save_eye: Save, fake_reader: Any) -> N
     photo = save_eye(tmp_path / "a_g1.jpg")
     read_into(tmp_path / "out", [photo], fake_reader, pictures=False)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "readings.csv", "readings.jsonl", "run.json",
+        "readings.csv", "readings.jsonl", "run.json", "summary.csv",
     ]  # fmt: skip
 
 

@@ -76,10 +76,11 @@ def test_out_writes_everything(tmp_path: Path, save_eye: Save, fundoscope: Comma
     assert said.code == 0
     assert f"results: {out}" in said.out
     names = {path.name for path in out.iterdir()}
-    assert names > {"readings.jsonl", "readings.csv", "patients.csv", "run.json"}
-    assert len(names) == 5
+    assert names > {"readings.jsonl", "readings.csv", "summary.csv", "patients.csv", "run.json"}
+    assert len(names) == 6
     arguments = json.loads((out / "run.json").read_text())["arguments"]
-    assert arguments["paths"] == [str(tmp_path / "eyes.csv")]
+    assert arguments["paths"] == ["eyes.csv"]
+    assert arguments["out"] == "(folder)"
     assert arguments["workers"] == 1
 
 
@@ -167,7 +168,8 @@ def test_a_second_run_needs_overwrite(tmp_path: Path, save_eye: Save, fundoscope
     assert again.code == 2
     assert again.complaints == [
         f"--out {out}: holds the results of an earlier run "
-        "(readings.jsonl, readings.csv, run.json); name another folder, or add --overwrite"
+        "(readings.jsonl, readings.csv, summary.csv, run.json); name another folder, or add"
+        " --overwrite"
     ]
     assert again.out == ""
     assert (out / "readings.csv").read_text() == before

@@ -1,7 +1,8 @@
 """Where the boxes of a run are written; existing files may have been corrected, so they stay.
 
 Pascal VOC has a file a photograph: each is written at once, and a photograph that has one already
-is skipped. The other formats are written when the run ends.
+is skipped. Where existing files are replaced, and in the other formats, all are written when the
+run ends, so that boxes of two runs are never mixed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from fundoscope.data.annotations.voc.layout import ANNOTATIONS, SUFFIX
 from fundoscope.data.annotations.voc.write import photo_xml
 from fundoscope.errors import UsageError
 from fundoscope.kinds import KINDS
-from fundoscope.writing import write_bytes
+from fundoscope.writing import write_bytes, write_files
 
 
 class AnnotationFiles(Protocol):
@@ -63,24 +64,31 @@ class VocFiles:
     names: Mapping[Path, str]
     overwrite: bool = False
     _losses: Counter[str] = field(default_factory=Counter)
+    _waiting: list[tuple[Path, bytes]] = field(default_factory=list)
 
     def keeps(self, photograph: Input) -> bool:
         """Whether a photograph has its file already."""
         return not self.overwrite and self._path(photograph).exists()
 
     def add(self, photograph: Input, photo: AnnotatedPhoto) -> None:
-        """Write the file of a photograph."""
+        """Write the file of a photograph, or keep it until the end if it may replace another."""
         if self.out is None:
             photo = replace(photo, image=photograph.path.name)
         path = self._path(photograph)
-        write_bytes(path, photo_xml(photo, path), overwrite=self.overwrite)
+        content = photo_xml(photo, path)
+        if self.overwrite:
+            self._waiting.append((path, content))
+        else:
+            write_bytes(path, content)
         alone = AnnotationSet(photos=(photo,))
         alone = replace(alone, kinds=features.kinds_in(alone))
         losses = features.losses(alone, VOC.holds)
         self._losses.update({loss.what: loss.count for loss in losses})
 
     def finish(self) -> tuple[Loss, ...]:
-        """What VOC could not hold; all files are written already."""
+        """Write the files that replace others; return what VOC could not hold."""
+        if self._waiting:
+            write_files(self._waiting, folder=self.out, overwrite=True)
         return tuple(Loss(what, count) for what, count in self._losses.items())
 
     def _path(self, photograph: Input) -> Path:

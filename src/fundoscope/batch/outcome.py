@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from fundoscope.batch import shown
 from fundoscope.batch.inputs import Input
 from fundoscope.errors import PhotoError
 from fundoscope.kinds import LESIONS
@@ -33,6 +34,7 @@ COLUMNS: Final = (
     *(f"{kind}_{what}" for kind in LESIONS for what in OF_A_KIND),
     "needs_reader",
     "same_as",
+    "number",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -75,17 +77,22 @@ def trouble(outcome: Outcome) -> dict[str, str]:
     """``code``, ``reason`` and ``remedy`` of a photograph without a grade; empty with one."""
     if outcome.refusal is not None:
         error = outcome.refusal
-        return {"code": error.code, "reason": error.why, "remedy": error.remedy}
+        why = shown.without_paths(error.why, outcome.input)
+        return {"code": error.code, "reason": why, "remedy": error.remedy}
     cause = why_not_graded(outcome.reading) if outcome.reading is not None else None
     if cause is None:
         return {}
     return {"code": cause.code, "reason": cause.reason, "remedy": cause.remedy}
 
 
-def json_line(outcome: Outcome) -> str:
+def json_line(outcome: Outcome, *, paths: bool = False) -> str:
     """The Reading as one line of JSON.
 
     ``input`` has the cells of a row of a table, or eye and patient where the name gave them.
+
+    Args:
+        outcome: of a photograph that was read.
+        paths: whether ``input`` names the photograph by its path.
 
     Raises:
         ValueError: the photograph was refused, so there is no Reading.
@@ -99,7 +106,7 @@ def json_line(outcome: Outcome) -> str:
     import msgspec
 
     cells = {
-        "image": photograph.image if photograph.from_table else "",
+        "image": shown.image(photograph, paths=paths) if photograph.from_table else "",
         "id": photograph.id,
         "patient": photograph.patient,
         "eye": photograph.eye,
@@ -108,15 +115,18 @@ def json_line(outcome: Outcome) -> str:
     return f'{line[:-1]},"input":{given.decode()}}}'
 
 
-def row(outcome: Outcome, picture: str = "") -> Mapping[str, str]:
+def row(outcome: Outcome, picture: str = "", *, paths: bool = False) -> dict[str, str]:
     """An outcome as text cells by column, those of :data:`COLUMNS` that have a value.
+
+    The caller adds ``number``, the place among the inputs from 1.
 
     Args:
         outcome: of a photograph.
         picture: the file name of its picture, if one was written.
+        paths: whether ``image`` is the path, else the bare file name.
     """
     cells = {
-        "image": outcome.input.image,
+        "image": shown.image(outcome.input, paths=paths),
         "id": outcome.input.id,
         "patient": outcome.input.patient,
         "eye": outcome.input.eye,

@@ -1,30 +1,40 @@
-"""The folder of results: ``readings.jsonl``, ``readings.csv``, ``patients.csv``, ``run.json``."""
+"""The folder of results: tables, pictures and ``run.json``, which switch as a whole."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from fundoscope import checksums
 from fundoscope.batch import outcome as outcomes
-from fundoscope.batch import patients
+from fundoscope.batch import patients, shown, summary
+from fundoscope.batch.earlier import pictures_of
 from fundoscope.batch.outcome import Outcome
 from fundoscope.batch.patients import Patient
-from fundoscope.writing import TextFile, explained, refuse_results, text_files, write_whole
+from fundoscope.writing import TextFile, explained, opened, refuse_results, staged
 
 READINGS_JSONL: Final = "readings.jsonl"
 READINGS_CSV: Final = "readings.csv"
+SUMMARY_CSV: Final = "summary.csv"
 PATIENTS_CSV: Final = "patients.csv"
 RUN_JSON: Final = "run.json"
-RESULT_NAMES: Final = (READINGS_JSONL, READINGS_CSV, PATIENTS_CSV, RUN_JSON)
+RESULT_NAMES: Final = (READINGS_JSONL, READINGS_CSV, SUMMARY_CSV, PATIENTS_CSV, RUN_JSON)
 
 MAX_STEM_BYTES: Final = 200
 """Bytes of a photograph's name in the name of its picture. A file name has 255; the others are for
 the hash, the suffix and the temporary name."""
 HASH_CHARACTERS: Final = 8
+UNFIT: Final = frozenset('/\\:*?"<>|')
+"""Characters that a file name cannot hold on some system."""
+RESERVED: Final = frozenset(
+    {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))}
+)
+"""Names of devices on Windows, whatever follows after a dot."""
 
 
 @dataclass(slots=True)
@@ -32,16 +42,26 @@ class Results:
     """The results of a run while they are written.
 
     Attributes:
-        folder: where they are written.
+        folder: where they will be.
+        stage: where they are written.
         jsonl: ``readings.jsonl``.
         table: ``readings.csv``.
+        summary: ``summary.csv``.
+        paths: whether photographs are named by their paths.
+        number: of photographs so far.
+        pictures: the SHA-256 of each picture, by its name.
         patients: the rows of ``patients.csv`` by name of the patient.
         run: the content of ``run.json``; the run sets it before the block ends.
     """
 
     folder: Path
+    stage: Path
     jsonl: TextFile
     table: TextFile
+    summary: TextFile
+    paths: bool = False
+    number: int = 0
+    pictures: dict[str, str] = field(default_factory=dict)
     patients: dict[str, Patient] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
 
@@ -51,18 +71,36 @@ class Results:
         Raises:
             OutputError: it could not be written.
         """
+        self.number += 1
         picture = ""
         if outcome.picture is not None and outcome.reading is not None:
             picture = picture_name(outcome.input.path, outcome.reading.photo.sha256)
-            write_whole(self.folder / picture, outcome.picture)
+            with explained(self.folder / picture):
+                (self.stage / picture).write_bytes(outcome.picture)
+            self.pictures[picture] = hashlib.sha256(outcome.picture).hexdigest()
         if outcome.reading is not None:
-            self.jsonl.write(outcomes.json_line(outcome) + "\n")
+            self.jsonl.write(outcomes.json_line(outcome, paths=self.paths) + "\n")
         csv.DictWriter(self.table, outcomes.COLUMNS, lineterminator="\n").writerow(
-            outcomes.row(outcome, picture)
+            outcomes.row(outcome, picture, paths=self.paths) | {"number": str(self.number)}
         )
+        image = shown.image(outcome.input, paths=self.paths)
+        self._write_summary(summary.row(outcome, self.number, image, picture))
         patient = outcome.input.patient
         if patient:
             self.patients.setdefault(patient, Patient(patient)).add(outcome)
+
+    def begin(self) -> None:
+        """Write the headings.
+
+        Raises:
+            OutputError: they could not be written.
+        """
+        csv.DictWriter(self.table, outcomes.COLUMNS, lineterminator="\n").writeheader()
+        self.summary.write(summary.BYTE_ORDER_MARK)
+        self._write_summary(summary.COLUMNS)
+
+    def _write_summary(self, cells: Sequence[str]) -> None:
+        csv.writer(self.summary, lineterminator=summary.LINE_END).writerow(cells)
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -75,37 +113,39 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def results_in(folder: Path, *, with_patients: bool) -> Iterator[Results]:
+def results_in(folder: Path, *, with_patients: bool, paths: bool = False) -> Iterator[Results]:
     """Open a folder for the results of one run; they appear when the block ends without an error.
 
-    Pictures appear one by one. Nothing else in the folder is touched.
+    They replace those of an earlier run, with its pictures, in one step. Nothing else in the folder
+    is touched.
 
     Args:
         folder: created if it does not exist.
         with_patients: whether to write ``patients.csv``. An earlier one is always replaced (by a
             header without rows), so that it is not mistaken for a result of this run.
+        paths: whether photographs are named by their paths, else by their bare file names.
 
     Raises:
         OutputError: something could not be written.
     """
     with explained(folder, "cannot be made", "name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
-    names = [READINGS_JSONL, READINGS_CSV, RUN_JSON]
+        earlier = [*RESULT_NAMES, *pictures_of(folder)]
+    names = [READINGS_JSONL, READINGS_CSV, SUMMARY_CSV]
     if with_patients or (folder / PATIENTS_CSV).exists():
         names.append(PATIENTS_CSV)
-    with text_files(folder, names) as files:
-        results = Results(folder, files[0], files[1])
-        csv.DictWriter(results.table, outcomes.COLUMNS, lineterminator="\n").writeheader()
-        yield results
-        _write_run(files[names.index(RUN_JSON)], results.run)
-        if PATIENTS_CSV in names:
-            _write_patients(files[names.index(PATIENTS_CSV)], results.patients)
-
-
-def _write_run(file: TextFile, run: dict[str, Any]) -> None:
-    import msgspec
-
-    file.write(msgspec.json.format(msgspec.json.encode(run), indent=2).decode() + "\n")
+    with staged(folder, earlier) as stage:
+        with opened(folder, stage, names) as files:
+            jsonl, table, short = files[:3]
+            results = Results(folder, stage, jsonl, table, short, paths=paths)
+            results.begin()
+            yield results
+            if PATIENTS_CSV in names:
+                _write_patients(files[names.index(PATIENTS_CSV)], results.patients)
+        with explained(folder / RUN_JSON):
+            tables = {name: checksums.of_file(stage / name) for name in names}
+            text = checksums.sealed(results.run, tables | results.pictures)
+            (stage / RUN_JSON).write_bytes(text)
 
 
 def _write_patients(file: TextFile, by_name: dict[str, Patient]) -> None:
@@ -118,8 +158,11 @@ def _write_patients(file: TextFile, by_name: dict[str, Patient]) -> None:
 def picture_name(photograph: Path, sha256: str) -> str:
     """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``.
 
-    Path separators and unprintable characters become ``_``; a long stem is cut.
+    Characters that some system does not allow and unprintable ones become ``_``; a long stem is
+    cut; a name that Windows reserves, such as ``NUL``, gets a ``_`` before it.
     """
-    stem = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in photograph.stem)
+    stem = "".join(c if c.isprintable() and c not in UNFIT else "_" for c in photograph.stem)
+    if stem.split(".")[0].strip().upper() in RESERVED:
+        stem = f"_{stem}"
     stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore")
     return f"{stem}-{sha256[:HASH_CHARACTERS]}.png"

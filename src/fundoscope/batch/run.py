@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from fundoscope.batch import shown
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcome, trouble
 from fundoscope.batch.results import Results, results_in
@@ -60,11 +61,13 @@ class Tally:
         referable: the number of graded photographs that are referable.
         thresholds: the operating points for "referable" that were used.
         unseen: what was not assessed, in order, and on how many photographs that opened.
-        troubled: image, status, code, reason and remedy of each photograph without a grade.
+        troubled: image, number among the inputs from 1, status, code, reason and remedy of each
+            photograph without a grade.
         first: the first photograph with each file, by the file's sha256.
         equal: the photographs whose file was read before in this run, and under which name.
         patients: the patients.
         interrupted: whether the run was stopped before its end.
+        paths: whether the troubled are named by their paths, else by their bare file names.
     """
 
     photographs: int
@@ -72,11 +75,12 @@ class Tally:
     referable: int = 0
     thresholds: set[float] = field(default_factory=set)
     unseen: Counter[NotAssessed] = field(default_factory=Counter)
-    troubled: list[dict[str, str]] = field(default_factory=list)
+    troubled: list[dict[str, Any]] = field(default_factory=list)
     first: dict[str, str] = field(default_factory=dict)
     equal: list[dict[str, str]] = field(default_factory=list)
     patients: set[str] = field(default_factory=set)
     interrupted: bool = False
+    paths: bool = False
 
     def compared(self, outcome: Outcome) -> Outcome:
         """The outcome, with the name of an earlier photograph that has the same file."""
@@ -85,13 +89,14 @@ class Tally:
         sha256 = outcome.reading.photo.sha256
         if sha256 in self.first:
             return replace(outcome, same_as=self.first[sha256])
-        self.first[sha256] = outcome.input.image
+        self.first[sha256] = shown.image(outcome.input, paths=self.paths)
         return outcome
 
     def add(self, outcome: Outcome) -> None:
         """Count one photograph."""
         if outcome.same_as:
-            self.equal.append({"image": outcome.input.image, "same_as": outcome.same_as})
+            image = shown.image(outcome.input, paths=self.paths)
+            self.equal.append({"image": image, "same_as": outcome.same_as})
         if outcome.input.patient:
             self.patients.add(outcome.input.patient)
         self.statuses[outcome.status] += 1
@@ -103,7 +108,8 @@ class Tally:
         if outcome.status == READ:
             self.referable += outcome.referable
         else:
-            named = {"image": outcome.input.image, "status": outcome.status}
+            image = shown.image(outcome.input, paths=self.paths)
+            named = {"image": image, "number": self.done, "status": outcome.status}
             self.troubled.append(named | trouble(outcome))
 
     @property
@@ -139,6 +145,7 @@ def run(
     out: Path | None = None,
     pictures: bool = True,
     labels: bool = False,
+    paths: bool = False,
     arguments: dict[str, Any] | None = None,
 ) -> Tally:
     """Read photographs, write the results and show each one, in the order of the inputs.
@@ -152,6 +159,7 @@ def run(
         out: folder for the results (see :mod:`fundoscope.batch.results`); ``None`` writes none.
         pictures: whether to draw a picture of each photograph into ``out``.
         labels: whether the picture has kind and score at each lesion.
+        paths: whether results name photographs by their paths, else by their bare file names.
         arguments: of the command, for ``run.json``.
 
     Raises:
@@ -159,13 +167,14 @@ def run(
         FundoscopeError: reading failed for a reason that concerns all photographs.
     """
     started = _now()
-    tally = Tally(len(inputs))
+    tally = Tally(len(inputs), paths=paths)
     draw = partial(_picture, labels=labels) if pictures and out is not None else None
     look = partial(examine, reader=reader, draw=draw)
     if out is None:
         _walk(inputs, look, workers, stop, tally, show)
         return tally
-    with results_in(out, with_patients=any(photograph.patient for photograph in inputs)) as results:
+    with_patients = any(photograph.patient for photograph in inputs)
+    with results_in(out, with_patients=with_patients, paths=paths) as results:
         _walk(inputs, look, workers, stop, tally, show, results)
         results.run = _manifest(reader, tally, arguments or {}, started)
     return tally

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -11,15 +12,16 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from fundoscope.cli.exit_codes import DONE, FAILED, INTERRUPTED
+from fundoscope.cli.exit_codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from fundoscope.cli.extras import extra_of
-from fundoscope.errors import FundoscopeError, MissingExtraError
+from fundoscope.errors import FundoscopeError, MissingExtraError, OutputError
 
 COMMANDS: Final = (
     "read",
     "annotate",
     "models",
     "doctor",
+    "verify",
     "phantom",
     "evaluate",
     "calibrate",
@@ -93,7 +95,27 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: of the command; by default those of the process.
     """
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    from fundoscope.cli.terminal import flush_output, open_standard_streams
+
+    open_standard_streams()
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    unwritten = flush_output()
+    if unwritten is not None and code == DONE:
+        code = _code_of_output(unwritten)
+    sys.exit(code)
+
+
+def _code_of_output(number: int) -> int:
+    """The exit code where standard output could not be written; says so unless it was closed."""
+    if number == errno.EPIPE:
+        return PIPE_CLOSED
+    _complain(str(_unwritten(number)))
+    return FAILED
+
+
+def _unwritten(number: int) -> OutputError:
+    why = f"cannot be written ({os.strerror(number)})"
+    return OutputError("standard output", why, "free some space")
 
 
 def run(arguments: list[str]) -> int:
@@ -105,9 +127,11 @@ def run(arguments: list[str]) -> int:
     try:
         app(arguments, prog_name="fundoscope")
     except SystemExit as leaving:  # how Typer ends every command, also one used wrongly
-        return _code(leaving)
+        return PIPE_CLOSED if _output_was_closed() else _code(leaving)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        return PIPE_CLOSED
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -115,6 +139,11 @@ def run(arguments: list[str]) -> int:
         _complain(str(explained))
         return explained.exit_code
     return DONE  # pragma: no cover (Typer always leaves by SystemExit)
+
+
+def _output_was_closed() -> bool:
+    """Whether Typer met a closed pipe: it ends with 1 then, and wraps standard output."""
+    return type(sys.stdout).__name__ == "PacifyFlushWrapper"
 
 
 def _code(leaving: SystemExit) -> int:
@@ -132,6 +161,11 @@ def _explained(error: Exception) -> FundoscopeError:
         extra = extra_of(missing)
         if extra is not None:
             return MissingExtraError(f"this command (it uses {missing})", extra)
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        return _unwritten(error.errno)  # A command printed; files are named in their errors.
+    if isinstance(error, OSError) and error.filename is not None:
+        why = f"cannot be read or written ({error.strerror})"
+        return FundoscopeError(str(error.filename), why, "check its name and its permissions")
     return FundoscopeError(
         "internal error",
         f"{type(error).__name__}: {error}",
@@ -140,6 +174,7 @@ def _explained(error: Exception) -> FundoscopeError:
 
 
 def _complain(message: str) -> None:
+    from fundoscope.cli.terminal import complain
     from fundoscope.quoting import printable
 
-    typer.echo(printable(message), err=True)
+    complain(printable(message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -94,6 +94,14 @@ def read(
         bool,
         typer.Option("--verbose", "-v", help="Print the models and details of each reading, too."),
     ] = False,
+    with_paths: Annotated[
+        bool,
+        typer.Option(
+            "--paths",
+            help="Write the paths of the photographs into the results, not only their file names."
+            " Folders may be named after patients.",
+        ),
+    ] = False,
 ) -> None:
     """Grade diabetic retinopathy on photographs of the retina, and find its lesions.
 
@@ -125,28 +133,21 @@ def read(
         referable_threshold=threshold,
         providers=None if device is None else [device],
     )
-    arguments = {
-        "paths": [str(path) for path in paths],
-        "out": None if out is None else str(out),
+    given: dict[str, Any] = {
         "json": json,
-        "grader": None if grader is None else str(grader),
         "lesions": lesions,
-        "detector": None if detector is None else str(detector),
         "workers": workers,
         "pictures": pictures,
-        "labels": labels,
-        "overwrite": overwrite,
-        "threshold": threshold,
-        "device": device,
-        "names": names,
     }
+    given |= {"labels": labels, "overwrite": overwrite, "threshold": threshold}
+    given |= {"device": device, "names": names}
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
         if verbose:
             for line in _models(reader):
                 screen.err(line)
 
         def show(outcome: Outcome) -> None:
-            _show(outcome, screen, json=json, quiet=quiet, verbose=verbose)
+            _show(outcome, screen, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
             if screen.closed:
                 stop.set()
 
@@ -159,9 +160,32 @@ def read(
             out=out,
             pictures=pictures,
             labels=labels,
-            arguments=arguments,
+            paths=with_paths,
+            arguments=_named(paths, out, grader, detector, paths_too=with_paths) | given,
         )
     raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
+
+
+def _named(
+    paths: list[Path],
+    out: Path | None,
+    grader: Path | None,
+    detector: Path | None,
+    *,
+    paths_too: bool,
+) -> dict[str, Any]:
+    """The files and folders of the command, as ``run.json`` names them."""
+    from fundoscope.batch.shown import FOLDER, named
+
+    bundles = {"grader": grader, "detector": detector}
+    return {
+        "paths": [named(path, paths=paths_too) for path in paths],
+        "out": None if out is None else str(out) if paths_too else FOLDER,
+        **{
+            task: None if path is None else named(path, paths=paths_too, bundle=True)
+            for task, path in bundles.items()
+        },
+    }
 
 
 def _check(*, overwrite: bool, labels: bool, detector: bool, loudness: bool) -> None:
@@ -219,7 +243,13 @@ def _details(reading: Reading) -> str:
 
 
 def _show(
-    outcome: Outcome, screen: Terminal, *, json: bool, quiet: bool = False, verbose: bool = False
+    outcome: Outcome,
+    screen: Terminal,
+    *,
+    json: bool,
+    paths: bool,
+    quiet: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Print a reading on standard output, or why there is no grade on standard error."""
     from fundoscope.batch.outcome import json_line, trouble
@@ -230,7 +260,7 @@ def _show(
     image = printable(outcome.input.image)
     screen.advance()
     if json and outcome.reading is not None:
-        screen.out(json_line(outcome), encoding=JSON_ENCODING)
+        screen.out(json_line(outcome, paths=paths), encoding=JSON_ENCODING)
     cause = trouble(outcome)
     if cause:
         screen.err(printable(f"{image}: {cause['reason']}; {cause['remedy']}"))

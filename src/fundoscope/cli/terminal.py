@@ -65,11 +65,11 @@ class Terminal:
             ) from None
 
     def err(self, line: str) -> None:
-        """Write a line to standard error."""
+        """Write a line to standard error; do nothing where that cannot be written."""
         if self._bar is not None:
             self._above_bar(line)
         else:
-            typer.echo(line, err=True)
+            complain(line)
 
     def advance(self) -> None:
         """Count one more photograph as done."""
@@ -79,6 +79,47 @@ class Terminal:
     def _above_bar(self, line: str) -> None:
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(line: str) -> None:
+    """Write a line to standard error; a closed or full one must not end a run."""
+    try:
+        typer.echo(line, err=True)
+    except OSError:
+        _discard(sys.stderr.fileno())
+
+
+def open_standard_streams() -> None:
+    """Give a process that was started with closed standard streams (``>&-``) open ones.
+
+    Otherwise the next file that is opened would get the number of standard output, and whatever is
+    printed would be written into it.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDONLY if descriptor == 0 else os.O_WRONLY)
+            if nowhere != descriptor:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            mode = "r" if descriptor == 0 else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def flush_output() -> int | None:
+    """Write what is left for standard output.
+
+    Returns:
+        ``None`` if it was written, else the error's number. Python would report it a second time.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _discard(sys.stdout.fileno())
+        return error.errno
+    return None
 
 
 @contextmanager

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from fundoscope import writing
+from fundoscope import checksums, writing
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.reading import ModelUsed
 
@@ -22,6 +23,8 @@ RUN_VERSION: Final = "fundoscope.run/1"
 """Format of ``run.json``, the same as that of ``fundoscope read``."""
 GRADING, LESIONS = "evaluate grading", "evaluate lesions"
 """The commands that write result folders, as ``run.json`` names them."""
+SEPARATORS: Final = re.compile(r"[/\\](?=.)")
+"""Of the parts of a path, on Linux and on Windows."""
 REMEDY: Final = "free some space, or name another folder with --out"
 
 
@@ -62,17 +65,21 @@ def check(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
             pass
 
 
-def staged(folder: Path, files: Sequence[str]) -> AbstractContextManager[Path]:
-    """Open a new folder inside ``folder``; its files move to ``folder`` once all are written.
+@contextmanager
+def staged(folder: Path, files: Sequence[str], *, record: str = RUN) -> Iterator[Path]:
+    """Open a new folder; its files replace those in ``folder`` in one step once all are written.
 
     Args:
         folder: the folder for the results.
         files: the names of all files that an evaluation may write, see :func:`writing.staged`.
+        record: the JSON file, one of them, that gets the checksums of the others.
 
     Raises:
         OutputError: a file could not be written; nothing was changed.
     """
-    return writing.staged(folder, files, remedy=REMEDY)
+    with writing.staged(folder, files, remedy=REMEDY) as stage:
+        yield stage
+        checksums.seal(stage, record)
 
 
 def run_document(
@@ -92,7 +99,7 @@ def run_document(
     return {
         "version": RUN_VERSION,
         "command": command,
-        "arguments": dict(provenance.arguments),
+        "arguments": {name: _bare(value) for name, value in provenance.arguments.items()},
         **truth,
         "versions": dict(provenance.versions),
         "models": msgspec.to_builtins(provenance.models),
@@ -100,6 +107,11 @@ def run_document(
         "started": provenance.started,
         "finished": provenance.finished,
     }
+
+
+def _bare(argument: Any) -> Any:
+    """An argument, of a path only the last part: a folder may be named after a patient."""
+    return SEPARATORS.split(argument)[-1] if isinstance(argument, str) else argument
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

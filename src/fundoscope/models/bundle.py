@@ -258,7 +258,8 @@ def _write(folder: Path, content: dict[str, object], model: bytes, card: bytes) 
     parts = {MODEL: model, CARD: card, MANIFEST: text}
     lines = (f"{hashlib.sha256(parts[name]).hexdigest()}  {name}\n" for name in SEALED_FILES)
     parts = {SEAL: "".join(lines).encode(), **parts}
-    write_files([(folder / name, data) for name, data in parts.items()], overwrite=True)
+    written = [(folder / name, data) for name, data in parts.items()]
+    write_files(written, folder=folder, overwrite=True)
 
 
 def _manifest(text: bytes, path: Path) -> tuple[BundleManifest, bool]:

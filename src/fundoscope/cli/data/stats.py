@@ -76,7 +76,8 @@ def stats(
             PLOT: stats_plot.draw(counted, rows, seen),
             SHEET: contact_sheet.draw(table, rows, seed=seed),
         }
-    write_files([(out / name, data) for name, data in files.items()], overwrite=overwrite)
+    contents = [(out / name, data) for name, data in files.items()]
+    write_files(contents, folder=out, overwrite=overwrite)
     _print_counts(counted, out)
     if counted.unopened:
         raise typer.Exit(INCOMPLETE)

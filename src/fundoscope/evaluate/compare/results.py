@@ -70,7 +70,7 @@ def write(comparison: Comparison, out: Path) -> None:
     Raises:
         OutputError: a file could not be written; nothing was changed.
     """
-    with folder.staged(out, FILES) as stage:
+    with folder.staged(out, FILES, record=COMPARISON) as stage:
         folder.write_json(stage / COMPARISON, document(comparison))
         (stage / TABLE).write_text(markdown(comparison), encoding="utf-8")
 

@@ -1,9 +1,9 @@
 """Packs: everything besides the repository that a training needs, in one file for another machine.
 
 A pack is a zip file. A grader's holds the label tables and a crop of every photograph of train and
-validation; a detector's the annotated photographs of train and validation as they are, and their
-annotations. Both hold the weights that the network starts from, in half precision. A pack never
-holds a photograph of a test split. :mod:`fundoscope.train.pack.unpack` opens packs.
+validation; a detector's the annotated photographs of train and validation, without their metadata,
+and their annotations. Both hold the weights that the network starts from, in half precision. A pack
+never holds a photograph of a test split. :mod:`fundoscope.train.pack.unpack` opens packs.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ from fundoscope.train.pack.contents import (
     distinct,
     part,
 )
+from fundoscope.train.pack.metadata import without_metadata
 from fundoscope.train.run import provenance
 from fundoscope.writing import refuse_existing
 
@@ -215,8 +216,8 @@ def write_detector(
 ) -> Packed:
     """Pack what a detector is trained on: the photographs' own files and their annotations.
 
-    The photographs are packed as they are (IDRiD's 54 have 21 MiB), so training sees the very tiles
-    that it sees without the pack.
+    The photographs are packed as they are (IDRiD's 54 have 21 MiB) but for their metadata, which
+    may name a patient. So training sees the very tiles that it sees without the pack.
 
     Args:
         config: names annotations, lists and network.
@@ -248,7 +249,8 @@ def write_detector(
         yield TRAIN_LIST, _list(chosen.train)
         yield VAL_LIST, _list(chosen.val)
         for photo in photos:
-            yield f"{PHOTOGRAPHS}/{photo.image}", decode.read_bytes(chosen.images / photo.image)
+            data = decode.read_bytes(chosen.images / photo.image)
+            yield f"{PHOTOGRAPHS}/{photo.image}", without_metadata(data, photo.image)
         if masks is not None:
             yield from _masks(masks, photos)
 
@@ -296,4 +298,7 @@ def _masks(folder: Path, photos: Sequence[AnnotatedPhoto]) -> Iterator[Entry]:
     names = {stem(photo.image) for photo in photos}
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         if any(file.name.startswith((f"{name}.", f"{name}_")) for name in names):
-            yield f"{MASKS}/{file.relative_to(folder).as_posix()}", file.read_bytes()
+            yield (
+                f"{MASKS}/{file.relative_to(folder).as_posix()}",
+                without_metadata(file.read_bytes(), file.name),
+            )

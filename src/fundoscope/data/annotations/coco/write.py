@@ -57,6 +57,7 @@ def write_coco(
     document = _document(annotations, ids)
     write_files(
         ((path, to_json(_part(document, ids, names))) for path, names in parts.items()),
+        folder=None if single else out,
         overwrite=overwrite,
     )
     held = HOLDS - {features.SPLITS} if single else HOLDS

@@ -81,7 +81,7 @@ def write_label_studio(
         (tasks, _tasks(annotations)),
         (interface, require_xml(_interface(annotations), str(interface)).encode()),
     ]
-    write_files(documents, overwrite=overwrite)
+    write_files(documents, folder=None if is_file else out, overwrite=overwrite)
     items = [item for photo in annotations.photos for item in photo.annotations]
     own = (
         Loss(features.OUTLINES, sum(map(loses_outlines, items))),

@@ -72,7 +72,7 @@ def write_masks(
         OutputError: a file exists or cannot be written; then nothing was changed.
     """
     own: Counter[str] = Counter()
-    write_files(_files(annotations, out, own), overwrite=overwrite)
+    write_files(_files(annotations, out, own), folder=out, overwrite=overwrite)
     losses = tuple(Loss(what, count) for what, count in sorted(own.items()) if count)
     return (*features.losses(annotations, HOLDS), *losses)
 

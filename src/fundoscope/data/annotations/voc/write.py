@@ -48,7 +48,7 @@ def write_voc(
         OutputError: a file exists or cannot be written, two photographs differ only in their
             suffix, or a name has a character that XML cannot hold.
     """
-    write_files(_files(annotations, out), overwrite=overwrite)
+    write_files(_files(annotations, out), folder=out, overwrite=overwrite)
     return features.losses(annotations, HOLDS)
 
 

@@ -56,7 +56,7 @@ def write_yolo(
         OutputError: a file exists or cannot be written, or two photographs differ only in their
             suffix.
     """
-    write_files(_files(annotations, out), overwrite=overwrite)
+    write_files(_files(annotations, out), folder=out, overwrite=overwrite)
     items = [(item, photo) for photo in annotations.photos for item in photo.annotations]
     unwritten = sum(bool(item.outlines) and not _is_polygon(item, photo) for item, photo in items)
     cut = sum(_clipped(item.box, photo) != item.box for item, photo in items)

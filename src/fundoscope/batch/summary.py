@@ -1,0 +1,101 @@
+"""``summary.csv``: the few columns of a run that a person reads, for a spreadsheet.
+
+It begins with a byte-order mark, by which Excel recognises UTF-8. The rows are in the order of the
+inputs, so that they can be laid beside a list of one's own; a spreadsheet sorts them otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fundoscope.batch.outcome import READ, REFUSED, Outcome, trouble
+from fundoscope.quoting import printable
+from fundoscope.report.wording import (
+    certainty,
+    grade_in_words,
+    lesions_in_words,
+    listed,
+    not_assessed,
+    reader_needed,
+)
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+LINE_END: Final = "\r\n"
+"""As spreadsheets write it."""
+COLUMNS: Final = (
+    "No.", "Photograph", "Patient", "Eye", "Refer", "Grade", "Certainty (%)",
+    "Probability of being referable (%)", "Lesions", "Not assessed", "Remarks", "Picture",
+)  # fmt: skip
+"""The headings."""
+FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""A cell that begins so is a formula to a spreadsheet, even behind spaces. The last four are the
+wide forms of the first four."""
+AS_TEXT: Final = "'"
+"""Put before such a cell."""
+MAX_CELL: Final = 1000
+"""Characters of a cell; Excel holds 32,767, and nobody reads that many."""
+CUT: Final = "…"
+
+
+def row(outcome: Outcome, number: int, image: str, picture: str) -> list[str]:
+    """The cells of a photograph, those of :data:`COLUMNS`.
+
+    Args:
+        outcome: of the photograph.
+        number: its place among the inputs, from 1.
+        image: how the results name it.
+        picture: the file name of its picture; ``""`` if there is none.
+    """
+    cells = [
+        str(number),
+        image,
+        outcome.input.patient,
+        outcome.input.eye,
+        _refer(outcome),
+        *_of_grade(outcome),
+        *_of_lesions(outcome),
+        _remarks(outcome),
+        picture,
+    ]
+    return [cell(text) for text in cells]
+
+
+def cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula, on one line and not too long."""
+    text = printable(text)
+    if text.lstrip().startswith(FORMULA) or text.startswith(FORMULA):
+        text = AS_TEXT + text
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - len(CUT)] + CUT
+
+
+def _refer(outcome: Outcome) -> str:
+    if outcome.status != READ:
+        return "not graded: a person should look"
+    return "yes" if outcome.referable else "no"
+
+
+def _of_grade(outcome: Outcome) -> tuple[str, str, str]:
+    """Grade, certainty and the probability of being referable."""
+    if outcome.reading is None:
+        return "", "", ""
+    grade = outcome.reading.grade
+    sure, referable = certainty(grade), grade.referable
+    return (
+        "" if grade.icdr is None else grade_in_words(grade.icdr),
+        "" if sure is None else f"{sure * 100:.0f}",
+        "" if referable is None else f"{referable.probability * 100:.0f}",
+    )
+
+
+def _of_lesions(outcome: Outcome) -> tuple[str, str]:
+    if outcome.reading is None:
+        return "", ""
+    return lesions_in_words(outcome.reading), listed(not_assessed(outcome.reading))
+
+
+def _remarks(outcome: Outcome) -> str:
+    cause = trouble(outcome)
+    parts = [f"{cause['reason']}; {cause['remedy']}"] if cause else []
+    if outcome.reading is not None and outcome.status != REFUSED:
+        parts.extend((*reader_needed(outcome.reading), *outcome.reading.warnings))
+    return "; ".join(dict.fromkeys(parts))
