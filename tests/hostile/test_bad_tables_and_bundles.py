@@ -173,7 +173,7 @@ def test_a_bundle_with_a_wrong_hash(
     code, _, err = real_fundoscope("read", photo, "--grader", grader)
     assert code == 2
     assert len(err.splitlines()) == 1
-    assert "grader: is damaged: model.onnx has the sha256" in err
+    assert "grader: is damaged or was edited: model.onnx has the sha256" in err
     (grader / "model.onnx").write_bytes(b"model")
     code, _, err = real_fundoscope("read", photo, "--grader", grader)
     assert code == 2

@@ -133,7 +133,7 @@ def manifest(detector_manifest: Callable[..., DetectorManifest]) -> DetectorMani
 def spots_for_graphs(monkeypatch: pytest.MonkeyPatch, spot_detector: Make) -> None:
     """Any graph that is loaded becomes the detector of spots."""
     session = spot_detector().session
-    monkeypatch.setattr("fundoscope.models.runtime.session", lambda bundle: session)
+    monkeypatch.setattr("fundoscope.models.runtime.session", lambda bundle, **_: session)
 
 
 @pytest.mark.usefixtures("spots_for_graphs")

@@ -188,7 +188,7 @@ def test_a_bundle_without_levels_or_with_other_outputs_is_refused(
     digest = hashlib.sha256(model).hexdigest()
     manifest = segmenter(model_sha256=digest).manifest
     bundles.write(tmp_path / "other", manifest, model, "")
-    with pytest.raises(BundleError, match="cannot be used: its graph"):
+    with pytest.raises(BundleError, match="cannot be used: its network does not take"):
         detectors.load(tmp_path / "other")
     unknown = segmenter(model_sha256=digest, head="outlines").manifest
     bundles.write(tmp_path / "unknown", unknown, model, "")
@@ -215,7 +215,7 @@ def test_a_graph_that_gives_other_maps_is_refused(
 ) -> None:
     manifest = segmenter(model_sha256=hashlib.sha256(b"graph").hexdigest()).manifest
     bundles.write(tmp_path / "segmenter", manifest, b"graph", "")
-    monkeypatch.setattr(detectors.runtime, "session", lambda _: FakeSegmenter(gives=gives))
+    monkeypatch.setattr(detectors.runtime, "session", lambda *_, **__: FakeSegmenter(gives=gives))
     if fault is None:
         assert detectors.load(tmp_path / "segmenter").has_masks
         return

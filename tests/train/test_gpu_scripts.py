@@ -103,7 +103,7 @@ def test_the_best_bundle_comes_back_and_figures_end_the_run(machine, tmp_path):
     assert there == [
         "best.pt", "budget.json", "bundle.zip", "log.txt", "metrics.jsonl", "validation.txt",
     ]  # fmt: skip
-    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 2\n" * 3
+    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 2\n" * 4
     assert (tmp_path / "out" / "best.pt").read_text() == "epoch 2\n"
     assert (tmp_path / "out" / "metrics.jsonl").read_text() == "{}\n{}\n"
     assert "validation, together: epoch 2" in done.stdout
@@ -115,7 +115,7 @@ def test_called_again_it_brings_what_there_is_first(machine, tmp_path):
         path.unlink()
     done, calls = machine(name="gpu_detector.sh", EPOCHS="")
     assert done.returncode == 0
-    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 1\n" * 3
+    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 1\n" * 4
     assert calls.count("train export") == 1
     assert calls.count("train detector configs/detector.toml") == 2
     assert "validation, together: epoch 1" in done.stdout
@@ -129,7 +129,7 @@ def test_an_export_that_fails_does_not_end_the_training_and_is_told(machine, tmp
     assert "the training ended" not in done.stderr
     done, _ = machine(EPOCHS="")
     assert done.returncode == 0
-    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 2\n" * 3
+    assert (tmp_path / "out" / "bundle.zip").read_text() == "epoch 2\n" * 4
     assert (tmp_path / "out" / "metrics.jsonl").is_file()
 
 

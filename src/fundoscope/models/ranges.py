@@ -26,8 +26,9 @@ Figure = tuple[str, object, float, float]
 SHA256: Final = re.compile("[0-9a-f]{64}")
 GRADES: Final = 5
 HIGHEST_GRADE: Final = GRADES - 1
-ABOVE_ALL: Final = math.nextafter(1, 2)
-"""The highest threshold on a probability or score: the next number above the highest score."""
+ABOVE_ALL: Final = 1.01
+"""The highest threshold on a probability or score: no score reaches it, so nothing counts. Exports
+write it for a kind that was never found on validation, and have since version 0.1."""
 COUNTS: Final = 1e12
 """Highest number of photographs, of minutes, and of anything that is only counted."""
 SEEDS: Final = 2**64

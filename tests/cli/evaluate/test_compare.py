@@ -346,7 +346,7 @@ class TestDetectors:
         code, _, err = call("compare", *folders, "--out", tmp_path / "out")
         assert code == 2
         assert "was made from another set of annotations than" in err
-        assert f"names {tmp_path / 'some.txt'}, not any" in err
+        assert "some.txt, not any" in err
 
     def test_a_damaged_table(self, call, evaluated, tmp_path):
         folders = evaluated("usual"), evaluated("perfect")

@@ -198,7 +198,7 @@ def test_two_processes_make_one_run(native, save_config, eyes, tmp_path):
     (line,) = runs.metrics(tmp_path / "run")
     assert line["step"] == 2
     assert {file.name for file in (tmp_path / "bundle").iterdir()} == {
-        bundles.MODEL, bundles.MANIFEST, bundles.CARD
+        bundles.MODEL, bundles.MANIFEST, bundles.CARD, bundles.SEAL
     }  # fmt: skip
     bundles.load(tmp_path / "bundle")
 

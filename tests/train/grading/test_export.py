@@ -215,7 +215,7 @@ def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
     grade = Reader(tmp_path / "bundle", lesions=False).read(eye)
     assert Reader(tmp_path / "bundle", lesions=False, threads=3).read(eye) == grade
     init = str(tmp_path / "bundle")
-    with pytest.raises(BundleError, match=r"of eight bits.*; take best\.pt of its run, or"):
+    with pytest.raises(BundleError, match=r"of eight bits.*; use best\.pt of its run, or"):
         weights.start("sequential-spp", 4, networks.InputSize(32, 48), dropout=0.0, init=init)
 
 
