@@ -194,7 +194,10 @@ def test_a_detector_of_another_task(
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda folder: (folder / "model.onnx").write_bytes(b"other"), "is damaged or was edited: model.onnx"),
+        (
+            lambda folder: (folder / "model.onnx").write_bytes(b"other"),
+            "is damaged or was edited: model.onnx",
+        ),
         (lambda folder: (folder / "model.onnx").unlink(), "has no model.onnx"),
         (lambda folder: (folder / "bundle.json").write_text("{}"), "has a wrong bundle.json"),
     ],
