@@ -35,7 +35,8 @@ while (done := len(lines.read_text().splitlines()) if lines.exists() else 0) < c
     while hold.exists() and done >= 3:
         time.sleep(0.05)
     with lines.open("a") as file:
-        file.write(json.dumps({"epoch": done, "score": done % 3, "mean_auc": 0.9}) + "\\n")
+        line = {"epoch": done, "score": done % 3, "average_precision": {"scar": None, "spot": 0.5}}
+        file.write(json.dumps(line) + "\\n")
 """
 QUEUE = """
 [[run]]
