@@ -172,7 +172,7 @@ def test_a_run_becomes_a_bundle_that_reads(mask_config: DetectorConfig, tmp_path
     model = (tmp_path / "bundle" / bundles.MODEL).read_bytes()
     for fields in ({"levels": {}}, {"classes": KINDS[:2]}):
         bundles.write(tmp_path / "bad", replace(manifest, **fields), model, "")
-        with pytest.raises(BundleError, match="cannot work"):
+        with pytest.raises(BundleError, match="cannot be used"):
             detectors.load(tmp_path / "bad")
 
 
