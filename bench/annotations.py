@@ -33,11 +33,11 @@ TOLERANCE = 0.01
 """Pixels: the error of six decimals in a YOLO file, for readers that do not round."""
 
 
-def rows(found: AnnotationSet) -> list[Row]:
+def rows(result: AnnotationSet) -> list[Row]:
     """List every box, half-open, in order."""
     return [
         (Path(photo.image).stem, item.kind, *item.box)
-        for photo in found.photos
+        for photo in result.photos
         for item in photo.annotations
     ]
 
@@ -107,14 +107,14 @@ def supervision(form: str, folder: Path, images: Path) -> list[Row]:
 
     sets = sv.DetectionDataset
     if form == "voc":
-        found = sets.from_pascal_voc(str(images), str(folder / "Annotations"))
+        result = sets.from_pascal_voc(str(images), str(folder / "Annotations"))
     elif form == "coco":
-        found = sets.from_coco(str(images), str(folder / "all.json"))
+        result = sets.from_coco(str(images), str(folder / "all.json"))
     else:
-        found = sets.from_yolo(str(images), str(folder / "labels"), str(folder / "data.yaml"))
+        result = sets.from_yolo(str(images), str(folder / "labels"), str(folder / "data.yaml"))
     return [
-        (Path(path).stem, found.classes[kind], *map(float, box))
-        for path, detections in found.annotations.items()
+        (Path(path).stem, result.classes[kind], *map(float, box))
+        for path, detections in result.annotations.items()
         for box, kind in zip(detections.xyxy, detections.class_id, strict=True)
     ]
 
@@ -134,16 +134,16 @@ def differing(ours: list[Row], theirs: list[Row], tolerance: float = 0.0) -> int
 def checks(root: Path, folder: Path) -> Iterator[tuple[str, int, int]]:
     """Run each check: its name, the number of boxes, and how many of them differ."""
     images = root / "JPEGImages"
-    found = formats.read(root)
-    boxes = rows(found)
+    result = formats.read(root)
+    boxes = rows(result)
     yield (
         "IDRiD's VOC files, against objects.csv",
         len(boxes),
         differing(as_voc(boxes), table(root / "objects.csv")),
     )
     for form in FORMATS:
-        formats.write(found, folder / form, form)
-    formats.write(found, folder / "coco" / "all.json", "coco")
+        formats.write(result, folder / form, form)
+    formats.write(result, folder / "coco" / "all.json", "coco")
     texts = [
         (
             CORNERS.findall(path.read_text()),

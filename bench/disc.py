@@ -84,11 +84,11 @@ def candidates_of(
             continue
         photo = decode.decode_file(data / "grading" / mark.image)
         fov = field.find(photo)
-        found = detectors.candidates(detector, photo, fov) if fov.found else ()
+        result = detectors.candidates(detector, photo, fov) if fov.found else ()
         row = {
             "image": mark.image, "centre": fov.centre, "radius": fov.radius,
             "stretch": fov.stretch,
-            "cand": [(x.kind, x.box, x.score) for x in found if x.score >= KEPT],
+            "cand": [(x.kind, x.box, x.score) for x in result if x.score >= KEPT],
         }  # fmt: skip
         seen[mark.image] = row
         if kept is not None:

@@ -57,26 +57,26 @@ def find(path: Path) -> FieldOfView:
     return field.find(decode.decode_file(path, min_side=field.decode_side(CROP)))
 
 
-def error_of(found: FieldOfView, x: float, y: float, radius: float) -> float:
+def error_of(result: FieldOfView, x: float, y: float, radius: float) -> float:
     """Take the larger of the errors of centre and radius, as a share of the radius."""
-    if found.centre is None or found.radius is None:
+    if result.centre is None or result.radius is None:
         return math.inf
-    moved = math.hypot(found.centre[0] - x, found.centre[1] - y)
-    return max(moved, abs(found.radius - radius)) / radius
+    moved = math.hypot(result.centre[0] - x, result.centre[1] - y)
+    return max(moved, abs(result.radius - radius)) / radius
 
 
 def reference(data: Path, pool: ProcessPoolExecutor) -> None:
     table = Path(__file__).parent / "reference" / "field_circles.csv"
     with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["pass"] == "1"]
-    found = list(pool.map(find, [data / row["image"] for row in rows], chunksize=4))
+    result = list(pool.map(find, [data / row["image"] for row in rows], chunksize=4))
     errors = [
         error_of(f, float(row["x"]), float(row["y"]), float(row["radius"]))
-        for f, row in zip(found, rows, strict=True)
+        for f, row in zip(result, rows, strict=True)
     ]
     good = sum(error <= TOLERANCE for error in errors)
     print("marked by hand, centre and radius within 2 %:", share(good, len(errors)))
-    stretched = sum(f.stretch not in (None, 1.0) for f in found)
+    stretched = sum(f.stretch not in (None, 1.0) for f in result)
     print(
         f"  error: median {np.median(errors):.3%}, largest {max(errors):.3%} of the radius;"
         f" wrongly called stretched: {stretched}"
@@ -85,9 +85,9 @@ def reference(data: Path, pool: ProcessPoolExecutor) -> None:
 
 def phantom(spec: PhantomSpec) -> tuple[PhantomSpec, float, float]:
     pixels, truth = draw(spec)
-    found = field.find(decode.from_array(pixels))
-    stretch = abs((found.stretch or math.inf) / truth.field.stretch - 1)
-    return spec, error_of(found, *truth.field.centre, truth.field.radius), stretch
+    result = field.find(decode.from_array(pixels))
+    stretch = abs((result.stretch or math.inf) / truth.field.stretch - 1)
+    return spec, error_of(result, *truth.field.centre, truth.field.radius), stretch
 
 
 def phantoms(pool: ProcessPoolExecutor, seed: int) -> None:
@@ -123,12 +123,12 @@ def pictures(seed: int) -> None:
         for title, pixels in source:
             for kind, shown in (("", pixels), (" in a circle", impostors.in_circle(pixels))):
                 try:
-                    found = field.find(decode.from_array(np.ascontiguousarray(shown)))
+                    result = field.find(decode.from_array(np.ascontiguousarray(shown)))
                 except PhotoError as error:
                     outcome[error.code] += 1
                     continue
-                outcome[found.reason or "accepted"] += 1
-                if found.found:
+                outcome[result.reason or "accepted"] += 1
+                if result.found:
                     accepted.append(title + kind)
         count = sum(outcome.values())
         print(f"other pictures, {name}, not accepted:", share(count - len(accepted), count))
@@ -140,8 +140,8 @@ def everything(data: Path, pool: ProcessPoolExecutor) -> Results:
     table = grading_table(data)
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    found = pool.map(find, [table.parent / row["image"] for row in rows], chunksize=32)
-    return list(zip(rows, found, strict=True))
+    result = pool.map(find, [table.parent / row["image"] for row in rows], chunksize=32)
+    return list(zip(rows, result, strict=True))
 
 
 def stretch(results: Results) -> None:

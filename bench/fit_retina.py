@@ -42,14 +42,14 @@ DISC = field.disc(SIDE)
 
 def real(path: Path) -> np.ndarray | None:
     photo = decode.decode_file(path, min_side=field.decode_side(SIDE))
-    found = field.locate(photo)
-    return retina.features(field.crop(photo, found, SIDE)) if found.found else None
+    result = field.locate(photo)
+    return retina.features(field.crop(photo, result, SIDE)) if result.found else None
 
 
 def drawn(spec: PhantomSpec) -> np.ndarray | None:
     photo = decode.from_array(draw(spec)[0])
-    found = field.locate(photo)
-    return retina.features(field.crop(photo, found, SIDE)) if found.found else None
+    result = field.locate(photo)
+    return retina.features(field.crop(photo, result, SIDE)) if result.found else None
 
 
 def dead_leaves(rng: np.random.Generator) -> np.ndarray:
@@ -87,9 +87,9 @@ def squares() -> list[np.ndarray]:
         for _, picture in impostors.made(seed):
             made.extend(window(picture, rng) for _ in range(CUTS))
             circled = decode.from_array(np.ascontiguousarray(impostors.in_circle(picture)))
-            found = field.locate(circled)
-            if found.found:
-                made.append(field.crop(circled, found, SIDE))
+            result = field.locate(circled)
+            if result.found:
+                made.append(field.crop(circled, result, SIDE))
     return made
 
 

@@ -42,9 +42,9 @@ def rows_of_table(path: Path) -> Counter[Row]:
         )
 
 
-def rows_of_masks(found: AnnotationSet) -> Counter[Row]:
+def rows_of_masks(result: AnnotationSet) -> Counter[Row]:
     rows: Counter[Row] = Counter()
-    for photo in found.photos:
+    for photo in result.photos:
         for item in photo.annotations:
             x0, y0, x1, y1 = (int(side) for side in item.box)
             area = 0 if item.mask is None else item.mask.area
@@ -54,31 +54,31 @@ def rows_of_masks(found: AnnotationSet) -> Counter[Row]:
 
 def objects(folder: Path) -> AnnotationSet:
     started = time.perf_counter()
-    found = read_masks(folder / "masks", images=folder / "JPEGImages")
+    result = read_masks(folder / "masks", images=folder / "JPEGImages")
     seconds = time.perf_counter() - started
-    table, read = rows_of_table(folder / "objects.csv"), rows_of_masks(found)
+    table, read = rows_of_table(folder / "objects.csv"), rows_of_masks(result)
     areas = [row[-1] for row in read]
     print(
-        f"{len(found.photos)} photographs, {read.total()} objects in {seconds:.0f} s;"
+        f"{len(result.photos)} photographs, {read.total()} objects in {seconds:.0f} s;"
         f" {(table & read).total()} of {table.total()} rows equal,"
         f" {(table - read).total()} missing, {(read - table).total()} more;"
         f" smallest {min(areas)} px, largest {max(areas)} px"
     )
     for row in [*(table - read), *(read - table)][:10]:
         print("  differs:", row)
-    return found
+    return result
 
 
-def round_trip(found: AnnotationSet, name: str, folder: Path) -> None:
+def round_trip(result: AnnotationSet, name: str, folder: Path) -> None:
     form = FORMATS[name]
     with tempfile.TemporaryDirectory() as place:
         started = time.perf_counter()
-        losses = form.write(found, Path(place))
+        losses = form.write(result, Path(place))
         written = time.perf_counter()
         again = form.read(Path(place), images=folder / "JPEGImages")
         done = time.perf_counter()
         size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
-    boxes = [boxes_of(found) == boxes_of(again), replace(again, kinds=found.kinds) == found]
+    boxes = [boxes_of(result) == boxes_of(again), replace(again, kinds=result.kinds) == result]
     lost = ", ".join(f"{loss.what} {loss.count}" for loss in losses) or "nothing"
     print(
         f"{name}: boxes equal {boxes[0]}, everything equal {boxes[1]}; lost: {lost};"
@@ -87,14 +87,14 @@ def round_trip(found: AnnotationSet, name: str, folder: Path) -> None:
     )
 
 
-def boxes_of(found: AnnotationSet) -> list[tuple[str, list[tuple[str, tuple[float, ...]]]]]:
+def boxes_of(result: AnnotationSet) -> list[tuple[str, list[tuple[str, tuple[float, ...]]]]]:
     return [
         (photo.image, [(item.kind, item.box) for item in photo.annotations])
-        for photo in found.photos
+        for photo in result.photos
     ]
 
 
-def converter(found: AnnotationSet) -> None:
+def converter(result: AnnotationSet) -> None:
     """Try Label Studio's converter on boxes alone: it does not write brush strokes to COCO."""
     if importlib.util.find_spec("label_studio_converter") is None:
         return
@@ -103,11 +103,11 @@ def converter(found: AnnotationSet) -> None:
     logging.disable()
     photos = tuple(
         replace(photo, annotations=tuple(replace(item, mask=None) for item in photo.annotations))
-        for photo in found.photos
+        for photo in result.photos
     )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        write_label_studio(replace(found, photos=photos), folder)
+        write_label_studio(replace(result, photos=photos), folder)
         tasks = json.loads((folder / "tasks.json").read_text())
         for number, task in enumerate(tasks, start=1):  # as after an import
             task["id"] = number
@@ -124,7 +124,7 @@ def converter(found: AnnotationSet) -> None:
     )
     ours = Counter(
         (item.kind, x0, y0, x1 - x0, y1 - y0)
-        for photo in found.photos
+        for photo in result.photos
         for item in photo.annotations
         for x0, y0, x1, y1 in [item.box]
     )
@@ -138,10 +138,10 @@ def main() -> None:
     parser.add_argument("--formats", nargs="*", default=["masks", "labelstudio", "cvat"])
     args = parser.parse_args()
     folder = args.data / "lesions" / "idrid"
-    found = objects(folder)
+    result = objects(folder)
     for name in args.formats:
-        round_trip(found, name, folder)
-    converter(found)
+        round_trip(result, name, folder)
+    converter(result)
 
 
 if __name__ == "__main__":

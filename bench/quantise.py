@@ -241,29 +241,29 @@ def of_detector(run: Path, cache: Path | None, pace: Pace) -> None:
     if cache is not None:
         data = msgspec.structs.replace(config.data, cache=str(cache))
         config = msgspec.structs.replace(config, data=data)
-    found = detector.read_data(config)
+    result = detector.read_data(config)
     network, _ = detector_export.best_network(run, config)
-    whole = registry.of(config).to_onnx(network, config, found.val, detector_export.AT_ONCE)
-    manifest = detector_export.manifest_of(run, config, found, whole, None)
+    whole = registry.of(config).to_onnx(network, config, result.val, detector_export.AT_ONCE)
+    manifest = detector_export.manifest_of(run, config, result, whole, None)
     at_once = detector_export.AT_ONCE
 
     def shown() -> Iterator[Any]:
-        return pace.over(detector_storage.training_tiles(found.train, manifest, at_once))
+        return pace.over(detector_storage.training_tiles(result.train, manifest, at_once))
 
     models = dict(variants(whole, shown, left=registry.of(config).float_layers(), products=True))
     loaded = {
         name: Detector(manifest, runtime.open_graph(model, name)) for name, model in models.items()
     }
-    print(f"{len(found.val)} validation photographs, calibrated on {len(found.train)} tiles\n")
+    print(f"{len(result.val)} validation photographs, calibrated on {len(result.train)} tiles\n")
     looks = {name: partial(detectors.on_view, one) for name, one in loaded.items()}
-    seconds, boxes = in_turn(looks, [each.view for each in found.val], pace)
+    seconds, boxes = in_turn(looks, [each.view for each in result.val], pace)
     print(
-        f"| weights | time | MB | {' | '.join(found.kinds)} |\n|{'---|' * (3 + len(found.kinds))}"
+        f"| weights | time | MB | {' | '.join(result.kinds)} |\n|{'---|' * (3 + len(result.kinds))}"
     )
     precisions: dict[str, list[float]] = {}
     for name, model in models.items():
         precisions[name] = [
-            precision(boxes[name], found.val, label) for label in range(1, len(found.kinds) + 1)
+            precision(boxes[name], result.val, label) for label in range(1, len(result.kinds) + 1)
         ]
         moves = [
             f"{own:.4f} ({own - theirs:+.4f})"
@@ -277,11 +277,11 @@ def precision(boxes: list[Any], val: Any, label: int) -> float:
     """Compute the average precision of a kind by the hit rule."""
     matched = [
         hits.match(
-            found.boxes[found.labels == label],
-            found.scores[found.labels == label],
+            result.boxes[result.labels == label],
+            result.scores[result.labels == label],
             each.boxes[each.labels == label],
         )
-        for found, each in zip(boxes, val, strict=True)
+        for result, each in zip(boxes, val, strict=True)
     ]
     return hits.average_precision(hits.pooled(matched))
 

@@ -28,9 +28,9 @@ def crop_of(tmp_path):
     def crop(pixels, suffix="png", **options):
         path = tmp_path / f"x.{suffix}"
         Image.fromarray(pixels).save(path, **options)
-        found = fingerprint(path)
-        assert isinstance(found, Fingerprint)
-        return found.crop
+        result = fingerprint(path)
+        assert isinstance(result, Fingerprint)
+        return result.crop
 
     return crop
 

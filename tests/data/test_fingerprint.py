@@ -43,14 +43,14 @@ def opened(monkeypatch):
 
 def test_what_is_kept_of_a_photograph(photograph, eye):
     truth = eye[1].field
-    found = fingerprint(photograph)
-    assert isinstance(found, Fingerprint)
-    assert found.sha256 == hashlib.sha256(photograph.read_bytes()).hexdigest()
-    assert (found.width, found.height) == (360, 270)
-    assert found.field.radius == pytest.approx(truth.radius, rel=0.03)
-    assert found.field.reason is None
-    assert max(found.border) < 12
-    crop = np.frombuffer(found.crop, np.uint8).reshape(SIDE, SIDE)
+    result = fingerprint(photograph)
+    assert isinstance(result, Fingerprint)
+    assert result.sha256 == hashlib.sha256(photograph.read_bytes()).hexdigest()
+    assert (result.width, result.height) == (360, 270)
+    assert result.field.radius == pytest.approx(truth.radius, rel=0.03)
+    assert result.field.reason is None
+    assert max(result.border) < 12
+    crop = np.frombuffer(result.crop, np.uint8).reshape(SIDE, SIDE)
     assert (crop[~field.disc(SIDE)] == 0).all()
     assert crop[field.disc(SIDE)].mean() > 20
 
@@ -59,8 +59,8 @@ def test_a_coloured_border(tmp_path, eye):
     framed = eye[0].copy()
     framed[framed.max(axis=2) < 20] = (40, 90, 160)
     Image.fromarray(framed).save(tmp_path / "framed.png")
-    found = fingerprint(tmp_path / "framed.png")
-    assert found.border == pytest.approx((40, 90, 160), abs=2)
+    result = fingerprint(tmp_path / "framed.png")
+    assert result.border == pytest.approx((40, 90, 160), abs=2)
 
 
 def test_transparency_changes_nothing_but_the_bytes(tmp_path, eye):
@@ -77,9 +77,9 @@ def test_a_disc_that_is_no_retina_and_no_disc_at_all(tmp_path):
     ball[np.hypot(x - 120, y - 120) < 100] = 200
     Image.fromarray(ball).save(tmp_path / "ball.png")
     Image.fromarray(np.zeros_like(ball)).save(tmp_path / "black.png")
-    found = fingerprint(tmp_path / "ball.png")
-    assert (found.field.found, found.field.reason) == (True, "no_colour")
-    assert len(found.crop) == SIDE**2
+    result = fingerprint(tmp_path / "ball.png")
+    assert (result.field.found, result.field.reason) == (True, "no_colour")
+    assert len(result.crop) == SIDE**2
     black = fingerprint(tmp_path / "black.png")
     assert (black.field.found, black.field.reason, black.crop) == (False, "too_dark", b"")
 
@@ -100,11 +100,11 @@ def test_a_coloured_disc_that_is_no_retina(tmp_path):
 )
 def test_a_file_that_is_no_photograph(tmp_path, content, code):
     (tmp_path / "x.jpg").write_bytes(content)
-    found = fingerprint(tmp_path / "x.jpg")
-    assert isinstance(found, Refusal)
-    assert found.code == code
-    assert found.reason
-    assert found.remedy
+    result = fingerprint(tmp_path / "x.jpg")
+    assert isinstance(result, Refusal)
+    assert result.code == code
+    assert result.reason
+    assert result.remedy
 
 
 def test_missing_tiny_and_a_folder_of_that_name(tmp_path):
@@ -172,9 +172,9 @@ def test_what_was_seen_survives_an_interruption(tmp_path, photograph, monkeypatc
 
 def test_saved_now_and_then(tmp_path, photograph, monkeypatch):
     monkeypatch.setattr(fingerprint_cache, "SAVED_EVERY", 1)
-    found = fingerprint(photograph)
+    result = fingerprint(photograph)
     with open_cache(tmp_path) as kept:
-        kept.put(photograph, (1, 2), found)
+        kept.put(photograph, (1, 2), result)
         with sqlite3.connect(tmp_path / FILE_NAME) as other:
             assert other.execute("SELECT COUNT(*) FROM fingerprints").fetchone() == (1,)
         other.close()

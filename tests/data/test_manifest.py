@@ -29,21 +29,21 @@ def table(tmp_path):
 
 
 def test_a_small_table(table):
-    found = manifest.read(table("image,grade,patient,note\na.jpg,3,p1,seen twice\nb.jpg,0,,\n"))
-    assert found.columns == ("image", "grade", "patient", "note")
-    assert found.rows == (
+    labels = manifest.read(table("image,grade,patient,note\na.jpg,3,p1,seen twice\nb.jpg,0,,\n"))
+    assert labels.columns == ("image", "grade", "patient", "note")
+    assert labels.rows == (
         Row("a.jpg", 3, patient="p1", other={"note": "seen twice"}, line=2),
         Row("b.jpg", 0, other={"note": ""}, line=3),
     )
-    assert found.photograph(found.rows[0]) == found.path.parent / "a.jpg"
-    assert len(found.sha256) == 64
+    assert labels.photograph(labels.rows[0]) == labels.path.parent / "a.jpg"
+    assert len(labels.sha256) == 64
 
 
 def test_every_cell_comes_out_as_it_went_in(table):
-    found = manifest.read(table("image,grade,gradable,camera,x\na.jpg,3,1,C,y\nb.jpg,0,,,\n"))
-    cells = [[row.text(name) for name in found.columns] for row in found.rows]
+    labels = manifest.read(table("image,grade,gradable,camera,x\na.jpg,3,1,C,y\nb.jpg,0,,,\n"))
+    cells = [[row.text(name) for name in labels.columns] for row in labels.rows]
     assert cells == [["a.jpg", "3", "1", "C", "y"], ["b.jpg", "0", "", "", ""]]
-    assert found.rows[0].text("no such column") == ""
+    assert labels.rows[0].text("no such column") == ""
 
 
 @pytest.mark.parametrize(
@@ -76,26 +76,26 @@ def test_a_table_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
 def test_what_spreadsheets_write(table, encoding):
-    found = manifest.read(table("image,grade\r\n眼 1.jpg , 2\r\n,\r\n", encoding))
-    assert found.columns == ("image", "grade")
-    assert found.rows == (Row("眼 1.jpg", 2, line=2),)
+    labels = manifest.read(table("image,grade\r\n眼 1.jpg , 2\r\n,\r\n", encoding))
+    assert labels.columns == ("image", "grade")
+    assert labels.rows == (Row("眼 1.jpg", 2, line=2),)
 
 
 def test_missing_files_are_counted_and_the_first_named(table, tmp_path):
-    found = manifest.read(
+    labels = manifest.read(
         table("image,grade,split\na.jpg,0,\nb.jpg,0,\nc.jpg,0,\nd.jpg,0,excluded\n")
     )
     (tmp_path / "a.jpg").touch()
     with pytest.raises(TableError, match=r"line 3, column image: .*b\.jpg.*2 missing"):
-        found.require_files()
+        labels.require_files()
     for name in "bc":
         (tmp_path / f"{name}.jpg").touch()
-    found.require_files()
+    labels.require_files()
 
 
 def test_rows_of_a_split(table):
-    found = manifest.read(table("image,grade,split\na,0,test\nb,1,train\nc,2,test\n"))
-    assert [row.image for row in found.of_split("test")] == ["a", "c"]
+    labels = manifest.read(table("image,grade,split\na,0,test\nb,1,train\nc,2,test\n"))
+    assert [row.image for row in labels.of_split("test")] == ["a", "c"]
 
 
 @settings(deadline=None)
@@ -104,29 +104,29 @@ def test_any_bytes_are_a_table_or_a_table_error(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(b"image,grade\n" + data)
     try:
-        found = manifest.read(path)
+        labels = manifest.read(path)
     except TableError:
         return
-    assert all(0 <= row.grade <= 4 for row in found.rows)
+    assert all(0 <= row.grade <= 4 for row in labels.rows)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")
 def test_the_real_table():
-    found = manifest.read(REAL)
-    assert len(found.rows) == 8152
-    assert len(found.of_split("test")) == 1638
+    labels = manifest.read(REAL)
+    assert len(labels.rows) == 8152
+    assert len(labels.of_split("test")) == 1638
 
 
 def test_names_of_all_kinds(table):
     images = ["with blanks.jpg", "病人 一/左眼.jpg", "a,b.jpg", 'say "ah".jpg', "línea.jpg"]
     quoted = "".join('"{}",1\r\n'.format(image.replace('"', '""')) for image in images)
-    found = manifest.read(table("image,grade\r\n" + quoted, "utf-8-sig"))
-    assert [row.image for row in found.rows] == images
+    labels = manifest.read(table("image,grade\r\n" + quoted, "utf-8-sig"))
+    assert [row.image for row in labels.rows] == images
 
 
 def test_quality_is_free_text(table):
-    found = manifest.read(table("image,grade,quality\na,1,blurred below\n"))
-    assert found.rows[0].quality == found.rows[0].text("quality") == "blurred below"
+    labels = manifest.read(table("image,grade,quality\na,1,blurred below\n"))
+    assert labels.rows[0].quality == labels.rows[0].text("quality") == "blurred below"
 
 
 @pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
@@ -174,10 +174,10 @@ def test_what_cannot_be_written(tmp_path):
 
 def test_a_table_of_rows_has_the_columns_that_are_filled(tmp_path):
     rows = [Row("a", 1, eye="left", other={"x": ""}), Row("b", 0, gradable=False, other={"y": "1"})]
-    found = manifest.of_rows(tmp_path, rows)
-    assert found.columns == ("image", "grade", "eye", "gradable", "y")
-    assert found.photograph(found.rows[0]) == tmp_path / "a"
-    assert found.sha256 != manifest.of_rows(tmp_path, rows[:1]).sha256
+    labels = manifest.of_rows(tmp_path, rows)
+    assert labels.columns == ("image", "grade", "eye", "gradable", "y")
+    assert labels.photograph(labels.rows[0]) == tmp_path / "a"
+    assert labels.sha256 != manifest.of_rows(tmp_path, rows[:1]).sha256
 
 
 def test_the_published_file_holds_the_schema():

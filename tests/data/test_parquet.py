@@ -38,12 +38,12 @@ def test_numbers_truth_and_nothing_become_text(table) -> None:
             "note": ["x", None],
         }
     )
-    found = manifest.read(path)
-    assert [[row.text(name) for name in found.columns] for row in found.rows] == [
+    labels = manifest.read(path)
+    assert [[row.text(name) for name in labels.columns] for row in labels.rows] == [
         ["a.jpg", "3", "1", "", "0.25", "x"],
         ["眼 b.jpg", "0", "", "2", "NaN", ""],
     ]
-    assert [row.line for row in found.rows] == [1, 2]
+    assert [row.line for row in labels.rows] == [1, 2]
 
 
 def test_a_wrong_row_is_told_by_its_number(table) -> None:
@@ -52,9 +52,9 @@ def test_a_wrong_row_is_told_by_its_number(table) -> None:
 
 
 def test_a_missing_photograph_is_told_by_its_row(table) -> None:
-    found = manifest.read(table({"image": ["a.jpg"], "grade": [1]}))
+    labels = manifest.read(table({"image": ["a.jpg"], "grade": [1]}))
     with pytest.raises(TableError, match="row 1, column image"):
-        found.require_files()
+        labels.require_files()
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_any_bytes_are_a_table_or_a_table_error(
     path = tmp_path_factory.getbasetemp() / "any.parquet"
     path.write_bytes(data[:at] + noise + data[at + len(noise) :])
     try:
-        found = manifest.read(path)
+        labels = manifest.read(path)
     except TableError:
         return
-    assert all(0 <= row.grade <= 4 for row in found.rows)
+    assert all(0 <= row.grade <= 4 for row in labels.rows)
 
 
 def test_bounds(table, monkeypatch: pytest.MonkeyPatch) -> None:

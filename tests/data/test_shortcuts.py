@@ -26,11 +26,11 @@ def few_trees(monkeypatch):
     monkeypatch.setattr(shortcuts, "TREES", 5)
 
 
-def seen(size=SQUARE, stretch=1.0, border=(0.0, 0.0, 0.0), found=True):
+def seen(size=SQUARE, stretch=1.0, border=(0.0, 0.0, 0.0), has_field=True):
     width, height = size
     disc = (
         FieldOfView(True, (width / 2, height / 2), height / 2, stretch)
-        if found
+        if has_field
         else FieldOfView(False, reason="no_disc")
     )
     return Fingerprint("0" * 64, width, height, disc, border, b"")
@@ -64,8 +64,8 @@ CUES = {
 @pytest.mark.parametrize("cue", CUES)
 def test_one_cue_tells_all_and_the_others_nothing(grades, cue):
     ((option, by_grade),) = CUES[cue].items()
-    found = [seen(**{option: by_grade[grade]}) for grade in grades.tolist()]
-    reported = figures(audit(rows_of(grades), found))
+    prints = [seen(**{option: by_grade[grade]}) for grade in grades.tolist()]
+    reported = figures(audit(rows_of(grades), prints))
     assert set(reported) == {MAJORITY, "shape", "size", "border", ALL}
     for name in (cue, ALL):
         assert reported[name].accuracy == pytest.approx(1.0)
@@ -91,8 +91,8 @@ def test_the_source_alone_tells_and_within_one_nothing_is_left(grades):
 
 
 def test_only_what_is_above_fair_is_telling(grades):
-    found = [seen(stretch=CUES["shape"]["stretch"][grade]) for grade in grades.tolist()]
-    (one,) = audit(rows_of(grades), found)
+    prints = [seen(stretch=CUES["shape"]["stretch"][grade]) for grade in grades.tolist()]
+    (one,) = audit(rows_of(grades), prints)
     assert [figure.cue for figure in one.telling] == ["shape", ALL]
     assert all(figure.quadratic_kappa > FAIR for figure in one.telling)
 
@@ -118,12 +118,12 @@ def test_a_patient_is_in_one_fold():
     random = np.random.default_rng(0)
     patients = np.repeat(np.arange(20), 20)
     grades = np.repeat(random.permutation([0, 4] * 10), 20)
-    found = [seen((600 + 10 * int(order), 600)) for order in patients]
-    alone = figures(audit(rows_of(grades), found))["size"]
-    together = figures(audit(rows_of(grades, patient=[str(p) for p in patients]), found))["size"]
+    prints = [seen((600 + 10 * int(order), 600)) for order in patients]
+    alone = figures(audit(rows_of(grades), prints))["size"]
+    together = figures(audit(rows_of(grades, patient=[str(p) for p in patients]), prints))["size"]
     assert alone.accuracy > 0.95
     assert together.accuracy < 0.8
-    grouped = figures(audit(rows_of(grades, group=[str(p) for p in patients]), found))["size"]
+    grouped = figures(audit(rows_of(grades, group=[str(p) for p in patients]), prints))["size"]
     assert grouped == together
 
 
@@ -131,8 +131,8 @@ def test_too_few_and_photographs_without_disc_or_file(grades):
     few = rows_of(grades[: LEAST - 1])
     assert audit(few, [seen()] * len(few)) == ()
     assert audit([], []) == ()
-    found = [None if k % 2 else seen(found=k % 4 == 0) for k in range(len(grades))]
-    (one,) = audit(rows_of(grades), found)
+    prints = [None if k % 2 else seen(has_field=k % 4 == 0) for k in range(len(grades))]
+    (one,) = audit(rows_of(grades), prints)
     assert one.tested_on == len(grades) / 2
 
 

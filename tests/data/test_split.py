@@ -36,16 +36,16 @@ def test_shares_by_patient_with_every_grade_and_source() -> None:
     drawn = into_shares(table(people(200)), test=0.2, val=0.1, seed=0)
     assert not torn(drawn.rows)
     assert drawn.columns == ("image", "grade", "split")
-    found = counts(drawn.rows)
-    assert list(found) == ["train", "val", "test"]
-    assert {split: sum(grades.values()) for split, grades in found.items()} == {
+    drawn_as = counts(drawn.rows)
+    assert list(drawn_as) == ["train", "val", "test"]
+    assert {split: sum(grades.values()) for split, grades in drawn_as.items()} == {
         "train": 280,
         "val": 40,
         "test": 80,
     }
-    for grades in found.values():
+    for grades in drawn_as.values():
         assert max(grades.values()) - min(grades.values()) <= 4
-    for split in found:
+    for split in drawn_as:
         of_split = drawn.of_split(split)
         assert 0.4 <= np.mean([row.source == "a" for row in of_split]) <= 0.6
 
@@ -75,9 +75,9 @@ def test_without_validation() -> None:
 def test_folds() -> None:
     drawn = into_folds(table(people(50)), folds=5, seed=0)
     assert not torn(drawn.rows)
-    found = counts(drawn.rows)
-    assert list(found) == ["fold1", "fold2", "fold3", "fold4", "fold5"]
-    assert all(sum(grades.values()) == 20 and len(grades) == 5 for grades in found.values())
+    drawn_as = counts(drawn.rows)
+    assert list(drawn_as) == ["fold1", "fold2", "fold3", "fold4", "fold5"]
+    assert all(sum(grades.values()) == 20 and len(grades) == 5 for grades in drawn_as.values())
 
 
 def test_excluded_rows_stay_and_other_splits_go() -> None:
@@ -97,9 +97,9 @@ def test_patients_and_groups_chain() -> None:
         Row("e", 0),
         Row("f", 0, group="1"),
     ]
-    found = together(rows).tolist()
-    assert found[0] == found[1] == found[2]
-    assert len({found[0], found[3], found[4], found[5]}) == 4
+    drawn_as = together(rows).tolist()
+    assert drawn_as[0] == drawn_as[1] == drawn_as[2]
+    assert len({drawn_as[0], drawn_as[3], drawn_as[4], drawn_as[5]}) == 4
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_nobody_ever_stands_on_two_sides(cells: list[tuple[int, str, str]]) -> N
 def test_the_real_table() -> None:
     drawn = into_shares(manifests.read(REAL), test=0.2, val=0.1, seed=0)
     assert not torn(drawn.rows)
-    found = counts(drawn.rows)
-    whole = sum(sum(grades.values()) for split, grades in found.items() if split != "excluded")
+    drawn_as = counts(drawn.rows)
+    whole = sum(sum(grades.values()) for split, grades in drawn_as.items() if split != "excluded")
     for split, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
-        assert sum(found[split].values()) / whole == pytest.approx(share, abs=0.003)
+        assert sum(drawn_as[split].values()) / whole == pytest.approx(share, abs=0.003)
         for grade in range(5):
-            every = sum(grades[grade] for name, grades in found.items() if name != "excluded")
-            assert found[split][grade] / every == pytest.approx(share, abs=0.02)
+            every = sum(grades[grade] for name, grades in drawn_as.items() if name != "excluded")
+            assert drawn_as[split][grade] / every == pytest.approx(share, abs=0.02)

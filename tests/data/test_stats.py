@@ -38,8 +38,8 @@ def test_counts_and_sizes():
         Row("d", 2, source="y"),
         Row("e", 4, source="z"),
     ]
-    found = [seen(), seen(200, 160, 50.0), seen(400, 320, 70.0), BAD, undisced()]
-    reported = stats(rows, found)
+    prints = [seen(), seen(200, 160, 50.0), seen(400, 320, 70.0), BAD, undisced()]
+    reported = stats(rows, prints)
     assert (reported.photographs, reported.unopened, reported.patients) == (5, 1, 2)
     assert reported.grades == {0: 1, 2: 3, 4: 1}
     assert list(reported.by) == ["split", "source"]
@@ -55,8 +55,8 @@ def test_a_plot_of_few_and_of_many_values(cameras):
         Row(f"{k}", k % 5, source="st"[k % 2], camera=f"camera number {k % cameras}")
         for k in range(60)
     ]
-    found = [seen(radius=30.0 + k) for k in range(60)]
-    picture = opened(stats_plot.draw(stats(rows, found), rows, found))
+    prints = [seen(radius=30.0 + k) for k in range(60)]
+    picture = opened(stats_plot.draw(stats(rows, prints), rows, prints))
     assert picture.std() > 20
 
 

@@ -150,13 +150,13 @@ def seen_as():
 
     from fundoscope.evaluate.lesions.detections import NO_RETINA, Detections, ScoredBoxes
 
-    def make(found, kinds=KINDS_SEEN, unassessed=None):
+    def make(result, kinds=KINDS_SEEN, unassessed=None):
         def look(path):
             if not path.exists():
                 return Detections(
                     "refused", code="not_found", reason="does not exist", remedy="check the path"
                 )
-            there = found.get(path.stem)
+            there = result.get(path.stem)
             if there is None:
                 return Detections(
                     NO_RETINA, (120, 80), code="too_dark", reason="is too dark", remedy="more flash"

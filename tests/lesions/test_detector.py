@@ -40,10 +40,10 @@ PHOTOGRAPHS = [
 def places(lesions: tuple[Lesion, ...], fov: FieldOfView) -> dict[str, list[Box]]:
     """Boxes of each kind in field units, from the left."""
     to_unit = fov.to_unit()
-    found: dict[str, list[Box]] = {}
+    detected: dict[str, list[Box]] = {}
     for lesion in lesions:
-        found.setdefault(lesion.kind, []).append(to_unit.box(lesion.box))
-    return {kind: sorted(boxes) for kind, boxes in found.items()}
+        detected.setdefault(lesion.kind, []).append(to_unit.box(lesion.box))
+    return {kind: sorted(boxes) for kind, boxes in detected.items()}
 
 
 @pytest.mark.parametrize("photograph", PHOTOGRAPHS)
@@ -51,11 +51,11 @@ def test_every_lesion_is_found_once_and_in_its_place(
     spot_detector: Make, spotted: Draw, photograph: dict[str, Any]
 ) -> None:
     photo, fov = spotted(SPOTS, **photograph)
-    found = places(detectors.find(spot_detector(), photo, fov), fov)
+    detected = places(detectors.find(spot_detector(), photo, fov), fov)
     for kind in ("hard_exudate", "microaneurysm", "optic_disc"):
         drawn = sorted((x - r, y - r, x + r, y + r) for k, x, y, r in SPOTS if k == kind)
         # 0.02 of the radius: 3 pixels at the working scale.
-        assert np.array(found[kind]) == pytest.approx(np.array(drawn), abs=0.02)
+        assert np.array(detected[kind]) == pytest.approx(np.array(drawn), abs=0.02)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
@@ -73,8 +73,8 @@ def test_the_size_of_tiles_changes_nothing_but_rounding(
     spot_detector: Make, spotted: Draw, size: int | tuple[int, int]
 ) -> None:
     photo, fov = spotted(SPOTS[:3])  # the disc would be through the small tiles
-    found = places(detectors.find(spot_detector(input_size=size), photo, fov), fov)
-    assert {kind: len(boxes) for kind, boxes in found.items()} == {
+    detected = places(detectors.find(spot_detector(input_size=size), photo, fov), fov)
+    assert {kind: len(boxes) for kind, boxes in detected.items()} == {
         "hard_exudate": 2,
         "microaneurysm": 1,
     }
@@ -119,8 +119,8 @@ def test_two_thousand_lesions_are_all_found(spot_detector: Make, spotted: Draw) 
     rows, columns = np.mgrid[200:1000:16, 200:1000:20].reshape(2, -1)
     for row, column in zip(rows, columns, strict=True):
         photo.pixels[row : row + 6, column : column + 6] = (0, 255, 0)
-    found = detectors.find(spot_detector(radius=590.0, input_size=320), photo, fov)
-    assert len(found) == len(rows) == 2000
+    detected = detectors.find(spot_detector(radius=590.0, input_size=320), photo, fov)
+    assert len(detected) == len(rows) == 2000
 
 
 @pytest.fixture

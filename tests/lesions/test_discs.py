@@ -36,9 +36,9 @@ def best(*boxes: tuple[float, float, float, float], score: float = 0.97) -> Lesi
 
 
 def test_the_disc_is_found() -> None:
-    found = best(DISC)
-    assert found is not None
-    assert found.box == DISC
+    detected = best(DISC)
+    assert detected is not None
+    assert detected.box == DISC
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_other_boxes_are_not_the_disc_whatever_their_score(
     box: tuple[float, float, float, float],
 ) -> None:
     assert best(box, score=0.999) is None
-    found = discs.best(
+    detected = discs.best(
         [Lesion("optic_disc", box, 0.999), Lesion("optic_disc", DISC, 0.9)],
         from_array(retina()),
         FIELD,
     )
-    assert found is not None
-    assert found.box == DISC
+    assert detected is not None
+    assert detected.box == DISC
 
 
 def test_a_shadow_is_not_the_disc() -> None:

@@ -19,17 +19,17 @@ def tiles_with_spots(count: int) -> np.ndarray:
 
 
 def test_boxes_say_on_which_tile_they_lie(spot_detector: Callable[..., Detector]) -> None:
-    found = heads.boxes(spot_detector(batch=3).session, tiles_with_spots(3))
-    assert found.tile.tolist() == [0, 1, 2]
-    assert found.boxes.tolist() == [[0, 10, 4, 20], [5, 10, 9, 20], [10, 10, 14, 20]]
-    assert found.labels.tolist() == [2, 2, 2]
-    assert found.boxes.dtype == found.scores.dtype == np.float64
+    detected = heads.boxes(spot_detector(batch=3).session, tiles_with_spots(3))
+    assert detected.tile.tolist() == [0, 1, 2]
+    assert detected.boxes.tolist() == [[0, 10, 4, 20], [5, 10, 9, 20], [10, 10, 14, 20]]
+    assert detected.labels.tolist() == [2, 2, 2]
+    assert detected.boxes.dtype == detected.scores.dtype == np.float64
 
 
 def test_a_graph_gets_as_many_tiles_as_it_takes(spot_detector: Callable[..., Detector]) -> None:
     session = spot_detector(batch=4).session
-    found = heads.boxes(session, tiles_with_spots(1))
-    assert found.tile.tolist() == [0]
+    detected = heads.boxes(session, tiles_with_spots(1))
+    assert detected.tile.tolist() == [0]
     (given,) = session.seen
     assert given.shape == (4, 40, 50, 3)
     assert not given[1:].any()
@@ -50,12 +50,12 @@ def test_what_is_found_on_tiles_that_were_added_is_dropped() -> None:
             boxes = np.tile(np.float32([1, 2, 3, 4]), (count, 1))
             return [np.arange(count), boxes, np.ones(count, int), np.full(count, 0.5, np.float32)]
 
-    found = heads.boxes(Everywhere(), tiles_with_spots(2))
-    assert found.tile.tolist() == [0, 1]
-    assert len(found.boxes) == len(found.labels) == len(found.scores) == 2
+    detected = heads.boxes(Everywhere(), tiles_with_spots(2))
+    assert detected.tile.tolist() == [0, 1]
+    assert len(detected.boxes) == len(detected.labels) == len(detected.scores) == 2
 
 
 def test_no_box_at_all(spot_detector: Callable[..., Detector]) -> None:
-    found = heads.boxes(spot_detector().session, np.zeros((2, 40, 50, 3), np.uint8))
-    assert found.boxes.shape == (0, 4)
-    assert len(found.tile) == len(found.labels) == len(found.scores) == 0
+    detected = heads.boxes(spot_detector().session, np.zeros((2, 40, 50, 3), np.uint8))
+    assert detected.boxes.shape == (0, 4)
+    assert len(detected.tile) == len(detected.labels) == len(detected.scores) == 0

@@ -86,8 +86,8 @@ SPOTS = [
 def found_at(detector: Detector, photo: Photo, fov: FieldOfView) -> list[tuple[Any, ...]]:
     """Kind and box in field units of each lesion."""
     to_unit = fov.to_unit()
-    found = detectors.find(detector, photo, fov)
-    return sorted((lesion.kind, *to_unit.box(lesion.box)) for lesion in found)
+    detected = detectors.find(detector, photo, fov)
+    return sorted((lesion.kind, *to_unit.box(lesion.box)) for lesion in detected)
 
 
 @pytest.mark.parametrize("size", [64, (96, 160), 4096])
@@ -96,11 +96,11 @@ def test_every_lesion_is_found_once_and_whole_whatever_the_tiles(
     segmenter: Callable[..., Detector], spotted: Draw, photograph: dict[str, Any], size: Any
 ) -> None:
     photo, fov = spotted(SPOTS, **photograph)
-    found = found_at(segmenter(input_size=size), photo, fov)
+    detected = found_at(segmenter(input_size=size), photo, fov)
     drawn = sorted((kind, x - r, y - r, x + r, y + r) for kind, x, y, r in SPOTS)
-    assert [row[0] for row in found] == [row[0] for row in drawn]
+    assert [row[0] for row in detected] == [row[0] for row in drawn]
     # 0.02 of the radius: 3 pixels at the working scale.
-    ours, theirs = (np.array([row[1:] for row in rows]) for rows in (found, drawn))
+    ours, theirs = (np.array([row[1:] for row in rows]) for rows in (detected, drawn))
     assert ours == pytest.approx(theirs, abs=0.02)
 
 
@@ -137,9 +137,9 @@ def test_maps_come_with_the_lesions_that_were_made_of_them(
     segmenter: Callable[..., Detector], spotted: Draw
 ) -> None:
     photo, fov = spotted(SPOTS)
-    found, segmentation = detectors.with_maps(segmenter(), photo, fov)
+    detected, segmentation = detectors.with_maps(segmenter(), photo, fov)
     assert segmentation is not None
-    assert found == detectors.candidates(segmenter(), photo, fov)
+    assert detected == detectors.candidates(segmenter(), photo, fov)
     assert segmentation.kinds == tuple(COLOURS)
     height, width = photo.pixels.shape[:2]
     for kind, colour in COLOURS.items():
@@ -151,8 +151,8 @@ def test_maps_come_with_the_lesions_that_were_made_of_them(
 
 def test_a_head_of_boxes_has_no_maps(spot_detector: Callable[..., Detector], spotted: Draw) -> None:
     photo, fov = spotted(SPOTS)
-    found, segmentation = detectors.with_maps(spot_detector(), photo, fov)
-    assert len(found) == len(SPOTS)
+    detected, segmentation = detectors.with_maps(spot_detector(), photo, fov)
+    assert len(detected) == len(SPOTS)
     assert segmentation is None
 
 

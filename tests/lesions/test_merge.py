@@ -61,10 +61,10 @@ def test_nothing_found() -> None:
 
 
 def test_boxes_are_moved_to_their_place_in_the_view() -> None:
-    found = DetectedBoxes(
+    boxed = DetectedBoxes(
         np.array([3]), np.array([[10.0, 20, 30, 40]]), np.array([2]), np.array([0.5])
     )
-    kept = merge(found, CORNERS, TILE, VIEW, SUPPRESS)
+    kept = merge(boxed, CORNERS, TILE, VIEW, SUPPRESS)
     assert kept.boxes.tolist() == [[146, 156, 166, 176]]
     assert (kept.tile.tolist(), kept.labels.tolist(), kept.scores.tolist()) == ([3], [2], [0.5])
 
@@ -163,13 +163,13 @@ def test_the_edge_of_the_view_cuts_nothing() -> None:
 
 
 def test_what_reaches_beyond_the_view_is_cut_off() -> None:
-    found = DetectedBoxes(
+    boxed = DetectedBoxes(
         np.zeros(3, int),
         np.array([[-5.0, 10, 20, 30], [80, 80, 130, 140], [120, 10, 140, 30]]),
         np.ones(3, int),
         np.array([0.9, 0.8, 0.7]),
     )
-    kept = merge(found, np.array([(0, 0)]), (160, 160), (100, 110), SUPPRESS)
+    kept = merge(boxed, np.array([(0, 0)]), (160, 160), (100, 110), SUPPRESS)
     assert kept.boxes.tolist() == [[0, 10, 20, 30], [80, 80, 110, 100]]
 
 
@@ -191,17 +191,17 @@ def tiled_boxes(draw: st.DrawFn) -> DetectedBoxes:
     )
 
 
-@given(found=tiled_boxes())
-def test_whatever_comes_in(found: DetectedBoxes) -> None:
-    kept = merge(found, CORNERS, TILE, VIEW, SUPPRESS)
-    assert len(kept.scores) <= len(found.scores)
+@given(boxed=tiled_boxes())
+def test_whatever_comes_in(boxed: DetectedBoxes) -> None:
+    kept = merge(boxed, CORNERS, TILE, VIEW, SUPPRESS)
+    assert len(kept.scores) <= len(boxed.scores)
     assert all(one >= other for one, other in pairwise(kept.scores.tolist()))
     assert (kept.boxes[:, :2] < kept.boxes[:, 2:]).all()
     assert kept.boxes.min(initial=0) >= 0
     assert kept.boxes.max(initial=0) <= 336
-    for kind in np.unique(found.labels):
+    for kind in np.unique(boxed.labels):
         # Nothing is lost: the best score of a kind stays, and all of its boxes are covered…
-        assert kept.scores[kept.labels == kind].max() == found.scores[found.labels == kind].max()
+        assert kept.scores[kept.labels == kind].max() == boxed.scores[boxed.labels == kind].max()
         boxes = kept.boxes[kept.labels == kind]
         # …and nothing is reported twice.
         assert all(
@@ -211,15 +211,15 @@ def test_whatever_comes_in(found: DetectedBoxes) -> None:
         )
 
 
-@given(found=tiled_boxes(), seed=st.integers(0, 99))
+@given(boxed=tiled_boxes(), seed=st.integers(0, 99))
 def test_the_order_of_boxes_does_not_matter_where_scores_differ(
-    found: DetectedBoxes, seed: int
+    boxed: DetectedBoxes, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    scores = rng.permutation(np.linspace(0.5, 1, len(found.scores)))
-    distinct = DetectedBoxes(found.tile, found.boxes, found.labels, scores)
+    scores = rng.permutation(np.linspace(0.5, 1, len(boxed.scores)))
+    distinct = DetectedBoxes(boxed.tile, boxed.boxes, boxed.labels, scores)
     order = rng.permutation(len(scores))
-    mixed = DetectedBoxes(found.tile[order], found.boxes[order], found.labels[order], scores[order])
+    mixed = DetectedBoxes(boxed.tile[order], boxed.boxes[order], boxed.labels[order], scores[order])
     one, other = (merge(each, CORNERS, TILE, VIEW, SUPPRESS) for each in (distinct, mixed))
     assert one.scores.tolist() == other.scores.tolist()
 

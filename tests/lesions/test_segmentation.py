@@ -24,21 +24,21 @@ def spots(*places: tuple[int, int, int, int], side: int = 60) -> np.ndarray:
 
 def test_lesions_come_best_first(blank_view: Blank) -> None:
     shown = spots((10, 10, 4, 150), (30, 30, 2, 250), (40, 20, 9, 200))
-    found = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60))
-    assert found.boxes[:, 0].tolist() == [30, 40, 10]
+    detected = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60))
+    assert detected.boxes[:, 0].tolist() == [30, 40, 10]
 
 
 def test_what_lies_beyond_the_field_is_no_lesion(blank_view: Blank) -> None:
     shown = spots((1, 1, 6, 250), (30, 30, 4, 150))
-    found = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60, 30.0))
-    assert found.boxes.tolist() == [[30, 30, 34, 34]]
+    detected = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60, 30.0))
+    assert detected.boxes.tolist() == [[30, 30, 34, 34]]
 
 
 def test_of_a_landmark_the_largest_part_on_the_retina_is_the_one(blank_view: Blank) -> None:
     # A bright label beyond the field is larger, a glint is surer.
     shown = spots((1, 1, 9, 250), (30, 30, 6, 150), (40, 20, 3, 250))
-    found = segmentation.lesions(shown, 0.5, "optic_disc", blank_view(60, 60, 30.0))
-    assert found.boxes.tolist() == [[30, 30, 36, 36]]
+    detected = segmentation.lesions(shown, 0.5, "optic_disc", blank_view(60, 60, 30.0))
+    assert detected.boxes.tolist() == [[30, 30, 36, 36]]
 
 
 def test_of_a_speckled_map_only_the_best_parts_are_kept(
@@ -46,10 +46,10 @@ def test_of_a_speckled_map_only_the_best_parts_are_kept(
 ) -> None:
     monkeypatch.setattr(segmentation, "MOST", 2)
     shown = spots((10, 20, 4, 150), (20, 20, 4, 250), (30, 20, 4, 200), (40, 20, 8, 140))
-    found = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60))
-    assert found.boxes[:, 0].tolist() == [20, 30]
-    found = segmentation.lesions(shown, 0.5, "optic_disc", blank_view(60, 60))
-    assert found.boxes[:, 0].tolist() == [40]
+    detected = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60))
+    assert detected.boxes[:, 0].tolist() == [20, 30]
+    detected = segmentation.lesions(shown, 0.5, "optic_disc", blank_view(60, 60))
+    assert detected.boxes[:, 0].tolist() == [40]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_maps_lie_on_the_photograph_where_the_view_lies(to_view: Affine) -> None
     smooth = ndimage.gaussian_filter(random.uniform(size=(2, 50, 70)), (0, 3, 3))
     smooth = (smooth - smooth.min()) / np.ptp(smooth)
     maps = np.rint(smooth * 255).astype(np.uint8)
-    found = Segmentation(("haemorrhage", "optic_disc"), maps, to_view)
-    drawn = on_photograph(found, "optic_disc", 110, 90)
+    detected = Segmentation(("haemorrhage", "optic_disc"), maps, to_view)
+    drawn = on_photograph(detected, "optic_disc", 110, 90)
     assert drawn.shape == (90, 110)
     y, x = np.mgrid[:90, :110] + 0.5
     at = to_view.points(np.stack([x.ravel(), y.ravel()], 1)).T.reshape(2, 90, 110)

@@ -55,17 +55,17 @@ def test_two_thousand_boxes_have_an_area() -> None:
     assert 0 < summary.union_area(boxes) < 2000 * 400
 
 
-def of_kind(found: tuple[LesionSummary, ...], kind: str) -> LesionSummary:
-    (one,) = [each for each in found if each.kind == kind]
+def of_kind(summaries: tuple[LesionSummary, ...], kind: str) -> LesionSummary:
+    (one,) = [each for each in summaries if each.kind == kind]
     return one
 
 
 def test_every_kind_of_lesion_has_its_line_in_order(
     spot_detector: Callable[..., Detector],
 ) -> None:
-    found = summary.summarise([], Anatomy(), spot_detector(), FIELD)
-    assert tuple(each.kind for each in found) == LESIONS
-    for each in (*found, *summary.NO_DETECTOR, *summary.NO_FIELD):
+    summaries = summary.summarise([], Anatomy(), spot_detector(), FIELD)
+    assert tuple(each.kind for each in summaries) == LESIONS
+    for each in (*summaries, *summary.NO_DETECTOR, *summary.NO_FIELD):
         assert each.assessed == (each.reason is None) == (each.count is not None)
         assert each.reason is None or each.reason in NOT_ASSESSED_REASONS
 
@@ -73,29 +73,29 @@ def test_every_kind_of_lesion_has_its_line_in_order(
 def test_none_found_is_told_apart_from_not_looked_for(
     spot_detector: Callable[..., Detector],
 ) -> None:
-    found = summary.summarise([], Anatomy(), spot_detector(), FIELD)
-    assert of_kind(found, "microaneurysm") == LesionSummary(
+    summaries = summary.summarise([], Anatomy(), spot_detector(), FIELD)
+    assert of_kind(summaries, "microaneurysm") == LesionSummary(
         "microaneurysm", True, None, 0, 0.0, None
     )
-    unknown = of_kind(found, "neovascularisation")
+    unknown = of_kind(summaries, "neovascularisation")
     assert unknown == LesionSummary("neovascularisation", False, "unknown_to_detector")
 
 
 def test_a_photograph_too_small_for_a_kind_says_so(spot_detector: Callable[..., Detector]) -> None:
     small = FieldOfView(True, (80.0, 80.0), 70.0, 1.0)
-    found = summary.summarise([], Anatomy(), spot_detector(), small)
-    assert of_kind(found, "microaneurysm") == LesionSummary(
+    summaries = summary.summarise([], Anatomy(), spot_detector(), small)
+    assert of_kind(summaries, "microaneurysm") == LesionSummary(
         "microaneurysm", False, "photograph_too_small"
     )
-    assert of_kind(found, "hard_exudate").count == 0
+    assert of_kind(summaries, "hard_exudate").count == 0
 
 
 def test_a_kind_that_was_never_measured_is_not_assessed(
     spot_detector: Callable[..., Detector],
 ) -> None:
     detector = spot_detector(minimum_radius={"hard_exudate": 50.0})
-    found = summary.summarise([], Anatomy(), detector, FIELD)
-    assert of_kind(found, "microaneurysm").reason == "unknown_to_detector"
+    summaries = summary.summarise([], Anatomy(), detector, FIELD)
+    assert of_kind(summaries, "microaneurysm").reason == "unknown_to_detector"
 
 
 @pytest.mark.parametrize("stretch", [1.0, 1.5])

@@ -152,7 +152,7 @@ def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Ann
     pixels = np.zeros((height, width, 3))
     pixels[:] = (190, 100, 45)
     pixels += shade[..., None]
-    found: list[Annotation] = []
+    result: list[Annotation] = []
     free = from_middle < 80
     for kind, count in kinds.items():
         radius, colour = LESIONS.get(kind, (6, (30, 120, 60)))
@@ -161,9 +161,9 @@ def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Ann
             free &= np.hypot(x - cx, y - cy) > radius + 20  # the largest lesion, and a gap
             pixels[np.hypot(x - cx, y - cy) < radius] = colour
             box = (cx - radius, cy - radius, cx + radius, cy + radius)
-            found.append(Annotation(kind=kind, box=tuple(map(float, box))))
+            result.append(Annotation(kind=kind, box=tuple(map(float, box))))
     pixels[from_middle > 86] = 0
-    return np.clip(pixels, 0, 255).astype(np.uint8), found
+    return np.clip(pixels, 0, 255).astype(np.uint8), result
 
 
 @pytest.fixture
@@ -179,14 +179,14 @@ def save_lesions(tmp_path: Path) -> Callable[..., Path]:
         (root / voc_layout.PHOTOS).mkdir(parents=True, exist_ok=True)
         annotated = []
         for seed, (name, kinds) in enumerate(photos.items()):
-            pixels, found = draw_lesions(seed, kinds)
+            pixels, result = draw_lesions(seed, kinds)
             Image.fromarray(pixels).save(root / voc_layout.PHOTOS / f"{name}.png")
             annotated.append(
                 AnnotatedPhoto(
                     image=f"{name}.png",
                     width=LESION_PHOTO[0],
                     height=LESION_PHOTO[1],
-                    annotations=tuple(found),
+                    annotations=tuple(result),
                 )
             )
         members = {k: tuple(f"{n}.png" for n in v) for k, v in (splits or {}).items()}

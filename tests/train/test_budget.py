@@ -53,9 +53,9 @@ def costs(config, steps=STEPS):
 def test_epochs_fill_the_time_and_do_not_exceed_it(stages, more):
     epochs, each = zip(*stages, strict=True)
     seconds = sum(each) * more
-    found = budget.scaled(epochs, each, seconds)
-    taken = sum(n * cost for n, cost in zip(found, each, strict=True))
-    assert min(found) >= 1
+    result = budget.scaled(epochs, each, seconds)
+    taken = sum(n * cost for n, cost in zip(result, each, strict=True))
+    assert min(result) >= 1
     assert taken <= seconds * (1 + 1e-9)
     assert seconds - taken < min(each) * (1 + 1e-9) + 1e-9 * seconds
 

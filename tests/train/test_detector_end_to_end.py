@@ -63,9 +63,9 @@ def test_a_set_of_new_vessels_trains_exports_and_reads(
     loaded = detectors.load(tmp_path / "bundle")
     path = vessels / voc_layout.PHOTOS / "p0.png"
     photo = decode.decode_file(path, min_side=loaded.decode_side)
-    found = detectors.candidates(loaded, photo, field.find(photo))
-    assert {lesion.kind for lesion in found} == {"neovascularisation"}
-    inside = np.array([lesion.box for lesion in found])
+    result = detectors.candidates(loaded, photo, field.find(photo))
+    assert {lesion.kind for lesion in result} == {"neovascularisation"}
+    inside = np.array([lesion.box for lesion in result])
     assert inside[:, :2].min() >= -1
     assert (inside[:, 2:] <= np.array([321, 241])).all()
 

@@ -112,28 +112,28 @@ def never_read(bench, monkeypatch):
 
 
 def test_each_source_is_read_by_a_grader_that_never_saw_it(finished):
-    found = json.loads((finished / "leave-one-out.json").read_text())
-    assert list(found["sources"]) == list(SOURCES)
-    for source, its in found["sources"].items():
+    result = json.loads((finished / "leave-one-out.json").read_text())
+    assert list(result["sources"]) == list(SOURCES)
+    for source, its in result["sources"].items():
         (other,) = set(SOURCES) - {source}
         assert its["trained_on"] == {other: 10}
         assert other in its["validation"]
         assert source not in its["validation"]
         assert {"value", "low", "high"} <= set(its["referable_auc"])
-    reads = {source: (its["read"], its["n"]) for source, its in found["sources"].items()}
+    reads = {source: (its["read"], its["n"]) for source, its in result["sources"].items()}
     # Messidor-2 on all its rows, the other on its test.
     assert reads == {"alpha": ("test", 4), "messidor2": ("all", 18)}
 
 
 def test_figures_are_those_of_the_evaluations_and_the_mean_is_theirs(finished):
-    found = json.loads((finished / "leave-one-out.json").read_text())
-    for source, its in found["sources"].items():
+    result = json.loads((finished / "leave-one-out.json").read_text())
+    for source, its in result["sources"].items():
         folder = finished / source / f"evaluation-{its['read']}"
         own = json.loads((folder / "metrics.json").read_text())
         assert its["referable_auc"]["value"] == pytest.approx(own["referable_auc"]["value"])
         assert its["referable_auc"]["low"] == pytest.approx(own["referable_auc"]["low"])
-    aucs = [its["referable_auc"]["value"] for its in found["sources"].values()]
-    assert found["mean"]["referable_auc"]["value"] == pytest.approx(np.mean(aucs))
+    aucs = [its["referable_auc"]["value"] for its in result["sources"].values()]
+    assert result["mean"]["referable_auc"]["value"] == pytest.approx(np.mean(aucs))
 
 
 def test_what_is_done_is_not_done_again(leave_out, finished, trained, never_read, capsys):
@@ -149,8 +149,8 @@ def test_what_is_done_is_not_done_again(leave_out, finished, trained, never_read
 
 
 def test_some_of_the_sources(leave_out, never_read):
-    found = leave_out.call("--source", "alpha")
-    assert (list(found["sources"]), found["left_out"], found["of"]) == (["alpha"], 1, 2)
+    result = leave_out.call("--source", "alpha")
+    assert (list(result["sources"]), result["left_out"], result["of"]) == (["alpha"], 1, 2)
 
 
 def test_killed_while_reading_it_only_reads(leave_out, trained, bench, monkeypatch):
@@ -194,8 +194,11 @@ def test_results_of_another_bundle_are_read_again(leave_out):
 
 
 def test_trying_it_reads_validation_and_is_no_look(leave_out, capsys):
-    found = leave_out.call("--split", "val", "--source", "messidor2")
-    assert (found["sources"]["messidor2"]["read"], found["sources"]["messidor2"]["n"]) == ("val", 4)
+    result = leave_out.call("--split", "val", "--source", "messidor2")
+    assert (result["sources"]["messidor2"]["read"], result["sources"]["messidor2"]["n"]) == (
+        "val",
+        4,
+    )
     assert "(without " not in capsys.readouterr().out
 
 

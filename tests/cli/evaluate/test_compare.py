@@ -36,8 +36,8 @@ def comparison(folder):
     return json.loads((folder / "compare.json").read_bytes())
 
 
-def part(found, name):
-    (only,) = [each for each in found["parts"] if each["of"] == name]
+def part(result, name):
+    (only,) = [each for each in result["parts"] if each["of"] == name]
     return only
 
 
@@ -114,38 +114,38 @@ class TestGraders:
 
     def test_old_and_new_have_the_figures_of_their_own_evaluations(self, call, folders, tmp_path):
         call("compare", *folders, "--out", tmp_path / "out", "--by", "source")
-        found = comparison(tmp_path / "out")
+        result = comparison(tmp_path / "out")
         for side, folder in zip(("old", "new"), folders, strict=True):
             own = json.loads((folder / "metrics.json").read_bytes())
-            whole = part(found, "all")
+            whole = part(result, "all")
             assert whole["photographs"] == own["n"] == 70
             assert set(whole["figures"]) == set(COLUMNS)
             for name in ("accuracy", "quadratic_kappa", "referable_auc", "referable_sensitivity"):
                 assert whole["figures"][name][side] == pytest.approx(own[name])
-        assert found["intervals"]["clusters"] == {"patient": 35}
+        assert result["intervals"]["clusters"] == {"patient": 35}
 
     def test_a_value_and_the_mean(self, call, folders, tmp_path):
         call("compare", *folders, "--out", tmp_path / "out", "--by", "source", "--by", "status")
-        found = comparison(tmp_path / "out")
+        result = comparison(tmp_path / "out")
         kappas = [
-            part(found, f"source={value}")["figures"]["quadratic_kappa"]["difference"]["value"]
+            part(result, f"source={value}")["figures"]["quadratic_kappa"]["difference"]["value"]
             for value in "ab"
         ]
-        mean = part(found, "mean over source")
+        mean = part(result, "mean over source")
         assert set(mean["figures"]) == {"quadratic_kappa", "referable_auc"}
         assert mean["figures"]["quadratic_kappa"]["difference"]["value"] == pytest.approx(
             np.mean(kappas)
         )
         # The label table's own column, although the predictions have one of that name.
-        assert part(found, "status=x")["photographs"] == 70
+        assert part(result, "status=x")["photographs"] == 70
 
     def test_those_that_both_graded_stand_apart(self, call, folders, tmp_path):
         call("compare", *folders, "--out", tmp_path / "out")
-        found = comparison(tmp_path / "out")
-        graded = part(found, "graded by both")
+        result = comparison(tmp_path / "out")
+        graded = part(result, "graded by both")
         assert graded["photographs"] == 66  # four of the old grader's are dark
         assert graded["figures"]["graded_share"]["old"]["value"] == 1.0
-        assert part(found, "all")["figures"]["graded_share"]["old"]["value"] < 1.0
+        assert part(result, "all")["figures"]["graded_share"]["old"]["value"] < 1.0
 
     def test_the_table_is_markdown_with_bold_where_zero_is_left_out(self, call, folders, tmp_path):
         call("compare", *folders, "--out", tmp_path / "out", "--by", "source")
@@ -161,8 +161,8 @@ class TestGraders:
     def test_the_same_folder_twice(self, call, folders, tmp_path):
         _, out, _ = call("compare", folders[0], folders[0], "--out", tmp_path / "out")
         assert "excludes 0" not in out
-        found = part(comparison(tmp_path / "out"), "all")["figures"]["accuracy"]
-        assert found["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+        result = part(comparison(tmp_path / "out"), "all")["figures"]["accuracy"]
+        assert result["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
     def test_the_same_folders_give_the_same_bytes(self, call, folders, tmp_path):
         for name in ("one", "two"):
@@ -263,8 +263,8 @@ def _edit(path, change):
 
 
 def of_command(folder, command):
-    found = json.loads((folder / "run.json").read_bytes())
-    (folder / "run.json").write_text(json.dumps({**found, "command": command}))
+    result = json.loads((folder / "run.json").read_bytes())
+    (folder / "run.json").write_text(json.dumps({**result, "command": command}))
 
 
 class TestDetectors:
@@ -309,21 +309,21 @@ class TestDetectors:
         folders = evaluated("usual"), evaluated("perfect")
         code, out, _ = call("compare", *folders, "--out", tmp_path / "out")
         assert code == 0
-        found = comparison(tmp_path / "out")
+        result = comparison(tmp_path / "out")
         names = [MA, EX, OD, "all lesions"]
-        assert sorted(each["of"] for each in found["parts"]) == sorted(names)
-        assert part(found, "all lesions")["lesions"] == 36
+        assert sorted(each["of"] for each in result["parts"]) == sorted(names)
+        assert part(result, "all lesions")["lesions"] == 36
         for side, folder in zip(("old", "new"), folders, strict=True):
             own = json.loads((folder / "metrics.json").read_bytes())
             for name, its in {**own["classes"], "all lesions": own["overall"]}.items():
-                for figure, change in part(found, name)["figures"].items():
+                for figure, change in part(result, name)["figures"].items():
                     assert change[side] == its[figure], (side, name, figure)
         assert "microaneurysm (24): precision 0." in out
-        recall = part(found, MA)["figures"]["recall"]
+        recall = part(result, MA)["figures"]["recall"]
         assert recall["difference"]["value"] == 0.5
         assert recall["excludes_zero"] is True
         # Nothing was found of exudates: the old one has no precision there, and so no difference.
-        assert part(found, EX)["figures"]["precision"]["difference"]["value"] is None
+        assert part(result, EX)["figures"]["precision"]["difference"]["value"] is None
 
     def test_one_that_found_nothing(self, call, evaluated, tmp_path):
         folders = evaluated("blind"), evaluated("usual")

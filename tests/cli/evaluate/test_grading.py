@@ -156,8 +156,8 @@ def test_without_the_extra_it_says_what_to_install(evaluate, table_of, monkeypat
 
 def test_the_run_knows_the_command(evaluate, table_of, tmp_path):
     evaluate(table_of(ROWS, COLUMNS), "--by", "source")
-    found = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert found["arguments"]["by"] == ["source"]
-    assert found["versions"]["numpy"]
-    assert found["versions"]["scikit-learn"]
-    assert found["started"] <= found["finished"]
+    result = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert result["arguments"]["by"] == ["source"]
+    assert result["versions"]["numpy"]
+    assert result["versions"]["scikit-learn"]
+    assert result["started"] <= result["finished"]

@@ -87,19 +87,19 @@ def test_the_whole_command(evaluate, tmp_path):
 
 def test_metrics_have_the_keys_that_others_rely_on(evaluate, tmp_path):
     evaluate("--masks", tmp_path / "masks")
-    found = content(tmp_path, "metrics.json")
-    assert set(found["classes"]) == {MA, EX, OD}
-    for part in (*found["classes"].values(), found["overall"]):
+    result = content(tmp_path, "metrics.json")
+    assert set(result["classes"]) == {MA, EX, OD}
+    for part in (*result["classes"].values(), result["overall"]):
         for name in ("precision", "recall", "f1", "ap_hit", "ap_50", "aupr_pixels"):
             assert {"value", "low", "high"} <= set(part[name])
         rates = ["0.125", "0.25", "0.5", "1", "2", "4", "8", "16", "32"]
         assert list(part["froc"]["sensitivity"]) == rates
         assert {"value", "low", "high"} <= set(part["froc"]["mean"])
-    micro = found["classes"][MA]
+    micro = result["classes"][MA]
     assert (micro["lesions"], micro["found"], micro["hits"]) == (3, 2, 1)
     assert {"count_error", "count_bias", "present_auc"} <= set(micro)
-    assert found["optic_disc_centre"]["share"]["value"] == 1.0
-    assert found["photographs"] == 3
+    assert result["optic_disc_centre"]["share"]["value"] == 1.0
+    assert result["photographs"] == 3
 
 
 def test_whether_pixels_are_of_maps_or_of_boxes_is_printed(evaluate, fake, tmp_path):
@@ -143,15 +143,15 @@ def test_photographs_have_their_counts(evaluate, tmp_path):
 
 def test_the_run_says_what_it_was_made_with(evaluate, tmp_path):
     evaluate()
-    found = content(tmp_path, "run.json")
-    assert found["command"] == "evaluate lesions"
-    assert found["models"] == [{"task": "detection", "name": "made-up", "sha256": "d" * 64}]
-    assert found["counts"] == {"photographs": 3, "read": 3, "no_field": 0, "refused": 0}
-    assert found["thresholds"][MA] == 0.5
-    assert found["too_small"] == {MA: ["c.png"]}
-    assert found["not_annotated"] == ["irma"]
-    assert found["versions"]["faster-coco-eval"]
-    assert len(found["annotations_sha256"]) == 64
+    result = content(tmp_path, "run.json")
+    assert result["command"] == "evaluate lesions"
+    assert result["models"] == [{"task": "detection", "name": "made-up", "sha256": "d" * 64}]
+    assert result["counts"] == {"photographs": 3, "read": 3, "no_field": 0, "refused": 0}
+    assert result["thresholds"][MA] == 0.5
+    assert result["too_small"] == {MA: ["c.png"]}
+    assert result["not_annotated"] == ["irma"]
+    assert result["versions"]["faster-coco-eval"]
+    assert len(result["annotations_sha256"]) == 64
 
 
 def test_photographs_that_cannot_be_read_end_with_3_and_are_named(evaluate, tmp_path):
@@ -187,8 +187,8 @@ def test_centres_alone(evaluate, tmp_path):
         "optic disc: centre within half a disc diameter on 1 of 2 photographs, 0.500"
     )
     assert "1 photographs are left out" in err
-    found = content(tmp_path, "metrics.json")
-    assert (found["classes"], found["overall"]) == ({}, None)
+    result = content(tmp_path, "metrics.json")
+    assert (result["classes"], result["overall"]) == ({}, None)
     assert not (tmp_path / "out" / "froc.png").exists()
 
 

@@ -27,8 +27,8 @@ def a_box(*box: float, kind: str = "haemorrhage", **more: object) -> Annotation:
     return Annotation(kind=kind, box=(x0, y0, x1, y1), **more)  # type: ignore[arg-type]
 
 
-def codes(found: AnnotationSet, images: Path | None = None) -> list[tuple[int, str]]:
-    return [(fault.number, fault.code) for fault in faults(found, images)]
+def codes(marked: AnnotationSet, images: Path | None = None) -> list[tuple[int, str]]:
+    return [(fault.number, fault.code) for fault in faults(marked, images)]
 
 
 def a_picture(path: Path, size: tuple[int, int] = (100, 80)) -> None:
@@ -38,8 +38,8 @@ def a_picture(path: Path, size: tuple[int, int] = (100, 80)) -> None:
 
 def test_good_annotations_have_no_faults(tmp_path: Path) -> None:
     a_picture(tmp_path / "a.jpg")
-    found = a_set(a_box(0, 0, 100, 80), a_box(1.5, 2.5, 3, 4), a_box(1.5, 2.5, 3, 4, kind="irma"))
-    assert faults(found, tmp_path) == ()
+    marked = a_set(a_box(0, 0, 100, 80), a_box(1.5, 2.5, 3, 4), a_box(1.5, 2.5, 3, 4, kind="irma"))
+    assert faults(marked, tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_the_same_object_twice_is_a_duplicate_but_not_of_another_author_or_a_det
 
 
 def test_an_unknown_class_is_told_once_with_its_count_and_the_nearest_known_one() -> None:
-    found = a_set(a_box(1, 1, 2, 2, kind="microaneurism_"), a_box(2, 2, 3, 3, kind="haemorage"))
-    photos = (*found.photos, *a_set(a_box(2, 2, 3, 3, kind="haemorage"), image="b.jpg").photos)
+    marked = a_set(a_box(1, 1, 2, 2, kind="microaneurism_"), a_box(2, 2, 3, 3, kind="haemorage"))
+    photos = (*marked.photos, *a_set(a_box(2, 2, 3, 3, kind="haemorage"), image="b.jpg").photos)
     reported = {fault.sentence for fault in faults(AnnotationSet(photos=photos))}
     assert any("'haemorage'" in s and "2 objects" in s and "haemorrhage" in s for s in reported)
     assert len(reported) == 2
@@ -123,8 +123,8 @@ def test_a_size_that_is_not_given() -> None:
 def test_an_annotation_without_its_picture_and_the_reverse(tmp_path: Path) -> None:
     a_picture(tmp_path / "in" / "b.png")
     a_picture(tmp_path / ".hidden" / "c.png")
-    found = faults(a_set(a_box(1, 1, 2, 2)), tmp_path)
-    assert [(fault.image, fault.code) for fault in found] == [
+    marked = faults(a_set(a_box(1, 1, 2, 2)), tmp_path)
+    assert [(fault.image, fault.code) for fault in marked] == [
         ("a.jpg", "no_picture"),
         ("in/b.png", "no_annotation"),
     ]

@@ -98,15 +98,15 @@ def sets(draw: st.DrawFn) -> AnnotationSet:
         split: tuple(name for name in SIZES if split_of[name] == split)
         for split in sorted(set(split_of.values()) - {""})
     }
-    found = AnnotationSet(
+    marked = AnnotationSet(
         photos=photos,
         kinds=tuple(draw(st.lists(NAMES, unique=True, max_size=3))),
         splits=splits,
     )
-    return replace(found, kinds=features.all_kinds(found))
+    return replace(marked, kinds=features.all_kinds(marked))
 
 
-def reduced(found: AnnotationSet, holds: frozenset[str]) -> AnnotationSet:
+def reduced(marked: AnnotationSet, holds: frozenset[str]) -> AnnotationSet:
     """A set without what a format does not hold; the order of kinds where it does not hold that."""
     photos = tuple(
         replace(
@@ -125,9 +125,9 @@ def reduced(found: AnnotationSet, holds: frozenset[str]) -> AnnotationSet:
                 for item in photo.annotations
             ),
         )
-        for photo in found.photos
+        for photo in marked.photos
     )
-    less = replace(found, photos=photos, splits=found.splits if features.SPLITS in holds else {})
+    less = replace(marked, photos=photos, splits=marked.splits if features.SPLITS in holds else {})
     return less if features.KINDS_ORDER in holds else replace(less, kinds=features.kinds_in(less))
 
 
@@ -140,36 +140,36 @@ def available() -> Iterator[str]:
         yield form
 
 
-def passed(found: AnnotationSet, form: str, pictures: Path) -> AnnotationSet:
+def passed(marked: AnnotationSet, form: str, pictures: Path) -> AnnotationSet:
     """The set after it was written in a format and read again."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        formats.write(found, out, form)
+        formats.write(marked, out, form)
         assert formats.detect(out) == form
         return formats.read(out, images=pictures)
 
 
 @pytest.mark.parametrize(("one", "other"), list(product(available(), repeat=2)))
 @settings(max_examples=10, suppress_health_check=list(HealthCheck))
-@given(found=sets())
+@given(marked=sets())
 def test_from_any_format_to_any_nothing_is_lost_that_both_hold(
-    pictures: Path, one: str, other: str, found: AnnotationSet
+    pictures: Path, one: str, other: str, marked: AnnotationSet
 ) -> None:
     held = formats.named(one).holds
-    first = passed(found, one, pictures)
-    assert first == reduced(found, held)
+    first = passed(marked, one, pictures)
+    assert first == reduced(marked, held)
     assert passed(first, other, pictures) == reduced(first, formats.named(other).holds)
 
 
 @settings(max_examples=10, suppress_health_check=list(HealthCheck))
-@given(found=sets(), form=st.sampled_from(list(available())))
+@given(marked=sets(), form=st.sampled_from(list(available())))
 def test_no_loss_is_told_exactly_where_there_is_none(
-    pictures: Path, found: AnnotationSet, form: str
+    pictures: Path, marked: AnnotationSet, form: str
 ) -> None:
     with TemporaryDirectory() as folder:
-        losses = formats.write(found, Path(folder) / "out", form)
+        losses = formats.write(marked, Path(folder) / "out", form)
     reported = {loss.what for loss in losses} - {features.SIZE}
-    unchanged = reduced(found, formats.named(form).holds) == found
+    unchanged = reduced(marked, formats.named(form).holds) == marked
     assert (not reported) == unchanged
 
 
@@ -180,8 +180,8 @@ def test_boxes_on_whole_pixels_survive_masks(form: str, pictures: Path, tmp_path
         Annotation(kind=("irma", "fovea")[number % 2], box=box) for number, box in enumerate(boxes)
     )
     photo = AnnotatedPhoto(image="a.png", width=97, height=64, annotations=items)
-    found = AnnotationSet(photos=(photo,))
-    formats.write(found, tmp_path / "one", form)
+    marked = AnnotationSet(photos=(photo,))
+    formats.write(marked, tmp_path / "one", form)
     formats.convert(tmp_path / "one", tmp_path / "masks", "masks", images=pictures)
     done = formats.convert(tmp_path / "masks", tmp_path / "two", form, images=pictures)
     assert done.form == "masks"
@@ -193,7 +193,7 @@ def test_boxes_on_whole_pixels_survive_masks(form: str, pictures: Path, tmp_path
 
 def test_what_the_features_count(pictures: Path) -> None:
     item = Annotation(kind="irma", box=(0.5, 0.0, 2.0, 2.0), score=0.0, author="A")
-    found = AnnotationSet(
+    marked = AnnotationSet(
         photos=(
             AnnotatedPhoto(image="a.png", width=9, height=9, annotations=(item, item), source="S"),
             AnnotatedPhoto(image="b.png", width=9, height=9),
@@ -201,8 +201,8 @@ def test_what_the_features_count(pictures: Path) -> None:
         kinds=("fovea", "irma"),
         splits={"train": ("a.png",)},
     )
-    assert features.losses(found, features.ALL) == ()
-    assert features.losses(found, frozenset()) == (
+    assert features.losses(marked, features.ALL) == ()
+    assert features.losses(marked, frozenset()) == (
         Loss("sub-pixel boxes", 2),
         Loss("score", 2),
         Loss("author", 2),
@@ -280,9 +280,9 @@ def test_unknown_classes_are_kept_and_told_with_the_nearest(tmp_path: Path) -> N
         ),
     )
     formats.write(AnnotationSet(photos=(photo,)), tmp_path / "a.json", "coco")
-    found = formats.read(tmp_path / "a.json")
-    assert [item.kind for item in found.photos[0].annotations] == ["hemorage", "car", "car"]
-    assert found.warnings == (
+    marked = formats.read(tmp_path / "a.json")
+    assert [item.kind for item in marked.photos[0].annotations] == ["hemorage", "car", "car"]
+    assert marked.warnings == (
         "car is an unknown class, kept as it is (2 objects; no known one is near)",
         "hemorage is an unknown class, kept as it is (1 objects;"
         " the nearest known one is haemorrhage)",
@@ -309,10 +309,10 @@ def test_supervision_reads_the_same_boxes(tmp_path: Path, save_eye: Callable[...
         height=120,
         annotations=tuple(Annotation(kind="irma", box=box) for box in boxes),
     )
-    found = AnnotationSet(photos=(photo,), kinds=("irma",))
+    marked = AnnotationSet(photos=(photo,), kinds=("irma",))
     save_eye(tmp_path / "images" / "a.png")
     for form in ("voc", "coco", "yolo"):
-        formats.write(found, tmp_path / form, form)
+        formats.write(marked, tmp_path / form, form)
     images = str(tmp_path / "images")
     datasets = supervision.DetectionDataset
     read = {

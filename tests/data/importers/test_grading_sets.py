@@ -19,9 +19,9 @@ GRADING = Path(__file__).parents[4] / "shared" / "data" / "grading"
 COLUMNS = ("image", "grade", "patient", "eye", "split")
 
 
-def cells(found: Imported, *columns: str) -> list[tuple[str, ...]]:
-    assert found.table is not None
-    return [tuple(row.text(name) for name in columns or COLUMNS) for row in found.table.rows]
+def cells(imported: Imported, *columns: str) -> list[tuple[str, ...]]:
+    assert imported.table is not None
+    return [tuple(row.text(name) for name in columns or COLUMNS) for row in imported.table.rows]
 
 
 def test_aptos(plant: Plant) -> None:
@@ -31,12 +31,12 @@ def test_aptos(plant: Plant) -> None:
     (folder / "train.csv").write_text("id_code,diagnosis\n000c1434d8d7,2\n0024cdab0c1e,1\n")
     (folder / "test.csv").write_text("id_code\nx\n")
     (folder / "sample_submission.csv").write_text("id_code,diagnosis\nx,0\n")
-    found = aptos.read(folder)
-    assert cells(found, "image", "grade", "split", "source") == [
+    imported = aptos.read(folder)
+    assert cells(imported, "image", "grade", "split", "source") == [
         ("train_images/000c1434d8d7.png", "2", "", "aptos"),
         ("train_images/0024cdab0c1e.png", "1", "", "aptos"),
     ]
-    assert found.notes == ("1 photographs have no label",)
+    assert imported.notes == ("1 photographs have no label",)
 
 
 def test_aptos_as_others_divided_it(plant: Plant) -> None:
@@ -53,12 +53,12 @@ def test_aptos_as_others_divided_it(plant: Plant) -> None:
 def test_eyepacs(plant: Plant) -> None:
     folder = plant("train/10_left.jpeg", "train/10_right.jpeg")
     (folder / "trainLabels.csv").write_text("image,level\n10_left,0\n10_right,4\n13_left,0\n")
-    found = eyepacs.read(folder)
-    assert cells(found) == [
+    imported = eyepacs.read(folder)
+    assert cells(imported) == [
         ("train/10_left.jpeg", "0", "10", "left", ""),
         ("train/10_right.jpeg", "4", "10", "right", ""),
     ]
-    assert "1 labels were left out" in found.notes[0]
+    assert "1 labels were left out" in imported.notes[0]
 
 
 def test_eyepacs_with_the_solution_of_its_test(plant: Plant) -> None:
@@ -79,12 +79,12 @@ def test_messidor2(plant: Plant) -> None:
         "20051020_43808_0100_PP.png,0,0,1\nIM0001.jpg,2.0,1.0,1\nIM0002.jpg,,,0\n"
     )
     (folder / "messidor-2.csv").write_text("left;right\nIM0001.JPG;IM0002.JPG\n")
-    found = messidor2.read(folder)
-    assert cells(found, "image", "grade", "patient", "eye", "dme", "gradable") == [
+    imported = messidor2.read(folder)
+    assert cells(imported, "image", "grade", "patient", "eye", "dme", "gradable") == [
         ("IMAGES/20051020_43808_0100_PP.png", "0", "", "", "0", "1"),
         ("IMAGES/IM0001.JPG", "2", "IM0001", "left", "1", "1"),
     ]
-    assert found.notes == ("1 photographs were left out: they were not graded",)
+    assert imported.notes == ("1 photographs were left out: they were not graded",)
 
 
 def test_deepdrid(plant: Plant) -> None:
@@ -115,19 +115,22 @@ def test_deepdrid(plant: Plant) -> None:
         "patient_id,image_id,image_path,DR_level,position\n"
         "34,34_r1,ultra-widefield-validation\\34\\34_r1.jpg,0,right_eye\n"
     )
-    found = deepdrid.read(folder)
-    assert cells(found, *COLUMNS[1:], "camera", "gradable", "artifact") == [
+    imported = deepdrid.read(folder)
+    assert cells(imported, *COLUMNS[1:], "camera", "gradable", "artifact") == [
         ("3", "265", "left", "val", "regular", "0", "10"),
         ("4", "265", "right", "val", "regular", "1", "6"),
         ("0", "164", "", "val", "regular", "1", "1"),
         ("0", "34", "right", "val", "ultra-widefield", "", ""),
     ]
-    assert found.notes == ("1 photographs were left out: they were not graded",)
+    assert imported.notes == ("1 photographs were left out: they were not graded",)
 
 
 def test_class_folders(plant: Plant) -> None:
-    found = class_folders.read(plant("train/0/a.jpg", "test/4/b.jpg"))
-    assert cells(found, "image", "split") == [("test/4/b.jpg", "test"), ("train/0/a.jpg", "train")]
+    imported = class_folders.read(plant("train/0/a.jpg", "test/4/b.jpg"))
+    assert cells(imported, "image", "split") == [
+        ("test/4/b.jpg", "test"),
+        ("train/0/a.jpg", "train"),
+    ]
 
 
 @pytest.mark.parametrize("source", [name for name in MODULES if name != "class-folders"])
@@ -191,10 +194,10 @@ def test_real_names_of_files(
     rows = [row for row in real.rows if row.image.startswith(f"{source}/")]
     link(rows, tmp_path / folder)
     write_table(tmp_path / table, header, rows)
-    found = reader(source)(tmp_path)
-    assert found.table is not None
-    assert graded(found.table.rows) == graded(rows)
-    assert found.notes == ()
+    imported = reader(source)(tmp_path)
+    assert imported.table is not None
+    assert graded(imported.table.rows) == graded(rows)
+    assert imported.notes == ()
     if source == "eyepacs":
-        ours = [(f"eyepacs_{row.patient}", row.eye) for row in found.table.rows]
+        ours = [(f"eyepacs_{row.patient}", row.eye) for row in imported.table.rows]
         assert ours == [(row.patient, row.eye) for row in rows]

@@ -53,11 +53,11 @@ def plant_localization(folder: Path, draw: Draw) -> None:
 
 def test_grading(tmp_path: Path, draw: Draw) -> None:
     plant_grading(tmp_path, draw)
-    found = idrid.read(tmp_path)
-    assert found.annotations is None
-    assert found.table is not None
-    assert found.table.columns == ("image", "grade", "split", "source", "dme")
-    assert [(row.image, row.grade, row.split, row.other["dme"]) for row in found.table.rows] == [
+    imported = idrid.read(tmp_path)
+    assert imported.annotations is None
+    assert imported.table is not None
+    assert imported.table.columns == ("image", "grade", "split", "source", "dme")
+    assert [(row.image, row.grade, row.split, row.other["dme"]) for row in imported.table.rows] == [
         (f"{GRADING}/1. Original Images/{TRAINING}/IDRiD_001.jpg", 3, "train", "2"),
         (f"{GRADING}/1. Original Images/{TESTING}/IDRiD_001.jpg", 1, "test", "2"),
     ]
@@ -96,16 +96,19 @@ def test_segmentation(tmp_path: Path, draw: Draw) -> None:
         truth = base / "2. All Segmentation Groundtruths" / part
         draw(truth / "1. Microaneurysms" / f"{name}_MA.tif", (1, 1, 3, 3), (8, 2, 9, 3))
         draw(truth / "5. Optic Disc" / f"{name}_OD.tif", (5, 5, 8, 8))
-    found = idrid.read(tmp_path).annotations
-    assert found is not None
-    photo = found.photos[0]
+    imported = idrid.read(tmp_path).annotations
+    assert imported is not None
+    photo = imported.photos[0]
     assert photo.image == f"{SEGMENTATION}/1. Original Images/{TRAINING}/IDRiD_01.jpg"
     assert sorted((item.kind, item.box) for item in photo.annotations) == [
         ("microaneurysm", (1.0, 1.0, 3.0, 3.0)),
         ("microaneurysm", (8.0, 2.0, 9.0, 3.0)),
         ("optic_disc", (5.0, 5.0, 8.0, 8.0)),
     ]
-    assert {split: len(images) for split, images in found.splits.items()} == {"train": 1, "test": 1}
+    assert {split: len(images) for split, images in imported.splits.items()} == {
+        "train": 1,
+        "test": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -187,8 +190,8 @@ def test_real_masks(tmp_path: Path) -> None:
                 base = tmp_path / SEGMENTATION / "2. All Segmentation Groundtruths" / part
                 (base / folder).mkdir(parents=True)
                 (base / folder / mask.name).symlink_to(mask)
-    found = idrid.read(tmp_path).annotations
-    assert found is not None
+    imported = idrid.read(tmp_path).annotations
+    assert imported is not None
     with (lesions / "objects.csv").open(encoding="utf-8") as file:
         truth = Counter(
             (row["image"], row["class"], *(int(row[c]) for c in ("xmin", "ymin", "xmax", "ymax")))
@@ -197,7 +200,7 @@ def test_real_masks(tmp_path: Path) -> None:
         )
     ours = Counter(
         (Path(photo.image).stem, item.kind, x0 + 1, y0 + 1, x1, y1)
-        for photo in found.photos
+        for photo in imported.photos
         for item in photo.annotations
         for x0, y0, x1, y1 in [item.box]
     )

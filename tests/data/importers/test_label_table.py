@@ -30,13 +30,13 @@ def test_columns_by_their_synonyms(plant: Plant, header: str, lines: str) -> Non
     text = "\r\n".join([header, lines.format("a 1", 3), lines.format("photos/眼.PNG", 0), ",,,,"])
     text = text.replace(",,,,", ",,,," if "," in header else "")
     (folder / "labels.csv").write_bytes(text.encode("utf-8-sig"))
-    found = read(folder)
-    assert found.table is not None
-    assert [(row.image, row.grade) for row in found.table.rows] == [
+    imported = read(folder)
+    assert imported.table is not None
+    assert [(row.image, row.grade) for row in imported.table.rows] == [
         ("photos/a 1.jpg", 3),
         ("photos/眼.PNG", 0),
     ]
-    assert found.notes == ()
+    assert imported.notes == ()
 
 
 def test_what_else_a_table_says(plant: Plant) -> None:
@@ -45,9 +45,9 @@ def test_what_else_a_table_says(plant: Plant) -> None:
         "image,dr_grade,Patient ID,laterality,image quality,gradable,age\n"
         "a.jpg,3,7,OS,good,1,54\nb.jpg,0,7,OD,,0,\n"
     )
-    found = read(folder).table
-    assert found is not None
-    assert found.rows == (
+    imported = read(folder).table
+    assert imported is not None
+    assert imported.rows == (
         Row(
             "a.jpg", 3, patient="7", eye="left", quality="good", gradable=True, other={"age": "54"}
         ),
@@ -59,9 +59,9 @@ def test_a_table_beside_the_folder_and_a_table_by_name(plant: Plant) -> None:
     folder = plant("photos/a.jpg")
     (folder / "labels.csv").write_text("image,grade\na,3\n")
     for given in (folder / "photos", folder / "labels.csv"):
-        found = read(given).table
-        assert found is not None
-        assert [found.photograph(row) for row in found.rows] == [folder / "photos" / "a.jpg"]
+        imported = read(given).table
+        assert imported is not None
+        assert [imported.photograph(row) for row in imported.rows] == [folder / "photos" / "a.jpg"]
 
 
 def test_other_tables_in_the_folder_do_not_disturb(plant: Plant) -> None:

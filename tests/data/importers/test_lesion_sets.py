@@ -21,11 +21,11 @@ DOCUMENT = """<annotation><filename>{name}</filename>
 </object></annotation>"""
 
 
-def boxes(found: AnnotationSet | None) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
-    assert found is not None
+def boxes(imported: AnnotationSet | None) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
+    assert imported is not None
     return {
         photo.image: sorted((item.kind, item.box) for item in photo.annotations)
-        for photo in found.photos
+        for photo in imported.photos
     }
 
 
@@ -36,15 +36,15 @@ def test_ddr_grades(plant: Plant) -> None:
     (folder / "DR_grading" / "train.txt").write_text("007-0004-000.jpg 2\n\n")
     (folder / "DR_grading" / "valid.txt").write_text("a b.jpg 0\r\n")
     (folder / "DR_grading" / "test.txt").write_text("c.jpg 5\n")
-    found = ddr.read(folder)
-    assert found.table is not None
-    assert [(row.image, row.grade, row.split) for row in found.table.rows] == [
+    imported = ddr.read(folder)
+    assert imported.table is not None
+    assert [(row.image, row.grade, row.split) for row in imported.table.rows] == [
         ("DR_grading/test/c.jpg", 5, "test"),
         ("DR_grading/train/007-0004-000.jpg", 2, "train"),
         ("DR_grading/valid/a b.jpg", 0, "val"),
     ][1:]
-    assert found.notes == ("1 photographs were left out: they were not graded",)
-    assert found.annotations is None
+    assert imported.notes == ("1 photographs were left out: they were not graded",)
+    assert imported.annotations is None
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_ddr_masks(tmp_path: Path, draw: Draw) -> None:
         draw(base / labels / "MA" / f"{split}.tif", (1, 1, 3, 3))
         draw(base / labels / "HE" / f"{split}.tif")
     (tmp_path / "lesion_detection" / "train").mkdir(parents=True)
-    found = ddr.read(tmp_path)
+    imported = ddr.read(tmp_path)
     box = [("microaneurysm", (1.0, 1.0, 3.0, 3.0))]
-    assert boxes(found.annotations) == {
+    assert boxes(imported.annotations) == {
         "lesion_segmentation/train/image/train.jpg": box,
         "lesion_segmentation/valid/image/valid.jpg": box,
     }
-    assert found.annotations is not None
-    assert set(found.annotations.splits) == {"train", "val"}
-    assert found.table is None
-    assert "the boxes of lesion_detection were left out" in found.notes[0]
+    assert imported.annotations is not None
+    assert set(imported.annotations.splits) == {"train", "val"}
+    assert imported.table is None
+    assert "the boxes of lesion_detection were left out" in imported.notes[0]
 
 
 def test_ddr_boxes_where_there_are_no_masks(tmp_path: Path, draw: Draw) -> None:
@@ -112,22 +112,22 @@ def plant_diaretdb1(folder: Path, draw: Draw) -> None:
 
 def test_diaretdb1_takes_what_three_of_four_experts_marked(tmp_path: Path, draw: Draw) -> None:
     plant_diaretdb1(tmp_path, draw)
-    found = diaretdb1.read(tmp_path)
+    imported = diaretdb1.read(tmp_path)
     folder = "resources/images/ddb1_fundusimages"
-    assert boxes(found.annotations) == {
+    assert boxes(imported.annotations) == {
         f"{folder}/image001.png": [
             ("microaneurysm", (2.0, 2.0, 4.0, 3.0)),
             ("microaneurysm", (8.0, 6.0, 10.0, 8.0)),
         ],
         f"{folder}/image002.png": [],
     }
-    assert found.annotations is not None
-    assert found.annotations.splits == {
+    assert imported.annotations is not None
+    assert imported.annotations.splits == {
         "train": (f"{folder}/image002.png",),
         "test": (f"{folder}/image001.png",),
     }
-    assert found.table is None
-    assert found.notes == ("the photographs have no grades",)
+    assert imported.table is None
+    assert imported.notes == ("the photographs have no grades",)
 
 
 def test_diaretdb1_of_another_size(tmp_path: Path, draw: Draw) -> None:
@@ -147,14 +147,14 @@ def test_e_ophtha(tmp_path: Path, draw: Draw) -> None:
     draw(aneurysms / "Annotation_MA" / "E0000043" / "C0000001.png", (5, 5, 7, 7))
     (aneurysms / "MA" / "E0000043" / "Thumbs.db").touch()
     draw(aneurysms / "MA" / "E0000043" / "no-mask.jpg")
-    found = e_ophtha.read(tmp_path)
-    assert boxes(found.annotations) == {
+    imported = e_ophtha.read(tmp_path)
+    assert boxes(imported.annotations) == {
         "e_optha_EX/EX/E0019457/C0001273.jpg": [("hard_exudate", (1.0, 1.0, 3.0, 3.0))],
         "e_optha_EX/healthy/E0000404/C0000887.jpg": [],
         "e_optha_MA/MA/E0000043/C0000001.JPG": [("microaneurysm", (5.0, 5.0, 7.0, 7.0))],
     }
-    assert found.table is None
-    assert found.notes == (
+    assert imported.table is None
+    assert imported.notes == (
         "the photographs have no grades",
         "1 photographs of MA were left out: they have no mask",
     )

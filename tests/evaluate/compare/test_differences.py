@@ -21,28 +21,28 @@ def test_each_has_the_figure_and_the_interval_that_it_has_alone():
     rng = np.random.default_rng(1)
     old, new = mean_of(rng.random(60)), mean_of(rng.random(60))
     clusters = np.arange(60) // 2
-    (found,) = changes(old, new, clusters, ["why"])
-    assert found.old == estimate(old, clusters, ["why"])[0]
-    assert found.new == estimate(new, clusters, ["why"])[0]
-    assert found.difference.value == pytest.approx(found.new.value - found.old.value)
+    (result,) = changes(old, new, clusters, ["why"])
+    assert result.old == estimate(old, clusters, ["why"])[0]
+    assert result.new == estimate(new, clusters, ["why"])[0]
+    assert result.difference.value == pytest.approx(result.new.value - result.old.value)
 
 
 def test_what_is_hard_for_both_falls_out_of_the_difference():
     rng = np.random.default_rng(2)
     hard = rng.normal(0, 1, 200)
-    (found,) = changes(
+    (result,) = changes(
         mean_of(hard), mean_of(hard + 0.05 + rng.normal(0, 0.05, 200)), np.arange(200), ["why"]
     )
-    assert found.old.high > found.new.low  # alone, they overlap
-    assert found.excludes_zero
-    assert found.difference.high - found.difference.low < 0.02
+    assert result.old.high > result.new.low  # alone, they overlap
+    assert result.excludes_zero
+    assert result.difference.high - result.difference.low < 0.02
 
 
 def test_the_same_twice_differs_by_nothing():
     values = mean_of(np.random.default_rng(3).random(40))
-    (found,) = changes(values, values, np.arange(40), ["why"])
-    assert found.difference == Figure(0.0, 0.0, 0.0)
-    assert found.excludes_zero is False
+    (result,) = changes(values, values, np.arange(40), ["why"])
+    assert result.difference == Figure(0.0, 0.0, 0.0)
+    assert result.excludes_zero is False
 
 
 def test_noise_includes_zero_about_as_often_as_it_should():
@@ -50,8 +50,8 @@ def test_noise_includes_zero_about_as_often_as_it_should():
     sure = 0
     for _ in range(200):
         a, b = rng.normal(0, 1, (2, 50))
-        (found,) = changes(mean_of(a), mean_of(b), np.arange(50), ["why"], resamples=200)
-        sure += bool(found.excludes_zero)
+        (result,) = changes(mean_of(a), mean_of(b), np.arange(50), ["why"], resamples=200)
+        sure += bool(result.excludes_zero)
     assert 2 <= sure <= 22  # 5 % of 200 is 10
 
 
@@ -59,10 +59,10 @@ def test_what_one_of_them_lacks_has_no_difference():
     def never(weights):
         return np.full((len(weights), 1), np.nan)
 
-    (found,) = changes(mean_of(np.ones(5)), never, np.arange(5), ["there is none"])
-    assert found.old.value == 1.0
-    assert found.difference == Figure(None, None, None, "there is none")
-    assert found.excludes_zero is None
+    (result,) = changes(mean_of(np.ones(5)), never, np.arange(5), ["there is none"])
+    assert result.old.value == 1.0
+    assert result.difference == Figure(None, None, None, "there is none")
+    assert result.excludes_zero is None
 
 
 @pytest.mark.parametrize(

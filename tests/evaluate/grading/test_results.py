@@ -62,25 +62,25 @@ def test_every_file_is_there_and_no_other(evaluation, tmp_path):
 
 
 def test_metrics_have_the_keys_that_others_rely_on(evaluation, tmp_path):
-    found = written(evaluation, tmp_path / "out")
-    assert found["n"] == 7
-    for summary in (found, found["graded"], found["by"]["status"]["one"]):
+    result = written(evaluation, tmp_path / "out")
+    assert result["n"] == 7
+    for summary in (result, result["graded"], result["by"]["status"]["one"]):
         for name in NAMES:
             assert {"value", "low", "high"} <= set(summary[name])
         assert set(summary["recall"]) == set("01234")
-    assert set(found["mean"]["status"]) == {"quadratic_kappa", "referable_auc"}
-    assert set(found["by"]["status"]) == {"one", "two"}
-    assert found["accuracy"]["value"] == pytest.approx(3 / 7)
-    assert found["graded"]["n"] == 5
-    assert found["graded_share"]["value"] == pytest.approx(5 / 7)
-    assert found["recall"]["4"] == {
+    assert set(result["mean"]["status"]) == {"quadratic_kappa", "referable_auc"}
+    assert set(result["by"]["status"]) == {"one", "two"}
+    assert result["accuracy"]["value"] == pytest.approx(3 / 7)
+    assert result["graded"]["n"] == 5
+    assert result["graded_share"]["value"] == pytest.approx(5 / 7)
+    assert result["recall"]["4"] == {
         "value": None,
         "low": None,
         "high": None,
         "reason": "there is no photograph of grade 4",
     }
-    assert found["intervals"]["clusters"] == {"patient": 6}
-    assert found["calibration"]["n"] == 5
+    assert result["intervals"]["clusters"] == {"patient": 6}
+    assert result["calibration"]["n"] == 5
 
 
 def test_metrics_repeat_to_the_byte(evaluation, manifest_of, named_reader, tmp_path):
@@ -147,9 +147,9 @@ def test_pictures_can_be_opened(evaluation, tmp_path):
 def test_pictures_of_an_evaluation_that_graded_nothing(manifest_of, named_reader, tmp_path):
     manifest = manifest_of([("a-dark.jpg", 0)])
     nothing = evaluate(manifest, manifest.rows, named_reader())
-    found = written(nothing, tmp_path / "out")
-    assert found["referable_auc"]["value"] is None
-    assert found["calibration"]["expected_calibration_error"] is None
+    result = written(nothing, tmp_path / "out")
+    assert result["referable_auc"]["value"] is None
+    assert result["calibration"]["expected_calibration_error"] is None
     assert (tmp_path / "out" / "roc.png").stat().st_size > 0
 
 

@@ -116,6 +116,6 @@ def test_all_figures_of_the_five_tests_take_seconds():
         "camera": tuple("abcdefghij"[i % 10] for i in range(1638)),
     }
     start = time.process_time()
-    found = summarise(subjects_of(scores, columns, patients))
+    result = summarise(subjects_of(scores, columns, patients))
     assert time.process_time() - start < 15
-    assert set(found.whole.figures) == set(COLUMNS)
+    assert set(result.whole.figures) == set(COLUMNS)

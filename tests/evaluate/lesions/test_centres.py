@@ -18,14 +18,14 @@ def table(tmp_path):
 
 def test_two_splits_of_the_same_names(table):
     """IDRiD's 516: train and test both have an IDRiD_001."""
-    found = table(
+    table_read = table(
         "split,image,od_x,od_y\ntest,IDRiD_001,100,200\ntrain,IDRiD_001,300,400\n"
         "train,IDRiD_002,5,6\n"
     )
-    assert (found["IDRiD_001_test"].x, found["IDRiD_001_test"].y) == (100, 200)
-    assert found["IDRiD_001"] == found["IDRiD_001_train"]
-    assert found["IDRiD_001"].x == 300
-    assert found["IDRiD_002"].y == 6
+    assert (table_read["IDRiD_001_test"].x, table_read["IDRiD_001_test"].y) == (100, 200)
+    assert table_read["IDRiD_001"] == table_read["IDRiD_001_train"]
+    assert table_read["IDRiD_001"].x == 300
+    assert table_read["IDRiD_002"].y == 6
 
 
 def test_a_name_of_one_split_alone_needs_no_ending(table):

@@ -22,13 +22,13 @@ def boxes(*rows):
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def hit(found, lesion):
-    return bool(hits.hits(boxes(found), boxes(lesion))[0, 0])
+def hit(detected, lesion):
+    return bool(hits.hits(boxes(detected), boxes(lesion))[0, 0])
 
 
 def test_iou_of_known_boxes():
-    found = ious(boxes((0, 0, 10, 10), (20, 20, 30, 30)), boxes((0, 0, 10, 10), (5, 0, 15, 10)))
-    assert found == pytest.approx(np.array([[1.0, 1 / 3], [0.0, 0.0]]))
+    detected = ious(boxes((0, 0, 10, 10), (20, 20, 30, 30)), boxes((0, 0, 10, 10), (5, 0, 15, 10)))
+    assert detected == pytest.approx(np.array([[1.0, 1 / 3], [0.0, 0.0]]))
 
 
 def test_boxes_without_area_overlap_nothing():
@@ -62,8 +62,8 @@ def test_a_grid_of_big_squares_hits_no_microaneurysm():
 
 def test_the_best_score_takes_the_lesion_and_each_is_taken_once():
     lesion = boxes((0, 0, 10, 10))
-    found = boxes((0, 0, 10, 9), (0, 0, 10, 10), (50, 50, 60, 60))
-    matched = match(found, np.array([0.9, 0.5, 0.7]), lesion)
+    detected = boxes((0, 0, 10, 9), (0, 0, 10, 10), (50, 50, 60, 60))
+    matched = match(detected, np.array([0.9, 0.5, 0.7]), lesion)
     assert matched.scores.tolist() == [0.9, 0.7, 0.5]
     assert matched.hit.tolist() == [True, False, False]
     assert matched.lesions == 1
@@ -71,8 +71,8 @@ def test_the_best_score_takes_the_lesion_and_each_is_taken_once():
 
 def test_a_box_takes_the_lesion_that_it_covers_best():
     lesions = boxes((0, 0, 10, 10), (4, 0, 14, 10))
-    found = boxes((3, 0, 13, 10), (3, 0, 13, 10), (3, 0, 13, 10))
-    assert pairs(found, np.array([0.5, 0.9, 0.1]), lesions).tolist() == [0, 1, NOTHING]
+    detected = boxes((3, 0, 13, 10), (3, 0, 13, 10), (3, 0, 13, 10))
+    assert pairs(detected, np.array([0.5, 0.9, 0.1]), lesions).tolist() == [0, 1, NOTHING]
 
 
 def test_a_sheet_is_one_lesion():
@@ -82,11 +82,11 @@ def test_a_sheet_is_one_lesion():
     assert match(boxes((0, 0, 2000, 1374)), np.array([0.9]), sheet).hit.sum() == 1
 
 
-@pytest.mark.parametrize(("found", "lesions"), [(0, 0), (0, 3), (3, 0)])
-def test_nothing_found_or_nothing_there(found, lesions):
-    some = np.tile([0.0, 0, 10, 10], (max(found, lesions), 1))
-    matched = match(some[:found], np.full(found, 0.5), some[:lesions])
-    assert len(matched.scores) == found
+@pytest.mark.parametrize(("detected", "lesions"), [(0, 0), (0, 3), (3, 0)])
+def test_nothing_found_or_nothing_there(detected, lesions):
+    some = np.tile([0.0, 0, 10, 10], (max(detected, lesions), 1))
+    matched = match(some[:detected], np.full(detected, 0.5), some[:lesions])
+    assert len(matched.scores) == detected
     assert not matched.hit.any()
     assert matched.lesions == lesions
 
@@ -104,17 +104,17 @@ def scenes(draw):
 
 @given(scenes())
 def test_pairs_are_hits_one_to_one_and_none_is_left(scene):
-    found, scores, lesions = scene
-    given_to = pairs(found, scores, lesions)
+    detected, scores, lesions = scene
+    given_to = pairs(detected, scores, lesions)
     taken = given_to[given_to != NOTHING]
     assert len(set(taken.tolist())) == len(taken)
-    hitting = hits.hits(found, lesions)
+    hitting = hits.hits(detected, lesions)
     assert all(hitting[row, given_to[row]] for row in np.flatnonzero(given_to != NOTHING))
     free = np.setdiff1d(np.arange(len(lesions)), taken)
     assert not hitting[given_to == NOTHING][:, free].any()
     # A threshold takes nothing away from those above it.
     high = scores >= 0.4
-    assert (pairs(found[high], scores[high], lesions) == given_to[high]).all()
+    assert (pairs(detected[high], scores[high], lesions) == given_to[high]).all()
 
 
 @given(scenes())

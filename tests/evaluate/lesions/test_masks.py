@@ -19,8 +19,8 @@ def test_masks_are_found_by_the_names_of_their_photographs(tmp_path):
     for name in ("IDRiD_01_MA", "IDRiD_01_OD", "IDRiD_02_EX"):
         save(tmp_path / "masks" / f"{name}.png", np.ones(SHAPE))
     wanted = ["IDRiD_01.jpg", "IDRiD_03.jpg", "deep/IDRiD_02.jpg"]
-    found = masks.masks_of(tmp_path / "masks", tmp_path / "images", wanted)
-    assert {image: set(kinds) for image, kinds in found.items()} == {
+    result = masks.masks_of(tmp_path / "masks", tmp_path / "images", wanted)
+    assert {image: set(kinds) for image, kinds in result.items()} == {
         "IDRiD_01.jpg": {"microaneurysm", "optic_disc"},
         "deep/IDRiD_02.jpg": {"hard_exudate"},
     }

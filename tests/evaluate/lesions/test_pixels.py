@@ -22,12 +22,12 @@ def test_a_pixel_has_the_score_of_the_best_box_over_it(seed):
     each = np.full(SHAPE, pixels.UNCOVERED)
     for (x0, y0, x1, y1), score in zip(np.clip(boxes, 0, None).astype(int), scores, strict=True):
         each[y0:y1, x0:x1] = np.maximum(each[y0:y1, x0:x1], score)
-    found = pixels.of_boxes(boxes, scores, mask)
-    assert found.positives == mask.sum()
-    for score, true, count in zip(found.score, found.true, found.count, strict=True):
+    result = pixels.of_boxes(boxes, scores, mask)
+    assert result.positives == mask.sum()
+    for score, true, count in zip(result.score, result.true, result.count, strict=True):
         assert count == (each == score).sum()
         assert true == (mask & (each == score)).sum()
-    ranking = ranked.rank([(found.score, found.true, found.count)], [found.positives])
+    ranking = ranked.rank([(result.score, result.true, result.count)], [result.positives])
     area = ranked.measure(ranking, np.ones((1, 1)), ranked.step_precision)
     assert area == pytest.approx(average_precision_score(mask.ravel(), each.ravel()))
 
@@ -62,10 +62,10 @@ def test_a_pixel_has_the_score_of_the_map(seed):
 
 
 def test_boxes_are_rounded_to_pixels():
-    found = pixels.of_boxes(
+    result = pixels.of_boxes(
         np.array([[1.4, 1.6, 3.4, 3.6]]), np.array([0.5]), np.zeros(SHAPE, bool)
     )
-    assert dict(zip(found.score.tolist(), found.count.tolist(), strict=True)) == {
+    assert dict(zip(result.score.tolist(), result.count.tolist(), strict=True)) == {
         0.5: 4.0,
         pixels.UNCOVERED: 1196.0,
     }

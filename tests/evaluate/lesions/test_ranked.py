@@ -13,7 +13,7 @@ from fundoscope.evaluate.lesions.hits import Matched
 def scene(seed, count=4, most=30):
     """Found boxes, scores and lesions of some photographs."""
     random = np.random.default_rng(seed)
-    found, scores, lesions = [], [], []
+    detected, scores, lesions = [], [], []
     for _ in range(count):
         corner = random.uniform(0, 200, (random.integers(0, most), 2))
         there = np.concatenate([corner, corner + random.uniform(15, 40, corner.shape)], axis=1)
@@ -22,10 +22,10 @@ def scene(seed, count=4, most=30):
         seen = np.concatenate(
             [near + random.uniform(-6, 6, near.shape), np.concatenate([false, false + 20], axis=1)]
         )
-        found.append(seen)
+        detected.append(seen)
         scores.append(random.integers(0, 12, len(seen)) / 12)
         lesions.append(there)
-    return found, scores, lesions
+    return detected, scores, lesions
 
 
 def matched_of(seed):
@@ -44,8 +44,8 @@ def rank(matched, **options):
 def test_weights_are_how_often_a_photograph_counts(seed):
     matched = matched_of(seed)
     weights = np.array([[1.0, 1, 1, 1], [2, 0, 1, 3], [0, 0, 0, 0]])
-    found = ranked.measure(rank(matched), weights, ranked.average_precision)[:, 0]
-    for row, value in zip(weights.astype(int), found, strict=True):
+    measured = ranked.measure(rank(matched), weights, ranked.average_precision)[:, 0]
+    for row, value in zip(weights.astype(int), measured, strict=True):
         drawn = [each for each, times in zip(matched, row, strict=True) for _ in range(times)]
         expected = hits.average_precision(hits.pooled(drawn))
         assert value == pytest.approx(expected, nan_ok=True)
@@ -69,14 +69,14 @@ def test_step_precision_is_that_of_scikit_learn(seed):
         [(score[part], true[part].astype(float), np.ones(len(score[part]))) for part in halves],
         [true[part].sum() for part in halves],
     )
-    found = ranked.measure(ranking, np.ones((1, 2)), ranked.step_precision)
-    assert found == pytest.approx(average_precision_score(true, score))
+    measured = ranked.measure(ranking, np.ones((1, 2)), ranked.step_precision)
+    assert measured == pytest.approx(average_precision_score(true, score))
 
 
 @given(st.integers(0, 2**32))
 def test_coco_precision_is_that_of_faster_coco_eval(seed):
-    found, scores, lesions = scene(seed)
-    strict = coco.hits_of(found, scores, lesions)
+    detected, scores, lesions = scene(seed)
+    strict = coco.hits_of(detected, scores, lesions)
     ranking = ranked.rank(
         [
             (some, right.astype(float), np.ones(len(some)))
@@ -88,8 +88,8 @@ def test_coco_precision_is_that_of_faster_coco_eval(seed):
     value = ranked.measure(ranking, np.ones((1, 4)), ranked.coco_precision)[0, 0]
     if not any(map(len, lesions)):
         assert np.isnan(value)
-    elif any(map(len, found)):
-        theirs = coco._evaluation(found, scores, lesions).eval["precision"].mean()
+    elif any(map(len, detected)):
+        theirs = coco._evaluation(detected, scores, lesions).eval["precision"].mean()
         assert value == pytest.approx(theirs)
 
 
@@ -110,31 +110,31 @@ def test_coco_counts_more_than_a_hundred_boxes():
 
 
 def test_coco_is_stricter_than_the_hit_rule():
-    lesion, found = np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 19]])
-    assert hits.match(found, np.array([0.5]), lesion).hit.all()
-    assert coco.hits_of([found], [np.array([0.5])], [lesion])[0].all()
-    shifted = found + np.array([0.0, 3, 0, 3])
+    lesion, detected = np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 19]])
+    assert hits.match(detected, np.array([0.5]), lesion).hit.all()
+    assert coco.hits_of([detected], [np.array([0.5])], [lesion])[0].all()
+    shifted = detected + np.array([0.0, 3, 0, 3])
     assert hits.match(shifted, np.array([0.5]), lesion).hit.all()
     assert not coco.hits_of([shifted], [np.array([0.5])], [lesion])[0].any()
 
 
-@pytest.mark.parametrize("found", [True, False])
-def test_coco_where_nothing_is_found_or_nothing_is_there(found):
+@pytest.mark.parametrize("detected", [True, False])
+def test_coco_where_nothing_is_found_or_nothing_is_there(detected):
     some, none = np.array([[0.0, 0, 10, 10]]), np.zeros((0, 4))
     right = coco.hits_of(
-        [some if found else none, none],
-        [np.full(int(found), 0.5), np.zeros(0)],
-        [none if found else some, none],
+        [some if detected else none, none],
+        [np.full(int(detected), 0.5), np.zeros(0)],
+        [none if detected else some, none],
     )
-    assert [each.tolist() for each in right] == [[False] * found, []]
+    assert [each.tolist() for each in right] == [[False] * detected, []]
 
 
 def test_froc_of_a_ranking():
     """Two photographs, four lesions; false boxes after 1, 2 and 4 hits."""
     one = Matched(np.array([0.9, 0.8, 0.6, 0.5]), np.array([True, False, True, False]), 3)
     two = Matched(np.array([0.7, 0.4]), np.array([True, True]), 1)
-    found = ranked.measure(rank([one, two]), np.ones((1, 2)), froc.sensitivities)[0]
-    by_rate = dict(zip((*froc.RATES, "mean"), found.tolist(), strict=True))
+    measured = ranked.measure(rank([one, two]), np.ones((1, 2)), froc.sensitivities)[0]
+    by_rate = dict(zip((*froc.RATES, "mean"), measured.tolist(), strict=True))
     assert by_rate[0.125] == by_rate[0.25] == 0.25  # no false box yet
     assert by_rate[0.5] == 0.75  # one false box on two photographs
     assert by_rate[1] == by_rate[32] == 1.0
@@ -148,8 +148,8 @@ def test_froc_counts_photographs_without_boxes():
     rates = np.array(froc.RATES)
     for photographs in (1, 2, 8):
         ranking = rank([one] + [empty] * (photographs - 1))
-        found = ranked.measure(ranking, np.ones((1, photographs)), froc.sensitivities)[0, :-1]
-        assert found.tolist() == (rates * photographs >= 1).tolist()
+        measured = ranked.measure(ranking, np.ones((1, photographs)), froc.sensitivities)[0, :-1]
+        assert measured.tolist() == (rates * photographs >= 1).tolist()
 
 
 def test_froc_without_lesions_is_undefined_and_without_boxes_zero():
@@ -162,6 +162,6 @@ def test_froc_without_lesions_is_undefined_and_without_boxes_zero():
 def test_equal_scores_come_together():
     """A false and a right box of one score: no threshold has the right one alone."""
     same = Matched(np.array([0.5, 0.5]), np.array([True, False]), 1)
-    found = ranked.measure(rank([same]), np.ones((1, 1)), froc.sensitivities)[0]
-    assert found[froc.RATES.index(0.5)] == 0.0
-    assert found[froc.RATES.index(1.0)] == 1.0
+    measured = ranked.measure(rank([same]), np.ones((1, 1)), froc.sensitivities)[0]
+    assert measured[froc.RATES.index(0.5)] == 0.0
+    assert measured[froc.RATES.index(1.0)] == 1.0

@@ -117,22 +117,22 @@ def scores(segmenter, photograph):
 
 
 def test_the_area_of_all_pixels_is_that_of_scikit_learn(segmenter, known):
-    found = evaluation.evaluate(
+    result = evaluation.evaluate(
         known,
         lambda path: detections.detect(segmenter, path),
         segmenter.manifest.thresholds,
         has_maps=True,
         resamples=5,
     )
-    assert [each.detections.status for each in found.photographs] == ["read", "read", "no_field"]
-    assert found.has_maps
+    assert [each.detections.status for each in result.photographs] == ["read", "read", "no_field"]
+    assert result.has_maps
     expected = [scores(segmenter, photograph) for photograph in known.photographs]
     for kind in KINDS:
         masks = [np.array(Image.open(each.masks[kind][0])).ravel() for each in known.photographs]
         shown = [np.rint(each[kind]).ravel() for each in expected]
         assert np.concatenate(masks).sum() > 100
         area = average_precision_score(np.concatenate(masks), np.concatenate(shown))
-        ours = found.figures.kinds[kind].figures["aupr_pixels"].value
+        ours = result.figures.kinds[kind].figures["aupr_pixels"].value
         assert math.isclose(ours, area, abs_tol=0.003)
         assert 0 < ours < 1
 

@@ -32,13 +32,13 @@ def gather(eyes):
 
 
 def test_every_photograph_that_somebody_looked_at(gather):
-    found = gather()
-    assert [each.image for each in found.photographs] == ["a.png", "b.png", "c.png"]
-    assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
-    assert found.photographs[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
-    assert found.photographs[2].of_kind("microaneurysm").shape == (0, 4)
-    assert found.photographs[0].masks is None
-    assert not found.test
+    result = gather()
+    assert [each.image for each in result.photographs] == ["a.png", "b.png", "c.png"]
+    assert result.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
+    assert result.photographs[0].of_kind("microaneurysm").tolist() == [[10, 10, 20, 20]]
+    assert result.photographs[2].of_kind("microaneurysm").shape == (0, 4)
+    assert result.photographs[0].masks is None
+    assert not result.test
 
 
 def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
@@ -50,10 +50,10 @@ def test_the_disc_is_the_largest_box_else_that_of_the_table(gather, tmp_path):
 
 
 def test_names_choose_and_order(gather):
-    found = gather(names=("some.txt", "# two of them\nb\n\n a.png \n"))
-    assert [each.image for each in found.photographs] == ["b.png", "a.png"]
+    result = gather(names=("some.txt", "# two of them\nb\n\n a.png \n"))
+    assert [each.image for each in result.photographs] == ["b.png", "a.png"]
     # What is annotated elsewhere in the set can be measured here: as nothing that is there.
-    assert found.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
+    assert result.kinds == ("microaneurysm", "hard_exudate", "optic_disc")
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_a_test_split_of_the_annotations(gather):
 
 
 def test_masks_are_those_of_the_photograph(gather, tmp_path):
-    found = gather(masks=tmp_path / "masks")
-    assert set(found.photographs[0].masks) == {"microaneurysm", "optic_disc"}
-    assert found.photographs[2].masks is None
-    assert any("c.png" in note for note in found.notes)
+    result = gather(masks=tmp_path / "masks")
+    assert set(result.photographs[0].masks) == {"microaneurysm", "optic_disc"}
+    assert result.photographs[2].masks is None
+    assert any("c.png" in note for note in result.notes)
 
 
 def test_a_photograph_of_another_size_than_annotated_is_refused_at_once(gather, tmp_path):
@@ -144,10 +144,10 @@ def test_nothing_to_compare_with(tmp_path):
 def test_centres_alone(gather, tmp_path):
     gather()
     (tmp_path / "discs.csv").write_text("image,od_x,od_y\na,1072,712\nother,1,1\n")
-    found = truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
-    assert [each.image for each in found.photographs] == ["a.png"]
-    assert found.kinds == ()
-    assert found.notes == ("2 photographs are left out: the table does not give their optic disc",)
+    result = truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
+    assert [each.image for each in result.photographs] == ["a.png"]
+    assert result.kinds == ()
+    assert result.notes == ("2 photographs are left out: the table does not give their optic disc",)
 
 
 def test_centres_of_none_of_the_photographs(gather, tmp_path):

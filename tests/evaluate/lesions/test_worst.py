@@ -62,12 +62,12 @@ def test_a_disc_of_which_the_centre_alone_is_known(eyes, seen_as, tmp_path):
     table = tmp_path / "discs.csv"
     table.write_text("image,od_x,od_y\nfar,2144,1430\nnear,2144,1430\nnone,2144,1430\n")
     known = truth.gather(root / "JPEGImages", None, table=table)
-    found = {
+    result = {
         "far": [(OD, (90, 20, 110, 40), 0.9)],
         "near": [(OD, (53, 33, 67, 47), 0.9)],
         "none": [],
     }
-    evaluation = evaluate(known, seen_as(found), {OD: 0.5}, resamples=5)
+    evaluation = evaluate(known, seen_as(result), {OD: 0.5}, resamples=5)
     far, near, none = (worst._panel(each, OD, evaluation) for each in evaluation.photographs)
     assert [len(part) for part in (far.hit, far.missed, far.false)] == [0, 1, 1]
     assert [len(part) for part in (near.hit, near.missed, near.false)] == [1, 0, 0]

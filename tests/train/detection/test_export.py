@@ -75,11 +75,11 @@ def test_a_run_becomes_a_bundle_that_reads(
     loaded = detectors.load(tmp_path / "bundle", threads=2)
     config, _ = configs.of_run(run)
     photo = decode.decode_file(next((Path(config.data.annotations) / "JPEGImages").iterdir()))
-    found = detectors.candidates(loaded, photo, field.find(photo))
-    assert found
-    scores = [lesion.score for lesion in found]
+    result = detectors.candidates(loaded, photo, field.find(photo))
+    assert result
+    scores = [lesion.score for lesion in result]
     assert scores == sorted(scores, reverse=True)
-    for lesion in found:
+    for lesion in result:
         x0, y0, x1, y1 = lesion.box
         assert -1 <= x0 < x1 <= photo.facts.width + 1
         assert -1 <= y0 < y1 <= photo.facts.height + 1

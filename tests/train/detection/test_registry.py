@@ -84,14 +84,14 @@ class Brightness:
         config: DetectorConfig,
         device: torch.device,
     ) -> PhotographBoxes:
-        found = []
+        result = []
         for view in views:
             height, width = view.pixels.shape[:2]
             whole = np.array([[0.0, 0.0, width, height]])
-            found.append(
+            result.append(
                 DetectedBoxes(np.zeros(1, np.int64), whole, np.ones(1, np.int64), np.ones(1))
             )
-        return PhotographBoxes(found, {"further": 1})
+        return PhotographBoxes(result, {"further": 1})
 
     def to_onnx(
         self,

@@ -28,16 +28,16 @@ def near(pixels, kind):
     return np.abs(pixels.astype(int) - KINDS[kind].colour).max(axis=-1) < 60
 
 
-def sheet(views, found, size=(128, 128)):
-    content = sheets.sheet(views, found, NAMES, size)
+def sheet(views, result, size=(128, 128)):
+    content = sheets.sheet(views, result, NAMES, size)
     with Image.open(io.BytesIO(content)) as picture:
         return np.asarray(picture)
 
 
 def test_truth_stands_left_and_findings_right():
     view = view_of([(250, 200, 280, 230)], [1])
-    found = (np.array([(245.0, 190.0, 275.0, 225.0)]), np.array([2]))
-    pixels = sheet([view], [found])
+    result = (np.array([(245.0, 190.0, 275.0, 225.0)]), np.array([2]))
+    pixels = sheet([view], [result])
     tiles = pixels[-132:-4]
     assert near(tiles[:, 4:132], "haemorrhage").sum() > 60
     assert near(tiles[:, 136:264], "hard_exudate").sum() > 60

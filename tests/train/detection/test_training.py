@@ -70,8 +70,8 @@ def test_listeners_are_called(detector_config, tmp_path):
     once = configs.replaced(detector_config, epochs=1)
     detector.train(once, tmp_path / "run", listeners=listeners)
     assert reported["pictures"][-1] == (11, 11)
-    (found,) = reported["data"]
-    assert (len(found.train), len(found.val), found.unseen) == (8, 3, ())
+    (result,) = reported["data"]
+    assert (len(result.train), len(result.val), result.unseen) == (8, 3, ())
     assert reported["network"][0][0] == "efficientnet_lite0"
     assert [report.step for report in reported["steps"]] == [1, 2]
     assert [line["epoch"] for line in reported["epochs"]] == [0]
@@ -85,10 +85,10 @@ def test_a_set_of_other_kinds_trains_without_a_change_of_code(
     photos["nv1"] = {"neovascularisation": 1, "laser_scar": 2}
     root = save_lesions(photos, {"train": ["nv0", "nv1", "nv2"], "val": ["nv3", "nv4"]}, "nv")
     chosen = configs.replaced(configs.on_other_data(detector_config, root), epochs=1)
-    found = []
-    detector.train(chosen, tmp_path / "run", listeners=Listeners(data=found.append))
-    assert found[0].kinds == ("neovascularisation", "laser_scar")
-    assert found[0].unseen == ("laser_scar",)
+    result = []
+    detector.train(chosen, tmp_path / "run", listeners=Listeners(data=result.append))
+    assert result[0].kinds == ("neovascularisation", "laser_scar")
+    assert result[0].unseen == ("laser_scar",)
     (line,) = runs.metrics(tmp_path / "run")
     assert line["average_precision"]["laser_scar"] is None
     assert line["score"] == line["average_precision"]["neovascularisation"]
@@ -191,21 +191,21 @@ class Oracle(torch.nn.Module):
     def forward(self, tiles):
         from scipy import ndimage
 
-        found = []
+        result = []
         for tile in (tiles * 128 + 127).permute(0, 2, 3, 1).numpy():
             labelled, _ = ndimage.label((tile[..., 1] > 205) & (tile[..., 2] < 140))
             boxes = [
                 (cols.start, rows.start, cols.stop, rows.stop)
                 for rows, cols in ndimage.find_objects(labelled)
             ]
-            found.append(
+            result.append(
                 {
                     "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
                     "labels": torch.full((len(boxes),), 2),
                     "scores": torch.linspace(0.9, 0.8, len(boxes)),
                 }
             )
-        return found
+        return result
 
 
 def test_a_network_that_finds_lesions_is_evaluated_so(detector_config, tmp_path):

@@ -102,27 +102,27 @@ def test_calibration_as_a_whole():
     logits, labels = simulated()
     sources = ["ab"[i % 2] for i in range(len(labels))]
     gradable = np.arange(len(labels)) % 10 > 0
-    found = calibrate.calibrate(logits, labels, sources, gradable)
-    assert list(found.by_source) == ["a", "b"]
-    assert found.pooled.n == 600
-    assert found.gradable.n == 540
-    assert found.gradable.sensitivity >= calibrate.TARGET_SENSITIVITY
-    referable = heads.referable(found.fitted.probabilities(logits, heads.CUMULATIVE))
-    assert found.pooled.auc == pytest.approx(roc_auc_score(labels >= 2, referable))
-    assert found.mean("auc") == pytest.approx(
-        (found.by_source["a"].auc + found.by_source["b"].auc) / 2
+    result = calibrate.calibrate(logits, labels, sources, gradable)
+    assert list(result.by_source) == ["a", "b"]
+    assert result.pooled.n == 600
+    assert result.gradable.n == 540
+    assert result.gradable.sensitivity >= calibrate.TARGET_SENSITIVITY
+    referable = heads.referable(result.fitted.probabilities(logits, heads.CUMULATIVE))
+    assert result.pooled.auc == pytest.approx(roc_auc_score(labels >= 2, referable))
+    assert result.mean("auc") == pytest.approx(
+        (result.by_source["a"].auc + result.by_source["b"].auc) / 2
     )
-    assert found.pooled.accuracy > 0.5
+    assert result.pooled.accuracy > 0.5
 
 
 def test_a_source_without_sick_eyes_has_no_sensitivity():
     logits, labels = simulated()
     sources = ["well" if label < 2 else "sick" for label in labels]
-    found = calibrate.calibrate(logits, labels, sources, np.ones(len(labels), bool))
-    assert math.isnan(found.by_source["well"].sensitivity)
-    assert math.isnan(found.by_source["well"].auc)
-    assert found.mean("sensitivity") == found.by_source["sick"].sensitivity
-    assert math.isnan(found.mean("auc"))
+    result = calibrate.calibrate(logits, labels, sources, np.ones(len(labels), bool))
+    assert math.isnan(result.by_source["well"].sensitivity)
+    assert math.isnan(result.by_source["well"].auc)
+    assert result.mean("sensitivity") == result.by_source["sick"].sensitivity
+    assert math.isnan(result.mean("auc"))
 
 
 def test_sources_are_numbered_by_name():

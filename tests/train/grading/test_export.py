@@ -68,8 +68,8 @@ def export(chosen, tmp_path, **options):
 
 @pytest.mark.parametrize("head", heads.OUTPUTS)
 def test_every_head_reads_a_photograph(native, tmp_path, eye, head):
-    found = export(configs.replaced(native, head=head, normalise="samplewise"), tmp_path)
-    assert found.torch_difference < exporting.MAX_DIFFERENCE
+    result = export(configs.replaced(native, head=head, normalise="samplewise"), tmp_path)
+    assert result.torch_difference < exporting.MAX_DIFFERENCE
     manifest = bundles.load(tmp_path / "bundle").manifest
     assert (manifest.head, manifest.input, manifest.input_size) == (head, "native", (32, 48))
     assert manifest.name == "sequential-spp-32x48"
@@ -86,8 +86,8 @@ def test_a_crop_of_the_field(config, tmp_path, eye):
         data={"crop_size": 24},
         stages=(Stage(24, 1),),
     )
-    found = export(chosen, tmp_path)
-    assert found.torch_difference < exporting.MAX_DIFFERENCE
+    result = export(chosen, tmp_path)
+    assert result.torch_difference < exporting.MAX_DIFFERENCE
     manifest = bundles.load(tmp_path / "bundle").manifest
     assert (manifest.input, manifest.input_size) == ("crop", 24)
     assert Reader(tmp_path / "bundle", lesions=False).read(eye).grade.icdr in range(5)
@@ -107,9 +107,9 @@ def test_the_students_network_squashed(config, tmp_path, eye):
 
 
 def test_a_bundle_says_what_it_was_made_of_and_not_where(run, tmp_path):
-    found = exporting.export(run, tmp_path / "bundle")
-    falls = [abs(v or 0) for k, v in found.tried.cost.items() if "difference" not in k]
-    assert found.taken == (max(falls) <= exporting.MAX_MOVE)
+    result = exporting.export(run, tmp_path / "bundle")
+    falls = [abs(v or 0) for k, v in result.tried.cost.items() if "difference" not in k]
+    assert result.taken == (max(falls) <= exporting.MAX_MOVE)
     bundle = bundles.load(tmp_path / "bundle")
     trained = bundle.manifest.trained_on
     assert trained.photographs == {"a": 4, "b": 4}
@@ -171,9 +171,9 @@ def test_what_cannot_be_exported_is_reported(run, labels, tmp_path):
 
 def test_photographs_without_a_picture_are_reported(run, tmp_path):
     (tmp_path / "0.png").write_bytes(b"no picture")
-    found = exporting.export(run, tmp_path / "bundle", cache=tmp_path / "new")
-    assert [photograph.image for photograph in found.left_out] == ["0.png"]
-    assert found.calibration.pooled.n == 3
+    result = exporting.export(run, tmp_path / "bundle", cache=tmp_path / "new")
+    assert [photograph.image for photograph in result.left_out] == ["0.png"]
+    assert result.calibration.pooled.n == 3
 
 
 def test_a_graph_that_differs_is_refused(run, tmp_path, monkeypatch):
@@ -185,8 +185,8 @@ def test_a_graph_that_differs_is_refused(run, tmp_path, monkeypatch):
 
 def test_weights_that_suffer_stay_whole(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "MAX_MOVE", -1.0)
-    found = exporting.export(run, tmp_path / "bundle")
-    assert not found.taken
+    result = exporting.export(run, tmp_path / "bundle")
+    assert not result.taken
     assert "full precision" in (tmp_path / "bundle" / bundles.CARD).read_text()
     kept = onnx_graph.weights(bundles.load(tmp_path / "bundle").model)
     stored = loop.read_checkpoint(run / loop.BEST)["network"]
@@ -204,9 +204,9 @@ def two_layers(monkeypatch):
 @pytest.mark.usefixtures("two_layers")
 def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
     monkeypatch.setattr(exporting, "MAX_FALL", 1.0)
-    found = exporting.export(run, tmp_path / "bundle", int8=True)
-    assert found.taken
-    assert found.torch_difference < exporting.MAX_DIFFERENCE
+    result = exporting.export(run, tmp_path / "bundle", int8=True)
+    assert result.taken
+    assert result.torch_difference < exporting.MAX_DIFFERENCE
     manifest = bundles.load(tmp_path / "bundle").manifest
     assert manifest.stored.weights == "int8"
     assert manifest.stored.cost.keys() >= {*exporting.APART, "kappa, together", "auc, together"}

@@ -33,26 +33,26 @@ def cross_entropy(share, wanted):
 
 def by_hand(head, values, grades, smoothing):
     """The loss of each photograph."""
-    found = []
+    result = []
     for row, grade in zip(values.double().numpy(), grades.tolist(), strict=True):
         if head == "cumulative":
             wanted = [1 - smoothing if grade > k else smoothing for k in range(4)]
             each = [cross_entropy(sigmoid(row[k]), wanted[k]) for k in range(4)]
-            found.append(sum(each) / 4)
+            result.append(sum(each) / 4)
         elif head == "corn":
             wanted = [1 - smoothing if grade > k else smoothing for k in range(4)]
             asked = [k for k in range(4) if grade > k - 1]
-            found.append(sum(cross_entropy(sigmoid(row[k]), wanted[k]) for k in asked) / 4)
+            result.append(sum(cross_entropy(sigmoid(row[k]), wanted[k]) for k in asked) / 4)
         elif head == "softmax":
             logs = row - np.log(np.exp(row).sum())
             target = np.full(5, smoothing / 5)
             target[grade] += 1 - smoothing
-            found.append(-(target * logs).sum())
+            result.append(-(target * logs).sum())
         elif head == "regression":
-            found.append((row[0] - grade) ** 2)
+            result.append((row[0] - grade) ** 2)
         else:
-            found.append(cross_entropy(sigmoid(row[0]), grade))
-    return np.array(found)
+            result.append(cross_entropy(sigmoid(row[0]), grade))
+    return np.array(result)
 
 
 @pytest.mark.parametrize("head", heads.OUTPUTS)
@@ -69,8 +69,8 @@ def test_class_weights_by_hand(head):
     each = by_hand(head, values, GRADES, 0.0)
     share = np.array(weights)[GRADES.numpy()]
     wanted = (share * each).sum() / share.sum()
-    found = Loss(head, class_weights=weights)(values, GRADES)
-    assert float(found) == pytest.approx(wanted, rel=1e-5)
+    result = Loss(head, class_weights=weights)(values, GRADES)
+    assert float(result) == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.parametrize("head", heads.OUTPUTS)
@@ -97,9 +97,9 @@ def test_every_loss_falls_where_its_gradient_points(head):
 def test_a_sigmoid_on_a_grade_above_1_has_no_smallest_loss(grade):
     """-g x + log(1 + e^x) falls for ever where g > 1: the surer of 1, the better."""
     logits = torch.tensor([0.0, 1.0, 10.0, 100.0, 1e4])
-    found = [float(Loss("sigmoid")(logit.view(1, 1), torch.tensor([grade]))) for logit in logits]
-    assert all(b < a for a, b in itertools.pairwise(found))
-    assert found[-1] == pytest.approx((1 - grade) * 1e4, rel=1e-3)
+    result = [float(Loss("sigmoid")(logit.view(1, 1), torch.tensor([grade]))) for logit in logits]
+    assert all(b < a for a, b in itertools.pairwise(result))
+    assert result[-1] == pytest.approx((1 - grade) * 1e4, rel=1e-3)
     for fine in (0, 1):
         assert float(Loss("sigmoid")(torch.tensor([[3.0]]), torch.tensor([fine]))) > 0
 

@@ -137,8 +137,8 @@ def test_class_folders_are_a_table(save_eye, tmp_path):
     for split, grades in (("train", range(5)), ("validation", (0, 3)), ("test", (1,))):
         for grade in grades:
             save_eye(tmp_path / split / str(grade) / f"{split}.png")
-    found = photographs.read(tmp_path)
-    assert len(photographs.choose(found, DATA, seed=1)) == 7
+    result = photographs.read(tmp_path)
+    assert len(photographs.choose(result, DATA, seed=1)) == 7
     with pytest.raises(TableError):
         photographs.read(tmp_path / "none.csv")
 
@@ -200,6 +200,6 @@ def test_a_further_table_with_nothing_to_train_on_is_reported(further):
 def test_further_tables_make_it_another_run(further):
     path = further(["1.png,1,,"])
     also = photographs.read_also(Data("labels.csv", also=(str(path),)))
-    found = {photographs.sha256(table(), tables) for tables in ((), also, (*also, *also))}
-    assert len(found) == 3
+    result = {photographs.sha256(table(), tables) for tables in ((), also, (*also, *also))}
+    assert len(result) == 3
     assert photographs.sha256(table(), ()) == "0"

@@ -109,18 +109,18 @@ def keys(labels, wanted=CROP, trusted=False):
 
 def test_another_input_table_or_photograph_is_another_cache(labels, tmp_path):
     table = manifest.read(labels)
-    found = [
+    result = [
         keys(labels),
         keys(labels, Input("crop", 64, 64)),
         keys(labels, Input("squash", 48, 48)),
         keys(labels, trusted=True),
     ]
-    found.append(pictures._key(table, table.rows[:-1], CROP, False))
+    result.append(pictures._key(table, table.rows[:-1], CROP, False))
     Image.new("RGB", (500, 400), (90, 30, 10)).save(tmp_path / "3.png")
-    found.append(keys(labels))
+    result.append(keys(labels))
     labels.write_text(labels.read_text() + "11.png,0,test,a,\n")
-    found.append(keys(labels))
-    assert len(set(found)) == len(found)
+    result.append(keys(labels))
+    assert len(set(result)) == len(result)
 
 
 def test_folders_with_equal_names_do_not_share_pictures(labels, tmp_path):

@@ -20,18 +20,18 @@ def sheet(config, path):
 
 
 def test_photographs_as_they_are_and_as_training_shows_them(config, tmp_path):
-    found = sheet(config, tmp_path / "sheet.png")
+    result = sheet(config, tmp_path / "sheet.png")
     cell = 48 + 2 * GAP
-    assert found.shape == (ROWS * cell, COLUMNS * cell, 3)
-    tiles = found.reshape(ROWS, cell, COLUMNS, cell, 3).transpose(0, 2, 1, 3, 4)
+    assert result.shape == (ROWS * cell, COLUMNS * cell, 3)
+    tiles = result.reshape(ROWS, cell, COLUMNS, cell, 3).transpose(0, 2, 1, 3, 4)
     inner = tiles[:, :, GAP:-GAP, GAP:-GAP].astype(int)
     for row in inner:
         assert all(tile[24, 24].max() > 50 for tile in row)
         assert all(np.abs(tile - row[0]).mean() > 1 for tile in row[1:])
     assert (tiles[:, :, :GAP] == 255).all()
-    assert np.array_equal(found, sheet(config, tmp_path / "again.png"))
+    assert np.array_equal(result, sheet(config, tmp_path / "again.png"))
     other = sheet(msgspec.structs.replace(config, seed=5), tmp_path / "other.png")
-    assert not np.array_equal(found, other)
+    assert not np.array_equal(result, other)
 
 
 def test_frames_of_their_own_shape(config, tmp_path):

@@ -196,16 +196,16 @@ def test_mixed_shapes_are_trained_on_in_batches_of_one(config, tmp_path, save_ey
 def test_the_figures_of_an_epoch():
     labels = np.array([0, 1, 2, 3, 4, 0, 2, 4])
     outputs = np.where(np.arange(4) < labels[:, None], 6.0, -6.0).astype(np.float32)
-    found = grader.measure(outputs, labels, ["a", "b"] * 4)
-    assert found["kappa"] == found["accuracy"] == found["auc"] == found["score"] == 1
-    assert found["kappa_rounded"] == 1
-    assert json.dumps(found)
+    result = grader.measure(outputs, labels, ["a", "b"] * 4)
+    assert result["kappa"] == result["accuracy"] == result["auc"] == result["score"] == 1
+    assert result["kappa_rounded"] == 1
+    assert json.dumps(result)
 
 
 def test_the_sigmoid_is_judged_as_it_is_rounded():
     """Grades above 1 can never be right, however it is calibrated."""
     labels = np.array([0, 0, 1, 1, 2, 3, 4, 4])
     outputs = np.array([[-3.0], [-1.0], [2.0], [1.0], [5.0], [9.0], [20.0], [3.0]], np.float32)
-    found = grader.measure(outputs, labels, ["a"] * 8, "sigmoid")
-    assert found["accuracy"] == 0.5
-    assert found["correction"] is None
+    result = grader.measure(outputs, labels, ["a"] * 8, "sigmoid")
+    assert result["accuracy"] == 0.5
+    assert result["correction"] is None

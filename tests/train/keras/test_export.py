@@ -186,15 +186,15 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 
 def test_weights_that_are_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_bundle(tmp_path / "bundle")
-    found = onnx_graph.weights(bundles.load(folder).model)
+    result = onnx_graph.weights(bundles.load(folder).model)
     monkeypatch.setattr(onnx_graph, "weights", lambda _: {})
     with pytest.raises(UsageError, match="own names"):
         keras_export.to_keras(folder, tmp_path / "out.h5")
-    other = found | {"10.bias": np.zeros(3, np.float32)}
+    other = result | {"10.bias": np.zeros(3, np.float32)}
     monkeypatch.setattr(onnx_graph, "weights", lambda _: other)
     with pytest.raises(UsageError, match="another shape"):
         keras_export.to_keras(folder, tmp_path / "out.h5")
-    wrong = found | {"10.bias": np.arange(5, dtype=np.float32)}
+    wrong = result | {"10.bias": np.arange(5, dtype=np.float32)}
     monkeypatch.setattr(onnx_graph, "weights", lambda _: wrong)
     with pytest.raises(FundoscopeError, match="gives other results in Keras"):
         keras_export.to_keras(folder, tmp_path / "out.h5")

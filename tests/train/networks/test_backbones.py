@@ -23,7 +23,7 @@ def test_a_pyramid_halves_from_stride_4_to_64(name: str) -> None:
     network = backbones.create(name, 16, init="none").eval()
     with torch.no_grad():
         maps = network(torch.zeros(1, 3, 128, 192))
-    assert [tuple(found.shape) for found in maps.values()] == [
+    assert [tuple(result.shape) for result in maps.values()] == [
         (1, 16, 128 // stride, 192 // stride) for stride in (4, 8, 16, 32, 64)
     ]
     assert len(maps) == backbones.levels(name)
@@ -33,7 +33,7 @@ def test_vgg16_gives_one_map_of_stride_16_and_learns_whole_from_nothing() -> Non
     network: Any = backbones.create("vgg16", 64, init="none").eval()
     with torch.no_grad():
         maps = network(torch.zeros(1, 3, 64, 96))
-    assert [tuple(found.shape) for found in maps.values()] == [(1, 512, 4, 6)]
+    assert [tuple(result.shape) for result in maps.values()] == [(1, 512, 4, 6)]
     assert network.channels == 512
     assert backbones.levels("vgg16") == 1
     assert all(parameter.requires_grad for parameter in network.parameters())

@@ -110,5 +110,5 @@ def test_only_networks_of_blocks_can_be_frozen():
 
 def test_normalisation_of_a_timm_network_without_settings(monkeypatch):
     monkeypatch.setattr("timm.get_pretrained_cfg", lambda _: None)
-    found = catalogue.normalisation("timm/resnet10t", "imagenet")
-    assert found.mean == catalogue.IMAGENET_MEAN
+    result = catalogue.normalisation("timm/resnet10t", "imagenet")
+    assert result.mean == catalogue.IMAGENET_MEAN

@@ -14,14 +14,14 @@ PIXELS = torch.from_numpy(
 
 def test_lite_networks_see_minus_one_to_one():
     black_grey_white = torch.tensor([0.0, 127.0, 255.0]).view(3, 1, 1, 1)
-    found = Normalisation("imagenet")(black_grey_white).flatten().tolist()
-    assert found == [-127 / 128, 0, 1]
+    result = Normalisation("imagenet")(black_grey_white).flatten().tolist()
+    assert result == [-127 / 128, 0, 1]
 
 
 def test_each_channel_has_its_mean_and_scale():
-    found = Normalisation("imagenet", (10.0, 20.0, 30.0), (1.0, 2.0, 4.0))(PIXELS)
+    result = Normalisation("imagenet", (10.0, 20.0, 30.0), (1.0, 2.0, 4.0))(PIXELS)
     for channel, (mean, scale) in enumerate(((10, 1), (20, 2), (30, 4))):
-        assert torch.allclose(found[:, channel], (PIXELS[:, channel] - mean) / scale)
+        assert torch.allclose(result[:, channel], (PIXELS[:, channel] - mean) / scale)
 
 
 def test_rescale_is_a_255th():
@@ -29,18 +29,18 @@ def test_rescale_is_a_255th():
 
 
 def test_samplewise_takes_each_photographs_own_mean_off():
-    found = Normalisation("samplewise")(PIXELS)
-    assert found.mean(dim=(1, 2, 3)).abs().max() < 1e-6
-    assert torch.allclose(found[0], PIXELS[0] / 255 - PIXELS[0].mean() / 255, atol=1e-6)
+    result = Normalisation("samplewise")(PIXELS)
+    assert result.mean(dim=(1, 2, 3)).abs().max() < 1e-6
+    assert torch.allclose(result[0], PIXELS[0] / 255 - PIXELS[0].mean() / 255, atol=1e-6)
     alone = Normalisation("samplewise")(PIXELS[1:2])
-    assert torch.allclose(alone[0], found[1])
+    assert torch.allclose(alone[0], result[1])
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_type_and_shape_stay(mode):
-    found = Normalisation(mode)(PIXELS)
-    assert found.shape == PIXELS.shape
-    assert found.dtype == torch.float32
+    result = Normalisation(mode)(PIXELS)
+    assert result.shape == PIXELS.shape
+    assert result.dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ def test_type_and_shape_stay(mode):
     ],
 )
 def test_networks_are_normalised_as_their_weights_were_trained(name, mean, scale):
-    found = catalogue.normalisation(name, "imagenet")
-    assert found.mean[0] == pytest.approx(mean)
-    assert found.scale[0] == pytest.approx(scale)
+    result = catalogue.normalisation(name, "imagenet")
+    assert result.mean[0] == pytest.approx(mean)
+    assert result.scale[0] == pytest.approx(scale)

@@ -83,10 +83,10 @@ def test_an_input_smaller_than_the_pools_is_reported(name, fine, small):
 @settings(max_examples=40)
 def test_the_pyramid_is_torchs_adaptive_pool(height, width):
     maps = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(height))
-    found = sequential._pyramid()(maps)
+    result = sequential._pyramid()(maps)
     pools = [functional.adaptive_max_pool2d(maps, level).flatten(2) for level in (1, 2, 4)]
     theirs = torch.cat(pools, dim=2).transpose(1, 2).flatten(1)
-    assert torch.equal(found, theirs)
+    assert torch.equal(result, theirs)
 
 
 def test_the_pyramid_takes_any_shape():

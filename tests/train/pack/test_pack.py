@@ -400,9 +400,9 @@ def test_weights_of_a_file_travel_whole(config, tmp_path):
     chosen = configs.replaced(config, network={"init": str(tmp_path / "mine.pth")})
     pack.write_grader(chosen, tmp_path / "p.zip")
     ours = unpack.grader(chosen, tmp_path / "p.zip")
-    found = grader.network_of(ours, init=ours.network.init).state_dict()
+    result = grader.network_of(ours, init=ours.network.init).state_dict()
     for key, value in network.state_dict().items():
-        assert np.allclose(value, found[key], rtol=1e-3, atol=1e-4), key
+        assert np.allclose(value, result[key], rtol=1e-3, atol=1e-4), key
     assert described(ours)["network"]["init"] == "mine.pth"
     # Another start than the one that was packed is not replaced by it.
     other = configs.replaced(chosen, network={"init": "imagenet"})

@@ -76,20 +76,20 @@ def rates(steps=100, **settings):
 
 
 def test_the_cosine_rises_then_falls_to_its_end():
-    found = rates(schedule=COSINE, warm_up=0.2)
-    assert found[0] == pytest.approx(1 / 20)
-    assert max(found) == pytest.approx(1.0)
-    assert all(a < b for a, b in pairwise(found[:20]))
-    assert all(a > b for a, b in pairwise(found[20:]))
-    assert found[60] == pytest.approx((1 + optimisers.FINAL_RATE) / 2)
-    assert found[-1] == pytest.approx(optimisers.FINAL_RATE, abs=0.01)
+    result = rates(schedule=COSINE, warm_up=0.2)
+    assert result[0] == pytest.approx(1 / 20)
+    assert max(result) == pytest.approx(1.0)
+    assert all(a < b for a, b in pairwise(result[:20]))
+    assert all(a > b for a, b in pairwise(result[20:]))
+    assert result[60] == pytest.approx((1 + optimisers.FINAL_RATE) / 2)
+    assert result[-1] == pytest.approx(optimisers.FINAL_RATE, abs=0.01)
 
 
 def test_constant_stays_after_the_warm_up():
     assert rates(schedule=CONSTANT, warm_up=0.0) == [1.0] * 100
-    found = rates(schedule=CONSTANT, warm_up=0.1)
-    assert all(a < b for a, b in pairwise(found[:10]))
-    assert found[10:] == [1.0] * 90
+    result = rates(schedule=CONSTANT, warm_up=0.1)
+    assert all(a < b for a, b in pairwise(result[:10]))
+    assert result[10:] == [1.0] * 90
 
 
 @pytest.mark.parametrize("schedule", optimisers.SCHEDULES)

@@ -40,10 +40,10 @@ def end_epoch(run, epoch, **changes):
 def read(run):
     """Every scalar that TensorBoard finds, as (epoch, value) by name."""
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    found = reader.EventAccumulator(str(run / tensorboard.FOLDER)).Reload()
+    result = reader.EventAccumulator(str(run / tensorboard.FOLDER)).Reload()
     return {
-        name: [(event.step, pytest.approx(event.value)) for event in found.Scalars(name)]
-        for name in found.Tags()["scalars"]
+        name: [(event.step, pytest.approx(event.value)) for event in result.Scalars(name)]
+        for name in result.Tags()["scalars"]
     }
 
 
@@ -59,10 +59,10 @@ def test_every_epoch_stands_there_once_also_after_a_resume(run):
         # Each is another process's: a killed one shows its last epoch again.
         for _ in range(2):
             tensorboard.recording(Listeners(), run).epoch(line_of(epoch))
-    found = read(run)
-    assert found["loss/training"] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
-    assert found["kappa/training"] == [(1, 0.4), (2, 0.4), (3, 0.4)]
-    assert found["loss/validation"] == [(1, 0.9), (2, 0.9), (3, 0.9)]
+    result = read(run)
+    assert result["loss/training"] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert result["kappa/training"] == [(1, 0.4), (2, 0.4), (3, 0.4)]
+    assert result["loss/validation"] == [(1, 0.9), (2, 0.9), (3, 0.9)]
     assert len(list((run / tensorboard.FOLDER).iterdir())) == 1
 
 
@@ -79,10 +79,10 @@ def test_what_is_undefined_is_left_out(run):
     end_epoch(run, 0)
     end_epoch(run, 1, kappa=None)
     tensorboard.write(run)
-    found = read(run)
-    assert "AUC/mean of sources" not in found
-    assert [step for step, _ in found["kappa/validation"]] == [1]
-    assert [step for step, _ in found["AUC/validation"]] == [1, 2]
+    result = read(run)
+    assert "AUC/mean of sources" not in result
+    assert [step for step, _ in result["kappa/validation"]] == [1]
+    assert [step for step, _ in result["AUC/validation"]] == [1, 2]
 
 
 @pytest.mark.usefixtures("installed")
@@ -115,9 +115,9 @@ def test_a_detector_shows_each_kind(run):
     (run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
     reported = []
     tensorboard.recording(Listeners(epoch=reported.append), run).epoch(line)
-    found = read(run)
-    assert found["average precision/microaneurysm"] == [(1, 0.5)]
-    assert found["loss/second stage, boxes"] == [(1, 0.25)]
-    assert found["loss/of a new head"] == [(1, 0.25)]
-    assert "average precision/irma" not in found
+    result = read(run)
+    assert result["average precision/microaneurysm"] == [(1, 0.5)]
+    assert result["loss/second stage, boxes"] == [(1, 0.25)]
+    assert result["loss/of a new head"] == [(1, 0.25)]
+    assert "average precision/irma" not in result
     assert reported == [line]

@@ -40,8 +40,8 @@ def save(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def items_of(found: AnnotationSet) -> list[Annotation]:
-    return [item for photo in found.photos for item in photo.annotations]
+def items_of(annotated: AnnotationSet) -> list[Annotation]:
+    return [item for photo in annotated.photos for item in photo.annotations]
 
 
 def photo(image: str, *items: Annotation) -> AnnotatedPhoto:
@@ -49,13 +49,13 @@ def photo(image: str, *items: Annotation) -> AnnotatedPhoto:
 
 
 def test_boxes_are_sums_of_decimals(save: Callable[..., Path]) -> None:
-    found = read_coco(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
-    assert items_of(found) == [Annotation(kind="hard_exudate", box=(0.1, 2, 0.3, 5.5))]
-    assert found.kinds == ("drusen", "hard_exudate")
+    annotated = read_coco(save(content({"bbox": [0.1, 2, 0.2, 3.5]})))
+    assert items_of(annotated) == [Annotation(kind="hard_exudate", box=(0.1, 2, 0.3, 5.5))]
+    assert annotated.kinds == ("drusen", "hard_exudate")
 
 
 def test_what_other_tools_write(save: Callable[..., Path]) -> None:
-    found = read_coco(
+    annotated = read_coco(
         save(
             content(
                 {"bbox": [1, 2, 3, 4], "attributes": {"occluded": False, "rotation": 0.5}},
@@ -67,13 +67,13 @@ def test_what_other_tools_write(save: Callable[..., Path]) -> None:
             )
         )
     )
-    first, polygon, crowd, flipped = items_of(found)
+    first, polygon, crowd, flipped = items_of(annotated)
     assert first.attributes == {"occluded": "0", "rotation": "0.5"}
     assert polygon.box == (1, 2, 8, 9)
     assert crowd.box == (0, 8, 1, 11)
     assert crowd.attributes == {"iscrowd": "1"}
     assert flipped.box == (5, 9, 9, 11)
-    assert found.warnings == ("1 boxes of a.json had negative sizes, which were corrected",)
+    assert annotated.warnings == ("1 boxes of a.json had negative sizes, which were corrected",)
 
 
 def test_a_size_that_is_not_told_is_that_of_the_photograph(
@@ -87,9 +87,9 @@ def test_a_size_that_is_not_told_is_that_of_the_photograph(
     with pytest.raises(TableError, match=r"image 7: has no size.* --images"):
         read_coco(path)
     save_eye(tmp_path / "p" / "photos" / "a.jpg", width=90, height=70)
-    found = read_coco(path, images=tmp_path / "p")
-    assert (found.photos[1].image, found.photos[1].width) == ("photos/a.jpg", 90)
-    assert found.warnings == (f"1 annotated photographs are not in {tmp_path / 'p'}",)
+    annotated = read_coco(path, images=tmp_path / "p")
+    assert (annotated.photos[1].image, annotated.photos[1].width) == ("photos/a.jpg", 90)
+    assert annotated.warnings == (f"1 annotated photographs are not in {tmp_path / 'p'}",)
 
 
 def test_folders_of_files(save: Callable[..., Path], tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_folders_of_files(save: Callable[..., Path], tmp_path: Path) -> None:
     assert read_coco(tmp_path).splits == {"val": ("a.jpg",)}
     for split in ("train", "valid"):
         save(content(), f"r/{split}/_annotations.coco.json")
-    found = read_coco(tmp_path / "r")
-    assert found.splits == {"train": ("train/a.jpg",), "valid": ("valid/a.jpg",)}
+    annotated = read_coco(tmp_path / "r")
+    assert annotated.splits == {"train": ("train/a.jpg",), "valid": ("valid/a.jpg",)}
     save(content(), "plain/annotations.json")
     assert read_coco(tmp_path / "plain").splits == {}
     with pytest.raises(TableError, match="has no COCO files"):

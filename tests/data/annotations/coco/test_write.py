@@ -20,8 +20,8 @@ from fundoscope.data.annotations.coco.write import write_coco
 from fundoscope.errors import OutputError
 
 
-def items_of(found: AnnotationSet) -> list[Annotation]:
-    return [item for photo in found.photos for item in photo.annotations]
+def items_of(annotated: AnnotationSet) -> list[Annotation]:
+    return [item for photo in annotated.photos for item in photo.annotations]
 
 
 def photo(image: str, *items: Annotation) -> AnnotatedPhoto:
@@ -38,31 +38,31 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         ),
         Annotation(kind="fovea", box=(-3.0, 5.0, -3.0, 5.0)),
     )
-    found = AnnotationSet(
+    annotated = AnnotationSet(
         photos=(photo("a b.jpg", *items), photo("sub/c.png")),
         kinds=("fovea", "irma", "玻璃膜疣", "venous_beading"),
         splits={"train": ("a b.jpg", "sub/c.png"), "val": ("a b.jpg",), "test": ()},
     )
-    assert write_coco(found, tmp_path) == ()
+    assert write_coco(annotated, tmp_path) == ()
     assert sorted(path.name for path in (tmp_path / "annotations").iterdir()) == [
         "instances_test.json",
         "instances_train.json",
         "instances_val.json",
     ]
-    assert read_coco(tmp_path) == found
-    assert write_coco(found, tmp_path / "one.json") == (Loss("splits", 3),)
+    assert read_coco(tmp_path) == annotated
+    assert write_coco(annotated, tmp_path / "one.json") == (Loss("splits", 3),)
     alone = read_coco(tmp_path / "one.json")
-    assert (alone.photos, alone.kinds, alone.splits) == (found.photos, found.kinds, {})
+    assert (alone.photos, alone.kinds, alone.splits) == (annotated.photos, annotated.kinds, {})
 
 
 def test_photographs_in_no_split_have_a_file_of_their_own(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo("a.jpg"), photo("b.jpg")), splits={"val": ("b.jpg",)})
-    write_coco(found, tmp_path)
+    annotated = AnnotationSet(photos=(photo("a.jpg"), photo("b.jpg")), splits={"val": ("b.jpg",)})
+    write_coco(annotated, tmp_path)
     names = sorted(path.name for path in (tmp_path / "annotations").iterdir())
     assert names == ["instances.json", "instances_val.json"]
-    assert read_coco(tmp_path) == found
+    assert read_coco(tmp_path) == annotated
     with pytest.raises(OutputError, match="is there already"):
-        write_coco(found, tmp_path)
+        write_coco(annotated, tmp_path)
 
 
 def test_one_shape_is_kept_where_an_object_has_two(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_one_shape_is_kept_where_an_object_has_two(tmp_path: Path) -> None:
         Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0), outlines=(outline,), mask=mask),
         Annotation(kind="irma", box=mask.box, mask=mask),
     )
-    found = AnnotationSet(photos=(photo("a.jpg", *items),), kinds=("irma",))
-    assert write_coco(found, tmp_path / "a.json") == (Loss("masks", 2),)
+    annotated = AnnotationSet(photos=(photo("a.jpg", *items),), kinds=("irma",))
+    assert write_coco(annotated, tmp_path / "a.json") == (Loss("masks", 2),)
     both, beyond = items_of(read_coco(tmp_path / "a.json"))
     assert (both.outlines, both.mask) == ((outline,), None)
     assert (beyond.box, beyond.mask) == (mask.box, None)

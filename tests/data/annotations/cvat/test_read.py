@@ -75,13 +75,13 @@ def test_an_export_as_cvat_makes_it(tmp_path: Path) -> None:
 """,
         encoding="utf-8",
     )
-    found = read_cvat(tmp_path)
-    empty, photo = sorted(found.photos, key=lambda photo: photo.image)
+    annotated = read_cvat(tmp_path)
+    empty, photo = sorted(annotated.photos, key=lambda photo: photo.image)
     assert (empty.image, empty.width, empty.height, empty.annotations) == ("b.jpg", 10, 20, ())
     assert (photo.image, photo.width, photo.height) == ("眼 1/IDRiD 01.jpg", 4288, 2848)
-    assert found.kinds == ("hard_exudate", "microaneurysm", "quux")
-    assert found.splits == {"Train": ("眼 1/IDRiD 01.jpg",)}
-    assert found.left_out == (
+    assert annotated.kinds == ("hard_exudate", "microaneurysm", "quux")
+    assert annotated.splits == {"Train": ("眼 1/IDRiD 01.jpg",)}
+    assert annotated.left_out == (
         Loss("points", 1),
         Loss("polylines", 1),
         Loss("shapes of other kinds", 1),

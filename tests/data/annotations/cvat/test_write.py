@@ -48,16 +48,16 @@ ITEMS = (
 
 
 def test_everything_that_cvat_holds_comes_back(tmp_path: Path) -> None:
-    found = AnnotationSet(
+    annotated = AnnotationSet(
         photos=(photo(*ITEMS, image="sub/a 眼.jpg"), photo(image="z.jpg")),
         kinds=("irma", "microaneurysm", 'a "b" & c', "laser_scar"),
         splits={"train": ("z.jpg",)},
     )
-    assert write_cvat(found, tmp_path) == ()
-    assert read_cvat(tmp_path) == found
+    assert write_cvat(annotated, tmp_path) == ()
+    assert read_cvat(tmp_path) == annotated
     root = ET.parse(tmp_path / "annotations.xml").getroot()
     assert [label.text for label in root.iterfind("meta/task/labels/label/name")] == list(
-        found.kinds
+        annotated.kinds
     )
     assert root.findtext("version") == "1.1"
     shapes = root.findall("image")[0]
@@ -69,8 +69,8 @@ def test_everything_that_cvat_holds_comes_back(tmp_path: Path) -> None:
 
 
 def test_cvats_own_rules_read_our_masks_to_the_same_pixels(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo(ITEMS[3]),))
-    write_cvat(found, tmp_path / "one.xml")
+    annotated = AnnotationSet(photos=(photo(ITEMS[3]),))
+    write_cvat(annotated, tmp_path / "one.xml")
     shape = ET.parse(tmp_path / "one.xml").getroot().find("image/mask")
     assert shape is not None
     left, top, width, height = (
@@ -94,7 +94,7 @@ def test_what_cvat_cannot_hold_is_reported(tmp_path: Path) -> None:
     )
     both = Annotation(kind="irma", box=(7, 8, 10, 10), outlines=(TRIANGLE,), mask=ITEMS[3].mask)
     named = Annotation(kind="irma", box=(0, 0, 1, 1), attributes={"score": "high"})
-    found = AnnotationSet(
+    annotated = AnnotationSet(
         photos=(
             AnnotatedPhoto(
                 image="a.jpg",
@@ -107,7 +107,7 @@ def test_what_cvat_cannot_hold_is_reported(tmp_path: Path) -> None:
         splits={"train": ("a.jpg",), "trainval": ("a.jpg",)},
         kinds=("irma",),
     )
-    assert write_cvat(found, tmp_path) == (
+    assert write_cvat(annotated, tmp_path) == (
         Loss("source", 1),
         Loss("splits", 1),
         Loss("outlines", 2),
@@ -123,11 +123,11 @@ def test_what_cvat_cannot_hold_is_reported(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo(),))
-    write_cvat(found, tmp_path)
+    annotated = AnnotationSet(photos=(photo(),))
+    write_cvat(annotated, tmp_path)
     with pytest.raises(OutputError, match="is there already"):
-        write_cvat(found, tmp_path)
-    write_cvat(found, tmp_path, overwrite=True)
+        write_cvat(annotated, tmp_path)
+    write_cvat(annotated, tmp_path, overwrite=True)
 
 
 number = st.floats(-1e4, 1e4, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-9)
@@ -153,8 +153,8 @@ def test_any_box_comes_back_as_it_was(
     x0, y0, x1, y1 = corners
     box = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
     item = Annotation(kind="irma", box=box, score=score, author=text, attributes={text: text})
-    found = AnnotationSet(photos=(photo(item),), kinds=("irma",))
+    annotated = AnnotationSet(photos=(photo(item),), kinds=("irma",))
     out = tmp_path_factory.mktemp("cvat")
-    losses = write_cvat(found, out)
+    losses = write_cvat(annotated, out)
     if not losses:
-        assert read_cvat(out) == found
+        assert read_cvat(out) == annotated

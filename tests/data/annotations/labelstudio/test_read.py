@@ -107,20 +107,20 @@ def test_answers_about_a_region_are_its_attributes(tmp_path: Path) -> None:
 
 def test_two_labels_are_two_objects_and_no_label_is_told_in_the_kind(tmp_path: Path) -> None:
     value = region()["value"]
-    found = read(
+    annotated = read(
         tmp_path,
         task(
             region(value={**value, "rectanglelabels": ["MA", "quux"]}),
             region(id="x2", value={**value, "rectanglelabels": []}),
         ),
     )
-    kinds = [item.kind for item in found.photos[0].annotations]
+    kinds = [item.kind for item in annotated.photos[0].annotations]
     assert kinds == ["microaneurysm", "quux", "unlabelled"]
-    assert found.kinds == ("microaneurysm", "quux", "unlabelled")
+    assert annotated.kinds == ("microaneurysm", "quux", "unlabelled")
 
 
 def test_what_has_no_place_is_counted(tmp_path: Path) -> None:
-    found = read(
+    annotated = read(
         tmp_path,
         task(
             region(),
@@ -133,9 +133,9 @@ def test_what_has_no_place_is_counted(tmp_path: Path) -> None:
         {"id": 2, "data": {"image": "untouched.jpg"}, "annotations": []},
         task(image="skipped.jpg", annotations=[{"result": [], "was_cancelled": True}]),
     )
-    assert [photo.image for photo in found.photos] == ["a.jpg"]
-    assert len(found.photos[0].annotations) == 1
-    assert found.left_out == (
+    assert [photo.image for photo in annotated.photos] == ["a.jpg"]
+    assert len(annotated.photos[0].annotations) == 1
+    assert annotated.left_out == (
         Loss("answers about whole photographs", 1),
         Loss("points", 1),
         Loss("regions of nothing", 2),
@@ -160,8 +160,8 @@ def test_several_annotators(tmp_path: Path) -> None:
         {"completed_by": {"id": 9}, "result": [region("EX")]},
         {"result": [region("SE")]},
     ]
-    found = read(tmp_path, task(annotations=works))
-    authors = {item.kind: item.author for item in found.photos[0].annotations}
+    annotated = read(tmp_path, task(annotations=works))
+    authors = {item.kind: item.author for item in annotated.photos[0].annotations}
     assert authors == {
         "microaneurysm": "7",
         "haemorrhage": "b@c.de",
@@ -175,18 +175,18 @@ def test_predictions_have_scores_and_their_models_name(tmp_path: Path) -> None:
         {"model_version": "m1", "score": 0.5, "result": [region(score=0.25), region(id="x2")]},
         17,
     ]
-    found = read(tmp_path, task(annotations=[], predictions=predictions))
-    items = found.photos[0].annotations
+    annotated = read(tmp_path, task(annotations=[], predictions=predictions))
+    items = annotated.photos[0].annotations
     assert [(item.score, item.author) for item in items] == [(0.25, "m1"), (0.5, "m1")]
-    assert found.warnings == ()
+    assert annotated.warnings == ()
 
 
 def test_objects_of_people_have_no_score_and_both_are_read_with_a_warning(tmp_path: Path) -> None:
-    found = read(
+    annotated = read(
         tmp_path, task(region(score=0.9), predictions=[{"result": [region(id="p", score=0.8)]}])
     )
-    assert [item.score for item in found.photos[0].annotations] == [None, 0.8]
-    assert "both annotations and predictions" in found.warnings[0]
+    assert [item.score for item in annotated.photos[0].annotations] == [None, 0.8]
+    assert "both annotations and predictions" in annotated.warnings[0]
 
 
 @pytest.mark.parametrize("by", ["id", "parent"])
@@ -194,9 +194,9 @@ def test_a_prediction_that_a_person_took_over_is_not_there_twice(by: str, tmp_pa
     other = "x1" if by == "id" else "p"
     work = {"result": [region()]} | ({"parent_prediction": 3} if by == "parent" else {})
     prediction = {"result": [region(id=other, score=0.8), region(id="q", score=0.1)]}
-    found = read(tmp_path, task(annotations=[work], predictions=[prediction]))
-    assert [item.score for item in found.photos[0].annotations] == [None]
-    assert found.left_out == (Loss("predictions that a person took over", 2),)
+    annotated = read(tmp_path, task(annotations=[work], predictions=[prediction]))
+    assert [item.score for item in annotated.photos[0].annotations] == [None]
+    assert annotated.left_out == (Loss("predictions that a person took over", 2),)
 
 
 def test_the_small_export_has_an_entry_an_annotator(tmp_path: Path) -> None:
@@ -214,8 +214,8 @@ def test_the_small_export_has_an_entry_an_annotator(tmp_path: Path) -> None:
         }
         for annotator in (1, "d@e.fr")
     ]
-    found = read(tmp_path, *entries)
-    (photo,) = found.photos
+    annotated = read(tmp_path, *entries)
+    (photo,) = annotated.photos
     assert photo.image == "a.jpg"
     assert [(item.box, item.author) for item in photo.annotations] == [
         ((20.0, 10.0, 30.0, 30.0), "1"),
@@ -228,9 +228,9 @@ def test_a_file_an_annotation_with_its_task_inside(tmp_path: Path) -> None:
         inside = {"id": number, "data": {"image": f"{number}.jpg"}}
         document = {"id": 9, "result": [region()], "completed_by": {"id": 4}, "task": inside}
         (tmp_path / f"{number}.json").write_text(json.dumps(document))
-    found = read_label_studio(tmp_path)
-    assert [photo.image for photo in found.photos] == ["1.jpg", "2.jpg"]
-    assert found.photos[0].annotations[0].author == "4"
+    annotated = read_label_studio(tmp_path)
+    assert [photo.image for photo in annotated.photos] == ["1.jpg", "2.jpg"]
+    assert annotated.photos[0].annotations[0].author == "4"
 
 
 def test_an_old_export_calls_annotations_completions(tmp_path: Path) -> None:

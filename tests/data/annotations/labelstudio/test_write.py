@@ -103,8 +103,8 @@ def test_what_a_region_cannot_say_is_reported(tmp_path: Path) -> None:
     both = Annotation(kind="irma", box=MASK.box, outlines=(TRIANGLE,), mask=MASK)
     other = Annotation(kind="irma", box=(0, 0, 5, 5), outlines=(TRIANGLE,))
     named = Annotation(kind="irma", box=(0, 0, 1, 1), attributes={"author": "x", "y": "z"})
-    found = AnnotationSet(photos=(photo(two, both, other, named),), kinds=("irma",))
-    assert write_label_studio(found, tmp_path) == (
+    annotated = AnnotationSet(photos=(photo(two, both, other, named),), kinds=("irma",))
+    assert write_label_studio(annotated, tmp_path) == (
         Loss("outlines", 2),
         Loss("attributes", 1),
         Loss("boxes other than around their outline or mask", 1),
@@ -161,13 +161,13 @@ def test_any_box_and_polygon_come_back_as_they_were(
         Annotation(kind="irma", box=box, score=score),
         Annotation(kind="irma", box=box, outlines=(outline,), score=score),
     )
-    found = AnnotationSet(
+    annotated = AnnotationSet(
         photos=(AnnotatedPhoto(image="a.jpg", width=size[0], height=size[1], annotations=items),),
         kinds=("irma",),
     )
     out = tmp_path_factory.mktemp("labelstudio")
-    assert write_label_studio(found, out) == ()
-    assert read_label_studio(out) == found
+    assert write_label_studio(annotated, out) == ()
+    assert read_label_studio(out) == annotated
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -177,8 +177,8 @@ def test_label_studios_converter_reads_our_tasks_to_the_same_boxes(tmp_path: Pat
     items = [Annotation(kind="irma", box=box, author="A", difficult=True) for box in boxes]
     items.append(Annotation(kind="fovea", box=(1.0, 1.0, 9.1, 8.25), outlines=(TRIANGLE,)))
     (tmp_path / "photos").mkdir()
-    found = AnnotationSet(photos=(photo(*items),), kinds=("irma", "fovea"))
-    write_label_studio(found, tmp_path / "out")
+    annotated = AnnotationSet(photos=(photo(*items),), kinds=("irma", "fovea"))
+    write_label_studio(annotated, tmp_path / "out")
     tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
     for number, each in enumerate(tasks, start=1):  # an import gives ids
         each["id"] = number

@@ -41,17 +41,17 @@ some_pixels = arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))
 @settings(deadline=None)
 @given(pixels=some_pixels, seam=st.integers(0, 3))
 def test_components_part_the_pixels_and_no_two_touch(pixels: Pixels, seam: int) -> None:
-    found = components(pixels, Rules(seam=seam)).objects
+    parts = components(pixels, Rules(seam=seam)).objects
     total = np.zeros(pixels.shape, dtype=int)
-    for number, mask in enumerate(found, start=1):
+    for number, mask in enumerate(parts, start=1):
         height, width = mask.pixels.shape
         part = total[mask.y : mask.y + height, mask.x : mask.x + width]
         assert not part[mask.pixels].any()
         part[mask.pixels] = number
         assert mask.box == (mask.x, mask.y, mask.x + width, mask.y + height)
     assert np.array_equal(total > 0, pixels)
-    for number in range(1, len(found) + 1):
+    for number in range(1, len(parts) + 1):
         near = ndimage.binary_dilation(total == number, np.ones((2 * seam + 3,) * 2))
         assert not (near & pixels & (total != number)).any()
-    firsts = [int(np.flatnonzero(total == number)[0]) for number in range(1, len(found) + 1)]
+    firsts = [int(np.flatnonzero(total == number)[0]) for number in range(1, len(parts) + 1)]
     assert firsts == sorted(firsts)

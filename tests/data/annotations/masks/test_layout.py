@@ -42,9 +42,9 @@ def saved(path: Path, values: NDArray[np.generic], **options: object) -> Path:
     return path
 
 
-def boxes(found: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
+def boxes(marked: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
     return [
-        (photo.image, item.kind, item.box) for photo in found.photos for item in photo.annotations
+        (photo.image, item.kind, item.box) for photo in marked.photos for item in photo.annotations
     ]
 
 
@@ -65,10 +65,10 @@ def test_names_and_folders_tell_photograph_and_class(
     files: str, photo: str, kind: str, tmp_path: Path
 ) -> None:
     saved(tmp_path / "in" / files, TWO)
-    found = read_masks(tmp_path / "in")
-    assert {(image, of) for image, of, _ in boxes(found)} == {(f"{photo}.jpg", kind)}
-    assert "--images" not in "".join(found.warnings)
-    assert ".jpg is assumed" in "".join(found.warnings)
+    marked = read_masks(tmp_path / "in")
+    assert {(image, of) for image, of, _ in boxes(marked)} == {(f"{photo}.jpg", kind)}
+    assert "--images" not in "".join(marked.warnings)
+    assert ".jpg is assumed" in "".join(marked.warnings)
 
 
 def test_the_folder_itself_may_be_named_by_the_class(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def saved(path: Path, values: NDArray[np.generic], **options: object) -> Path:
     return path
 
 
-def boxes(found: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
+def boxes(marked: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
     return [
-        (photo.image, item.kind, item.box) for photo in found.photos for item in photo.annotations
+        (photo.image, item.kind, item.box) for photo in marked.photos for item in photo.annotations
     ]
 
 
@@ -81,9 +81,9 @@ def test_a_mask_of_any_make_gives_the_same_objects(make: str, suffix: str, tmp_p
     if make == "32 bits" and suffix == ".png":
         pytest.skip("PNG has no 32 bits")
     saved(tmp_path / f"IDRiD_01_MA{suffix}", MAKES[make])
-    found = read_masks(tmp_path)
-    assert [box for _, _, box in boxes(found)] == EXPECTED
-    (photo,) = found.photos
+    marked = read_masks(tmp_path)
+    assert [box for _, _, box in boxes(marked)] == EXPECTED
+    (photo,) = marked.photos
     assert (photo.image, photo.width, photo.height) == ("IDRiD_01.jpg", WIDTH, HEIGHT)
     assert {item.kind for item in photo.annotations} == {"microaneurysm"}
     assert [item.mask.area for item in photo.annotations if item.mask] == [3, 2]
@@ -102,8 +102,8 @@ def test_a_mask_with_a_palette(palette: list[int], ground: int, paint: int, tmp_
     image = Image.fromarray(np.where(TWO, paint, ground).astype(np.uint8), mode="P")
     image.putpalette(palette)
     image.save(tmp_path / "IDRiD_81_EX.tif")
-    found = read_masks(tmp_path)
-    assert [box for _, _, box in boxes(found)] == EXPECTED
+    marked = read_masks(tmp_path)
+    assert [box for _, _, box in boxes(marked)] == EXPECTED
 
 
 def test_a_palette_with_a_transparent_entry(tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def saved(path: Path, values: NDArray[np.generic], **options: object) -> Path:
     return path
 
 
-def boxes(found: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
+def boxes(marked: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
     return [
-        (photo.image, item.kind, item.box) for photo in found.photos for item in photo.annotations
+        (photo.image, item.kind, item.box) for photo in marked.photos for item in photo.annotations
     ]
 
 
@@ -68,8 +68,8 @@ def painted_on(background: tuple[int, ...], colour: tuple[int, ...]) -> NDArray[
 def test_an_empty_mask_is_a_photograph_without_objects(tmp_path: Path) -> None:
     for number, make in enumerate((TWO & False, painted_on((0, 0, 0), (0, 0, 0)))):
         saved(tmp_path / f"{number}_MA.png", make)
-    found = read_masks(tmp_path)
-    assert [photo.annotations for photo in found.photos] == [(), ()]
+    marked = read_masks(tmp_path)
+    assert [photo.annotations for photo in marked.photos] == [(), ()]
 
 
 def test_photographs_give_names_and_sizes(tmp_path: Path) -> None:
@@ -77,16 +77,16 @@ def test_photographs_give_names_and_sizes(tmp_path: Path) -> None:
     saved(tmp_path / "photos" / "IDRiD_02.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     saved(tmp_path / "masks" / "IDRiD_01_MA.png", TWO)
     saved(tmp_path / "masks" / "IDRiD_02_MA.png", TWO)
-    found = read_masks(tmp_path / "masks", images=tmp_path / "photos")
-    assert [photo.image for photo in found.photos] == ["IDRiD_02.png", "sub/IDRiD_01.JPG"]
-    assert found.warnings == ()
+    marked = read_masks(tmp_path / "masks", images=tmp_path / "photos")
+    assert [photo.image for photo in marked.photos] == ["IDRiD_02.png", "sub/IDRiD_01.JPG"]
+    assert marked.warnings == ()
 
 
 def test_photographs_may_lie_inside_the_folder_of_masks(tmp_path: Path) -> None:
     saved(tmp_path / "photos" / "IDRiD_01.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     saved(tmp_path / "MA" / "IDRiD_01.png", TWO)
-    found = read_masks(tmp_path, images=tmp_path / "photos")
-    assert [photo.image for photo in found.photos] == ["IDRiD_01.png"]
+    marked = read_masks(tmp_path, images=tmp_path / "photos")
+    assert [photo.image for photo in marked.photos] == ["IDRiD_01.png"]
 
 
 def test_a_mask_of_another_size_than_its_photograph_is_an_error_with_both(tmp_path: Path) -> None:
@@ -132,21 +132,21 @@ def test_an_indexed_mask_with_stated_classes(as_file: bool, palette: bool, tmp_p
     if as_file:
         text = "\ufeff0 background\n# remark\n2: HE\r\n\n3,\tExudates\n"
         (tmp_path / "mask_classes.txt").write_bytes(text.encode())
-    found = read_masks(tmp_path, classes=None if as_file else {2: "HE", 3: "Exudates"})
-    assert boxes(found) == [
+    marked = read_masks(tmp_path, classes=None if as_file else {2: "HE", 3: "Exudates"})
+    assert boxes(marked) == [
         ("a.jpg", "haemorrhage", EXPECTED[0]),
         ("a.jpg", "haemorrhage", EXPECTED[1]),
         ("a.jpg", "5", (0.0, 8.0, 1.0, 9.0)),
     ]
-    assert [photo.image for photo in found.photos] == ["a.jpg", "b.jpg"]
+    assert [photo.image for photo in marked.photos] == ["a.jpg", "b.jpg"]
 
 
 def test_numbers_of_two_classes_that_are_one_kind(tmp_path: Path) -> None:
     values = TWO.astype(np.uint8)
     values[6] *= 2
     saved(tmp_path / "a.png", values)
-    found = read_masks(tmp_path, classes={1: "NVD", 2: "NVE"})
-    assert [(kind, box) for _, kind, box in boxes(found)] == [
+    marked = read_masks(tmp_path, classes={1: "NVD", 2: "NVE"})
+    assert [(kind, box) for _, kind, box in boxes(marked)] == [
         ("neovascularisation", box) for box in EXPECTED
     ]
 
@@ -174,9 +174,9 @@ def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_specks_are_dropped_only_when_asked_and_reported(tmp_path: Path) -> None:
     saved(tmp_path / "a_MA.png", TWO)
-    found = read_masks(tmp_path, rules=Rules(min_pixels=3))
-    assert [box for _, _, box in boxes(found)] == EXPECTED[:1]
-    assert found.left_out == (Loss("specks", 1),)
+    marked = read_masks(tmp_path, rules=Rules(min_pixels=3))
+    assert [box for _, _, box in boxes(marked)] == EXPECTED[:1]
+    assert marked.left_out == (Loss("specks", 1),)
     assert read_masks(tmp_path).left_out == ()
 
 
@@ -217,10 +217,10 @@ def test_a_table_of_masks_that_is_wrong(
 def test_idrid_photograph_01_gives_the_rows_of_its_table(tmp_path: Path) -> None:
     for path in (IDRID / "masks").glob("IDRiD_01_*.png"):
         (tmp_path / path.name).symlink_to(path)
-    found = read_masks(tmp_path)
+    marked = read_masks(tmp_path)
     rows = sorted(
         (item.kind, int(item.box[0]) + 1, int(item.box[1]) + 1, int(item.box[2]), int(item.box[3]))
-        for item in found.photos[0].annotations
+        for item in marked.photos[0].annotations
     )
     with (IDRID / "objects.csv").open(newline="") as file:
         table = [row for row in csv.DictReader(file) if row["image"] == "IDRiD_01"]

@@ -41,9 +41,9 @@ TWO = blob((1, 1), (2, 2), (3, 1), (8, 6), (9, 6))
 """Three pixels that touch at corners, and two elsewhere."""
 
 
-def boxes(found: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
+def boxes(marked: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
     return [
-        (photo.image, item.kind, item.box) for photo in found.photos for item in photo.annotations
+        (photo.image, item.kind, item.box) for photo in marked.photos for item in photo.annotations
     ]
 
 
@@ -63,7 +63,7 @@ def test_masks_come_back_as_they_were(tmp_path: Path) -> None:
         of_mask("optic_disc", blob((0, 0))),
         of_mask("a/b: 新_x", blob((5, 5))),
     )
-    found = AnnotationSet(
+    marked = AnnotationSet(
         photos=(
             photo(*items, image="sub/a b.jpg", source="IDRiD"),
             photo(image="sub/照片.png"),
@@ -73,8 +73,8 @@ def test_masks_come_back_as_they_were(tmp_path: Path) -> None:
         kinds=("microaneurysm", "optic_disc", "a/b: 新_x"),
         splits={"train": ("sub/a b.jpg", "x.png"), "trainval": ("sub/a b.jpg",)},
     )
-    assert write_masks(found, tmp_path / "out") == ()
-    assert read_masks(tmp_path / "out") == found
+    assert write_masks(marked, tmp_path / "out") == ()
+    assert read_masks(tmp_path / "out") == marked
     written = {path.name for path in (tmp_path / "out").rglob("*.png")}
     assert {"a b_MA.png", "a b_OD.png", "x.png_MA.png", "x.tif_MA.png"} < written
     with Image.open(tmp_path / "out" / "sub" / "a b_MA.png") as image:
@@ -84,7 +84,7 @@ def test_masks_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_masks_from_outlines_and_boxes_tell_what_is_lost(tmp_path: Path) -> None:
     outline = ((1.0, 1.0), (4.0, 1.0), (4.0, 4.0), (1.0, 4.0))
-    found = AnnotationSet(
+    marked = AnnotationSet(
         photos=(
             photo(
                 Annotation(kind="irma", box=(1, 1, 4, 4), outlines=(outline,)),
@@ -95,7 +95,7 @@ def test_masks_from_outlines_and_boxes_tell_what_is_lost(tmp_path: Path) -> None
             ),
         )
     )
-    reported = {loss.what: loss.count for loss in write_masks(found, tmp_path)}
+    reported = {loss.what: loss.count for loss in write_masks(marked, tmp_path)}
     assert reported == {
         "sub-pixel boxes": 1,
         "outlines": 1,
@@ -114,8 +114,8 @@ def test_masks_from_outlines_and_boxes_tell_what_is_lost(tmp_path: Path) -> None
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo(of_mask("irma", TWO)),))
-    write_masks(found, tmp_path)
+    marked = AnnotationSet(photos=(photo(of_mask("irma", TWO)),))
+    write_masks(marked, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(OutputError, match="is there already"):
         write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path)
@@ -133,8 +133,8 @@ def test_a_photograph_of_unknown_or_impossible_size(size: tuple[int, int], tmp_p
 
 
 def test_a_name_that_climbs_out_of_the_folder_stays_in_it(tmp_path: Path) -> None:
-    found = AnnotationSet(photos=(photo(of_mask("irma", TWO), image="../../x.jpg"),))
-    write_masks(found, tmp_path / "deep" / "out")
+    marked = AnnotationSet(photos=(photo(of_mask("irma", TWO), image="../../x.jpg"),))
+    write_masks(marked, tmp_path / "deep" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]
     assert (tmp_path / "deep" / "out" / "x_irma.png").is_file()
 
@@ -151,7 +151,7 @@ def test_any_masks_there_and_back(
         for mask in components(pixels).objects
     ]
     there = tuple(kind for kind in kinds if any(item.kind == kind for item in items))
-    found = AnnotationSet(photos=(photo(*items),), kinds=there)
+    marked = AnnotationSet(photos=(photo(*items),), kinds=there)
     out = tmp_path_factory.mktemp("masks")
-    assert write_masks(found, out) == ()
-    assert read_masks(out) == found
+    assert write_masks(marked, out) == ()
+    assert read_masks(out) == marked

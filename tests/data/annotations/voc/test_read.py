@@ -43,8 +43,8 @@ def document(
     return f"{root}<filename>{filename}</filename>{sizes}{objects}</annotation>"
 
 
-def boxes_of(found: AnnotationSet) -> list[tuple[float, ...]]:
-    return [item.box for photo in found.photos for item in photo.annotations]
+def boxes_of(annotated: AnnotationSet) -> list[tuple[float, ...]]:
+    return [item.box for photo in annotated.photos for item in photo.annotations]
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def xml(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_the_first_pixel_alone_is_the_box_from_0_to_1(xml: Callable[..., Path]) -> None:
-    found = read_voc(xml(document((1, 1, 1, 1), (1, 1, 100, 80))))
-    assert boxes_of(found) == [(0, 0, 1, 1), (0, 0, 100, 80)]
-    assert found.warnings == ()
-    assert found.kinds == ("microaneurysm",)
+    annotated = read_voc(xml(document((1, 1, 1, 1), (1, 1, 100, 80))))
+    assert boxes_of(annotated) == [(0, 0, 1, 1), (0, 0, 100, 80)]
+    assert annotated.warnings == ()
+    assert annotated.kinds == ("microaneurysm",)
 
 
 def test_a_coordinate_of_0_says_that_the_whole_set_counts_from_0(
@@ -70,11 +70,11 @@ def test_a_coordinate_of_0_says_that_the_whole_set_counts_from_0(
 ) -> None:
     xml(document((5, 5, 9, 9)), "a.xml")
     path = xml(document((0, 3, 9, 9), filename="b.jpg"), "b.xml")
-    found = read_voc(path.parent)
-    assert boxes_of(found) == [(5, 5, 10, 10), (0, 3, 10, 10)]
+    annotated = read_voc(path.parent)
+    assert boxes_of(annotated) == [(5, 5, 10, 10), (0, 3, 10, 10)]
     assert re.match(
         r"b.xml has a coordinate of 0: .* read as first and last pixels counted from 0",
-        found.warnings[0],
+        annotated.warnings[0],
     )
     assert boxes_of(read_voc(path.parent, origin=1)) == [(4, 4, 9, 9), (-1, 2, 9, 9)]
     assert read_voc(path.parent, origin=1).warnings == ()
@@ -84,9 +84,9 @@ def test_a_coordinate_of_0_says_that_the_whole_set_counts_from_0(
 def test_corners_from_0_that_no_pixel_can_have_are_points(
     xml: Callable[..., Path], corners: tuple[object, ...]
 ) -> None:
-    found = read_voc(xml(document(corners)))
-    assert boxes_of(found) == [tuple(float(str(corner)) for corner in corners)]
-    assert "as points" in found.warnings[0]
+    annotated = read_voc(xml(document(corners)))
+    assert boxes_of(annotated) == [tuple(float(str(corner)) for corner in corners)]
+    assert "as points" in annotated.warnings[0]
 
 
 def test_the_caller_or_the_file_says_where_counting_begins(xml: Callable[..., Path]) -> None:
@@ -101,9 +101,9 @@ def test_the_caller_or_the_file_says_where_counting_begins(xml: Callable[..., Pa
 
 
 def test_corners_that_are_swapped_are_put_right_and_reported(xml: Callable[..., Path]) -> None:
-    found = read_voc(xml(document((10, 20, 5, 2), (3, 3, 3, 3))))
-    assert boxes_of(found) == [(4, 1, 10, 20), (2, 2, 3, 3)]
-    assert found.warnings == ("1 boxes had swapped corners, which were put in order",)
+    annotated = read_voc(xml(document((10, 20, 5, 2), (3, 3, 3, 3))))
+    assert boxes_of(annotated) == [(4, 1, 10, 20), (2, 2, 3, 3)]
+    assert annotated.warnings == ("1 boxes had swapped corners, which were put in order",)
 
 
 def test_labelimgs_dialect(xml: Callable[..., Path], tmp_path: Path) -> None:
@@ -115,20 +115,20 @@ def test_labelimgs_dialect(xml: Callable[..., Path], tmp_path: Path) -> None:
         "<truncated>1</truncated><difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2</ymin>"
         "<xmax>50</xmax><ymax>40</ymax></bndbox></object></annotation>"
     )
-    found = read_voc(xml(text))
-    (item,) = found.photos[0].annotations
+    annotated = read_voc(xml(text))
+    (item,) = annotated.photos[0].annotations
     assert item == Annotation(
         kind="haemorrhage",
         box=(0, 1, 50, 40),
         difficult=True,
         attributes={"truncated": "1", "verified": "yes"},
     )
-    assert found.photos[0].source == ""
-    write_voc(found, tmp_path / "out")
+    assert annotated.photos[0].source == ""
+    write_voc(annotated, tmp_path / "out")
     written = (tmp_path / "out" / "Annotations" / "a.xml").read_text()
     assert written.startswith('<annotation verified="yes">')
     assert "Users" not in written
-    assert read_voc(tmp_path / "out") == found
+    assert read_voc(tmp_path / "out") == annotated
 
 
 def test_a_size_that_is_not_told_is_that_of_the_photograph(
@@ -170,9 +170,9 @@ def test_lists_of_names(xml: Callable[..., Path]) -> None:
     xml(document(filename="c.jpg"), "Annotations/c.xml")
     xml("\ufeffa b\r\nc.jpg\r\ngone\n\n", "train.txt")
     xml("These photographs …", "README.txt")
-    found = read_voc(root)
-    assert found.splits == {"train": ("a b.jpg", "c.jpg")}
-    assert found.warnings == ("train.txt lists 1 names that have no annotation file",)
+    annotated = read_voc(root)
+    assert annotated.splits == {"train": ("a b.jpg", "c.jpg")}
+    assert annotated.warnings == ("train.txt lists 1 names that have no annotation file",)
     xml("c\n", "ImageSets/Main/val.txt")
     xml("", "ImageSets/Main/test.txt")
     xml("a b -1\nc  1\n", "ImageSets/Main/haemorrhage_val.txt")
@@ -255,17 +255,17 @@ def test_a_byte_order_mark_and_utf_16_are_read(xml: Callable[..., Path]) -> None
 def test_idrid_is_its_table_and_comes_back(tmp_path: Path) -> None:
     for name in ("IDRiD_01", "IDRiD_55", "IDRiD_81"):
         path = IDRID / "Annotations" / f"{name}.xml"
-        found = read_voc(path)
+        annotated = read_voc(path)
         with (IDRID / "objects.csv").open() as stream:
             rows = [row for row in csv.DictReader(stream) if row["image"] == name]
         assert sorted(
             (item.kind, item.box[0] + 1, item.box[1] + 1, item.box[2], item.box[3])
-            for item in found.photos[0].annotations
+            for item in annotated.photos[0].annotations
         ) == sorted(
             (row["class"], *(int(row[side]) for side in ("xmin", "ymin", "xmax", "ymax")))
             for row in rows
         )
-        write_voc(found, tmp_path)
+        write_voc(annotated, tmp_path)
         numbers = re.compile(r"<[xy]m\w+>.*<")
         written = (tmp_path / "Annotations" / f"{name}.xml").read_text()
         assert numbers.findall(written) == numbers.findall(path.read_text())

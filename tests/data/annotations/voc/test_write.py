@@ -27,15 +27,15 @@ def single(*items: Annotation, image: str = "a.jpg", source: str = "") -> Annota
 
 
 def test_whole_pixels_are_written_whole_and_others_keep_their_decimals(tmp_path: Path) -> None:
-    found = single(
+    annotated = single(
         Annotation(kind="irma", box=(0.0, 9.0, 20.0, 30.0)),
         Annotation(kind="irma", box=(0.1, 9.25, 20.7, 30.123456789)),
     )
-    assert write_voc(found, tmp_path) == ()
+    assert write_voc(annotated, tmp_path) == ()
     text = (tmp_path / "Annotations" / "a.xml").read_text()
     assert re.findall(r"<[xy]m\w+>(.*)<", text)[:4] == ["1", "10", "20", "30"]
     assert re.findall(r"<[xy]m\w+>(.*)<", text)[4:] == ["1.1", "10.25", "20.7", "30.123456789"]
-    assert read_voc(tmp_path) == found
+    assert read_voc(tmp_path) == annotated
 
 
 def test_everything_that_voc_holds_comes_back(tmp_path: Path) -> None:
@@ -49,48 +49,48 @@ def test_everything_that_voc_holds_comes_back(tmp_path: Path) -> None:
         attributes={"truncated": "1", "pose": "Left", "occluded": "1", "my own": "x > y"},
     )
     looked = AnnotatedPhoto(image="b c/出血 1.png", width=9, height=7)
-    found = single(item, Annotation(kind="fovea", box=(0.0, 0.0, 1.0, 1.0)), source="IDRiD")
-    found = AnnotationSet(
-        photos=(*found.photos, looked),
+    annotated = single(item, Annotation(kind="fovea", box=(0.0, 0.0, 1.0, 1.0)), source="IDRiD")
+    annotated = AnnotationSet(
+        photos=(*annotated.photos, looked),
         kinds=("fovea", item.kind),
         splits={"train": ("b c/出血 1.png",), "trainval": ("a.jpg", "b c/出血 1.png"), "none": ()},
     )
     (tmp_path / "p" / "b c").mkdir(parents=True)
     (tmp_path / "p" / "b c" / "出血 1.png").touch()
-    assert write_voc(found, tmp_path / "out") == ()
-    assert read_voc(tmp_path / "out", images=tmp_path / "p") == found
-    assert read_voc(tmp_path / "out" / "Annotations") == found
+    assert write_voc(annotated, tmp_path / "out") == ()
+    assert read_voc(tmp_path / "out", images=tmp_path / "p") == annotated
+    assert read_voc(tmp_path / "out" / "Annotations") == annotated
 
 
 def test_what_voc_cannot_hold_is_reported(tmp_path: Path) -> None:
     mask = Mask(0, 0, __import__("numpy").ones((2, 2), bool))
-    found = single(Annotation(kind="irma", box=mask.box, mask=mask))
-    found = AnnotationSet(photos=found.photos, kinds=("venous_beading", "irma"))
-    assert write_voc(found, tmp_path) == (Loss("masks", 1), Loss("kinds order", 2))
+    annotated = single(Annotation(kind="irma", box=mask.box, mask=mask))
+    annotated = AnnotationSet(photos=annotated.photos, kinds=("venous_beading", "irma"))
+    assert write_voc(annotated, tmp_path) == (Loss("masks", 1), Loss("kinds order", 2))
 
 
 def test_a_box_beyond_the_photograph_does_not_mislead_our_own_reader(tmp_path: Path) -> None:
-    found = single(Annotation(kind="irma", box=(-0.5, -1.0, 5.0, 120.0)))
-    write_voc(found, tmp_path)
-    assert read_voc(tmp_path) == found
+    annotated = single(Annotation(kind="irma", box=(-0.5, -1.0, 5.0, 120.0)))
+    write_voc(annotated, tmp_path)
+    assert read_voc(tmp_path) == annotated
 
 
 def test_thin_and_empty_boxes_are_not_swapped(tmp_path: Path) -> None:
-    found = single(
+    annotated = single(
         Annotation(kind="irma", box=(10.2, 5.0, 10.7, 5.0)),
         Annotation(kind="irma", box=(3.0, 4.0, 3.0, 4.0)),
     )
-    write_voc(found, tmp_path)
-    assert read_voc(tmp_path) == found
+    write_voc(annotated, tmp_path)
+    assert read_voc(tmp_path) == annotated
     assert read_voc(tmp_path).warnings == ()
 
 
 def test_nothing_is_overwritten_unasked_and_nothing_half_written(tmp_path: Path) -> None:
-    found = single(Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0)))
-    write_voc(found, tmp_path)
+    annotated = single(Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0)))
+    write_voc(annotated, tmp_path)
     with pytest.raises(OutputError, match="is there already"):
-        write_voc(found, tmp_path)
-    write_voc(found, tmp_path, overwrite=True)
+        write_voc(annotated, tmp_path)
+    write_voc(annotated, tmp_path, overwrite=True)
     twins = AnnotationSet(
         photos=tuple(AnnotatedPhoto(image=name, width=5, height=5) for name in ("b.jpg", "b.png"))
     )
@@ -103,11 +103,11 @@ def test_nothing_is_overwritten_unasked_and_nothing_half_written(tmp_path: Path)
 
 def test_other_readers_see_the_same_boxes(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
     reader = pytest.importorskip("libs.pascal_voc_io", reason="labelImg is not installed")
-    found = single(
+    annotated = single(
         Annotation(kind="haemorrhage", box=(0.0, 0.0, 100.0, 80.0), difficult=True),
         Annotation(kind="出血 x", box=(11.0, 12.0, 13.0, 14.0)),
     )
-    write_voc(found, tmp_path)
+    write_voc(annotated, tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shapes = reader.PascalVocReader(str(tmp_path / "Annotations" / "a.xml")).get_shapes()

@@ -32,8 +32,8 @@ def label(folder: Path, text: str, name: str = "a") -> Path:
     return path
 
 
-def items_of(found: AnnotationSet) -> list[Annotation]:
-    return [item for photo in found.photos for item in photo.annotations]
+def items_of(annotated: AnnotationSet) -> list[Annotation]:
+    return [item for photo in annotated.photos for item in photo.annotations]
 
 
 def test_lines_of_every_length(eyes: Path) -> None:
@@ -49,9 +49,9 @@ def test_lines_of_every_length(eyes: Path) -> None:
 
 def test_an_empty_file_means_that_somebody_looked(eyes: Path) -> None:
     label(eyes, "")
-    found = read_yolo(eyes / "data.yaml")
-    assert found.photos == (AnnotatedPhoto(image="a.jpg", width=200, height=100),)
-    assert found.warnings == (f"1 photographs in {eyes / 'images'} have no label file",)
+    annotated = read_yolo(eyes / "data.yaml")
+    assert annotated.photos == (AnnotatedPhoto(image="a.jpg", width=200, height=100),)
+    assert annotated.warnings == (f"1 photographs in {eyes / 'images'} have no label file",)
 
 
 def test_folders_of_splits(eyes: Path, save_eye: Callable[..., Path]) -> None:
@@ -63,9 +63,9 @@ def test_folders_of_splits(eyes: Path, save_eye: Callable[..., Path]) -> None:
         "test: list.txt\nnames:\n  0: EX\n"
     )
     (eyes / "list.txt").write_text("./images/a.jpg\n/elsewhere/images/none.jpg\n")
-    found = read_yolo(eyes)
-    assert found.splits == {"train": ("train/c.jpg",), "val": (), "test": ("a.jpg",)}
-    assert "test names 1 photographs without a label file" in found.warnings
+    annotated = read_yolo(eyes)
+    assert annotated.splits == {"train": ("train/c.jpg",), "val": (), "test": ("a.jpg",)}
+    assert "test names 1 photographs without a label file" in annotated.warnings
     (eyes / "list.txt").unlink()
     with pytest.raises(TableError, match=r"list.txt: does not exist"):
         read_yolo(eyes)
@@ -80,21 +80,21 @@ def test_roboflows_folders(tmp_path: Path, save_eye: Callable[..., Path]) -> Non
         "train: ../train/images\nval: ../valid/images\nnc: 1\nnames: ['HE']\n"
         "roboflow:\n  workspace: x\n"
     )
-    found = read_yolo(tmp_path)
-    assert found.splits == {
+    annotated = read_yolo(tmp_path)
+    assert annotated.splits == {
         "train": ("train/images/train.jpg",),
         "val": ("valid/images/valid.jpg",),
     }
-    assert [item.box for item in items_of(found)] == [(90, 40, 110, 60)] * 2
+    assert [item.box for item in items_of(annotated)] == [(90, 40, 110, 60)] * 2
 
 
 def test_labelimgs_folder(tmp_path: Path, save_eye: Callable[..., Path]) -> None:
     save_eye(tmp_path / "a.jpg", width=200, height=100)
     (tmp_path / "a.txt").write_text("1 0.500000 0.500000 0.100000 0.200000\n")
     (tmp_path / "classes.txt").write_text("dog\n出血\n")
-    found = read_yolo(tmp_path)
-    assert items_of(found) == [Annotation(kind="haemorrhage", box=(90, 40, 110, 60))]
-    assert found.kinds == ("dog", "haemorrhage")
+    annotated = read_yolo(tmp_path)
+    assert items_of(annotated) == [Annotation(kind="haemorrhage", box=(90, 40, 110, 60))]
+    assert annotated.kinds == ("dog", "haemorrhage")
     assert read_yolo(tmp_path).warnings == ()
 
 

@@ -41,17 +41,17 @@ def test_everything_that_yolo_holds_comes_back(eyes: Path, tmp_path: Path) -> No
         ),
         AnnotatedPhoto(image="sub/b.png", width=200, height=100),
     )
-    found = AnnotationSet(
+    annotated = AnnotationSet(
         photos=photos,
         kinds=("新: #1", "fovea", "irma"),
         splits={"train": ("sub/b.png", "a.jpg"), "holdout": ("a.jpg",), "val": ()},
     )
-    losses = write_yolo(found, tmp_path / "out")
+    losses = write_yolo(annotated, tmp_path / "out")
     assert losses == (Loss("size", 2),)
-    assert read_yolo(tmp_path / "out", images=eyes / "images") == found
+    assert read_yolo(tmp_path / "out", images=eyes / "images") == annotated
     assert (tmp_path / "out" / "train.txt").read_text() == "./images/sub/b.png\n./images/a.jpg\n"
     with pytest.raises(OutputError, match="is there already"):
-        write_yolo(found, tmp_path / "out")
+        write_yolo(annotated, tmp_path / "out")
 
 
 def test_what_yolo_cannot_hold_is_reported(tmp_path: Path) -> None:

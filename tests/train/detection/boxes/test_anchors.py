@@ -12,26 +12,26 @@ def test_anchors_lie_where_the_boxes_are():
     small = random.uniform(7.5, 8.5, (2000, 2))
     large = random.uniform(0.95, 1.05, (10, 2)) * (200, 100)
     sides, labels = np.concatenate((small, large)), np.array([1] * 2000 + [2] * 10)
-    found = anchors.choose(sides, labels, levels=2, count=1, seed=0)
-    (first,), (second,) = found
+    result = anchors.choose(sides, labels, levels=2, count=1, seed=0)
+    (first,), (second,) = result
     assert first == pytest.approx((8, 8), rel=0.1)
     assert second == pytest.approx((200, 100), rel=0.1)
-    assert found == anchors.choose(sides, labels, levels=2, count=1, seed=0)
+    assert result == anchors.choose(sides, labels, levels=2, count=1, seed=0)
 
 
 def test_levels_are_ordered_by_size_and_alike_in_number():
     random = np.random.default_rng(1)
     sides = np.exp(random.uniform(1, 6, (300, 2)))
-    found = anchors.choose(sides, random.integers(1, 4, 300), levels=5, count=3, seed=0)
-    assert [len(level) for level in found] == [3] * 5
-    areas = [w * h for level in found for w, h in level]
+    result = anchors.choose(sides, random.integers(1, 4, 300), levels=5, count=3, seed=0)
+    assert [len(level) for level in result] == [3] * 5
+    areas = [w * h for level in result for w, h in level]
     assert areas == pytest.approx(sorted(areas), rel=0.05)
 
 
 @pytest.mark.parametrize("sides", [[(10, 10)], [(4, 8), (64, 32)], [(0.5, 0.2)] * 20])
 def test_fewer_boxes_than_anchors(sides):
-    found = anchors.choose(np.array(sides, float), np.ones(len(sides), int), 5, 2, 0)
-    assert [len(level) for level in found] == [2] * 5
-    assert all(side > 0 for level in found for pair in level for side in pair)
+    result = anchors.choose(np.array(sides, float), np.ones(len(sides), int), 5, 2, 0)
+    assert [len(level) for level in result] == [2] * 5
+    assert all(side > 0 for level in result for pair in level for side in pair)
     widest = max(max(pair) for pair in sides)
-    assert found[-1][-1][0] == pytest.approx(max(widest, 1.0), rel=0.1)
+    assert result[-1][-1][0] == pytest.approx(max(widest, 1.0), rel=0.1)

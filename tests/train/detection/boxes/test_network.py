@@ -100,12 +100,12 @@ def test_its_graph_gives_the_same_boxes_on_tiles_of_any_size(name: str) -> None:
         ours = heads.boxes(session, shown)
         with torch.no_grad():
             theirs = network(normalised(name, shown))
-        assert sum(len(found["labels"]) for found in theirs) > 5
-        for tile, found in enumerate(theirs):
+        assert sum(len(result["labels"]) for result in theirs) > 5
+        for tile, result in enumerate(theirs):
             mine = ours.tile == tile
             assert_same(
                 (ours.boxes[mine], ours.labels[mine], ours.scores[mine]),
-                [found[key].numpy() for key in ("boxes", "labels", "scores")],
+                [result[key].numpy() for key in ("boxes", "labels", "scores")],
             )
 
 
@@ -127,7 +127,7 @@ def most_likely(network: Any, shown: torch.Tensor) -> float:
     """The highest probability of an object that the first stage sees anywhere."""
     seen: list[float] = []
     hook = network.rpn.head.register_forward_hook(
-        lambda _head, _given, found: seen.extend(float(level.max()) for level in found[0])
+        lambda _head, _given, result: seen.extend(float(level.max()) for level in result[0])
     )
     with torch.no_grad():
         network(shown)
@@ -156,8 +156,8 @@ def test_half_precision_leaves_places_exact() -> None:
     assert seen[0][0]["boxes"].tolist() == torch.tensor(box).tolist()
     assert all(bool(value.isfinite()) for value in losses.values())
     with torch.no_grad(), fabric.autocast():
-        (found,) = network.eval()(shown)
-    assert found["boxes"].dtype == found["scores"].dtype == torch.float32
+        (result,) = network.eval()(shown)
+    assert result["boxes"].dtype == result["scores"].dtype == torch.float32
     anchors = network.rpn.anchor_generator.cell_anchors
     assert all(level.dtype == torch.float32 for level in anchors)
 

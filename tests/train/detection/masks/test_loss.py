@@ -18,9 +18,9 @@ def target_of(*squares: tuple[int, int, int]) -> np.ndarray:
     return target
 
 
-def losses(found: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
+def losses(result: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
     """Of probabilities ``(2, H, W)``."""
-    logits = torch.logit(torch.from_numpy(found).float(), eps=1e-4)[None]
+    logits = torch.logit(torch.from_numpy(result).float(), eps=1e-4)[None]
     weight = torch.from_numpy(mask_loss.weights(wanted))[None]
     entropy, overlap = mask_loss.parts(logits, torch.from_numpy(wanted)[None] / 255, weight)
     return float(entropy), float(overlap)

@@ -42,8 +42,8 @@ def test_each_pixel_has_a_value_of_each_kind(
 def test_before_it_has_learned_anything_it_takes_little_for_lesions() -> None:
     made = mask_network.create(LITE, 2, SMALL, init="none").eval()
     with torch.inference_mode():
-        found = made(torch.zeros(1, 3, 64, 64)).sigmoid()
-    assert found.mean() < 0.05
+        result = made(torch.zeros(1, 3, 64, 64)).sigmoid()
+    assert result.mean() < 0.05
 
 
 def test_a_network_without_fine_features_is_refused() -> None:

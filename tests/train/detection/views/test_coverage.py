@@ -38,9 +38,9 @@ def mask(tmp_path: Path) -> Callable[..., Path]:
 def test_half_of_the_size_has_the_mean_of_four_pixels(mask: Callable[..., Path]) -> None:
     drawn = np.random.default_rng(1).random((12, 20)) < 0.3
     shown = view_of(6, 10, Affine.scale(0.5))
-    found = coverage((mask(drawn),), shown, (20, 12))
+    result = coverage((mask(drawn),), shown, (20, 12))
     wanted = drawn.reshape(6, 2, 10, 2).mean(axis=(1, 3)) * 255
-    assert found == pytest.approx(wanted, abs=0.51)
+    assert result == pytest.approx(wanted, abs=0.51)
 
 
 def test_no_part_of_a_lesion_is_lost_between_pixels(mask: Callable[..., Path]) -> None:
@@ -48,32 +48,32 @@ def test_no_part_of_a_lesion_is_lost_between_pixels(mask: Callable[..., Path]) -
     drawn[51:53, 77:80] = True  # 2 x 3 pixels, as IDRiD's smallest
     scale = 5 / 8
     to_view = Affine.scale(scale).then(Affine.shift(-10.3, -4.9))
-    found = coverage((mask(drawn),), view_of(80, 120, to_view), (240, 160)) / 255
-    assert found.sum() == pytest.approx(6 * scale**2, rel=0.02)
-    rows, columns = np.nonzero(found)
+    result = coverage((mask(drawn),), view_of(80, 120, to_view), (240, 160)) / 255
+    assert result.sum() == pytest.approx(6 * scale**2, rel=0.02)
+    rows, columns = np.nonzero(result)
     x, y = to_view.point(78.5, 52.0)
-    assert np.average(columns + 0.5, weights=found[rows, columns]) == pytest.approx(x, abs=0.1)
-    assert np.average(rows + 0.5, weights=found[rows, columns]) == pytest.approx(y, abs=0.1)
+    assert np.average(columns + 0.5, weights=result[rows, columns]) == pytest.approx(x, abs=0.1)
+    assert np.average(rows + 0.5, weights=result[rows, columns]) == pytest.approx(y, abs=0.1)
 
 
 def test_what_lies_beyond_the_photograph_is_not_covered(mask: Callable[..., Path]) -> None:
     shown = view_of(8, 8, Affine.shift(2, 2))
-    found = coverage((mask(np.ones((4, 4), bool)),), shown, (4, 4))
-    assert (found[2:6, 2:6] == 255).all()
-    assert found.sum() == 16 * 255
+    result = coverage((mask(np.ones((4, 4), bool)),), shown, (4, 4))
+    assert (result[2:6, 2:6] == 255).all()
+    assert result.sum() == 16 * 255
     assert not coverage((), shown, (4, 4)).any()
 
 
 def test_a_level_gives_back_the_lesions_that_were_drawn(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
-    found = detector.read_data(detector_config)
+    result = detector.read_data(detector_config)
     targets = MaskTargets(
-        found.train, found.images, lesion_masks, found.kinds, tmp_path / "targets"
+        result.train, result.images, lesion_masks, result.kinds, tmp_path / "targets"
     )
-    for each in found.train:
+    for each in result.train:
         whole = targets.opened[each.photograph]()
-        assert whole.shape == (len(found.kinds), *each.pixels.shape[:2])
+        assert whole.shape == (len(result.kinds), *each.pixels.shape[:2])
         for label, plane in enumerate(whole, start=1):
             ours = components(plane, 0.5).boxes
             theirs = each.boxes[each.labels == label]
@@ -105,38 +105,38 @@ def test_a_tile_shows_the_target_where_it_shows_the_photograph(tmp_path: Path) -
 def test_a_target_is_made_once_and_anew_when_its_mask_changes(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
-    found = detector.read_data(detector_config)
+    result = detector.read_data(detector_config)
     cache = tmp_path / "targets"
     reported: list[tuple[int, int]] = []
 
     def make() -> list[str]:
         MaskTargets(
-            found.train, found.images, lesion_masks, found.kinds, cache,
+            result.train, result.images, lesion_masks, result.kinds, cache,
             lambda *done: reported.append(done),
         )  # fmt: skip
         return sorted(path.name for path in cache.glob("*.npy"))
 
     first = make()
-    assert len(first) == len(found.train)
+    assert len(first) == len(result.train)
     assert reported[-1] == (8, 8)
     (cache / first[0]).write_bytes(b"damaged")
     assert make() == first
-    before = coverages.digest(found.train, found.images, lesion_masks)
+    before = coverages.digest(result.train, result.images, lesion_masks)
     path = next(lesion_masks.glob("eye00_haemorrhage*"))
     pixels = np.array(Image.open(path))
     pixels[:3, :3] = True
     Image.fromarray(pixels).save(path)
     assert len(make()) == len(first) + 1
-    assert coverages.digest(found.train, found.images, lesion_masks) != before
+    assert coverages.digest(result.train, result.images, lesion_masks) != before
 
 
 def test_masks_that_do_not_fit_are_named(
     detector_config: DetectorConfig, lesion_masks: Path, tmp_path: Path
 ) -> None:
-    found = detector.read_data(detector_config)
+    result = detector.read_data(detector_config)
 
     def make() -> None:
-        MaskTargets(found.train, found.images, lesion_masks, found.kinds, tmp_path / "targets")
+        MaskTargets(result.train, result.images, lesion_masks, result.kinds, tmp_path / "targets")
 
     Image.new("1", (10, 10)).save(next(lesion_masks.glob("eye01_optic_disc*")))
     next(lesion_masks.glob("eye02_haemorrhage*")).unlink()

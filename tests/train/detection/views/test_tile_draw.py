@@ -72,7 +72,7 @@ def test_every_turn_and_mirror_image_occurs_and_only_on_request():
 
     def seen(turns):
         drawer = Drawer([view], KINDS, (128, 128), Draw(anywhere=0.0, scale=0.0, turns=turns))
-        random, found = np.random.default_rng(1), set()
+        random, result = np.random.default_rng(1), set()
         for _ in range(120):
             tile = drawer.draw(random)
             pixels, boxes = tile.pixels, tile.boxes
@@ -81,8 +81,8 @@ def test_every_turn_and_mirror_image_occurs_and_only_on_request():
             if part.size == 400:  # not cut by the tile's edge
                 upright = part.shape[0] > part.shape[1]
                 line = part.mean(axis=1) if upright else part.mean(axis=0)
-                found.add((upright, bool(line[:10].mean() < line[-10:].mean())))
-        return found
+                result.add((upright, bool(line[:10].mean() < line[-10:].mean())))
+        return result
 
     assert seen(turns=False) == {(False, True)}
     assert seen(turns=True) == {(u, d) for u in (False, True) for d in (False, True)}

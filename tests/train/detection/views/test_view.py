@@ -35,14 +35,14 @@ def load(photos, folder, radius=172.0, progress=None):
 
 def test_a_box_lies_on_its_lesion_in_the_view(photo, tmp_path):
     reported = []
-    (found,) = load([photo], tmp_path, progress=lambda *n: reported.append(n))
-    assert found.labels.tolist() == [2]
-    assert found.name == "eye.png"
-    rows, columns = np.nonzero(found.pixels[..., 2] > 140)
+    (result,) = load([photo], tmp_path, progress=lambda *n: reported.append(n))
+    assert result.labels.tolist() == [2]
+    assert result.name == "eye.png"
+    rows, columns = np.nonzero(result.pixels[..., 2] > 140)
     seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    assert found.boxes[0] == pytest.approx(seen, abs=1.5)
-    assert found.boxes[0, 2] - found.boxes[0, 0] == pytest.approx(60, rel=0.03)  # twice as large
-    assert found.view.radius == 172
+    assert result.boxes[0] == pytest.approx(seen, abs=1.5)
+    assert result.boxes[0, 2] - result.boxes[0, 0] == pytest.approx(60, rel=0.03)  # twice as large
+    assert result.view.radius == 172
     assert reported == [(1, 1)]
 
 
@@ -65,11 +65,11 @@ def test_a_damaged_view_is_made_again(photo, tmp_path, suffix, content):
 
 
 def test_a_view_that_disappears_while_training_is_reported(photo, tmp_path):
-    found = load([photo], tmp_path)[0]
+    result = load([photo], tmp_path)[0]
     for file in (tmp_path / "cache").iterdir():
         file.unlink()
     with pytest.raises(UsageError, match=r"is missing or damaged .* start the same command again"):
-        _ = found.view
+        _ = result.view
 
 
 def test_runs_at_one_time_share_a_cache(photo, tmp_path):
@@ -94,9 +94,9 @@ def test_all_photographs_that_cannot_be_used_are_named(photo, tmp_path):
 
 
 def test_a_photograph_without_a_box(photo, tmp_path):
-    (found,) = load([AnnotatedPhoto(image="eye.png", width=240, height=180)], tmp_path)
-    assert found.boxes.shape == (0, 4)
-    assert found.labels.shape == (0,)
+    (result,) = load([AnnotatedPhoto(image="eye.png", width=240, height=180)], tmp_path)
+    assert result.boxes.shape == (0, 4)
+    assert result.labels.shape == (0,)
 
 
 def test_a_cache_that_cannot_be_written_is_reported(photo, tmp_path):
@@ -108,7 +108,7 @@ def test_a_cache_that_cannot_be_written_is_reported(photo, tmp_path):
 def test_no_file_stays_open(photo, tmp_path):
     """A process may have a thousand open files or so, and a data set more photographs."""
     resource = pytest.importorskip("resource")
-    (found,) = load([photo], tmp_path)
+    (result,) = load([photo], tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(128, limits[0]), limits[1]))
     try:
@@ -116,4 +116,4 @@ def test_no_file_stays_open(photo, tmp_path):
         assert sum(int(each.pixels[0, 0, 0]) for each in kept) >= 0
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert found.pixels.ndim == 3
+    assert result.pixels.ndim == 3
