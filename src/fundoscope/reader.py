@@ -193,8 +193,8 @@ class Reader:
             return Findings(summary=summary.NO_DETECTOR)
         if not fov.found:
             return Findings(summary=summary.NO_FIELD)
-        detections = detectors.find(self._detector, photo, fov)
-        return summary.findings(detections, self._detector, photo, fov)
+        boxes = detectors.assessable(self._detector, photo, fov)
+        return summary.findings(boxes, self._detector, photo, fov)
 
 
 def _is_full_size(photo: Photo) -> bool:

@@ -164,6 +164,10 @@ class LesionSummary:
             themselves are smaller.
         box_area_discs: the same area as a multiple of the optic disc's; ``None`` if no disc was
             found.
+        presence_probability: that the eye has this kind at all, 0 to 1, also from boxes too weak
+            to be drawn; ``None`` if the bundle does not tell.
+        present: whether that probability reaches the bundle's limit. At most one healthy eye in
+            ten does.
     """
 
     kind: str
@@ -172,6 +176,8 @@ class LesionSummary:
     count: int | None = None
     box_area: float | None = None
     box_area_discs: float | None = None
+    presence_probability: float | None = None
+    present: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

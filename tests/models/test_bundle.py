@@ -13,6 +13,7 @@ from fundoscope import limits
 from fundoscope.errors import BundleError, OutputError
 from fundoscope.models import bundle
 from fundoscope.models.bundle import DetectorManifest, GraderManifest, TrainedOn
+from fundoscope.models.presence import PresenceModel
 
 MODEL = b"not really a graph"
 MANIFEST = GraderManifest(
@@ -461,3 +462,22 @@ def test_any_damage_of_a_zip_file_is_one_line(folder: Path) -> None:
 def test_an_impossible_path_is_no_bundle(name: str) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
         bundle.load(name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("floor", 0.0), ("floor", 1.0), ("limit", 1.5), ("top_score", -0.1), ("intercept", 1e9)],
+)
+def test_presence_out_of_its_range_is_refused(tmp_path: Path, field: str, value: float) -> None:
+    valid = PresenceModel(intercept=-2.0, top_score=0.5, boxes=1.0, floor=0.2, limit=0.5)
+    kind = "microaneurysm"
+    manifest = replace(DETECTOR, presence={kind: replace(valid, **{field: value})})
+    with pytest.raises(BundleError, match=f"presence.{kind}.{field}"):
+        bundle.write(tmp_path / "bundle", manifest, MODEL, "# card")
+
+
+def test_presence_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    model = PresenceModel(intercept=-2.0, top_score=0.5, boxes=1.0, floor=0.2, limit=0.5)
+    manifest = replace(DETECTOR, presence={"irma": model})
+    with pytest.raises(BundleError, match="not among its classes"):
+        bundle.write(tmp_path / "bundle", manifest, MODEL, "# card")

@@ -34,12 +34,17 @@ def lesions_only(
     """
     kept: list[Lesion] = []
     for lesion in lesions:
-        on_disc = disc.box is not None and lesion.kind in BRIGHT and within_disc(lesion, disc.box)
-        if on_disc or not on_retina(lesion.box, fov):
+        if not possible(lesion, disc, fov):
             continue
         if not any(_same(lesion, other) for other in kept):
             kept.append(lesion)
     return tuple(kept)
+
+
+def possible(lesion: Lesion, disc: OpticDisc, fov: FieldOfView) -> bool:
+    """Whether a box can be a lesion: it lies on the retina, and no bright one on the disc."""
+    on_disc = disc.box is not None and lesion.kind in BRIGHT and within_disc(lesion, disc.box)
+    return not on_disc and on_retina(lesion.box, fov)
 
 
 def on_retina(box: Box, fov: FieldOfView) -> bool:

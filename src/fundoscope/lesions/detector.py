@@ -137,16 +137,30 @@ def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ..
     Raises:
         MemoryError: there is too little memory for the network.
     """
-    manifest = detector.manifest
-    if not any(detector.assesses(kind, fov) for kind in manifest.classes):
+    return accepted(detector, assessable(detector, photo, fov), fov)
+
+
+def assessable(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ...]:
+    """As :func:`candidates`, without reading a photograph too small for every kind."""
+    if not any(detector.assesses(kind, fov) for kind in detector.manifest.classes):
         return ()
+    return candidates(detector, photo, fov)
+
+
+def accepted(detector: Detector, boxes: Sequence[Lesion], fov: FieldOfView) -> tuple[Lesion, ...]:
+    """The boxes that reach the bundle's thresholds, of kinds that it can see at this size.
+
+    Args:
+        detector: from :func:`load`.
+        boxes: what :func:`candidates` gives, in any order; the order is kept.
+        fov: the field of view, which must have been found.
+    """
+    manifest = detector.manifest
     limits = {
         kind: manifest.thresholds[kind] if detector.assesses(kind, fov) else math.inf
         for kind in manifest.classes
     }
-    return tuple(
-        lesion for lesion in candidates(detector, photo, fov) if lesion.score >= limits[lesion.kind]
-    )
+    return tuple(lesion for lesion in boxes if lesion.score >= limits[lesion.kind])
 
 
 def candidates(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from fundoscope.geometry import Box
 from fundoscope.kinds import LESIONS, OPTIC_DISC
-from fundoscope.lesions import cleaning, discs, exposure
-from fundoscope.lesions.detector import Detector
+from fundoscope.lesions import cleaning, discs, exposure, presence
+from fundoscope.lesions.detector import Detector, accepted
+from fundoscope.models.presence import PresenceModel
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import Anatomy, FieldOfView, Lesion, LesionSummary, OpticDisc
 
@@ -45,16 +46,17 @@ class Findings:
 
 
 def findings(
-    detections: Sequence[Lesion], detector: Detector, photo: Photo, fov: FieldOfView
+    boxes: Sequence[Lesion], detector: Detector, photo: Photo, fov: FieldOfView
 ) -> Findings:
     """Separate landmarks from lesions, remove what cannot be one, and sum up.
 
     Args:
-        detections: what the detector found, highest score first.
-        detector: for the kinds that it assesses.
+        boxes: everything that the detector saw, whatever its score, highest score first.
+        detector: for its thresholds and the kinds that it assesses.
         photo: decoded at any scale.
         fov: its field of view, found.
     """
+    detections = accepted(detector, boxes, fov)
     candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
     disc = discs.best(candidates, photo, fov) if candidates else None
     others = [item for item in detections if item.kind != OPTIC_DISC.key]
@@ -63,7 +65,46 @@ def findings(
     if exposure.is_overexposed(photo, fov):
         return Findings((), OVEREXPOSED, anatomy, (*notes, OVEREXPOSED_WARNING))
     lesions = cleaning.lesions_only(found, anatomy.disc, fov)
-    return Findings(lesions, summarise(lesions, anatomy, detector, fov), anatomy, notes)
+    of_kinds = summarise(lesions, anatomy, detector, fov)
+    of_kinds = with_presence(of_kinds, boxes, anatomy.disc, detector, fov)
+    return Findings(lesions, of_kinds, anatomy, notes)
+
+
+def with_presence(
+    of_kinds: Sequence[LesionSummary],
+    boxes: Sequence[Lesion],
+    disc: OpticDisc,
+    detector: Detector,
+    fov: FieldOfView,
+) -> tuple[LesionSummary, ...]:
+    """Add whether each assessed kind is in the eye at all, where the bundle tells.
+
+    Args:
+        of_kinds: from :func:`summarise`.
+        boxes: everything that the detector saw, whatever its score.
+        disc: found or not.
+        detector: for its presence models.
+        fov: of the photograph, found.
+    """
+    models = detector.manifest.presence
+    scores: Mapping[str, list[float]] = {kind: [] for kind in models}
+    for box in boxes:
+        model = models.get(box.kind)
+        if model and box.score >= model.floor and cleaning.possible(box, disc, fov):
+            scores[box.kind].append(box.score)
+    return tuple(
+        _with_presence(each, models[each.kind], scores[each.kind])
+        if each.assessed and each.kind in models
+        else each
+        for each in of_kinds
+    )
+
+
+def _with_presence(
+    of_kind: LesionSummary, model: PresenceModel, scores: Sequence[float]
+) -> LesionSummary:
+    probability = presence.probability(model, scores)
+    return replace(of_kind, presence_probability=probability, present=probability >= model.limit)
 
 
 def summarise(

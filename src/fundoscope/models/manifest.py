@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fundoscope.models.correction import GradeCorrection, Recalibration
+from fundoscope.models.presence import PresenceModel
 
 FORMAT: Final = "fundoscope.bundle/1"
 """The version of the format, stored in each bundle."""
@@ -141,6 +142,8 @@ class DetectorManifest(BundleManifest):
         suppress: if two boxes of one kind overlap by more than this (IoU), the better one is kept.
         levels: for a ``mask`` head, for each kind the probability from which a pixel belongs to a
             lesion.
+        presence: for each kind, how its boxes tell whether it is in the eye at all; empty in
+            bundles to which this was not fitted.
     """
 
     head: str
@@ -152,6 +155,7 @@ class DetectorManifest(BundleManifest):
     step: int
     suppress: float
     levels: Mapping[str, float] = field(default_factory=dict)
+    presence: Mapping[str, PresenceModel] = field(default_factory=dict)
 
 
 MANIFESTS: Final[Mapping[str, type[GraderManifest | DetectorManifest]]] = {

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.models import correction
+from fundoscope.models import correction, presence
 from fundoscope.models.manifest import (
     BundleManifest,
     DetectorManifest,
@@ -146,6 +146,11 @@ def _faults(manifest: BundleManifest) -> Iterator[str]:
             yield f"classes are {len(manifest.classes)} names, not 1 to {limits.MAX_CLASSES}"
         if len(set(manifest.classes)) != len(manifest.classes):
             yield "classes name a kind twice"
+        fault_of_presence = presence.fault(manifest.presence)
+        if fault_of_presence is not None:
+            yield fault_of_presence
+        if not manifest.presence.keys() <= set(manifest.classes):
+            yield "presence has a kind that is not among its classes"
 
 
 def _words(manifest: BundleManifest) -> Iterator[tuple[str, str]]:

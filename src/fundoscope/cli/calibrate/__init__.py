@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.calibrate import grading
+from fundoscope.cli.calibrate import grading, lesions
 
 app = typer.Typer(
     help="Fit a bundle to labelled photographs of your own, without training.",
@@ -18,3 +18,4 @@ def root() -> None:
 
 
 app.command()(grading.grading)
+app.command()(lesions.lesions)

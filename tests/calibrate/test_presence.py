@@ -1,0 +1,115 @@
+"""Fitting when a kind of lesion counts as present."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from fundoscope.calibrate import known_lesions, presence
+from fundoscope.calibrate.presence import BoxedPhotograph
+from fundoscope.data.manifest import Row
+from fundoscope.lesions.presence import probability
+
+KIND = "haemorrhage"
+
+
+def drawn(count: int = 200, seed: int = 0) -> list[BoxedPhotograph]:
+    """Photographs of two sources; sick eyes have more boxes, and better ones."""
+    random = np.random.default_rng(seed)
+    photographs = []
+    for number in range(count):
+        sick = number % 2 == 1
+        boxes = random.poisson(8 if sick else 2)
+        scores = tuple(random.beta(4 if sick else 2, 4, boxes).tolist())
+        source = "a" if number < count // 2 else "b"
+        photographs.append(BoxedPhotograph({KIND: scores}, {KIND: sick}, not sick, source, number))
+    return photographs
+
+
+def test_sick_eyes_are_told_from_healthy_ones() -> None:
+    photographs = drawn()
+    fit = presence.fit(KIND, photographs, 0.1)
+    assert fit is not None
+    p = [probability(fit.model, each.scores[KIND]) for each in photographs]
+    labels = [each.known[KIND] for each in photographs]
+    assert fit.auc == pytest.approx(roc_auc_score(labels, p), abs=1e-12)
+    assert fit.auc > 0.9
+    assert (fit.photographs, fit.with_kind) == (200, 100)
+
+
+def test_the_probabilities_are_calibrated_in_the_whole() -> None:
+    """Both sources weigh the same, so the mean probability is the share of eyes with the kind."""
+    photographs = drawn(400)
+    fit = presence.fit(KIND, photographs, 0.1)
+    assert fit is not None
+    mean = np.mean([probability(fit.model, each.scores[KIND]) for each in photographs])
+    assert mean == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.3])
+def test_few_healthy_eyes_of_each_source_have_the_kind_present(share: float) -> None:
+    fit = presence.fit(KIND, drawn(), share)
+    assert fit is not None
+    assert set(fit.healthy_present) == {"a", "b"}
+    assert all(reached <= share for reached in fit.healthy_present.values())
+
+
+def test_a_kind_with_too_few_photographs_is_not_fitted() -> None:
+    assert presence.fit(KIND, drawn(18), 0.1) is None
+    assert presence.fit("hard_exudate", drawn(), 0.1) is None
+    assert presence.fit(KIND, [], 0.1) is None
+
+
+def test_boxes_that_say_nothing_give_the_share_of_eyes_with_the_kind() -> None:
+    photographs = [
+        BoxedPhotograph({KIND: ()}, {KIND: n % 4 == 0}, n % 4 != 0, "a", n) for n in range(80)
+    ]
+    fit = presence.fit(KIND, photographs, 0.1)
+    assert fit is not None
+    assert fit.auc == 0.5
+    assert probability(fit.model, ()) == pytest.approx(0.25, abs=0.001)
+
+
+def test_small_sources_share_a_limit() -> None:
+    values = [(str(n), n / 10) for n in range(10)]
+    assert presence.limit_of(values, 0.1) == pytest.approx(0.8)
+    assert presence.limit_of([], 0.1) == 0.0
+    assert presence.limit_of(values, 1.0) == 0.0
+
+
+def row(grade: int, **other: str) -> Row:
+    return Row("a.jpg", grade, other=other)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "expected"),
+    [
+        (row(0), dict.fromkeys(known_lesions.OF_RETINOPATHY, False)),
+        (row(0, other_disease="branch retinal vein occlusion"), {}),
+        (
+            row(1),
+            {"microaneurysm": True, "haemorrhage": False, "hard_exudate": False,
+             "soft_exudate": False},
+        ),
+        (row(2), {"microaneurysm": True}),
+        (row(2, dme="0"), {"microaneurysm": True, "hard_exudate": False}),
+        (row(2, dme="2"), {"microaneurysm": True, "hard_exudate": True}),
+        (row(3), {"microaneurysm": True, "haemorrhage": True}),
+        (row(4), {"microaneurysm": True}),
+        (row(4, has_soft_exudate="1"), {"microaneurysm": True, "soft_exudate": True}),
+        (row(4, has_soft_exudate="yes"), {"microaneurysm": True}),
+    ],
+)  # fmt: skip
+def test_what_labels_tell(labelled: Row, expected: dict[str, bool]) -> None:
+    assert known_lesions.known(labelled) == expected
+
+
+def test_a_stated_kind_wins_over_the_grade() -> None:
+    assert known_lesions.known(row(0, has_haemorrhage="1"))["haemorrhage"] is True
+
+
+def test_other_diseases_are_not_healthy() -> None:
+    assert known_lesions.is_healthy(row(0))
+    assert not known_lesions.is_healthy(row(0, other_disease="drusen"))
+    assert not known_lesions.is_healthy(row(1))
