@@ -41,6 +41,13 @@ MAX_BUNDLE_JSON_BYTES: Final = 1 * 2**20
 MAX_CARD_BYTES: Final = 1 * 2**20
 """Largest ``card.md``. Those that ship have 6 kB."""
 
+MAX_RULESET_BYTES: Final = 1 * 2**20
+"""Largest file with a rule set. Those that ship have 4 kB."""
+
+MAX_DISC_DIAMETERS: Final = 20.0
+"""Largest distance or area in a rule, in disc diameters or disc areas. A photograph of 50 degrees
+is about 7 disc diameters wide."""
+
 MAX_SEAL_BYTES: Final = 4 * 2**10
 """Largest ``bundle.sha256``: a line of some 80 bytes for each file."""
 

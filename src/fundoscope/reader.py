@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from fundoscope._version import __version__
 from fundoscope.errors import PhotoError
-from fundoscope.grading import contradictions, inputs
+from fundoscope.grading import contradictions, inputs, oedema
 from fundoscope.grading import grader as graders
 from fundoscope.grading.grader import Grader
+from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
 from fundoscope.lesions.summary import Findings
@@ -26,14 +27,18 @@ from fundoscope.photo.decode import Photo
 from fundoscope.reading import (
     FieldOfView,
     Grade,
+    MacularOedema,
     ModelUsed,
     Quality,
     Reading,
+    RuleGrade,
 )
 
 if TYPE_CHECKING:
     from fundoscope.photo.sources import Source
 
+DEFAULT_RULES: Final = ("icdr",)
+"""The rule sets that are applied unless others are named."""
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
 
@@ -50,6 +55,7 @@ class Reader:
         threads: int = 1,
         referable_threshold: float | None = None,
         providers: Sequence[str] | None = None,
+        rules: Sequence[str] = DEFAULT_RULES,
     ) -> None:
         """Load the models.
 
@@ -64,11 +70,14 @@ class Reader:
                 at which an eye is referable; ``None`` means the bundle's.
             providers: of ONNX Runtime, in the order of preference, e.g. ``["cuda"]``; ``None``
                 means the processor. Other devices may round differently.
+            rules: the rule sets that are applied to the lesions, each a name
+                (``fundoscope rules`` lists them) or a file that ends in ``.toml``.
 
         Raises:
             BundleError: a bundle is missing or damaged.
-            UsageError: the threshold is invalid, or a provider is not available.
+            UsageError: the threshold or a rule set is invalid, or a provider is not available.
         """
+        self._rules = tuple(rulesets.load(name) for name in rules)
         self._grader = (
             grader if isinstance(grader, Grader) else graders.load(grader, providers=providers)
         )
@@ -162,6 +171,7 @@ class Reader:
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = sources.photo(content, min_side=self._detector.decode_side)
         findings = self._findings(photo, fov)
+        by_rules, macular_oedema = self._by_rules(findings, fov)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
@@ -174,7 +184,19 @@ class Reader:
             lesion_summary=findings.summary,
             anatomy=findings.anatomy,
             needs_reader=contradictions.needs_reader(grade, findings.summary),
+            rules=by_rules,
+            oedema=macular_oedema,
         )
+
+    def _by_rules(
+        self, findings: Findings, fov: FieldOfView
+    ) -> tuple[tuple[RuleGrade, ...], MacularOedema]:
+        """What rules say about the lesions; nothing where no kind was assessed."""
+        if not any(kind.assessed for kind in findings.summary):
+            return (), MacularOedema()
+        evidence = places.evidence(findings.lesions, findings.summary, findings.anatomy, fov)
+        outcomes = (engine.apply(ruleset, evidence) for ruleset in self._rules)
+        return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence)
 
     def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
         if fov.radius is None:

@@ -202,14 +202,136 @@ class OpticDisc:
 
 
 @dataclass(frozen=True, slots=True)
+class Fovea:
+    """The fovea, the centre of sharp sight.
+
+    Attributes:
+        state: ``"found"``; ``"estimated"`` from the disc, where it usually lies; ``"not_found"``;
+            ``None`` if it was not looked for.
+        centre: x and y in the photograph's pixels; ``None`` if not found.
+        score: 0 to 1; ``None`` unless found.
+        error: how far it may lie from there, in disc diameters; 0 if found.
+    """
+
+    state: str | None = None
+    centre: tuple[float, float] | None = None
+    score: float | None = None
+    error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Laterality:
+    """Which eye the photograph shows.
+
+    Attributes:
+        eye: ``"right"`` or ``"left"``; ``None`` where it cannot be told.
+        source: ``"given"`` by the caller, or ``"image"``: the disc lies nasal of the fovea.
+        contradiction: whether the picture shows the other eye than the one that was given.
+    """
+
+    eye: str | None = None
+    source: str | None = None
+    contradiction: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Anatomy:
     """The landmarks of the eye.
 
     Attributes:
         disc: the optic disc.
+        fovea: the fovea.
+        laterality: which eye it is.
     """
 
     disc: OpticDisc = OpticDisc()
+    fovea: Fovea = Fovea()
+    laterality: Laterality = Laterality()
+
+
+@dataclass(frozen=True, slots=True)
+class FiredRule:
+    """A rule that the lesions meet.
+
+    Attributes:
+        id: of the rule, in its set.
+        level: that it supports.
+        title: one sentence for a person.
+        boxes: places in ``lesions`` of the boxes that meet it, from 0.
+    """
+
+    id: str
+    level: str
+    title: str
+    boxes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRule:
+    """A rule of a higher level that cannot be told.
+
+    Attributes:
+        id: of the rule, in its set.
+        level: that it would support.
+        title: one sentence for a person.
+        missing: what would be needed: kinds of lesion that were not assessed, facts, or ``fovea``,
+            ``optic_disc``, ``quadrants``, ``acuity``, ``macula``.
+    """
+
+    id: str
+    level: str
+    title: str
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGrade:
+    """The level of a published rule set that the lesions support at least.
+
+    It is a lower bound, as seen on one photograph by this detector.
+
+    Attributes:
+        ruleset: its id.
+        title: its name.
+        year: of its publication.
+        level: the highest level of which a rule is met.
+        name: of that level in words.
+        icdr: the International grade of that level; ``None`` if it has none.
+        refer: whether the set refers an eye of that level; ``None`` if it says nothing.
+        recall: the interval to the next examination in words; ``""`` if the set says nothing.
+        fired: the rules that are met, mildest level first.
+        open: the rules of higher levels that cannot be told.
+        highest: the highest level that cannot be excluded.
+    """
+
+    ruleset: str
+    title: str
+    year: int
+    level: str
+    name: str
+    icdr: int | None = None
+    refer: bool | None = None
+    recall: str = ""
+    fired: tuple[FiredRule, ...] = ()
+    open: tuple[OpenRule, ...] = ()
+    highest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MacularOedema:
+    """Macular oedema, by hard exudates within one disc diameter of the fovea. Not a diagnosis.
+
+    Attributes:
+        state: ``"possible"``: such exudates are there; ``"no_exudates_near"``; ``"cannot_tell"``;
+            ``None`` if it was not looked for.
+        distance: of the nearest hard exudate from the fovea's centre, in disc diameters; ``None``
+            without one, or without a fovea.
+        reason: why it cannot be told: ``"not_assessed"`` (hard exudates) or ``"fovea"``.
+    """
+
+    state: str | None = None
+    distance: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +368,8 @@ class Reading:
         version: of this format.
         needs_reader: why a person should look at this photograph, codes of
             :data:`NEEDS_READER_REASONS`; empty if there is no such reason.
+        rules: the level of each applied rule set that the lesions support.
+        oedema: macular oedema, as far as hard exudates show it.
     """
 
     photo: PhotoFacts
@@ -260,6 +384,8 @@ class Reading:
     anatomy: Anatomy = Anatomy()
     version: str = VERSION
     needs_reader: tuple[str, ...] = ()
+    rules: tuple[RuleGrade, ...] = ()
+    oedema: MacularOedema = MacularOedema()
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from fundoscope.geometry import Box
 from fundoscope.kinds import LESIONS, OPTIC_DISC
+from fundoscope.lesions import anatomy as geometry
 from fundoscope.lesions import cleaning, discs, exposure, presence
 from fundoscope.lesions.detector import Detector, accepted
 from fundoscope.models.presence import PresenceModel
@@ -156,12 +157,12 @@ def anatomy_of(
         return Anatomy(), lesions
     candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
     if not candidates:
-        return Anatomy(OpticDisc(found=False)), lesions
+        return geometry.of_disc(OpticDisc(found=False), fov), lesions
     best = max(candidates, key=lambda disc: disc.score)
     x0, y0, x1, y1 = best.box
     centre = ((x0 + x1) / 2, (y0 + y1) / 2)
     disc = OpticDisc(True, best.box, centre, discs.diameter(best.box, fov), best.score)
-    return Anatomy(disc), lesions
+    return geometry.of_disc(disc, fov), lesions
 
 
 def _disc_area(disc: OpticDisc, fov: FieldOfView) -> float | None:

@@ -1,0 +1,97 @@
+"""Apply a rule set to the evidence of a photograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from fundoscope.grading.rules import conditions, rulesets
+from fundoscope.grading.rules.conditions import Verdict
+from fundoscope.grading.rules.evidence import Evidence
+from fundoscope.grading.rules.rulesets import Level, Rule, RuleSet
+from fundoscope.reading import FiredRule, OpenRule, RuleGrade
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a rule set says about a photograph.
+
+    Attributes:
+        ruleset: the set.
+        level: the level that the lesions support at least.
+        fired: the rules that are met, mildest level first, with their boxes.
+        open: the rules of higher levels that cannot be told, with what is missing.
+        highest: the highest level that cannot be excluded.
+    """
+
+    ruleset: RuleSet
+    level: Level
+    fired: tuple[tuple[Rule, frozenset[int]], ...]
+    open: tuple[tuple[Rule, frozenset[str]], ...]
+    highest: Level
+
+
+def apply(ruleset: RuleSet, evidence: Evidence) -> Outcome:
+    """Apply a rule set.
+
+    Args:
+        ruleset: from :mod:`fundoscope.grading.rules.rulesets`.
+        evidence: of one photograph.
+    """
+    verdicts = {rule.id: _verdict(ruleset, evidence, rule.id) for rule in ruleset.rules}
+    ordered = sorted(ruleset.rules, key=lambda rule: ruleset.rank(rule.level))
+    fired = tuple((rule, verdicts[rule.id].boxes) for rule in ordered if verdicts[rule.id].met)
+    level = max((ruleset.rank(rule.level) for rule, _ in fired), default=0)
+    unknown = tuple(
+        (rule, verdicts[rule.id].missing)
+        for rule in ordered
+        if verdicts[rule.id].met is None and ruleset.rank(rule.level) > level
+    )
+    highest = max((ruleset.rank(rule.level) for rule, _ in unknown), default=level)
+    return Outcome(ruleset, ruleset.levels[level], fired, unknown, ruleset.levels[highest])
+
+
+def rule_grade(outcome: Outcome) -> RuleGrade:
+    """The outcome as a Reading reports it."""
+    level = outcome.level
+    return RuleGrade(
+        ruleset=outcome.ruleset.id,
+        title=outcome.ruleset.title,
+        year=outcome.ruleset.year,
+        level=level.id,
+        name=level.name,
+        icdr=level.icdr,
+        refer=level.refer,
+        recall=level.recall,
+        fired=tuple(
+            FiredRule(rule.id, rule.level, rule.title, tuple(sorted(boxes)))
+            for rule, boxes in outcome.fired
+        ),
+        open=tuple(
+            OpenRule(rule.id, rule.level, rule.title, tuple(sorted(missing)))
+            for rule, missing in outcome.open
+        ),
+        highest=outcome.highest.id,
+    )
+
+
+def _verdict(ruleset: RuleSet, evidence: Evidence, rule_id: str) -> Verdict:
+    """The verdict on a rule. A valid set has no circle, so this ends."""
+    rule = next(rule for rule in ruleset.rules if rule.id == rule_id)
+    lookup = partial(_verdict, ruleset, evidence)
+    return conditions.evaluate(rule.when, evidence, lookup, partial(_reaches, evidence))
+
+
+def _reaches(evidence: Evidence, name: str, level: str) -> Verdict:
+    """Whether another set, which refers to no further one, reaches a level."""
+    other = rulesets.shipped(name)
+    rank = other.rank(level)
+    if rank == 0:
+        return Verdict(True)
+    return conditions.any_of(
+        [
+            _verdict(other, evidence, rule.id)
+            for rule in other.rules
+            if other.rank(rule.level) >= rank
+        ]
+    )

@@ -1,0 +1,67 @@
+"""What rules are applied to: the lesions of a photograph with their places, and what was not seen.
+
+Distances are in disc diameters from the centre of the fovea to the nearest edge of a box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+SUPERIOR_TEMPORAL, SUPERIOR_NASAL = "superior_temporal", "superior_nasal"
+INFERIOR_TEMPORAL, INFERIOR_NASAL = "inferior_temporal", "inferior_nasal"
+QUADRANTS: Final = (SUPERIOR_TEMPORAL, SUPERIOR_NASAL, INFERIOR_TEMPORAL, INFERIOR_NASAL)
+HEMIFIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "superior": frozenset({SUPERIOR_TEMPORAL, SUPERIOR_NASAL}),
+    "inferior": frozenset({INFERIOR_TEMPORAL, INFERIOR_NASAL}),
+}
+REGIONS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    "quadrants": {name: frozenset({name}) for name in QUADRANTS},
+    "hemifields": HEMIFIELDS,
+}
+"""The ways to divide the retina, each region with its quadrants."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLesion:
+    """One lesion with its place.
+
+    Attributes:
+        kind: a key of :data:`fundoscope.kinds.LESIONS`.
+        index: of the lesion in the Reading.
+        quadrant: one of :data:`QUADRANTS`; ``None`` where it cannot be told.
+        distance: from the fovea's centre to the nearest edge, in disc diameters; ``None`` where it
+            cannot be told.
+        error: how far that distance may be wrong, where the fovea's place is only estimated.
+        in_macula: whether its centre lies in the macula, the circle around the fovea that reaches
+            the disc; ``None`` where it cannot be told.
+        area: of its box, in disc areas; ``None`` where it cannot be told. The lesion is smaller.
+    """
+
+    kind: str
+    index: int
+    quadrant: str | None = None
+    distance: float | None = None
+    error: float = 0.0
+    in_macula: bool | None = None
+    area: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that rules may use.
+
+    Attributes:
+        lesions: on the photograph.
+        assessed: the kinds that were looked for.
+        quadrants_seen: the quadrants that the photograph shows.
+        acuity: best corrected, as a decimal fraction (6/12 is 0.5); ``None`` if not given.
+        facts: what a person told, such as ``{"treatment_stable": True}``.
+    """
+
+    lesions: tuple[PlacedLesion, ...] = ()
+    assessed: frozenset[str] = frozenset()
+    quadrants_seen: frozenset[str] = frozenset()
+    acuity: float | None = None
+    facts: Mapping[str, bool] = field(default_factory=dict)

@@ -1,0 +1,318 @@
+"""Rule sets as data: what a TOML file holds, and whether it is valid.
+
+``docs/explanation/rules.md`` describes the format. The sets that ship lie in
+``fundoscope/grading/rulesets``; a programme may add its own file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fundoscope import limits
+from fundoscope.errors import UsageError
+from fundoscope.grading.rules.conditions import Condition
+from fundoscope.grading.rules.evidence import REGIONS
+from fundoscope.kinds import LESIONS
+from fundoscope.quoting import quoted
+
+SUFFIX: Final = ".toml"
+PACKAGE: Final = "fundoscope.grading"
+FOLDER: Final = "rulesets"
+ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+FACT: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
+COUNTED: Final = ("kinds", "at_least", "within", "beyond", "divided", "in_each_of", "area_at_least")
+"""Fields that belong to a condition on lesions."""
+SORTS: Final = ("any", "all", "kinds", "acuity_at_most", "fact", "rule", "ruleset")
+"""Fields of which a condition has exactly one."""
+REMEDY: Final = "correct the file; docs/explanation/rules.md describes the format"
+MAX_DEPTH: Final = 20
+"""Nested conditions; the sets that ship need three."""
+
+
+class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One level of a rule set.
+
+    Attributes:
+        id: as reports name it, e.g. ``"R2"``.
+        name: in words.
+        icdr: the grade of the International scale that it is, 0 to 4; ``None`` if it is none.
+        refer: whether the set refers an eye from here on; ``None`` if it says nothing.
+        recall: the interval to the next examination in words; ``""`` if the set says nothing.
+    """
+
+    id: str
+    name: str
+    icdr: int | None = None
+    refer: bool | None = None
+    recall: str = ""
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule: a level, and the condition that supports it.
+
+    Attributes:
+        id: unique in the set.
+        level: the id of a level.
+        title: one sentence for a person.
+        when: the condition.
+    """
+
+    id: str
+    level: str
+    title: str
+    when: Condition
+
+
+class RuleSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule set.
+
+    Attributes:
+        id: its short name, that of the file.
+        title: its name for a person.
+        year: of the publication.
+        citation: where it is published.
+        levels: from the mildest; the first one holds where no rule is met.
+        rules: in the order in which they are shown.
+        facts: what only a person can tell: key and question.
+        notes: remarks for a person, such as how sure the source is.
+    """
+
+    id: str
+    title: str
+    year: int
+    citation: str
+    levels: tuple[Level, ...]
+    rules: tuple[Rule, ...]
+    facts: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+    def rank(self, level: str) -> int:
+        """The place of a level, 0 for the mildest."""
+        return next(place for place, each in enumerate(self.levels) if each.id == level)
+
+
+def names() -> tuple[str, ...]:
+    """The ids of the sets that ship, in alphabetical order."""
+    folder = resources.files(PACKAGE) / FOLDER
+    return tuple(
+        sorted(
+            each.name.removesuffix(SUFFIX)
+            for each in folder.iterdir()
+            if each.name.endswith(SUFFIX)
+        )
+    )
+
+
+@cache
+def shipped(name: str) -> RuleSet:
+    """A set that ships.
+
+    Args:
+        name: one of :func:`names`.
+
+    Raises:
+        UsageError: there is no set of that name.
+    """
+    if name not in names():
+        raise UsageError(
+            f"the rule set {quoted(name)}",
+            "is unknown",
+            f"give a file, or one of {', '.join(names())}",
+        )
+    text = (resources.files(PACKAGE) / FOLDER / f"{name}{SUFFIX}").read_bytes()
+    return parse(text, f"{name}{SUFFIX}")
+
+
+def load(name: str) -> RuleSet:
+    """A set that ships by its name, or one in a file.
+
+    Args:
+        name: one of :func:`names`, or the path of a file that ends in ``.toml``.
+
+    Raises:
+        UsageError: there is no such set or file, or the file is not a valid set.
+    """
+    if not name.endswith(SUFFIX):
+        return shipped(name)
+    path = Path(name)
+    try:
+        if path.stat().st_size > limits.MAX_RULESET_BYTES:
+            raise UsageError(path.name, "is too large for a rule set", "give another file")
+        text = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            path.name, f"cannot be read: {error.strerror or error}", "check the path"
+        ) from error
+    return parse(text, path.name)
+
+
+def parse(text: bytes, title: str) -> RuleSet:
+    """A rule set from the text of a TOML file.
+
+    Args:
+        text: in UTF-8.
+        title: the file's name, for messages.
+
+    Raises:
+        UsageError: it is not a valid set; the message names the place.
+    """
+    try:
+        ruleset = msgspec.convert(tomllib.loads(text.decode("utf-8")), RuleSet)
+    except UnicodeDecodeError as error:
+        raise UsageError(title, "is not text in UTF-8", "save it as UTF-8") from error
+    except RecursionError as error:
+        raise UsageError(title, "is nested too deeply", REMEDY) from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
+        raise UsageError(title, f"is not a rule set: {_place(str(error))}", REMEDY) from error
+    fault = next(_faults(ruleset), None)
+    if fault is not None:
+        raise UsageError(title, fault, REMEDY)
+    return ruleset
+
+
+def _place(message: str) -> str:
+    """A parser's message with the place in words: ``$.rules[0].when`` is ``rules[0].when``."""
+    return message.replace("`$.", "`")
+
+
+def _faults(ruleset: RuleSet) -> Iterator[str]:
+    yield from _faults_of_header(ruleset)
+    levels = {level.id for level in ruleset.levels}
+    rules = {rule.id: rule for rule in ruleset.rules}
+    for rule in ruleset.rules:
+        if rule.level not in levels:
+            yield f"rule {quoted(rule.id)} has the unknown level {quoted(rule.level)}"
+        for fault in _faults_of_condition(rule.when, ruleset, rules, 1):
+            yield f"rule {quoted(rule.id)} {fault}"
+    circle = _circle(rules)
+    if circle:
+        yield f"rules refer to each other in a circle: {', '.join(map(quoted, circle))}"
+
+
+def _faults_of_header(ruleset: RuleSet) -> Iterator[str]:
+    if not ID.fullmatch(ruleset.id):
+        yield f"id {quoted(ruleset.id)} is not made of small letters, digits and hyphens"
+    if not ruleset.levels:
+        yield "has no level"
+    for what, ids in (
+        ("level", [level.id for level in ruleset.levels]),
+        ("rule", [rule.id for rule in ruleset.rules]),
+    ):
+        twice = _first_twice(ids)
+        if twice is not None:
+            yield f"has the {what} {quoted(twice)} twice"
+    for level in ruleset.levels:
+        if level.icdr is not None and not 0 <= level.icdr <= 4:
+            yield f"level {quoted(level.id)} has icdr {level.icdr}, not 0 to 4"
+    for key in ruleset.facts:
+        if not FACT.fullmatch(key):
+            yield f"fact {quoted(key)} is not made of small letters, digits and underscores"
+
+
+def _first_twice(ids: Sequence[str]) -> str | None:
+    return next((each for place, each in enumerate(ids) if each in ids[:place]), None)
+
+
+def _faults_of_condition(
+    condition: Condition, ruleset: RuleSet, rules: Mapping[str, Rule], depth: int
+) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        yield "has conditions that are nested too deeply"
+        return
+    given: dict[str, Any] = msgspec.structs.asdict(condition)
+    sorts = [name for name in SORTS if given[name]]
+    if len(sorts) != 1:
+        named = ", ".join(sorts) or "none"
+        yield f"has a condition with {named} of {', '.join(SORTS)}, where exactly one is needed"
+        return
+    if condition.kinds:
+        yield from _faults_of_count(condition)
+    elif any(given[name] != Condition.__struct_defaults__[_place_of(name)] for name in COUNTED):
+        yield f"counts lesions and has {sorts[0]} in one condition: write two, in all or any"
+    if condition.fact is not None and condition.fact not in ruleset.facts:
+        yield f"asks for the fact {quoted(condition.fact)}, which [facts] does not have"
+    if condition.rule is not None and condition.rule not in rules:
+        yield f"refers to the unknown rule {quoted(condition.rule)}"
+    if (condition.ruleset is None) != (condition.level is None):
+        yield "needs both ruleset and level"
+    elif condition.ruleset is not None:
+        yield from _faults_of_reference(condition, ruleset)
+    for part in (*condition.any, *condition.all):
+        yield from _faults_of_condition(part, ruleset, rules, depth + 1)
+
+
+def _place_of(name: str) -> int:
+    return Condition.__struct_fields__.index(name)
+
+
+def _faults_of_count(condition: Condition) -> Iterator[str]:
+    unknown = [kind for kind in condition.kinds if kind not in LESIONS]
+    if unknown:
+        yield f"counts {quoted(unknown[0])}, which is not one of {', '.join(LESIONS)}"
+    if condition.at_least < 1:
+        yield f"has at_least {condition.at_least}, which is less than 1"
+    if (condition.divided is None) != (condition.in_each_of is None):
+        yield "needs both divided and in_each_of, or neither"
+    elif condition.divided is not None:
+        regions = REGIONS.get(condition.divided)
+        if regions is None:
+            yield f"is divided by {quoted(condition.divided)}, not by {' or '.join(REGIONS)}"
+        elif not 1 <= (condition.in_each_of or 0) <= len(regions):
+            yield f"has in_each_of {condition.in_each_of}, not 1 to {len(regions)}"
+    for name in ("within", "beyond", "area_at_least"):
+        value = getattr(condition, name)
+        if value is not None and not 0 <= value <= limits.MAX_DISC_DIAMETERS:
+            yield f"has {name} {value:g}, not 0 to {limits.MAX_DISC_DIAMETERS:g}"
+
+
+def _faults_of_reference(condition: Condition, ruleset: RuleSet) -> Iterator[str]:
+    """Only sets that ship can be referred to, and none that refers to others: no circle is left."""
+    name = condition.ruleset or ""
+    if name == ruleset.id or name not in names():
+        yield f"refers to the unknown rule set {quoted(name)}; known are {', '.join(names())}"
+        return
+    other = shipped(name)
+    if any(_references(rule.when) for rule in other.rules):
+        yield f"refers to the rule set {quoted(name)}, which refers to others itself"
+    if condition.level not in {level.id for level in other.levels}:
+        yield f"refers to the unknown level {quoted(condition.level or '')} of {quoted(name)}"
+
+
+def _references(condition: Condition) -> bool:
+    if condition.ruleset is not None:
+        return True
+    return any(_references(part) for part in (*condition.any, *condition.all))
+
+
+def _circle(rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """The rules of a circle of references; empty if there is none."""
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> tuple[str, ...]:
+        if name in path:
+            return path[path.index(name) :]
+        if name in done or name not in rules:
+            return ()
+        for other in _named(rules[name].when):
+            circle = visit(other, (*path, name))
+            if circle:
+                return circle
+        done.add(name)
+        return ()
+
+    return next((circle for name in rules if (circle := visit(name, ()))), ())
+
+
+def _named(condition: Condition) -> Iterator[str]:
+    if condition.rule is not None:
+        yield condition.rule
+    for part in (*condition.any, *condition.all):
+        yield from _named(part)
