@@ -94,7 +94,9 @@ class FakeReader:
         threads: int = 1,
         referable_threshold: float | None = None,
         providers: Sequence[str] | None = None,
+        rules: Sequence[str] = ("icdr",),
     ) -> None:
+        self.rules = rules
         self.referable_threshold = referable_threshold
         self.providers = providers
         self.grader = grader

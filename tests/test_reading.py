@@ -60,7 +60,8 @@ def test_the_keys_that_others_rely_on() -> None:
     assert keys["version"] == "fundoscope.reading/1"
     assert set(keys) == {
         "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software",
-        "lesion_summary", "anatomy", "version", "needs_reader",
+        "lesion_summary", "anatomy", "version", "needs_reader", "rules", "oedema",
+        "agreement",
     }  # fmt: skip
     assert set(keys["photo"]) >= {"name", "sha256", "width", "height"}
     assert set(keys["field"]) >= {"found", "centre", "radius", "stretch"}

@@ -186,6 +186,7 @@ class Reader:
             needs_reader=contradictions.needs_reader(grade, findings.summary),
             rules=by_rules,
             oedema=macular_oedema,
+            agreement=contradictions.agreement(grade, by_rules, findings.summary),
         )
 
     def _by_rules(

@@ -40,6 +40,10 @@ on an eye of grade 0, or no lesion on one of grade 3 (:mod:`fundoscope.grading.c
 """
 
 
+AGREEMENTS: Final = ("same", "one_apart", "two_or_more_apart")
+"""How far the grade and the grade that the lesions support lie apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
     """Facts about the photograph's file.
@@ -370,6 +374,8 @@ class Reading:
             :data:`NEEDS_READER_REASONS`; empty if there is no such reason.
         rules: the level of each applied rule set that the lesions support.
         oedema: macular oedema, as far as hard exudates show it.
+        agreement: of the grade with the International grade that the lesions support, one of
+            :data:`AGREEMENTS`; ``None`` where one of them is missing.
     """
 
     photo: PhotoFacts
@@ -386,6 +392,7 @@ class Reading:
     needs_reader: tuple[str, ...] = ()
     rules: tuple[RuleGrade, ...] = ()
     oedema: MacularOedema = MacularOedema()
+    agreement: str | None = None
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

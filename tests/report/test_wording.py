@@ -14,15 +14,21 @@ from fundoscope.reading import (
     NEEDS_READER_REASONS,
     NO_FIELD_REASONS,
     NOT_ASSESSED_REASONS,
+    Anatomy,
     FieldOfView,
+    FiredRule,
+    Fovea,
     Grade,
     Lesion,
     LesionSummary,
+    MacularOedema,
     ModelUsed,
+    OpenRule,
     PhotoFacts,
     Quality,
     Reading,
     Referable,
+    RuleGrade,
 )
 from fundoscope.report.wording import (
     NEEDS_READER,
@@ -35,8 +41,10 @@ from fundoscope.report.wording import (
     listed,
     listed_over,
     not_assessed,
+    oedema_in_words,
     percent,
     reader_needed,
+    rules_in_words,
     summary,
     why_not_assessed,
     why_not_graded,
@@ -296,3 +304,53 @@ def test_printable_is_one_line_that_steers_no_terminal(text: str) -> None:
     assert len(shown.splitlines()) <= 1
     if text.isprintable():
         assert shown == text
+
+
+def test_macular_oedema_in_words() -> None:
+    possible = replace(GRADED, oedema=MacularOedema("possible", 0.43))
+    assert oedema_in_words(possible) == (
+        "macular oedema: possible, exudates 0.4 disc diameters from the fovea"
+    )
+    assert "macular oedema: possible" in summary(possible)
+    on_it = replace(GRADED, oedema=MacularOedema("possible", 0.0))
+    assert oedema_in_words(on_it) == "macular oedema: possible, exudates on the fovea"
+    usual_place = Fovea("estimated", (1.0, 1.0), error=0.8)
+    estimated = replace(possible, anatomy=Anatomy(fovea=usual_place))
+    assert oedema_in_words(estimated).endswith("from the fovea, whose place is estimated")
+    for state in (None, "no_exudates_near", "cannot_tell"):
+        assert oedema_in_words(replace(GRADED, oedema=MacularOedema(state, 2.0))) == ""
+
+
+@pytest.mark.parametrize(
+    ("oedema", "listed_as"),
+    [
+        (MacularOedema(), ["macular oedema"]),
+        (MacularOedema("possible", 0.4), []),
+        (MacularOedema("no_exudates_near", None), []),
+        (MacularOedema("cannot_tell", None, "not_assessed"), ["macular oedema"]),
+        (
+            MacularOedema("cannot_tell", None, "fovea"),
+            ["macular oedema (the place of the fovea is not certain enough)"],
+        ),
+    ],
+)
+def test_macular_oedema_is_listed_where_it_was_not_assessed(
+    oedema: MacularOedema, listed_as: list[str]
+) -> None:
+    missing = map(str, not_assessed(replace(GRADED, oedema=oedema)))
+    assert [each for each in missing if each.startswith("macular")] == listed_as
+
+
+def test_a_rule_set_s_grade_in_words() -> None:
+    grade = RuleGrade(
+        "mine", "Ours", 2026, "B", "something", recall="3 months",
+        fired=(FiredRule("a", "A", "an old scar"), FiredRule("b", "B", "three haemorrhages", (1,))),
+        open=(OpenRule("c", "C", "new vessels", ("neovascularisation", "acuity")),), highest="C",
+    )  # fmt: skip
+    assert rules_in_words(grade) == (
+        "mine (2026): at least something (three haemorrhages); next examination: 3 months;"
+        " cannot tell: acuity, neovascularisation"
+    )
+    assert rules_in_words(RuleGrade("mine", "Ours", 2026, "A", "nothing")) == (
+        "mine (2026): at least nothing (no rule is met)"
+    )

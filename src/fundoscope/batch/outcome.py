@@ -35,6 +35,7 @@ COLUMNS: Final = (
     "needs_reader",
     "same_as",
     "number",
+    "rules", "agreement", "oedema", "oedema_distance",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -137,6 +138,7 @@ def row(outcome: Outcome, picture: str = "", *, paths: bool = False) -> dict[str
     if outcome.reading is not None:
         cells |= _of_photo(outcome.reading) | _of_grade(outcome.reading)
         cells |= _of_disc(outcome.reading) | dict(_of_lesions(outcome.reading))
+        cells |= _of_rules(outcome.reading)
     return cells | trouble(outcome)
 
 
@@ -160,6 +162,16 @@ def _of_photo(reading: Reading) -> dict[str, str]:
             "field_stretch": f"{field.stretch:.4f}",
         }
     return cells
+
+
+def _of_rules(reading: Reading) -> dict[str, str]:
+    oedema = reading.oedema
+    return {
+        "rules": "; ".join(f"{each.ruleset} {each.level}" for each in reading.rules),
+        "agreement": reading.agreement or "",
+        "oedema": oedema.state or "",
+        "oedema_distance": "" if oedema.distance is None else f"{oedema.distance:.2f}",
+    }
 
 
 def _of_grade(reading: Reading) -> dict[str, str]:

@@ -19,6 +19,7 @@ from fundoscope.errors import FundoscopeError, MissingExtraError, OutputError
 COMMANDS: Final = (
     "read",
     "annotate",
+    "rules",
     "models",
     "doctor",
     "verify",

@@ -86,6 +86,14 @@ def read(
             " Patient088_L or smith_OD. A table's cells are kept.",
         ),
     ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Rule set to apply to the lesions, or a .toml file of your own; repeat it for"
+            " several. fundoscope rules lists them. Default: icdr.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the totals and problems, not each reading."),
@@ -113,13 +121,14 @@ def read(
     from fundoscope.batch import processors
     from fundoscope.batch.run import run
     from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
-    from fundoscope.reader import Reader
+    from fundoscope.reader import DEFAULT_RULES, Reader
 
     drawn = out is not None and pictures and lesions
     _check(
         overwrite=overwrite and out is None,
         labels=labels and not drawn,
         detector=detector is not None and not lesions,
+        rules=rules is not None and not lesions,
         loudness=quiet and (verbose or json),
     )
     inputs = _inputs(paths, out, names, overwrite=overwrite)
@@ -132,6 +141,7 @@ def read(
         threads=threads,
         referable_threshold=threshold,
         providers=None if device is None else [device],
+        rules=tuple(rules) if rules else DEFAULT_RULES,
     )
     given: dict[str, Any] = {
         "json": json,
@@ -140,7 +150,7 @@ def read(
         "pictures": pictures,
     }
     given |= {"labels": labels, "overwrite": overwrite, "threshold": threshold}
-    given |= {"device": device, "names": names}
+    given |= {"device": device, "names": names, "rules": rules}
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
         if verbose:
             for line in _models(reader):
@@ -188,7 +198,7 @@ def _named(
     }
 
 
-def _check(*, overwrite: bool, labels: bool, detector: bool, loudness: bool) -> None:
+def _check(*, overwrite: bool, labels: bool, detector: bool, rules: bool, loudness: bool) -> None:
     """Reject options without effect; each argument says whether its option is one."""
     if overwrite:
         raise UsageError("--overwrite", "needs a folder of results", "name it with --out DIR")
@@ -200,6 +210,8 @@ def _check(*, overwrite: bool, labels: bool, detector: bool, loudness: bool) -> 
         )
     if detector:
         raise UsageError("--detector", "cannot be combined with --no-lesions", "leave one out")
+    if rules:
+        raise UsageError("--rules", "cannot be combined with --no-lesions", "leave one out")
     if loudness:
         raise UsageError("--quiet", "cannot be combined with --verbose or --json", "leave one out")
 
@@ -255,7 +267,7 @@ def _show(
     from fundoscope.batch.outcome import json_line, trouble
     from fundoscope.cli.terminal import JSON_ENCODING
     from fundoscope.quoting import printable
-    from fundoscope.report.wording import summary
+    from fundoscope.report.wording import rules_in_words, summary
 
     image = printable(outcome.input.image)
     screen.advance()
@@ -268,6 +280,8 @@ def _show(
         screen.out(f"{image}: {summary(outcome.reading)}")
     if verbose and outcome.reading is not None:
         screen.err(f"  {_details(outcome.reading)}")
+        for by_rules in outcome.reading.rules:
+            screen.err(f"  {printable(rules_in_words(by_rules))}")
 
 
 def _conclude(

@@ -1,7 +1,7 @@
 """Whether the boxes fit the grade. They come from two networks that know nothing of each other.
 
 On the International Clinical scale an eye of grade 0 has no lesion, one of grade 1 microaneurysms
-only, and one of grade 3 or 4 always has lesions (Wilkinson et al., Ophthalmology 2003;110:1677).
+only, and one of a higher grade always has lesions (Wilkinson et al., Ophthalmology 2003;110:1677).
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from fundoscope.kinds import LESIONS
-from fundoscope.reading import NEEDS_READER_REASONS, Grade, LesionSummary
+from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary, RuleGrade
 
 LESIONS_UNLIKE_GRADE: Final = NEEDS_READER_REASONS[0]
 MICROANEURYSM, HAEMORRHAGE = "microaneurysm", "haemorrhage"
 MANY: Final = 10
 """Boxes that contradict a grade. The detector draws a few on healthy eyes, too: on validation
 photographs see docs/results.md."""
-MILD, SEVERE = 1, 3
+TELLING: Final = frozenset({MICROANEURYSM, HAEMORRHAGE, "hard_exudate", "soft_exudate"})
+"""The kinds of which an eye of grade 2 or more has at least one."""
+INTERNATIONAL: Final = "icdr"
+"""The rule set of the International scale."""
+MILD, MODERATE, SEVERE = 1, 2, 3
 
 
 def needs_reader(grade: Grade, summary: Sequence[LesionSummary]) -> tuple[str, ...]:
@@ -32,12 +36,38 @@ def needs_reader(grade: Grade, summary: Sequence[LesionSummary]) -> tuple[str, .
     return (LESIONS_UNLIKE_GRADE,)
 
 
+def agreement(
+    grade: Grade, rules: Sequence[RuleGrade], summary: Sequence[LesionSummary]
+) -> str | None:
+    """How far the grade and the International grade that the lesions support lie apart.
+
+    The lesions give a lower bound. So a grade of 2 or more agrees with any lesion beyond
+    microaneurysms, and a grade is too high only if all kinds that tell were assessed.
+
+    Args:
+        grade: of the photograph.
+        rules: what the rule sets give.
+        summary: for the kinds that were assessed.
+
+    Returns:
+        One of :data:`fundoscope.reading.AGREEMENTS`; ``None`` without a grade, or where the rules
+        of the International scale were not applied.
+    """
+    supported = next((each.icdr for each in rules if each.ruleset == INTERNATIONAL), None)
+    if grade.icdr is None or supported is None:
+        return None
+    assessed = {each.kind for each in summary if each.assessed}
+    expected = min(grade.icdr, MODERATE) if assessed >= TELLING else 0
+    apart = max(supported - grade.icdr, expected - supported, 0)
+    return AGREEMENTS[min(apart, len(AGREEMENTS) - 1)]
+
+
 def _fits(icdr: int, summary: Sequence[LesionSummary]) -> bool:
     """Whether a grade fits what was found; kinds that were not assessed contradict nothing."""
     counts = {each.kind: each.count or 0 for each in summary if each.assessed}
     if icdr >= SEVERE:
         return HAEMORRHAGE not in counts or sum(counts.values()) > 0
     if icdr > MILD:
-        return True
+        return not counts.keys() >= TELLING or sum(counts.values()) > 0
     allowed = {MICROANEURYSM} if icdr == MILD else set()
     return sum(counts[kind] for kind in LESIONS if kind in counts and kind not in allowed) < MANY

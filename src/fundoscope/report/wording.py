@@ -10,7 +10,7 @@ from typing import Final
 from fundoscope.kinds import KINDS
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
-from fundoscope.reading import Grade, LesionSummary, Reading, Referable
+from fundoscope.reading import Grade, LesionSummary, Reading, Referable, RuleGrade
 
 GRADE_NAMES: Final = (
     "no apparent retinopathy",
@@ -73,6 +73,14 @@ NOT_ASSESSED: Final = {
     "overexposed": "photograph overexposed",
 }
 """Words for each of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`; none without a detector."""
+MACULAR_OEDEMA: Final = "macular oedema"
+OEDEMA_POSSIBLE: Final = "possible"
+OEDEMA_LOOKED_FOR: Final = (OEDEMA_POSSIBLE, "no_exudates_near")
+"""States of :class:`fundoscope.reading.MacularOedema` in which exudates were looked for."""
+WHY_NO_OEDEMA: Final = {"fovea": "the place of the fovea is not certain enough"}
+"""Words for why it cannot be told; that hard exudates were not assessed is said beside them."""
+ESTIMATED: Final = "estimated"
+"""The state of a fovea that was not seen, but lies where it usually does."""
 TOO_SMALL: Final = "photograph_too_small"
 ALL_LESIONS: Final = "single lesions"
 
@@ -199,7 +207,12 @@ class NotAssessed:
 def not_assessed(reading: Reading) -> tuple[NotAssessed, ...]:
     """List what a person might expect to have been assessed and was not."""
     quality = () if reading.quality.gradable is not None else (NotAssessed("image quality"),)
-    return (*quality, *_lesions_not_assessed(reading.lesion_summary), NotAssessed("macular oedema"))
+    oedema = () if reading.oedema.state in OEDEMA_LOOKED_FOR else (_oedema_not_assessed(reading),)
+    return (*quality, *_lesions_not_assessed(reading.lesion_summary), *oedema)
+
+
+def _oedema_not_assessed(reading: Reading) -> NotAssessed:
+    return NotAssessed(MACULAR_OEDEMA, WHY_NO_OEDEMA.get(reading.oedema.reason or "", ""))
 
 
 def _lesions_not_assessed(summary: tuple[LesionSummary, ...]) -> Iterator[NotAssessed]:
@@ -316,6 +329,39 @@ def reader_needed(reading: Reading) -> tuple[str, ...]:
     return tuple(NEEDS_READER.get(code, NEEDS_READER_OTHERWISE) for code in reading.needs_reader)
 
 
+def oedema_in_words(reading: Reading) -> str:
+    """Say where macular oedema is possible, with its evidence; ``""`` elsewhere.
+
+    E.g. ``"macular oedema: possible, exudates 0.4 disc diameters from the fovea"``.
+    """
+    oedema = reading.oedema
+    if oedema.state != OEDEMA_POSSIBLE or oedema.distance is None:
+        return ""
+    near = f"exudates {oedema.distance:.1f} disc diameters from the fovea"
+    if not oedema.distance:
+        near = "exudates on the fovea"
+    estimated = ", whose place is estimated" if reading.anatomy.fovea.state == ESTIMATED else ""
+    return f"{MACULAR_OEDEMA}: possible, {near}{estimated}"
+
+
+def rules_in_words(grade: RuleGrade) -> str:
+    """Say what a rule set gives, and why: ``"icdr (2003): at least moderate NPDR (…)"``.
+
+    Args:
+        grade: of a rule set.
+    """
+    of_level = [rule.title for rule in grade.fired if rule.level == grade.level]
+    why = "; ".join(of_level) or "no rule is met"
+    missing = sorted({each for rule in grade.open for each in rule.missing})
+    unknown = f"; cannot tell: {', '.join(map(_missing_in_words, missing))}" if missing else ""
+    recall = f"; next examination: {grade.recall}" if grade.recall else ""
+    return f"{grade.ruleset} ({grade.year}): at least {grade.name} ({why}){recall}{unknown}"
+
+
+def _missing_in_words(key: str) -> str:
+    return kind_in_words(key, 0) if key in KINDS else key.replace("_", " ")
+
+
 def summary(reading: Reading) -> str:
     """Summarise a reading on one line: referral, grade, certainty, lesions, warnings.
 
@@ -330,6 +376,7 @@ def summary(reading: Reading) -> str:
         why_unlike_grade(reading.grade),
         *reader_needed(reading),
         lesions_in_words(reading),
+        oedema_in_words(reading),
         too_small(reading),
     )
     return "; ".join((*filter(None, sentences), *map(printable, reading.warnings)))
