@@ -21,18 +21,11 @@ from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
 from fundoscope.lesions.summary import Findings
+from fundoscope.opinions import MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import field, reasons, sources
 from fundoscope.photo.decode import Photo
-from fundoscope.reading import (
-    FieldOfView,
-    Grade,
-    MacularOedema,
-    ModelUsed,
-    Quality,
-    Reading,
-    RuleGrade,
-)
+from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading
 
 if TYPE_CHECKING:
     from fundoscope.photo.sources import Source

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fundoscope.geometry import Affine, Box
+from fundoscope.opinions import NO_OEDEMA_LOOKED_FOR, MacularOedema, RuleGrade
 
 VERSION: Final = "fundoscope.reading/1"
 """The version of the Reading, stored in each."""
@@ -254,91 +255,6 @@ class Anatomy:
 
 
 @dataclass(frozen=True, slots=True)
-class FiredRule:
-    """A rule that the lesions meet.
-
-    Attributes:
-        id: of the rule, in its set.
-        level: that it supports.
-        title: one sentence for a person.
-        boxes: places in ``lesions`` of the boxes that meet it, from 0.
-    """
-
-    id: str
-    level: str
-    title: str
-    boxes: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRule:
-    """A rule of a higher level that cannot be told.
-
-    Attributes:
-        id: of the rule, in its set.
-        level: that it would support.
-        title: one sentence for a person.
-        missing: what would be needed: kinds of lesion that were not assessed, facts, or ``fovea``,
-            ``optic_disc``, ``quadrants``, ``acuity``, ``macula``.
-    """
-
-    id: str
-    level: str
-    title: str
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RuleGrade:
-    """The level of a published rule set that the lesions support at least.
-
-    It is a lower bound, as seen on one photograph by this detector.
-
-    Attributes:
-        ruleset: its id.
-        title: its name.
-        year: of its publication.
-        level: the highest level of which a rule is met.
-        name: of that level in words.
-        icdr: the International grade of that level; ``None`` if it has none.
-        refer: whether the set refers an eye of that level; ``None`` if it says nothing.
-        recall: the interval to the next examination in words; ``""`` if the set says nothing.
-        fired: the rules that are met, mildest level first.
-        open: the rules of higher levels that cannot be told.
-        highest: the highest level that cannot be excluded.
-    """
-
-    ruleset: str
-    title: str
-    year: int
-    level: str
-    name: str
-    icdr: int | None = None
-    refer: bool | None = None
-    recall: str = ""
-    fired: tuple[FiredRule, ...] = ()
-    open: tuple[OpenRule, ...] = ()
-    highest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MacularOedema:
-    """Macular oedema, by hard exudates within one disc diameter of the fovea. Not a diagnosis.
-
-    Attributes:
-        state: ``"possible"``: such exudates are there; ``"no_exudates_near"``; ``"cannot_tell"``;
-            ``None`` if it was not looked for.
-        distance: of the nearest hard exudate from the fovea's centre, in disc diameters; ``None``
-            without one, or without a fovea.
-        reason: why it cannot be told: ``"not_assessed"`` (hard exudates) or ``"fovea"``.
-    """
-
-    state: str | None = None
-    distance: float | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ModelUsed:
     """A bundle that was used.
 
@@ -391,7 +307,7 @@ class Reading:
     version: str = VERSION
     needs_reader: tuple[str, ...] = ()
     rules: tuple[RuleGrade, ...] = ()
-    oedema: MacularOedema = MacularOedema()
+    oedema: MacularOedema = NO_OEDEMA_LOOKED_FOR
     agreement: str | None = None
 
     def to_json(self) -> str:

@@ -6,13 +6,8 @@ import pytest
 
 from fundoscope.grading.contradictions import MANY, agreement, needs_reader
 from fundoscope.kinds import LESIONS
-from fundoscope.reading import (
-    AGREEMENTS,
-    NEEDS_READER_REASONS,
-    Grade,
-    LesionSummary,
-    RuleGrade,
-)
+from fundoscope.opinions import RuleGrade
+from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary
 
 UNLIKE = ("lesions_unlike_grade",)
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope.kinds import KINDS, LESIONS
+from fundoscope.opinions import FiredRule, MacularOedema, OpenRule, RuleGrade
 from fundoscope.quoting import printable
 from fundoscope.reading import (
     NEEDS_READER_REASONS,
@@ -16,19 +17,15 @@ from fundoscope.reading import (
     NOT_ASSESSED_REASONS,
     Anatomy,
     FieldOfView,
-    FiredRule,
     Fovea,
     Grade,
     Lesion,
     LesionSummary,
-    MacularOedema,
     ModelUsed,
-    OpenRule,
     PhotoFacts,
     Quality,
     Reading,
     Referable,
-    RuleGrade,
 )
 from fundoscope.report.wording import (
     NEEDS_READER,

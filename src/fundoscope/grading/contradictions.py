@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from fundoscope.kinds import LESIONS
-from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary, RuleGrade
+from fundoscope.opinions import RuleGrade
+from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary
 
 LESIONS_UNLIKE_GRADE: Final = NEEDS_READER_REASONS[0]
 MICROANEURYSM, HAEMORRHAGE = "microaneurysm", "haemorrhage"

@@ -12,7 +12,7 @@ from typing import Final
 from fundoscope.grading.rules import engine, rulesets
 from fundoscope.grading.rules.conditions import FOVEA
 from fundoscope.grading.rules.evidence import Evidence
-from fundoscope.reading import MacularOedema
+from fundoscope.opinions import MacularOedema
 
 RULESET: Final = "oedema-risk"
 NEAR: Final = "2"

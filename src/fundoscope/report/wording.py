@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fundoscope.kinds import KINDS
+from fundoscope.opinions import RuleGrade
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
-from fundoscope.reading import Grade, LesionSummary, Reading, Referable, RuleGrade
+from fundoscope.reading import Grade, LesionSummary, Reading, Referable
 
 GRADE_NAMES: Final = (
     "no apparent retinopathy",

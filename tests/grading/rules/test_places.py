@@ -9,6 +9,7 @@ from fundoscope.grading.rules import places
 from fundoscope.grading.rules.evidence import Evidence, PlacedLesion
 from fundoscope.kinds import LESIONS
 from fundoscope.lesions import anatomy as geometry
+from fundoscope.opinions import MacularOedema
 from fundoscope.reading import (
     Anatomy,
     FieldOfView,
@@ -16,7 +17,6 @@ from fundoscope.reading import (
     Laterality,
     Lesion,
     LesionSummary,
-    MacularOedema,
     OpticDisc,
 )
 

@@ -9,7 +9,7 @@ from fundoscope.grading.rules import conditions, rulesets
 from fundoscope.grading.rules.conditions import Verdict
 from fundoscope.grading.rules.evidence import Evidence
 from fundoscope.grading.rules.rulesets import Level, Rule, RuleSet
-from fundoscope.reading import FiredRule, OpenRule, RuleGrade
+from fundoscope.opinions import FiredRule, OpenRule, RuleGrade
 
 
 @dataclass(frozen=True, slots=True)
