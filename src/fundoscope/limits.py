@@ -48,6 +48,9 @@ MAX_DISC_DIAMETERS: Final = 20.0
 """Largest distance or area in a rule, in disc diameters or disc areas. A photograph of 50 degrees
 is about 7 disc diameters wide."""
 
+MAX_ACUITY: Final = 3.0
+"""Largest decimal acuity in a rule. The best eyes have about 2."""
+
 MAX_SEAL_BYTES: Final = 4 * 2**10
 """Largest ``bundle.sha256``: a line of some 80 bytes for each file."""
 

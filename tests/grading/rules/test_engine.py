@@ -94,7 +94,8 @@ def test_a_fovea_whose_place_is_estimated(
     distance: float | None, error: float, level: str, highest: str
 ) -> None:
     lesion = PlacedLesion("hard_exudate", 0, None, distance, error)
-    outcome = engine.apply(rulesets.shipped("oedema-risk"), Evidence((lesion,), SHOWN))
+    evidence = Evidence((lesion,), SHOWN, macula_shown=2.0)
+    outcome = engine.apply(rulesets.shipped("oedema-risk"), evidence)
     assert (outcome.level.id, outcome.highest.id) == (level, highest)
     if level != highest:
         assert [missing for _, missing in outcome.open] == [{"fovea"}]

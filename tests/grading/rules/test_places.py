@@ -45,7 +45,7 @@ def test_without_a_disc_nothing_has_a_place() -> None:
     anatomy = geometry.of_disc(OpticDisc(found=False), FIELD)
     lesion = Lesion("hard_exudate", (380.0, 510.0, 400.0, 530.0), 0.8)
     evidence = places.evidence([lesion], SUMMARY, anatomy, FIELD)
-    assert evidence.lesions == (PlacedLesion("hard_exudate", 0),)
+    assert evidence.lesions == (PlacedLesion("hard_exudate", 0, score=0.8),)
     assert evidence.quadrants_seen == frozenset()
     assert oedema.oedema(evidence) == MacularOedema("cannot_tell", None, "fovea")
 
@@ -70,4 +70,4 @@ def test_macular_oedema(
     placed = tuple(
         PlacedLesion(kind, index, None, distance) for index, (kind, distance) in enumerate(lesions)
     )
-    assert oedema.oedema(Evidence(placed, assessed)) == expected
+    assert oedema.oedema(Evidence(placed, assessed, macula_shown=1.0)) == expected

@@ -11,8 +11,8 @@ from fundoscope.grading.rules import engine, rulesets
 from fundoscope.grading.rules.evidence import QUADRANTS, Evidence, PlacedLesion
 from fundoscope.kinds import LESIONS
 
-NOTHING = Evidence((), frozenset(LESIONS), frozenset(QUADRANTS), 1.0, {})
-"""Every kind was looked for, every quadrant is seen, and there is no lesion."""
+NOTHING = Evidence((), frozenset(LESIONS), frozenset(QUADRANTS), 1.0, {}, 3.0)
+"""Every kind was looked for, every quadrant and the macula are seen, and there is no lesion."""
 
 
 def eye(*groups: tuple[str, int, str | None, float | None], **fields: object) -> Evidence:

@@ -18,6 +18,9 @@ from fundoscope.grading.rules.evidence import REGIONS, Evidence, PlacedLesion
 FOVEA, DISC, QUADRANTS, ACUITY = "fovea", "optic_disc", "quadrants", "acuity"
 """What may be missing, beside kinds of lesion and facts."""
 MACULA: Final = "macula"
+MACULA_RADIUS: Final = 2.0
+"""Of the circle around the fovea that reaches the disc, in disc diameters: the fovea lies about 2.5
+from the centre of the disc, whose radius is 0.5."""
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,7 +167,8 @@ def _counted(condition: Condition, evidence: Evidence, at_least: int) -> Verdict
     if len(certain) >= at_least:
         return Verdict(True, frozenset(lesion.index for lesion in certain))
     missing = _unassessed(condition, evidence)
-    if len(certain) + possible >= at_least:
+    unseen = condition.within is not None and evidence.macula_shown < condition.within
+    if unseen or len(certain) + possible >= at_least:
         missing |= {FOVEA}
     return Verdict(None, missing=missing) if missing else Verdict(False)
 
@@ -209,6 +213,8 @@ def _in_regions(condition: Condition, evidence: Evidence) -> Verdict:
 def _area(condition: Condition, evidence: Evidence, at_least: float) -> Verdict:
     """Whether the boxes in the macula are too small to hold an area of lesions."""
     missing = set(_unassessed(condition, evidence))
+    if evidence.macula_shown < MACULA_RADIUS:
+        missing.add(FOVEA)
     area = 0.0
     for lesion in evidence.lesions:
         if lesion.kind in condition.kinds and lesion.in_macula is not False:

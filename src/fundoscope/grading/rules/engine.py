@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +22,7 @@ class Outcome:
         level: the level that the lesions support at least.
         fired: the rules that are met, mildest level first, with their boxes.
         open: the rules of higher levels that cannot be told, with what is missing.
-        highest: the highest level that cannot be excluded.
+        highest: the highest level that cannot be excluded, at least the set's ``not_excluded``.
     """
 
     ruleset: RuleSet
@@ -38,7 +39,7 @@ def apply(ruleset: RuleSet, evidence: Evidence) -> Outcome:
         ruleset: from :mod:`fundoscope.grading.rules.rulesets`.
         evidence: of one photograph.
     """
-    verdicts = {rule.id: _verdict(ruleset, evidence, rule.id) for rule in ruleset.rules}
+    verdicts = _verdicts(ruleset, evidence)
     ordered = sorted(ruleset.rules, key=lambda rule: ruleset.rank(rule.level))
     fired = tuple((rule, verdicts[rule.id].boxes) for rule in ordered if verdicts[rule.id].met)
     level = max((ruleset.rank(rule.level) for rule, _ in fired), default=0)
@@ -48,6 +49,8 @@ def apply(ruleset: RuleSet, evidence: Evidence) -> Outcome:
         if verdicts[rule.id].met is None and ruleset.rank(rule.level) > level
     )
     highest = max((ruleset.rank(rule.level) for rule, _ in unknown), default=level)
+    if ruleset.not_excluded is not None:
+        highest = max(highest, ruleset.rank(ruleset.not_excluded))
     return Outcome(ruleset, ruleset.levels[level], fired, unknown, ruleset.levels[highest])
 
 
@@ -75,11 +78,16 @@ def rule_grade(outcome: Outcome) -> RuleGrade:
     )
 
 
-def _verdict(ruleset: RuleSet, evidence: Evidence, rule_id: str) -> Verdict:
-    """The verdict on a rule. A valid set has no circle, so this ends."""
-    rule = next(rule for rule in ruleset.rules if rule.id == rule_id)
-    lookup = partial(_verdict, ruleset, evidence)
-    return conditions.evaluate(rule.when, evidence, lookup, partial(_reaches, evidence))
+def _verdicts(ruleset: RuleSet, evidence: Evidence) -> Mapping[str, Verdict]:
+    """The verdict on every rule, each after those that it refers to."""
+    rules = {rule.id: rule for rule in ruleset.rules}
+    verdicts: dict[str, Verdict] = {}
+    for name in rulesets.in_order(rules):
+        condition = rules[name].when
+        verdicts[name] = conditions.evaluate(
+            condition, evidence, verdicts.__getitem__, partial(_reaches, evidence)
+        )
+    return verdicts
 
 
 def _reaches(evidence: Evidence, name: str, level: str) -> Verdict:
@@ -88,10 +96,7 @@ def _reaches(evidence: Evidence, name: str, level: str) -> Verdict:
     rank = other.rank(level)
     if rank == 0:
         return Verdict(True)
+    verdicts = _verdicts(other, evidence)
     return conditions.any_of(
-        [
-            _verdict(other, evidence, rule.id)
-            for rule in other.rules
-            if other.rank(rule.level) >= rank
-        ]
+        [verdicts[rule.id] for rule in other.rules if other.rank(rule.level) >= rank]
     )

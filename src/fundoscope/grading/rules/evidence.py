@@ -37,6 +37,7 @@ class PlacedLesion:
         in_macula: whether its centre lies in the macula, the circle around the fovea that reaches
             the disc; ``None`` where it cannot be told.
         area: of its box, in disc areas; ``None`` where it cannot be told. The lesion is smaller.
+        score: of its box, 0 to 1; ``None`` if a person drew it.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class PlacedLesion:
     error: float = 0.0
     in_macula: bool | None = None
     area: float | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,12 @@ class Evidence:
         assessed: the kinds that were looked for.
         quadrants_seen: the quadrants that the photograph shows.
         acuity: best corrected, as a decimal fraction (6/12 is 0.5); ``None`` if not given.
-        facts: what a person told, such as ``{"treatment_stable": True}``.
+        facts: what a person answered, such as ``{"stable_after_treatment": True}``.
+        macula_shown: how far around the fovea's centre the photograph shows the retina, in disc
+            diameters; 0 where the fovea's place is not known. That no lesion lies near the fovea
+            can be said only within it.
+        presence: the probability that the eye has a kind at all, for the kinds of which the
+            detector's bundle tells it.
     """
 
     lesions: tuple[PlacedLesion, ...] = ()
@@ -65,3 +72,5 @@ class Evidence:
     quadrants_seen: frozenset[str] = frozenset()
     acuity: float | None = None
     facts: Mapping[str, bool] = field(default_factory=dict)
+    macula_shown: float = 0.0
+    presence: Mapping[str, float] = field(default_factory=dict)

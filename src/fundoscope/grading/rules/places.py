@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fundoscope.grading.rules.evidence import Evidence, PlacedLesion
 from fundoscope.lesions import anatomy as geometry
-from fundoscope.reading import Anatomy, FieldOfView, Lesion, LesionSummary
+from fundoscope.reading import Anatomy, FieldOfView, Fovea, Laterality, Lesion, LesionSummary
 
 
 def evidence(
@@ -27,15 +28,43 @@ def evidence(
         anatomy: of the photograph.
         fov: its field of view, found.
         acuity: best corrected, as a decimal fraction; ``None`` if not given.
-        facts: what a person told, by the keys of a rule set's ``facts``.
+        facts: what a person answered, by the keys of a rule set's ``facts``.
     """
+    anatomy = _uncontradicted(anatomy)
     return Evidence(
         tuple(_placed(index, lesion, anatomy, fov) for index, lesion in enumerate(lesions)),
         frozenset(each.kind for each in summary if each.assessed),
         geometry.quadrants_seen(anatomy, fov),
         acuity,
         facts or {},
+        _macula_shown(anatomy, fov),
+        {
+            each.kind: each.presence_probability
+            for each in summary
+            if each.presence_probability is not None
+        },
     )
+
+
+def _uncontradicted(anatomy: Anatomy) -> Anatomy:
+    """Leave out what follows from the side of the eye, if the photograph shows the other eye.
+
+    Then either is wrong: the side that was given, or the photograph. A fovea that was seen stays.
+    """
+    if not anatomy.laterality.contradiction:
+        return anatomy
+    seen = anatomy.fovea.state == geometry.FOUND
+    fovea = anatomy.fovea if seen else Fovea(geometry.NOT_FOUND)
+    return replace(anatomy, fovea=fovea, laterality=Laterality(contradiction=True))
+
+
+def _macula_shown(anatomy: Anatomy, fov: FieldOfView) -> float:
+    """How far around the fovea's centre the field reaches in every direction, in disc diameters."""
+    fovea, diameter = anatomy.fovea, anatomy.disc.diameter
+    if fovea.centre is None or not diameter or fov.radius is None:
+        return 0.0
+    to_edge = (1.0 - math.hypot(*fov.to_unit().point(*fovea.centre))) * fov.radius / diameter
+    return max(0.0, to_edge - (fovea.error or 0.0))
 
 
 def _placed(index: int, lesion: Lesion, anatomy: Anatomy, fov: FieldOfView) -> PlacedLesion:
@@ -56,4 +85,5 @@ def _placed(index: int, lesion: Lesion, anatomy: Anatomy, fov: FieldOfView) -> P
         fovea.error or 0.0,
         geometry.in_macula(centre, anatomy, fov),
         area,
+        lesion.score,
     )

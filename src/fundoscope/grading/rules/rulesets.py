@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ COUNTED: Final = ("kinds", "at_least", "within", "beyond", "divided", "in_each_o
 SORTS: Final = ("any", "all", "kinds", "acuity_at_most", "fact", "rule", "ruleset")
 """Fields of which a condition has exactly one."""
 REMEDY: Final = "correct the file; docs/explanation/rules.md describes the format"
+HIGHEST_ICDR: Final = 4
 MAX_DEPTH: Final = 20
 """Nested conditions; the sets that ship need three."""
 
@@ -83,6 +85,8 @@ class RuleSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rules: in the order in which they are shown.
         facts: what only a person can tell: key and question.
         notes: remarks for a person, such as how sure the source is.
+        not_excluded: the level that one photograph never excludes, however much of it was
+            assessed; ``None`` if there is none.
     """
 
     id: str
@@ -93,6 +97,7 @@ class RuleSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...]
     facts: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
+    not_excluded: str | None = None
 
     def rank(self, level: str) -> int:
         """The place of a level, 0 for the mildest."""
@@ -151,7 +156,14 @@ def load(name: str) -> RuleSet:
         raise UsageError(
             path.name, f"cannot be read: {error.strerror or error}", "check the path"
         ) from error
-    return parse(text, path.name)
+    ruleset = parse(text, path.name)
+    if ruleset.id in names():
+        raise UsageError(
+            path.name,
+            f"has the id {quoted(ruleset.id)} of a set that comes with fundoscope",
+            "give it an id of its own, so that reports name the right rules",
+        )
+    return ruleset
 
 
 def parse(text: bytes, title: str) -> RuleSet:
@@ -192,8 +204,10 @@ def _faults(ruleset: RuleSet) -> Iterator[str]:
             yield f"rule {quoted(rule.id)} has the unknown level {quoted(rule.level)}"
         for fault in _faults_of_condition(rule.when, ruleset, rules, 1):
             yield f"rule {quoted(rule.id)} {fault}"
-    circle = _circle(rules)
-    if circle:
+    try:
+        in_order(rules)
+    except graphlib.CycleError as error:
+        circle = error.args[1][:0:-1]  # It begins and ends with the same rule, referred to first.
         yield f"rules refer to each other in a circle: {', '.join(map(quoted, circle))}"
 
 
@@ -210,8 +224,10 @@ def _faults_of_header(ruleset: RuleSet) -> Iterator[str]:
         if twice is not None:
             yield f"has the {what} {quoted(twice)} twice"
     for level in ruleset.levels:
-        if level.icdr is not None and not 0 <= level.icdr <= 4:
-            yield f"level {quoted(level.id)} has icdr {level.icdr}, not 0 to 4"
+        if level.icdr is not None and not 0 <= level.icdr <= HIGHEST_ICDR:
+            yield f"level {quoted(level.id)} has icdr {level.icdr}, not 0 to {HIGHEST_ICDR}"
+    if ruleset.not_excluded not in {None, *(level.id for level in ruleset.levels)}:
+        yield f"has the unknown level {quoted(ruleset.not_excluded)} in not_excluded"
     for key in ruleset.facts:
         if not FACT.fullmatch(key):
             yield f"fact {quoted(key)} is not made of small letters, digits and underscores"
@@ -237,6 +253,9 @@ def _faults_of_condition(
         yield from _faults_of_count(condition)
     elif any(given[name] != Condition.__struct_defaults__[_place_of(name)] for name in COUNTED):
         yield f"counts lesions and has {sorts[0]} in one condition: write two, in all or any"
+    acuity = condition.acuity_at_most
+    if acuity is not None and not 0 < acuity <= limits.MAX_ACUITY:
+        yield f"has acuity_at_most {acuity:g}, not more than 0 and at most {limits.MAX_ACUITY:g}"
     if condition.fact is not None and condition.fact not in ruleset.facts:
         yield f"asks for the fact {quoted(condition.fact)}, which [facts] does not have"
     if condition.rule is not None and condition.rule not in rules:
@@ -259,6 +278,7 @@ def _faults_of_count(condition: Condition) -> Iterator[str]:
         yield f"counts {quoted(unknown[0])}, which is not one of {', '.join(LESIONS)}"
     if condition.at_least < 1:
         yield f"has at_least {condition.at_least}, which is less than 1"
+    yield from _faults_of_ways_to_count(condition)
     if (condition.divided is None) != (condition.in_each_of is None):
         yield "needs both divided and in_each_of, or neither"
     elif condition.divided is not None:
@@ -271,6 +291,23 @@ def _faults_of_count(condition: Condition) -> Iterator[str]:
         value = getattr(condition, name)
         if value is not None and not 0 <= value <= limits.MAX_DISC_DIAMETERS:
             yield f"has {name} {value:g}, not 0 to {limits.MAX_DISC_DIAMETERS:g}"
+
+
+def _faults_of_ways_to_count(condition: Condition) -> Iterator[str]:
+    """A condition counts in regions, or near the fovea, or measures an area; never two of them."""
+    ways = {
+        "divided": condition.divided is not None,
+        "within or beyond": condition.within is not None or condition.beyond is not None,
+        "area_at_least": condition.area_at_least is not None,
+    }
+    given = [name for name, used in ways.items() if used]
+    if len(given) > 1:
+        yield f"has {' and '.join(given)} in one condition: write two, in all or any"
+    if condition.area_at_least is not None and condition.at_least != 1:
+        yield "has at_least and area_at_least in one condition: write two, in all or any"
+    within, beyond = condition.within, condition.beyond
+    if within is not None and beyond is not None and beyond >= within:
+        yield f"has beyond {beyond:g}, which is not less than within {within:g}"
 
 
 def _faults_of_reference(condition: Condition, ruleset: RuleSet) -> Iterator[str]:
@@ -292,23 +329,19 @@ def _references(condition: Condition) -> bool:
     return any(_references(part) for part in (*condition.any, *condition.all))
 
 
-def _circle(rules: Mapping[str, Rule]) -> tuple[str, ...]:
-    """The rules of a circle of references; empty if there is none."""
-    done: set[str] = set()
+def in_order(rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """The rules in such an order that each stands after those that it refers to.
 
-    def visit(name: str, path: tuple[str, ...]) -> tuple[str, ...]:
-        if name in path:
-            return path[path.index(name) :]
-        if name in done or name not in rules:
-            return ()
-        for other in _named(rules[name].when):
-            circle = visit(other, (*path, name))
-            if circle:
-                return circle
-        done.add(name)
-        return ()
+    Args:
+        rules: by their ids.
 
-    return next((circle for name in rules if (circle := visit(name, ()))), ())
+    Raises:
+        graphlib.CycleError: rules refer to each other in a circle.
+    """
+    named = {
+        name: [each for each in _named(rule.when) if each in rules] for name, rule in rules.items()
+    }
+    return tuple(graphlib.TopologicalSorter(named).static_order())
 
 
 def _named(condition: Condition) -> Iterator[str]:
