@@ -59,17 +59,19 @@ class UsageError(FundoscopeError):
 class MissingExtraError(UsageError):
     """An optional part of fundoscope is needed but not installed."""
 
-    def __init__(self, feature: str, extra: str) -> None:
+    def __init__(self, feature: str, extra: str, *, otherwise: str = "") -> None:
         """Name what was asked for and how to install its part.
 
         Args:
             feature: what was asked for, e.g. ``"fundoscope evaluate"``.
             extra: the name of the extra in ``pyproject.toml``.
+            otherwise: what can be done without it.
         """
+        remedy = f'install it with: pip install "fundoscope[{extra}]"'
         super().__init__(
             feature,
             f"needs the optional part [{extra}]",
-            f'install it with: pip install "fundoscope[{extra}]"',
+            f"{remedy}; or {otherwise}" if otherwise else remedy,
         )
 
 

@@ -75,7 +75,11 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
 
 
 def write_files(
-    files: Iterable[tuple[Path, bytes]], *, folder: Path | None = None, overwrite: bool = False
+    files: Iterable[tuple[Path, bytes]],
+    *,
+    folder: Path | None = None,
+    overwrite: bool = False,
+    old: Iterable[Path] = (),
 ) -> int:
     """Write files that belong together: they appear together when all of them are on the disk.
 
@@ -84,6 +88,8 @@ def write_files(
         folder: the folder that holds them all; it switches in one step. By default the lowest such
             folder: its other files are not touched, and the files appear one after another.
         overwrite: whether existing files may be replaced.
+        old: files of an earlier run below ``folder``; with ``overwrite``, those that are not
+            written again are removed.
 
     Returns:
         The number of files written.
@@ -101,7 +107,8 @@ def write_files(
             return len(files)
         folder = Path(os.path.commonpath([path.parent for path, _ in files]))
     taken: set[Path] = set()
-    with staged(folder, (), whole=whole, why=UNWRITTEN) as stage:
+    gone = [path.relative_to(folder).as_posix() for path in old] if overwrite else []
+    with staged(folder, gone, whole=whole, why=UNWRITTEN) as stage:
         for path, data in files:
             if path in taken:
                 raise OutputError(str(path), "would be written twice", "give each its own name")

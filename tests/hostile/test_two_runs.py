@@ -150,10 +150,11 @@ def test_read_with_overwrite(
 
 
 @BLOWS
-@pytest.mark.parametrize("to", ["yolo", "voc", "coco"])
+@pytest.mark.parametrize("to", ["yolo", "voc", "coco", "masks"])
 def test_data_convert(blow: Action, to: str, tmp_path: Path, save_eye: Save) -> None:
-    for run_, kind, x in (("old", "haemorrhage", 10), ("new", "microaneurysm", 50)):
-        photos = "".join(_labelled(name, kind, x) for name in ("a", "b", "c"))
+    """The photographs c and d of the old run are gone in the new one, and e is new."""
+    for run_, names, kind, x in (("old", "abcd", "haemorrhage", 10), ("new", "abe", "drusen", 50)):
+        photos = "".join(_labelled(name, kind, x) for name in names)
         (tmp_path / f"{run_}.xml").write_text(f"<annotations>{photos}</annotations>")
     out = tmp_path / "out"
 

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.data import parquet
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.columns import names_of
+from fundoscope.data.files import parquet
 from fundoscope.data.table import WORKBOOKS, read_table
 from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.quoting import shown

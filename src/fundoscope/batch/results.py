@@ -22,8 +22,11 @@ READINGS_JSONL: Final = "readings.jsonl"
 READINGS_CSV: Final = "readings.csv"
 SUMMARY_CSV: Final = "summary.csv"
 PATIENTS_CSV: Final = "patients.csv"
+READINGS_XLSX: Final = "readings.xlsx"
 RUN_JSON: Final = "run.json"
-RESULT_NAMES: Final = (READINGS_JSONL, READINGS_CSV, SUMMARY_CSV, PATIENTS_CSV, RUN_JSON)
+RESULT_NAMES: Final = (
+    READINGS_JSONL, READINGS_CSV, SUMMARY_CSV, PATIENTS_CSV, READINGS_XLSX, RUN_JSON,
+)  # fmt: skip
 
 MAX_STEM_BYTES: Final = 200
 """Bytes of a photograph's name in the name of its picture. A file name has 255; the others are for
@@ -113,7 +116,9 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def results_in(folder: Path, *, with_patients: bool, paths: bool = False) -> Iterator[Results]:
+def results_in(
+    folder: Path, *, with_patients: bool, paths: bool = False, excel: bool = False
+) -> Iterator[Results]:
     """Open a folder for the results of one run; they appear when the block ends without an error.
 
     They replace those of an earlier run, with its pictures, in one step. Nothing else in the folder
@@ -124,6 +129,7 @@ def results_in(folder: Path, *, with_patients: bool, paths: bool = False) -> Ite
         with_patients: whether to write ``patients.csv``. An earlier one is always replaced (by a
             header without rows), so that it is not mistaken for a result of this run.
         paths: whether photographs are named by their paths, else by their bare file names.
+        excel: whether to write ``readings.xlsx``, too; needs the extra [excel].
 
     Raises:
         OutputError: something could not be written.
@@ -142,6 +148,9 @@ def results_in(folder: Path, *, with_patients: bool, paths: bool = False) -> Ite
             yield results
             if PATIENTS_CSV in names:
                 _write_patients(files[names.index(PATIENTS_CSV)], results.patients)
+        if excel:
+            _write_workbook(folder / READINGS_XLSX, stage)
+            names.append(READINGS_XLSX)
         with explained(folder / RUN_JSON):
             tables = {name: checksums.of_file(stage / name) for name in names}
             text = checksums.sealed(results.run, tables | results.pictures)
@@ -153,6 +162,14 @@ def _write_patients(file: TextFile, by_name: dict[str, Patient]) -> None:
     writer.writeheader()
     for patient in by_name.values():
         writer.writerow(patient.row())
+
+
+def _write_workbook(path: Path, stage: Path) -> None:
+    """Write ``summary.csv`` as a workbook, too."""
+    from fundoscope.batch import workbook
+
+    with explained(path):
+        workbook.write(summary.read(stage / SUMMARY_CSV), stage / path.name)
 
 
 def picture_name(photograph: Path, sha256: str) -> str:

@@ -146,6 +146,7 @@ def run(
     pictures: bool = True,
     labels: bool = False,
     paths: bool = False,
+    excel: bool = False,
     arguments: dict[str, Any] | None = None,
 ) -> Tally:
     """Read photographs, write the results and show each one, in the order of the inputs.
@@ -160,6 +161,7 @@ def run(
         pictures: whether to draw a picture of each photograph into ``out``.
         labels: whether the picture has kind and score at each lesion.
         paths: whether results name photographs by their paths, else by their bare file names.
+        excel: whether ``out`` gets ``readings.xlsx``, too; needs the extra [excel].
         arguments: of the command, for ``run.json``.
 
     Raises:
@@ -174,7 +176,7 @@ def run(
         _walk(inputs, look, workers, stop, tally, show)
         return tally
     with_patients = any(photograph.patient for photograph in inputs)
-    with results_in(out, with_patients=with_patients, paths=paths) as results:
+    with results_in(out, with_patients=with_patients, paths=paths, excel=excel) as results:
         _walk(inputs, look, workers, stop, tally, show, results)
         results.run = _manifest(reader, tally, arguments or {}, started)
     return tally

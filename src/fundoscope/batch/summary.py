@@ -6,6 +6,9 @@ inputs, so that they can be laid beside a list of one's own; a spreadsheet sorts
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from fundoscope.batch.outcome import READ, REFUSED, Outcome, trouble
@@ -22,11 +25,16 @@ from fundoscope.report.wording import (
 BYTE_ORDER_MARK: Final = "\ufeff"
 LINE_END: Final = "\r\n"
 """As spreadsheets write it."""
+REFER: Final = "Refer"
+NUMBERS: Final = ("No.", "Certainty (%)", "Probability of being referable (%)")
+"""The columns that hold whole numbers."""
 COLUMNS: Final = (
-    "No.", "Photograph", "Patient", "Eye", "Refer", "Grade", "Certainty (%)",
-    "Probability of being referable (%)", "Lesions", "Not assessed", "Remarks", "Picture",
+    NUMBERS[0], "Photograph", "Patient", "Eye", REFER, "Grade", *NUMBERS[1:],
+    "Lesions", "Not assessed", "Remarks", "Picture",
 )  # fmt: skip
 """The headings."""
+YES, NO, NOT_GRADED = "yes", "no", "not graded: a person should look"
+"""The cells of the column :data:`REFER`."""
 FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """A cell that begins so is a formula to a spreadsheet, even behind spaces. The last four are the
 wide forms of the first four."""
@@ -60,6 +68,16 @@ def row(outcome: Outcome, number: int, image: str, picture: str) -> list[str]:
     return [cell(text) for text in cells]
 
 
+def read(path: Path) -> Iterator[list[str]]:
+    """The rows of a file, the headings first.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        yield from csv.reader(stream)
+
+
 def cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula, on one line and not too long."""
     text = printable(text)
@@ -70,8 +88,8 @@ def cell(text: str) -> str:
 
 def _refer(outcome: Outcome) -> str:
     if outcome.status != READ:
-        return "not graded: a person should look"
-    return "yes" if outcome.referable else "no"
+        return NOT_GRADED
+    return YES if outcome.referable else NO
 
 
 def _of_grade(outcome: Outcome) -> tuple[str, str, str]:

@@ -24,6 +24,7 @@ EXTRAS: Final = {
         "onnxscript": "onnxscript",
     },
     "keras": {"keras": "keras", "h5py": "h5py"},
+    "excel": {"XlsxWriter": "xlsxwriter", "openpyxl": "openpyxl"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
 
@@ -33,6 +34,7 @@ DATA_CHECK: Final = ("evaluate", ("sklearn",))
 DATA_SPLIT: Final = ("evaluate", ("sklearn",))
 DATA_STATS: Final = ("evaluate", ("matplotlib",))
 TRAIN: Final = ("train", ("torch", "timm", "lightning", "onnx", "onnxscript"))
+EXCEL: Final = ("excel", ("xlsxwriter",))
 KERAS: Final = ("keras", ("keras", "h5py", "torch", "onnx", "onnxscript"))
 """What a command needs: the extra, and the modules that it imports.
 

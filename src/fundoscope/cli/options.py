@@ -11,8 +11,8 @@ Labels = Annotated[
     Path,
     typer.Argument(
         metavar="TABLE|FOLDER",
-        help="Label table (.csv or .parquet) with the columns image and grade, or a folder with"
-        " class folders named 0 to 4.",
+        help="Label table (.csv, .xlsx or .parquet) with the columns image and grade, or a folder"
+        " with class folders: 0 to 4, or their words.",
         show_default=False,
     ),
 ]

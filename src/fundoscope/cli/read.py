@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
+from fundoscope.cli.extras import EXCEL, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, Workers
 from fundoscope.errors import UsageError
 
@@ -31,8 +32,8 @@ def read(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Photographs, folders (with their subfolders), or tables (.csv) with the column"
-            " image and, optionally, id, patient and eye.",
+            help="Photographs, folders (with their subfolders), or tables (.csv, .xlsx) with the"
+            " column image and, optionally, id, patient and eye.",
             show_default=False,
         ),
     ],
@@ -58,6 +59,10 @@ def read(
     labels: Annotated[
         bool,
         typer.Option("--labels", help="Label each lesion on the pictures with its kind and score."),
+    ] = False,
+    excel: Annotated[
+        bool,
+        typer.Option("--excel", help="Write readings.xlsx, a workbook for people, into DIR, too."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
@@ -131,7 +136,8 @@ def read(
         rules=rules is not None and not lesions,
         loudness=quiet and (verbose or json),
     )
-    inputs = _inputs(paths, out, names, overwrite=overwrite)
+    _check_workbook(out, wanted=excel)
+    inputs = _inputs(paths, out, names, overwrite=overwrite, excel=excel)
     workers = workers or processors.available()
     threads = processors.threads(workers, len(inputs.photographs))
     reader = Reader(
@@ -150,7 +156,7 @@ def read(
         "pictures": pictures,
     }
     given |= {"labels": labels, "overwrite": overwrite, "threshold": threshold}
-    given |= {"device": device, "names": names, "rules": rules}
+    given |= {"device": device, "names": names, "rules": rules, "excel": excel}
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
         if verbose:
             for line in _models(reader):
@@ -171,6 +177,7 @@ def read(
             pictures=pictures,
             labels=labels,
             paths=with_paths,
+            excel=excel,
             arguments=_named(paths, out, grader, detector, paths_too=with_paths) | given,
         )
     raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
@@ -216,7 +223,17 @@ def _check(*, overwrite: bool, labels: bool, detector: bool, rules: bool, loudne
         raise UsageError("--quiet", "cannot be combined with --verbose or --json", "leave one out")
 
 
-def _inputs(paths: list[Path], out: Path | None, names: str | None, *, overwrite: bool) -> Inputs:
+def _check_workbook(out: Path | None, *, wanted: bool) -> None:
+    """Check that a workbook can be written, if one is wanted."""
+    if wanted and out is None:
+        raise UsageError("--excel", "needs a folder of results", "name it with --out DIR")
+    if wanted:
+        require("fundoscope read --excel", EXCEL)
+
+
+def _inputs(
+    paths: list[Path], out: Path | None, names: str | None, *, overwrite: bool, excel: bool
+) -> Inputs:
     """The photographs to read, with what the names of their files say of them.
 
     Raises:
@@ -226,10 +243,13 @@ def _inputs(paths: list[Path], out: Path | None, names: str | None, *, overwrite
     from fundoscope.batch import names as naming
     from fundoscope.batch.inputs import gather
     from fundoscope.batch.results import check_folder
+    from fundoscope.batch.workbook import MOST_ROWS
 
     from_names = () if names is None else naming.chosen(names)
     inputs = gather(paths, leave_out=out)
     inputs = replace(inputs, photographs=naming.completed(inputs.photographs, from_names))
+    if excel and len(inputs.photographs) > MOST_ROWS:
+        raise UsageError("--excel", f"holds at most {MOST_ROWS} photographs", "leave it out")
     if out is not None:
         check_folder(out, overwrite=overwrite)
     return inputs

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from fundoscope.data import parquet
+from fundoscope.data.files import parquet
 from fundoscope.data.table import Table, place, read_table
 from fundoscope.errors import TableError, UsageError
 from fundoscope.quoting import quoted

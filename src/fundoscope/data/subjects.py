@@ -10,6 +10,7 @@ from fundoscope.data.class_folders import (
     PHOTOGRAPH_SUFFIXES,
     SPLITS,
     from_class_folders,
+    grade_of,
     photographs_in,
 )
 from fundoscope.data.manifest import Manifest, Row
@@ -61,4 +62,8 @@ def labelled(folder: Path) -> Manifest | None:
     inside = [entry for entry in folder.iterdir() if entry.is_dir()]
     of_splits = [entry for entry in inside if entry.name.lower() in SPLITS]
     inside += [inner for entry in of_splits for inner in entry.iterdir() if inner.is_dir()]
-    return from_class_folders(folder) if any(entry.name.isdecimal() for entry in inside) else None
+    named = [entry.name for entry in inside if entry not in of_splits]
+    by_numbers = any(name.isdecimal() for name in named)
+    # Words may also be those of other diseases: they count if all of them are of grades.
+    by_words = bool(named) and all(grade_of(name) is not None for name in named)
+    return from_class_folders(folder) if by_numbers or by_words else None

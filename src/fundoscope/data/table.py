@@ -1,4 +1,4 @@
-"""A table of text by columns, from CSV or Parquet, whatever the columns mean."""
+"""A table of text by columns, from CSV, Parquet or Excel, whatever the columns mean."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Protocol
 
 from fundoscope import limits
-from fundoscope.data import parquet
+from fundoscope.data.files import parquet, workbook
 from fundoscope.errors import TableError
 from fundoscope.quoting import shown
 
 Line = tuple[int, list[str]]
-"""The first line of a row of a CSV file, the header being line 1, and its cells."""
+"""The first line of a row of a CSV file (the header being line 1), or the number of a row of a
+workbook, and its cells."""
 
 DELIMITERS: Final = ",;\t"
-WORKBOOKS: Final = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+WORKBOOKS: Final = (*workbook.SUFFIXES, *workbook.FOREIGN)
 """Suffixes of the files of spreadsheet programs."""
 WESTERN: Final = re.compile(r"(?:[\x01-\x7f]|(?<![^\x00-\x7f]{2})[À-ÖØ-öø-ÿŒœŠšŽžŸ€°§²³µ])*")
 """Text of a western language: letters with accents stand alone or in pairs."""
@@ -58,7 +59,7 @@ class Table:
         path: the file it was read from.
         cells: the columns in order: name and cells, stripped of blanks, all of the same length.
         lines: the line of each row in the file (the header being line 1), or the number of the row
-            in a Parquet file.
+            in a Parquet file or a workbook.
         sha256: of the bytes of the file.
     """
 
@@ -91,7 +92,11 @@ class Table:
 
 def place(path: Path, line: int, column: str) -> str:
     """The place of a cell in a file, for errors: ``labels.csv, line 3, column grade``."""
-    return f"{path.name}, {'row' if parquet.is_parquet(path) else 'line'} {line}, column {column}"
+    return f"{path.name}, {_line_or_row(path)} {line}, column {column}"
+
+
+def _line_or_row(path: Path) -> str:
+    return "row" if parquet.is_parquet(path) or workbook.is_workbook(path) else "line"
 
 
 def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = "") -> Table:
@@ -103,7 +108,8 @@ def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = 
 
     Args:
         path: CSV in UTF-8, UTF-16 with a byte-order mark or Windows' Latin alphabet, or Parquet if
-            its name ends in ``.parquet`` or ``.pq``.
+            its name ends in ``.parquet`` or ``.pq``, or the first sheet of a workbook of Excel if
+            it ends in ``.xlsx`` or ``.xlsm``.
         required: columns that the header must have.
         delimiter: between the cells of a CSV file; by default the comma, semicolon or tab that
             occurs most often in the header.
@@ -111,34 +117,23 @@ def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = 
     Raises:
         TableError: the file cannot be read, is empty, too large or not a table, lacks a required
             column, repeats one, or a row has too many or too few cells.
-        MissingExtraError: the file is Parquet, and the extra [evaluate] is not installed.
+        MissingExtraError: the file is Parquet or a workbook, and the extra [evaluate] or [excel] is
+            not installed.
     """
     path = Path(path)
-    reject_workbook(path)
+    workbook.reject_foreign(path)
     data = read_bytes(path)
     if parquet.is_parquet(path):
         cells = parquet.read_cells(path.name, data)
         lines: Sequence[int] = range(1, 1 + len(next(iter(cells.values()), ())))
         _require_names(list(cells), required, path.name)
+    elif workbook.is_workbook(path):
+        lines, cells = _read_workbook(path.name, data, required)
     else:
         lines, cells = _read_csv(path.name, data, required, delimiter)
     if not lines:
         raise TableError(path.name, "has no rows below its header", "list at least one photograph")
     return Table(path, cells, lines, hashlib.sha256(data).hexdigest())
-
-
-def reject_workbook(path: Path) -> None:
-    """Reject a workbook of a spreadsheet program.
-
-    Raises:
-        TableError: it is one; the message says how to store it as CSV.
-    """
-    if path.suffix.lower() in WORKBOOKS:
-        raise TableError(
-            path.name,
-            "is a workbook, not a table of text",
-            "open it in the spreadsheet program, choose Save As, and save it as CSV UTF-8",
-        )
 
 
 def read_bytes(path: Path) -> bytes:
@@ -207,16 +202,47 @@ def _read_csv(
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, strict=True, delimiter=delimiter or _delimiter(text))
     try:
-        names = _as_required([name.strip() for name in next(reader, [])], required)
-        _require_names(names, required, f"{title}, line 1")
-        lines, columns = _by_column(_rows(reader, len(names), title), len(names))
+        return _table_of(_csv_lines(reader), required, f"{title}, line")
     except csv.Error as error:
         raise TableError(
             f"{title}, line {reader.line_num}", f"is not CSV ({error})", "save it as CSV again"
         ) from None
+
+
+def _csv_lines(reader: CsvReader) -> Iterator[Line]:
+    line = 1
+    for cells in reader:
+        yield line, cells
+        line = reader.line_num + 1
+
+
+def _read_workbook(
+    title: str, data: bytes, required: tuple[str, ...]
+) -> tuple[Sequence[int], dict[str, Sequence[str]]]:
+    lines = workbook.read_rows(title, data)
+    header = next(lines, (1, []))
+    # A workbook does not store the blank cells at the end of a row.
+    filled = ((line, cells + [""] * (len(header[1]) - len(cells))) for line, cells in lines)
+    return _table_of(chain([header], filled), required, f"{title}, row")
+
+
+def _table_of(
+    rows: Iterator[Line], required: tuple[str, ...], where: str
+) -> tuple[Sequence[int], dict[str, Sequence[str]]]:
+    """The lines and columns of a table, the first row being its header.
+
+    Args:
+        rows: with cells as they were written.
+        required: columns that the header must have.
+        where: the file, and what its rows are called, for errors.
+    """
+    first, header = next(rows, (1, []))
+    names = _as_required([name.strip() for name in header], required)
+    _require_names(names, required, f"{where} {first}")
+    lines, columns = _by_column(_rows(rows, len(names), where), len(names))
     if names and not names[0] and _numbers_rows(columns[0]):
         columns[0] = [""] * len(lines)
-    _require_nameless_blank(title, names, columns, lines)
+    _require_nameless_blank(where, names, columns, lines)
     named = zip(names, columns, strict=True)
     return lines, {name: cells for name, cells in named if name}
 
@@ -250,20 +276,18 @@ def _require_names(names: Sequence[str], required: tuple[str, ...], where: str) 
             )
 
 
-def _rows(reader: CsvReader, width: int, title: str) -> Iterator[Line]:
+def _rows(rows: Iterator[Line], width: int, where: str) -> Iterator[Line]:
     """The rows that are not blank, each with as many cells as the header."""
-    line, count = reader.line_num + 1, 0
-    for cells in reader:
+    count = 0
+    for line, cells in rows:
         if any(map(str.strip, cells)):
             count += 1
             if count > limits.MAX_TABLE_ROWS:
-                raise TableError(
-                    title, f"has more than {limits.MAX_TABLE_ROWS} rows", "split it into tables"
-                )
+                why = f"the table has more than {limits.MAX_TABLE_ROWS} rows"
+                raise TableError(f"{where} {line}", why, "split it into tables")
             if len(cells) != width:
-                cells = _fitted(cells, width, f"{title}, line {line}")
+                cells = _fitted(cells, width, f"{where} {line}")
             yield line, cells
-        line = reader.line_num + 1
 
 
 def _fitted(cells: list[str], width: int, where: str) -> list[str]:
@@ -289,13 +313,13 @@ def _by_column(rows: Iterator[Line], width: int) -> tuple[list[int], list[list[s
 
 
 def _require_nameless_blank(
-    title: str, names: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int]
+    where: str, names: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int]
 ) -> None:
     for number, (name, cells) in enumerate(zip(names, columns, strict=True), start=1):
         if not name and any(cells):
             line = next(line for line, cell in zip(lines, cells, strict=True) if cell)
             raise TableError(
-                f"{title}, line {line}, column {number}",
+                f"{where} {line}, column {number}",
                 "has a cell, but the header gives the column no name",
                 "name the column in the first line, or empty the cell",
             )

@@ -26,8 +26,8 @@ def check(
         Path,
         typer.Argument(
             metavar="TABLE|FOLDER",
-            help="Label table (.csv or .parquet), a folder with class folders named 0 to 4, or any"
-            " folder of photographs without labels.",
+            help="Label table (.csv, .xlsx or .parquet), a folder with class folders (0 to 4, or"
+            " their words), or any folder of photographs without labels.",
             show_default=False,
         ),
     ],

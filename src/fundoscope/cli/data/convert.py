@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fundoscope.cli.options import Overwrite
-
 if TYPE_CHECKING:
     from fundoscope.data.annotations.formats import Conversion
 
@@ -61,7 +59,13 @@ def convert(
             help="Folder of the photographs; needed where IN does not hold their sizes.",
         ),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the annotations in OUT, also those of photographs that IN does not have.",
+        ),
+    ] = False,
 ) -> None:
     """Convert annotations to another format. Photographs stay where they are.
 
@@ -85,6 +89,9 @@ def convert(
     for warning in conversion.annotations.warnings:
         typer.echo(printable(warning), err=True)
     typer.echo(printable(_in_words(conversion, out, to)))
+    if conversion.removed:
+        files = "file" if conversion.removed == 1 else "files"
+        typer.echo(f"removed: {conversion.removed} {files} of earlier annotations")
     for loss in conversion.losses:
         typer.echo(f"not kept: {loss.what} ({loss.count})")
 

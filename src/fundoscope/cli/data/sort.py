@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fundoscope.cli.options import Overwrite
+from fundoscope.cli.options import Labels, Overwrite
 
 
 class Link(StrEnum):
@@ -20,10 +20,7 @@ class Link(StrEnum):
 
 
 def sort(
-    labels: Annotated[
-        Path,
-        typer.Argument(metavar="TABLE", help="Label table (.csv or .parquet).", show_default=False),
-    ],
+    labels: Labels,
     out: Annotated[
         Path,
         typer.Argument(
@@ -41,11 +38,11 @@ def sort(
     The originals stay where they are. Rows of the split excluded are left out. The table is copied
     as labels.csv. To make a table from such folders: fundoscope data import class-folders DIR.
     """
-    from fundoscope.data import manifest
+    from fundoscope.cli.labels import read
     from fundoscope.data.sort import COPY
     from fundoscope.data.sort import sort as sort_table
 
-    table = manifest.read(labels)
+    table = read(labels)
     written = sort_table(table, out, way=link or COPY, overwrite=overwrite)
     counts = Counter(Path(row.image).parent for row in written.rows)
     for folder, count in sorted(counts.items()):

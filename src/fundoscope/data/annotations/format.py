@@ -41,6 +41,17 @@ class ReadFrom(Protocol):
         """
 
 
+class Written(Protocol):
+    """Finds the files that an earlier conversion into one format wrote."""
+
+    def __call__(self, out: Path) -> tuple[Path, ...]:
+        """The existing annotation files of a folder, whatever wrote them; none of a file.
+
+        Args:
+            out: the file or folder to write; it need not exist.
+        """
+
+
 class Write(Protocol):
     """Writes a file or folder of one format."""
 
@@ -52,7 +63,8 @@ class Write(Protocol):
         Args:
             annotations: what to write.
             out: the file or folder.
-            overwrite: replace existing files.
+            overwrite: replace existing files. The annotations of a folder are replaced as a
+                whole: those of other photographs are removed.
 
         Returns:
             What the format cannot hold.
@@ -61,6 +73,11 @@ class Write(Protocol):
             UsageError: the annotations lack something that the format needs.
             OutputError: a file exists or cannot be written; then nothing was changed.
         """
+
+
+def no_files(out: Path) -> tuple[Path, ...]:  # noqa: ARG001 (of the protocol)
+    """No files: of a format whose files have the same names in every conversion."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +92,7 @@ class Format:
             :data:`fundoscope.data.annotations.features.ALL`.
         files: the signs by which a file or folder of this format is recognised.
         written: the files and folders that ``write`` puts into a folder, relative to it.
+        earlier: finds the files that ``write`` replaces as a whole.
         named_by_stem: whether a file is named as its photograph without the suffix, so that
             ``a.jpg`` and ``a.png`` cannot be told apart.
         read_from: ``read`` with the argument ``origin``, for a format that needs it.
@@ -86,5 +104,6 @@ class Format:
     holds: frozenset[str]
     files: tuple[Sign, ...]
     written: tuple[str, ...]
+    earlier: Written = no_files
     named_by_stem: bool = False
     read_from: ReadFrom | None = None

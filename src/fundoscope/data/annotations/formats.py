@@ -41,11 +41,13 @@ class Conversion:
         form: the name of the format that was read.
         annotations: what was read.
         losses: what the reader left out, and what the writer could not keep.
+        removed: the number of files of earlier annotations that were not written again.
     """
 
     form: str
     annotations: AnnotationSet
     losses: tuple[Loss, ...]
+    removed: int = 0
 
 
 def named(name: str) -> Format:
@@ -188,7 +190,8 @@ def convert(
         form: the name of the format of ``source``; detected when left out.
         origin: see :func:`read`.
         images: the folder of photographs.
-        overwrite: replace existing files.
+        overwrite: replace existing annotations, see
+            :class:`fundoscope.data.annotations.format.Write`.
 
     Raises:
         TableError, UsageError, PhotoError, OutputError: as :func:`read` and :func:`write`.
@@ -199,5 +202,7 @@ def convert(
     twice = remarks.repeated(annotations)
     sizes = remarks.other_sizes(annotations, source, images)
     annotations = replace(annotations, warnings=(*annotations.warnings, *twice, *sizes))
+    earlier = target.earlier(out)
     losses = target.write(annotations, out, overwrite=overwrite)
-    return Conversion(form, annotations, (*annotations.left_out, *losses))
+    removed = sum(not path.exists() for path in earlier)
+    return Conversion(form, annotations, (*annotations.left_out, *losses), removed)

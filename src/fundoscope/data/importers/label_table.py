@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.data import parquet
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.columns import names_of
+from fundoscope.data.files import parquet, workbook
 from fundoscope.data.importers import meaning
 from fundoscope.data.importers.source import Imported, Label, assemble
 from fundoscope.data.manifest import GRADE, IMAGE
 from fundoscope.data.table import WORKBOOKS, Table, read_table
-from fundoscope.errors import TableError
+from fundoscope.errors import MissingExtraError, TableError, UsageError
 from fundoscope.quoting import shown
 
 EYES: Final = {"l": "left", "os": "left", "r": "right", "od": "right"}
@@ -78,7 +78,7 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
             )
         return table, names, []
     for place in (folder, folder.absolute().parent):
-        failures: list[TableError] = []
+        failures: list[UsageError] = []
         fitting = _fitting(place, failures)
         if len(fitting) == 1:
             notes = [f"passed over: {failure.what}: {failure.why}" for failure in failures]
@@ -100,16 +100,17 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
     )
 
 
-def _fitting(folder: Path, failures: list[TableError]) -> list[tuple[Table, dict[str, str]]]:
+def _fitting(folder: Path, failures: list[UsageError]) -> list[tuple[Table, dict[str, str]]]:
     """The label tables in a folder; errors of other tables are added to ``failures``."""
     if not folder.is_dir():
         return []
     tables = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+        hidden = path.name.startswith((".", workbook.LOCK))
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
             try:
                 table = read_table(path, required=())
-            except TableError as error:
+            except (TableError, MissingExtraError) as error:
                 failures.append(error)
                 continue
             names = names_of(table.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fundoscope.data.annotations.coco.layout import ANNOTATIONS, INSTANCES, SUFFIX
+from fundoscope.data.annotations.coco.layout import ANNOTATIONS, INSTANCES, SUFFIX, earlier_files
 from fundoscope.data.annotations.coco.read import read_coco
 from fundoscope.data.annotations.coco.write import HOLDS, write_coco
 from fundoscope.data.annotations.format import Format
@@ -44,4 +44,5 @@ COCO: Final = Format(
     holds=HOLDS,
     files=json_signs(_is_coco),
     written=(f"{ANNOTATIONS}/{INSTANCES}{SUFFIX}",),
+    earlier=earlier_files,
 )

@@ -25,7 +25,7 @@ from fundoscope.data.annotations.coco.document import (
     CocoRuns,
     to_json,
 )
-from fundoscope.data.annotations.coco.layout import ANNOTATIONS, INSTANCES, SUFFIX
+from fundoscope.data.annotations.coco.layout import ANNOTATIONS, INSTANCES, SUFFIX, earlier_files
 from fundoscope.kinds import KINDS
 from fundoscope.writing import write_files
 
@@ -59,6 +59,7 @@ def write_coco(
         ((path, to_json(_part(document, ids, names))) for path, names in parts.items()),
         folder=None if single else out,
         overwrite=overwrite,
+        old=() if single else earlier_files(out),
     )
     held = HOLDS - {features.SPLITS} if single else HOLDS
     unwritten = sum(

@@ -8,7 +8,7 @@ from typing import Final
 from fundoscope.data.annotations.format import Format
 from fundoscope.data.annotations.masks.layout import MASK_SUFFIXES
 from fundoscope.data.annotations.masks.read import read_masks
-from fundoscope.data.annotations.masks.table import TABLE
+from fundoscope.data.annotations.masks.table import TABLE, earlier_files
 from fundoscope.data.annotations.masks.write import HOLDS, write_masks
 from fundoscope.data.annotations.signs import Order, Sign
 
@@ -28,4 +28,5 @@ MASKS: Final = Format(
     holds=HOLDS,
     files=(Sign(Order.TABLE, _has_table), Sign(Order.PICTURES, _has_pictures)),
     written=(TABLE,),
+    earlier=earlier_files,
 )

@@ -24,7 +24,7 @@ from fundoscope.data.annotations import features
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss, Mask
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.masks.components import entangled
-from fundoscope.data.annotations.masks.table import COLUMNS, SPLIT_MARK, TABLE
+from fundoscope.data.annotations.masks.table import COLUMNS, SPLIT_MARK, TABLE, earlier_files
 from fundoscope.data.annotations.names import image_name
 from fundoscope.data.annotations.pictures import stated_size
 from fundoscope.data.annotations.raster import pixels_of
@@ -72,7 +72,12 @@ def write_masks(
         OutputError: a file exists or cannot be written; then nothing was changed.
     """
     own: Counter[str] = Counter()
-    write_files(_files(annotations, out, own), folder=out, overwrite=overwrite)
+    write_files(
+        _files(annotations, out, own),
+        folder=out,
+        overwrite=overwrite,
+        old=earlier_files(out),
+    )
     losses = tuple(Loss(what, count) for what, count in sorted(own.items()) if count)
     return (*features.losses(annotations, HOLDS), *losses)
 

@@ -8,7 +8,7 @@ from typing import Final
 from fundoscope.data.annotations.format import Format
 from fundoscope.data.annotations.signs import Order, Sign, xml_signs
 from fundoscope.data.annotations.voc.document import ROOT
-from fundoscope.data.annotations.voc.layout import ANNOTATIONS
+from fundoscope.data.annotations.voc.layout import ANNOTATIONS, earlier_files
 from fundoscope.data.annotations.voc.read import read_voc
 from fundoscope.data.annotations.voc.segmentation import is_segmentation
 from fundoscope.data.annotations.voc.write import HOLDS, write_voc
@@ -30,5 +30,6 @@ VOC: Final = Format(
         Sign(Order.XML_ANYWHERE, _has_xml),
     ),
     written=(ANNOTATIONS,),
+    earlier=earlier_files,
     named_by_stem=True,
 )

@@ -22,7 +22,13 @@ from fundoscope.data.annotations.voc.document import (
     suggests_origin_0,
     to_xml,
 )
-from fundoscope.data.annotations.voc.layout import ANNOTATIONS, SETS, SUFFIX
+from fundoscope.data.annotations.voc.layout import (
+    ANNOTATIONS,
+    LIST_SUFFIX,
+    SETS,
+    SUFFIX,
+    earlier_files,
+)
 from fundoscope.writing import write_files
 
 HOLDS: Final = features.ALL - {features.MASKS, features.KINDS_ORDER}
@@ -48,7 +54,12 @@ def write_voc(
         OutputError: a file exists or cannot be written, two photographs differ only in their
             suffix, or a name has a character that XML cannot hold.
     """
-    write_files(_files(annotations, out), folder=out, overwrite=overwrite)
+    write_files(
+        _files(annotations, out),
+        folder=out,
+        overwrite=overwrite,
+        old=earlier_files(out),
+    )
     return features.losses(annotations, HOLDS)
 
 
@@ -70,7 +81,7 @@ def _files(annotations: AnnotationSet, out: Path) -> Iterator[tuple[Path, bytes]
         path = out / ANNOTATIONS / f"{without_suffix(photo.image)}{SUFFIX}"
         yield path, photo_xml(photo, path)
     for split, names in annotations.splits.items():
-        yield out / SETS / f"{split}.txt", _lines(map(without_suffix, names))
+        yield out / SETS / f"{split}{LIST_SUFFIX}", _lines(map(without_suffix, names))
 
 
 def _document(photo: AnnotatedPhoto) -> VocDocument:

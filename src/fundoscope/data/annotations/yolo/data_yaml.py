@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope.data.annotations.documents import read_text
+from fundoscope.data.annotations.yolo.layout import LIST_SUFFIX
 from fundoscope.errors import TableError
 from fundoscope.quoting import quoted, shown
 
@@ -36,8 +37,6 @@ YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null"
 SPLITS: Final = ("train", "val", "test")
 USED: Final = ("names", "path", *SPLITS)
 """The keys that are read, besides those of lists. Others are skipped with all below them."""
-LIST_SUFFIX: Final = ".txt"
-"""Of a list of photographs."""
 
 Value = str | list[str] | dict[str, str]
 

@@ -14,6 +14,7 @@ from fundoscope.data.annotations.yolo.layout import (
     DARKNET,
     DARKNET_NAMES,
     LABELS,
+    earlier_files,
 )
 from fundoscope.data.annotations.yolo.read import read_yolo
 from fundoscope.data.annotations.yolo.write import HOLDS, write_yolo
@@ -42,5 +43,6 @@ YOLO: Final = Format(
     holds=HOLDS,
     files=(Sign(Order.CONFIGURATION, _has_configuration), Sign(Order.LABELS, _has_labels)),
     written=(CONFIG, LABELS),
+    earlier=earlier_files,
     named_by_stem=True,
 )

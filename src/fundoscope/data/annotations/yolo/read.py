@@ -25,7 +25,7 @@ from fundoscope.data.annotations.names import PhotographNames, kind_key, without
 from fundoscope.data.annotations.pictures import Pictures, PictureSize
 from fundoscope.data.annotations.shapes import extent
 from fundoscope.data.annotations.yolo import relative
-from fundoscope.data.annotations.yolo.data_yaml import LIST_SUFFIX, DataYaml, read_data_yaml
+from fundoscope.data.annotations.yolo.data_yaml import DataYaml, read_data_yaml
 from fundoscope.data.annotations.yolo.layout import (
     CLASSES,
     CONFIG,
@@ -33,6 +33,7 @@ from fundoscope.data.annotations.yolo.layout import (
     DARKNET,
     DARKNET_NAMES,
     LABELS,
+    LIST_SUFFIX,
     PHOTOS,
 )
 from fundoscope.errors import TableError

@@ -16,8 +16,14 @@ from fundoscope.data.annotations.annotation import (
 from fundoscope.data.annotations.names import without_suffix
 from fundoscope.data.annotations.shapes import extent
 from fundoscope.data.annotations.yolo import relative
-from fundoscope.data.annotations.yolo.data_yaml import LIST_SUFFIX, to_yaml
-from fundoscope.data.annotations.yolo.layout import CONFIG, LABELS, PHOTOS
+from fundoscope.data.annotations.yolo.data_yaml import to_yaml
+from fundoscope.data.annotations.yolo.layout import (
+    CONFIG,
+    LABELS,
+    LIST_SUFFIX,
+    PHOTOS,
+    earlier_files,
+)
 from fundoscope.geometry import Box
 from fundoscope.writing import write_files
 
@@ -56,7 +62,12 @@ def write_yolo(
         OutputError: a file exists or cannot be written, or two photographs differ only in their
             suffix.
     """
-    write_files(_files(annotations, out), folder=out, overwrite=overwrite)
+    write_files(
+        _files(annotations, out),
+        folder=out,
+        overwrite=overwrite,
+        old=earlier_files(out),
+    )
     items = [(item, photo) for photo in annotations.photos for item in photo.annotations]
     unwritten = sum(bool(item.outlines) and not _is_polygon(item, photo) for item, photo in items)
     cut = sum(_clipped(item.box, photo) != item.box for item, photo in items)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope import limits
-from fundoscope.data import manifest, parquet
+from fundoscope.data import manifest
+from fundoscope.data.files import parquet
 from fundoscope.data.table import read_table
 from fundoscope.errors import MissingExtraError, TableError
 

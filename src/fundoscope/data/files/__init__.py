@@ -1,0 +1,1 @@
+"""Kinds of file that hold a table, beside CSV: Parquet and Excel's workbooks."""

@@ -1,0 +1,144 @@
+"""Tables in Excel's workbooks, read by openpyxl, which the extra [excel] installs."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Final
+
+from fundoscope import limits
+from fundoscope.errors import MissingExtraError, TableError
+from fundoscope.quoting import shown
+
+SUFFIXES: Final = (".xlsx", ".xlsm")
+FOREIGN: Final = (".xls", ".ods", ".numbers")
+"""Suffixes of workbooks that are not read."""
+LOCK: Final = "~$"
+"""The beginning of the name of the file that Excel keeps beside a workbook while it is open."""
+SAVE_AS_CSV: Final = "open it in the spreadsheet program, choose Save As, and save it as CSV UTF-8"
+MAX_ROWS: Final = 1_048_576
+"""Rows of a sheet in Excel."""
+FORMULA, ERROR = "f", "e"
+"""Types of cells, as openpyxl names them."""
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a workbook of Excel, by its suffix."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def reject_foreign(path: Path) -> None:
+    """Reject a workbook of a kind that is not read.
+
+    Raises:
+        TableError: it is one; the message says how to store it as CSV.
+    """
+    if path.suffix.lower() in FOREIGN:
+        raise TableError(path.name, "is a workbook, not a table of text", SAVE_AS_CSV)
+
+
+def read_rows(title: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows of the first sheet as text, without the blank ones.
+
+    A formula counts by its stored result. Whole numbers get no decimal point, Boolean values become
+    1 and 0, dates have the form 2026-11-29.
+
+    Args:
+        title: the name of the file, for errors.
+        data: its bytes.
+
+    Yields:
+        The number of a row from 1, as the program shows it, and its cells up to the last one that
+        is not blank.
+
+    Raises:
+        TableError: it is no workbook, is damaged or too large, or a cell holds an error or a
+            formula without a result.
+        MissingExtraError: openpyxl is not installed.
+    """
+    _require_archive(title, data)
+    if importlib.util.find_spec("openpyxl") is None:
+        raise MissingExtraError(title, "excel", otherwise=SAVE_AS_CSV)
+    try:
+        results, formulas = _first_sheet(data, results=True), _first_sheet(data, results=False)
+        for number, (values, cells) in enumerate(
+            zip_longest(results, formulas, fillvalue=()), start=1
+        ):
+            texts = _texts(f"{title}, row {number}", values, cells)
+            if number > MAX_ROWS or len(texts) > limits.MAX_TABLE_COLUMNS:
+                raise TableError(title, "has too many rows or columns", "split it into tables")
+            if texts:
+                yield number, texts
+    except TableError:
+        raise
+    except Exception as error:  # noqa: BLE001 (of the archive, the XML, or openpyxl's own)
+        raise TableError(
+            title, f"is not a workbook or is damaged ({shown(error)})", SAVE_AS_CSV
+        ) from None
+
+
+def _require_archive(title: str, data: bytes) -> None:
+    """Check that the archive opens, and its size once unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        raise TableError(
+            title, "is not a workbook, is damaged or has a password", SAVE_AS_CSV
+        ) from None
+    if unpacked > limits.MAX_TABLE_BYTES:
+        most = limits.MAX_TABLE_BYTES // 2**20
+        raise TableError(title, f"has more than {most} MiB unpacked", "split it into tables")
+
+
+def _first_sheet(data: bytes, *, results: bool) -> Iterator[tuple[Any, ...]]:
+    """The rows of openpyxl's cells, of results or of formulas."""
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # They are about colours and drop-down lists.
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=results)
+    sheet = book.worksheets[0]
+    sheet.reset_dimensions()  # Some programs write wrong ones, by which cells would be lost.
+    yield from sheet.iter_rows()
+
+
+def _texts(where: str, values: tuple[Any, ...], cells: tuple[Any, ...]) -> list[str]:
+    texts = []
+    for number, (value, cell) in enumerate(zip(values, cells, strict=True), start=1):
+        content = value.value
+        if value.data_type == ERROR:
+            raise TableError(
+                f"{where}, column {number}",
+                f"holds the error {shown(content)}",
+                "correct its formula, or empty the cell",
+            )
+        if content is None and cell.data_type == FORMULA:
+            raise TableError(
+                f"{where}, column {number}",
+                "holds a formula without a result",
+                "open the workbook in the spreadsheet program and save it",
+            )
+        texts.append(_text(content))
+    while texts and not texts[-1].strip():
+        texts.pop()
+    return texts
+
+
+def _text(content: object) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, bool):
+        return str(int(content))
+    if isinstance(content, float) and content.is_integer():
+        return str(int(content))
+    if isinstance(content, datetime):
+        at_midnight = content == datetime(content.year, content.month, content.day)
+        return content.date().isoformat() if at_midnight else content.isoformat(" ")
+    return content.isoformat() if isinstance(content, date) else str(content)
