@@ -4,10 +4,10 @@
 
 `fundoscope read --out X --overwrite` and `fundoscope data convert … --overwrite` run as real
 processes over the results of an earlier run on other photographs. Each is killed by SIGKILL at
-moments drawn at random over the duration of an undisturbed one. After each kill the folder must hold
-exactly the files of the earlier or of the new run: for `read`, by the checksums in `run.json`. Then
-the same command is given again, has to finish, and must leave no unfinished files. Photographs are
-phantoms, so no data are needed.
+moments drawn at random over the duration of an undisturbed one. After each kill the folder must
+hold exactly the files of the earlier or of the new run: for `read`, by the checksums in `run.json`.
+Then the same command is given again, has to finish, and must leave no unfinished files. Photographs
+are phantoms, so no data are needed.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ SIDE = 256
 OLD, NEW = "old", "new"
 SEEDS = {OLD: range(4), NEW: range(2, 5)}
 """Of the phantoms in each run: some are gone in the new run, some are in both, one is new."""
+ANNOTATED = {OLD: range(400), NEW: range(200, 600)}
+"""Numbers of the annotated photographs, which need no pixels."""
 RUNS = 3
 """Undisturbed runs that are timed; moments are drawn over the longest."""
 AT_MOST = 600.0
@@ -65,15 +67,18 @@ def inputs(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     """Write the photographs and the annotations of both runs."""
     photographs, annotations = {}, {}
     for run, seeds in SEEDS.items():
-        photographs[run], annotations[run] = folder / run, folder / f"{run}.xml"
+        photographs[run] = folder / run
         photographs[run].mkdir()
-        images = []
         for seed in seeds:
             pixels, truth = draw(PhantomSpec(seed=seed, width=SIDE, height=SIDE, grade=2))
             Image.fromarray(pixels).save(photographs[run] / f"{seed}.png")
-            boxes = "".join(map(box_xml, (lesion.box for lesion in truth.lesions)))
-            size = f'width="{SIDE}" height="{SIDE}"'
-            images.append(f'<image id="{seed}" name="{seed}.png" {size}>{boxes}</image>')
+        boxes = "".join(box_xml(lesion.box) for lesion in truth.lesions)
+        size = f'width="{SIDE}" height="{SIDE}"'
+        images = (
+            f'<image id="{number}" name="{number}.png" {size}>{boxes}</image>'
+            for number in ANNOTATED[run]
+        )
+        annotations[run] = folder / f"{run}.xml"
         annotations[run].write_text(f"<annotations>{''.join(images)}</annotations>")
     return photographs, annotations
 

@@ -400,3 +400,23 @@ def test_equal_photographs_are_flagged(fundoscope: Command, save_eye: Save, tmp_
     (pair,) = json.loads((out / "run.json").read_text())["equal"]
     assert pair["image"].endswith("g0b.png")
     assert pair["same_as"].endswith("g0a.png")
+
+
+@pytest.mark.parametrize("options", [(), ("--paths",)])
+def test_equal_photographs_of_one_name_are_told_apart(
+    options: tuple[str, ...], fundoscope: Command, save_eye: Save, tmp_path: Path
+) -> None:
+    for folder, shade in (("x", 1), ("y", 2), ("z", 1)):
+        save_eye(tmp_path / folder / "a.png", shade=shade)
+    images = ["x/a.png", "y/a.png", "z/a.png", "x/a.png"]
+    table, out = tmp_path / "list.csv", tmp_path / "out"
+    table.write_text("image\n" + "\n".join(images) + "\n")
+    done = fundoscope("read", table, "--out", out, *options)
+    first = "x/a.png (No. 1)" if options else "a.png (No. 1)"
+    with (out / "readings.csv").open(newline="") as file:
+        assert [row["same_as"] for row in csv.DictReader(file)] == ["", "", first, first]
+    pairs = json.loads((out / "run.json").read_text())["equal"]
+    assert [pair["same_as"] for pair in pairs] == [first, first]
+    third = "z/a.png" if options else "a.png (No. 3)"
+    assert f"the same file: {third} = {first}" in done.out
+    assert all(pair["image"] != pair["same_as"] for pair in pairs)

@@ -49,8 +49,8 @@ class Outcome:
         reading: the Reading; ``None`` if it was refused.
         refusal: why the file could not be read; ``None`` if it was read.
         picture: the bytes of a PNG picture of the reading, if one was requested.
-        same_as: the first photograph of the run with the same file (sha256), as the user named it;
-            ``""`` if there is none.
+        same_as: the first photograph of the run with the same file (sha256), as results name it,
+            with its number where several have that name; ``""`` if there is none.
     """
 
     input: Input

@@ -64,10 +64,12 @@ class Tally:
         troubled: image, number among the inputs from 1, status, code, reason and remedy of each
             photograph without a grade.
         first: the first photograph with each file, by the file's sha256.
-        equal: the photographs whose file was read before in this run, and under which name.
+        equal: the photographs whose file was read before in this run, and under which name. Names
+            that several photographs have are followed by the number of the photograph.
         patients: the patients.
         interrupted: whether the run was stopped before its end.
-        paths: whether the troubled are named by their paths, else by their bare file names.
+        paths: whether photographs are named by their paths, else by their bare file names.
+        shared: names that several photographs of the run have.
     """
 
     photographs: int
@@ -81,6 +83,7 @@ class Tally:
     patients: set[str] = field(default_factory=set)
     interrupted: bool = False
     paths: bool = False
+    shared: frozenset[str] = frozenset()
 
     def compared(self, outcome: Outcome) -> Outcome:
         """The outcome, with the name of an earlier photograph that has the same file."""
@@ -89,13 +92,18 @@ class Tally:
         sha256 = outcome.reading.photo.sha256
         if sha256 in self.first:
             return replace(outcome, same_as=self.first[sha256])
-        self.first[sha256] = shown.image(outcome.input, paths=self.paths)
+        self.first[sha256] = self._told_apart(outcome.input)
         return outcome
+
+    def _told_apart(self, photograph: Input) -> str:
+        """The name of the next photograph, with its number where others have that name, too."""
+        name = shown.image(photograph, paths=self.paths)
+        return f"{name} (No. {self.done + 1})" if name in self.shared else name
 
     def add(self, outcome: Outcome) -> None:
         """Count one photograph."""
         if outcome.same_as:
-            image = shown.image(outcome.input, paths=self.paths)
+            image = self._told_apart(outcome.input)
             self.equal.append({"image": image, "same_as": outcome.same_as})
         if outcome.input.patient:
             self.patients.add(outcome.input.patient)
@@ -169,7 +177,7 @@ def run(
         FundoscopeError: reading failed for a reason that concerns all photographs.
     """
     started = _now()
-    tally = Tally(len(inputs), paths=paths)
+    tally = Tally(len(inputs), paths=paths, shared=shown.shared(inputs, paths=paths))
     draw = partial(_picture, labels=labels) if pictures and out is not None else None
     look = partial(examine, reader=reader, draw=draw)
     if out is None:

@@ -103,3 +103,11 @@ def test_configurations_of_the_repository_can_be_read(name, request):
     if not path.is_file():
         pytest.skip("not in this checkout")
     assert checks.read_config(path).epochs > 0
+
+
+def test_a_value_out_of_range_names_the_line(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(f"{LEAST}\n[draw]\ntiles = 0\n")
+    number = path.read_text().splitlines().index("tiles = 0") + 1
+    with pytest.raises(UsageError, match=rf"^my\.toml, line {number}, draw\.tiles = 0: is not"):
+        checks.read_config(path)

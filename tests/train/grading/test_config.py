@@ -211,3 +211,62 @@ def test_what_is_kin_to_a_source_is_left_out_with_it(tmp_path):
     of_aptos = configs.without(config, "aptos").data
     assert of_aptos.also == config.data.also
     assert of_aptos.shown == {"eyepacs": 2.0, "equalised": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("line", "bad"),
+    [
+        ("seed = 3", "seed = -3"),
+        ("size = 48", "size = 0"),
+        ("epochs = 2", "epochs = 0"),
+        ("crop_size = 96", "crop_size = [96, 80]"),
+        ("batch = 16", "batch = 1"),
+        ("rate = 1e-3", "rate = -1"),
+        ('name = "adamw"', 'name = "lion"'),
+        ("eyepacs = 0.5", "eyepacs = 500"),
+        ("dropout = 0.2", "dropout = 1.5"),
+        ('class_weights = "none"', 'class_weights = "some"'),
+        ("blur = 0.1", "blur = 2"),
+    ],
+)
+def test_a_value_out_of_range_names_key_and_line(tmp_path, line, bad):
+    text = RANGES.replace(line, bad)
+    number = text.splitlines().index(bad) + 1
+    path = tmp_path / "my.toml"
+    path.write_text(RANGES)
+    configs.read_config(path)
+    path.write_text(text)
+    key = bad.partition(" =")[0]
+    with pytest.raises(UsageError, match=rf"^my\.toml, line {number}, \S*\b{key} = .*: is n"):
+        configs.read_config(path)
+
+
+RANGES = """seed = 3
+class_weights = "none"
+
+[data]
+manifest = "labels.csv"
+crop_size = 96
+
+[data.shown]
+eyepacs = 0.5
+
+[network]
+dropout = 0.2
+
+[optimiser]
+name = "adamw"
+batch = 16
+rate = 1e-3
+
+[jitter]
+blur = 0.1
+
+[[stages]]
+size = 96
+epochs = 1
+
+[[stages]]
+size = 48
+epochs = 2
+"""

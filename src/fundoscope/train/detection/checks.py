@@ -49,9 +49,7 @@ def read_config(path: Path) -> DetectorConfig:
     Raises:
         UsageError: the file cannot be read, or holds an unknown key or an invalid value.
     """
-    config = settings.read(path, DetectorConfig, DETECTOR)
-    check(config, path.name)
-    return config
+    return settings.read(path, DetectorConfig, DETECTOR, check=check)
 
 
 def check(config: DetectorConfig, title: str) -> None:

@@ -137,9 +137,7 @@ def read_config(path: Path) -> GraderConfig:
     Raises:
         UsageError: the file cannot be read, or holds an unknown key or an invalid value.
     """
-    config = settings.read(path, GraderConfig, GRADER)
-    check(config, path.name)
-    return config
+    return settings.read(path, GraderConfig, GRADER, check=check)
 
 
 def replaced(
@@ -293,12 +291,14 @@ def check(config: GraderConfig, title: str) -> None:
 
 def _check_sizes(config: GraderConfig, title: str) -> None:
     crop = config.data.input == inputs.CROP
-    for stage in config.stages:
+    for number, stage in enumerate(config.stages):
+        key = f"stages[{number}]"
         height, width = sides(stage.size)
-        valid = min(height, width, stage.epochs, stage.frozen + 1) >= 1
-        require(valid, title, "stages", stage, "write positive numbers")
+        require(min(height, width) >= 1, title, f"{key}.size", stage.size, "write 1 or more")
+        require(stage.epochs >= 1, title, f"{key}.epochs", stage.epochs, "write 1 or more")
+        require(stage.frozen >= 0, title, f"{key}.frozen", stage.frozen, "write 0 or more")
         square = height == width or not crop
-        require(square, title, "stages.size", stage.size, "a crop is square: write one number")
+        require(square, title, f"{key}.size", stage.size, "a crop is square: write one number")
     size = config.data.crop_size
     height, width = sides(size)
     require(min(height, width) >= 1, title, "data.crop_size", size, "write pixels")

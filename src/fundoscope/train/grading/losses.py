@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fundoscope.errors import UsageError
 from fundoscope.grading import heads
+from fundoscope.train.run.settings import SettingError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +64,7 @@ def weights_of(
         grades: of the training photographs.
 
     Raises:
-        UsageError: the setting is not one of these.
+        SettingError: the setting is not one of these.
     """
     if setting == NONE:
         return None
@@ -74,10 +74,11 @@ def weights_of(
         return tuple(float(share) for share in shares)
     values = () if isinstance(setting, str) else tuple(float(value) for value in setting)
     if len(values) != heads.GRADE_COUNT or min(values) < 0 or max(values) == 0:
-        raise UsageError(
-            f"class_weights {setting}",
+        raise SettingError(
+            f"class_weights = {setting}",
             "is neither none, balanced nor five weights",
             "write one of these; weights are 0 or more",
+            key="class_weights",
         )
     return values
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -20,7 +21,10 @@ SYNTAX_LINE: Final = re.compile(r"\(at line (\d+)")
 PLACE: Final = re.compile(r"at `(?:key in )?\$([^`]*)`")
 UNKNOWN_KEY: Final = re.compile(r"unknown field `([^`]*)`")
 """Parts of the messages of tomllib and msgspec."""
-TABLE: Final = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]")
+TABLE: Final = re.compile(r"\s*(\[+)\s*([^\]]+?)\s*\]")
+ARRAY: Final = "[["
+INDEX: Final = re.compile(r"\[.*?\]")
+"""The number of a table in an array of tables, as in ``stages[0].size``."""
 KEY: Final = re.compile(r"\s*([\w\"'-]+(?:\.[\w\"'-]+)*)\s*=")
 """The beginning of a table and of a key in TOML."""
 _Config = TypeVar("_Config", bound=msgspec.Struct)
@@ -52,6 +56,26 @@ TRAINING_BOUNDS: Final[dict[str, tuple[float, float]]] = {
 """The lowest and the highest valid value of each of these keys, in every configuration."""
 
 
+class SettingError(UsageError):
+    """A setting has a value that is not valid.
+
+    Attributes:
+        key: of the setting, e.g. ``"optimiser.rate"`` or ``"stages[0].size"``.
+    """
+
+    def __init__(self, what: str, why: str, remedy: str, *, key: str) -> None:
+        """Describe what is wrong.
+
+        Args:
+            what: the configuration, the setting and its value.
+            why: what is wrong with it.
+            remedy: what to do about it.
+            key: of the setting.
+        """
+        super().__init__(what, why, remedy)
+        self.key = key
+
+
 class Hardware(Protocol):
     """The part of a configuration that says where a run is computed; see :data:`HARDWARE`."""
 
@@ -68,22 +92,26 @@ class Hardware(Protocol):
         """One of :data:`PRECISIONS`; ``auto``: bf16 on a GPU, else float32."""
 
 
-def read(path: Path, form: type[_Config], kind: str) -> _Config:
-    """Read a TOML configuration.
+def read(
+    path: Path, form: type[_Config], kind: str, *, check: Callable[[_Config, str], None]
+) -> _Config:
+    """Read a TOML configuration, and check its values.
 
     Args:
         path: the file.
         form: the type of the configuration.
         kind: what it configures, ``"grader"`` or ``"detector"``.
+        check: rejects invalid values of a configuration with this title.
 
     Raises:
-        UsageError: the file cannot be read, or holds an unknown key or a value of another type; it
-            names the line.
+        UsageError: the file cannot be read, or holds an unknown key or a value that is not valid;
+            it names the line.
     """
     text = ""
     try:
         text = path.read_bytes().decode()
-        return msgspec.toml.decode(text, type=form)
+        config = msgspec.toml.decode(text, type=form)
+        check(config, path.name)
     except OSError as error:
         raise UsageError(
             path.name,
@@ -97,6 +125,14 @@ def read(path: Path, form: type[_Config], kind: str) -> _Config:
             f"is not a configuration of a {kind} ({str(error)[:MESSAGE]})",
             f"compare it with: fundoscope train config {kind}",
         ) from None
+    except SettingError as error:
+        line = _line_of(text, error.key.split("."))
+        if line is None:
+            raise
+        setting = error.what.removeprefix(f"{path.name}, ")
+        what = f"{path.name}, line {line}, {setting}"
+        raise UsageError(what, error.why, error.remedy) from None
+    return config
 
 
 def _line(text: str, message: str) -> int | None:
@@ -109,20 +145,40 @@ def _line(text: str, message: str) -> int | None:
     unknown = UNKNOWN_KEY.search(message)
     if unknown is not None:
         keys.append(unknown[1])
-    for wanted in (keys[:end] for end in range(len(keys), 0, -1)):
-        for number, key in _keys(text):
-            if key == ".".join(re.sub(r"\[.*?\]", "", part) for part in wanted):
+    return _line_of(text, keys)
+
+
+def _line_of(text: str, keys: Sequence[str]) -> int | None:
+    """The line of a key, from 1, else that of the table that it belongs to.
+
+    Args:
+        text: of a TOML file.
+        keys: the parts of the dotted key; tables of an array may be numbered (``stages[1]``).
+    """
+    lines = list(_keys(text))
+    for wanted in (".".join(keys[:end]) for end in range(len(keys), 0, -1)):
+        for number, key in lines:
+            if key == wanted:
+                return number
+        for number, key in lines:
+            if INDEX.sub("", key) == INDEX.sub("", wanted):
                 return number
     return None
 
 
 def _keys(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a TOML file that begin a key or a table, with its dotted name."""
-    table = ""
+    """The lines of a TOML file that begin a key or a table, with its dotted name.
+
+    Tables of an array are numbered from 0.
+    """
+    table, counts = "", Counter[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         header, key = TABLE.match(line), KEY.match(line)
         if header is not None:
-            table = header[1]
+            table = header[2]
+            if header[1] == ARRAY:
+                counts[table] += 1
+                table = f"{table}[{counts[table] - 1}]"
             yield number, table
         elif key is not None:
             name = key[1].strip("\"'")
@@ -223,10 +279,10 @@ def require(valid: bool, title: str, key: str, value: object, remedy: str) -> No
         remedy: what to write instead.
 
     Raises:
-        UsageError: the value is not valid.
+        SettingError: the value is not valid.
     """
     if not valid:
-        raise UsageError(f"{title}, {key} = {value}", "is not valid", remedy)
+        raise SettingError(f"{title}, {key} = {value}", "is not valid", remedy, key=key)
 
 
 def value_of(config: msgspec.Struct, key: str) -> Any:
