@@ -5,6 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +40,13 @@ from fundoscope.reading import (
 # How long an example takes depends on what else the machine does; it says nothing about the code.
 settings.register_profile("fundoscope", deadline=None)
 settings.load_profile("fundoscope")
+
+ROOT = Path(__file__).parents[1]
+ALONE = ("unshare", "--net")
+"""Runs a command in a network namespace of its own, without any network."""
+INTERNET = re.compile(r"AF_INET|sendto\(\d+, .*AF_INET")
+FONT_CACHE = re.compile(r"\.cache/matplotlib/|\.config/matplotlib/")
+"""What matplotlib leaves: a list of the fonts of this machine."""
 
 MODEL = ModelUsed("grading", "fake-1", "f" * 64)
 DETECTOR = ModelUsed("detection", "fake-detector-1", "d" * 64)
@@ -260,3 +272,33 @@ def detector_manifest() -> Callable[..., DetectorManifest]:
         return DetectorManifest(**{**usual, "model_sha256": sha256, **fields})
 
     return make
+
+
+@pytest.fixture
+def run_alone(tmp_path: Path) -> Callable[..., None]:
+    """Run a command of fundoscope in a network of its own, with an empty home folder.
+
+    Fails if the command fails, leaves a file at home or, where strace is there, opens a socket of
+    the internet.
+    """
+    if shutil.which(ALONE[0]) is None or subprocess.run([*ALONE, "true"], check=False).returncode:
+        pytest.skip("needs unshare and the right to make a network namespace")
+    home, trace = tmp_path / "home", tmp_path / "trace"
+    traced = ("strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace))
+    watch = traced if shutil.which(traced[0]) else ()
+    hidden = ("ORT_", "KERAS_HOME", "XDG_", "MPLCONFIGDIR", "TORCH_HOME", "HF_")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    env |= {"HOME": str(home), "PYTHONPATH": str(ROOT / "src")}
+
+    def run(*arguments: object) -> None:
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
+        command = [*ALONE, *watch, sys.executable, "-m", "fundoscope", *map(str, arguments)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        left = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
+        assert [path for path in left if not FONT_CACHE.search(path)] == []
+        if watch:
+            assert INTERNET.findall(trace.read_text(encoding="utf-8", errors="replace")) == []
+
+    return run

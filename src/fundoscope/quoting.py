@@ -1,12 +1,18 @@
-"""Text from files, made fit for a line of a message: escaped and shortened."""
+"""Text from files, made fit for a line of a message: escaped and shortened; paths without folders.
+
+A folder may be named after a patient, so results name files by their bare names.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 SHOWN: Final = 80
 """Characters of a quoted name, cell or number; a longer one is cut in the middle."""
 CUT: Final = " … "
+SEPARATORS: Final = re.compile(r"[/\\]+")
+"""Of paths, on Linux and on Windows: a table may come from either."""
 
 
 def printable(text: str) -> str:
@@ -19,6 +25,12 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def bare(path: str) -> str:
+    """The last part of a path; the path itself where it has only one, such as ``.``."""
+    parts = [part for part in SEPARATORS.split(path) if part]
+    return parts[-1] if parts else path
 
 
 def shortened(text: str, most: int = SHOWN) -> str:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from fundoscope.evaluate import photographs
 from fundoscope.evaluate.photographs import in_order
 
 
@@ -25,3 +26,14 @@ def test_an_error_ends_the_work():
 
     with pytest.raises(ValueError, match="0"):
         list(in_order(fail, range(2), workers=1, on_done=lambda: None))
+
+
+def test_names_without_folders_that_differ():
+    images = ["Smith/a.jpg", "..\\Jones\\b.jpg", "Jones/a.jpg", "c.jpg"]
+    names = photographs.names_of(images, paths=False)
+    assert names == ["a.jpg (No. 1)", "b.jpg", "a.jpg (No. 3)", "c.jpg"]
+    assert photographs.names_of(images, paths=True) == images
+    # Results by name and by path, of this version and of earlier ones, can be compared.
+    assert [photographs.file_name(name) for name in names] == [
+        photographs.file_name(image) for image in images
+    ]

@@ -5,24 +5,16 @@ A folder may be named after a patient, so a path is written only where the user 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from fundoscope.batch.inputs import Input
+from fundoscope.quoting import bare
 
 FOLDER: Final = "(folder)"
 """Stands for a folder that is not named."""
-SEPARATORS: Final = re.compile(r"[/\\]+")
-"""Of Linux and of Windows: a table may come from either."""
-
-
-def bare(path: str) -> str:
-    """The last part of a path; the path itself where it has only one, such as ``.``."""
-    parts = [part for part in SEPARATORS.split(path) if part]
-    return parts[-1] if parts else path
 
 
 def image(photograph: Input, *, paths: bool) -> str:

@@ -32,6 +32,14 @@ Workers = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+WithPaths = Annotated[
+    bool,
+    typer.Option(
+        "--paths",
+        help="Write the paths of the photographs into the results, not only their file names."
+        " Folders may be named after patients.",
+    ),
+]
 GraderBundle = Annotated[
     Path | None,
     typer.Option(

@@ -11,7 +11,7 @@ import typer
 
 from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from fundoscope.cli.extras import EXCEL, require
-from fundoscope.cli.options import DetectorBundle, GraderBundle, Workers
+from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
 from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,14 +107,7 @@ def read(
         bool,
         typer.Option("--verbose", "-v", help="Print the models and details of each reading, too."),
     ] = False,
-    with_paths: Annotated[
-        bool,
-        typer.Option(
-            "--paths",
-            help="Write the paths of the photographs into the results, not only their file names."
-            " Folders may be named after patients.",
-        ),
-    ] = False,
+    with_paths: WithPaths = False,
 ) -> None:
     """Grade diabetic retinopathy on photographs of the retina, and find its lesions.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import msgspec
 
 from fundoscope import checksums, writing
 from fundoscope.evaluate.intervals import Figure
+from fundoscope.quoting import bare
 from fundoscope.reading import ModelUsed
 
 METRICS, PREDICTIONS, RUN = "metrics.json", "predictions.csv", "run.json"
@@ -23,8 +23,6 @@ RUN_VERSION: Final = "fundoscope.run/1"
 """Format of ``run.json``, the same as that of ``fundoscope read``."""
 GRADING, LESIONS = "evaluate grading", "evaluate lesions"
 """The commands that write result folders, as ``run.json`` names them."""
-SEPARATORS: Final = re.compile(r"[/\\](?=.)")
-"""Of the parts of a path, on Linux and on Windows."""
 REMEDY: Final = "free some space, or name another folder with --out"
 
 
@@ -111,7 +109,7 @@ def run_document(
 
 def _bare(argument: Any) -> Any:
     """An argument, of a path only the last part: a folder may be named after a patient."""
-    return SEPARATORS.split(argument)[-1] if isinstance(argument, str) else argument
+    return bare(argument) if isinstance(argument, str) else argument
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

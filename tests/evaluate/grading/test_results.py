@@ -96,7 +96,7 @@ def test_predictions_hold_every_column_and_every_row(evaluation, tmp_path):
     written(evaluation, tmp_path / "out")
     with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["image"] for row in rows] == [row[0] for row in ROWS]
+    assert [row["image"] for row in rows] == [row[0].removeprefix("x/") for row in ROWS]
     # The table's own column "status" keeps its cells under another name.
     assert [row["label_status"] for row in rows] == [row[3] for row in ROWS]
     first, dark, broken = rows[0], rows[5], rows[6]
@@ -126,7 +126,7 @@ def test_the_run_says_what_it_was_made_with(evaluation, tmp_path):
     assert run["models"] == [{"task": "grading", "name": "by-name", "sha256": "a" * 64}]
     assert run["thresholds"] == {"referable": 0.4}
     assert run["counts"] == {"photographs": 7, "read": 5, "not_graded": 1, "refused": 1}
-    assert [row["image"] for row in run["refused"]] == ["x/g-broken.jpg"]
+    assert [row["image"] for row in run["refused"]] == ["g-broken.jpg"]
     assert [row["code"] for row in run["not_graded"]] == ["too_dark"]
 
 
@@ -205,7 +205,16 @@ def test_a_file_name_that_is_no_text(named_reader, tmp_path):
     written(evaluation, tmp_path / "out")
     assert "\\udcff-broken.jpg" in (tmp_path / "out" / "predictions.csv").read_text()
     run = json.loads((tmp_path / "out" / "run.json").read_bytes())
-    assert run["refused"][0]["image"] == "0/\\udcff-broken.jpg"
+    assert run["refused"][0]["image"] == "\\udcff-broken.jpg (No. 1)"
+
+
+def test_paths_are_written_on_request(evaluation, tmp_path):
+    provenance = Provenance({}, (), {}, "", "")
+    write(evaluation, provenance, tmp_path / "out", paths=True)
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == [row[0] for row in ROWS]
+    run = json.loads((tmp_path / "out" / "run.json").read_bytes())
+    assert [row["image"] for row in run["refused"]] == ["x/g-broken.jpg"]
 
 
 def test_a_library_that_fails_leaves_nothing_behind(evaluation, tmp_path, monkeypatch):

@@ -19,7 +19,15 @@ from fundoscope.cli.evaluate.reporting import (
 )
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.extras import EVALUATE_GRADING, require
-from fundoscope.cli.options import GraderBundle, Labels, Overwrite, Results, Where, Workers
+from fundoscope.cli.options import (
+    GraderBundle,
+    Labels,
+    Overwrite,
+    Results,
+    Where,
+    WithPaths,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from fundoscope.data.manifest import Row
@@ -50,6 +58,7 @@ def grading(
     ] = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    with_paths: WithPaths = False,
 ) -> None:
     """Grade every photograph of a label table and compare with the labels.
 
@@ -93,7 +102,7 @@ def grading(
         started=started,
         finished=now(),
     )
-    results.write(evaluation, provenance, out)
+    results.write(evaluation, provenance, out, paths=with_paths)
     _print_figures(evaluation)
     _remind_of_test(evaluation, rows, reader.models, arguments)
     lacking = [(each.row.image, each.reason, each.remedy) for each in evaluation.without_grade]

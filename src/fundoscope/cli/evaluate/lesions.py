@@ -19,7 +19,7 @@ from fundoscope.cli.evaluate.reporting import (
 )
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.extras import EVALUATE_LESIONS, require
-from fundoscope.cli.options import DetectorBundle, Overwrite, Results, Workers
+from fundoscope.cli.options import DetectorBundle, Overwrite, Results, WithPaths, Workers
 
 if TYPE_CHECKING:
     from fundoscope.evaluate.intervals import Figure
@@ -67,6 +67,7 @@ def lesions(
     ] = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    with_paths: WithPaths = False,
 ) -> None:
     """Detect lesions on annotated photographs and compare with the annotations.
 
@@ -108,6 +109,7 @@ def lesions(
         evaluation,
         folder.Provenance(arguments, (loaded.used,), used, started, now()),
         out,
+        paths=with_paths,
     )
     _print_figures(evaluation)
     _print_notes(evaluation)

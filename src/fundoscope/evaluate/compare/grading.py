@@ -36,6 +36,7 @@ from fundoscope.evaluate.grading.summary import (
     strata_of,
 )
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
+from fundoscope.evaluate.photographs import file_name
 from fundoscope.grading.heads import GRADE_COUNT
 
 SHOWN: Final = (
@@ -181,7 +182,8 @@ def _threatening(row: Row) -> float:
 
 
 def _names(table: Manifest) -> list[str]:
-    return [row.image for row in table.rows]
+    """Bare file names, because either folder may name photographs by their paths."""
+    return [file_name(row.image) for row in table.rows]
 
 
 def _values(table: Manifest, column: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from fundoscope.evaluate.lesions.figures import (
 )
 from fundoscope.evaluate.lesions.ranked import Ranked
 from fundoscope.evaluate.lesions.results import COUNTED, PHOTOGRAPHS, PREDICTED, column_of
+from fundoscope.evaluate.photographs import file_name
 from fundoscope.kinds import KINDS, LESIONS
 
 COMPARED: Final = (*AT_THRESHOLD, AP_HIT)
@@ -67,7 +68,7 @@ def compare(
     """
     folders.require_same_truth(old, new)
     old_rows, new_rows = _photographs(old), _photographs(new)
-    folders.require_same_rows(old, new, _images(old_rows), _images(new_rows))
+    folders.require_same_rows(old, new, _file_names(old_rows), _file_names(new_rows))
     kinds = [kind for kind in KINDS if old_rows and column_of(kind, "lesions") in old_rows[0]]
     if not kinds:
         raise UsageError(
@@ -108,6 +109,11 @@ def _photographs(results: Results) -> list[dict[str, str]]:
 
 def _images(photographs: Sequence[Mapping[str, str]]) -> list[str]:
     return [photograph["image"] for photograph in photographs]
+
+
+def _file_names(photographs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Bare file names, because either folder may name photographs by their paths."""
+    return [file_name(image) for image in _images(photographs)]
 
 
 def _by_kind(

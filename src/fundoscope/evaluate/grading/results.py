@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from fundoscope.evaluate import folder
 from fundoscope.evaluate.folder import (
     METRICS,
@@ -25,7 +27,7 @@ from fundoscope.evaluate.grading.evaluation import STATUSES, UNGRADED, Evaluatio
 from fundoscope.evaluate.grading.figures import NAMES, RECALLS, confusion
 from fundoscope.evaluate.grading.summary import Summary
 from fundoscope.evaluate.intervals import PERCENTILES
-from fundoscope.evaluate.photographs import REFUSED
+from fundoscope.evaluate.photographs import REFUSED, names_of
 from fundoscope.grading.heads import GRADE_COUNT
 from fundoscope.quoting import printable
 
@@ -63,22 +65,26 @@ DIGITS: Final = 6
 """Decimals of probabilities in tables, as many as float32 holds."""
 
 
-def write(evaluation: Evaluation, provenance: Provenance, out: Path) -> None:
+def write(
+    evaluation: Evaluation, provenance: Provenance, out: Path, *, paths: bool = False
+) -> None:
     """Write every file of :data:`FILES`; other files in the folder are left alone.
 
     Args:
         evaluation: the results.
         provenance: how they were made.
         out: the folder for the results.
+        paths: whether photographs are named by their paths, else by their bare file names.
 
     Raises:
         OutputError: a file could not be written; nothing was changed.
     """
     columns = evaluation.manifest.columns
+    names = names_of([outcome.row.image for outcome in evaluation.outcomes], paths=paths)
     with folder.staged(out, FILES) as stage:
         folder.write_json(stage / METRICS, metrics(evaluation))
-        folder.write_json(stage / RUN, _run(evaluation, provenance))
-        folder.write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, columns))
+        folder.write_json(stage / RUN, _run(evaluation, provenance, names))
+        folder.write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, names, columns))
         folder.write_csv(stage / CONFUSION, _confusion_rows(evaluation))
         folder.write_csv(stage / RELIABILITY, _reliability_rows(evaluation))
         _draw(evaluation, stage)
@@ -124,7 +130,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
     return document
 
 
-def _run(evaluation: Evaluation, provenance: Provenance) -> dict[str, Any]:
+def _run(evaluation: Evaluation, provenance: Provenance, names: Sequence[str]) -> dict[str, Any]:
     statuses = Counter(outcome.status for outcome in evaluation.outcomes)
     details = {
         "thresholds": {"referable": evaluation.threshold},
@@ -132,25 +138,28 @@ def _run(evaluation: Evaluation, provenance: Provenance) -> dict[str, Any]:
             "photographs": len(evaluation.outcomes),
             **{status: statuses[status] for status in STATUSES},
         },
-        "refused": _with_status(evaluation, REFUSED),
-        "not_graded": _with_status(evaluation, UNGRADED),
+        "refused": _with_status(evaluation, names, REFUSED),
+        "not_graded": _with_status(evaluation, names, UNGRADED),
     }
     truth = {"table_sha256": evaluation.manifest.sha256}
     return folder.run_document(folder.GRADING, provenance, truth, details)
 
 
-def _with_status(evaluation: Evaluation, status: str) -> list[dict[str, str]]:
+def _with_status(evaluation: Evaluation, names: Sequence[str], status: str) -> list[dict[str, str]]:
     return [
-        {"image": printable(o.row.image), "code": o.code, "reason": o.reason, "remedy": o.remedy}
-        for o in evaluation.outcomes
+        {"image": printable(name), "code": o.code, "reason": o.reason, "remedy": o.remedy}
+        for o, name in zip(evaluation.outcomes, names, strict=True)
         if o.status == status
     ]
 
 
-def _predictions(outcomes: Sequence[Outcome], columns: Sequence[str]) -> Iterator[Sequence[object]]:
+def _predictions(
+    outcomes: Sequence[Outcome], names: Sequence[str], columns: Sequence[str]
+) -> Iterator[Sequence[object]]:
     yield [*(CLASHING + name if name in PREDICTED else name for name in columns), *PREDICTED]
-    for outcome in outcomes:
-        yield [*(outcome.row.text(name) for name in columns), *_predicted(outcome)]
+    for outcome, image in zip(outcomes, names, strict=True):
+        row = msgspec.structs.replace(outcome.row, image=image)
+        yield [*(row.text(name) for name in columns), *_predicted(outcome)]
 
 
 def _predicted(outcome: Outcome) -> Iterator[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from fundoscope.evaluate.lesions.figures import (
     OF_PHOTOGRAPHS,
     KindFigures,
 )
+from fundoscope.evaluate.photographs import names_of
 from fundoscope.quoting import printable
 
 PHOTOGRAPHS: Final = "photographs.csv"
@@ -53,17 +55,22 @@ PLAIN: Final = tuple(
 )
 
 
-def write(evaluation: Evaluation, provenance: Provenance, out: Path) -> None:
+def write(
+    evaluation: Evaluation, provenance: Provenance, out: Path, *, paths: bool = False
+) -> None:
     """Write the files of an evaluation; files in the folder that are not :data:`FILES` stay.
 
     Args:
         evaluation: the results.
         provenance: how they were made.
         out: the folder for the results.
+        paths: whether photographs are named as annotations name them, which may be by paths below
+            their folder; else by their bare file names.
 
     Raises:
         OutputError: a file could not be written; nothing was changed.
     """
+    evaluation = _renamed(evaluation, paths=paths)
     count = len(evaluation.photographs)
     with folder.staged(out, FILES) as stage:
         folder.write_json(stage / METRICS, metrics(evaluation))
@@ -74,6 +81,16 @@ def write(evaluation: Evaluation, provenance: Provenance, out: Path) -> None:
         if evaluation.truth.kinds:
             plots.draw_froc(evaluation.figures, count, stage / FROC_PICTURE)
             plots.draw_precision_recall(evaluation.figures, count, stage / CURVE_PICTURE)
+
+
+def _renamed(evaluation: Evaluation, *, paths: bool) -> Evaluation:
+    """The evaluation with the names that results give its photographs."""
+    images = [each.photograph.image for each in evaluation.photographs]
+    photographs = tuple(
+        replace(each, photograph=replace(each.photograph, image=name))
+        for each, name in zip(evaluation.photographs, names_of(images, paths=paths), strict=True)
+    )
+    return replace(evaluation, photographs=photographs)
 
 
 def metrics(evaluation: Evaluation) -> dict[str, Any]:

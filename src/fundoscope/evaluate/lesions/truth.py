@@ -19,6 +19,7 @@ from fundoscope.evaluate.lesions.centres import Disc
 from fundoscope.evaluate.lesions.hits import BoxArray, areas
 from fundoscope.evaluate.lesions.masks import masks_of
 from fundoscope.kinds import KINDS, OPTIC_DISC
+from fundoscope.quoting import bare
 
 TEST: Final = "test"
 REMARK: Final = "#"
@@ -246,7 +247,7 @@ def _notes(
     annotated: AnnotationSet, photographs: Sequence[Photograph], masks: Path | None
 ) -> Iterator[str]:
     yield from annotated.warnings
-    without = [photograph.image for photograph in photographs if photograph.masks is None]
+    without = [bare(photograph.image) for photograph in photographs if photograph.masks is None]
     if masks is not None and without:
         yield f"without a mask, so not in the figures of pixels: {', '.join(without)}"
 

@@ -24,6 +24,7 @@ from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading.inputs import CROP
 from fundoscope.photo import decode
+from fundoscope.quoting import bare
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.views import choose as detection_data
 from fundoscope.train.detection.views.photo_names import stem
@@ -64,7 +65,7 @@ NO_LIMIT: Final = math.inf
 """Mebibytes of a file. Set a limit where the way to the other machine has one."""
 SPLIT, SOURCE = "split", "source"
 COLUMN: Final = "photograph"
-"""Column of a packed table: the name of the photograph in the table that was packed."""
+"""Column of a packed table: the bare file name of the photograph that was packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _table(table: Manifest, loaded: Pictures, name: str) -> Iterator[Entry]:
 
 
 def _packed_row(row: Row, image: str) -> Row:
-    return msgspec.structs.replace(row, image=image, other={**row.other, COLUMN: row.image})
+    return msgspec.structs.replace(row, image=image, other={**row.other, COLUMN: bare(row.image)})
 
 
 def write_detector(
