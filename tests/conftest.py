@@ -284,7 +284,7 @@ def run_alone(tmp_path: Path) -> Callable[..., None]:
     if shutil.which(ALONE[0]) is None or subprocess.run([*ALONE, "true"], check=False).returncode:
         pytest.skip("needs unshare and the right to make a network namespace")
     home, trace = tmp_path / "home", tmp_path / "trace"
-    traced = ("strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace))
+    traced = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=network", "-o", str(trace))
     watch = traced if shutil.which(traced[0]) else ()
     hidden = ("ORT_", "KERAS_HOME", "XDG_", "MPLCONFIGDIR", "TORCH_HOME", "HF_")
     env = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
