@@ -15,7 +15,9 @@ from fundoscope.report.wording import (
     grade_in_words,
     lesions_in_words,
     listed,
+    next_step_in_words,
     not_assessed,
+    plausible,
     reader_needed,
 )
 
@@ -25,6 +27,7 @@ LINE_END: Final = "\r\n"
 COLUMNS: Final = (
     "No.", "Photograph", "Patient", "Eye", "Refer", "Grade", "Certainty (%)",
     "Probability of being referable (%)", "Lesions", "Not assessed", "Remarks", "Picture",
+    "Plausible grades", "Next step",
 )  # fmt: skip
 """The headings."""
 FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -35,6 +38,7 @@ AS_TEXT: Final = "'"
 MAX_CELL: Final = 1000
 """Characters of a cell; Excel holds 32,767, and nobody reads that many."""
 CUT: Final = "…"
+NEXT: Final = "next: "
 
 
 def row(outcome: Outcome, number: int, image: str, picture: str) -> list[str]:
@@ -56,6 +60,7 @@ def row(outcome: Outcome, number: int, image: str, picture: str) -> list[str]:
         *_of_lesions(outcome),
         _remarks(outcome),
         picture,
+        *_of_certainty(outcome),
     ]
     return [cell(text) for text in cells]
 
@@ -85,6 +90,13 @@ def _of_grade(outcome: Outcome) -> tuple[str, str, str]:
         "" if sure is None else f"{sure * 100:.0f}",
         "" if referable is None else f"{referable.probability * 100:.0f}",
     )
+
+
+def _of_certainty(outcome: Outcome) -> tuple[str, str]:
+    """The plausible grades and the next step."""
+    if outcome.reading is None:
+        return "", ""
+    return plausible(outcome.reading.grade), next_step_in_words(outcome.reading).removeprefix(NEXT)
 
 
 def _of_lesions(outcome: Outcome) -> tuple[str, str]:

@@ -18,7 +18,9 @@ import numpy as np
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.selection import require_column
 from fundoscope.errors import PhotoError, UsageError
+from fundoscope.evaluate.grading import certainty as certainties
 from fundoscope.evaluate.grading.calibration import Bin, reliability
+from fundoscope.evaluate.grading.certainty import Certainty
 from fundoscope.evaluate.grading.figures import NOT_GRADED, VISION_THREATENING_GRADE, Scores
 from fundoscope.evaluate.grading.summary import Metrics, ScoredPhotographs, summarise
 from fundoscope.evaluate.intervals import RESAMPLES, SEED
@@ -80,6 +82,7 @@ class Evaluation:
         metrics: every figure with its interval.
         reliability: the reliability table of the graded ones' probability of referable.
         clusters: how many clusters of each kind were resampled (patient, group, photograph).
+        certainty: how well the grader knows when it is unsure.
     """
 
     manifest: Manifest
@@ -88,6 +91,7 @@ class Evaluation:
     metrics: Metrics
     reliability: tuple[Bin, ...]
     clusters: dict[str, int]
+    certainty: Certainty
 
     @property
     def without_grade(self) -> tuple[Outcome, ...]:
@@ -139,6 +143,14 @@ def evaluate(
         summarise(ScoredPhotographs(scores, keys, columns), resamples=resamples, seed=seed),
         tuple(reliability(graded.referable, graded.label >= REFERABLE_GRADE)),
         dict(Counter(kind for kind, _ in set(keys))),
+        certainties.evaluate(
+            scores.label,
+            [outcome.grade for outcome in outcomes],
+            keys,
+            columns,
+            resamples=resamples,
+            seed=seed,
+        ),
     )
 
 
