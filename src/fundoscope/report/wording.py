@@ -12,6 +12,7 @@ from fundoscope.opinions import RuleGrade
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
 from fundoscope.reading import Grade, LesionSummary, Reading, Referable
+from fundoscope.report.plausible import next_step_in_words, plausible_in_words
 
 GRADE_NAMES: Final = (
     "no apparent retinopathy",
@@ -364,23 +365,25 @@ def _missing_in_words(key: str) -> str:
 
 
 def summary(reading: Reading) -> str:
-    """Summarise a reading on one line: referral, grade, certainty, lesions, warnings.
+    """Summarise a reading on one line: referral, grade, certainty, lesions, warnings, next step.
 
     Kinds of lesions that this photograph is too small for are named. For all others that were not
     assessed see :func:`not_assessed`.
 
     E.g. ``"referable (probability 0.83), 2 moderate NPDR, certainty 61 %; 3 haemorrhages, no hard
-    exudates found; not assessed: microaneurysms (photograph too small); <warning>"``.
+    exudates found; not assessed: microaneurysms (photograph too small); <warning>; next: refer"``.
     """
     sentences = (
         headline(reading.grade),
+        plausible_in_words(reading.grade),
         why_unlike_grade(reading.grade),
         *reader_needed(reading),
         lesions_in_words(reading),
         oedema_in_words(reading),
         too_small(reading),
     )
-    return "; ".join((*filter(None, sentences), *map(printable, reading.warnings)))
+    following = filter(None, (next_step_in_words(reading),))
+    return "; ".join((*filter(None, sentences), *map(printable, reading.warnings), *following))
 
 
 def too_small(reading: Reading) -> str:
