@@ -204,7 +204,7 @@ def _scored(photographs: Photographs, chosen: Flags, values: Values) -> tuple[Fl
 
 def _scores(p: Floats, labels: Ints, given: Ints, positive: Flags) -> Scores:
     severe = p[:, heads.REFERABLE_GRADE + 1 :].sum(axis=1)
-    return Scores(labels, given, positive, heads.referable(p), severe)
+    return Scores(labels, given, positive, heads.referable(p), severe, p[:, 1:].sum(axis=1))
 
 
 def _figures(p: Floats, scores: Scores, patients: Sequence[Hashable]) -> dict[str, Figure]:

@@ -21,7 +21,7 @@ from fundoscope.evaluate.grading.figures import (
 )
 
 
-def scores_from(label, given, referable=None, threatening=None, positive=None):
+def scores_from(label, given, referable=None, threatening=None, positive=None, some=None):
     label, given = np.array(label, dtype=np.int64), np.array(given, dtype=np.int64)
     lacking = given == NOT_GRADED
     if referable is None:
@@ -30,12 +30,15 @@ def scores_from(label, given, referable=None, threatening=None, positive=None):
         threatening = np.where(lacking, 1.0, given / 4)
     if positive is None:
         positive = lacking | (given >= 2)
+    if some is None:
+        some = np.where(lacking, 1.0, given / 4)
     return Scores(
         label,
         given,
         np.array(positive, dtype=bool),
         np.array(referable, dtype=float),
         np.array(threatening, dtype=float),
+        np.array(some, dtype=float),
     )
 
 
@@ -53,7 +56,8 @@ def graded(draw):
     # Few distinct values, so that ties are common.
     chances = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), min_size=n, max_size=n)
     flags = st.lists(st.booleans(), min_size=n, max_size=n)
-    scores = scores_from(draw(grades), draw(grades), draw(chances), draw(chances), draw(flags))
+    given, areas = (draw(grades), draw(grades)), (draw(chances), draw(chances))
+    scores = scores_from(*given, *areas, draw(flags), draw(chances))
     weights = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n).filter(any))
     return scores, np.array(weights, dtype=float)
 
@@ -79,6 +83,20 @@ def test_kappa_and_accuracy_are_those_of_scikit_learn(case):
         ),
         len(set(together)) > 1,
     )
+    linear = figure(scores, "linear_kappa", w)
+    equal_or_undefined(
+        linear,
+        lambda: sk.cohen_kappa_score(
+            scores.label, scores.given, labels=range(5), weights="linear", sample_weight=w
+        ),
+        len(set(together)) > 1,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns where an answer is no label.
+        balanced = sk.balanced_accuracy_score(
+            scores.label[drawn], scores.given[drawn], sample_weight=w[drawn]
+        )
+    assert figure(scores, "balanced_accuracy", w) == pytest.approx(balanced, abs=1e-9)
     accuracy = sk.accuracy_score(scores.label, scores.given, sample_weight=w)
     assert figure(scores, "accuracy", w) == pytest.approx(accuracy)
 
@@ -90,12 +108,36 @@ def test_areas_are_those_of_scikit_learn(case):
     for name, lowest, chance in (
         ("referable_auc", 2, scores.referable),
         ("vision_threatening_auc", 3, scores.vision_threatening),
+        ("any_auc", 1, scores.any_retinopathy),
     ):
         positive = scores.label >= lowest
         defined = w[positive].sum() > 0 and w[~positive].sum() > 0
         equal_or_undefined(
             figure(scores, name, w),
             lambda p=positive, c=chance: sk.roc_auc_score(p, c, sample_weight=w),
+            defined,
+        )
+
+
+@settings(deadline=None)
+@given(graded())
+def test_points_of_the_curve_are_those_of_scikit_learn(case):
+    scores, w = case
+    sick = scores.label >= 2
+    defined = w[sick].sum() > 0 and w[~sick].sum() > 0
+    if defined:
+        false_positive, true_positive, _ = sk.roc_curve(
+            sick, scores.referable, sample_weight=w, drop_intermediate=False
+        )
+    for at in (0.90, 0.95):
+        equal_or_undefined(
+            figure(scores, f"sensitivity_at_specificity_{at * 100:.0f}", w),
+            lambda at=at: true_positive[1 - false_positive >= at - 1e-9].max(),
+            defined,
+        )
+        equal_or_undefined(
+            figure(scores, f"specificity_at_sensitivity_{at * 100:.0f}", w),
+            lambda at=at: 1 - false_positive[true_positive >= at - 1e-9].min(),
             defined,
         )
 
@@ -112,6 +154,13 @@ def test_shares_are_those_of_scikit_learn(case):
     for grade in range(5):
         there = w[scores.label == grade].sum() > 0
         equal_or_undefined(figure(scores, f"recall_{grade}", w), lambda g=grade: recalls[g], there)
+    for grade in range(5):
+        given_it = scores.given == grade
+        equal_or_undefined(
+            figure(scores, f"precision_{grade}", w),
+            lambda it=given_it, g=grade: np.average(scores.label[it] == g, weights=w[it]),
+            w[given_it].sum() > 0,
+        )
     sick, severe = scores.label >= 2, scores.label >= 3
     for name, who, called in (
         ("referable_sensitivity", sick, scores.positive),
@@ -146,6 +195,7 @@ def test_weight_two_is_the_same_photograph_twice(case):
         scores.positive[twice],
         scores.referable[twice],
         scores.vision_threatening[twice],
+        scores.any_retinopathy[twice],
     )
     ours = figures(repeated, np.ones((1, len(twice))))
     np.testing.assert_allclose(ours, figures(scores, w[None]), atol=1e-12)

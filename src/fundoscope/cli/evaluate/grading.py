@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -28,15 +30,21 @@ from fundoscope.cli.options import (
     WithPaths,
     Workers,
 )
+from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
-    from fundoscope.data.manifest import Row
+    from fundoscope.data.manifest import Manifest, Row
+    from fundoscope.evaluate.folder import Provenance
     from fundoscope.evaluate.grading.evaluation import Evaluation
     from fundoscope.evaluate.grading.summary import Summary
     from fundoscope.reading import ModelUsed
 
 SHOWN: Final = ("accuracy", "quadratic_kappa", "referable_auc")
 """The figures that are printed; all others are in metrics.json."""
+PAIRS: Final = ("software_and_first", "software_and_second", "first_and_second")
+"""The pairs of software and readers whose kappa is printed."""
+REPEATED: Final = ("split", "where", "grader", "by", "second-grade", "predictions", "threshold")
+"""The options that a record of the command repeats."""
 LIBRARIES: Final = ("scikit-learn", "matplotlib")
 """Packages whose versions the results name, beside those of the core."""
 
@@ -56,6 +64,31 @@ def grading(
             help="Give the figures for each value of this column, too. Repeat for more columns.",
         ),
     ] = None,
+    second_grade: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of a second reader's grades: give the kappa of each pair among software"
+            " and readers.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Evaluate these predictions of any program instead of reading photographs. Table"
+            " (.csv or .parquet) with the column image and with grade, p0 to p4 or"
+            " referable_probability.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Threshold of referable_probability in --predictions. Default: 0.5.",
+        ),
+    ] = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
     with_paths: WithPaths = False,
@@ -66,48 +99,110 @@ def grading(
     use, 1 for any other failure.
     """
     require("fundoscope evaluate", EVALUATE_GRADING)
-    from fundoscope.batch.versions import installed, versions
-    from fundoscope.cli.terminal import terminal
     from fundoscope.data.selection import select
     from fundoscope.evaluate import folder
     from fundoscope.evaluate.grading import results
-    from fundoscope.evaluate.grading.evaluation import evaluate
-    from fundoscope.reader import Reader
 
     started = now()
+    _refuse_contradiction(grader, predictions, threshold)
     table = label_tables.read(labels)
     rows = select(table, split=split, where=where or ())
     folder.check(out, results.FILES, overwrite=overwrite)
-    reader = Reader(grader=grader, lesions=False)
-    with terminal(len(rows)) as screen:
-        evaluation = evaluate(
-            table,
-            rows,
-            reader,
-            by=by or (),
-            workers=workers or os.cpu_count() or 1,
-            on_read=screen.advance,
-        )
+    asked = _Asked(tuple(by or ()), second_grade, workers or os.cpu_count() or 1)
+    if predictions is None:
+        evaluation, models = _read(table, rows, grader, asked)
+    else:
+        evaluation, models = _take(table, rows, predictions, threshold, asked)
     arguments = {
         "labels": str(labels),
         "split": split,
         "where": where or [],
         "grader": None if grader is None else str(grader),
         "by": by or [],
+        "second-grade": second_grade,
+        "predictions": None if predictions is None else str(predictions),
+        "threshold": None if threshold is None else str(threshold),
     }
-    provenance = folder.Provenance(
-        arguments=arguments,
-        models=reader.models,
-        versions=versions() | {name: installed(name) for name in LIBRARIES},
-        started=started,
-        finished=now(),
-    )
+    provenance = _provenance(arguments, models, started)
     results.write(evaluation, provenance, out, paths=with_paths)
     _print_figures(evaluation)
-    _remind_of_test(evaluation, rows, reader.models, arguments)
+    _remind_of_test(evaluation, rows, models, arguments)
     lacking = [(each.row.image, each.reason, each.remedy) for each in evaluation.without_grade]
     if name_lacking(lacking, out / folder.RUN):
         raise typer.Exit(INCOMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of an evaluation beside the figures of all photographs."""
+
+    by: tuple[str, ...]
+    second_grade: str | None
+    workers: int
+
+
+def _refuse_contradiction(
+    grader: Path | None, predictions: Path | None, threshold: float | None
+) -> None:
+    if predictions is not None and grader is not None:
+        raise UsageError("--grader", "does not go with --predictions", "leave one of them out")
+    if predictions is None and threshold is not None:
+        raise UsageError(
+            "--threshold",
+            "is for --predictions; a bundle has its own threshold",
+            'leave it out, or see "fundoscope calibrate grading"',
+        )
+
+
+def _provenance(
+    arguments: dict[str, Any], models: tuple[ModelUsed, ...], started: str
+) -> Provenance:
+    from fundoscope.batch.versions import installed, versions
+    from fundoscope.evaluate.folder import Provenance
+
+    used = versions() | {name: installed(name) for name in LIBRARIES}
+    return Provenance(arguments, models, used, started, now())
+
+
+def _read(
+    table: Manifest, rows: Sequence[Row], grader: Path | None, asked: _Asked
+) -> tuple[Evaluation, tuple[ModelUsed, ...]]:
+    """Evaluate a bundle: read the photographs."""
+    from fundoscope.cli.terminal import terminal
+    from fundoscope.evaluate.grading.evaluation import evaluate
+    from fundoscope.reader import Reader
+
+    reader = Reader(grader=grader, lesions=False)
+    with terminal(len(rows)) as screen:
+        evaluation = evaluate(
+            table,
+            rows,
+            reader,
+            by=asked.by,
+            second_grade=asked.second_grade,
+            workers=asked.workers,
+            on_read=screen.advance,
+        )
+    return evaluation, reader.models
+
+
+def _take(
+    table: Manifest, rows: Sequence[Row], path: Path, threshold: float | None, asked: _Asked
+) -> tuple[Evaluation, tuple[ModelUsed, ...]]:
+    """Evaluate the predictions of another program."""
+    from fundoscope.evaluate.grading import predictions
+    from fundoscope.evaluate.grading.evaluation import measure
+
+    matched = predictions.match(table, rows, path, threshold=threshold)
+    evaluation = measure(table, matched.outcomes, by=asked.by, second_grade=asked.second_grade)
+    lacking = len(evaluation.without_grade)
+    typer.echo(
+        f"note: {len(rows) - lacking} of {len(rows)} photographs have a prediction,"
+        f" {matched.without_label} predictions have no label;"
+        f" threshold of referable {matched.threshold:g}",
+        err=True,
+    )
+    return evaluation, (matched.used,)
 
 
 def _print_figures(evaluation: Evaluation) -> None:
@@ -121,6 +216,10 @@ def _print_figures(evaluation: Evaluation) -> None:
             f"{_name(name)} {with_interval(mean)}" for name, mean in breakdown.mean.items()
         )
         typer.echo(f"mean over {column}: {means}")
+    if evaluation.readers is not None:
+        readers = evaluation.readers
+        pairs = ", ".join(f"{_name(name)} {with_interval(readers.figures[name])}" for name in PAIRS)
+        typer.echo(f"quadratic kappa of {readers.n} with a second reader: {pairs}")
 
 
 def _in_words(summary: Summary) -> str:
@@ -143,7 +242,7 @@ def _remind_of_test(
     if TEST not in splits:
         return
     bundles = " ".join(model.sha256 for model in models)
-    options = {name: arguments[name] for name in ("split", "where", "grader", "by")}
+    options = {name: arguments[name] for name in REPEATED if arguments[name]}
     command = command_line(["fundoscope", "evaluate", "grading", arguments["labels"]], options)
     whole = evaluation.metrics.whole
     remind(bundles, command, "+".join(filter(None, splits)), whole.n, _main_figures(whole))

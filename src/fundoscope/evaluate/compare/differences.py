@@ -9,11 +9,12 @@ figures suggest. Figures whose own intervals overlap may still differ significan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fundoscope.evaluate.arrays import Floats, Ints
+from fundoscope.evaluate.compare.mcnemar import McNemar
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, Statistic, estimate
 from fundoscope.reading import ModelUsed
 
@@ -46,11 +47,13 @@ class Part:
         name: e.g. ``all``, ``source=aptos``, ``mean over source``, ``microaneurysm``.
         n: number of photographs or lesions; ``None`` for a mean.
         changes: by the name of the figure.
+        mcnemar: by the name of the figure, for graders.
     """
 
     name: str
     n: int | None
     changes: Mapping[str, Change]
+    mcnemar: Mapping[str, McNemar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

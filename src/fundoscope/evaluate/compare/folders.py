@@ -19,7 +19,9 @@ from fundoscope.evaluate.compare.differences import Bundle
 from fundoscope.evaluate.folder import GRADING, LESIONS, RUN
 from fundoscope.reading import ModelUsed
 
-NOT_OF_THE_DATA: Final = ("grader", "detector", "by")
+NOT_OF_THE_DATA: Final = (
+    *("grader", "detector", "by", "second-grade", "predictions", "threshold"),
+)
 """Arguments of an evaluation that do not choose its photographs."""
 HASH_SHOWN: Final = 12
 """Characters of a hash in a message."""

@@ -15,18 +15,18 @@ from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.arrays import Flags
-from fundoscope.evaluate.compare import folders
+from fundoscope.evaluate.compare import folders, mcnemar
 from fundoscope.evaluate.compare.differences import Comparison, Part, changes
 from fundoscope.evaluate.compare.folders import Results
 from fundoscope.evaluate.folder import GRADING, PREDICTIONS
-from fundoscope.evaluate.grading.evaluation import cluster_keys, values_of
+from fundoscope.evaluate.grading.evaluation import cluster_keys, scores_of_grades, values_of
 from fundoscope.evaluate.grading.figures import (
     COLUMNS,
     NOT_GRADED,
     UNDEFINED,
-    VISION_THREATENING_GRADE,
     Scores,
     figures,
+    why_undefined,
 )
 from fundoscope.evaluate.grading.results import CLASHING, PREDICTED
 from fundoscope.evaluate.grading.summary import (
@@ -38,6 +38,7 @@ from fundoscope.evaluate.grading.summary import (
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
 from fundoscope.evaluate.photographs import file_name
 from fundoscope.grading.heads import GRADE_COUNT
+from fundoscope.reading import Grade, Referable
 
 SHOWN: Final = (
     "accuracy",
@@ -148,37 +149,32 @@ def scores_of(folder: Path, table: Manifest) -> Scores:
         UsageError: a cell was changed after the evaluation wrote it.
     """
     try:
-        given = [_grade(row) for row in table.rows]
-        referable = [_number(row, "referable_probability") for row in table.rows]
-        threatening = [_threatening(row) for row in table.rows]
+        grades = [grade_of(row) for row in table.rows]
     except ValueError as error:
         raise folders.not_as_written(folder, PREDICTIONS, error) from None
-    return Scores(
-        np.array([row.grade for row in table.rows], np.int64),
-        np.array(given, np.int64),
-        np.array([row.text("referable") == "true" for row in table.rows], bool),
-        np.array(referable, np.float64),
-        np.array(threatening, np.float64),
-    )
+    return scores_of_grades([row.grade for row in table.rows], grades)
 
 
-def _grade(row: Row) -> int:
+def grade_of(row: Row) -> Grade:
+    """Take the grade from a row of predictions; its threshold is not known there and is 0.
+
+    Raises:
+        ValueError: a cell was changed after the evaluation wrote it.
+    """
     text = row.text("icdr")
     if text not in ("", *map(str, range(GRADE_COUNT))):
         raise ValueError(f"icdr is {text!r:.40}")
-    return int(text) if text else NOT_GRADED
-
-
-def _number(row: Row, column: str) -> float:
-    """A probability; 1 where there is no grade."""
-    text = row.text(column)
-    return float(text) if text else 1.0
-
-
-def _threatening(row: Row) -> float:
-    if not row.text("icdr"):
-        return 1.0
-    return sum(_number(row, f"p{grade}") for grade in range(VISION_THREATENING_GRADE, GRADE_COUNT))
+    chances = [float(cell) for grade in range(GRADE_COUNT) if (cell := row.text(f"p{grade}"))]
+    if len(chances) not in (0, GRADE_COUNT):
+        raise ValueError("some of p0 to p4 are empty")
+    called = row.text("referable_probability")
+    return Grade(
+        int(text) if text else None,
+        tuple(chances) if chances else None,  # type: ignore[arg-type]  # five of them
+        referable=Referable(float(called), row.text("referable") == "true", 0.0)
+        if called
+        else None,
+    )
 
 
 def _names(table: Manifest) -> list[str]:
@@ -215,11 +211,22 @@ def _part(pair: _Pair, mask: Flags, name: str) -> Part:
         partial(figures, pair.old.where(mask)),
         partial(figures, pair.new.where(mask)),
         numbered([pair.clusters[i] for i in np.flatnonzero(mask)]),
-        [UNDEFINED[column] for column in COLUMNS],
+        _reasons(pair),
         resamples=pair.resamples,
         seed=pair.seed,
     )
-    return Part(name, int(mask.sum()), dict(zip(COLUMNS, compared, strict=True)))
+    return Part(
+        name,
+        int(mask.sum()),
+        dict(zip(COLUMNS, compared, strict=True)),
+        mcnemar.tests(pair.old.where(mask), pair.new.where(mask)),
+    )
+
+
+def _reasons(pair: _Pair) -> list[str]:
+    """Why a figure is undefined: what one of the two graders does not give comes first."""
+    both = zip(COLUMNS, why_undefined(pair.old), why_undefined(pair.new), strict=True)
+    return [after if before == UNDEFINED[name] else before for name, before, after in both]
 
 
 def _mean(pair: _Pair, column: str, values: Sequence[str], masks: Sequence[Flags]) -> Part:

@@ -30,6 +30,8 @@ TITLES: Final = {
     "ap_hit": "AP by the hit rule",
 }
 """Titles of the figures whose name is not a good title."""
+SMALLEST_P: Final = 0.001
+"""Smaller probabilities are written as less than this."""
 HASH_SHOWN: Final = 8
 """Characters of a bundle's hash that are shown above a table."""
 
@@ -103,10 +105,24 @@ def _part(part: Part, counted: str) -> dict[str, Any]:
                 "new": figure_document(change.new),
                 "difference": figure_document(change.difference),
                 "excludes_zero": change.excludes_zero,
+                **_mcnemar(part, name),
             }
             for name, change in part.changes.items()
         },
     }
+
+
+def _mcnemar(part: Part, name: str) -> dict[str, Any]:
+    return {"mcnemar": msgspec.to_builtins(part.mcnemar[name])} if name in part.mcnemar else {}
+
+
+def _mcnemar_in_words(part: Part, name: str) -> str:
+    """Say what McNemar's test gives; nothing where there is no test."""
+    if name not in part.mcnemar:
+        return ""
+    test = part.mcnemar[name]
+    p = f"= {test.p:.3f}" if test.p >= SMALLEST_P else f"< {SMALLEST_P}"
+    return f"McNemar p {p} ({test.old_only} only old, {test.new_only} only new)"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -124,13 +140,15 @@ def markdown(comparison: Comparison) -> str:
     for part, name, change in shown(comparison):
         first = part is not last
         difference = change.difference.in_words(signed=True)
+        if change.excludes_zero:
+            difference = f"**{difference}**"
         cells = (
             _cell(part.name) if first else "",
             f"{part.n:,}" if first and part.n is not None else "",
             title(name),
             change.old.in_words(),
             change.new.in_words(),
-            f"**{difference}**" if change.excludes_zero else difference,
+            "; ".join(filter(None, (difference, _mcnemar_in_words(part, name)))),
         )
         lines.append(f"| {' | '.join(cells)} |")
         last = part
@@ -147,6 +165,8 @@ def lines(comparison: Comparison) -> Iterator[str]:
             f"{printable(part.name)}{n}: {title(name)} {old} → {new},"
             f" difference {change.difference.in_words(signed=True)}{verdict}"
         )
+        if name in part.mcnemar:
+            yield f"    {_mcnemar_in_words(part, name)}"
 
 
 def shown(comparison: Comparison) -> Iterator[tuple[Part, str, Change]]:

@@ -18,12 +18,20 @@ import numpy as np
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.selection import require_column
 from fundoscope.errors import PhotoError, UsageError
+from fundoscope.evaluate.arrays import Floats
 from fundoscope.evaluate.grading.calibration import Bin, reliability
-from fundoscope.evaluate.grading.figures import NOT_GRADED, VISION_THREATENING_GRADE, Scores
+from fundoscope.evaluate.grading.figures import (
+    ANY_GRADE,
+    NOT_GRADED,
+    UNKNOWN,
+    VISION_THREATENING_GRADE,
+    Scores,
+)
+from fundoscope.evaluate.grading.readers import Readers, agreement, second_grades
 from fundoscope.evaluate.grading.summary import Metrics, ScoredPhotographs, summarise
-from fundoscope.evaluate.intervals import RESAMPLES, SEED
+from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
 from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED, in_order
-from fundoscope.grading.heads import REFERABLE_GRADE
+from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 from fundoscope.reading import Grade, Reading
 from fundoscope.report.wording import why_not_graded
 
@@ -80,6 +88,7 @@ class Evaluation:
         metrics: every figure with its interval.
         reliability: the reliability table of the graded ones' probability of referable.
         clusters: how many clusters of each kind were resampled (patient, group, photograph).
+        readers: the agreement with a second reader, where the table has one.
     """
 
     manifest: Manifest
@@ -88,6 +97,7 @@ class Evaluation:
     metrics: Metrics
     reliability: tuple[Bin, ...]
     clusters: dict[str, int]
+    readers: Readers | None = None
 
     @property
     def without_grade(self) -> tuple[Outcome, ...]:
@@ -106,6 +116,7 @@ def evaluate(
     reader: PhotographReader,
     *,
     by: Sequence[str] = (),
+    second_grade: str | None = None,
     workers: int = 1,
     on_read: Callable[[], None] = lambda: None,
     resamples: int = RESAMPLES,
@@ -118,6 +129,7 @@ def evaluate(
         rows: the rows to read.
         reader: reads the photographs.
         by: columns; the figures are broken down by their values.
+        second_grade: column of a second reader's grades, whose agreement is given, too.
         workers: how many photographs are read at the same time.
         on_read: called after each photograph, to report progress.
         resamples: number of resamples for the intervals.
@@ -127,19 +139,64 @@ def evaluate(
         UsageError: there is no row, no row's photograph exists, or a column of ``by`` does not
             exist or has too many values.
     """
-    columns = {name: values_of(manifest, rows, name) for name in by}
+    for name in by:
+        values_of(manifest, rows, name)  # before any photograph is read
+    if second_grade is not None:
+        second_grades(manifest, rows, second_grade)
     outcomes = read_rows(manifest, rows, reader, workers=workers, on_read=on_read)
+    return measure(
+        manifest, outcomes, by=by, second_grade=second_grade, resamples=resamples, seed=seed
+    )
+
+
+def measure(
+    manifest: Manifest,
+    outcomes: Sequence[Outcome],
+    *,
+    by: Sequence[str] = (),
+    second_grade: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Evaluation:
+    """Compare outcomes with the labels; the arguments are those of :func:`evaluate`.
+
+    Raises:
+        UsageError: a column of ``by`` does not exist or has too many values, or the one of the
+            second reader holds no grades.
+    """
+    rows = [outcome.row for outcome in outcomes]
+    columns = {name: values_of(manifest, rows, name) for name in by}
     scores = scores_of(outcomes)
     keys = cluster_keys(rows)
-    graded = scores.where(scores.given != NOT_GRADED)
     return Evaluation(
         manifest,
-        outcomes,
+        tuple(outcomes),
         scores,
         summarise(ScoredPhotographs(scores, keys, columns), resamples=resamples, seed=seed),
-        tuple(reliability(graded.referable, graded.label >= REFERABLE_GRADE)),
+        _reliability(outcomes),
         dict(Counter(kind for kind, _ in set(keys))),
+        None
+        if second_grade is None
+        else agreement(
+            scores,
+            second_grades(manifest, rows, second_grade),
+            numbered(keys),
+            second_grade,
+            resamples=resamples,
+            seed=seed,
+        ),
     )
+
+
+def _reliability(outcomes: Sequence[Outcome]) -> tuple[Bin, ...]:
+    """The table of the graded ones; a grade alone is no probability."""
+    chances = [
+        (o.grade.referable.probability, o.row.grade >= REFERABLE_GRADE)
+        for o in outcomes
+        if o.grade.referable and (o.grade.icdr is None or o.grade.probabilities is not None)
+    ]
+    probability = np.array([chance for chance, _ in chances], dtype=np.float64)
+    return tuple(reliability(probability, np.array([sick for _, sick in chances], dtype=bool)))
 
 
 def read_rows(
@@ -167,15 +224,48 @@ def read_rows(
 
 def scores_of(outcomes: Sequence[Outcome]) -> Scores:
     """Turn outcomes into arrays; the module's docstring says how those without a grade count."""
-    given = [NOT_GRADED if o.grade.icdr is None else o.grade.icdr for o in outcomes]
-    called = [o.grade.referable for o in outcomes]
+    return scores_of_grades([o.row.grade for o in outcomes], [o.grade for o in outcomes])
+
+
+def scores_of_grades(labels: Sequence[int], grades: Sequence[Grade]) -> Scores:
+    """Turn labels and what was given into arrays, see :func:`scores_of`.
+
+    Other systems may give less than a grader of this project: a grade without probabilities ranks
+    photographs for the areas, and a probability of referable alone leaves the grade unknown.
+    """
+    called = [grade.referable for grade in grades]
     return Scores(
-        np.array([o.row.grade for o in outcomes], dtype=np.int64),
-        np.array(given, dtype=np.int64),
+        np.array(labels, dtype=np.int64),
+        np.array([_given(grade) for grade in grades], dtype=np.int64),
         np.array([c is None or c.positive for c in called], dtype=bool),
         np.array([1.0 if c is None else c.probability for c in called], dtype=np.float64),
-        np.array([_vision_threatening(o.grade) for o in outcomes], dtype=np.float64),
+        _from(VISION_THREATENING_GRADE, grades),
+        _from(ANY_GRADE, grades),
     )
+
+
+def _given(grade: Grade) -> int:
+    if grade.icdr is not None:
+        return grade.icdr
+    return NOT_GRADED if grade.referable is None else UNKNOWN
+
+
+def _from(lowest: int, grades: Sequence[Grade]) -> Floats:
+    """Probability ``float64 (N,)`` of grade ``lowest`` or more; 1 if not graded, NaN if unknown."""
+    return np.array([_probability_from(lowest, grade) for grade in grades], dtype=np.float64)
+
+
+def _probability_from(lowest: int, grade: Grade) -> float:
+    if grade.probabilities is not None:
+        return sum(grade.probabilities[lowest:])
+    if grade.icdr is not None:
+        return rank(grade.icdr)
+    return 1.0 if grade.referable is None else float("nan")
+
+
+def rank(icdr: int) -> float:
+    """Place a grade between 0 and 1: in an area only the order of the photographs counts."""
+    return icdr / (GRADE_COUNT - 1)
 
 
 def cluster_keys(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
@@ -203,12 +293,6 @@ def _read(manifest: Manifest, row: Row, reader: PhotographReader) -> Outcome:
     if cause is None:
         return Outcome(row, READ, reading.grade)
     return Outcome(row, UNGRADED, Grade(), cause.code, cause.reason, cause.remedy)
-
-
-def _vision_threatening(grade: Grade) -> float:
-    if grade.probabilities is None:
-        return 1.0
-    return sum(grade.probabilities[VISION_THREATENING_GRADE:])
 
 
 def values_of(manifest: Manifest, rows: Sequence[Row], column: str) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ from fundoscope.evaluate.folder import (
 from fundoscope.evaluate.grading import plots
 from fundoscope.evaluate.grading.calibration import BINS, expected_calibration_error
 from fundoscope.evaluate.grading.evaluation import STATUSES, UNGRADED, Evaluation, Outcome
-from fundoscope.evaluate.grading.figures import NAMES, RECALLS, confusion
+from fundoscope.evaluate.grading.figures import NAMES, PRECISIONS, RECALLS, confusion
+from fundoscope.evaluate.grading.readers import Readers
 from fundoscope.evaluate.grading.summary import Summary
 from fundoscope.evaluate.intervals import PERCENTILES
 from fundoscope.evaluate.photographs import REFUSED, names_of
@@ -116,7 +117,13 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
             "percentiles": PERCENTILES,
             "clusters": dict(sorted(evaluation.clusters.items())),
         },
+        **({} if evaluation.readers is None else {"readers": _readers(evaluation.readers)}),
     }
+
+
+def _readers(readers: Readers) -> dict[str, Any]:
+    figures = {name: figure_document(figure) for name, figure in readers.figures.items()}
+    return {"second_grade": readers.column, "n": readers.n, **figures}
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
@@ -124,6 +131,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "n": summary.n,
         **{name: figure_document(summary.figures[name]) for name in NAMES},
         "recall": {name[-1]: figure_document(summary.figures[name]) for name in RECALLS},
+        "precision": {name[-1]: figure_document(summary.figures[name]) for name in PRECISIONS},
     }
     if summary.graded is not None:
         document["graded"] = _summary(summary.graded)

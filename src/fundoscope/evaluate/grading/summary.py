@@ -9,7 +9,14 @@ from typing import Final
 import numpy as np
 
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
-from fundoscope.evaluate.grading.figures import COLUMNS, NOT_GRADED, UNDEFINED, Scores, figures
+from fundoscope.evaluate.grading.figures import (
+    COLUMNS,
+    NONE_THERE,
+    NOT_GRADED,
+    Scores,
+    figures,
+    why_undefined,
+)
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, Statistic, estimate, numbered
 
 AVERAGED: Final = ("quadratic_kappa", "referable_auc")
@@ -104,7 +111,7 @@ def _figures(
     estimated = estimate(
         lambda weights: figures(scores, weights),
         clusters,
-        [UNDEFINED[name] for name in COLUMNS],
+        why_undefined(scores),
         resamples=resamples,
         seed=seed,
     )
@@ -162,4 +169,6 @@ def strata_of(clusters: Ints, values: Sequence[str]) -> Ints:
 
 def _why_no_mean(summaries: Mapping[str, Summary], name: str) -> str:
     lacking = [value for value, summary in summaries.items() if summary.figures[name].value is None]
-    return f"undefined for {', '.join(lacking)}: {UNDEFINED[name]}"
+    if not lacking:
+        return NONE_THERE
+    return f"undefined for {', '.join(lacking)}: {summaries[lacking[0]].figures[name].reason}"
