@@ -93,7 +93,7 @@ def estimate(
     values = statistic(np.ones((1, len(clusters))))[0]
     samples = bootstrap(statistic, clusters, strata=strata, resamples=resamples, seed=seed)
     return tuple(
-        _figure(float(value), column, reason)
+        figure_from(float(value), column, reason)
         for value, column, reason in zip(values, samples.T, undefined, strict=True)
     )
 
@@ -145,7 +145,14 @@ def _times_drawn(drawn: Ints, cluster_count: int) -> Floats:
     return counts.reshape(rows, cluster_count).astype(np.float64)
 
 
-def _figure(value: float, samples: Floats, undefined: str) -> Figure:
+def figure_from(value: float, samples: Floats, undefined: str) -> Figure:
+    """Make a figure of its value and its resamples.
+
+    Args:
+        value: NaN where undefined.
+        samples: ``float64 (R,)``, NaN where undefined; of length 0 where nothing can be resampled.
+        undefined: why the value is NaN, if it is.
+    """
     if np.isnan(value):
         return Figure(None, None, None, undefined)
     if len(samples) == 0:

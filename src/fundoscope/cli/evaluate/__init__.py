@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.evaluate import compare, grading, lesions
+from fundoscope.cli.evaluate import compare, grading, lesions, report
 
 app = typer.Typer(
     help="Measure a grader or a detector on labelled photographs (needs the optional part"
@@ -15,3 +15,4 @@ app = typer.Typer(
 app.command()(grading.grading)
 app.command()(lesions.lesions)
 app.command()(compare.compare)
+app.command()(report.report)

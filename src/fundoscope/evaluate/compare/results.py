@@ -116,7 +116,7 @@ def _mcnemar(part: Part, name: str) -> dict[str, Any]:
     return {"mcnemar": msgspec.to_builtins(part.mcnemar[name])} if name in part.mcnemar else {}
 
 
-def _mcnemar_in_words(part: Part, name: str) -> str:
+def mcnemar_in_words(part: Part, name: str) -> str:
     """Say what McNemar's test gives; nothing where there is no test."""
     if name not in part.mcnemar:
         return ""
@@ -148,7 +148,7 @@ def markdown(comparison: Comparison) -> str:
             title(name),
             change.old.in_words(),
             change.new.in_words(),
-            "; ".join(filter(None, (difference, _mcnemar_in_words(part, name)))),
+            "; ".join(filter(None, (difference, mcnemar_in_words(part, name)))),
         )
         lines.append(f"| {' | '.join(cells)} |")
         last = part
@@ -166,7 +166,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
             f" difference {change.difference.in_words(signed=True)}{verdict}"
         )
         if name in part.mcnemar:
-            yield f"    {_mcnemar_in_words(part, name)}"
+            yield f"    {mcnemar_in_words(part, name)}"
 
 
 def shown(comparison: Comparison) -> Iterator[tuple[Part, str, Change]]:

@@ -32,6 +32,12 @@ def draw_confusion(matrix: Ints, path: Path) -> None:
         path: of the file.
     """
     canvas, axes = new_canvas(width=SIDE_INCHES + 1.0)
+    confusion_cells(axes, matrix)
+    save(canvas, path)
+
+
+def confusion_cells(axes: Axes, matrix: Ints) -> None:
+    """Draw a confusion matrix on axes; see :func:`draw_confusion`."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for (label, given), count in np.ndenumerate(matrix):
@@ -50,7 +56,6 @@ def draw_confusion(matrix: Ints, path: Path) -> None:
     axes.set_ylabel("label")
     axes.set_title(f"{matrix.sum()} photographs; per cent of each label")
     axes.axvline(GRADE_COUNT - 0.5, color="black", linewidth=0.8)
-    save(canvas, path)
 
 
 def draw_roc(
