@@ -41,7 +41,8 @@ def report(
         typer.Option(
             metavar="DIR",
             help="Folder that the names in the label table are relative to. With it the page"
-            " shows pictures of the worst errors, and what their frame alone gives away.",
+            " shows pictures of the worst errors, and what their frame alone gives away."
+            " The evaluation must have named photographs with --paths.",
         ),
     ] = None,
     workers: Workers = None,

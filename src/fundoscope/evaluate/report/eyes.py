@@ -44,7 +44,8 @@ def worst_of(scores: Scores, keys: Sequence[Hashable | None]) -> Scores:
 
     def highest(values: np.ndarray) -> np.ndarray:
         best = np.full(count, -np.inf)
-        np.maximum.at(best, number, values.astype(np.float64))
+        with np.errstate(invalid="ignore"):  # an unknown probability stays unknown
+            np.maximum.at(best, number, values.astype(np.float64))
         return best
 
     return Scores(

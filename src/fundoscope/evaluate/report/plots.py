@@ -27,7 +27,7 @@ GUIDE: Final = "#767676"
 """The lightest grey that has a contrast of 4.5 with white."""
 LEAST, MOST = -0.02, 1.02
 """Ends of an axis from 0 to 1: lines along its edge stay visible."""
-STYLE: Final = {"svg.hashsalt": "fundoscope", "svg.fonttype": "path", "font.size": 11}
+STYLE: Final[Any] = {"svg.hashsalt": "fundoscope", "svg.fonttype": "path", "font.size": 11}
 """The same figures give the same bytes, and the same letters on every machine."""
 
 

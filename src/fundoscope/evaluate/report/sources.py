@@ -15,6 +15,7 @@ from fundoscope.errors import UsageError
 from fundoscope.evaluate.compare import folders, grading
 from fundoscope.evaluate.compare.folders import Results
 from fundoscope.evaluate.folder import GRADING, METRICS
+from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.grading.figures import Scores
 from fundoscope.evaluate.intervals import Figure
 
@@ -93,7 +94,7 @@ def _read(path: Path, name: str) -> Evaluated:
         metrics,
         table.rows,
         grading.scores_of(path, table),
-        grading.cluster_keys(table.rows),
+        cluster_keys(table.rows),
     )
 
 
