@@ -75,6 +75,9 @@ FADE: Final = 2
 MUCH_VISIBLE: Final = 0.7
 """Share of the disc below which a warning says that the rest is cut off. A 3:2 picture without a
 border shows 59 %, a square one 64 %; the disc of an ordinary camera, 80 % and more."""
+AROUND: Final = 1.01
+"""Radii within which a disc around the whole picture has the corners: the small copy on which it is
+found may lack a part of a pixel at its edges."""
 LONG: Final = 1.7
 """A picture without a border that is this many times as long as broad may show two eyes."""
 VISIBLE_SIDE: Final = 128
@@ -165,7 +168,7 @@ def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
         )
     width, height = photo.facts.width, photo.facts.height
     corners = np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]])
-    if (np.hypot(*field.to_unit().points(corners).T) <= 1.0 + 1e-6).all():
+    if (np.hypot(*field.to_unit().points(corners).T) <= AROUND).all():
         notes.append(
             "the picture shows no border; the field of view was taken to be the smallest disc"
             " around it"
