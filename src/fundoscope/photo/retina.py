@@ -143,8 +143,7 @@ def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _blur(plane: Floats, scale: float) -> Floats:
     """A Gaussian filter. On so small a square, a product of matrices is the fastest way."""
     matrix = _filter(scale)
-    blurred: Floats = matrix @ plane @ matrix.T
-    return blurred
+    return np.asarray(matrix @ plane @ matrix.T, dtype=np.float32)
 
 
 @cache
