@@ -45,8 +45,8 @@ SEAM_NEAR, SEAM_FAR = 5, 10
 """The places that a seam is compared with, in working pixels from it."""
 SEAM_RATIO: Final = 2.2
 """Least difference at a seam, as a multiple of the largest at those places. Chosen on
-photographs of the training and validation splits and a few others: pieces cut out of single eyes stayed below it, nearly all
-joined pieces above."""
+photographs of the training and validation splits and a few others: pieces cut out of single eyes
+stayed below it, nearly all joined pieces above."""
 SEAM_OFFSET: Final = 1.0
 """Grey levels added to both, so that even areas have no seam."""
 
