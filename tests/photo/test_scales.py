@@ -48,16 +48,33 @@ def test_the_scale_is_the_smallest_that_is_large_enough(
     assert scales.wanted(size, min_side) == eighths
 
 
-def test_only_a_very_large_jpeg_is_decoded_at_the_scale() -> None:
-    assert scales.decoded((4288, 2848), 1) == 1
-    assert scales.decoded((3504, 2336), 2) == scales.BLOCK
+@pytest.mark.parametrize("eighths", [1, 2, 4])
+def test_a_jpeg_of_any_size_is_averaged_like_an_array(eighths: int) -> None:
+    assert scales.decoded((4288, 2848), eighths) == scales.BLOCK
+
+
+def test_only_a_very_large_jpeg_is_decoded_at_the_other_scales() -> None:
+    assert scales.decoded((4288, 2848), 5) == 5
+    assert scales.decoded((3504, 2336), 5) == scales.BLOCK
+
+
+@pytest.mark.parametrize("min_side", [100, 200, 352])
+def test_a_very_large_jpeg_and_its_array_give_equal_pixels(min_side: int) -> None:
+    pixels = phantom.draw(PhantomSpec(seed=5, width=813, height=602, grade=3))[0]
+    large = np.tile(pixels, (6, 5, 1))
+    assert large.shape[0] * large.shape[1] > scales.MAX_EXACT_PIXELS
+    content = simplejpeg.encode_jpeg(large, quality=90, colorsubsampling="420")
+    by_file = decode.decode(content, min_side=min_side)
+    by_array = decode.from_array(simplejpeg.decode_jpeg(content, "RGB"), min_side=min_side)
+    assert np.array_equal(by_file.pixels, by_array.pixels)
+    assert by_file.to_pixels == by_array.to_pixels
 
 
 def test_decoded_at_either_place_the_map_is_the_same(
     jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = decode.decode(jpeg, min_side=200)
+    ours = decode.decode(jpeg, min_side=350)
     monkeypatch.setattr(scales, "MAX_EXACT_PIXELS", 0)
-    theirs = decode.decode(jpeg, min_side=200)
+    theirs = decode.decode(jpeg, min_side=350)
     assert ours.pixels.shape == theirs.pixels.shape
     assert ours.to_pixels.point(300.0, 200.0) == pytest.approx(theirs.to_pixels.point(300.0, 200.0))

@@ -62,6 +62,33 @@ def test_a_smaller_and_a_squeezed_eye_count_too() -> None:
         assert reason(joined([eye(6), canvas], axis=1)) == "several_fields"
 
 
+def middle(seed: int, height: int, width: int) -> Pixels:
+    """A piece of an eye without any border."""
+    retina, truth = draw(PhantomSpec(seed=seed, width=600, height=580, grade=2, shape=("full",)))
+    x, y = (round(value) for value in truth.field.centre)
+    return retina[y - height // 2 : y + height // 2, x - width // 2 : x + width // 2]
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["above", "beside"])
+@pytest.mark.parametrize(("height", "width"), [(300, 300), (240, 320), (220, 330)])
+def test_two_pieces_without_a_border_are_two(axis: int, height: int, width: int) -> None:
+    pieces = [middle(31, height, width), middle(34, height, width)]
+    assert reason(joined(pieces, axis=axis)) == "several_fields"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("seed", [31, 32, 33, 34])
+def test_one_piece_without_a_border_is_one(seed: int, turned: bool) -> None:
+    piece = middle(seed, 240, 360)
+    assert reason(np.ascontiguousarray(piece.transpose(1, 0, 2)) if turned else piece) is None
+
+
+def test_a_long_piece_is_not_read_in_silence() -> None:
+    photo = decode.from_array(np.ascontiguousarray(middle(31, 200, 380)))
+    notes = field.warnings(photo, field.find(photo))
+    assert any("cut them apart" in note for note in notes)
+
+
 def test_grey_eyes_beside_each_other_have_no_colour() -> None:
     pixels = joined([eye(1), eye(2, "left")], axis=1)
     grey = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, axis=2)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +45,6 @@ NATURAL: Final = 0.06
 is squeezed so little."""
 STRETCH_ERROR: Final = 0.03
 """A stretch is trusted if its standard error is below this."""
-CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
-"""A circle whose spread is below the first and whose coverage is above the second needs no ellipse
-fitted beside it. The best circle on one squeezed photograph had a spread of 0.0016, but covered
-only a sixth of the rim."""
 WIDER: Final = 1.1
 """An ellipse with this many times the coverage of the circle is preferred to it."""
 BETTER: Final = 0.8
@@ -79,6 +75,11 @@ FADE: Final = 2
 MUCH_VISIBLE: Final = 0.7
 """Share of the disc below which a warning says that the rest is cut off. A 3:2 picture without a
 border shows 59 %, a square one 64 %; the disc of an ordinary camera, 80 % and more."""
+AROUND: Final = 1.01
+"""Radii within which a disc around the whole picture has the corners: the small copy on which it is
+found may lack a part of a pixel at its edges."""
+LONG: Final = 1.7
+"""A picture without a border that is this many times as long as broad may show two eyes."""
 VISIBLE_SIDE: Final = 128
 """Side in pixels of the square on which that share is measured."""
 
@@ -104,7 +105,7 @@ def find(photo: Photo) -> FieldOfView:
     Returns:
         Centre and radius in the photograph's pixels, or ``found`` false with the reason.
     """
-    field, photo = _search(_reduced(photo))
+    field, photo, light = _search(_reduced(photo))
     if not field.found:
         return field
     square = crop(photo, field, retina.SIDE)
@@ -112,7 +113,7 @@ def find(photo: Photo) -> FieldOfView:
         return FieldOfView(False, reason="no_colour")
     if not retina.plausible(square):
         return FieldOfView(False, reason="not_a_retina")
-    if _shows_another(photo, field):
+    if further.seam(photo.pixels, light.mask) or _shows_another(photo, light, field):
         return FieldOfView(False, reason="several_fields")
     return field
 
@@ -167,11 +168,13 @@ def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
         )
     width, height = photo.facts.width, photo.facts.height
     corners = np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]])
-    if (np.hypot(*field.to_unit().points(corners).T) <= 1.0 + 1e-6).all():
+    if (np.hypot(*field.to_unit().points(corners).T) <= AROUND).all():
         notes.append(
             "the picture shows no border; the field of view was taken to be the smallest disc"
             " around it"
         )
+        if max(width, height) > LONG * min(width, height):
+            notes.append("the picture is long for one eye; if it shows two, cut them apart")
     elif (visible := _visible(photo, field)) < MUCH_VISIBLE:
         notes.append(
             f"the picture shows only {visible:.0%} of the field of view; the rest is cut off"
@@ -225,52 +228,60 @@ def _reduced(photo: Photo) -> Photo:
     )
 
 
-def _search(photo: Photo) -> tuple[FieldOfView, Photo]:
+def _search(photo: Photo) -> tuple[FieldOfView, Photo, Light]:
     """Find the disc on a small copy.
 
     Returns:
-        The field, and the copy; what lies around the picture of a slide is black on it.
+        The field, the copy, and its light; what lies around the picture of a slide is black on it.
     """
     pixels = photo.pixels
+    light = _light(pixels)
     if float(np.percentile(pixels[::2, ::2], 99)) < DARK:
-        return FieldOfView(False, reason="too_dark"), photo
-    ellipse = _ellipse(pixels)
+        return FieldOfView(False, reason="too_dark"), photo, light
+    ellipse = _ellipse(light)
     if ellipse is not None:
-        return _in_photograph(ellipse, photo.to_pixels), photo
-    window = _slide(pixels)
+        return _in_photograph(ellipse, photo.to_pixels), photo, light
+    window = _slide(light)
     if window is None:
-        return FieldOfView(False, reason="no_disc"), photo
+        return FieldOfView(False, reason="no_disc"), photo, light
     if border.coloured(border.colour(pixels)):
-        return FieldOfView(False, reason="framed"), photo
+        return FieldOfView(False, reason="framed"), photo, light
     bare = np.zeros_like(pixels)
     bare[window] = pixels[window]
     ellipse = _in_window(pixels[window])
     left, top = window[1].start, window[0].start
     placed = replace(ellipse, x=ellipse.x + left, y=ellipse.y + top)
-    return _in_photograph(placed, photo.to_pixels), replace(photo, pixels=bare)
+    return _in_photograph(placed, photo.to_pixels), replace(photo, pixels=bare), _light(bare)
 
 
-def _light(pixels: Pixels) -> tuple[Signal, NDArray[np.bool_]]:
-    """The difference of each pixel from the border, and which pixels are lit.
+class Light(NamedTuple):
+    """How much the pixels of the small copy differ from the border.
 
-    Returns:
-        ``float32 (H, W)``, 0 to 255, smoothed; ``bool (H, W)``.
+    Attributes:
+        signal: ``float32 (H, W)``, the difference, 0 to 255, smoothed.
+        mask: ``bool (H, W)``, the lit pixels.
     """
+
+    signal: Signal
+    mask: NDArray[np.bool_]
+
+
+def _light(pixels: Pixels) -> Light:
+    """The difference of each pixel from the border, and which pixels are lit."""
     colour = border.colour(pixels)
     signal = border.distance(pixels, colour)
     smooth = ndimage.uniform_filter(signal, 3, mode="nearest")
     bright = float(np.percentile(smooth[::2, ::2], 90))
     mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
     framed = border.coloured(colour) and float(mask.mean()) < FULL
-    return smooth, border.without_line(mask) if framed else mask
+    return Light(smooth, border.without_line(mask) if framed else mask)
 
 
-def _ellipse(pixels: Pixels) -> Ellipse | None:
-    height, width = pixels.shape[:2]
-    smooth, mask = _light(pixels)
-    share = float(mask.mean())
-    mask = further.largest(mask)
-    aperture = _fitted(smooth, rim.outline(mask), (width, height))
+def _ellipse(light: Light) -> Ellipse | None:
+    height, width = light.mask.shape
+    share = float(light.mask.mean())
+    mask = further.largest(light.mask)
+    aperture = _fitted(light.signal, rim.outline(mask), (width, height))
     if share < FULL:
         return aperture
     # Nearly all of the picture is lit. A real rim can then only show in the corners, outside of any
@@ -280,9 +291,9 @@ def _ellipse(pixels: Pixels) -> Ellipse | None:
     return _around(width, height)
 
 
-def _slide(pixels: Pixels) -> tuple[slice, slice] | None:
+def _slide(light: Light) -> tuple[slice, slice] | None:
     """The rows and columns of a picture within a frame that cuts its disc off on all four sides."""
-    mask = further.largest(_light(pixels)[1])
+    mask = further.largest(light.mask)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -299,23 +310,23 @@ def _slide(pixels: Pixels) -> tuple[slice, slice] | None:
 def _in_window(pixels: Pixels) -> Ellipse:
     """The disc of a slide's picture: the rim in its corners, or the smallest disc around it."""
     height, width = pixels.shape[:2]
-    ellipse = _ellipse(pixels)
+    ellipse = _ellipse(_light(pixels))
     if ellipse is not None and rim.believable(ellipse, (width, height)):
         return ellipse
     return _around(width, height)
 
 
-def _shows_another(photo: Photo, field: FieldOfView) -> bool:
+def _shows_another(photo: Photo, light: Light, field: FieldOfView) -> bool:
     """Whether the picture shows a second retina beside a found one.
 
     Args:
         photo: the small copy.
+        light: of the same.
         field: the found one.
     """
-    smooth, mask = _light(photo.pixels)
-    size = mask.shape[1], mask.shape[0]
-    for part in further.parts(mask, field, photo.to_pixels):
-        ellipse = _fitted(smooth * part, rim.outline(part), size)
+    size = light.mask.shape[1], light.mask.shape[0]
+    for part in further.parts(light.mask, field, photo.to_pixels):
+        ellipse = _fitted(light.signal * part, rim.outline(part), size)
         if ellipse is None or not further.covers(ellipse, part):
             continue
         square = crop(photo, _in_photograph(ellipse, photo.to_pixels), retina.SIDE)
@@ -327,7 +338,7 @@ def _shows_another(photo: Photo, field: FieldOfView) -> bool:
 def _fitted(signal: Signal, points: NDArray[np.float64], size: tuple[int, int]) -> Ellipse | None:
     """The better of a circle and an ellipse; ``None`` if neither can be an aperture."""
     circle = _fit(signal, points, size, stretch=1.0)
-    if circle is not None and circle.spread < CLEAN_SPREAD and circle.coverage > CLEAN_COVERAGE:
+    if circle is not None and rim.clean(circle):
         return circle
     ellipse = _fit(signal, points, size, stretch=None)
     if ellipse is None or not _stretched(ellipse):

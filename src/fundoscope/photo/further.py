@@ -1,6 +1,7 @@
 """Further discs in a picture: two eyes side by side, or one above the other.
 
-A reading is of one eye. If a picture shows two, grading either of them would hide the other.
+A reading is of one eye. If a picture shows two, grading either of them would hide the other. Two
+pictures without a border, which meet without a gap, show as a seam.
 """
 
 from __future__ import annotations
@@ -32,6 +33,42 @@ WITHIN: Final = 0.8
 GROWN: Final = 1.05
 """Radii of the fitted disc that count as within."""
 
+WHOLE: Final = 0.9
+"""The least share of lit pixels of a picture in which a seam is looked for. In others, the dark
+corners between two discs part them."""
+SEAM_SHAPE: Final = 1.3
+"""Two pictures that meet are at least this many times as long as broad: two of 3:2, one above the
+other, have 4:3. Most pictures of one eye without a border are square."""
+SEAM_PLACE: Final = 0.2
+"""Least distance of a seam from the ends of the picture, as a share of its length."""
+SEAM_NEAR, SEAM_FAR = 5, 10
+"""The places that a seam is compared with, in working pixels from it."""
+SEAM_RATIO: Final = 2.2
+"""Least difference at a seam, as a multiple of the largest at those places. Chosen on
+photographs of the training and validation splits and a few others: pieces cut out of single eyes
+stayed below it, nearly all joined pieces above."""
+SEAM_OFFSET: Final = 1.0
+"""Grey levels added to both, so that even areas have no seam."""
+
+
+def seam(pixels: NDArray[np.uint8], mask: Mask) -> bool:
+    """Whether two pictures without a border meet at a straight line across the whole picture.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)``, the small copy.
+        mask: the lit pixels.
+    """
+    upright = pixels if pixels.shape[1] > pixels.shape[0] else pixels.transpose(1, 0, 2)
+    breadth, length = upright.shape[:2]
+    if length < SEAM_SHAPE * breadth or mask.mean() < WHOLE:
+        return False
+    values = upright.astype(np.int16)
+    steps = np.abs(np.diff(values, axis=1)).max(axis=2).mean(axis=0) + SEAM_OFFSET
+    near = np.abs(np.arange(-SEAM_FAR, SEAM_FAR + 1)) >= SEAM_NEAR
+    ratio = steps / ndimage.maximum_filter(steps, footprint=near)
+    ends = round(SEAM_PLACE * length)
+    return bool(ratio[ends : length - ends].max() > SEAM_RATIO)
+
 
 def largest(mask: Mask) -> Mask:
     """The largest connected part of a mask."""
@@ -53,20 +90,29 @@ def parts(mask: Mask, field: FieldOfView, to_pixels: Affine) -> Iterator[Mask]:
         to_pixels: the map from the photograph's pixels to those of the mask.
     """
     to_unit = to_pixels.inverse().then(field.to_unit())
-    height, width = mask.shape
-    rows, columns = np.mgrid[:height, :width] + 0.5
-    points = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    distance = np.hypot(*to_unit.points(points).T).reshape(mask.shape)
+    distance = _distance(mask.shape, to_unit)
+    least = max(LEAST_AREA * float((distance <= 1.0).sum()), 1.0)
+    outside = mask & (distance > BEYOND)
+    if outside.sum() < least:
+        return
     # Bridges of text or glare between two discs go; a disc stays.
-    outside = ndimage.binary_opening(mask & (distance > BEYOND), iterations=2)
+    outside = ndimage.binary_opening(outside, iterations=2)
     labels, count = ndimage.label(outside)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
-    least = LEAST_AREA * float((distance <= 1.0).sum())
     for label in np.argsort(-sizes, kind="stable")[:MOST]:
-        if sizes[label] < max(least, 1.0):
+        if sizes[label] < least:
             return
         yield labels == label
+
+
+def _distance(shape: tuple[int, ...], to_unit: Affine) -> NDArray[np.float64]:
+    """Distance of the pixels of a mask from the centre of a field, in its radii."""
+    rows, columns = (np.arange(length) + 0.5 for length in shape)
+    down = rows[:, None]
+    across = to_unit.xx * columns + to_unit.xy * down + to_unit.x0
+    down = to_unit.yx * columns + to_unit.yy * down + to_unit.y0
+    return np.sqrt(across * across + down * down)
 
 
 def covers(ellipse: Ellipse, part: Mask) -> bool:

@@ -36,6 +36,11 @@ MIN_POINTS: Final = 8
 ROUNDS: Final = ((0.12, 180), (0.06, 180), (0.04, 360))
 """The rounds of the search: half-width of the ring that is searched, as a share of the radius, and
 the number of directions."""
+QUICK_ROUNDS: Final = ((0.12, 72), (0.04, 180))
+"""The rounds that are tried first. They are enough for most photographs."""
+CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
+"""A fit is clean if its spread is below the first and its coverage above the second. The best
+circle on one squeezed photograph had a spread of 0.0016, but covered only a sixth of the rim."""
 RING_STEPS: Final = 49
 """Samples across the ring."""
 LEVEL_STEPS: Final = 8
@@ -223,8 +228,21 @@ def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:
         start: a first guess, within about a tenth of the radius.
         free: whether the stretch is fitted too; otherwise it stays as in ``start``.
     """
+    quick = _searched(signal, start, QUICK_ROUNDS, free=free)
+    return quick if clean(quick) else _searched(signal, start, ROUNDS, free=free)
+
+
+def clean(ellipse: Ellipse) -> bool:
+    """Whether so much of the rim lies so close to an ellipse that no better one is looked for."""
+    return 0 < ellipse.spread < CLEAN_SPREAD and ellipse.coverage > CLEAN_COVERAGE
+
+
+def _searched(
+    signal: Signal, start: Ellipse, rounds: tuple[tuple[float, int], ...], *, free: bool
+) -> Ellipse:
+    """Search ring after ring for the rim, each around the ellipse fitted to the last one."""
     ellipse = start
-    for reach, directions in ROUNDS:
+    for reach, directions in rounds:
         points, looked = rim_points(signal, ellipse, reach, directions)
         if len(points) < MIN_POINTS:
             break

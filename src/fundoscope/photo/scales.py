@@ -1,11 +1,12 @@
 """The scale at which a photograph is read, in eighths of its size.
 
-A photograph gets the same reading from its path, its bytes and its array of pixels, whatever the
+A photograph gets the same grade from its path, its bytes and its array of pixels, whatever the
 format: all are reduced to the same size by the same filter. A grader notices even a difference of
 one grey level in some pixels (its probabilities then move by up to 0.1), so JPEGs are decoded in
-full and reduced here. Only a very large JPEG is decoded at the wanted scale by libjpeg-turbo, which
-is several times as fast. The filter is libjpeg-turbo's, so both ways differ by 0.2 grey levels in
-the mean: ``bench/one_reading.py``.
+full and reduced here. Only the views of the detector, which are larger, are decoded at their scale
+by libjpeg-turbo if the JPEG is very large: reducing to 5/8 here takes longer than all of libjpeg's
+work. The filter is libjpeg-turbo's, so both ways differ by 0.2 grey levels in the mean:
+``bench/one_reading.py``.
 
 For 1, 2 and 4 eighths, libjpeg-turbo averages pixels (``jidctred.c``). For the others it keeps the
 lowest frequencies of each block of 8 x 8 pixels (``jidctint.c``).
@@ -23,10 +24,12 @@ from PIL import Image
 BLOCK: Final = 8
 """Side of a JPEG's block in pixels. A JPEG can be decoded at 1/8 to 8/8 of its size."""
 MAX_EXACT_PIXELS: Final = 10_500_000
-"""A JPEG with more pixels is decoded at the wanted scale: at 12 megapixels, decoding in full and
-reducing took four times as long, and a grade alone then twice."""
+"""A JPEG with more pixels is decoded at 3, 5, 6 or 7 eighths, if one of these is wanted: decoding
+in full and reducing would take three times as long."""
 BAND: Final = 64
 """Rows of blocks that are reduced at a time, so that their values stay in the cache."""
+AVERAGED_BAND: Final = 8
+"""The same for averages. Pillow copies what it reduces; a copy that stays in the cache is fast."""
 
 
 def wanted(size: tuple[int, int], min_side: int | None) -> int:
@@ -48,7 +51,13 @@ def decoded(size: tuple[int, int], eighths: int) -> int:
         size: width and height in pixels.
         eighths: from :func:`wanted`.
     """
-    return eighths if size[0] * size[1] > MAX_EXACT_PIXELS else BLOCK
+    exact = size[0] * size[1] <= MAX_EXACT_PIXELS or _is_average(eighths)
+    return BLOCK if exact else eighths
+
+
+def _is_average(eighths: int) -> bool:
+    """Whether the pixels at a scale are averages of squares: halves, quarters or eighths."""
+    return BLOCK % eighths == 0
 
 
 def side(pixels: int, eighths: int) -> int:
@@ -69,11 +78,10 @@ def reduced(pixels: NDArray[np.uint8], eighths: int) -> NDArray[np.uint8]:
     if eighths == BLOCK:
         return pixels
     height, width = pixels.shape[:2]
-    if BLOCK % eighths == 0:
-        averaged = Image.fromarray(_filled(pixels)).reduce(BLOCK // eighths)
-        return np.array(averaged)[: side(height, eighths), : side(width, eighths)].copy()
-    rows = BLOCK * BAND
-    bands = [_of_band(pixels[top : top + rows], eighths) for top in range(0, height, rows)]
+    average = _is_average(eighths)
+    rows = BLOCK * (AVERAGED_BAND if average else BAND)
+    reduce = _averaged if average else _of_band
+    bands = [reduce(pixels[top : top + rows], eighths) for top in range(0, height, rows)]
     small: NDArray[np.uint8] = np.concatenate(bands)[
         : side(height, eighths), : side(width, eighths)
     ]
@@ -86,6 +94,11 @@ def _filled(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not any(missing):
         return pixels
     return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+
+
+def _averaged(pixels: NDArray[np.uint8], eighths: int) -> NDArray[np.uint8]:
+    """Average some rows of blocks."""
+    return np.asarray(Image.fromarray(_filled(pixels)).reduce(BLOCK // eighths))
 
 
 def _of_band(pixels: NDArray[np.uint8], eighths: int) -> NDArray[np.uint8]:
