@@ -16,6 +16,7 @@ from fundoscope._version import __version__
 from fundoscope.errors import PhotoError
 from fundoscope.grading import contradictions, inputs, oedema
 from fundoscope.grading import grader as graders
+from fundoscope.grading import next_step as next_steps
 from fundoscope.grading.grader import Grader
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
@@ -165,10 +166,13 @@ class Reader:
             photo = sources.photo(content, min_side=self._detector.decode_side)
         findings = self._findings(photo, fov)
         by_rules, macular_oedema = self._by_rules(findings, fov)
+        quality, familiar = Quality(), None
+        grade = next_steps.with_abstention(grade, quality, familiar)
+        needs_reader = contradictions.needs_reader(grade, findings.summary)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
-            quality=Quality(),
+            quality=quality,
             grade=grade,
             lesions=findings.lesions,
             models=self.models,
@@ -176,10 +180,11 @@ class Reader:
             software=SOFTWARE,
             lesion_summary=findings.summary,
             anatomy=findings.anatomy,
-            needs_reader=contradictions.needs_reader(grade, findings.summary),
             rules=by_rules,
             oedema=macular_oedema,
             agreement=contradictions.agreement(grade, by_rules, findings.summary),
+            needs_reader=needs_reader,
+            next_step=next_steps.next_step(grade, quality, familiar, needs_reader),
         )
 
     def _by_rules(

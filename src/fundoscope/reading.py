@@ -44,6 +44,10 @@ on an eye of grade 0, or no lesion on one of grade 3 (:mod:`fundoscope.grading.c
 AGREEMENTS: Final = ("same", "one_apart", "two_or_more_apart")
 """How far the grade and the grade that the lesions support lie apart."""
 
+NEXT_STEPS: Final = ("refer", "routine_recall", "retake", "reader")
+"""What to do with a photograph next: refer the patient, recall the patient as usual, take another
+photograph, or have a person look at this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
@@ -133,12 +137,35 @@ class Grade:
         probabilities: of the five grades; they sum to one.
         expected: the mean grade under these probabilities, 0 to 4.
         referable: whether the eye should be referred.
+        set: the plausible grades, neighbours in ascending order, with the most probable one;
+            ``None`` if the bundle has no fitted sets.
+        set_coverage: the share of photographs whose true grade is in its set.
+        abstained: whether the grade is too uncertain to be used without a reader: the set is too
+            wide, or the photograph is unfamiliar or too poor; ``None`` if nothing of this is known.
     """
 
     icdr: int | None = None
     probabilities: tuple[float, float, float, float, float] | None = None
     expected: float | None = None
     referable: Referable | None = None
+    set: tuple[int, ...] | None = None
+    set_coverage: float | None = None
+    abstained: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do next with a photograph.
+
+    Attributes:
+        step: one of :data:`NEXT_STEPS`.
+        reason: a stable word for the reason. Later versions may add more.
+        words: the reason in words, without a capital letter and a full stop.
+    """
+
+    step: str
+    reason: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +319,7 @@ class Reading:
         oedema: macular oedema, as far as hard exudates show it.
         agreement: of the grade with the International grade that the lesions support, one of
             :data:`AGREEMENTS`; ``None`` where one of them is missing.
+        next_step: what to do next, and why; ``None`` in Readings of earlier versions.
     """
 
     photo: PhotoFacts
@@ -309,6 +337,7 @@ class Reading:
     rules: tuple[RuleGrade, ...] = ()
     oedema: MacularOedema = NO_OEDEMA_LOOKED_FOR
     agreement: str | None = None
+    next_step: NextStep | None = None
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

@@ -36,6 +36,7 @@ COLUMNS: Final = (
     "same_as",
     "number",
     "rules", "agreement", "oedema", "oedema_distance",
+    "grade_set", "set_coverage", "abstained", "next_step", "next_step_reason",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -161,6 +162,11 @@ def _of_photo(reading: Reading) -> dict[str, str]:
             "field_radius": f"{field.radius:.2f}",
             "field_stretch": f"{field.stretch:.4f}",
         }
+    if reading.next_step is not None:
+        cells |= {
+            "next_step": reading.next_step.step,
+            "next_step_reason": reading.next_step.reason,
+        }
     return cells
 
 
@@ -183,6 +189,12 @@ def _of_grade(reading: Reading) -> dict[str, str]:
         cells["certainty"] = _number(sure)
     if grade.probabilities is not None:
         cells |= {f"p{icdr}": _number(p) for icdr, p in enumerate(grade.probabilities)}
+    if grade.set is not None:
+        cells["grade_set"] = "; ".join(map(str, grade.set))
+    if grade.set_coverage is not None:
+        cells["set_coverage"] = _number(grade.set_coverage)
+    if grade.abstained is not None:
+        cells["abstained"] = _truth(grade.abstained)
     if grade.expected is not None:
         cells["expected"] = _number(grade.expected)
     if grade.referable is not None:

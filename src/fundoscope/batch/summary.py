@@ -18,7 +18,9 @@ from fundoscope.report.wording import (
     grade_in_words,
     lesions_in_words,
     listed,
+    next_step_in_words,
     not_assessed,
+    plausible,
     reader_needed,
 )
 
@@ -30,7 +32,7 @@ NUMBERS: Final = ("No.", "Certainty (%)", "Probability of being referable (%)")
 """The columns that hold whole numbers."""
 COLUMNS: Final = (
     NUMBERS[0], "Photograph", "Patient", "Eye", REFER, "Grade", *NUMBERS[1:],
-    "Lesions", "Not assessed", "Remarks", "Picture",
+    "Lesions", "Not assessed", "Remarks", "Picture", "Plausible grades", "Next step",
 )  # fmt: skip
 """The headings."""
 YES, NO, NOT_GRADED = "yes", "no", "not graded: a person should look"
@@ -43,6 +45,7 @@ AS_TEXT: Final = "'"
 MAX_CELL: Final = 1000
 """Characters of a cell; Excel holds 32,767, and nobody reads that many."""
 CUT: Final = "…"
+NEXT: Final = "next: "
 
 
 def row(outcome: Outcome, number: int, image: str, picture: str) -> list[str]:
@@ -64,6 +67,7 @@ def row(outcome: Outcome, number: int, image: str, picture: str) -> list[str]:
         *_of_lesions(outcome),
         _remarks(outcome),
         picture,
+        *_of_certainty(outcome),
     ]
     return [cell(text) for text in cells]
 
@@ -103,6 +107,13 @@ def _of_grade(outcome: Outcome) -> tuple[str, str, str]:
         "" if sure is None else f"{sure * 100:.0f}",
         "" if referable is None else f"{referable.probability * 100:.0f}",
     )
+
+
+def _of_certainty(outcome: Outcome) -> tuple[str, str]:
+    """The plausible grades and the next step."""
+    if outcome.reading is None:
+        return "", ""
+    return plausible(outcome.reading.grade), next_step_in_words(outcome.reading).removeprefix(NEXT)
 
 
 def _of_lesions(outcome: Outcome) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from fundoscope.calibrate import fitting
+from fundoscope.calibrate import fitting, sets
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.arrays import Flags, Floats, Ints, share
 from fundoscope.evaluate.grading.figures import COLUMNS, UNDEFINED, Scores, figures
@@ -22,6 +22,7 @@ from fundoscope.evaluate.intervals import Figure, estimate, numbered
 from fundoscope.grading import heads
 from fundoscope.models.bundle import GraderManifest
 from fundoscope.models.correction import GradeCorrection, Recalibration
+from fundoscope.models.sets import GradeSets
 
 MIN_PHOTOGRAPHS: Final = 50
 MIN_OF_A_KIND: Final = 10
@@ -71,10 +72,17 @@ class Photographs:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The values that are fitted: the correction and the threshold of "referable"."""
+    """The values that are fitted.
+
+    Attributes:
+        correction: of the probabilities.
+        threshold: of "referable".
+        conformal: limits of the sets of grades.
+    """
 
     correction: GradeCorrection | None
     threshold: float
+    conformal: GradeSets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +162,11 @@ def _fitted(photographs: Photographs, chosen: Flags, earlier: Values, sensitivit
     clinic = np.zeros(len(labels), dtype=np.int64)
     start = earlier.correction or fitting.IDENTITY
     correction = fitting.fit(p, labels, clinic, start=start, prior=PRIOR)
-    probability = heads.referable(heads.corrected(p, correction))
-    threshold = fitting.referable_threshold(probability, photographs.referable[chosen], sensitivity)
-    return Values(correction, threshold)
+    corrected = heads.corrected(p, correction)
+    threshold = fitting.referable_threshold(
+        heads.referable(corrected), photographs.referable[chosen], sensitivity
+    )
+    return Values(correction, threshold, sets.fit(corrected, labels, clinic))
 
 
 def _cross_validated(
@@ -258,5 +268,6 @@ def recalibrated(
         name=name,
         correction=fitted.values.correction,
         referable_threshold=fitted.values.threshold,
+        conformal=fitted.values.conformal,
         recalibrated=record,
     )

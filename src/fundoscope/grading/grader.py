@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fundoscope.errors import BundleError, UsageError
-from fundoscope.grading import heads, inputs
+from fundoscope.grading import conformal, heads, inputs
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import GraderManifest
+from fundoscope.models.sets import GradeSets
 from fundoscope.photo.decode import Pixels
 from fundoscope.reading import Grade, ModelUsed, Referable
 
@@ -70,8 +71,8 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
 
 
 def uncorrected(grader: Grader) -> Grader:
-    """The same grader without the correction of its probabilities, to fit another one."""
-    return replace(grader, manifest=replace(grader.manifest, correction=None))
+    """The same grader without the values fitted to its probabilities, to fit others."""
+    return replace(grader, manifest=replace(grader.manifest, correction=None, conformal=None))
 
 
 def with_threshold(grader: Grader, threshold: float) -> Grader:
@@ -141,10 +142,18 @@ def grade(grader: Grader, pixels: Pixels) -> Grade:
     expected = float(heads.expected(p)[0])
     probability = float(heads.referable(p)[0])
     threshold = manifest.referable_threshold
+    sets = manifest.conformal
     p0, p1, p2, p3, p4 = (float(value) for value in p[0])
     return Grade(
         icdr=int(heads.most_probable(p)[0]),
         probabilities=(p0, p1, p2, p3, p4),
         expected=expected,
         referable=Referable(probability, probability >= threshold, threshold),
+        set=None if sets is None else _plausible(p, sets),
+        set_coverage=None if sets is None else sets.coverage,
     )
+
+
+def _plausible(p: heads.Floats, sets: GradeSets) -> tuple[int, ...]:
+    """The set of plausible grades of one photograph, from its probabilities ``(1, 5)``."""
+    return tuple(int(grade) for grade in np.flatnonzero(conformal.members(p, sets)[0]))

@@ -8,6 +8,7 @@ from typing import Final
 
 from fundoscope.models.correction import GradeCorrection, Recalibration
 from fundoscope.models.presence import PresenceModel
+from fundoscope.models.sets import GradeSets
 
 FORMAT: Final = "fundoscope.bundle/1"
 """The version of the format, stored in each bundle."""
@@ -110,6 +111,8 @@ class GraderManifest(BundleManifest):
         cut_points: four ascending values of the expected grade. Version 0.1 took the grade from
             them; later versions ignore them and give the most probable grade.
         recalibrated: how a clinic fitted the bundle to its own photographs; ``None`` if nobody did.
+        conformal: how the set of plausible grades is made; ``None`` in bundles to which it was not
+            fitted.
     """
 
     head: str
@@ -121,6 +124,7 @@ class GraderManifest(BundleManifest):
     correction: GradeCorrection | None = None
     cut_points: tuple[float, float, float, float] | None = None
     recalibrated: Recalibration | None = None
+    conformal: GradeSets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

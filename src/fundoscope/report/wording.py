@@ -84,6 +84,15 @@ ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""
 TOO_SMALL: Final = "photograph_too_small"
 ALL_LESIONS: Final = "single lesions"
+NEXT_STEPS: Final = {
+    "refer": "refer",
+    "routine_recall": "recall as usual",
+    "retake": "take another photograph",
+    "reader": "have a person look",
+}
+"""Words for each of :data:`fundoscope.reading.NEXT_STEPS`."""
+WITHOUT_REASON: Final = ("referable", "not_referable")
+"""Reasons for a next step that the headline gives already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +330,39 @@ def headline(grade: Grade) -> str:
     return ", ".join(parts)
 
 
+def plausible(grade: Grade) -> str:
+    """List the plausible grades, e.g. ``"1 to 2"`` or ``"2"``; ``""`` if there is no set."""
+    if not grade.set:
+        return ""
+    first, last = grade.set[0], grade.set[-1]
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def plausible_in_words(grade: Grade) -> str:
+    """The plausible grades with their coverage, where there are several; else ``""``.
+
+    E.g. ``"grades 1 to 2 plausible (90 %)"``.
+    """
+    if grade.set is None or grade.set_coverage is None or len(grade.set) == 1:
+        return ""
+    return f"grades {plausible(grade)} plausible ({percent(grade.set_coverage)})"
+
+
+def next_step_in_words(reading: Reading) -> str:
+    """What to do next; ``""`` in a Reading of an earlier version.
+
+    The reason is added unless the rest of the summary gives it: e.g. ``"next: refer"``, or ``"next:
+    have a person look (the grade is uncertain: 0 to 2 are plausible)"``.
+    """
+    step = reading.next_step
+    if step is None:
+        return ""
+    words = f"next: {NEXT_STEPS.get(step.step, printable(step.step))}"
+    if step.reason in (*WITHOUT_REASON, *reading.needs_reader):
+        return words
+    return f"{words} ({printable(step.words)})"
+
+
 def reader_needed(reading: Reading) -> tuple[str, ...]:
     """A sentence for each reason why a person should look at a photograph.
 
@@ -364,23 +406,25 @@ def _missing_in_words(key: str) -> str:
 
 
 def summary(reading: Reading) -> str:
-    """Summarise a reading on one line: referral, grade, certainty, lesions, warnings.
+    """Summarise a reading on one line: referral, grade, certainty, lesions, warnings, next step.
 
     Kinds of lesions that this photograph is too small for are named. For all others that were not
     assessed see :func:`not_assessed`.
 
     E.g. ``"referable (probability 0.83), 2 moderate NPDR, certainty 61 %; 3 haemorrhages, no hard
-    exudates found; not assessed: microaneurysms (photograph too small); <warning>"``.
+    exudates found; not assessed: microaneurysms (photograph too small); <warning>; next: refer"``.
     """
     sentences = (
         headline(reading.grade),
+        plausible_in_words(reading.grade),
         why_unlike_grade(reading.grade),
         *reader_needed(reading),
         lesions_in_words(reading),
         oedema_in_words(reading),
         too_small(reading),
     )
-    return "; ".join((*filter(None, sentences), *map(printable, reading.warnings)))
+    following = filter(None, (next_step_in_words(reading),))
+    return "; ".join((*filter(None, sentences), *map(printable, reading.warnings), *following))
 
 
 def too_small(reading: Reading) -> str:

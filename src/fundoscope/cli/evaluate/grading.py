@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -35,8 +35,10 @@ from fundoscope.errors import UsageError
 if TYPE_CHECKING:
     from fundoscope.data.manifest import Manifest, Row
     from fundoscope.evaluate.folder import Provenance
+    from fundoscope.evaluate.grading.certainty import Certainty
     from fundoscope.evaluate.grading.evaluation import Evaluation
     from fundoscope.evaluate.grading.summary import Summary
+    from fundoscope.evaluate.intervals import Figure
     from fundoscope.reading import ModelUsed
 
 SHOWN: Final = ("accuracy", "quadratic_kappa", "referable_auc")
@@ -219,6 +221,33 @@ def _print_figures(evaluation: Evaluation) -> None:
         readers = evaluation.readers
         pairs = ", ".join(f"{_name(name)} {with_interval(readers.figures[name])}" for name in PAIRS)
         typer.echo(f"quadratic kappa of {readers.n} with a second reader: {pairs}")
+    _print_certainty(evaluation.certainty)
+
+
+def _print_certainty(certainty: Certainty) -> None:
+    """Print what the grader is sure of, where there is anything to say."""
+    from fundoscope.evaluate.grading.certainty import HANDED
+
+    handed = certainty.handed
+    typer.echo(
+        f"least certain {HANDED:.0%} handed to a reader: accuracy of the rest"
+        f" {with_interval(handed['accuracy_of_the_rest'])}, gain {with_interval(handed['gain'])}"
+    )
+    if certainty.coverage is None:
+        typer.echo("sets of plausible grades: not fitted for this grader")
+        return
+    typer.echo(f"sets at {certainty.coverage:.0%}: {_of_sets(certainty.sets)}")
+    for column, values in certainty.by.items():
+        for value, figures in values.items():
+            typer.echo(f"sets at {certainty.coverage:.0%}, {column}={value}: {_of_sets(figures)}")
+
+
+def _of_sets(figures: Mapping[str, Figure]) -> str:
+    return (
+        f"coverage {with_interval(figures['set_coverage'])}, mean size"
+        f" {with_interval(figures['set_size'])}, abstained"
+        f" {with_interval(figures['abstained_share'])}"
+    )
 
 
 def _in_words(summary: Summary) -> str:

@@ -19,7 +19,9 @@ from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.selection import require_column
 from fundoscope.errors import PhotoError, UsageError
 from fundoscope.evaluate.arrays import Floats
+from fundoscope.evaluate.grading import certainty as certainties
 from fundoscope.evaluate.grading.calibration import Bin, reliability
+from fundoscope.evaluate.grading.certainty import Certainty
 from fundoscope.evaluate.grading.figures import (
     ANY_GRADE,
     NOT_GRADED,
@@ -88,6 +90,7 @@ class Evaluation:
         metrics: every figure with its interval.
         reliability: the reliability table of the graded ones' probability of referable.
         clusters: how many clusters of each kind were resampled (patient, group, photograph).
+        certainty: how well the grader knows when it is unsure.
         readers: the agreement with a second reader, where the table has one.
     """
 
@@ -97,6 +100,7 @@ class Evaluation:
     metrics: Metrics
     reliability: tuple[Bin, ...]
     clusters: dict[str, int]
+    certainty: Certainty
     readers: Readers | None = None
 
     @property
@@ -175,6 +179,14 @@ def measure(
         summarise(ScoredPhotographs(scores, keys, columns), resamples=resamples, seed=seed),
         _reliability(outcomes),
         dict(Counter(kind for kind, _ in set(keys))),
+        certainties.evaluate(
+            scores.label,
+            [outcome.grade for outcome in outcomes],
+            keys,
+            columns,
+            resamples=resamples,
+            seed=seed,
+        ),
         None
         if second_grade is None
         else agreement(

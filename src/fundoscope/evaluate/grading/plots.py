@@ -11,6 +11,7 @@ import numpy as np
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.canvas import SIDE_INCHES, new_canvas, save
 from fundoscope.evaluate.grading.calibration import Bin
+from fundoscope.evaluate.grading.certainty import Handed
 from fundoscope.evaluate.grading.figures import NOT_GRADED, VISION_THREATENING_GRADE, Scores
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
@@ -110,13 +111,22 @@ def draw_roc(
     save(canvas, path)
 
 
-def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> None:
-    """Write the reliability diagram of the referable probability as PNG.
+def draw_reliability(
+    table: Sequence[Bin],
+    error: float | None,
+    path: Path,
+    *,
+    predicted: str = "predicted probability of referable",
+    observed: str = "observed share of referable",
+) -> None:
+    """Write the reliability diagram of a probability as PNG.
 
     Args:
         table: the bins of :func:`fundoscope.evaluate.grading.calibration.reliability`.
         error: the expected calibration error, for the title.
         path: of the file.
+        predicted: what the horizontal axis shows.
+        observed: what the vertical axis shows.
     """
     canvas, axes = new_canvas()
     filled = [
@@ -126,22 +136,22 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
     ]
     axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=":")
     axes.plot(
-        [predicted for predicted, _, _ in filled],
-        [observed for _, observed, _ in filled],
+        [x for x, _, _ in filled],
+        [y for _, y, _ in filled],
         marker="o",
         color=REFERABLE_COLOUR,
     )
-    for predicted, observed, n in filled:
+    for x, y, n in filled:
         axes.annotate(
             str(n),
-            (predicted, observed),
+            (x, y),
             textcoords="offset points",
             xytext=(0, 6),
             ha="center",
             fontsize="small",
         )
-    axes.set_xlabel("predicted probability of referable")
-    axes.set_ylabel("observed share of referable")
+    axes.set_xlabel(predicted)
+    axes.set_ylabel(observed)
     axes.set_xlim(-0.05, 1.05)
     axes.set_ylim(-0.03, 1.07)
     axes.set_aspect("equal")
@@ -149,6 +159,24 @@ def draw_reliability(table: Sequence[Bin], error: float | None, path: Path) -> N
         "no photograph was graded" if error is None else f"expected calibration error {error:.3f}"
     )
     axes.set_title(f"{title} (numbers: photographs)")
+    save(canvas, path)
+
+
+def draw_reader_share(curve: Sequence[Handed], path: Path) -> None:
+    """Write the accuracy over the share of photographs that is handed to a reader as PNG.
+
+    Args:
+        curve: from :func:`fundoscope.evaluate.grading.certainty.evaluate`.
+        path: of the file.
+    """
+    canvas, axes = new_canvas()
+    known = [(row.share * 100, row.accuracy * 100) for row in curve if row.accuracy is not None]
+    axes.plot([x for x, _ in known], [y for _, y in known], marker="o", color=REFERABLE_COLOUR)
+    axes.set_xlabel("least certain photographs handed to a reader, %")
+    axes.set_ylabel("accuracy of the rest, %")
+    axes.set_ylim(top=101)
+    graded = curve[0].n if curve else 0
+    axes.set_title(f"{graded} graded photographs" if graded else "no photograph was graded")
     save(canvas, path)
 
 

@@ -6,7 +6,7 @@ Either all files of an evaluation appear in the folder, or (disk full, killed) n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,12 +22,13 @@ from fundoscope.evaluate.folder import (
     true_or_false,
 )
 from fundoscope.evaluate.grading import plots
-from fundoscope.evaluate.grading.calibration import BINS, expected_calibration_error
+from fundoscope.evaluate.grading.calibration import BINS, Bin, expected_calibration_error
+from fundoscope.evaluate.grading.certainty import HANDED, Certainty
 from fundoscope.evaluate.grading.evaluation import STATUSES, UNGRADED, Evaluation, Outcome
 from fundoscope.evaluate.grading.figures import NAMES, PRECISIONS, RECALLS, confusion
 from fundoscope.evaluate.grading.readers import Readers
 from fundoscope.evaluate.grading.summary import Summary
-from fundoscope.evaluate.intervals import PERCENTILES
+from fundoscope.evaluate.intervals import PERCENTILES, Figure
 from fundoscope.evaluate.photographs import REFUSED, names_of
 from fundoscope.grading.heads import GRADE_COUNT
 from fundoscope.quoting import printable
@@ -37,6 +38,10 @@ CONFUSION_PICTURE: Final = "confusion.png"
 ROC_PICTURE: Final = "roc.png"
 RELIABILITY: Final = "reliability.csv"
 RELIABILITY_PICTURE: Final = "reliability.png"
+GRADE_RELIABILITY: Final = "grade_reliability.csv"
+GRADE_RELIABILITY_PICTURE: Final = "grade_reliability.png"
+READER_SHARE: Final = "reader_share.csv"
+READER_SHARE_PICTURE: Final = "reader_share.png"
 FILES: Final = (
     METRICS,
     PREDICTIONS,
@@ -45,6 +50,10 @@ FILES: Final = (
     ROC_PICTURE,
     RELIABILITY,
     RELIABILITY_PICTURE,
+    GRADE_RELIABILITY,
+    GRADE_RELIABILITY_PICTURE,
+    READER_SHARE,
+    READER_SHARE_PICTURE,
     RUN,
 )
 """All files that an evaluation writes."""
@@ -58,6 +67,8 @@ PREDICTED: Final = (
     "referable",
     "status",
     "reason",
+    "grade_set",
+    "abstained",
 )
 """Columns of ``predictions.csv`` that follow those of the label table."""
 CLASHING: Final = "label_"
@@ -87,7 +98,10 @@ def write(
         folder.write_json(stage / RUN, _run(evaluation, provenance, names))
         folder.write_csv(stage / PREDICTIONS, _predictions(evaluation.outcomes, names, columns))
         folder.write_csv(stage / CONFUSION, _confusion_rows(evaluation))
-        folder.write_csv(stage / RELIABILITY, _reliability_rows(evaluation))
+        folder.write_csv(stage / RELIABILITY, _reliability_rows(evaluation.reliability))
+        certainty = evaluation.certainty
+        folder.write_csv(stage / GRADE_RELIABILITY, _reliability_rows(certainty.grade))
+        folder.write_csv(stage / READER_SHARE, _reader_share_rows(certainty))
         _draw(evaluation, stage)
 
 
@@ -111,6 +125,7 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
             "n": sum(row.n for row in table),
             "bins": BINS,
         },
+        "certainty": _certainty(evaluation.certainty),
         "intervals": {
             "resamples": figures.resamples,
             "seed": figures.seed,
@@ -136,6 +151,25 @@ def _summary(summary: Summary) -> dict[str, Any]:
     if summary.graded is not None:
         document["graded"] = _summary(summary.graded)
     return document
+
+
+def _certainty(certainty: Certainty) -> dict[str, Any]:
+    def documents(figures: Mapping[str, Figure]) -> dict[str, Any]:
+        return {name: figure_document(figure) for name, figure in figures.items()}
+
+    return {
+        "expected_calibration_error": expected_calibration_error(certainty.grade),
+        "wanted_coverage": certainty.coverage,
+        "sets": documents(certainty.sets),
+        "by": {
+            column: {value: documents(figures) for value, figures in values.items()}
+            for column, values in certainty.by.items()
+        },
+        "handed_to_a_reader": {"share": HANDED, **documents(certainty.handed)},
+        "without_grade_or_abstained": {
+            way: documents(figures) for way, figures in certainty.calls.items()
+        },
+    }
 
 
 def _run(evaluation: Evaluation, provenance: Provenance, names: Sequence[str]) -> dict[str, Any]:
@@ -181,6 +215,8 @@ def _predicted(outcome: Outcome) -> Iterator[object]:
     yield true_or_false(grade.referable is None or grade.referable.positive)
     yield outcome.status
     yield f"{outcome.code}: {outcome.reason}" if outcome.code else ""
+    yield "; ".join(map(str, grade.set or ()))
+    yield "" if grade.abstained is None else true_or_false(grade.abstained)
 
 
 def _number(value: float | None) -> str:
@@ -193,10 +229,16 @@ def _confusion_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:
         yield [label, *counts]
 
 
-def _reliability_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:
+def _reliability_rows(table: Sequence[Bin]) -> Iterator[Sequence[object]]:
     yield ["low", "high", "n", "predicted", "observed"]
-    for row in evaluation.reliability:
+    for row in table:
         yield [row.low, row.high, row.n, _number(row.predicted), _number(row.observed)]
+
+
+def _reader_share_rows(certainty: Certainty) -> Iterator[Sequence[object]]:
+    yield ["share", "n", "accuracy", "severe", "severe_not_called_referable"]
+    for row in certainty.curve:
+        yield [row.share, row.n, _number(row.accuracy), row.severe, row.severe_missed]
 
 
 def _draw(evaluation: Evaluation, stage: Path) -> None:
@@ -211,3 +253,12 @@ def _draw(evaluation: Evaluation, stage: Path) -> None:
     )
     table = evaluation.reliability
     plots.draw_reliability(table, expected_calibration_error(table), stage / RELIABILITY_PICTURE)
+    certainty = evaluation.certainty
+    plots.draw_reliability(
+        certainty.grade,
+        expected_calibration_error(certainty.grade),
+        stage / GRADE_RELIABILITY_PICTURE,
+        predicted="predicted probability of the given grade",
+        observed="observed share of right grades",
+    )
+    plots.draw_reader_share(certainty.curve, stage / READER_SHARE_PICTURE)

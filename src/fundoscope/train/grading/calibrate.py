@@ -1,4 +1,4 @@
-"""Fitting on validation after training: temperature, correction, referable threshold.
+"""Fitting on validation after training: temperature, correction, threshold, sets of grades.
 
 Numpy and scipy only. Test photographs are never used.
 """
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.calibrate import fitting
+from fundoscope.calibrate import sets as grade_sets
 from fundoscope.evaluate.arrays import Floats, Ints
 from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading import heads
 from fundoscope.models.correction import GradeCorrection
+from fundoscope.models.sets import GradeSets
 from fundoscope.train.grading.cut_points import confusions
 
 TARGET_SENSITIVITY: Final = 0.90
@@ -55,11 +57,13 @@ class Fitted:
         temperature: divides the logits.
         correction: of the probabilities; ``None`` where none was fitted.
         threshold: of the referable probability.
+        sets: limits of the sets of grades; ``None`` where none were fitted.
     """
 
     temperature: float
     correction: GradeCorrection | None
     threshold: float
+    sets: GradeSets | None = None
 
     def probabilities(self, logits: NDArray[np.float32], head: str) -> Floats:
         """The probabilities of the grades, ``(N, 5)``, from the outputs of a head."""
@@ -123,21 +127,24 @@ def calibrate(
         labels: ``(N,)`` grades, 0 to 4.
         sources: N names.
         gradable: ``(N,)``, false where a person could not grade the photograph; these are not used
-            for the threshold.
+            for the threshold and for the sets of grades.
         head: of :mod:`fundoscope.grading.heads`.
         resamples: as for :func:`fitting.fit`.
     """
-    temperature, correction = 1.0, None
+    temperature, correction, sets = 1.0, None, None
+    numbers = source_numbers(sources)[1]
     if head != heads.SIGMOID:
         temperature = fitting.fit_temperature(logits, labels, head)
         p = heads.probabilities(logits, temperature, head)
-        correction = fitting.fit(p, labels, source_numbers(sources)[1], resamples=resamples)
+        correction = fitting.fit(p, labels, numbers, resamples=resamples)
     p = heads.probabilities(logits, temperature, head, correction)
+    if head != heads.SIGMOID:
+        sets = grade_sets.fit(p[gradable], labels[gradable], numbers[gradable])
     positive = labels >= heads.REFERABLE_GRADE
     threshold = fitting.referable_threshold(
         heads.referable(p)[gradable], positive[gradable], TARGET_SENSITIVITY
     )
-    fitted = Fitted(temperature, correction, threshold)
+    fitted = Fitted(temperature, correction, threshold, sets)
     return evaluate(logits, labels, sources, gradable, head, fitted)
 
 

@@ -141,7 +141,18 @@ def _fitted(manifest: GraderManifest) -> str:
 {_fitted_grades(manifest)}
 - referable from a probability of {manifest.referable_threshold:.4f} (sensitivity \
 {TARGET_SENSITIVITY:.2f} over the gradable photographs of all sources together)
-"""
+{_fitted_sets(manifest)}"""
+
+
+def _fitted_sets(manifest: GraderManifest) -> str:
+    sets = manifest.conformal
+    if sets is None:
+        return ""
+    limits = ", ".join(f"{limit:.3f}" for limit in sets.limits)
+    return (
+        f"- sets of grades that hold the true one with a probability of {sets.coverage:.2f}: limits"
+        f" {limits}\n"
+    )
 
 
 def _fitted_grades(manifest: GraderManifest) -> str:

@@ -368,6 +368,7 @@ def _manifest(
         temperature=calibration.fitted.temperature,
         correction=calibration.fitted.correction,
         referable_threshold=calibration.fitted.threshold,
+        conformal=calibration.fitted.sets,
         minimum_radius=MINIMUM_RADIUS,
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
