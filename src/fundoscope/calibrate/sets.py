@@ -62,7 +62,7 @@ def _quantile(scores: Floats, weights: Floats, coverage: float) -> float:
     if place >= len(scores):
         return 1.0
     # Rounded up: a limit below the score that it was taken from would leave that grade out.
-    return min(math.ceil(scores[order][place] * 10**DIGITS) / 10**DIGITS, 1.0)
+    return min(math.ceil(float(scores[order][place]) * 10**DIGITS) / 10**DIGITS, 1.0)
 
 
 def held(p: Floats, labels: Ints, sets: GradeSets) -> Flags:

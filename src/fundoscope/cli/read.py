@@ -264,6 +264,8 @@ def _details(reading: Reading) -> str:
         of_grades = ", ".join(f"{p:.3f}" for p in grade.probabilities)
         parts.append(f"probabilities {of_grades}")
         parts.append(f"referable from {grade.referable.threshold:.3f} on")
+    if grade.icdr is not None and grade.set is None:
+        parts.append("no set of plausible grades: it was not fitted for this grader")
     return "; ".join(parts)
 
 
