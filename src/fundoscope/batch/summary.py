@@ -13,14 +13,13 @@ from typing import Final
 
 from fundoscope.batch.outcome import READ, REFUSED, Outcome, trouble
 from fundoscope.quoting import printable
+from fundoscope.report.plausible import next_step_in_words, plausible
 from fundoscope.report.wording import (
     certainty,
     grade_in_words,
     lesions_in_words,
     listed,
-    next_step_in_words,
     not_assessed,
-    plausible,
     reader_needed,
 )
 
