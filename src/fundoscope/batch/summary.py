@@ -31,8 +31,7 @@ NUMBERS: Final = ("No.", "Certainty (%)", "Probability of being referable (%)")
 """The columns that hold whole numbers."""
 COLUMNS: Final = (
     NUMBERS[0], "Photograph", "Patient", "Eye", REFER, "Grade", *NUMBERS[1:],
-    "Lesions", "Not assessed", "Remarks", "Picture",
-    "Plausible grades", "Next step",
+    "Lesions", "Not assessed", "Remarks", "Picture", "Plausible grades", "Next step",
 )  # fmt: skip
 """The headings."""
 YES, NO, NOT_GRADED = "yes", "no", "not graded: a person should look"

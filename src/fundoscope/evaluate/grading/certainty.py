@@ -93,9 +93,10 @@ class _Graded:
 
     Attributes:
         label: ``(N,)``, 0 to 4.
-        graded: ``(N,)``.
+        graded: ``(N,)``, whether there are a grade and its probabilities.
         right: ``(N,)``, whether the grade is that of the label.
-        positive: ``(N,)``, whether called referable; true where not graded.
+        called: ``(N,)``, whether called referable or not.
+        positive: ``(N,)``, whether called referable; true where not called.
         certain: ``(N,)``, the probability of the given grade.
         uncertain: ``(N,)``, entropy of the probabilities, by which photographs are handed over.
         held: ``(N,)``, whether the set holds the label.
@@ -106,6 +107,7 @@ class _Graded:
     label: Ints
     graded: Flags
     right: Flags
+    called: Flags
     positive: Flags
     certain: Floats
     uncertain: Floats
@@ -151,7 +153,7 @@ def evaluate(
         _gain(data, resampled),
         {
             "counted_positive": _calls(data, everything, resampled),
-            "left_out": _calls(data, data.graded & ~data.abstained, resampled),
+            "left_out": _calls(data, data.called & ~data.abstained, resampled),
         },
     )
 
@@ -196,13 +198,18 @@ class _Resampled:
 
 
 def _arrays(labels: Ints, grades: Sequence[Grade]) -> _Graded:
-    graded = np.array([grade.icdr is not None for grade in grades], dtype=bool)
+    # Predictions of other programs may have a grade without probabilities.
+    graded = np.array(
+        [grade.icdr is not None and grade.probabilities is not None for grade in grades],
+        dtype=bool,
+    )
     p = np.array([grade.probabilities or PLACEHOLDER for grade in grades], dtype=np.float64)
     given = np.array([-1 if grade.icdr is None else grade.icdr for grade in grades], dtype=np.int64)
     return _Graded(
         labels,
         graded,
         given == labels,
+        np.array([grade.referable is not None for grade in grades], dtype=bool),
         np.array([g.referable is None or g.referable.positive for g in grades], dtype=bool),
         np.array([_certainty(grade) for grade in grades], dtype=np.float64),
         conformal.entropy(p.reshape(-1, GRADE_COUNT)),
@@ -278,7 +285,7 @@ def _gain(data: _Graded, resampled: _Resampled) -> dict[str, Figure]:
 
 def _calls(data: _Graded, chosen: Flags, resampled: _Resampled) -> dict[str, Figure]:
     """Sensitivity and specificity of the chosen ones; who goes to a reader is called positive."""
-    called = data.positive | data.abstained | ~data.graded
+    called = data.positive | data.abstained
     sick = data.label >= REFERABLE_GRADE
     means = resampled.means(
         chosen,
