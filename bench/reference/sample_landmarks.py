@@ -41,7 +41,7 @@ def drawn(rows: Iterable[Row], source: str, split: str, count: int) -> list[Row]
         (row for row in rows if row["source"] == source and row["split"] == split),
         key=lambda row: row["image"],
     )
-    random.Random(f"{SEED} {source} {split}").shuffle(pool)  # noqa: S311
+    random.Random(f"{SEED} {source} {split}").shuffle(pool)
     patients: dict[str, Row] = {}
     for row in pool:
         patients.setdefault(row["patient"] or row["image"], row)
@@ -61,7 +61,7 @@ def sample(rows: list[Row], part: str) -> list[Row]:
         tests = [drawn(rows, source, "test", TEST_EACH) for source in TRAIN]
         return in_turn([*tests, drawn(rows, "odir", "val", ODIR_VAL)])
     both = sample(rows, "train") + sample(rows, "test")
-    random.Random(f"{SEED} twice").shuffle(both)  # noqa: S311
+    random.Random(f"{SEED} twice").shuffle(both)
     return in_turn(
         [row for row in both if row["source"] == source][:TWICE_EACH] for source in TRAIN
     )
