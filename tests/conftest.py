@@ -107,6 +107,7 @@ class FakeReader:
         referable_threshold: float | None = None,
         providers: Sequence[str] | None = None,
         rules: Sequence[str] = ("icdr",),
+        force: bool = False,
     ) -> None:
         self.rules = rules
         self.referable_threshold = referable_threshold

@@ -61,7 +61,7 @@ def test_the_keys_that_others_rely_on() -> None:
     assert set(keys) == {
         "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software",
         "lesion_summary", "anatomy", "version", "needs_reader", "rules", "oedema",
-        "agreement",
+        "agreement", "familiar", "next_step",
     }  # fmt: skip
     assert set(keys["photo"]) >= {"name", "sha256", "width", "height"}
     assert set(keys["field"]) >= {"found", "centre", "radius", "stretch"}
@@ -89,7 +89,9 @@ def test_what_was_not_done_is_null_and_never_left_out() -> None:
         "icdr": None, "probabilities": None, "expected": None, "referable": None,
     }  # fmt: skip
     assert keys["field"]["centre"] is None
-    assert keys["quality"] == {"gradable": None, "reasons": None}
+    assert keys["quality"] == {
+        "gradable": None, "reasons": None, "scores": None, "score": None, "limit": None,
+    }  # fmt: skip
     unseen = json.loads(GRADED.to_json())["lesion_summary"][-1]
     assert (unseen["assessed"], unseen["count"], unseen["box_area"]) == (False, None, None)
 

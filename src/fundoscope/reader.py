@@ -6,27 +6,30 @@ same grade everywhere.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fundoscope._version import __version__
 from fundoscope.errors import PhotoError
-from fundoscope.grading import contradictions, inputs, oedema
+from fundoscope.grading import contradictions, inputs, judge, oedema
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
 from fundoscope.grading.grader import Grader
+from fundoscope.grading.judge import Verdict
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
 from fundoscope.lesions.summary import Findings
 from fundoscope.opinions import MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
-from fundoscope.photo import field, reasons, sources
+from fundoscope.photo import advice, field, reasons, sources
 from fundoscope.photo.decode import Photo
-from fundoscope.reading import FieldOfView, Grade, ModelUsed, Quality, Reading
+from fundoscope.reading import FieldOfView, Grade, ModelUsed, Reading
 
 if TYPE_CHECKING:
     from fundoscope.photo.sources import Source
@@ -35,6 +38,8 @@ DEFAULT_RULES: Final = ("icdr",)
 """The rule sets that are applied unless others are named."""
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
+NOT_A_RETINA: Final = "not_a_retina"
+"""The reason of :data:`fundoscope.reading.NO_FIELD_REASONS` that the judge gives."""
 
 
 class Reader:
@@ -50,6 +55,7 @@ class Reader:
         referable_threshold: float | None = None,
         providers: Sequence[str] | None = None,
         rules: Sequence[str] = DEFAULT_RULES,
+        force: bool = False,
     ) -> None:
         """Load the models.
 
@@ -66,6 +72,7 @@ class Reader:
                 means the processor. Other devices may round differently.
             rules: the rule sets that are applied to the lesions, each a name
                 (``fundoscope rules`` lists them) or a file that ends in ``.toml``.
+            force: whether photographs that are not gradable are graded all the same.
 
         Raises:
             BundleError: a bundle is missing or damaged.
@@ -77,6 +84,7 @@ class Reader:
         )
         if referable_threshold is not None:
             self._grader = graders.with_threshold(self._grader, referable_threshold)
+        self._force = force
         self._detector = (
             detectors.load(detector, threads=threads, providers=providers) if lesions else None
         )
@@ -159,24 +167,28 @@ class Reader:
         """
         content = sources.content(source)
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
-        fov = field.find(photo)
-        grade, warnings = self._grade(photo, fov)
-        if self._detector is not None and fov.found and not _is_full_size(photo):
+        opinion = self._opinion(photo)
+        fov, grade = opinion.field, opinion.grade
+        if self._detector is not None and opinion.usable and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = sources.photo(content, min_side=self._detector.decode_side)
-        findings = self._findings(photo, fov)
+        findings = self._findings(photo, opinion)
         by_rules, macular_oedema = self._by_rules(findings, fov)
-        quality, familiar = Quality(), None
-        grade = next_steps.with_abstention(grade, quality, familiar)
-        needs_reader = contradictions.needs_reader(grade, findings.summary)
+        verdict = opinion.verdict
+        grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)
+        needs_reader = (
+            *contradictions.needs_reader(grade, findings.summary),
+            *judge.needs_reader(verdict),
+        )
+        warnings = photo.warnings + field.warnings(photo, fov)
         return photo, Reading(
             photo=photo.facts,
             field=fov,
-            quality=quality,
+            quality=verdict.quality,
             grade=grade,
             lesions=findings.lesions,
             models=self.models,
-            warnings=photo.warnings + field.warnings(photo, fov) + warnings + findings.warnings,
+            warnings=warnings + opinion.warnings + findings.warnings,
             software=SOFTWARE,
             lesion_summary=findings.summary,
             anatomy=findings.anatomy,
@@ -184,7 +196,8 @@ class Reader:
             oedema=macular_oedema,
             agreement=contradictions.agreement(grade, by_rules, findings.summary),
             needs_reader=needs_reader,
-            next_step=next_steps.next_step(grade, quality, familiar, needs_reader),
+            next_step=next_steps.next_step(grade, verdict.quality, verdict.familiar, needs_reader),
+            familiar=verdict.familiar,
         )
 
     def _by_rules(
@@ -197,25 +210,63 @@ class Reader:
         outcomes = (engine.apply(ruleset, evidence) for ruleset in self._rules)
         return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence)
 
-    def _grade(self, photo: Photo, fov: FieldOfView) -> tuple[Grade, tuple[str, ...]]:
+    def _opinion(self, photo: Photo) -> _Opinion:
+        """Find the field, judge it, and grade it if it can be graded."""
+        grader = self._grader
+        fov = field.find(photo, textured=grader.judge is None)
         if fov.radius is None:
-            return Grade(), (reasons.sentence(fov.reason),)
-        minimum = self._grader.manifest.minimum_radius
-        if fov.radius < minimum:
-            return Grade(), (
-                f"not graded: the field's radius is {fov.radius:.0f} pixels, and the grader needs"
-                f" {minimum:.0f}",
-            )
-        pixels = inputs.make(photo, fov, self._grader.input)
-        return graders.grade(self._grader, pixels), ()
+            return _Opinion(fov, warnings=(reasons.sentence(fov.reason),))
+        minimum = grader.manifest.minimum_radius
+        small = fov.radius < minimum
+        if small and grader.judge is None:
+            return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
+        grade, verdict = graders.look(grader, inputs.make(photo, fov, grader.input))
+        if verdict.retina is False:
+            refused = FieldOfView(False, reason=NOT_A_RETINA)
+            return _Opinion(refused, warnings=(reasons.sentence(NOT_A_RETINA),))
+        if small:  # too few pixels to say more than that it is a retina
+            return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
+        if verdict.quality.gradable is False:
+            why = advice.sentence(verdict.quality.reasons, forced=self._force)
+            kept = grade if self._force else Grade()
+            return _Opinion(fov, kept, verdict, (why,), usable=self._force)
+        return _Opinion(fov, grade, verdict)
 
-    def _findings(self, photo: Photo, fov: FieldOfView) -> Findings:
+    def _findings(self, photo: Photo, opinion: _Opinion) -> Findings:
+        fov = opinion.field
         if self._detector is None:
             return Findings(summary=summary.NO_DETECTOR)
         if not fov.found:
             return Findings(summary=summary.NO_FIELD)
+        if not opinion.usable:
+            return Findings(summary=summary.NOT_GRADABLE)
         boxes = detectors.assessable(self._detector, photo, fov)
         return summary.findings(boxes, self._detector, photo, fov)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    """What the grader's network says of a photograph.
+
+    Attributes:
+        field: the field of view; not found where the picture is not a retina.
+        grade: empty where there is none.
+        verdict: of the judge.
+        warnings: why there is no grade, or why it is doubtful.
+        usable: whether lesions are looked for.
+    """
+
+    field: FieldOfView
+    grade: Grade = dataclasses.field(default_factory=Grade)
+    verdict: Verdict = dataclasses.field(default_factory=Verdict)
+    warnings: tuple[str, ...] = ()
+    usable: bool = True
+
+
+def _too_small(radius: float, minimum: float) -> str:
+    return (
+        f"not graded: the field's radius is {radius:.0f} pixels, and the grader needs {minimum:.0f}"
+    )
 
 
 def _is_full_size(photo: Photo) -> bool:

@@ -30,14 +30,30 @@ NOT_ASSESSED_REASONS: Final = (
     "no_field",
     "photograph_too_small",
     "overexposed",
+    "not_gradable",
 )
 """Why a kind of lesion was not looked for."""
 
-NEEDS_READER_REASONS: Final = ("lesions_unlike_grade",)
+OUT_OF_FOCUS: Final = "out_of_focus"
+TOO_DARK: Final = "too_dark"
+TOO_BRIGHT: Final = "too_bright"
+UNEVEN_OR_HAZY: Final = "uneven_or_hazy"
+FIELD_CUT_OFF: Final = "field_cut_off"
+REFLECTIONS: Final = "reflections"
+QUALITY_REASONS: Final = (
+    OUT_OF_FOCUS, TOO_DARK, TOO_BRIGHT, UNEVEN_OR_HAZY, FIELD_CUT_OFF, REFLECTIONS,
+)  # fmt: skip
+"""Why a photograph is not gradable."""
+
+NOT_GRADABLE: Final = "not_gradable"
+UNFAMILIAR: Final = "unfamiliar"
+NEEDS_READER_REASONS: Final = ("lesions_unlike_grade", NOT_GRADABLE, UNFAMILIAR)
 """Why a person should look at a photograph, whatever its grade. Later versions may add more.
 
 ``lesions_unlike_grade``: the boxes and the grade contradict each other, such as twelve haemorrhages
 on an eye of grade 0, or no lesion on one of grade 3 (:mod:`fundoscope.grading.contradictions`).
+``not_gradable``: the photograph is too poor, or was graded all the same because the user forced it.
+``unfamiliar``: it is unlike those that the grader learnt from, so the grade may be wrong.
 """
 
 
@@ -101,16 +117,37 @@ class FieldOfView:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityScore:
+    """How much one reason speaks against a photograph.
+
+    Attributes:
+        reason: one of :data:`QUALITY_REASONS`.
+        score: log-odds that it applies.
+        limit: the score above which it applies.
+    """
+
+    reason: str
+    score: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """Whether the photograph is good enough to be graded; ``None`` where this was not assessed.
 
     Attributes:
         gradable: whether it is.
-        reasons: why it is not.
+        reasons: why it is not, codes of :data:`QUALITY_REASONS`, the clearest first.
+        scores: of every reason, also where the photograph is gradable.
+        score: log-odds that nobody could grade it.
+        limit: the score above which it is not gradable.
     """
 
     gradable: bool | None = None
     reasons: tuple[str, ...] | None = None
+    scores: tuple[QualityScore, ...] | None = None
+    score: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +357,8 @@ class Reading:
         agreement: of the grade with the International grade that the lesions support, one of
             :data:`AGREEMENTS`; ``None`` where one of them is missing.
         next_step: what to do next, and why; ``None`` in Readings of earlier versions.
+        familiar: whether the photograph is like those that the grader learnt from; ``None`` if this
+            was not assessed.
     """
 
     photo: PhotoFacts
@@ -338,6 +377,7 @@ class Reading:
     oedema: MacularOedema = NO_OEDEMA_LOOKED_FOR
     agreement: str | None = None
     next_step: NextStep | None = None
+    familiar: bool | None = None
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

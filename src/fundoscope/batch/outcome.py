@@ -37,6 +37,7 @@ COLUMNS: Final = (
     "number",
     "rules", "agreement", "oedema", "oedema_distance",
     "grade_set", "set_coverage", "abstained", "next_step", "next_step_reason",
+    "familiar", "quality_score", "quality_limit",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -153,6 +154,9 @@ def _of_photo(reading: Reading) -> dict[str, str]:
         "needs_reader": "; ".join(reading.needs_reader),
         "gradable": "" if quality.gradable is None else _truth(quality.gradable),
         "quality_reasons": "; ".join(quality.reasons or ()),
+        "quality_score": "" if quality.score is None else _number(quality.score),
+        "quality_limit": "" if quality.limit is None else _number(quality.limit),
+        "familiar": "" if reading.familiar is None else _truth(reading.familiar),
         "field_found": _truth(field.found),
     }
     if field.centre is not None and field.radius is not None and field.stretch is not None:

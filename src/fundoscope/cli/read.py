@@ -99,6 +99,10 @@ def read(
             " several. fundoscope rules lists them. Default: icdr.",
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Grade photographs that are not gradable, too, with a mark."),
+    ] = False,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the totals and problems, not each reading."),
@@ -141,6 +145,7 @@ def read(
         referable_threshold=threshold,
         providers=None if device is None else [device],
         rules=tuple(rules) if rules else DEFAULT_RULES,
+        force=force,
     )
     given: dict[str, Any] = {
         "json": json,
@@ -150,6 +155,7 @@ def read(
     }
     given |= {"labels": labels, "overwrite": overwrite, "threshold": threshold}
     given |= {"device": device, "names": names, "rules": rules, "excel": excel}
+    given |= {"force": force}
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
         if verbose:
             for line in _models(reader):

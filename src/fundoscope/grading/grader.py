@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError, UsageError
-from fundoscope.grading import conformal, heads, inputs
+from fundoscope.grading import conformal, heads, inputs, judge
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import GraderManifest
+from fundoscope.models.judge import FEATURES
 from fundoscope.models.sets import GradeSets
+from fundoscope.photo import appearance
 from fundoscope.photo.decode import Pixels
 from fundoscope.reading import Grade, ModelUsed, Referable
 
@@ -30,11 +33,13 @@ class Grader:
         manifest: of the bundle.
         input: what the network takes.
         session: the loaded network.
+        judge: its heads; ``None`` for a bundle without.
     """
 
     manifest: GraderManifest
     input: inputs.Input
     session: onnxruntime.InferenceSession
+    judge: judge.Judge | None = None
 
     @property
     def used(self) -> ModelUsed:
@@ -67,7 +72,9 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
         )
     session = runtime.session(bundle, providers=providers)
     _require_shapes(session, manifest, wanted, path.name)
-    return Grader(manifest, wanted, session)
+    _require_features(session, manifest, path.name)
+    ready = None if manifest.judge is None else judge.ready(manifest.judge)
+    return Grader(manifest, wanted, session, ready)
 
 
 def uncorrected(grader: Grader) -> Grader:
@@ -125,6 +132,26 @@ def _require_shapes(
         )
 
 
+def _require_features(
+    session: onnxruntime.InferenceSession, manifest: GraderManifest, title: str
+) -> None:
+    """Check that the graph gives the features that the judge needs.
+
+    Raises:
+        BundleError: it does not.
+    """
+    if manifest.judge is None:
+        return
+    lengths = [node.shape[-1] for node in session.get_outputs() if node.name == FEATURES]
+    if lengths != [manifest.judge.features] or manifest.judge.measured != appearance.NAMES:
+        raise BundleError(
+            title,
+            f"has heads for {manifest.judge.features} features, which its network or this"
+            " version does not give",
+            "get the bundle again, or fit the heads again: fundoscope calibrate judge",
+        )
+
+
 def grade(grader: Grader, pixels: Pixels) -> Grade:
     """Grade one photograph.
 
@@ -135,9 +162,34 @@ def grade(grader: Grader, pixels: Pixels) -> Grade:
     Raises:
         PhotoError: the network gives numbers that are not finite.
     """
-    manifest = grader.manifest
-    outputs = runtime.run(grader.session, pixels[np.newaxis])
-    runtime.require_finite(manifest.name, outputs)
+    return look(grader, pixels)[0]
+
+
+def look(grader: Grader, pixels: Pixels) -> tuple[Grade, judge.Verdict]:
+    """Grade one photograph, and judge whether the grade can be believed.
+
+    Args:
+        grader: from :func:`load`.
+        pixels: as for :func:`grade`.
+
+    Raises:
+        PhotoError: the network gives numbers that are not finite.
+    """
+    batch = pixels[np.newaxis]
+    if grader.judge is None:
+        outputs = runtime.run(grader.session, batch)
+        runtime.require_finite(grader.manifest.name, outputs)
+        return _of_outputs(grader.manifest, outputs), judge.Verdict()
+    logits = grader.session.get_outputs()[0].name
+    outputs, features = runtime.outputs(grader.session, batch, [logits, FEATURES])
+    runtime.require_finite(grader.manifest.name, outputs, features)
+    return _of_outputs(grader.manifest, outputs), judge.verdict(
+        grader.judge, features, appearance.measure(pixels)
+    )
+
+
+def _of_outputs(manifest: GraderManifest, outputs: NDArray[np.float32]) -> Grade:
+    """The grade that the outputs ``(1, outputs)`` mean."""
     p = heads.probabilities(outputs, manifest.temperature, manifest.head, manifest.correction)
     expected = float(heads.expected(p)[0])
     probability = float(heads.referable(p)[0])

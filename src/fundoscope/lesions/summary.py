@@ -22,6 +22,8 @@ NO_DETECTOR: Final = tuple(LesionSummary(kind, False, "no_detector") for kind in
 """The summary of a photograph on which lesions were not looked for."""
 NO_FIELD: Final = tuple(LesionSummary(kind, False, "no_field") for kind in LESIONS)
 """The summary of a photograph without a field of view."""
+NOT_GRADABLE: Final = tuple(LesionSummary(kind, False, "not_gradable") for kind in LESIONS)
+"""The summary of a photograph that is too poor to be graded."""
 OVEREXPOSED: Final = tuple(LesionSummary(kind, False, "overexposed") for kind in LESIONS)
 """The summary of a photograph too much of which is washed out."""
 OVEREXPOSED_WARNING: Final = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fundoscope.models.correction import GradeCorrection, Recalibration
+from fundoscope.models.judge import Judge
 from fundoscope.models.presence import PresenceModel
 from fundoscope.models.sets import GradeSets
 
@@ -113,6 +114,8 @@ class GraderManifest(BundleManifest):
         recalibrated: how a clinic fitted the bundle to its own photographs; ``None`` if nobody did.
         conformal: how the set of plausible grades is made; ``None`` in bundles to which it was not
             fitted.
+        judge: heads on the network's features: retina or not, quality, familiar; ``None`` in older
+            bundles, which assess none of these.
     """
 
     head: str
@@ -125,6 +128,7 @@ class GraderManifest(BundleManifest):
     cut_points: tuple[float, float, float, float] | None = None
     recalibrated: Recalibration | None = None
     conformal: GradeSets | None = None
+    judge: Judge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.models import correction, presence, sets
+from fundoscope.models import correction, judge, presence, sets
 from fundoscope.models.manifest import (
     BundleManifest,
     DetectorManifest,
@@ -144,6 +144,9 @@ def _faults(manifest: BundleManifest) -> Iterator[str]:
         fault_of_sets = sets.fault(manifest.conformal)
         if fault_of_sets is not None:
             yield fault_of_sets
+        fault_of_judge = judge.fault(manifest.judge)
+        if fault_of_judge is not None:
+            yield fault_of_judge
     if isinstance(manifest, DetectorManifest):
         if not 1 <= len(manifest.classes) <= limits.MAX_CLASSES:
             yield f"classes are {len(manifest.classes)} names, not 1 to {limits.MAX_CLASSES}"

@@ -96,11 +96,13 @@ def decode_side(size: int) -> int:
     return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 3 // 4)
 
 
-def find(photo: Photo) -> FieldOfView:
+def find(photo: Photo, *, textured: bool = True) -> FieldOfView:
     """Find the field of view.
 
     Args:
         photo: decoded at any scale.
+        textured: whether texture and vessels decide that it is a retina, too. Without it only a
+            picture without colour is refused here, and a network decides the rest.
 
     Returns:
         Centre and radius in the photograph's pixels, or ``found`` false with the reason.
@@ -111,7 +113,7 @@ def find(photo: Photo) -> FieldOfView:
     square = crop(photo, field, retina.SIDE)
     if retina.colourless(square):
         return FieldOfView(False, reason="no_colour")
-    if not retina.plausible(square):
+    if textured and not retina.plausible(square):
         return FieldOfView(False, reason="not_a_retina")
     if further.seam(photo.pixels, light.mask) or _shows_another(photo, light, field):
         return FieldOfView(False, reason="several_fields")

@@ -9,6 +9,7 @@ from typing import Final
 
 from fundoscope.kinds import KINDS
 from fundoscope.opinions import RuleGrade
+from fundoscope.photo import advice
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
 from fundoscope.reading import Grade, LesionSummary, Reading, Referable
@@ -34,6 +35,8 @@ MOST_DECIMALS: Final = 2
 """Decimals of a percentage that is close to a threshold."""
 NEEDS_READER: Final = {
     "lesions_unlike_grade": "the boxes do not fit the grade: a person should look",
+    "not_gradable": "the photograph is too poor to be graded: a person should look",
+    "unfamiliar": "the photograph is unlike those that the grader knows: a person should look",
 }
 """A sentence for each of :data:`fundoscope.reading.NEEDS_READER_REASONS`."""
 NEEDS_READER_OTHERWISE: Final = "a person should look at this photograph"
@@ -73,6 +76,7 @@ NOT_ASSESSED: Final = {
     "no_field": "no field of view",
     "photograph_too_small": "photograph too small",
     "overexposed": "photograph overexposed",
+    "not_gradable": "photograph not gradable",
 }
 """Words for each of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`; none without a detector."""
 MACULAR_OEDEMA: Final = "macular oedema"
@@ -182,8 +186,7 @@ def why_not_graded(reading: Reading) -> NotGraded | None:
         code = reading.field.reason or "no_disc"
         return NotGraded(code, *NO_FIELD.get(code, OTHERWISE))
     if reading.quality.gradable is False:
-        faults = ", ".join(reading.quality.reasons or ()) or "its quality is too low"
-        return NotGraded("not_gradable", f"is not gradable ({faults})", "retake it")
+        return NotGraded("not_gradable", *advice.why(reading.quality.reasons))
     warnings = "; ".join(reading.warnings)
     reason = f"was not graded ({warnings})" if warnings else "was not graded"
     return NotGraded("no_grade", reason, "have it graded by a person")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.bundle import from_keras, seal, to_keras
+from fundoscope.cli.bundle import features, from_keras, seal, to_keras
 
 app = typer.Typer(
     help="Seal bundles, or convert them to Keras models and back.",
@@ -14,3 +14,4 @@ app = typer.Typer(
 app.command("to-keras")(to_keras.to_keras)
 app.command("from-keras")(from_keras.from_keras)
 app.command("seal")(seal.seal)
+app.command("features")(features.features)

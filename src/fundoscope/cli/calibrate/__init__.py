@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.calibrate import grading, lesions
+from fundoscope.cli.calibrate import grading, judge, lesions, quality
 
 app = typer.Typer(
     help="Fit a bundle to labelled photographs of your own, without training.",
@@ -18,4 +18,6 @@ def root() -> None:
 
 
 app.command()(grading.grading)
+app.command()(judge.judge)
+app.command()(quality.quality)
 app.command()(lesions.lesions)

@@ -28,6 +28,7 @@ from fundoscope.train.grading.photographs import TRAIN, VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.grading.training import predict
 from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.onnx import features as onnx_features
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.onnx import quantise, storing
 from fundoscope.train.run import folder as runs
@@ -162,8 +163,9 @@ def export(
         graph.calibration,
         data.left_out,
     )
-    manifest = _manifest(opened, graph.model, exported, name)
-    bundles.write(folder, manifest, graph.model, card.text(manifest, exported))
+    model = onnx_features.with_features(graph.model) or graph.model
+    manifest = _manifest(opened, model, exported, name)
+    bundles.write(folder, manifest, model, card.text(manifest, exported))
     return exported
 
 

@@ -1,0 +1,105 @@
+"""Write a bundle whose judge, or whose limits of quality, are new. The network stays the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fundoscope.calibrate.judging.fit import KEPT, KEPT_REASON
+from fundoscope.errors import UsageError
+from fundoscope.models import bundle as bundles
+from fundoscope.models.bundle import GraderManifest
+from fundoscope.models.judge import Head, Judge
+from fundoscope.reading import Quality
+
+TITLE: Final = "## What is judged before a grade"
+SECTION: Final = re.compile(rf"^{re.escape(TITLE)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+MIN_PHOTOGRAPHS: Final = 50
+"""Least photographs of a clinic: with fewer, the limit hangs on the worst one."""
+
+
+def with_judge(given: Path, folder: Path, judge: Judge) -> GraderManifest:
+    """Write a bundle with a new judge.
+
+    Args:
+        given: the bundle; it is not changed unless it is ``folder``.
+        folder: of the new bundle.
+        judge: its heads.
+
+    Raises:
+        BundleError: the given bundle cannot be read, or a head is not valid.
+        OutputError: the new one cannot be written.
+    """
+    bundle = bundles.load_grader(given)
+    manifest = replace(bundle.manifest, judge=judge)
+    bundles.write(folder, manifest, bundle.model, card_of(bundles.card(given), judge))
+    return manifest
+
+
+def for_clinic(judge: Judge, qualities: Sequence[Quality], title: str) -> Judge:
+    """The same heads with limits of quality that keep a clinic's gradable photographs.
+
+    Args:
+        judge: of the bundle that read the photographs.
+        qualities: of the photographs.
+        title: of their folder, for the message.
+
+    Raises:
+        UsageError: they are too few.
+    """
+    scores = [quality.score for quality in qualities if quality.score is not None]
+    if len(scores) < MIN_PHOTOGRAPHS:
+        raise UsageError(
+            title,
+            f"has {len(scores)} photographs of a retina, too few to fit limits to",
+            f"give at least {MIN_PHOTOGRAPHS} that can be graded; a few hundred are better",
+        )
+    of_reason: dict[str, list[float]] = {reason: [] for reason in judge.reasons}
+    for quality in qualities:
+        for each in quality.scores or ():
+            of_reason[each.reason].append(each.score)
+    return replace(
+        judge,
+        ungradable=_limited(judge.ungradable, scores, KEPT),
+        reasons={
+            reason: _limited(head, of_reason[reason], KEPT_REASON)
+            for reason, head in judge.reasons.items()
+        },
+        clinic=len(scores),
+    )
+
+
+def _limited(head: Head, scores: Sequence[float], share: float) -> Head:
+    return replace(head, limit=float(np.quantile(scores, share)))
+
+
+def card_of(card: str, judge: Judge) -> str:
+    """The card of the given bundle with a section about its judge.
+
+    Args:
+        card: of the given bundle.
+        judge: its heads.
+    """
+    rest = SECTION.sub("", card).rstrip("\n")
+    sources = ", ".join(f"{name} {count}" for name, count in judge.fitted_on.items())
+    clinic = (
+        ""
+        if judge.clinic is None
+        else (
+            f"\nThe limits of quality were then fitted to {judge.clinic} photographs of a clinic.\n"
+        )
+    )
+    return f"""{rest}
+
+{TITLE}
+
+Small heads on the {judge.features} features of the network decide whether the picture is a retina,
+whether it can be graded and why not, and whether it is like the photographs that the grader learnt
+from. They were fitted to photographs of {sources}, to copies of them with known faults, and to
+pictures of other things. Limits hold for each source when its photographs were left out of the fit.
+{clinic}"""

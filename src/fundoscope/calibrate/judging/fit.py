@@ -1,0 +1,274 @@
+"""Fit the judge's heads: logistic regressions on features, and the cloud of familiar photographs.
+
+Limits come from genuine photographs of sources that the head was not fitted to, so that they hold
+for a camera that nobody has seen yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.calibrate.judging.degrade import FAULTS
+from fundoscope.calibrate.judging.features import GENUINE, STRONG, Measured
+from fundoscope.data.manifest import Row
+from fundoscope.grading.judge import inputs
+from fundoscope.models import judge as stored
+from fundoscope.models.judge import Familiar, Head, Judge
+from fundoscope.photo import appearance
+from fundoscope.reading import QUALITY_REASONS
+
+PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-3, 2e-4, 1e-3
+"""Inverse strength of the penalty on the weights, on features of unit variance."""
+ITERATIONS: Final = 300
+PARTS: Final = 5
+"""Parts in which a source with ungradable photographs is left out."""
+KEPT: Final = 0.975
+"""Least share of the gradable photographs of each source that the limit of quality keeps."""
+KEPT_RETINA: Final = 0.998
+"""The same of all photographs for the limit of "not a retina"."""
+KEPT_REASON: Final = 0.98
+KEPT_FAMILIAR: Final = 0.99
+AXES: Final = 16
+PHANTOM: Final = "phantom"
+"""The source of drawn eyes: the heads must accept them, but they set no limit."""
+UNUSABLE: Final = "2"
+"""EyeQ's "reject" in the column ``quality_eyeq``."""
+SPREAD: Final = 1e-3
+"""Least standard deviation of a feature."""
+LOOKS_SCALE: Final = 10.0
+"""How much larger the measured quantities are made than the features, so that the penalty on their
+weights is smaller: they are few, and tell the made faults."""
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the heads are fitted to: N squares of photographs and M of other pictures.
+
+    Attributes:
+        x: ``float64 (N, K + 2 M)``, from :func:`fundoscope.grading.judge.inputs`.
+        source: N texts.
+        kind: N texts, see :class:`fundoscope.calibrate.judging.features.Measured`.
+        bad: whether a reader called the photograph ungradable, ``bool (N,)``.
+        doubtful: whether two readers disagree on that, ``bool (N,)``; not used for quality.
+        other: the same of other pictures.
+    """
+
+    x: Floats
+    source: NDArray[np.str_]
+    kind: NDArray[np.str_]
+    bad: Flags
+    doubtful: Flags
+    other: Floats
+
+    @property
+    def genuine(self) -> Flags:
+        """Photographs as they are, ``bool (N,)``."""
+        flags: Flags = self.kind == GENUINE
+        return flags
+
+    @property
+    def good(self) -> Flags:
+        """Photographs as they are that nobody called ungradable, ``bool (N,)``."""
+        flags: Flags = self.genuine & ~self.bad & ~self.doubtful
+        return flags
+
+    @property
+    def strong(self) -> Flags:
+        """Copies with a strong fault, ``bool (N,)``."""
+        return np.char.startswith(self.kind, STRONG)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Weights ``float64 (K,)`` and the bias of a head."""
+
+    weights: Floats
+    bias: float
+
+    def __call__(self, x: Floats) -> Floats:
+        """Scores ``float64 (N,)``."""
+        values: Floats = x @ self.weights + self.bias
+        return values
+
+
+def material(
+    measured: Measured, rows: Sequence[Row], pictures: Measured, phantoms: Measured
+) -> Material:
+    """Put features and labels together.
+
+    Args:
+        phantoms: of drawn eyes.
+        measured: of the photographs of ``rows`` and their copies.
+        rows: with ``gradable`` and, where known, ``quality_eyeq``.
+        pictures: of other things.
+    """
+    of = [rows[place] for place in measured.place]
+    bad = np.array([row.gradable is False for row in of])
+    rejected = np.array([row.text("quality_eyeq") == UNUSABLE for row in of])
+    accepted = np.array([row.text("quality_eyeq") in ("0", "1") for row in of])
+    drawn = len(phantoms.place)
+    none = np.zeros(drawn, dtype=bool)
+    return Material(
+        np.concatenate([_inputs(measured), _inputs(phantoms)]),
+        np.array([*(row.source for row in of), *[PHANTOM] * drawn]),
+        np.concatenate([measured.kind, phantoms.kind]),
+        np.concatenate([bad, none]),
+        np.concatenate([(bad & accepted) | (~bad & rejected), none]),
+        _inputs(pictures),
+    )
+
+
+def _inputs(measured: Measured) -> Floats:
+    return inputs(measured.features.astype(np.float32), measured.looks).astype(np.float64)
+
+
+def judge(given: Material) -> Judge:
+    """Fit all heads."""
+    fitted_on = Counter(given.source[given.genuine].tolist())
+    return Judge(
+        features=_features(given),
+        measured=appearance.NAMES,
+        other=_head(other(given), _limit(given, other, given.genuine, KEPT_RETINA)),
+        ungradable=_head(ungradable(given), _limit(given, ungradable, given.good, KEPT)),
+        reasons={code: _of_reason(given, code) for code in QUALITY_REASONS},
+        familiar=familiar(given),
+        fitted_on=dict(sorted(fitted_on.items())),
+    )
+
+
+def without(given: Material, out: Flags) -> Material:
+    """The material without some photographs, ``bool (N,)``."""
+    return Material(
+        given.x[~out],
+        given.source[~out],
+        given.kind[~out],
+        given.bad[~out],
+        given.doubtful[~out],
+        given.other,
+    )
+
+
+def other(given: Material) -> Linear:
+    """Fit the head that tells other pictures from retinas, good or bad."""
+    x = np.concatenate([given.x, given.other])
+    y = np.arange(len(x)) >= len(given.x)
+    weights = np.where(y, 1.0, np.sqrt((~y).sum() / max(1, y.sum())) / len(given.x) * y.sum())
+    return _logistic(x, y, weights, PENALTY_OTHER)
+
+
+def ungradable(given: Material) -> Linear:
+    """Fit the head that tells photographs which readers called ungradable.
+
+    Made faults have heads of their own. Fitted together, each kind hid the other.
+    """
+    used = ~given.doubtful & ~given.strong
+    return _logistic(given.x[used], given.bad[used], np.ones(used.sum()), PENALTY_UNGRADABLE)
+
+
+def reason(given: Material, code: str) -> Linear:
+    """Fit the head of one reason, to good photographs with that fault against all others."""
+    names = [f"{STRONG} {name}" for name, fault in FAULTS.items() if fault.reason == code]
+    used = ~given.bad & ~given.doubtful
+    y = np.isin(given.kind, names)
+    return _logistic(given.x[used], y[used], np.ones(used.sum()), PENALTY_REASON)
+
+
+def _of_reason(given: Material, code: str) -> Head:
+    def fit(part: Material) -> Linear:
+        return reason(part, code)
+
+    return _head(fit(given), _limit(given, fit, given.good, KEPT_REASON))
+
+
+def left_out(given: Material, fit: Callable[[Material], Linear]) -> Floats:
+    """Scores ``float64 (N,)`` of each photograph by a head fitted without its source or part."""
+    values = np.empty(len(given.x))
+    groups = _groups(given)
+    for group in range(int(groups.max()) + 1):
+        out = groups == group
+        values[out] = fit(without(given, out))(given.x[out])
+    return values
+
+
+def _groups(given: Material) -> NDArray[np.int64]:
+    """The photographs that are left out together, ``int64 (N,)``, from 0.
+
+    They are those of a source. A source with photographs that a reader called ungradable is left
+    out in parts, because without all of it nothing tells what ungradable is. Copies of a photograph
+    follow each other, so that they are in one part.
+    """
+    groups = np.empty(len(given.x), np.int64)
+    first = 0
+    for source in np.unique(given.source):
+        of_source = np.flatnonzero(given.source == source)
+        parts = PARTS if given.bad[of_source].any() else 1
+        groups[of_source] = first + np.arange(len(of_source)) * parts // len(of_source)
+        first += parts
+    return groups
+
+
+def _limit(
+    given: Material, fit: Callable[[Material], Linear], kept_of: Flags, share: float
+) -> float:
+    """The least limit that keeps a share of some photographs of each source left out."""
+    values = left_out(given, fit)
+    return max(
+        float(np.quantile(values[kept_of & (given.source == source)], share))
+        for source in np.unique(given.source[kept_of])
+        if source != PHANTOM
+    )
+
+
+def _logistic(x: Floats, y: Flags, weights: Floats, penalty: float) -> Linear:
+    """A logistic regression on features of unit variance, in terms of the features as they are."""
+    from sklearn.linear_model import LogisticRegression
+
+    centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), SPREAD)
+    spread[-2 * len(appearance.NAMES) :] /= LOOKS_SCALE
+    model = LogisticRegression(C=penalty, class_weight="balanced", max_iter=ITERATIONS)
+    model.fit((x - centre) / spread, y, sample_weight=weights)
+    found = model.coef_[0] / spread
+    return Linear(found, float(model.intercept_[0] - found @ centre))
+
+
+def _head(linear: Linear, limit: float) -> Head:
+    return Head(weights=stored.stored(linear.weights, stored.SINGLE), bias=linear.bias, limit=limit)
+
+
+def _features(given: Material) -> int:
+    return int(given.x.shape[1]) - 2 * len(appearance.NAMES)
+
+
+def familiar(given: Material) -> Familiar:
+    """The cloud of good photographs, and the distance within which nearly all of them lie."""
+    x = given.x[given.good, : _features(given)]
+    centre = x.mean(axis=0)
+    _, lengths, axes = np.linalg.svd(x - centre, full_matrices=False)
+    axes = axes[:AXES]
+    spreads = np.maximum(lengths[:AXES] / np.sqrt(len(x)), SPREAD)
+    along = (x - centre) @ axes.T
+    left = ((x - centre) ** 2).sum(axis=1) - (along**2).sum(axis=1)
+    rest = float(max(np.sqrt(max(left.mean(), 0.0)), SPREAD))
+    distance = np.sqrt(((along / spreads) ** 2).mean(axis=1) + left / rest**2)
+    source = given.source[given.good]
+    limit = max(
+        float(np.quantile(distance[source == s], KEPT_FAMILIAR))
+        for s in np.unique(source)
+        if s != PHANTOM
+    )
+    return Familiar(
+        centre=stored.stored(centre, stored.HALF),
+        axes=stored.stored(axes, stored.HALF),
+        spreads=tuple(float(spread) for spread in spreads),
+        rest=rest,
+        limit=limit,
+    )

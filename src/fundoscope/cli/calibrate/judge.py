@@ -1,0 +1,67 @@
+"""``fundoscope calibrate judge``: fit what a grader judges before it grades."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fundoscope.cli import labels as label_tables
+from fundoscope.cli.options import GraderBundle, Labels, Overwrite
+
+TRAINED_ON = ("train", "val")
+"""The splits that are used."""
+
+
+def judge(
+    labels: Labels,
+    natural: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder of pictures of anything but retinas."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into."),
+    ],
+    cache: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that keeps features between runs.")
+    ],
+    grader: GraderBundle = None,
+    most: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Most gradable photographs of each source."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit the heads that judge a photograph: a retina, gradable and why not, familiar.
+
+    The network is not changed. It must give its features: see `fundoscope bundle features`. Uses
+    the splits train and val of the table, with its columns gradable and quality_eyeq.
+    """
+    from fundoscope.calibrate.judging import bundle as judged
+    from fundoscope.calibrate.judging import features, fit
+    from fundoscope.cli.extras import CALIBRATE_JUDGE, require
+    from fundoscope.grading import grader as graders
+    from fundoscope.models import bundle as bundles
+    from fundoscope.writing import refuse_existing
+
+    require("fundoscope calibrate judge", CALIBRATE_JUDGE)
+    table = label_tables.read(labels)
+    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    given = grader or bundles.shipped(bundles.GRADING)
+    loaded = graders.load(given)
+    rows = features.chosen([row for row in table.rows if row.split in TRAINED_ON], most)
+    paths = [table.photograph(row) for row in rows]
+    measured = features.of_rows(loaded, rows, paths, cache / "photographs")
+    others = features.together(
+        features.of_pictures(loaded, features.pictures_in(natural, most), cache / "natural"),
+        features.of_impostors(loaded, cache / "impostors"),
+    )
+    phantoms = features.of_phantoms(loaded, cache / "phantoms")
+    fitted = fit.judge(fit.material(measured, rows, others, phantoms))
+    manifest = judged.with_judge(given, out, fitted)
+    typer.echo(
+        f"{out}: {manifest.name}, judge fitted to {sum(fitted.fitted_on.values())} photographs and"
+        f" {len(set(others.place.tolist()))} other pictures"
+    )

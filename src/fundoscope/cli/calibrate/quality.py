@@ -1,0 +1,68 @@
+"""``fundoscope calibrate quality``: fit the limits of quality to a clinic's camera."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fundoscope.cli.options import GraderBundle, Overwrite, Workers
+
+
+def quality(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of photographs that can be graded.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into."),
+    ],
+    grader: GraderBundle = None,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit the limits of "not gradable" to photographs of your camera that can be graded.
+
+    Needs at least 50 photographs. About 2.5 % of them will be above the new limit; leave out those
+    that nobody could grade. Neither the network nor the grades change.
+
+    Exit codes: 0 if all photographs were read, 3 if some were not (the limits are fitted to the
+    others), 2 for wrong use, 1 for any other failure.
+    """
+    from fundoscope.batch import processors
+    from fundoscope.batch.inputs import gather
+    from fundoscope.calibrate.judging import bundle as judged
+    from fundoscope.cli.exit_codes import DONE, INCOMPLETE
+    from fundoscope.errors import PhotoError, UsageError
+    from fundoscope.models import bundle as bundles
+    from fundoscope.reader import Reader
+    from fundoscope.writing import refuse_existing
+
+    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    given = grader or bundles.shipped(bundles.GRADING)
+    earlier = bundles.load_grader(given).manifest.judge
+    if earlier is None:
+        raise UsageError(
+            given.name, "has no judge of quality", "fit one first: fundoscope calibrate judge"
+        )
+    photographs = [photograph.path for photograph in gather([folder], leave_out=out).photographs]
+    reader = Reader(given, lesions=False, force=True)
+    readings = reader.read_many(photographs, workers=workers or processors.available())
+    read = [each for each in readings if not isinstance(each, PhotoError)]
+    qualities = [reading.quality for reading in read if reading.quality.score is not None]
+    fitted = judged.for_clinic(earlier, qualities, folder.name)
+    manifest = judged.with_judge(given, out, fitted)
+    before = sum((q.score or 0.0) > earlier.ungradable.limit for q in qualities)
+    after = sum((q.score or 0.0) > fitted.ungradable.limit for q in qualities)
+    typer.echo(
+        f"{out}: {manifest.name}, fitted to {len(qualities)} photographs; not gradable:"
+        f" {before} before, {after} now"
+    )
+    missing = len(photographs) - len(qualities)
+    if missing:
+        typer.echo(f"{missing} photographs show no retina or cannot be read", err=True)
+    raise typer.Exit(INCOMPLETE if missing else DONE)

@@ -1,0 +1,186 @@
+"""What the features of a grader's network say of a photograph, before its grade is believed.
+
+Three questions: is it a retina, can it be graded, and is it like the photographs that the grader
+learnt from. The heads are in the bundle (:mod:`fundoscope.models.judge`) and fitted by
+``fundoscope calibrate judge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.models import judge as stored
+from fundoscope.models.judge import Familiar, Head
+from fundoscope.reading import NOT_GRADABLE, UNFAMILIAR, Quality, QualityScore
+
+LENGTH: Final = 1e-6
+"""The least length of a vector of features, so that nothing is divided by zero."""
+
+Floats = NDArray[np.float32]
+"""``float32``, of any shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The heads of a bundle, ready for use.
+
+    Attributes:
+        weights: ``float32 (K + 2 M, 2 + R)``: of "other", "ungradable" and the R reasons.
+        bias: ``float32 (2 + R,)``.
+        limits: ``float32 (2 + R,)``.
+        reasons: the R codes.
+        centre: ``float32 (K,)`` of the familiar photographs.
+        axes: ``float32 (A, K)``.
+        familiar: their spreads and the limit of the distance.
+    """
+
+    weights: Floats
+    bias: Floats
+    limits: Floats
+    reasons: tuple[str, ...]
+    centre: Floats
+    axes: Floats
+    familiar: Familiar
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the judge says of one photograph; ``None`` where a bundle has no judge.
+
+    Attributes:
+        retina: whether the picture shows a retina.
+        quality: whether it can be graded, and why not.
+        familiar: whether it is like the photographs that the grader learnt from.
+    """
+
+    retina: bool | None = None
+    quality: Quality = field(default_factory=Quality)
+    familiar: bool | None = None
+
+
+def ready(bundled: stored.Judge) -> Judge:
+    """The heads of a bundle as arrays.
+
+    Args:
+        bundled: whose values are valid (:func:`fundoscope.models.judge.fault`).
+    """
+    heads: list[Head] = [bundled.other, bundled.ungradable, *bundled.reasons.values()]
+    familiar = bundled.familiar
+    return Judge(
+        np.stack([stored.vector(head.weights, stored.SINGLE) for head in heads], axis=1),
+        np.array([head.bias for head in heads], np.float32),
+        np.array([head.limit for head in heads], np.float32),
+        tuple(bundled.reasons),
+        stored.vector(familiar.centre, stored.HALF),
+        stored.vector(familiar.axes, stored.HALF).reshape(len(familiar.spreads), bundled.features),
+        familiar,
+    )
+
+
+def scores(judge: Judge, features: Floats, looks: Floats) -> Floats:
+    """The scores of the heads, ``float32 (N, 2 + R)``: "other", "ungradable", then the reasons.
+
+    Args:
+        judge: from :func:`ready`.
+        features: ``float32 (N, K)``.
+        looks: ``float32 (N, M)``, from :func:`fundoscope.photo.appearance.measure`.
+    """
+    values: Floats = inputs(features, looks) @ judge.weights + judge.bias
+    return values
+
+
+def inputs(features: Floats, looks: Floats) -> Floats:
+    """What the linear heads take, ``float32 (N, K + 2 M)``.
+
+    The squares of the measured quantities let a head say "neither too much nor too little".
+
+    Args:
+        features: ``float32 (N, K)``.
+        looks: ``float32 (N, M)``, from :func:`fundoscope.photo.appearance.measure`.
+    """
+    return np.concatenate([directions(features), looks, looks**2], axis=1)
+
+
+def distances(judge: Judge, features: Floats) -> Floats:
+    """How far photographs are from the familiar ones, ``float32 (N,)``.
+
+    Args:
+        judge: from :func:`ready`.
+        features: ``float32 (N, K)``.
+    """
+    away = directions(features) - judge.centre
+    along = away @ judge.axes.T
+    rest = np.maximum((away**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+    spreads = np.array(judge.familiar.spreads, np.float32)
+    inside = ((along / spreads) ** 2).mean(axis=1)
+    distance: Floats = np.sqrt(inside + rest / judge.familiar.rest**2)
+    return distance
+
+
+def directions(features: Floats) -> Floats:
+    """Features divided by their length and multiplied by the square root of their number.
+
+    The length depends on contrast and on the size of a file; the direction much less.
+    """
+    lengths = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), LENGTH)
+    scaled: Floats = features * (np.sqrt(np.float32(features.shape[1])) / lengths)
+    return scaled
+
+
+def verdict(judge: Judge, features: Floats, looks: Floats) -> Verdict:
+    """Judge one photograph.
+
+    Args:
+        judge: from :func:`ready`.
+        features: ``float32 (1, K)``, finite.
+        looks: ``float32 (M,)``, from :func:`fundoscope.photo.appearance.measure`.
+    """
+    values = scores(judge, features, looks[np.newaxis])[0]
+    over = values - judge.limits
+    gradable = bool((over[1:] <= 0).all())
+    found = dict(zip(judge.reasons, (float(value) for value in over[2:]), strict=True))
+    return Verdict(
+        retina=bool(over[0] <= 0),
+        quality=Quality(
+            gradable=gradable,
+            reasons=() if gradable else named(found),
+            scores=tuple(
+                QualityScore(reason, float(score), float(limit))
+                for reason, score, limit in zip(
+                    judge.reasons, values[2:], judge.limits[2:], strict=True
+                )
+            ),
+            score=float(values[1]),
+            limit=float(judge.limits[1]),
+        ),
+        familiar=bool(distances(judge, features)[0] <= judge.familiar.limit),
+    )
+
+
+def named(over: Mapping[str, float]) -> tuple[str, ...]:
+    """The reasons that a photographer is given: those over their limits, else the nearest one.
+
+    Args:
+        over: by how much each reason's score is over its limit.
+
+    Returns:
+        Their codes, the clearest first.
+    """
+    ordered = sorted(over, key=lambda reason: -over[reason])
+    clear = tuple(reason for reason in ordered if over[reason] > 0)
+    return clear or tuple(ordered[:1])
+
+
+def needs_reader(verdict: Verdict) -> tuple[str, ...]:
+    """The reasons why a person should look, codes of ``NEEDS_READER_REASONS``.
+
+    Args:
+        verdict: of the photograph.
+    """
+    doubts = ((verdict.quality.gradable, NOT_GRADABLE), (verdict.familiar, UNFAMILIAR))
+    return tuple(code for good, code in doubts if good is False)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fundoscope import phantom
+from fundoscope.calibrate.judging import bundle as judged
+from fundoscope.calibrate.judging import degrade, features, fit
+from fundoscope.data.manifest import Row
+from fundoscope.errors import UsageError
+from fundoscope.grading import grader, judge
+from fundoscope.models import bundle
+from fundoscope.phantom import PhantomSpec, impostors
+from fundoscope.photo import appearance
+from fundoscope.photo.field import disc
+from fundoscope.reading import QUALITY_REASONS, Quality, QualityScore
+
+pytest.importorskip("sklearn")
+
+FEATURES = 12
+SIDE = 320
+SOURCES = ("a", "b")
+
+
+@pytest.fixture(scope="module")
+def square() -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 60, (SIDE, SIDE, 1))
+    pixels = (np.array((160, 80, 40)) + noise).astype(np.uint8)
+    pixels[~disc(SIDE)] = 0
+    return pixels
+
+
+@pytest.mark.parametrize("name", degrade.FAULTS)
+def test_a_strong_fault_changes_a_square_more_than_a_slight_one(
+    name: str, square: np.ndarray
+) -> None:
+    fault = degrade.FAULTS[name]
+
+    def change(strength: float) -> float:
+        worse = degrade.degraded(square, name, strength, np.random.default_rng(0))
+        assert worse.shape == square.shape
+        assert not worse[~disc(SIDE)].any()
+        return float(np.abs(worse.astype(float) - square).mean())
+
+    assert change(fault.strong) > change(fault.slight) > 0
+
+
+def test_every_reason_has_a_fault() -> None:
+    assert {fault.reason for fault in degrade.FAULTS.values()} == set(QUALITY_REASONS)
+
+
+@pytest.fixture(scope="module")
+def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("eyes")
+    for seed in range(3):
+        pixels, _ = phantom.draw(PhantomSpec(seed=seed, width=300, height=240))
+        Image.fromarray(pixels).save(folder / f"{seed}.png")
+    (folder / "broken.png").write_bytes(b"nothing")
+    return folder
+
+
+def rows() -> list[Row]:
+    return [Row(image=f"{name}.png", grade=0, source="a") for name in (0, 1, 2, "broken")]
+
+
+def test_features_are_measured_once(eyes: Path, tmp_path: Path) -> None:
+    loaded = grader.load()
+    paths = [eyes / row.image for row in rows()]
+    seen = list[int]()
+    measured = features.of_rows(
+        loaded, rows(), paths, tmp_path / "cache", progress=lambda: seen.append(1)
+    )
+    assert sorted(set(measured.place.tolist())) == [0, 1, 2]
+    assert (measured.kind == features.GENUINE).sum() == 3
+    assert np.char.startswith(measured.kind, features.STRONG).sum() == 3
+    again = features.of_rows(
+        loaded, rows(), paths, tmp_path / "cache", progress=lambda: seen.append(1)
+    )
+    assert len(seen) == len(paths)
+    np.testing.assert_array_equal(measured.features, again.features)
+    assert features.feature_count(loaded) == measured.features.shape[1]
+
+
+def test_pictures_of_other_things_are_shown_in_four_ways(tmp_path: Path) -> None:
+    name, pixels = next((n, p) for n, p in impostors.made(1) if n.startswith("moon"))
+    Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.jpg").write_bytes(b"nothing")
+    paths = features.pictures_in(tmp_path)
+    assert len(paths) == 2
+    assert len(features.pictures_in(tmp_path, most=1)) == 1
+    measured = features.of_pictures(grader.load(), paths, tmp_path / "cache")
+    assert {features.CIRCLE, features.TINTED, features.BLURRED} <= set(measured.kind.tolist())
+
+
+def test_all_ungradable_photographs_are_chosen() -> None:
+    given = [Row(image=f"{n}", grade=0, source="a", gradable=n > 2) for n in range(10)]
+    chosen = features.chosen(given, most=4)
+    assert sum(row.gradable is False for row in chosen) == 3
+    assert len(chosen) == 7
+
+
+def measured_at(count: int, kind: list[str], shift: np.ndarray) -> features.Measured:
+    """Features and quantities around a point for each kind."""
+    rng = np.random.default_rng(count)
+    looks = rng.normal(0, 0.3, (count, len(appearance.NAMES))).astype(np.float32)
+    looks[:, : len(QUALITY_REASONS)] += shift
+    values = rng.random((count, FEATURES)).astype(np.float16)
+    return features.Measured(values, looks, np.arange(count), np.array(kind))
+
+
+def made() -> fit.Material:
+    """Two sources; each fault moves a quantity of its own, and other pictures move all."""
+    names = list(degrade.FAULTS)
+    kinds, shifts = [], []
+    for number in range(240):
+        shift = np.zeros(len(QUALITY_REASONS))
+        if number % 2:
+            name = names[number // 2 % len(names)]
+            kinds.append(f"{features.STRONG} {name}")
+            shift[QUALITY_REASONS.index(degrade.FAULTS[name].reason)] = 4.0
+        else:
+            kinds.append(features.GENUINE)
+        shifts.append(shift)
+    measured = measured_at(240, kinds, np.array(shifts))
+    of = [
+        Row(image=f"{n}", grade=0, source=SOURCES[n // 2 % 2], gradable=n % 40 != 0)
+        for n in range(240)
+    ]
+    others = measured_at(60, ["circle"] * 60, np.full((60, len(QUALITY_REASONS)), -4.0))
+    drawn = measured_at(10, [features.GENUINE] * 10, np.zeros((10, len(QUALITY_REASONS))))
+    return fit.material(measured, of, others, drawn)
+
+
+def test_fitted_heads_tell_what_they_were_fitted_to() -> None:
+    given = made()
+    fitted = fit.judge(given)
+    assert set(fitted.reasons) == set(QUALITY_REASONS)
+    assert fitted.fitted_on["phantom"] == 10
+    ready = judge.ready(fitted)
+    scores = given.x.astype(np.float32) @ ready.weights + ready.bias
+    over = scores - ready.limits
+    assert (over[given.good, 0] <= 0).mean() > 0.95
+    assert (over[given.good, 1] <= 0).mean() > 0.95
+    assert (over[given.strong, 1] > 0).mean() > 0.9
+    others = given.other.astype(np.float32) @ ready.weights[:, 0] + ready.bias[0]
+    assert (others > ready.limits[0]).mean() > 0.9
+
+
+def test_features_of_several_sets_keep_their_places() -> None:
+    part = measured_at(3, ["circle"] * 3, np.zeros((3, len(QUALITY_REASONS))))
+    both = features.together(part, part)
+    assert both.place.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def qualities(count: int, score: float) -> list[Quality]:
+    scores = tuple(QualityScore(reason, score, 0.0) for reason in QUALITY_REASONS)
+    return [Quality(gradable=True, scores=scores, score=score, limit=0.0)] * count
+
+
+def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
+    given = fit.judge(made())
+    fitted = judged.for_clinic(given, qualities(60, 3.0), "clinic")
+    assert fitted.ungradable.limit == pytest.approx(3.0)
+    assert {head.limit for head in fitted.reasons.values()} == {3.0}
+    assert fitted.clinic == 60
+    assert fitted.other == given.other
+    with pytest.raises(UsageError, match="too few"):
+        judged.for_clinic(given, qualities(10, 3.0), "clinic")
+
+
+def test_a_bundle_with_a_judge_says_so_in_its_card(tmp_path: Path) -> None:
+    fitted = replace(fit.judge(made()), clinic=60)
+    judged.with_judge(bundle.shipped(), tmp_path / "one", fitted)
+    judged.with_judge(tmp_path / "one", tmp_path / "two", fitted)
+    assert bundle.load_grader(tmp_path / "two").manifest.judge == fitted
+    card = bundle.card(tmp_path / "two")
+    assert card.count(judged.TITLE) == 1
+    assert "60 photographs of a clinic" in card

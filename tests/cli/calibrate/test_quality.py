@@ -1,0 +1,102 @@
+"""``fundoscope calibrate quality`` and ``calibrate judge``, on drawn eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fundoscope import phantom
+from fundoscope.calibrate.judging import bundle as judged
+from fundoscope.cli import main
+from fundoscope.models import bundle
+from fundoscope.models import judge as stored
+from fundoscope.models.judge import Familiar, Head, Judge
+from fundoscope.phantom import PhantomSpec
+from fundoscope.photo import appearance
+from fundoscope.reading import QUALITY_REASONS
+
+Command = Callable[..., Any]
+FEATURES = 1280
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line with the real reader: its exit code and what it printed."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def bundled(tmp_path: Path) -> Path:
+    """The grader that ships, with a judge that finds everything ungradable."""
+    inputs = FEATURES + 2 * len(appearance.NAMES)
+    head = Head(weights=stored.stored(np.zeros(inputs), stored.SINGLE), bias=1.0, limit=0.0)
+    given = Judge(
+        features=FEATURES,
+        measured=appearance.NAMES,
+        other=replace(head, bias=-1.0),
+        ungradable=head,
+        reasons=dict.fromkeys(QUALITY_REASONS, head),
+        familiar=Familiar(
+            centre=stored.stored(np.zeros(FEATURES), stored.HALF),
+            axes=stored.stored(np.eye(1, FEATURES), stored.HALF),
+            spreads=(1.0,),
+            rest=1.0,
+            limit=1e4,
+        ),
+        fitted_on={"test": 1},
+    )
+    judged.with_judge(bundle.shipped(), tmp_path / "judged", given)
+    return tmp_path / "judged"
+
+
+@pytest.fixture
+def eyes(tmp_path: Path) -> Path:
+    folder = tmp_path / "eyes"
+    folder.mkdir()
+    for seed in range(3):
+        pixels, _ = phantom.draw(PhantomSpec(seed=seed, width=300, height=240))
+        Image.fromarray(pixels).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_limits_are_fitted_to_a_folder(
+    command: Command,
+    bundled: Path,
+    eyes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judged, "MIN_PHOTOGRAPHS", 3)
+    code, out, err = command(
+        "calibrate", "quality", eyes, "--grader", bundled, "--out", tmp_path / "new"
+    )
+    assert code == 0, err
+    assert "3 before, 0 now" in out
+    fitted = bundle.load_grader(tmp_path / "new").manifest.judge
+    assert fitted is not None
+    assert fitted.ungradable.limit == pytest.approx(1.0)
+    assert fitted.clinic == 3
+
+
+def test_too_few_photographs_are_refused(
+    command: Command, bundled: Path, eyes: Path, tmp_path: Path
+) -> None:
+    code, _, err = command(
+        "calibrate", "quality", eyes, "--grader", bundled, "--out", tmp_path / "new"
+    )
+    assert code == 2
+    assert "too few" in err
+    assert not (tmp_path / "new").exists()
