@@ -118,7 +118,7 @@ class FakeReader:
         self.threads = threads
         FakeReader.made.append(self)
 
-    def examine(self, source: str | Path) -> tuple[Photo, Reading]:
+    def examine(self, source: str | Path, *, eye: str | None = None) -> tuple[Photo, Reading]:
         photo, stem = decode_file(source), Path(source).stem
         reading = reading_of(photo, stem)
         return photo, with_lesions(reading) if "lesions" in stem and self.lesions else reading

@@ -23,13 +23,13 @@ from fundoscope.grading.grader import Grader
 from fundoscope.grading.judge import Verdict
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import summary
+from fundoscope.lesions import landmarks, placing, summary
 from fundoscope.lesions.summary import Findings
 from fundoscope.opinions import MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import advice, field, reasons, sources
 from fundoscope.photo.decode import Photo
-from fundoscope.reading import FieldOfView, Grade, ModelUsed, Reading
+from fundoscope.reading import EYES, Anatomy, FieldOfView, Grade, ModelUsed, Reading
 
 if TYPE_CHECKING:
     from fundoscope.photo.sources import Source
@@ -51,6 +51,7 @@ class Reader:
         detector: str | Path | None = None,
         *,
         lesions: bool = True,
+        landmarks: str | Path | bool = True,
         threads: int = 1,
         referable_threshold: float | None = None,
         providers: Sequence[str] | None = None,
@@ -64,6 +65,9 @@ class Reader:
                 that ships.
             detector: a detection bundle (folder or zip); ``None`` means the one that ships.
             lesions: whether to look for lesions.
+            landmarks: the landmark bundle (folder or zip) that finds disc and fovea beside the
+                lesions; ``True`` means the one that ships, ``False`` none: then the disc is the
+                detector's.
             threads: processor threads for one photograph. More than one helps when fewer
                 photographs are read in parallel than there are processors. The result is the same.
             referable_threshold: the lowest probability of grade 2 or more, above 0 and at most 1,
@@ -88,13 +92,13 @@ class Reader:
         self._detector = (
             detectors.load(detector, threads=threads, providers=providers) if lesions else None
         )
+        self._landmarker = _landmarker(landmarks, providers) if lesions else None
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
         """The bundles in use, as a Reading names them."""
-        if self._detector is None:
-            return (self._grader.used,)
-        return (self._grader.used, self._detector.used)
+        loaded = (self._grader, self._detector, self._landmarker)
+        return tuple(model.used for model in loaded if model is not None)
 
     @property
     def referable_threshold(self) -> float:
@@ -106,12 +110,14 @@ class Reader:
         """The lowest score of an accepted box, for each kind that is looked for."""
         return {} if self._detector is None else self._detector.manifest.thresholds
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source, *, eye: str | None = None) -> Reading:
         """Read one photograph.
 
         Args:
             source: a file's path, its bytes, a file opened in binary mode, an array
                 ``uint8 (H, W, 3)`` RGB, or a PIL picture.
+            eye: ``"right"`` or ``"left"`` if that is known. It wins over what the photograph
+                shows; a contradiction becomes a warning.
 
         Returns:
             A Reading. A picture that is not a fundus photograph has one too, with ``field.found``
@@ -120,8 +126,9 @@ class Reader:
         Raises:
             PhotoError: the file cannot be read.
             TypeError: ``source`` is something else.
+            ValueError: ``eye`` is something else.
         """
-        return self.examine(source)[1]
+        return self.examine(source, eye=eye)[1]
 
     def read_many(
         self, given: Iterable[Source], *, workers: int = 1, raise_refusals: bool = False
@@ -156,15 +163,19 @@ class Reader:
                 raise
             return refusal.with_traceback(None)
 
-    def examine(self, source: Source) -> tuple[Photo, Reading]:
+    def examine(self, source: Source, *, eye: str | None = None) -> tuple[Photo, Reading]:
         """Read one photograph and return its decoded pixels too, for drawing.
 
         Args:
             source: as for :meth:`read`.
+            eye: as for :meth:`read`.
 
         Raises:
             PhotoError: the file cannot be read.
+            ValueError: as for :meth:`read`.
         """
+        if eye is not None and eye not in EYES:
+            raise ValueError(f"{eye!r} is not an eye: say 'right' or 'left'")
         content = sources.content(source)
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
         opinion = self._opinion(photo)
@@ -172,7 +183,7 @@ class Reader:
         if self._detector is not None and opinion.usable and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = sources.photo(content, min_side=self._detector.decode_side)
-        findings = self._findings(photo, opinion)
+        findings = self._findings(photo, opinion, eye)
         by_rules, macular_oedema = self._by_rules(findings, fov)
         verdict = opinion.verdict
         grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)
@@ -232,7 +243,7 @@ class Reader:
             return _Opinion(fov, kept, verdict, (why,), usable=self._force)
         return _Opinion(fov, grade, verdict)
 
-    def _findings(self, photo: Photo, opinion: _Opinion) -> Findings:
+    def _findings(self, photo: Photo, opinion: _Opinion, eye: str | None) -> Findings:
         fov = opinion.field
         if self._detector is None:
             return Findings(summary=summary.NO_DETECTOR)
@@ -241,7 +252,24 @@ class Reader:
         if not opinion.usable:
             return Findings(summary=summary.NOT_GRADABLE)
         boxes = detectors.assessable(self._detector, photo, fov)
-        return summary.findings(boxes, self._detector, photo, fov)
+        placed = self._anatomy(photo, fov, eye)
+        return summary.findings(boxes, self._detector, photo, fov, placed=placed, eye=eye)
+
+    def _anatomy(self, photo: Photo, fov: FieldOfView, eye: str | None) -> Anatomy | None:
+        """The landmarks; ``None`` where no landmark network can see them."""
+        loaded = self._landmarker
+        if loaded is None or (fov.radius or 0.0) < loaded.manifest.minimum_radius:
+            return None
+        return placing.anatomy_of(landmarks.find(loaded, photo, fov), loaded.manifest, fov, eye)
+
+
+def _landmarker(
+    wanted: str | Path | bool, providers: Sequence[str] | None
+) -> landmarks.Landmarker | None:
+    """The landmark network; ``None`` where none is wanted, or none ships."""
+    if wanted is False or (wanted is True and not landmarks.ships()):
+        return None
+    return landmarks.load(None if wanted is True else wanted, providers=providers)
 
 
 @dataclass(frozen=True, slots=True)

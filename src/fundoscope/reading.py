@@ -57,6 +57,14 @@ on an eye of grade 0, or no lesion on one of grade 3 (:mod:`fundoscope.grading.c
 """
 
 
+FOUND, ESTIMATED, NOT_FOUND = "found", "estimated", "not_found"
+LANDMARK_STATES: Final = (FOUND, ESTIMATED, NOT_FOUND)
+"""How far a landmark can be relied on: seen; seen too faintly to be sure, or worked out from other
+landmarks; neither, so that there is no value."""
+RIGHT, LEFT = "right", "left"
+EYES: Final = (RIGHT, LEFT)
+"""The two eyes."""
+
 AGREEMENTS: Final = ("same", "one_apart", "two_or_more_apart")
 """How far the grade and the grade that the lesions support lie apart."""
 
@@ -261,6 +269,8 @@ class OpticDisc:
             box's width and height. On a squeezed photograph the width is first converted to units
             of a pixel's height.
         score: 0 to 1.
+        state: one of :data:`LANDMARK_STATES`; ``None`` if it was not looked for. An estimated disc
+            has centre and diameter, but no box, and ``found`` is false.
     """
 
     found: bool | None = None
@@ -268,6 +278,7 @@ class OpticDisc:
     centre: tuple[float, float] | None = None
     diameter: float | None = None
     score: float | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +286,8 @@ class Fovea:
     """The fovea, the centre of sharp sight.
 
     Attributes:
-        state: ``"found"``; ``"estimated"`` from the disc, where it usually lies; ``"not_found"``;
-            ``None`` if it was not looked for.
+        state: ``"found"``; ``"estimated"``: seen faintly, or placed where it usually lies from the
+            disc; ``"not_found"``; ``None`` if it was not looked for.
         centre: x and y in the photograph's pixels; ``None`` if not found.
         score: 0 to 1; ``None`` unless found.
         error: how far it may lie from there, in disc diameters; 0 if found.
@@ -296,11 +307,14 @@ class Laterality:
         eye: ``"right"`` or ``"left"``; ``None`` where it cannot be told.
         source: ``"given"`` by the caller, or ``"image"``: the disc lies nasal of the fovea.
         contradiction: whether the picture shows the other eye than the one that was given.
+        certainty: the probability that the eye is right, as far as the picture shows it; ``None``
+            if it shows nothing about it.
     """
 
     eye: str | None = None
     source: str | None = None
     contradiction: bool = False
+    certainty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,7 +286,7 @@ def test_a_fault_of_ours_on_one_photograph_does_not_cost_the_others(
         save_eye(tmp_path / "in" / name)
 
     class Faulty(type(fake_reader)):
-        def examine(self, source: Path) -> Any:
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
             if source.name == "b_g1.jpg":
                 raise ZeroDivisionError("oops")
             if source.name == "c_g1.jpg":
@@ -309,7 +309,7 @@ def test_a_fault_that_every_photograph_would_meet_ends_the_run(
     class Broken:
         models = ()
 
-        def examine(self, source: Path) -> Any:
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
             raise BundleError("grader", "is broken", "replace it")
 
     with pytest.raises(BundleError):

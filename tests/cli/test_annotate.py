@@ -157,7 +157,7 @@ def test_a_lesion_at_the_rim_stays_on_the_photograph(
     from fundoscope.reading import Lesion
 
     class Rim(readers.Reader):  # type: ignore[misc]
-        def examine(self, source: Path) -> Any:
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
             photo, reading = super().examine(source)
             boxes = ((-3.0, -0.4, 2.2, 4.0), (158.0, 119.6, 170.0, 121.0), (5.1, 5.1, 5.2, 5.2))
             return photo, replace(
@@ -235,7 +235,7 @@ def test_ctrl_c_keeps_what_was_finished(
     import fundoscope.reader as readers
 
     class Interrupting(readers.Reader):  # type: ignore[misc]
-        def examine(self, source: Path) -> tuple[Any, Reading]:
+        def examine(self, source: Path, *, eye: str | None = None) -> tuple[Any, Reading]:
             if source.name == "0_lesions.jpg":
                 os.kill(os.getpid(), signal.SIGINT)
             return super().examine(source)
@@ -256,7 +256,7 @@ def test_a_fault_of_ours(
     import fundoscope.reader as readers
 
     class Faulty(readers.Reader):  # type: ignore[misc]
-        def examine(self, source: Path) -> Any:
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
             raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("fundoscope.reader.Reader", Faulty)

@@ -213,7 +213,7 @@ def test_ctrl_c_keeps_what_was_finished(
     import fundoscope.reader as readers
 
     class Slow(readers.Reader):  # type: ignore[misc]
-        def examine(self, source: Path) -> Any:
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
             time.sleep(0.02)
             return super().examine(source)
 
@@ -238,7 +238,7 @@ def test_ctrl_c_without_results(
     import fundoscope.reader as readers
 
     class Interrupting(readers.Reader):  # type: ignore[misc]
-        def examine(self, source: Path) -> Any:
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
             if source.name == "0.jpg":
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().examine(source)

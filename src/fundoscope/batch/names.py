@@ -89,6 +89,11 @@ def _patient(parts: Sequence[str]) -> str:
     return "_".join(parts)
 
 
+def eye_of(word: str) -> str | None:
+    """``"left"`` or ``"right"``, if that is what a word of a table says; else ``None``."""
+    return _side(word.strip()) or None
+
+
 def chosen(text: str) -> tuple[str, ...]:
     """The parts of :data:`CHOICES` in an option's value, such as ``"eye,patient"``.
 

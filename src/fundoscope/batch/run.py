@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fundoscope.batch import shown
+from fundoscope.batch import names, shown
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcome, trouble
 from fundoscope.batch.results import Results, results_in
@@ -43,8 +43,8 @@ class PhotoReader(Protocol):
     def lesion_thresholds(self) -> Mapping[str, float]:
         """For each kind that is looked for, the lowest score of a lesion."""
 
-    def examine(self, source: str | Path) -> tuple[Photo, Reading]:
-        """Read the file of a photograph, and return its decoded pixels too.
+    def examine(self, source: str | Path, *, eye: str | None = None) -> tuple[Photo, Reading]:
+        """Read the file of a photograph of an eye, and return its decoded pixels too.
 
         Raises:
             PhotoError: the file cannot be read as a photograph.
@@ -229,7 +229,8 @@ def examine(
     try:
         if photograph.problem is not None:
             raise photograph.problem
-        photo, reading = reader.examine(photograph.path)
+        eye = names.eye_of(photograph.eye)
+        photo, reading = reader.examine(photograph.path, eye=eye)
         return Outcome(photograph, reading, picture=draw(photo, reading) if draw else None)
     except PhotoError as refusal:
         return Outcome(photograph, refusal=refusal.with_traceback(None))

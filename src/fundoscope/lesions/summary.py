@@ -12,11 +12,19 @@ import numpy as np
 from fundoscope.geometry import Box
 from fundoscope.kinds import LESIONS, OPTIC_DISC
 from fundoscope.lesions import anatomy as geometry
-from fundoscope.lesions import cleaning, discs, exposure, presence
+from fundoscope.lesions import cleaning, discs, exposure, laterality, presence
 from fundoscope.lesions.detector import Detector, accepted
 from fundoscope.models.presence import PresenceModel
 from fundoscope.photo.decode import Photo
-from fundoscope.reading import Anatomy, FieldOfView, Lesion, LesionSummary, OpticDisc
+from fundoscope.reading import (
+    FOUND,
+    NOT_FOUND,
+    Anatomy,
+    FieldOfView,
+    Lesion,
+    LesionSummary,
+    OpticDisc,
+)
 
 NO_DETECTOR: Final = tuple(LesionSummary(kind, False, "no_detector") for kind in LESIONS)
 """The summary of a photograph on which lesions were not looked for."""
@@ -49,7 +57,13 @@ class Findings:
 
 
 def findings(
-    boxes: Sequence[Lesion], detector: Detector, photo: Photo, fov: FieldOfView
+    boxes: Sequence[Lesion],
+    detector: Detector,
+    photo: Photo,
+    fov: FieldOfView,
+    *,
+    placed: Anatomy | None = None,
+    eye: str | None = None,
 ) -> Findings:
     """Separate landmarks from lesions, remove what cannot be one, and sum up.
 
@@ -58,19 +72,36 @@ def findings(
         detector: for its thresholds and the kinds that it assesses.
         photo: decoded at any scale.
         fov: its field of view, found.
+        placed: the landmarks, from a landmark network; ``None``: the detector's disc is taken.
+        eye: which eye it is, if somebody said so.
     """
     detections = accepted(detector, boxes, fov)
-    candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
-    disc = discs.best(candidates, photo, fov) if candidates else None
-    others = [item for item in detections if item.kind != OPTIC_DISC.key]
-    anatomy, found = anatomy_of([*others, *([disc] if disc else [])], detector, fov)
-    notes = discs.warnings(anatomy.disc, fov)
+    anatomy, found = anatomy_of(_likely(detections, photo, fov), detector, fov)
+    anatomy = _of_detector(anatomy, fov, eye) if placed is None else placed
+    notes = discs.warnings(anatomy.disc, fov) + laterality.warnings(anatomy.laterality)
     if exposure.is_overexposed(photo, fov):
         return Findings((), OVEREXPOSED, anatomy, (*notes, OVEREXPOSED_WARNING))
     lesions = cleaning.lesions_only(found, anatomy.disc, fov)
     of_kinds = summarise(lesions, anatomy, detector, fov)
     of_kinds = with_presence(of_kinds, boxes, anatomy.disc, detector, fov)
     return Findings(lesions, of_kinds, anatomy, notes)
+
+
+def _of_detector(anatomy: Anatomy, fov: FieldOfView, eye: str | None) -> Anatomy:
+    """The landmarks that follow from a detector's disc; ``eye`` as for :func:`findings`."""
+    found = anatomy.disc.found
+    if found is None and eye is None:
+        return anatomy
+    state = None if found is None else FOUND if found else NOT_FOUND
+    return geometry.of_disc(replace(anatomy.disc, state=state), fov, eye)
+
+
+def _likely(detections: Sequence[Lesion], photo: Photo, fov: FieldOfView) -> list[Lesion]:
+    """Detections with at most one disc."""
+    candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
+    disc = discs.best(candidates, photo, fov) if candidates else None
+    others = [item for item in detections if item.kind != OPTIC_DISC.key]
+    return [*others, *([disc] if disc else [])]
 
 
 def with_presence(

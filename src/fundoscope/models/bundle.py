@@ -28,10 +28,12 @@ from fundoscope.models.manifest import (
     FORMAT,
     GRADING,
     INT8,
+    LANDMARKS,
     MANIFESTS,
     BundleManifest,
     DetectorManifest,
     GraderManifest,
+    LandmarksManifest,
     Stored,
     TrainedOn,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "FORMAT",
     "GRADING",
     "INT8",
+    "LANDMARKS",
     "MANIFEST",
     "MANIFESTS",
     "MODEL",
@@ -54,12 +57,14 @@ __all__ = [
     "BundleManifest",
     "DetectorManifest",
     "GraderManifest",
+    "LandmarksManifest",
     "Stored",
     "TrainedOn",
     "card",
     "load",
     "load_detector",
     "load_grader",
+    "load_landmarks",
     "seal",
     "shipped",
     "write",
@@ -108,7 +113,7 @@ def shipped(task: str = GRADING) -> Path:
     """The folder of the bundle that comes with the package.
 
     Args:
-        task: ``"grading"`` or ``"detection"``.
+        task: a key of :data:`MANIFESTS`.
 
     Raises:
         BundleError: this installation has none.
@@ -174,6 +179,21 @@ def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
     bundle = load(path)
     if not isinstance(bundle.manifest, DetectorManifest):
         raise _other_task(path, bundle.manifest, DETECTION)
+    return Bundle(bundle.manifest, bundle.model, bundle.sealed)
+
+
+def load_landmarks(path: str | Path) -> Bundle[LandmarksManifest]:
+    """Read and verify a landmark bundle.
+
+    Args:
+        path: its folder or zip file.
+
+    Raises:
+        BundleError: as :func:`load`, or the bundle is for another task.
+    """
+    bundle = load(path)
+    if not isinstance(bundle.manifest, LandmarksManifest):
+        raise _other_task(path, bundle.manifest, LANDMARKS)
     return Bundle(bundle.manifest, bundle.model, bundle.sealed)
 
 
@@ -269,7 +289,7 @@ def _manifest(text: bytes, path: Path) -> tuple[BundleManifest, bool]:
         raise BundleError(
             path.name,
             f"has the format {header.format[:MESSAGE]!r} and does {header.task[:MESSAGE]!r}; this"
-            f" version reads {FORMAT!r} for {' and '.join(MANIFESTS)}",
+            f" version reads {FORMAT!r} for {', '.join(MANIFESTS)}",
             "use the fundoscope version that it was made with, or export it again",
         )
     manifest = _decoded(text, MANIFESTS[header.task], path)

@@ -15,6 +15,9 @@ FORMAT: Final = "fundoscope.bundle/1"
 """The version of the format, stored in each bundle."""
 GRADING: Final = "grading"
 DETECTION: Final = "detection"
+LANDMARKS: Final = "landmarks"
+LANDMARK_NAMES: Final = ("optic_disc", "fovea")
+"""What a landmark network finds, in the order of its maps."""
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 """How weights may be stored."""
 
@@ -166,8 +169,24 @@ class DetectorManifest(BundleManifest):
     presence: Mapping[str, PresenceModel] = field(default_factory=dict)
 
 
-MANIFESTS: Final[Mapping[str, type[GraderManifest | DetectorManifest]]] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarksManifest(BundleManifest):
+    """The ``bundle.json`` of a landmark network, which sees the whole field of view.
+
+    Attributes:
+        found: for each landmark, ``optic_disc`` and ``fovea``, the score from which it is found.
+        estimated: for each, the lower score from which it is only estimated.
+        minimum_radius: smallest radius of a field that is read, in the photograph's pixels.
+    """
+
+    found: Mapping[str, float]
+    estimated: Mapping[str, float]
+    minimum_radius: float
+
+
+MANIFESTS: Final[Mapping[str, type[GraderManifest | DetectorManifest | LandmarksManifest]]] = {
     GRADING: GraderManifest,
     DETECTION: DetectorManifest,
+    LANDMARKS: LandmarksManifest,
 }
 """The type of ``bundle.json`` for each task."""

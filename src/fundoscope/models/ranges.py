@@ -14,9 +14,11 @@ from typing import Final
 from fundoscope import limits
 from fundoscope.models import correction, judge, presence, sets
 from fundoscope.models.manifest import (
+    LANDMARK_NAMES,
     BundleManifest,
     DetectorManifest,
     GraderManifest,
+    LandmarksManifest,
     TrainedOn,
 )
 
@@ -75,6 +77,8 @@ def _figures(manifest: BundleManifest) -> Iterator[Figure]:
         yield from _of_grader(manifest)
     elif isinstance(manifest, DetectorManifest):
         yield from _of_detector(manifest)
+    elif isinstance(manifest, LandmarksManifest):
+        yield from _of_landmarks(manifest)
 
 
 def _of_training(trained_on: TrainedOn) -> Iterator[Figure]:
@@ -109,6 +113,12 @@ def _of_detector(manifest: DetectorManifest) -> Iterator[Figure]:
     yield "overlap", manifest.overlap, 0, limits.MAX_SIDE
     yield "step", manifest.step, 1, limits.MAX_SIDE
     yield "suppress", manifest.suppress, 0, 1
+
+
+def _of_landmarks(manifest: LandmarksManifest) -> Iterator[Figure]:
+    yield from _unknown("found", manifest.found, 0, ABOVE_ALL)
+    yield from _unknown("estimated", manifest.estimated, 0, ABOVE_ALL)
+    yield "minimum_radius", manifest.minimum_radius, 0, limits.MAX_SIDE
 
 
 def _defined(figures: Mapping[str, float | None]) -> dict[str, float]:
@@ -157,6 +167,18 @@ def _faults(manifest: BundleManifest) -> Iterator[str]:
             yield fault_of_presence
         if not manifest.presence.keys() <= set(manifest.classes):
             yield "presence has a kind that is not among its classes"
+    if isinstance(manifest, LandmarksManifest):
+        yield from _faults_of_landmarks(manifest)
+
+
+def _faults_of_landmarks(manifest: LandmarksManifest) -> Iterator[str]:
+    wanted = sorted(LANDMARK_NAMES)
+    for name, scores in (("found", manifest.found), ("estimated", manifest.estimated)):
+        if sorted(scores) != wanted:
+            yield f"{name} has scores of other landmarks than {' and '.join(LANDMARK_NAMES)}"
+    lower = manifest.estimated
+    if any(lower.get(key, 0) > score for key, score in manifest.found.items()):
+        yield "estimated needs a higher score than found"
 
 
 def _words(manifest: BundleManifest) -> Iterator[tuple[str, str]]:

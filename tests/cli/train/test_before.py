@@ -11,6 +11,7 @@ import pytest
 from fundoscope.cli import main
 from fundoscope.train.detection import checks as detector_configs
 from fundoscope.train.grading import config as configs
+from fundoscope.train.landmarks import config as landmarks_configs
 from fundoscope.train.run import recipes
 from fundoscope.train.run.plan import Stage
 
@@ -38,12 +39,13 @@ def test_the_configurations_are_listed_and_printed(command):
         tomllib.loads(out)
     code, _, err = command("config", "mystery")
     assert code == 2
-    assert "name one of detector, grader, small-grader" in err
+    assert "name one of detector, grader, landmarks, small-grader" in err
 
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_each_configuration_is_valid(name):
-    reader = detector_configs if name.startswith("detector") else configs
+    readers = {"detector": detector_configs, "landmarks": landmarks_configs}
+    reader = readers.get(name, configs)
     assert reader.read_config(recipes.path(Path(name)))
 
 

@@ -76,7 +76,7 @@ def export_run(
     overwrite: bool,
     int8: bool = False,
 ) -> None:
-    """Export a run of a grader or of a detector, and print the figures of the bundle.
+    """Export a run of any task, and print the figures of the bundle.
 
     Raises:
         UsageError: the folder is not a run with a finished epoch.
@@ -96,6 +96,8 @@ def export_run(
         with watching_detector() as of_detector:
             detector = detector_export.export(run, bundle, progress=of_detector.picture, **how)
         lines = _lines_of_detector(detector)
+    elif runs.stored(run).task == runs.LANDMARKS:
+        lines = _of_landmarks(run, bundle, how)
     else:
         with watching_grader() as of_grader:
             grader = grader_export.export(run, bundle, progress=of_grader.picture, **how)
@@ -103,6 +105,34 @@ def export_run(
         lines = _lines_of_grader(grader)
     for line in lines:
         typer.echo(line)
+
+
+def _of_landmarks(run: Path, bundle: Path, how: dict[str, Any]) -> Iterator[str]:
+    """Export a landmark network, and say what it is worth.
+
+    Raises:
+        UsageError: eight bits were asked for.
+    """
+    from fundoscope.cli.train.progress import print_left_out, watching_landmarks
+    from fundoscope.errors import UsageError
+    from fundoscope.train.landmarks import export as landmarks_export
+
+    if how.pop("int8"):
+        raise UsageError("--int8", "is not possible for a landmark network", "leave it out")
+    with watching_landmarks() as watching:
+        exported = landmarks_export.export(run, bundle, progress=watching.picture, **how)
+    print_left_out(exported.left_out)
+    yield (
+        f"ONNX Runtime against torch on {exported.compared} validation photographs: discs"
+        f" {exported.difference:.1e} radii apart (median)"
+    )
+    yield _cost(exported.tried, exported.taken)
+    for source, figures in exported.validation.items():
+        shown = " ".join(
+            f"{key} {value:.3f}" for key, value in figures.items() if value is not None
+        )
+        yield f"validation, {source or '(not named)'}: {shown}"
+    yield f"{exported.folder}: epoch {exported.epoch + 1}, {exported.megabytes:.1f} MB"
 
 
 def _lines_of_detector(exported: ExportedDetector) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,8 @@ from fundoscope.quoting import printable
 if TYPE_CHECKING:
     from fundoscope.train.detection.data import DetectionData
     from fundoscope.train.grading.pictures import LeftOut, Pictures
+    from fundoscope.train.landmarks.marks import Crops
+    from fundoscope.train.landmarks.marks import LeftOut as UnusableMark
     from fundoscope.train.run.listeners import Listeners
     from fundoscope.train.run.progress import Report
 
@@ -56,6 +58,21 @@ def watching_detector() -> Iterator[Listeners[DetectionData]]:
 
 
 @contextmanager
+def watching_landmarks() -> Iterator[Listeners[Crops]]:
+    """Show the run of a landmark network; gives the callbacks that report its progress."""
+    from fundoscope.train.run.listeners import Listeners
+
+    with _display("photographs") as (show_pictures, show_step):
+        yield Listeners(
+            show_pictures,
+            lambda crops: print_left_out(crops.left_out),
+            _print_network,
+            show_step,
+            _print_landmarks_epoch,
+        )
+
+
+@contextmanager
 def _display(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
     """Show prepared pictures and training steps; speed is given in ``unit`` per second."""
     from rich.console import Console
@@ -85,7 +102,7 @@ def _display(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
         yield show_pictures, show_step
 
 
-def print_left_out(left_out: tuple[LeftOut, ...]) -> None:
+def print_left_out(left_out: Sequence[LeftOut | UnusableMark]) -> None:
     """Name the photographs that cannot be used for training, with the reason."""
     for photograph in left_out:
         typer.echo(f"left out: {photograph.image}: {photograph.reason}")
@@ -169,6 +186,17 @@ def _print_detector_epoch(line: dict[str, Any]) -> None:
     typer.echo(
         f"epoch {line['epoch'] + 1} training: loss {line['loss']:.4f};"
         f" validation: average precision {kinds}; mean of lesions {_number(line['score'])}"
+    )
+
+
+def _print_landmarks_epoch(line: dict[str, Any]) -> None:
+    """Print the training loss, and how near the landmarks are to the marks of validation."""
+    typer.echo(
+        f"epoch {line['epoch'] + 1} training: loss {line['loss']:.4f}; validation, in disc"
+        f" diameters: disc {_number(line['disc_median'])} (within half:"
+        f" {_number(line['disc_within_half'])}, diameter within 15 %:"
+        f" {_number(line['diameter_within_15'])}), fovea {_number(line['fovea_median'])} (within"
+        f" half: {_number(line['fovea_within_half'])})"
     )
 
 

@@ -1,4 +1,4 @@
-"""One way to run a training, for graders and detectors alike."""
+"""One way to run a training, whatever is trained."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
-    from fundoscope.train.budget import Settled
     from fundoscope.train.detection.config import DetectorConfig
     from fundoscope.train.detection.data import DetectionData
     from fundoscope.train.grading.config import GraderConfig
     from fundoscope.train.grading.pictures import Pictures
+    from fundoscope.train.landmarks.config import LandmarksConfig
+    from fundoscope.train.landmarks.marks import Crops
     from fundoscope.train.run.listeners import Listeners
 
-Config = TypeVar("Config", "GraderConfig", "DetectorConfig")
-Data = TypeVar("Data", "Pictures", "DetectionData")
+Config = TypeVar("Config", "GraderConfig", "DetectorConfig", "LandmarksConfig")
+Data = TypeVar("Data", "Pictures", "DetectionData", "Crops")
 
 RUNS: Final = Path("runs")
 """Where run folders lie by default."""
@@ -28,7 +29,7 @@ RUNS: Final = Path("runs")
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[Config, Data]):
-    """What differs between training a grader and training a detector.
+    """What differs between the trainings of the tasks.
 
     Attributes:
         watching: opens the display of a run; gives the callbacks that report progress.
@@ -38,7 +39,7 @@ class Kind(Generic[Config, Data]):
     """
 
     watching: Callable[[], AbstractContextManager[Listeners[Data]]]
-    settle: Callable[..., Settled[Config]]
+    settle: Callable[..., Any]
     schedule: Callable[[Config], str]
     train: Callable[..., None]
 

@@ -106,6 +106,18 @@ def augment(pictures: Tensor, size: PictureSize, generator: Generator, jitter: J
     Returns:
         float32 ``(N, 3, height, width)`` RGB, 0 to 255, in channels-last memory order.
     """
+    return augment_with_maps(pictures, size, generator, jitter)[0]
+
+
+def augment_with_maps(
+    pictures: Tensor, size: PictureSize, generator: Generator, jitter: Jitter
+) -> tuple[Tensor, Tensor]:
+    """As :func:`augment`, and where each point of a result lay in its source.
+
+    Returns:
+        The pictures, and affine maps ``(N, 2, 3)`` from the result to the source, both in units of
+        half a side about the middle.
+    """
     import torch
     from torch.nn import functional
 
@@ -121,7 +133,9 @@ def augment(pictures: Tensor, size: PictureSize, generator: Generator, jitter: J
     pixels = _blur(pixels, generator, jitter)
     pixels = _recolour(pixels, generator, jitter)
     pixels = _jpeg(pixels, generator, jitter).mul_(inside > INSIDE)
-    return pixels if jitter.fill == 0 else pixels.add_(jitter.fill * (inside <= INSIDE))
+    if jitter.fill:
+        pixels = pixels.add_(jitter.fill * (inside <= INSIDE))
+    return pixels, theta
 
 
 def recolour(pictures: Tensor, generator: Generator, jitter: Jitter) -> Tensor:

@@ -1,7 +1,7 @@
 """The curves of a run, with a point for each epoch and a mark at the epoch that is kept.
 
 For a grader: loss, kappa and accuracy of training and validation. For a detector: its losses, and
-the average precision of each kind.
+the average precision of each kind. For a landmark network: its loss, distances and shares.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def draw(folder: Path) -> None:
     FigureCanvasAgg(figure)
     if "average_precision" in lines[0]:
         plots = _of_detector(figure, lines)
+    elif "disc_median" in lines[0]:
+        plots = _of_landmarks(figure, lines)
     else:
         plots = _of_grader(figure, lines)
     best = max(lines, key=lambda line: line["score"] if line["score"] is not None else -math.inf)
@@ -95,6 +97,20 @@ def _of_detector(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
     precision.set_ylim(0, 1)
     for axes in plots:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+    return plots
+
+
+def _of_landmarks(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
+    titles = ("loss in training", "median distance, disc diameters", "shares that are right")
+    loss, distance, share = plots = _plots(figure, titles)
+    epochs = [line["epoch"] + 1 for line in lines]
+    loss.plot(epochs, _values(lines, ("loss",)), "o-", color=TRAINING)
+    for i, name in enumerate(("disc", "fovea")):
+        _curve(distance, epochs, _values(lines, (f"{name}_median",)), i, name)
+        _curve(share, epochs, _values(lines, (f"{name}_within_half",)), i, f"{name}, within half")
+    _curve(share, epochs, _values(lines, ("diameter_within_15",)), 2, "diameter, within 15 %")
+    for axes in (distance, share):
+        axes.legend(fontsize="small")
     return plots
 
 

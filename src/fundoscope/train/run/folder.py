@@ -18,8 +18,8 @@ from fundoscope.train.run import loop, processes
 from fundoscope.train.run.settings import HARDWARE
 
 CONFIG, RUN = "config.json", "run.json"
-GRADING, DETECTION = "grading", "detection"
-TASKS: Final = {GRADING: "grader", DETECTION: "detector"}
+GRADING, DETECTION, LANDMARKS = "grading", "detection", "landmarks"
+TASKS: Final = {GRADING: "grader", DETECTION: "detector", LANDMARKS: "landmark network"}
 """The tasks of runs, and what each trains."""
 AVERAGED: Final = "averaged"
 """Key of ``run.json`` under which a run that is an average of others names them."""
@@ -39,7 +39,7 @@ class Stored:
     """What ``config.json`` says of a run.
 
     Attributes:
-        task: :data:`GRADING` or :data:`DETECTION`.
+        task: a key of :data:`TASKS`.
         settings: the configuration.
         manifest_sha256: of the data that the run is trained on.
     """

@@ -1,0 +1,78 @@
+"""Which eye a photograph shows: the disc lies nasal of the fovea.
+
+In a right eye's photograph, upright and not mirrored, the disc lies right of the fovea. Where the
+fovea is not seen, the disc's place tells it, because photographs show the macula near their middle.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fundoscope.reading import (
+    FOUND,
+    LEFT,
+    RIGHT,
+    FieldOfView,
+    Fovea,
+    Laterality,
+    OpticDisc,
+)
+
+BOTH_FOUND, BOTH, DISC_ALONE = 0.99, 0.95, 0.9
+"""Certainty by what is known: both landmarks found, one of them only estimated, or the disc alone.
+Shares of right answers on the validation photographs whose eye is known, rounded down to what their
+number can show (``bench/landmarks.py``)."""
+GIVEN, IMAGE = "given", "image"
+"""How it is known which eye it is."""
+APART: Final = 1.0
+"""Least horizontal distance of disc and fovea, in disc diameters, that tells them apart."""
+OFF_CENTRE: Final = 0.3
+"""Radii of the field that a disc alone must lie from the vertical through its middle."""
+SURE: Final = 0.9
+"""Certainty from which the photograph may contradict what somebody said."""
+
+
+def of(disc: OpticDisc, fovea: Fovea, fov: FieldOfView, told: str | None = None) -> Laterality:
+    """Which eye it is. What somebody said wins over the photograph.
+
+    Args:
+        disc: found or not.
+        fovea: found or not.
+        fov: the field of view, found.
+        told: one of :data:`fundoscope.reading.EYES`, if somebody said so.
+    """
+    shown, certainty = _shown(disc, fovea, fov)
+    if told is None:
+        return Laterality(shown, None if shown is None else IMAGE, certainty=certainty)
+    if shown is None or certainty is None:
+        return Laterality(told, GIVEN)
+    contradicted = shown != told and certainty >= SURE
+    return Laterality(told, GIVEN, contradicted, certainty if shown == told else 1 - certainty)
+
+
+def warnings(eye: Laterality) -> tuple[str, ...]:
+    """A sentence about an eye that the photograph contradicts."""
+    if not eye.contradiction or eye.eye is None:
+        return ()
+    shown = LEFT if eye.eye == RIGHT else RIGHT
+    return (
+        f"given as a {eye.eye} eye, but disc and fovea show a {shown} eye: check whether eyes were"
+        " swapped or the photograph is mirrored or upside down",
+    )
+
+
+def _shown(disc: OpticDisc, fovea: Fovea, fov: FieldOfView) -> tuple[str | None, float | None]:
+    """The eye that the landmarks show, and how certain that is."""
+    if disc.centre is None or not disc.diameter:
+        return None, None
+    stretch = fov.stretch or 1.0
+    if fovea.centre is not None:
+        across = (disc.centre[0] - fovea.centre[0]) * stretch / disc.diameter
+        if abs(across) < APART:
+            return None, None
+        both = disc.state == FOUND and fovea.state == FOUND
+        return (RIGHT if across > 0 else LEFT), BOTH_FOUND if both else BOTH
+    x, _ = fov.to_unit().point(*disc.centre)
+    if abs(x) < OFF_CENTRE or disc.state != FOUND:
+        return None, None
+    return (RIGHT if x > 0 else LEFT), DISC_ALONE

@@ -1,0 +1,43 @@
+"""What the export of a landmark network yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fundoscope.models import bundle as bundles
+from fundoscope.train.landmarks.marks import LeftOut
+from fundoscope.train.onnx import storing
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A bundle that was written, and its figures.
+
+    Attributes:
+        folder: of the bundle.
+        megabytes: size of ``model.onnx`` (10^6 bytes).
+        epoch: the exported epoch, from 0.
+        difference: median distance of a disc, ONNX Runtime against torch, in radii of the field.
+        compared: number of photographs of this comparison.
+        tried: how the weights were to be stored, and what that costs.
+        taken: whether they are stored so; else in full precision.
+        validation: figures by source and in all.
+        left_out: photographs that have no field of view, and are not used.
+    """
+
+    folder: Path
+    megabytes: float
+    epoch: int
+    difference: float
+    compared: int
+    tried: bundles.Stored
+    taken: bool
+    validation: Mapping[str, Mapping[str, float | None]]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def stored(self) -> bundles.Stored:
+        """How the weights are stored."""
+        return storing.stored(self.tried, taken=self.taken)
