@@ -63,7 +63,7 @@ def test_a_reading_says_all_that_others_rely_on(reader: Reader, eye: np.ndarray)
 
 def test_the_models_are_named_by_the_hashes_of_their_bytes(reader: Reader, eye: np.ndarray) -> None:
     used = reader.read(eye).models
-    assert [one.task for one in used] == ["grading", "detection"]
+    assert [one.task for one in used] == ["grading", "detection", "landmarks"]
     for one in used:
         assert one.sha256 == bundle.load(bundle.shipped(one.task)).manifest.model_sha256
     assert used == reader.models

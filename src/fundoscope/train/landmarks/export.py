@@ -47,6 +47,9 @@ of APTOS's, the smallest that they were marked on; a disc then still has a dozen
 FALSE_FOUND, FALSE_ESTIMATED = 0.01, 0.1
 """Largest share of false ones among the landmarks that are found, and among those that are at least
 estimated, on validation."""
+LEAST_FOUND, LEAST_ESTIMATED = 0.5, 0.2
+"""The lowest limits: photographs without a disc are rare, so that validation alone would allow any
+score."""
 POOLED: Final = "all"
 BYTES_OF_MEGABYTE: Final = 1e6
 
@@ -207,11 +210,11 @@ def limit(scores: NDArray[np.float64], right: NDArray[np.bool_], false: float) -
     return float(scores[order][valid[-1]]) if len(valid) else 1.0
 
 
-def _limits(errors: Errors, false: float) -> dict[str, float]:
-    """The limit of each landmark's score."""
+def _limits(errors: Errors, false: float, least: float) -> dict[str, float]:
+    """The limit of each landmark's score, which is at least ``least``."""
     pairs = zip(LANDMARK_NAMES, (errors.disc, errors.fovea), strict=True)
     return {
-        name: limit(errors.scores[:, place], distances <= figures.HALF, false)  # NaN is false
+        name: max(least, limit(errors.scores[:, place], distances <= figures.HALF, false))
         for place, (name, distances) in enumerate(pairs)
     }
 
@@ -237,8 +240,8 @@ def _manifest(
         name=name or f"landmarks-{run.size}",
         task=bundles.LANDMARKS,
         input_size=run.size,
-        found=_limits(errors, FALSE_FOUND),
-        estimated=_limits(errors, FALSE_ESTIMATED),
+        found=_limits(errors, FALSE_FOUND, LEAST_FOUND),
+        estimated=_limits(errors, FALSE_ESTIMATED, LEAST_ESTIMATED),
         minimum_radius=MINIMUM_RADIUS,
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
