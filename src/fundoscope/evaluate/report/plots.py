@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+Corner = Literal["lower right", "lower left", "upper left"]
+"""Where a legend stands."""
 SVG: Final = "image/svg+xml"
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito, Color Universal Design, 2008; their yellow is too pale for a line on white."""
@@ -176,7 +178,7 @@ def _looks() -> list[dict[str, Any]]:
 
 
 def _unit_square(
-    draw: Callable[[Axes], list[str]], caption: str, what: str, legend: str
+    draw: Callable[[Axes], list[str]], caption: str, what: str, legend: Corner
 ) -> Picture:
     """Draw on square axes from 0 to 1; ``draw`` returns the sentences of the alternative text."""
     import matplotlib as mpl
