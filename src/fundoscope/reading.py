@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fundoscope.geometry import Affine, Box
 from fundoscope.opinions import NO_OEDEMA_LOOKED_FOR, MacularOedema, RuleGrade
+from fundoscope.quality import Quality
 
 VERSION: Final = "fundoscope.reading/1"
 """The version of the Reading, stored in each."""
@@ -33,17 +34,6 @@ NOT_ASSESSED_REASONS: Final = (
     "not_gradable",
 )
 """Why a kind of lesion was not looked for."""
-
-OUT_OF_FOCUS: Final = "out_of_focus"
-TOO_DARK: Final = "too_dark"
-TOO_BRIGHT: Final = "too_bright"
-UNEVEN_OR_HAZY: Final = "uneven_or_hazy"
-FIELD_CUT_OFF: Final = "field_cut_off"
-REFLECTIONS: Final = "reflections"
-QUALITY_REASONS: Final = (
-    OUT_OF_FOCUS, TOO_DARK, TOO_BRIGHT, UNEVEN_OR_HAZY, FIELD_CUT_OFF, REFLECTIONS,
-)  # fmt: skip
-"""Why a photograph is not gradable."""
 
 NOT_GRADABLE: Final = "not_gradable"
 UNFAMILIAR: Final = "unfamiliar"
@@ -122,40 +112,6 @@ class FieldOfView:
         return Affine.shift(-x, -y).then(
             Affine.scale(self.stretch / self.radius, 1.0 / self.radius)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class QualityScore:
-    """How much one reason speaks against a photograph.
-
-    Attributes:
-        reason: one of :data:`QUALITY_REASONS`.
-        score: log-odds that it applies.
-        limit: the score above which it applies.
-    """
-
-    reason: str
-    score: float
-    limit: float
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Whether the photograph is good enough to be graded; ``None`` where this was not assessed.
-
-    Attributes:
-        gradable: whether it is.
-        reasons: why it is not, codes of :data:`QUALITY_REASONS`, the clearest first.
-        scores: of every reason, also where the photograph is gradable.
-        score: log-odds that nobody could grade it.
-        limit: the score above which it is not gradable.
-    """
-
-    gradable: bool | None = None
-    reasons: tuple[str, ...] | None = None
-    scores: tuple[QualityScore, ...] | None = None
-    score: float | None = None
-    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fundoscope.models import bundle
 from fundoscope.phantom import PhantomSpec, impostors
 from fundoscope.photo import appearance
 from fundoscope.photo.field import disc
-from fundoscope.reading import QUALITY_REASONS, Quality, QualityScore
+from fundoscope.quality import QUALITY_REASONS, Quality, QualityScore
 
 pytest.importorskip("sklearn")
 

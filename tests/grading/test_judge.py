@@ -16,8 +16,9 @@ from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.phantom import PhantomSpec
 from fundoscope.photo import appearance
+from fundoscope.quality import QUALITY_REASONS
 from fundoscope.reader import Reader
-from fundoscope.reading import QUALITY_REASONS, Reading
+from fundoscope.reading import Reading
 
 FEATURES = 1280
 """Of the network that ships."""

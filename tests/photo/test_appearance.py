@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 from fundoscope import phantom
 from fundoscope.phantom import PhantomSpec
 from fundoscope.photo import advice, appearance, decode, field
-from fundoscope.reading import QUALITY_REASONS
+from fundoscope.quality import QUALITY_REASONS
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,9 @@ def test_low_quality_and_other_causes() -> None:
     blurred = why_not_graded(replace(UNGRADED, quality=Quality(False, ("blurred", "dark"))))
     assert blurred is not None
     assert (blurred.code, blurred.reason) == ("not_gradable", "is not gradable (blurred, dark)")
+    dark = why_not_graded(replace(UNGRADED, quality=Quality(False, ("too_dark",))))
+    assert dark is not None
+    assert (dark.reason, dark.remedy[:9]) == ("is too dark", "retake it")
     small = why_not_graded(replace(UNGRADED, warnings=("too small",)))
     assert small is not None
     assert (small.code, small.reason) == ("no_grade", "was not graded (too small)")

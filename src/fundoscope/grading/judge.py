@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head
-from fundoscope.reading import NOT_GRADABLE, UNFAMILIAR, Quality, QualityScore
+from fundoscope.quality import Quality, QualityScore
+from fundoscope.reading import NOT_GRADABLE, UNFAMILIAR
 
 LENGTH: Final = 1e-6
 """The least length of a vector of features, so that nothing is divided by zero."""

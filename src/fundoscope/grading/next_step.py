@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from fundoscope.reading import NEXT_STEPS, Grade, NextStep, Quality
+from fundoscope.quality import Quality
+from fundoscope.reading import NEXT_STEPS, Grade, NextStep
 
 REFER, ROUTINE_RECALL, RETAKE, READER = NEXT_STEPS
 WIDEST: Final = 2

@@ -73,7 +73,7 @@ class Judge:
         measured: names of the M quantities of :mod:`fundoscope.photo.appearance`.
         other: whether the picture is not a retina.
         ungradable: whether nobody could grade the photograph.
-        reasons: why not; codes of :data:`fundoscope.reading.QUALITY_REASONS`.
+        reasons: why not; codes of :data:`fundoscope.quality.QUALITY_REASONS`.
         familiar: the photographs that the grader knows.
         fitted_on: number of photographs that the heads were fitted to, by source.
         clinic: number of a clinic's photographs that the limits of quality were fitted to.

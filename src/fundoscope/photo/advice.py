@@ -16,7 +16,7 @@ ADVICE: Final = {
     "field_cut_off": ("shows too little of the field", "open the lids wide and centre the eye"),
     "reflections": ("has reflections", "move the camera a little, and clean the lens"),
 }
-"""What is wrong and what to do, for each of :data:`fundoscope.reading.QUALITY_REASONS`."""
+"""What is wrong and what to do, for each of :data:`fundoscope.quality.QUALITY_REASONS`."""
 OTHERWISE: Final = ("is too poor", "check focus, light and lens")
 
 
@@ -24,9 +24,13 @@ def why(reasons: Sequence[str] | None) -> tuple[str, str]:
     """What is wrong with a photograph, to follow "the photograph", and what to do.
 
     Args:
-        reasons: codes of :data:`fundoscope.reading.QUALITY_REASONS`, the clearest first.
+        reasons: codes of :data:`fundoscope.quality.QUALITY_REASONS`, the clearest first.
     """
-    known = [ADVICE[code] for code in reasons or () if code in ADVICE] or [OTHERWISE]
+    codes = reasons or ()
+    known = [ADVICE[code] for code in codes if code in ADVICE]
+    if not known:  # codes of a later version
+        wrong = f"is not gradable ({', '.join(codes)})" if codes else OTHERWISE[0]
+        known = [(wrong, OTHERWISE[1])]
     return " and ".join(wrong for wrong, _ in known), f"retake it: {known[0][1]}"
 
 

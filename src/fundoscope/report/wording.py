@@ -49,10 +49,7 @@ PARTS: Final = {
     "venous_beading": "stretch",
 }
 """The unit in which lesions of kinds without a plural are counted."""
-PLURALS: Final = {
-    "irma": "intraretinal microvascular abnormalities",
-    "stretch": "stretches",
-}
+PLURALS: Final = {"irma": "intraretinal microvascular abnormalities", "stretch": "stretches"}
 """Plurals that are not the name with an s."""
 SHORT_NAMES: Final = {
     "microaneurysm": "MA",

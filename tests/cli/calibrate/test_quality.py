@@ -19,7 +19,7 @@ from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.phantom import PhantomSpec
 from fundoscope.photo import appearance
-from fundoscope.reading import QUALITY_REASONS
+from fundoscope.quality import QUALITY_REASONS
 
 Command = Callable[..., Any]
 FEATURES = 1280

@@ -15,7 +15,7 @@ from fundoscope.errors import UsageError
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import GraderManifest
 from fundoscope.models.judge import Head, Judge
-from fundoscope.reading import Quality
+from fundoscope.quality import Quality
 
 TITLE: Final = "## What is judged before a grade"
 SECTION: Final = re.compile(rf"^{re.escape(TITLE)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)

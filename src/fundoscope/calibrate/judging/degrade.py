@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from fundoscope.photo.decode import Pixels
 from fundoscope.photo.field import disc
-from fundoscope.reading import (
+from fundoscope.quality import (
     FIELD_CUT_OFF,
     OUT_OF_FOCUS,
     REFLECTIONS,

@@ -21,7 +21,7 @@ from fundoscope.grading.judge import inputs
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.photo import appearance
-from fundoscope.reading import QUALITY_REASONS
+from fundoscope.quality import QUALITY_REASONS
 
 PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-3, 2e-4, 1e-3
 """Inverse strength of the penalty on the weights, on features of unit variance."""
