@@ -84,7 +84,7 @@ def test_a_person_sees_what_matters(eyes: Path, tmp_path: Path, fundoscope: Comm
     fundoscope("read", eyes, "--out", tmp_path / "out", "--excel")
     sheet = sheet_of(tmp_path / "out" / "readings.xlsx")
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == "A1:L6"
+    assert sheet.auto_filter.ref == "A1:N6"
     assert sheet.column_dimensions["B"].width > len("a_g3_lesions.jpg")
     assert all(sheet.column_dimensions[letter].width <= 62 for letter in "ABCDEFGHIJKL")
     looks = {sheet.cell(row, 5).value: _look(sheet, row) for row in range(2, 7)}

@@ -116,7 +116,7 @@ def made() -> fit.Material:
     """Two sources; each fault moves a quantity of its own, and other pictures move all."""
     names = list(degrade.FAULTS)
     kinds, shifts = [], []
-    for number in range(240):
+    for number in range(960):
         shift = np.zeros(len(QUALITY_REASONS))
         if number % 2:
             name = names[number // 2 % len(names)]
@@ -124,11 +124,13 @@ def made() -> fit.Material:
             shift[QUALITY_REASONS.index(degrade.FAULTS[name].reason)] = 4.0
         else:
             kinds.append(features.GENUINE)
+            if number % 40 == 0:  # those that nobody could grade are out of focus
+                shift[0] = 4.0
         shifts.append(shift)
-    measured = measured_at(240, kinds, np.array(shifts))
+    measured = measured_at(960, kinds, np.array(shifts))
     of = [
         Row(image=f"{n}", grade=0, source=SOURCES[n // 2 % 2], gradable=n % 40 != 0)
-        for n in range(240)
+        for n in range(960)
     ]
     others = measured_at(60, ["circle"] * 60, np.full((60, len(QUALITY_REASONS)), -4.0))
     drawn = measured_at(10, [features.GENUINE] * 10, np.zeros((10, len(QUALITY_REASONS))))
@@ -145,7 +147,7 @@ def test_fitted_heads_tell_what_they_were_fitted_to() -> None:
     over = scores - ready.limits
     assert (over[given.good, 0] <= 0).mean() > 0.95
     assert (over[given.good, 1] <= 0).mean() > 0.95
-    assert (over[given.strong, 1] > 0).mean() > 0.9
+    assert (over[given.strong, 1:] > 0).any(axis=1).mean() > 0.9  # what the verdict asks
     others = given.other.astype(np.float32) @ ready.weights[:, 0] + ready.bias[0]
     assert (others > ready.limits[0]).mean() > 0.9
 

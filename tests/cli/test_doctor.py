@@ -102,7 +102,11 @@ def test_an_installation_without_bundles(tmp_path: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
     findings = list(checkup._bundles())
-    assert [one.name for one in findings] == ["bundle grading", "bundle detection"]
+    assert [one.name for one in findings] == [
+        "bundle grading",
+        "bundle detection",
+        "bundle landmarks",
+    ]
     assert {(one.state, one.needed) for one in findings} == {("failed", True)}
     assert checkup._inference().state == "failed"
 

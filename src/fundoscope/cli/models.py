@@ -105,7 +105,18 @@ def _lines_of_detector(facts: dict[str, Any]) -> Iterator[str]:
         yield f"  {kind} from a score of {facts['thresholds'][kind]:.3f}, {where}"
 
 
-_LINES: Final = {"grading": _lines_of_grader, "detection": _lines_of_detector}
+def _lines_of_landmarks(facts: dict[str, Any]) -> Iterator[str]:
+    yield (
+        "  optic disc and fovea, if the retina has a radius of at least"
+        f" {facts['minimum_radius']:.0f} px"
+    )
+
+
+_LINES: Final = {
+    "grading": _lines_of_grader,
+    "detection": _lines_of_detector,
+    "landmarks": _lines_of_landmarks,
+}
 
 
 def _size(size: int | list[int]) -> str:

@@ -43,8 +43,10 @@ def test_one_line_with_intervals_and_the_files(evaluate, table_of, tmp_path):
     code, out, err = evaluate(table_of(ROWS, COLUMNS), "--split", "train")
     assert code == 0
     assert err == ""
-    assert out.count("\n") == 1
+    assert out.count("\n") == 3
     assert out.startswith("accuracy 1.000, quadratic kappa undefined")
+    assert "least certain 20% handed to a reader: accuracy of the rest 1.000" in out
+    assert out.endswith("sets of plausible grades: not fitted for this grader\n")
     assert "n 1" in out
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["n"] == 1
 
@@ -53,7 +55,7 @@ def test_by_and_mean_have_a_line_each(evaluate, table_of):
     code, out, _ = evaluate(table_of(ROWS, COLUMNS), "--by", "source", "--workers", "2")
     assert code == 0
     lines = out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert lines[0].startswith("accuracy 0.800 (")
     assert lines[1].startswith("source=x: accuracy 1.000 (1.000 to 1.000)")
     assert lines[2].startswith("source=y: accuracy 0.667")

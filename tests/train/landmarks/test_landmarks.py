@@ -66,7 +66,8 @@ def test_targets_follow_their_picture() -> None:
 
 def test_what_a_cut_hides_is_not_to_be_seen() -> None:
     pictures = torch.ones(64, 3, 32, 32)
-    points = torch.tensor([0.95, 0.0, -0.95, 0.0]).reshape(1, 2, 2).repeat(64, 1, 1)
+    outermost = 31.5 / 32 * 2 - 1  # the middle of the last pixel
+    points = torch.tensor([outermost, 0.0, -outermost, 0.0]).reshape(1, 2, 2).repeat(64, 1, 1)
     targets = losses.Targets(points, torch.ones(64, 2, dtype=torch.bool), torch.full((64,), 0.3))
     shown, after = training.cut(pictures, targets, 1.0, torch.Generator().manual_seed(1))
     for picture, seen in zip(shown, after.shown, strict=True):

@@ -86,6 +86,7 @@ def grading(
     threshold: Annotated[
         float | None,
         typer.Option(
+            metavar="P",
             min=0.0,
             max=1.0,
             help="Threshold of referable_probability in --predictions. Default: 0.5.",
