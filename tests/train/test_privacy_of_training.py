@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.voc import layout as voc_layout
+from fundoscope.data.annotations.voc.write import write_voc
 from fundoscope.phantom import PhantomSpec
 
 pytestmark = pytest.mark.slow
@@ -76,6 +79,27 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def vessels(tmp_path: Path) -> Path:
+    """Eyes with boxes around their new vessels."""
+    folder = tmp_path / "voc"
+    (folder / voc_layout.PHOTOS).mkdir(parents=True)
+    photos = []
+    for seed in range(6):
+        pixels, truth = phantom.draw(PhantomSpec(seed=seed, width=320, height=240, grade=4))
+        Image.fromarray(pixels).save(folder / voc_layout.PHOTOS / f"p{seed}.png")
+        items = tuple(
+            Annotation(kind=each.kind, box=each.box)
+            for each in truth.lesions
+            if each.kind == "neovascularisation"
+        )
+        photos.append(
+            AnnotatedPhoto(image=f"p{seed}.png", width=320, height=240, annotations=items)
+        )
+    write_voc(AnnotationSet(photos=tuple(photos)), folder)
+    return folder
+
+
 def written(tmp_path: Path, text: str, **values: object) -> Path:
     path = tmp_path / "c.toml"
     path.write_text(text.format(cache=tmp_path / "cache", **values), encoding="utf-8")
@@ -99,6 +123,6 @@ def test_weights_of_eight_bits(run_alone: Alone, table: Path, tmp_path: Path) ->
     run_alone("train", "export", run, bundle, "--int8")
 
 
-def test_a_detector(run_alone: Alone, lesion_set: Path, tmp_path: Path) -> None:
-    config = written(tmp_path, DETECTOR, data=lesion_set)
+def test_a_detector(run_alone: Alone, vessels: Path, tmp_path: Path) -> None:
+    config = written(tmp_path, DETECTOR, data=vessels)
     run_alone("train", "detector", config, "--out", tmp_path / "run")
