@@ -112,8 +112,23 @@ def test_a_grader_and_keras(run_alone: Alone, table: Path, tmp_path: Path) -> No
     bundle, keras = tmp_path / "bundle", tmp_path / "network.keras"
     run_alone("train", "grader", config, "--out", tmp_path / "run", "--bundle", bundle)
     run_alone("bundle", "to-keras", bundle, keras)
-    back = ("--input", "crop", "--head", "cumulative", "--size", "32x32")
-    run_alone("bundle", "from-keras", keras, tmp_path / "back", *back)
+
+
+@exchanges
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+def test_a_bundle_from_keras(run_alone: Alone, tmp_path: Path) -> None:
+    from fundoscope.train.keras import files
+
+    keras, path = files.framework(), tmp_path / "network.keras"
+    layers = [
+        keras.Input((24, 36, 3)),
+        keras.layers.Conv2D(4, 3, activation="relu"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(5, activation="softmax"),
+    ]
+    files.save(keras.Sequential(layers), path)
+    options = ("--input", "squash", "--classes", "0,1,2,3,4")
+    run_alone("bundle", "from-keras", path, tmp_path / "bundle", *options)
 
 
 def test_weights_of_eight_bits(run_alone: Alone, table: Path, tmp_path: Path) -> None:
