@@ -143,7 +143,8 @@ def _within(
     typer.echo(f"seconds per step and at the end of an epoch, for each stage: {measured}")
     source = "the run in the folder has" if settled.kept else f"{minutes:.3g} minutes allow"
     typer.echo(f"{source} {kind.schedule(settled.config)}")
-    return settled.config
+    chosen: Config = settled.config
+    return chosen
 
 
 def _reported_once(error: FundoscopeError) -> Exception:

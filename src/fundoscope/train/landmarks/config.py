@@ -102,9 +102,7 @@ def read_config(path: Path) -> LandmarksConfig:
     Raises:
         UsageError: the file cannot be read, or holds an unknown key or an invalid value.
     """
-    config = settings.read(path, LandmarksConfig, LANDMARKS)
-    check(config, path.name)
-    return config
+    return settings.read(path, LandmarksConfig, LANDMARKS, check=check)
 
 
 def check(config: LandmarksConfig, title: str) -> None:
