@@ -87,6 +87,7 @@ def test_what_was_not_done_is_null_and_never_left_out() -> None:
     keys = json.loads(REFUSED.to_json())
     assert keys["grade"] == {
         "icdr": None, "probabilities": None, "expected": None, "referable": None,
+        "set": None, "set_coverage": None, "abstained": None,
     }  # fmt: skip
     assert keys["field"]["centre"] is None
     assert keys["quality"] == {

@@ -25,6 +25,8 @@ STEPS = {"grader": 7, "boxes": 159, "masks": 159}
 PHOTOGRAPH = Path("eyes") / "JPEGImages" / "eye0.jpg"
 PROBABILITY, PIXELS = 1e-4, 0.1
 """By how much another processor may change a result."""
+SCORE = 1e-3
+"""The same of a score: the field of view is found a little otherwise than by 0.1."""
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +75,7 @@ def test_bundles_read_a_photograph_as_before(
     disc, disc_before = reading.anatomy.disc, before["anatomy"]["disc"]
     assert disc is not None
     assert disc.box == pytest.approx(disc_before["box"], abs=PIXELS)
-    assert disc.score == pytest.approx(disc_before["score"], abs=PROBABILITY)
+    assert disc.score == pytest.approx(disc_before["score"], abs=SCORE)
     assert len(reading.lesions) == len(before["lesions"])
 
 
