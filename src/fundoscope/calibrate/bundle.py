@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
+from fundoscope.calibrate import cards
 from fundoscope.calibrate.clinic import NAMES, Fit, Photographs, Values, fit, recalibrated
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import GraderManifest
 from fundoscope.models.correction import Recalibration
 
-SUFFIX: Final = "-calibrated"
-"""What is added to the name of a bundle that is fitted."""
 TITLE: Final = "## Fitted to a clinic's photographs"
-SECTION: Final = re.compile(rf"^{re.escape(TITLE)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def calibrate(
@@ -58,7 +55,7 @@ def calibrate(
         before={key: _bounds(figure) for key, figure in result.before.items()},
         after={key: _bounds(figure) for key, figure in result.after.items()},
     )
-    title = name or f"{manifest.name.removesuffix(SUFFIX)}{SUFFIX}"
+    title = cards.new_name(manifest.name, name)
     new = recalibrated(manifest, result, record, title)
     bundles.write(folder, new, bundle.model, card_of(bundles.card(given), manifest, new, result))
     return result, new
@@ -77,9 +74,7 @@ def card_of(card: str, given: GraderManifest, new: GraderManifest, result: Fit) 
         new: the manifest of the new bundle, with its record.
         result: figures before and after.
     """
-    rest = card.partition("\n")[2] if card.startswith("# ") else f"\n{card}"
-    rest = SECTION.sub("", rest).rstrip("\n")
-    return f"# {new.name}\n{rest}\n\n{_section(given, new, result)}"
+    return cards.with_section(cards.renamed(card, new.name), _section(given, new, result))
 
 
 def _section(given: GraderManifest, new: GraderManifest, result: Fit) -> str:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fundoscope.calibrate import presence
+from fundoscope.calibrate import cards, presence
 from fundoscope.calibrate.presence import BoxedPhotograph, FittedPresence
 from fundoscope.errors import UsageError
 from fundoscope.kinds import KINDS, LESIONS
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import DetectorManifest
 
-SUFFIX: Final = "-calibrated"
-"""What is added to the name of a bundle that is fitted."""
 TITLE: Final = "## Whether a kind is in the eye at all"
-SECTION: Final = re.compile(rf"^{re.escape(TITLE)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +76,13 @@ def calibrate(
         )
     manifest = dataclasses.replace(
         bundle.manifest,
-        name=name or f"{bundle.manifest.name.removesuffix(SUFFIX)}{SUFFIX}",
+        name=cards.new_name(bundle.manifest.name, name),
         presence={kind: fit.model for kind, fit in fitted.items()},
         thresholds=_thresholds(bundle.manifest, photographs, choices),
     )
     section = section_of(bundle.manifest, manifest, fitted, table_sha256, fitted_at)
-    card = SECTION.sub("", _renamed(bundles.card(given), manifest.name)).rstrip("\n")
-    bundles.write(folder, manifest, bundle.model, f"{card}\n\n{section}")
+    card = cards.renamed(bundles.card(given), manifest.name)
+    bundles.write(folder, manifest, bundle.model, cards.with_section(card, section))
     return fitted, manifest
 
 
@@ -106,12 +102,6 @@ def _thresholds(
                 limit = presence.limit_of(highest, choices.healthy_share)
                 thresholds[kind] = max(thresholds[kind], limit)
     return thresholds
-
-
-def _renamed(card: str, name: str) -> str:
-    """The card under a new name."""
-    rest = card.partition("\n")[2] if card.startswith("# ") else f"\n{card}"
-    return f"# {name}\n{rest}"
 
 
 def section_of(

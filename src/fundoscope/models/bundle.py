@@ -91,6 +91,7 @@ MESSAGE: Final = 200
 """Characters of a parser's message, and of a value, that a message repeats."""
 GET_AGAIN: Final = "get the bundle again, or export it again"
 _Form = TypeVar("_Form")
+_Manifest = TypeVar("_Manifest", bound=BundleManifest)
 _Manifest_co = TypeVar("_Manifest_co", bound=BundleManifest, covariant=True)
 
 
@@ -161,10 +162,7 @@ def load_grader(path: str | Path) -> Bundle[GraderManifest]:
     Raises:
         BundleError: as :func:`load`, or the bundle is for another task.
     """
-    bundle = load(path)
-    if not isinstance(bundle.manifest, GraderManifest):
-        raise _other_task(path, bundle.manifest, GRADING)
-    return Bundle(bundle.manifest, bundle.model, bundle.sealed)
+    return _of_task(path, GraderManifest, GRADING)
 
 
 def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
@@ -176,10 +174,7 @@ def load_detector(path: str | Path) -> Bundle[DetectorManifest]:
     Raises:
         BundleError: as :func:`load`, or the bundle is for another task.
     """
-    bundle = load(path)
-    if not isinstance(bundle.manifest, DetectorManifest):
-        raise _other_task(path, bundle.manifest, DETECTION)
-    return Bundle(bundle.manifest, bundle.model, bundle.sealed)
+    return _of_task(path, DetectorManifest, DETECTION)
 
 
 def load_landmarks(path: str | Path) -> Bundle[LandmarksManifest]:
@@ -191,9 +186,14 @@ def load_landmarks(path: str | Path) -> Bundle[LandmarksManifest]:
     Raises:
         BundleError: as :func:`load`, or the bundle is for another task.
     """
+    return _of_task(path, LandmarksManifest, LANDMARKS)
+
+
+def _of_task(path: str | Path, form: type[_Manifest], task: str) -> Bundle[_Manifest]:
+    """Read and verify a bundle, whose manifest must be of one type."""
     bundle = load(path)
-    if not isinstance(bundle.manifest, LandmarksManifest):
-        raise _other_task(path, bundle.manifest, LANDMARKS)
+    if not isinstance(bundle.manifest, form):
+        raise _other_task(path, bundle.manifest, task)
     return Bundle(bundle.manifest, bundle.model, bundle.sealed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from fundoscope.calibrate import cards
 from fundoscope.calibrate.judging.fit import KEPT, KEPT_REASON
 from fundoscope.errors import UsageError
 from fundoscope.models import bundle as bundles
@@ -18,7 +18,6 @@ from fundoscope.models.judge import Head, Judge
 from fundoscope.quality import Quality
 
 TITLE: Final = "## What is judged before a grade"
-SECTION: Final = re.compile(rf"^{re.escape(TITLE)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 MIN_PHOTOGRAPHS: Final = 50
 """Least photographs of a clinic: with fewer, the limit hangs on the worst one."""
 
@@ -85,7 +84,6 @@ def card_of(card: str, judge: Judge) -> str:
         card: of the given bundle.
         judge: its heads.
     """
-    rest = SECTION.sub("", card).rstrip("\n")
     sources = ", ".join(f"{name} {count}" for name, count in judge.fitted_on.items())
     clinic = (
         ""
@@ -94,12 +92,11 @@ def card_of(card: str, judge: Judge) -> str:
             f"\nThe limits of quality were then fitted to {judge.clinic} photographs of a clinic.\n"
         )
     )
-    return f"""{rest}
-
-{TITLE}
+    section = f"""{TITLE}
 
 Small heads on the {judge.features} features of the network decide whether the picture is a retina,
 whether it can be graded and why not, and whether it is like the photographs that the grader learnt
 from. They were fitted to photographs of {sources}, to copies of them with known faults, and to
 pictures of other things. Limits hold for each source when its photographs were left out of the fit.
 {clinic}"""
+    return cards.with_section(card, section)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fundoscope.cli import labels as label_tables
+from fundoscope.cli.calibrate.options import NewBundle, NewName, Split
 from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import GraderBundle, Labels, Overwrite, Where, Workers
@@ -23,13 +24,8 @@ if TYPE_CHECKING:
 
 def grading(
     labels: Labels,
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into."),
-    ],
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Use only the rows of this split.")
-    ] = None,
+    out: NewBundle,
+    split: Split = None,
     where: Where = None,
     grader: GraderBundle = None,
     sensitivity: Annotated[
@@ -41,10 +37,7 @@ def grading(
             help="Share of the referable photographs that should be called referable.",
         ),
     ] = 0.90,
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Name of the bundle. Default: the old one, -calibrated."),
-    ] = None,
+    name: NewName = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:

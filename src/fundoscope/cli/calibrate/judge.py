@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fundoscope.cli import labels as label_tables
+from fundoscope.cli.calibrate.options import NewBundle
 from fundoscope.cli.options import GraderBundle, Labels, Overwrite
 
 TRAINED_ON = ("train", "val")
@@ -20,10 +21,7 @@ def judge(
         Path,
         typer.Option(metavar="DIR", help="Folder of pictures of anything but retinas."),
     ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into."),
-    ],
+    out: NewBundle,
     cache: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder that keeps features between runs.")
     ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fundoscope.cli import labels as label_tables
+from fundoscope.cli.calibrate.options import NewBundle, NewName, Split
 from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import DetectorBundle, Labels, Overwrite, Where, Workers
@@ -21,13 +22,8 @@ if TYPE_CHECKING:
 
 def lesions(
     labels: Labels,
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into."),
-    ],
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Use only the rows of this split.")
-    ] = None,
+    out: NewBundle,
+    split: Split = None,
     where: Where = None,
     detector: DetectorBundle = None,
     healthy_share: Annotated[
@@ -46,10 +42,7 @@ def lesions(
             help="Also draw fewer boxes: no more than that share of healthy eyes has one.",
         ),
     ] = False,
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Name of the bundle. Default: the old one, -calibrated."),
-    ] = None,
+    name: NewName = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli.calibrate.options import NewBundle
 from fundoscope.cli.options import GraderBundle, Overwrite, Workers
 
 
@@ -17,10 +18,7 @@ def quality(
             metavar="DIR", help="Folder of photographs that can be graded.", show_default=False
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into."),
-    ],
+    out: NewBundle,
     grader: GraderBundle = None,
     workers: Workers = None,
     overwrite: Overwrite = False,

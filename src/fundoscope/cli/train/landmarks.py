@@ -72,13 +72,9 @@ def landmarks(
     if epochs is not None:
         chosen = configs.with_epochs(chosen, epochs)
     configs.check(chosen, config.name)
-    kind = Kind(watching_landmarks, _no_budget, _schedule, training.train)
+    # Landmark networks train in minutes, so they take no time budget.
+    kind = Kind(watching_landmarks, None, _schedule, training.train)
     run(kind, chosen, Options(run_folder(out, config), resume, None, bundle, overwrite, started))
-
-
-def _no_budget(*_: Any, **__: Any) -> Any:
-    """Landmark networks train in minutes, so they take no time budget."""
-    raise NotImplementedError
 
 
 def _schedule(config: LandmarksConfig) -> str:

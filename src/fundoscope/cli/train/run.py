@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
+    from fundoscope.train.budget import Budget, Settled
     from fundoscope.train.detection.config import DetectorConfig
     from fundoscope.train.detection.data import DetectionData
     from fundoscope.train.grading.config import GraderConfig
@@ -33,13 +34,13 @@ class Kind(Generic[Config, Data]):
 
     Attributes:
         watching: opens the display of a run; gives the callbacks that report progress.
-        settle: chooses the number of epochs for a time budget.
+        settle: chooses the number of epochs for a time budget; ``None`` if the command takes none.
         schedule: describes the epochs of a configuration.
         train: trains.
     """
 
     watching: Callable[[], AbstractContextManager[Listeners[Data]]]
-    settle: Callable[..., Any]
+    settle: Callable[..., Any] | None
     schedule: Callable[[Config], str]
     train: Callable[..., None]
 
@@ -111,13 +112,19 @@ def run(kind: Kind[Config, Data], config: Config, options: Options) -> None:
     """
     from fundoscope.cli.train.export import require_free
     from fundoscope.errors import FundoscopeError
+    from fundoscope.train.budget import Budget
     from fundoscope.train.run import tensorboard
 
     require_free(options.bundle, overwrite=options.overwrite)
     try:
         with kind.watching() as listeners:
-            if options.minutes is not None:
-                config = _within(options.minutes, kind, config, options, listeners)
+            if options.minutes is not None and kind.settle is not None:
+                budget = Budget(options.minutes, options.started)
+                settled = kind.settle(
+                    config, options.folder, budget, resume=options.resume, listeners=listeners
+                )
+                _print_settled(settled, budget, kind.schedule(settled.config))
+                config = settled.config
             listeners = tensorboard.recording(listeners, options.folder)
             kind.train(config, options.folder, resume=options.resume, listeners=listeners)
     except FundoscopeError as error:
@@ -125,26 +132,12 @@ def run(kind: Kind[Config, Data], config: Config, options: Options) -> None:
     _finish(options, Path(config.data.cache))
 
 
-def _within(
-    minutes: float,
-    kind: Kind[Config, Data],
-    config: Config,
-    options: Options,
-    listeners: Listeners[Data],
-) -> Config:
-    """The configuration with as many epochs as fit into the time budget; prints what was chosen."""
-    from fundoscope.train.budget import Budget
-
-    budget = Budget(minutes, options.started)
-    settled = kind.settle(
-        config, options.folder, budget, resume=options.resume, listeners=listeners
-    )
+def _print_settled(settled: Settled[Any], budget: Budget, schedule: str) -> None:
+    """Print what was measured, and the epochs that fit into the time budget."""
     measured = ", ".join(f"{pace.step:.3f} + {pace.closing:.1f}" for pace in settled.paces)
     typer.echo(f"seconds per step and at the end of an epoch, for each stage: {measured}")
-    source = "the run in the folder has" if settled.kept else f"{minutes:.3g} minutes allow"
-    typer.echo(f"{source} {kind.schedule(settled.config)}")
-    within: Config = settled.config
-    return within
+    source = "the run in the folder has" if settled.kept else f"{budget.minutes:.3g} minutes allow"
+    typer.echo(f"{source} {schedule}")
 
 
 def _reported_once(error: FundoscopeError) -> Exception:

@@ -88,7 +88,7 @@ def _require_archive(title: str, data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, RuntimeError):  # encrypted, or an unknown version
         raise TableError(
             title, "is not a workbook, is damaged or has a password", SAVE_AS_CSV
         ) from None

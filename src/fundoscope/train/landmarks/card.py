@@ -88,8 +88,8 @@ the same photographs, so these figures are optimistic.
 |---|{"---|" * len(COLUMNS)}
 {rows}
 
-Limits, from which at most 1 % (found) and 10 % (estimated) of the landmarks are false, but not below
-0.5 and 0.2:
+Limits, from which at most 1 % (found) and 10 % (estimated) of the landmarks are false, but not
+below 0.5 and 0.2:
 
 {limits}
 """

@@ -72,7 +72,7 @@ class LandmarksConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cut: share of the training pictures that are cut off at a side, as a sensor does.
         offset: weight of the distance from the mark in the loss.
         diameter: weight of the disc's diameter in the loss.
-        start: ``best.pt`` of an earlier run of the same network, to go on from; ``""``: none.
+        start: ``best.pt`` of an earlier run of the same network, to start from; ``""``: none.
         patience: the run ends after this number of epochs without a better one; 0: never.
         seed: of all random draws.
         devices, threads, precision: see :class:`fundoscope.train.run.settings.Hardware`.

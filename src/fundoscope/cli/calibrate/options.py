@@ -1,0 +1,17 @@
+"""Options that the commands of ``fundoscope calibrate`` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NewBundle = Annotated[
+    Path, typer.Option("--out", metavar="BUNDLE", help="Folder to write the new bundle into.")
+]
+Split = Annotated[str | None, typer.Option(metavar="NAME", help="Use only the rows of this split.")]
+NewName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Name of the bundle. Default: the old one, -calibrated."),
+]
