@@ -207,7 +207,13 @@ class Reader:
             oedema=macular_oedema,
             agreement=contradictions.agreement(grade, by_rules, findings.summary),
             needs_reader=needs_reader,
-            next_step=next_steps.next_step(grade, verdict.quality, verdict.familiar, needs_reader),
+            next_step=next_steps.next_step(
+                grade,
+                verdict.quality,
+                verdict.familiar,
+                needs_reader,
+                oedema_possible=macular_oedema.state == oedema.POSSIBLE,
+            ),
             familiar=verdict.familiar,
         )
 

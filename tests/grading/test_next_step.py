@@ -35,6 +35,20 @@ def test_the_next_step_has_a_reason(given, quality, familiar, codes, step, reaso
     assert following.words
 
 
+@pytest.mark.parametrize(
+    ("given", "codes", "step", "reason"),
+    [
+        (grade(), (), "reader", "possible_oedema"),
+        (grade(positive=True), (), "refer", "referable"),
+        (grade(), ("lesions_unlike_grade",), "reader", "lesions_unlike_grade"),
+        (Grade(), (), "retake", "not_graded"),
+    ],
+)
+def test_possible_oedema_is_not_left_to_a_routine_recall(given, codes, step, reason) -> None:
+    following = next_step(given, UNKNOWN, None, codes, oedema_possible=True)
+    assert (following.step, following.reason) == (step, reason)
+
+
 def test_a_grade_stays_when_the_grader_abstains() -> None:
     wide = grade(plausible=(0, 1, 2))
     assert with_abstention(wide, UNKNOWN, None).abstained is True

@@ -23,6 +23,9 @@ UNFAMILIAR: Final = NextStep(
 WIDE_SET: Final = "wide_set"
 CONTRADICTED: Final = "lesions_unlike_grade"
 POSITIVE: Final = NextStep(REFER, "referable", "more than mild retinopathy is likely enough")
+POSSIBLE_OEDEMA: Final = NextStep(
+    READER, "possible_oedema", "macular oedema is possible: hard exudates near the fovea"
+)
 NEGATIVE: Final = NextStep(ROUTINE_RECALL, "not_referable", "no more than mild retinopathy")
 FURTHER: Final = "a person should look at this photograph"
 WORDS: Final = {CONTRADICTED: "the boxes do not fit the grade"}
@@ -49,17 +52,21 @@ def next_step(
     quality: Quality = NOT_ASSESSED,
     familiar: bool | None = None,
     needs_reader: Sequence[str] = (),
+    *,
+    oedema_possible: bool = False,
 ) -> NextStep:
     """The next step, and the first reason that leads to it.
 
     A photograph that is too poor or was not graded is retaken. One that the grader is unsure of, or
-    whose boxes contradict the grade, goes to a reader. For all others "referable" decides.
+    whose boxes contradict the grade, goes to a reader. For all others "referable" decides, but possible
+    macular oedema is never left to a routine recall.
 
     Args:
         grade: of the photograph.
         quality: of the photograph; ``gradable`` is ``None`` where it was not assessed.
         familiar: whether it is like those that the grader learnt from; ``None`` if unknown.
         needs_reader: codes of :data:`fundoscope.reading.NEEDS_READER_REASONS`.
+        oedema_possible: whether hard exudates lie near the fovea.
     """
     if quality.gradable is False:
         return NOT_GRADABLE
@@ -72,7 +79,9 @@ def next_step(
     if needs_reader:
         code = needs_reader[0]
         return NextStep(READER, code, WORDS.get(code, FURTHER))
-    return POSITIVE if grade.referable.positive else NEGATIVE
+    if grade.referable.positive:
+        return POSITIVE
+    return POSSIBLE_OEDEMA if oedema_possible else NEGATIVE
 
 
 def _is_wide(grade: Grade) -> bool:
