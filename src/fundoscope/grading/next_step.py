@@ -58,8 +58,8 @@ def next_step(
     """The next step, and the first reason that leads to it.
 
     A photograph that is too poor or was not graded is retaken. One that the grader is unsure of, or
-    whose boxes contradict the grade, goes to a reader. For all others "referable" decides, but possible
-    macular oedema is never left to a routine recall.
+    whose boxes contradict the grade, goes to a reader. For all others "referable" decides. An eye
+    that is not referable goes to a reader, too, if macular oedema is possible.
 
     Args:
         grade: of the photograph.
