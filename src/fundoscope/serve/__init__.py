@@ -1,0 +1,1 @@
+"""The service: photographs in over HTTP, readings and their pages out."""
