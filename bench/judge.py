@@ -147,7 +147,7 @@ def readers(data: Path) -> str:
     ours = [row.gradable is False for row in rows]
     theirs = [row.text("quality_eyeq") == UNUSABLE for row in rows]
     agreed = cohen_kappa_score(ours, theirs)
-    return f"| gradable against quality_eyeq (two sets of readers): kappa | {agreed:.3f}, {len(rows)} |"
+    return f"| two sets of readers (gradable, quality_eyeq): kappa | {agreed:.3f}, {len(rows)} |"
 
 
 def faults(grader: Grader, squares: dict[str, Pixels]) -> Iterator[str]:
