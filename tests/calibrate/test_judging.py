@@ -145,7 +145,9 @@ def fit_scores(ready: judge.Judge, x: np.ndarray) -> np.ndarray:
 
 def test_fitted_heads_tell_what_they_were_fitted_to() -> None:
     given = made()
-    fitted = fit.judge(given)
+    fitted, kept = fit.judge(given)
+    assert set(kept) == {*SOURCES, "phantom"}
+    assert all(share.retina > 0.95 and share.gradable > 0.9 for share in kept.values())
     assert set(fitted.reasons) == set(QUALITY_REASONS)
     assert fitted.fitted_on["phantom"] == 10
     ready = judge.ready(fitted)
@@ -170,7 +172,7 @@ def qualities(count: int, score: float) -> list[Quality]:
 
 
 def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
-    given = fit.judge(made())
+    given = fit.judge(made())[0]
     fitted = judged.for_clinic(given, qualities(60, 3.0), "clinic")
     assert fitted.ungradable.limit == pytest.approx(3.0)
     assert {head.limit for head in fitted.reasons.values()} == {3.0}
@@ -181,7 +183,7 @@ def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
 
 
 def test_a_bundle_with_a_judge_says_so_in_its_card(tmp_path: Path) -> None:
-    fitted = replace(fit.judge(made()), clinic=60)
+    fitted = replace(fit.judge(made())[0], clinic=60)
     judged.with_judge(bundle.shipped(), tmp_path / "one", fitted)
     judged.with_judge(tmp_path / "one", tmp_path / "two", fitted)
     assert bundle.load_grader(tmp_path / "two").manifest.judge == fitted

@@ -7,8 +7,9 @@ for a camera that nobody has seen yet.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,7 @@ EVEN: Final = 0.0
 """The least limit of a reason: the log-odds at which it is as likely as not."""
 KEPT_FAMILIAR: Final = 0.99
 AXES: Final = 16
+OTHER, UNGRADABLE = "other", "ungradable"
 PHANTOM: Final = "phantom"
 """The source of drawn eyes: the heads must accept them, but they set no limit."""
 PHANTOM_WEIGHT: Final = 10.0
@@ -145,18 +147,62 @@ def _inputs(measured: Measured) -> Floats:
     return all_inputs(measured.seen).astype(np.float64)
 
 
-def judge(given: Material) -> Judge:
-    """Fit all heads."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What happens to the good photographs of a source that the heads were not fitted to.
+
+    Attributes:
+        photographs: their number.
+        retina: the share that is taken for a retina.
+        gradable: the share of these that is gradable.
+    """
+
+    photographs: int
+    retina: float
+    gradable: float
+
+
+def judge(given: Material) -> tuple[Judge, Mapping[str, Kept]]:
+    """Fit all heads.
+
+    Returns:
+        The judge, and by source what became of its photographs when it was left out of the fit.
+    """
+    fits: dict[str, tuple[Callable[[Material], Linear], Flags, float]] = {
+        OTHER: (other, given.genuine, KEPT_RETINA),
+        UNGRADABLE: (ungradable, _undisputed(given), KEPT),
+        **{code: (partial(reason, code=code), given.good, KEPT_REASON) for code in QUALITY_REASONS},
+    }
+    heads, over = {}, {}
+    for name, (fit, kept_of, share) in fits.items():
+        scores = left_out(given, fit)
+        limit = _limit(given, scores, kept_of, share)
+        if name in QUALITY_REASONS:
+            limit = max(EVEN, limit)
+        heads[name], over[name] = _head(fit(given), limit), scores > limit
     fitted_on = Counter(given.source[given.genuine].tolist())
-    return Judge(
+    fitted = Judge(
         features=given.features,
         stages=given.stages.shape[1],
-        other=_head(other(given), _limit(given, other, given.genuine, KEPT_RETINA)),
-        ungradable=_head(ungradable(given), _limit(given, ungradable, _undisputed(given), KEPT)),
-        reasons={code: _of_reason(given, code) for code in QUALITY_REASONS},
+        other=heads[OTHER],
+        ungradable=heads[UNGRADABLE],
+        reasons={code: heads[code] for code in QUALITY_REASONS},
         familiar=familiar(given),
         fitted_on=dict(sorted(fitted_on.items())),
     )
+    return fitted, _kept(given, over)
+
+
+def _kept(given: Material, over: Mapping[str, Flags]) -> dict[str, Kept]:
+    """What became of each source's good photographs, by the heads that were over their limits."""
+    bad = np.any([flags for name, flags in over.items() if name != OTHER], axis=0)
+    kept = {}
+    for source in np.unique(given.source[given.good]).tolist():
+        of_source = given.good & (given.source == source)
+        retinas = of_source & ~over[OTHER]
+        gradable = float((~bad[retinas]).mean()) if retinas.any() else 0.0
+        kept[source] = Kept(int(of_source.sum()), float((~over[OTHER][of_source]).mean()), gradable)
+    return kept
 
 
 def without(given: Material, out: Flags) -> Material:
@@ -189,19 +235,12 @@ def ungradable(given: Material) -> Linear:
     return _logistic(given.stages[used], given.bad[used], _weights(given)[used], PENALTY_UNGRADABLE)
 
 
-def reason(given: Material, code: str) -> Linear:
+def reason(given: Material, *, code: str) -> Linear:
     """Fit the head of one reason, to good photographs with that fault against all others."""
     names = [f"{STRONG} {name}" for name, fault in FAULTS.items() if fault.reason == code]
     used = ~given.bad & ~given.doubtful
     y = np.isin(given.kind, names)
     return _logistic(given.stages[used], y[used], _weights(given)[used], PENALTY_REASON)
-
-
-def _of_reason(given: Material, code: str) -> Head:
-    def fit(part: Material) -> Linear:
-        return reason(part, code)
-
-    return _head(fit(given), max(EVEN, _limit(given, fit, given.good, KEPT_REASON)))
 
 
 def left_out(given: Material, fit: Callable[[Material], Linear]) -> Floats:
@@ -231,11 +270,8 @@ def _groups(given: Material) -> NDArray[np.int64]:
     return groups
 
 
-def _limit(
-    given: Material, fit: Callable[[Material], Linear], kept_of: Flags, share: float
-) -> float:
-    """The least limit that keeps a share of some photographs of each source left out."""
-    values = left_out(given, fit)
+def _limit(given: Material, values: Floats, kept_of: Flags, share: float) -> float:
+    """The least limit of scores that keeps a share of some photographs of each source."""
     return max(
         float(np.quantile(values[kept_of & (given.source == source)], share))
         for source in np.unique(given.source[kept_of])

@@ -75,8 +75,13 @@ def judge(
         features.of_impostors(loaded, cache / "impostors"),
     )
     phantoms = features.of_phantoms(loaded, cache / "phantoms")
-    fitted = fit.judge(fit.material(measured, rows, others, phantoms, unlabelled or ()))
+    fitted, kept = fit.judge(fit.material(measured, rows, others, phantoms, unlabelled or ()))
     manifest = judged.with_judge(given, out, fitted)
+    for source, share in kept.items():
+        typer.echo(
+            f"{source or 'one source'}, left out of the fit: {share.photographs} photographs,"
+            f" {share.retina:.3f} taken for a retina, {share.gradable:.3f} of these gradable"
+        )
     typer.echo(
         f"{out}: {manifest.name}, judge fitted to {sum(fitted.fitted_on.values())} photographs and"
         f" {len(set(others.place.tolist()))} other pictures"
