@@ -77,7 +77,7 @@ def test_out_writes_everything(tmp_path: Path, save_eye: Save, fundoscope: Comma
     assert f"results: {out}" in said.out
     names = {path.name for path in out.iterdir()}
     assert names > {"readings.jsonl", "readings.csv", "summary.csv", "patients.csv", "run.json"}
-    assert len(names) == 6
+    assert len(names) == 7
     arguments = json.loads((out / "run.json").read_text())["arguments"]
     assert arguments["paths"] == ["eyes.csv"]
     assert arguments["out"] == "(folder)"
@@ -168,8 +168,8 @@ def test_a_second_run_needs_overwrite(tmp_path: Path, save_eye: Save, fundoscope
     assert again.code == 2
     assert again.complaints == [
         f"--out {out}: holds the results of an earlier run "
-        "(readings.jsonl, readings.csv, summary.csv, run.json); name another folder, or add"
-        " --overwrite"
+        "(readings.jsonl, readings.csv, summary.csv, index.html, run.json); name another folder, or"
+        " add --overwrite"
     ]
     assert again.out == ""
     assert (out / "readings.csv").read_text() == before
@@ -255,8 +255,9 @@ def test_ctrl_c_without_results(
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-import conftest, fundoscope.reader
+import conftest, fundoscope.reader, fundoscope.batch.engines
 fundoscope.reader.Reader = conftest.FakeReader
+fundoscope.batch.engines.PROCESSES_FROM = sys.maxsize
 from fundoscope.cli.main import main
 main(sys.argv[1:])
 """
