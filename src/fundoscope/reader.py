@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from fundoscope._version import __version__
-from fundoscope.errors import PhotoError
-from fundoscope.grading import contradictions, inputs, judge, oedema
+from fundoscope.errors import PhotoError, UsageError
+from fundoscope.grading import contradictions, heat, inputs, judge, oedema
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
 from fundoscope.grading.grader import Grader
@@ -25,10 +25,10 @@ from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, placing, summary
 from fundoscope.lesions.summary import Findings
-from fundoscope.opinions import MacularOedema, RuleGrade
+from fundoscope.opinions import HeatMap, MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import advice, field, reasons, sources
-from fundoscope.photo.decode import Photo
+from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.reading import EYES, Anatomy, FieldOfView, Grade, ModelUsed, Reading
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RULES: Final = ("icdr",)
 """The rule sets that are applied unless others are named."""
+SURE_OF_GRADE_0: Final = (0,)
+"""The set of plausible grades of a photograph on which ``lesions="auto"`` leaves lesions out. What
+that costs in missed lesions is in docs/performance.md (``bench/lesions_auto.py``)."""
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
 NOT_A_RETINA: Final = "not_a_retina"
@@ -50,13 +53,14 @@ class Reader:
         grader: str | Path | Grader | None = None,
         detector: str | Path | None = None,
         *,
-        lesions: bool = True,
+        lesions: bool | Literal["auto"] = True,
         landmarks: str | Path | bool = True,
         threads: int = 1,
         referable_threshold: float | None = None,
         providers: Sequence[str] | None = None,
         rules: Sequence[str] = DEFAULT_RULES,
         force: bool = False,
+        heat_map: bool = False,
     ) -> None:
         """Load the models.
 
@@ -64,7 +68,8 @@ class Reader:
             grader: a grading bundle (folder or zip), or a loaded grader; ``None`` means the one
                 that ships.
             detector: a detection bundle (folder or zip); ``None`` means the one that ships.
-            lesions: whether to look for lesions.
+            lesions: whether to look for lesions; ``"auto"`` leaves them out where the grader is
+                sure of grade 0, see :data:`SURE_OF_GRADE_0`.
             landmarks: the landmark bundle (folder or zip) that finds disc and fovea beside the
                 lesions; ``True`` means the one that ships, ``False`` none: then the disc is the
                 detector's.
@@ -77,10 +82,12 @@ class Reader:
             rules: the rule sets that are applied to the lesions, each a name
                 (``fundoscope rules`` lists them) or a file that ends in ``.toml``.
             force: whether photographs that are not gradable are graded all the same.
+            heat_map: whether Readings say where the grader looked.
 
         Raises:
             BundleError: a bundle is missing or damaged.
-            UsageError: the threshold or a rule set is invalid, or a provider is not available.
+            UsageError: the threshold or a rule set is invalid, a provider is not available, or the
+                grader gives no heat map.
         """
         self._rules = tuple(rulesets.load(name) for name in rules)
         self._grader = (
@@ -88,7 +95,15 @@ class Reader:
         )
         if referable_threshold is not None:
             self._grader = graders.with_threshold(self._grader, referable_threshold)
+        if heat_map and not heat.available(self._grader):
+            raise UsageError(
+                self._grader.manifest.name,
+                "gives no heat map",
+                "add it with fundoscope bundle features, or leave out --heat",
+            )
+        self._heat_map = heat_map
         self._force = force
+        self._leave_out = lesions == "auto"
         self._detector = (
             detectors.load(detector, threads=threads, providers=providers) if lesions else None
         )
@@ -180,9 +195,9 @@ class Reader:
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
         opinion = self._opinion(photo)
         fov, grade = opinion.field, opinion.grade
-        if self._detector is not None and opinion.usable and not _is_full_size(photo):
+        if self._looks_for_lesions(opinion) and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
-            photo = sources.photo(content, min_side=self._detector.decode_side)
+            photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
         by_rules, macular_oedema = self._by_rules(findings, fov)
         verdict = opinion.verdict
@@ -215,7 +230,17 @@ class Reader:
                 oedema_possible=macular_oedema.state == oedema.POSSIBLE,
             ),
             familiar=verdict.familiar,
+            heat=opinion.heat,
         )
+
+    @property
+    def _lesions_side(self) -> int | None:
+        return None if self._detector is None else self._detector.decode_side
+
+    def _looks_for_lesions(self, opinion: _Opinion) -> bool:
+        if self._detector is None or not opinion.usable:
+            return False
+        return not (self._leave_out and opinion.grade.set == SURE_OF_GRADE_0)
 
     def _by_rules(
         self, findings: Findings, fov: FieldOfView
@@ -237,7 +262,8 @@ class Reader:
         small = fov.radius < minimum
         if small and grader.judge is None:
             return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
-        grade, verdict = graders.look(grader, inputs.make(photo, fov, grader.input))
+        pixels = inputs.make(photo, fov, grader.input)
+        grade, verdict = graders.look(grader, pixels)
         if verdict.retina is False:
             refused = FieldOfView(False, reason=NOT_A_RETINA)
             return _Opinion(refused, warnings=(reasons.sentence(NOT_A_RETINA),))
@@ -245,9 +271,13 @@ class Reader:
             return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
         if verdict.quality.gradable is False:
             why = advice.sentence(verdict.quality.reasons, forced=self._force)
-            kept = grade if self._force else Grade()
-            return _Opinion(fov, kept, verdict, (why,), usable=self._force)
-        return _Opinion(fov, grade, verdict)
+            if not self._force:
+                return _Opinion(fov, Grade(), verdict, (why,), usable=False)
+            return _Opinion(fov, grade, verdict, (why,), heat=self._heat(pixels))
+        return _Opinion(fov, grade, verdict, heat=self._heat(pixels))
+
+    def _heat(self, pixels: Pixels) -> HeatMap | None:
+        return heat.heat(self._grader, pixels) if self._heat_map else None
 
     def _findings(self, photo: Photo, opinion: _Opinion, eye: str | None) -> Findings:
         fov = opinion.field
@@ -257,6 +287,8 @@ class Reader:
             return Findings(summary=summary.NO_FIELD)
         if not opinion.usable:
             return Findings(summary=summary.NOT_GRADABLE)
+        if not self._looks_for_lesions(opinion):
+            return Findings(summary=summary.SURE_OF_GRADE_0)
         boxes = detectors.assessable(self._detector, photo, fov)
         placed = self._anatomy(photo, fov, eye)
         return summary.findings(boxes, self._detector, photo, fov, placed=placed, eye=eye)
@@ -288,6 +320,7 @@ class _Opinion:
         verdict: of the judge.
         warnings: why there is no grade, or why it is doubtful.
         usable: whether lesions are looked for.
+        heat: where the network looked, if that was asked for.
     """
 
     field: FieldOfView
@@ -295,6 +328,7 @@ class _Opinion:
     verdict: Verdict = dataclasses.field(default_factory=Verdict)
     warnings: tuple[str, ...] = ()
     usable: bool = True
+    heat: HeatMap | None = None
 
 
 def _too_small(radius: float, minimum: float) -> str:

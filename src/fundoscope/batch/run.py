@@ -46,6 +46,7 @@ class Options:
         out: folder for the results (see :mod:`fundoscope.batch.results`); ``None`` writes none.
         pictures: whether to draw a picture of each photograph into ``out``.
         labels: whether the picture has kind and score at each lesion.
+        quadrants: whether it has the quadrants and the ETDRS grid.
         paths: whether results name photographs by their paths, else by their bare file names.
         excel: whether ``out`` gets ``readings.xlsx``, too; needs the extra [excel].
         overwrite: whether results of an earlier run may be replaced.
@@ -57,6 +58,7 @@ class Options:
     out: Path | None = None
     pictures: bool = True
     labels: bool = False
+    quadrants: bool = False
     paths: bool = False
     excel: bool = False
     overwrite: bool = True
@@ -210,7 +212,13 @@ def _job(photograph: Input, options: Options, archives: Archives) -> Job:
     """
     eye = names.eye_of(photograph.eye)
     pictures = options.pictures and options.out is not None
-    plain = Job(str(photograph.path), eye=eye, picture=pictures, labels=options.labels)
+    plain = Job(
+        str(photograph.path),
+        eye=eye,
+        picture=pictures,
+        labels=options.labels,
+        quadrants=options.quadrants,
+    )
     if not photograph.archive:
         return plain
     member = photograph.path.relative_to(photograph.archive).as_posix()

@@ -122,8 +122,10 @@ def serve(pipe: Connection, make: Callable[[], PhotoReader], limits: WorkerLimit
             _end_at(limits.deadline_s + GRACE)
             result = answer(job, reader)
             _end_at(0)
-            refused = isinstance(result, Refusal)
-            _send(pipe, Message(refusal=result) if refused else Message(answer=result))
+            if isinstance(result, Refusal):
+                _send(pipe, Message(refusal=result))
+            else:
+                _send(pipe, Message(answer=result))
     except FundoscopeError as error:
         failure = Failure(type(error).__name__, error.what, error.why, error.remedy)
         _send(pipe, Message(failure=failure))

@@ -110,6 +110,16 @@ def read(
         bool,
         typer.Option("--force", help="Grade photographs that are not gradable, too, with a mark."),
     ] = False,
+    heat: Annotated[
+        bool,
+        typer.Option(
+            "--heat", help="Show where the grader saw what speaks for a referable grade, too."
+        ),
+    ] = False,
+    grid: Annotated[
+        bool,
+        typer.Option("--grid", help="Draw the quadrants and the ETDRS grid on the pictures."),
+    ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -157,6 +167,7 @@ def read(
     _check(
         overwrite=overwrite and out is None,
         labels=labels and not drawn,
+        grid=grid and not drawn,
         detector=detector is not None and not lesions,
         rules=rules is not None and not lesions,
         loudness=quiet and (verbose or json),
@@ -175,16 +186,19 @@ def read(
         "providers": None if device is None else [device],
         "rules": tuple(rules) if rules else DEFAULT_RULES,
         "force": force,
+        "heat_map": heat,
     }
     given: dict[str, Any] = {"lesions": made_with["lesions"], "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
     given |= {"rules": rules, "excel": excel, "force": force, "shard": shard}
+    given |= {"heat": heat, "grid": grid}
     arguments = _named(paths, out, grader, detector, paths_too=with_paths) | given
     arguments |= {"json": json, "workers": workers, "overwrite": overwrite}
     options = Options(
         out=out,
         pictures=pictures,
         labels=labels,
+        quadrants=grid,
         paths=with_paths,
         excel=excel,
         overwrite=overwrite,
@@ -293,14 +307,21 @@ def _named(
 
 
 def _check(
-    *, overwrite: bool, labels: bool, detector: bool, rules: bool, loudness: bool, auto: bool
+    *,
+    overwrite: bool,
+    labels: bool,
+    grid: bool,
+    detector: bool,
+    rules: bool,
+    loudness: bool,
+    auto: bool,
 ) -> None:
     """Reject options without effect; each argument says whether its option is one."""
     if overwrite:
         raise UsageError("--overwrite", "needs a folder of results", "name it with --out DIR")
-    if labels:
+    if labels or grid:
         raise UsageError(
-            "--labels",
+            "--labels" if labels else "--grid",
             "needs pictures with lesions",
             "name a folder with --out DIR, and leave out --no-lesions and --no-pictures",
         )
