@@ -226,7 +226,7 @@ class Maker:
 class AtOnce:
     """An engine that answers at once, with readings that differ by their hash."""
 
-    ahead = 32
+    ahead, ends_at_once = 32, True
     lesion_thresholds: dict[str, float] = {}  # noqa: RUF012
 
     def __init__(self, reading: Reading) -> None:

@@ -23,7 +23,7 @@ class Obedient:
     models = (MODEL,)
     lesion_thresholds: dict[str, float] = {}  # noqa: RUF012
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, *_: object, threads: int = 1, **__: object) -> None:
         self.threads = threads
 
     def examine(self, source: str | Path | bytes, *, eye: str | None = None) -> tuple[Any, Reading]:

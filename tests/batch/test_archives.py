@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -90,19 +91,20 @@ def test_archives_that_are_damaged_or_do_harm(
         with pytest.raises(UsageError, match="cannot be read"):
             gather([tmp_path / name])
     archive = packed(folder, "eyes.zip")
-    reader = Archives()
-    with pytest.raises(PhotoError, match="is not in its archive any more"):
-        reader.read(str(archive), 99, "other.png")
     (place, name), *_ = members(archive, (".png",), Counter())
-    damaged = archive.read_bytes().replace(b"PK\x03\x04", b"xxxx")  # the local headers
-    archive.write_bytes(damaged)
-    with pytest.raises(PhotoError, match="cannot be read from its archive"):
+    with closing(Archives()) as reader:
+        with pytest.raises(PhotoError, match="is not in its archive any more"):
+            reader.read(str(archive), 99, "other.png")
+        monkeypatch.setattr(limits, "MAX_FILE_BYTES", 100)
+        with pytest.raises(PhotoError, match="is larger than"):
+            reader.read(str(archive), place, name)
+        monkeypatch.undo()
+    archive.write_bytes(archive.read_bytes().replace(b"PK\x03\x04", b"xxxx"))  # the local headers
+    with (
+        closing(Archives()) as reader,
+        pytest.raises(PhotoError, match="cannot be read from its archive"),
+    ):
         reader.read(str(archive), place, name)
-    monkeypatch.setattr(limits, "MAX_FILE_BYTES", 100)
-    with pytest.raises(PhotoError, match="is larger than"):
-        Archives().read(str(packed(folder, "eyes.tar")), *next(iter(members(
-            tmp_path / "eyes.tar", (".png",), Counter()
-        ))))  # fmt: skip
     with pytest.raises(UsageError, match="holds no photograph"):
         gather([packed(empty(tmp_path), "eyes.tar.gz")])
 

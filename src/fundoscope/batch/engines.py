@@ -39,6 +39,10 @@ class Engine(Protocol):
     def ahead(self) -> int:
         """Photographs that may be begun before the first of them is taken."""
 
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether its end drops what is in progress, too."""
+
     def begin(self, job: Job) -> Future[Answer | Refusal]:
         """Have a photograph read. The future raises what concerns all photographs."""
 
@@ -57,6 +61,7 @@ class Threads:
         self._reader = reader
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fundoscope")
         self.ahead = AHEAD_OF_THREADS * workers
+        self.ends_at_once = False
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:
@@ -96,6 +101,7 @@ class Processes:
         """
         self._pool = WorkerPool(workers, make, limits)
         self.ahead = AHEAD_OF_PROCESSES * workers
+        self.ends_at_once = True
 
     @property
     def models(self) -> tuple[ModelUsed, ...]:

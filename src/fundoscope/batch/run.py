@@ -174,8 +174,8 @@ def _outcomes(
         pending = ledger.pending(options.shard)
         begun = (_begin(*each, ledger, engine, options, archives) for each in pending)
         window = deque(islice(begun, engine.ahead))
-        while window and not stop.is_set():
-            result = _result(window[0].answer, stop)
+        while window:
+            result = _result(window[0].answer, stop, at_once=engine.ends_at_once)
             if result is None:
                 return
             first = window.popleft()
@@ -242,13 +242,15 @@ def _done(result: Answer | Refusal) -> Future[Answer | Refusal]:
     return future
 
 
-def _result(future: Future[Answer | Refusal], stop: Event) -> Answer | Refusal | None:
-    """Wait for a result; ``None`` once the run is to stop."""
+def _result(
+    future: Future[Answer | Refusal], stop: Event, *, at_once: bool
+) -> Answer | Refusal | None:
+    """Wait for a result; ``None`` once the run is to stop, and the engine would not finish it."""
     while True:
         try:
             return future.result(WAKE)
         except NotDoneError:
-            if stop.is_set():
+            if stop.is_set() and (at_once or not future.running()):
                 return None
 
 

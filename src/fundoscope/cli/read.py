@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from fundoscope.cli.extras import EXCEL, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
@@ -23,7 +24,29 @@ if TYPE_CHECKING:
     from fundoscope.batch.inputs import Input
     from fundoscope.batch.outcome import Outcome
 
+LESIONS, LESIONS_AUTO = "--lesions", "--lesions-auto"
+"""Options; ``--lesions auto`` is written in one word, as an option may not take a value or none."""
 SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
+
+
+class COMMAND(TyperCommand):
+    """The command; it understands ``--lesions auto``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        return super().parse_args(ctx, list(_auto_joined(args)))
+
+
+def _auto_joined(arguments: list[str]) -> Iterator[str]:
+    waiting = iter(arguments)
+    for word in waiting:
+        if word != LESIONS:
+            yield LESIONS_AUTO if word == f"{LESIONS}=auto" else word
+            continue
+        value = next(waiting, None)
+        yield LESIONS_AUTO if value == "auto" else LESIONS
+        if value not in ("auto", None):
+            yield value
 
 
 def read(
@@ -50,7 +73,7 @@ def read(
     lesions_auto: Annotated[
         bool,
         typer.Option(
-            "--lesions-auto",
+            LESIONS_AUTO,
             help="Leave lesions out where the grader is sure of grade 0; also --lesions auto.",
         ),
     ] = False,
