@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
 from fundoscope.batch import outcome as outcomes
@@ -161,19 +161,26 @@ def summary_line(cells: Sequence[str]) -> bytes:
 
 
 def _facts(outcome: Outcome, image: str, picture: str) -> Facts:
-    photograph, reading = outcome.input, outcome.reading
-    cause = trouble(outcome)
-    usual = {"image": image, "patient": photograph.patient, "eye": photograph.eye}
-    usual |= {"status": outcome.status, "same_as": outcome.same_as, "picture": picture}
+    photograph, reading, cause = outcome.input, outcome.reading, trouble(outcome)
+    facts = Facts(
+        image,
+        photograph.patient,
+        photograph.eye,
+        outcome.status,
+        cause.get("code", ""),
+        cause.get("reason", ""),
+        cause.get("remedy", ""),
+        outcome.same_as,
+        picture,
+    )
     if reading is None:
-        return Facts(**usual, **cause)
+        return facts
     referable, next_step = reading.grade.referable, reading.next_step
     attention = reader_needed(reading)
     if not attention and next_step is not None and next_step.step == READER:
         attention = (printable(next_step.words),)
-    return Facts(
-        **usual,
-        **cause,
+    return replace(
+        facts,
         icdr=reading.grade.icdr,
         positive=outcome.referable,
         probability=None if referable is None else referable.probability,
