@@ -4,6 +4,7 @@
     python bench/night.py stops [--photographs 200] [--stops 5]
     python bench/night.py scaling [--photographs 60] [--side 3500] [--lesions]
     python bench/night.py memory [--photographs 100000]
+    python bench/night.py start [--photographs 100000]
     python bench/night.py workers [--photographs 500]
 
 - `kills`: a folder of phantoms is read once without disturbance. Then the same command is killed by
@@ -15,6 +16,7 @@
 - `scaling`: photographs a second with one and with two processes, and with two threads.
 - `memory`: the process that holds the ledger, with an engine that answers at once: seconds until
   the first photograph, and resident memory after 1,000 photographs and at the end.
+- `start`: seconds until the first photograph of a folder of (empty) files is begun.
 - `workers`: resident memory of the workers over photographs that are really read.
 
 The load of the machine is printed with each figure. Needs no data.
@@ -272,6 +274,32 @@ def memory(count: int, place: Path) -> int:
     return 0
 
 
+def start(count: int, place: Path) -> int:
+    folder = place / "photographs"
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}.jpg").touch()
+    pixels, _ = draw(PhantomSpec(seed=5, width=SIDE, height=SIDE, grade=2))
+    reading = Reader(lesions=False).read(encoded(pixels, ".jpg"))
+    stop, began, seconds = Event(), time.monotonic(), 0.0
+
+    def show(_: Outcome) -> None:
+        nonlocal seconds
+        seconds = seconds or time.monotonic() - began
+        stop.set()
+
+    options = Options(out=place / "out", pictures=False)
+    inputs = stream([folder], Counter())
+    used = time.process_time()
+    read_all(inputs, AtOnce(reading), options, show=show, stop=stop)  # type: ignore[arg-type]
+    used = time.process_time() - used
+    print(
+        f"a folder of {count:,} files: the first was read after {seconds:.1f} s (processor time of"
+        f" all of it: {used:.1f} s); {load()}"
+    )
+    return 0
+
+
 def workers(count: int, place: Path) -> int:
     folder = photographs(place / "photographs", count)
     with Processes(Maker(False), 2) as engine:
@@ -298,7 +326,7 @@ def children() -> list[int]:
 
 def main() -> None:
     parser = parser_of(__doc__)
-    parser.add_argument("what", choices=("kills", "stops", "scaling", "memory", "workers"))
+    parser.add_argument("what", choices=("kills", "stops", "scaling", "memory", "start", "workers"))
     parser.add_argument("--photographs", type=int)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--stops", type=int, default=5)
@@ -317,6 +345,8 @@ def main() -> None:
                 code = scaling(args.photographs or 60, args.side, args.lesions, place)
             case "memory":
                 code = memory(args.photographs or 100_000, place)
+            case "start":
+                code = start(args.photographs or 100_000, place)
             case _:
                 code = workers(args.photographs or 500, place)
     finally:

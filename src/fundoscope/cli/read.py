@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from fundoscope.cli import read_setup as setup
 from fundoscope.cli.extras import EXCEL, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
 from fundoscope.cli.read_output import conclude, models, show
 from fundoscope.errors import UsageError
-from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
-    from fundoscope.batch.engines import Engine
-    from fundoscope.batch.inputs import Input
     from fundoscope.batch.outcome import Outcome
 
 LESIONS, LESIONS_AUTO = "--lesions", "--lesions-auto"
 """Options; ``--lesions auto`` is written in one word, as an option may not take a value or none."""
-SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
 class COMMAND(TyperCommand):
@@ -184,7 +178,6 @@ def read(
     from fundoscope.batch import processors
     from fundoscope.batch.run import Options, read_all
     from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
-    from fundoscope.reader import DEFAULT_RULES
 
     drawn = out is not None and pictures and lesions
     _check(
@@ -197,25 +190,18 @@ def read(
         auto=lesions_auto and not lesions,
     )
     _check_workbook(out, wanted=excel)
-    part = _shard(shard)
+    part = setup.shard(shard)
     passed_over: Counter[str] = Counter()
     workers = workers or processors.available()
-    count, inputs = _inputs(paths, out, names, passed_over, at_least=workers, overwrite=overwrite)
-    made_with = {
-        "grader": grader,
-        "detector": detector,
-        "lesions": "auto" if lesions_auto else lesions,
-        "referable_threshold": threshold,
-        "providers": None if device is None else [device],
-        "rules": tuple(rules) if rules else DEFAULT_RULES,
-        "force": force,
-        "heat_map": heat,
-    }
-    given: dict[str, Any] = {"lesions": made_with["lesions"], "pictures": pictures}
+    count, inputs = setup.inputs(
+        paths, out, names, passed_over, at_least=workers, overwrite=overwrite
+    )
+    given: dict[str, Any] = {"lesions": "auto" if lesions_auto else lesions, "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
     given |= {"rules": rules, "excel": excel, "force": force, "shard": shard}
     given |= {"heat": heat, "grid": grid}
-    arguments = _named(paths, out, grader, detector, paths_too=with_paths) | given
+    made_with = setup.reader_options(given) | {"grader": grader, "detector": detector}
+    arguments = setup.named(paths, out, grader, detector, paths_too=with_paths) | given
     arguments |= {"json": json, "workers": workers, "overwrite": overwrite}
     options = Options(
         out=out,
@@ -227,12 +213,12 @@ def read(
         overwrite=overwrite,
         shard=part,
         arguments=arguments,
-        command=_command(paths, grader, detector, given | {"paths": with_paths}),
+        command=setup.command(paths, grader, detector, given | {"paths": with_paths}),
     )
     with (
         quiet_libraries(),
         stopping() as stop,
-        _engine(made_with, workers, count, limit) as engine,
+        setup.engine(made_with, workers, count, limit) as engine,
         terminal() as screen,
     ):
         for line in models(engine) if verbose else ():
@@ -251,82 +237,12 @@ def read(
     raise typer.Exit(conclude(tally, passed_over, screen, out, json=json))
 
 
-def _engine(
-    made_with: dict[str, Any], workers: int, photographs: int, deadline: float | None
-) -> Engine:
-    """What reads the photographs."""
-    from fundoscope import reader
-    from fundoscope.batch import engines, processors
-    from fundoscope.batch.workers import WorkerLimits
-
-    usual = WorkerLimits()
-    return engines.engine(
-        reader.Reader,
-        made_with,
-        workers=workers,
-        threads=processors.threads(workers, photographs),
-        photographs=photographs,
-        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
-    )
-
-
-def _command(
-    paths: list[Path], grader: Path | None, detector: Path | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    """What the results depend on, so that an unfinished run is known by it."""
-    from fundoscope._version import __version__
-
-    files = {
-        "paths": [str(path.absolute()) for path in paths],
-        "grader": None if grader is None else str(grader.absolute()),
-        "detector": None if detector is None else str(detector.absolute()),
-    }
-    return {"version": __version__, "files": files, "given": given}
-
-
-def _shard(text: str | None) -> tuple[int, int]:
-    """The part of the photographs in an option's value, such as ``2/20``.
-
-    Raises:
-        UsageError: it is not one.
-    """
-    if text is None:
-        return (1, 1)
-    match = SHARD.fullmatch(text)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        why = "is not a part of the photographs"
-        raise UsageError(f"--shard {shown(text)}", why, "give i/n with i from 1 to n, such as 2/20")
-    return int(match[1]), int(match[2])
-
-
 def _check_rows(photographs: int, *, excel: bool) -> None:
     """Check that a workbook holds all photographs, if one is wanted."""
     from fundoscope.batch.workbook import MOST_ROWS
 
     if excel and photographs > MOST_ROWS:
         raise UsageError("--excel", f"holds at most {MOST_ROWS} photographs", "leave it out")
-
-
-def _named(
-    paths: list[Path],
-    out: Path | None,
-    grader: Path | None,
-    detector: Path | None,
-    *,
-    paths_too: bool,
-) -> dict[str, Any]:
-    """The files and folders of the command, as ``run.json`` names them."""
-    from fundoscope.batch.shown import FOLDER, named
-
-    bundles = {"grader": grader, "detector": detector}
-    return {
-        "paths": [named(path, paths=paths_too) for path in paths],
-        "out": None if out is None else str(out) if paths_too else FOLDER,
-        **{
-            task: None if path is None else named(path, paths=paths_too, bundle=True)
-            for task, path in bundles.items()
-        },
-    }
 
 
 def _check(
@@ -364,33 +280,3 @@ def _check_workbook(out: Path | None, *, wanted: bool) -> None:
         raise UsageError("--excel", "needs a folder of results", "name it with --out DIR")
     if wanted:
         require("fundoscope read --excel", EXCEL)
-
-
-def _inputs(
-    paths: list[Path],
-    out: Path | None,
-    names: str | None,
-    passed_over: Counter[str],
-    *,
-    at_least: int,
-    overwrite: bool,
-) -> tuple[int, Iterator[Input]]:
-    """The photographs to read, with what the names of their files say of them, and their number.
-
-    Not all are counted: only ``at_least``, and as many as decide between threads and processes.
-
-    Raises:
-        UsageError, TableError: a path, a table or ``names`` is not valid, or the folder of results
-            is in use.
-    """
-    from fundoscope.batch import engines
-    from fundoscope.batch import names as naming
-    from fundoscope.batch.inputs import stream
-    from fundoscope.batch.results import check_folder
-
-    from_names = () if names is None else naming.chosen(names)
-    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names)
-    first = list(islice(inputs, max(at_least, engines.PROCESSES_FROM)))
-    if out is not None:
-        check_folder(out, overwrite=overwrite)
-    return len(first), chain(first, inputs)
