@@ -59,11 +59,9 @@ PHANTOMS = 10
 SIDE = 500
 MARK = 8
 """Pixels of the mark that makes each photograph another."""
-LONGEST_LIFE = 2.5
-"""A process that is killed lives for at most this many times the seconds that its share of the
-photographs needs."""
-STARTING = 4.0
-"""Seconds that a process has before it must have read something, added to its life."""
+STARTING, LONGEST_LIFE = 1.2, 3.0
+"""A process that is killed lives for at most so many times the seconds of its start, and those that
+its share of the photographs needs."""
 TIMES = ("started", "finished", "files_sha256", "own_sha256", "arguments")
 """What may differ in `run.json`."""
 MIB = 2**20
@@ -139,16 +137,20 @@ def load() -> str:
 def kills(count: int, number: int, seed: int, place: Path) -> int:
     folder = photographs(place / "photographs", count)
     began = time.monotonic()
-    line = command(folder, place / "undisturbed")
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, env=one_thread())
-    seconds = time.monotonic() - began
-    print(f"undisturbed: {count} photographs in {seconds:.0f} s, {load()}", flush=True)
+    process = started(command(folder, place / "undisturbed"), place / "log")
+    while process.poll() is None and not printed(place / "log"):
+        time.sleep(0.02)
+    starting = time.monotonic() - began
+    process.wait()
+    seconds = time.monotonic() - began - starting
+    took = f"{starting:.0f} + {seconds:.0f} s"
+    print(f"undisturbed: {count} photographs in {took}, {load()}", flush=True)
     out, random = place / "killed", np.random.default_rng(seed)
     share = seconds / max(1, number)
     times: Counter[str] = Counter()
     lost, killed = 0, 0
     for _ in range(number):
-        moment = random.uniform(0, STARTING + LONGEST_LIFE * share)
+        moment = random.uniform(0, STARTING * starting + LONGEST_LIFE * share)
         process = started(command(folder, out), place / "log")
         try:
             process.wait(moment)
