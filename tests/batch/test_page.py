@@ -10,7 +10,7 @@ import pytest
 
 from fundoscope.batch import page
 from fundoscope.batch.ledger.record import Facts
-from fundoscope.batch.tally import Tally
+from fundoscope.batch.ledger.tally import Tally
 
 EVIL = '<script>alert(1)</script>"&\n.jpg'
 FACTS = (

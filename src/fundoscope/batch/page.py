@@ -15,8 +15,8 @@ from typing import Final
 from urllib.parse import quote
 
 from fundoscope.batch.ledger.record import Facts
+from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED
-from fundoscope.batch.tally import Tally
 from fundoscope.quoting import printable, shortened
 from fundoscope.report.wording import DISCLAIMER, grade_in_words
 

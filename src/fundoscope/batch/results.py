@@ -6,21 +6,20 @@ While a run works, its rows and its pictures are kept below, see
 
 from __future__ import annotations
 
-import csv
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from fundoscope import checksums
 from fundoscope.batch import outcome as outcomes
-from fundoscope.batch import page, patients, summary
+from fundoscope.batch import page, patients, shown, summary
+from fundoscope.batch.earlier import pictures_of, reports_of
 from fundoscope.batch.ledger.database import Ledger
 from fundoscope.batch.ledger.folder import UNFINISHED, discard, is_unfinished, kept_picture
 from fundoscope.batch.ledger.record import ENCODING, csv_line, summary_line
-from fundoscope.batch.tally import Tally
+from fundoscope.batch.ledger.tally import Tally
 from fundoscope.writing import explained, refuse_results, staged
 
 READINGS_JSONL: Final = "readings.jsonl"
@@ -34,18 +33,7 @@ RESULT_NAMES: Final = (
     READINGS_JSONL, READINGS_CSV, SUMMARY_CSV, PATIENTS_CSV, READINGS_XLSX, INDEX_HTML, RUN_JSON,
 )  # fmt: skip
 
-PICTURE_NAME: Final = re.compile(r"[^/\\]+-[0-9a-f]{8}\.png")
-"""The names that pictures have; the table of an earlier run may have been edited."""
-MAX_STEM_BYTES: Final = 200
-"""Bytes of a photograph's name in the name of its picture. A file name has 255; the others are for
-the hash, the suffix and the temporary name."""
 HASH_CHARACTERS: Final = 8
-UNFIT: Final = frozenset('/\\:*?"<>|')
-"""Characters that a file name cannot hold on some system."""
-RESERVED: Final = frozenset(
-    {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))}
-)
-"""Names of devices on Windows, whatever follows after a dot."""
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -69,7 +57,13 @@ def refuse_earlier(folder: Path) -> None:
 
 
 def publish(
-    folder: Path, ledger: Ledger, totals: Tally, run: dict[str, Any], *, excel: bool = False
+    folder: Path,
+    ledger: Ledger,
+    totals: Tally,
+    run: dict[str, Any],
+    *,
+    excel: bool = False,
+    reports: Callable[[Path], list[str]] | None = None,
 ) -> None:
     """Write all that a ledger holds; it replaces the results of an earlier run in one step.
 
@@ -81,13 +75,15 @@ def publish(
         totals: of the run.
         run: the content of ``run.json``.
         excel: whether to write ``readings.xlsx``, too; needs the extra [excel].
+        reports: writes reports into a folder that has the tables, and returns their names; ``None``
+            writes none. A run that was stopped has none either.
 
     Raises:
         OutputError: something could not be written. Nothing was changed.
     """
     with explained(folder, "cannot be made", "name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
-        earlier = [*RESULT_NAMES, *pictures_of(folder)]
+        earlier = [*RESULT_NAMES, *pictures_of(folder), *reports_of(folder)]
     names = [READINGS_JSONL, READINGS_CSV, SUMMARY_CSV, INDEX_HTML]
     # An earlier one is always replaced, so that it is not mistaken for a result of this run.
     if ledger.has_patients() or (folder / PATIENTS_CSV).exists():
@@ -101,6 +97,9 @@ def publish(
         if excel:
             _write_workbook(folder / READINGS_XLSX, stage)
             names.append(READINGS_XLSX)
+        if reports is not None and ended:
+            with explained(folder):
+                names.extend(reports(stage))
         pictures = dict(ledger.pictures())
         with explained(folder):
             for name in pictures:
@@ -165,25 +164,6 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def pictures_of(folder: Path) -> list[str]:
-    """The names of the pictures that the table in a folder lists.
-
-    Args:
-        folder: of the results of any version. Without a table, or with one that cannot be read,
-            there are none.
-    """
-    try:
-        with (folder / READINGS_CSV).open(encoding="utf-8", errors="replace", newline="") as stream:
-            return sorted({name for name in _listed(stream) if PICTURE_NAME.fullmatch(name)})
-    except (OSError, csv.Error):
-        return []
-
-
-def _listed(lines: Iterator[str]) -> Iterator[str]:
-    for row in csv.DictReader(lines):
-        yield row.get("picture") or ""
-
-
 def _write_workbook(path: Path, stage: Path) -> None:
     """Write ``summary.csv`` as a workbook, too."""
     from fundoscope.batch import workbook
@@ -193,13 +173,5 @@ def _write_workbook(path: Path, stage: Path) -> None:
 
 
 def picture_name(photograph: Path, sha256: str) -> str:
-    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``.
-
-    Characters that some system does not allow and unprintable ones become ``_``; a long stem is
-    cut; a name that Windows reserves, such as ``NUL``, gets a ``_`` before it.
-    """
-    stem = "".join(c if c.isprintable() and c not in UNFIT else "_" for c in photograph.stem)
-    if stem.split(".")[0].strip().upper() in RESERVED:
-        stem = f"_{stem}"
-    stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore")
-    return f"{stem}-{sha256[:HASH_CHARACTERS]}.png"
+    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``."""
+    return f"{shown.stem_for_a_file(photograph.stem)}-{sha256[:HASH_CHARACTERS]}.png"

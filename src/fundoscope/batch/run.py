@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from fundoscope.batch import names, results, shown
+from fundoscope.batch import names, processors, results, shown
 from fundoscope.batch.engines import Engine, Threads
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.jobs import INTERNAL_ERROR, Answer, Job, PhotoReader, Refusal, answer
@@ -23,9 +23,9 @@ from fundoscope.batch.ledger import equal
 from fundoscope.batch.ledger.database import PUBLISHED, STARTED, Ledger
 from fundoscope.batch.ledger.folder import keep_picture, ledger_of
 from fundoscope.batch.ledger.record import Facts, record
+from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
 from fundoscope.batch.sources.archives import Archives
-from fundoscope.batch.tally import Tally
 from fundoscope.errors import PhotoError
 from fundoscope.photo.decode import name_of
 
@@ -49,6 +49,8 @@ class Options:
         quadrants: whether it has the quadrants and the ETDRS grid.
         paths: whether results name photographs by their paths, else by their bare file names.
         excel: whether ``out`` gets ``readings.xlsx``, too; needs the extra [excel].
+        reports: the code of the language in which ``out`` gets a report for each patient; needs
+            the extra [report]. ``None`` writes none; a run that was stopped writes none either.
         overwrite: whether results of an earlier run may be replaced.
         shard: ``(i, n)``: only every n-th photograph, beginning with the i-th, counted from 1.
         arguments: of the command, for ``run.json``.
@@ -61,6 +63,7 @@ class Options:
     quadrants: bool = False
     paths: bool = False
     excel: bool = False
+    reports: str | None = None
     overwrite: bool = True
     shard: tuple[int, int] = WHOLE
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -134,7 +137,10 @@ def read_all(
         if options.out is not None:
             ledger.set_fact(PUBLISHED, "")
             document = _manifest(engine, tally, options, ledger.fact(STARTED) or _now())
-            results.publish(options.out, ledger, tally, document, excel=options.excel)
+            write = _reports(ledger, options) if options.reports is not None else None
+            results.publish(
+                options.out, ledger, tally, document, excel=options.excel, reports=write
+            )
     return tally
 
 
@@ -323,6 +329,13 @@ def _conclude(ledger: Ledger, tally: Tally) -> None:
             named = {"image": facts.image, "number": number, "status": facts.status}
             cause = {"code": facts.code, "reason": facts.reason, "remedy": facts.remedy}
             tally.troubled.append(named | cause)
+
+
+def _reports(ledger: Ledger, options: Options) -> Callable[[Path], list[str]]:
+    from fundoscope.batch import reports
+
+    inputs, spoken = ledger.inputs(), options.reports or ""
+    return reports.writer(inputs, workers=processors.available(), spoken=spoken)
 
 
 def _manifest(engine: Engine, tally: Tally, options: Options, started: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from fundoscope.cli import read_setup as setup
-from fundoscope.cli.extras import EXCEL, require
+from fundoscope.cli.extras import EXCEL, REPORT, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
 from fundoscope.cli.read_output import conclude, models, show
 from fundoscope.errors import UsageError
@@ -88,6 +88,18 @@ def read(
         bool,
         typer.Option("--excel", help="Write readings.xlsx, a workbook for people, into DIR, too."),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Write a report to print, as PDF and HTML, for each patient into DIR, too; for"
+            " each photograph where no patient is known.",
+        ),
+    ] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(metavar="en|zh", help="Language of the reports. Default: en."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
     ] = False,
@@ -190,7 +202,7 @@ def read(
         auto=lesions_auto and not lesions,
     )
     _check_workbook(out, wanted=excel)
-    part = setup.shard(shard)
+    spoken = _language_of_reports(out, language, wanted=report)
     passed_over: Counter[str] = Counter()
     workers = workers or processors.available()
     count, inputs = setup.inputs(
@@ -199,7 +211,7 @@ def read(
     given: dict[str, Any] = {"lesions": "auto" if lesions_auto else lesions, "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
     given |= {"rules": rules, "excel": excel, "force": force, "shard": shard}
-    given |= {"heat": heat, "grid": grid}
+    given |= {"heat": heat, "grid": grid, "report": report, "language": language}
     made_with = setup.reader_options(given) | {"grader": grader, "detector": detector}
     arguments = setup.named(paths, out, grader, detector, paths_too=with_paths) | given
     arguments |= {"json": json, "workers": workers, "overwrite": overwrite}
@@ -210,8 +222,9 @@ def read(
         quadrants=grid,
         paths=with_paths,
         excel=excel,
+        reports=spoken,
         overwrite=overwrite,
-        shard=part,
+        shard=setup.shard(shard),
         arguments=arguments,
         command=setup.command(paths, grader, detector, given | {"paths": with_paths}),
     )
@@ -221,8 +234,8 @@ def read(
         setup.engine(made_with, workers, count, limit) as engine,
         terminal() as screen,
     ):
-        for line in models(engine) if verbose else ():
-            screen.err(line)
+        if verbose:
+            screen.err("\n".join(models(engine)))
 
         def show_it(outcome: Outcome) -> None:
             show(outcome, screen, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
@@ -280,3 +293,21 @@ def _check_workbook(out: Path | None, *, wanted: bool) -> None:
         raise UsageError("--excel", "needs a folder of results", "name it with --out DIR")
     if wanted:
         require("fundoscope read --excel", EXCEL)
+
+
+def _language_of_reports(out: Path | None, language: str | None, *, wanted: bool) -> str | None:
+    """The code of the language in which reports are written; ``None`` if none are wanted.
+
+    Raises:
+        UsageError: they cannot be written, or the language is unknown.
+    """
+    from fundoscope.report import languages
+
+    if not wanted:
+        if language is not None:
+            raise UsageError("--language", "is the language of reports", "add --report")
+        return None
+    if out is None:
+        raise UsageError("--report", "needs a folder of results", "name it with --out DIR")
+    require("fundoscope read --report", REPORT)
+    return languages.language(language or languages.ENGLISH).code

@@ -12,8 +12,8 @@ from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 
 if TYPE_CHECKING:
     from fundoscope.batch.engines import Engine
+    from fundoscope.batch.ledger.tally import Tally
     from fundoscope.batch.outcome import Outcome
-    from fundoscope.batch.tally import Tally
     from fundoscope.cli.terminal import Terminal
     from fundoscope.reading import Reading
 

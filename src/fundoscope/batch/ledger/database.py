@@ -162,6 +162,12 @@ class Ledger:
                 yield number, _unpacked(body)
             last = rows[-1][0]
 
+    def inputs(self) -> list[Input]:
+        """All that is listed; many take much memory."""
+        return [
+            _unpacked(body) for (body,) in self._rows("SELECT body FROM inputs ORDER BY number")
+        ]
+
     def total(self, shard: tuple[int, int] = (1, 1)) -> int:
         """The number of photographs to read, with those that were read."""
         query = "SELECT COUNT(*) FROM inputs WHERE (number - ?) % ? = 0"
