@@ -213,8 +213,7 @@ def read(
     given |= {"rules": rules, "excel": excel, "force": force, "shard": shard}
     given |= {"heat": heat, "grid": grid, "report": report, "language": language}
     made_with = setup.reader_options(given) | {"grader": grader, "detector": detector}
-    arguments = setup.named(paths, out, grader, detector, paths_too=with_paths) | given
-    arguments |= {"json": json, "workers": workers, "overwrite": overwrite}
+    also = {"json": json, "workers": workers, "overwrite": overwrite}
     options = Options(
         out=out,
         pictures=pictures,
@@ -225,7 +224,7 @@ def read(
         reports=spoken,
         overwrite=overwrite,
         shard=setup.shard(shard),
-        arguments=arguments,
+        arguments=setup.named(paths, out, grader, detector, paths_too=with_paths) | given | also,
         command=setup.command(paths, grader, detector, given | {"paths": with_paths}),
     )
     with (
