@@ -9,8 +9,9 @@
 
 - `kills`: a folder of phantoms is read once without disturbance. Then the same command is killed by
   SIGKILL again and again, at random moments after its start, until it ends or the kills are used
-  up. If it ends before, it begins anew in another folder. A photograph that was printed before a kill must be in the ledger after it
-  (else: lost), none may be printed twice (doubled), and all results must have the same bytes.
+  up. If it ends before, it begins anew in another folder. A photograph that was printed before a
+  kill must be in the ledger after it (else: lost), none may be printed twice (doubled), and all
+  results must have the same bytes.
 - `stops`: SIGTERM, SIGHUP and SIGINT; the seconds until the command has ended, and whether tables
   and ledger hold what was printed.
 - `scaling`: photographs a second with one and with two processes, and with two threads.
