@@ -260,15 +260,15 @@ class Reader:
             return _Opinion(fov, warnings=(reasons.sentence(fov.reason),))
         minimum = grader.manifest.minimum_radius
         small = fov.radius < minimum
-        if small and grader.judge is None:
-            return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
+        if small:  # too few pixels for the judge
+            fov = field.find(photo)
+            said = _too_small(fov.radius, minimum) if fov.radius else reasons.sentence(fov.reason)
+            return _Opinion(fov, warnings=(said,))
         pixels = inputs.make(photo, fov, grader.input)
         grade, verdict = graders.look(grader, pixels)
         if verdict.retina is False:
             refused = FieldOfView(False, reason=NOT_A_RETINA)
             return _Opinion(refused, warnings=(reasons.sentence(NOT_A_RETINA),))
-        if small:  # too few pixels to say more than that it is a retina
-            return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
         if verdict.quality.gradable is False:
             why = advice.sentence(verdict.quality.reasons, forced=self._force)
             if not self._force:
