@@ -25,6 +25,7 @@ EXTRAS: Final = {
     },
     "keras": {"keras": "keras", "h5py": "h5py"},
     "excel": {"XlsxWriter": "xlsxwriter", "openpyxl": "openpyxl"},
+    "report": {"reportlab": "reportlab"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
 
@@ -36,6 +37,7 @@ DATA_SPLIT: Final = ("evaluate", ("sklearn",))
 DATA_STATS: Final = ("evaluate", ("matplotlib",))
 TRAIN: Final = ("train", ("torch", "timm", "lightning", "onnx", "onnxscript"))
 EXCEL: Final = ("excel", ("xlsxwriter",))
+REPORT: Final = ("report", ("reportlab",))
 KERAS: Final = ("keras", ("keras", "h5py", "torch", "onnx", "onnxscript"))
 """What a command needs: the extra, and the modules that it imports.
 
