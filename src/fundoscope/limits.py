@@ -19,6 +19,67 @@ MIN_SIDE: Final = 64
 """Shortest side of a photograph, in pixels. On a smaller one a field of view and a blob look the
 same."""
 
+MAX_JPEG_SEGMENTS: Final = 4_096
+"""Segments of a JPEG file before its picture. EXIF, colour profile and thumbnail need some tens, a
+large XMP some hundreds."""
+
+MAX_JPEG_JUNK: Final = 64 * 2**10
+"""Bytes between two segments of a JPEG file that mean nothing; Pillow passes them one by one."""
+
+MAX_JPEG_SCANS: Final = 100
+"""Scans of a progressive JPEG. libjpeg writes 10 of them, optimisers up to some 20."""
+
+MAX_JPEG_BLOCK_VISITS: Final = 32_000_000
+"""Blocks of a progressive JPEG times its scans: each scan visits every block. The usual 10 scans of
+80 megapixels make 19 million; 32 million take about a second."""
+
+MAX_JPEG_COEFFICIENTS: Final = 256 * 2**20
+"""Bytes that a progressive JPEG needs for its coefficients, beside its pixels: 85 megapixels with
+the usual reduced colours, 42 with full ones. The largest fundus camera has 24."""
+
+MAX_PNG_CHUNKS: Final = 100_000
+"""Chunks of a PNG file. libpng writes one for 8 kB: some 30,000 in the largest file."""
+
+MAX_PNG_FURTHER_CHUNKS: Final = 512
+"""Chunks of a PNG file that hold no pixels. Each may unpack to a megabyte; photographs have some
+ten."""
+
+MAX_DENSITY: Final = 200
+"""Bytes of RGB pixels in a byte of a PNG or TIFF file that is to be a photograph. Noise alone keeps
+photographs below 20."""
+
+DENSITY_FREE_BYTES: Final = 48 * 2**20
+"""Bytes of pixels up to which :data:`MAX_DENSITY` is not applied: drawings and phantoms of up to 16
+megapixels are cheap enough."""
+
+MAX_TIFF_PAGES: Final = 17
+"""Pictures in a TIFF file: a photograph, and reductions of it, which halve the size each."""
+
+MAX_TIFF_TAGS: Final = 1_024
+"""Entries of a directory of a TIFF file or EXIF block; photographs have twenty to a hundred."""
+
+MAX_TIFF_NUMBERS: Final = 1_000_000
+"""Numbers in a directory, each of which becomes an object of about 36 bytes."""
+
+TIFF_SLACK: Final = 64 * 2**10
+"""Bytes by which the values of a directory may exceed the file: some programs share values."""
+
+MAX_TIFF_BLOCKS: Final = 3 * MAX_SIDE
+"""Strips or tiles of a TIFF file: one for each row of each colour."""
+
+MAX_TIFF_BLOCK: Final = 192 * 2**20
+"""Bytes of a strip or tile, unpacked: 32 megapixels of 16 bits in one strip."""
+
+TIFF_SMALL_BLOCK: Final = 16 * 2**20
+"""Bytes up to which a strip or tile may be larger than its picture: a tile of 1024 x 1024 around a
+small one."""
+
+MAX_RUN_LENGTH_BYTES: Final = 4 * 2**20
+"""Largest bitmap of run lengths. Pillow reads them byte by byte; a mask has some kilobytes."""
+
+MAX_MASK_OBJECTS: Final = 50_000
+"""Separate parts of a mask. All masks of the 81 photographs of IDRiD have 17,270."""
+
 MAX_TABLE_BYTES: Final = 512 * 2**20
 """Largest label table: a million rows of 500 characters."""
 

@@ -15,7 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope import limits
 from fundoscope.data.annotations.annotation import Mask
+from fundoscope.errors import TableError
 
 EIGHT_NEIGHBOURS: Final = np.ones((3, 3), dtype=bool)
 
@@ -52,12 +54,18 @@ class Components:
     specks: int = 0
 
 
-def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Components:
+def components(
+    pixels: NDArray[np.bool_], rules: Rules | None = None, *, where: str = "the mask"
+) -> Components:
     """The objects in a mask of one class.
 
     Args:
         pixels: bool ``(H, W)``, true where the class is.
         rules: what counts as one object; by default every component.
+        where: the file, for errors.
+
+    Raises:
+        TableError: it has more than :data:`fundoscope.limits.MAX_MASK_OBJECTS` components.
     """
     from scipy import ndimage
 
@@ -65,7 +73,13 @@ def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Compone
     if not pixels.any():
         return Components(())
     whole = Mask.of(pixels)
-    labels, _ = ndimage.label(_grown(whole.pixels, rules.seam), structure=EIGHT_NEIGHBOURS)
+    labels, count = ndimage.label(_grown(whole.pixels, rules.seam), structure=EIGHT_NEIGHBOURS)
+    if count > limits.MAX_MASK_OBJECTS:
+        raise TableError(
+            where,
+            f"has {count} separate parts, more than {limits.MAX_MASK_OBJECTS}",
+            "check that it is a mask, and store it without loss as PNG",
+        )
     if rules.seam:
         height, width = whole.pixels.shape
         labels = np.where(whole.pixels, labels[:height, :width], 0)
