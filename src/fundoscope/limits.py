@@ -77,6 +77,40 @@ small one."""
 MAX_RUN_LENGTH_BYTES: Final = 4 * 2**20
 """Largest bitmap of run lengths. Pillow reads them byte by byte; a mask has some kilobytes."""
 
+MAX_XML_TAGS: Final = 1_000_000
+"""Tags of an XML file of annotations, and attributes in it. The 17,270 objects of IDRiD have some
+100,000; a million elements take 300 MB."""
+
+MAX_YAML_CHARACTERS: Final = 512 * 2**10
+"""Characters of a ``data.yaml``. That of a thousand classes has 20,000."""
+
+MAX_YAML_LINES: Final = 5_000
+"""Lines of a ``data.yaml``: one for each class."""
+
+MAX_JSON_VALUES: Final = 5_000_000
+"""Values of a COCO file. The polygons of IDRiD have about a million; five million take 600 MB."""
+
+MAX_CORNERS: Final = 100_000
+"""Corners of a polygon. The outline of a field of view, pixel by pixel, has 12,000."""
+
+MAX_CROSSINGS: Final = 10_000_000
+"""Rows that the edges of a polygon cross, all together: a hundred for each of the most corners."""
+
+MAX_MASKS_PIXELS: Final = 256 * 2**20
+"""Pixels of the cut-outs of all masks of a file of annotations, a byte each in memory. Those of
+54 photographs of IDRiD have 40 million."""
+
+MASKS_FREE_PIXELS: Final = 64 * 2**20
+"""Pixels of masks that any file of annotations may have, however small it is."""
+
+MASK_PIXELS_A_BYTE: Final = 2_000
+"""Further ones for a byte of the file: run lengths of a whole field of view need a byte for 500
+pixels, those of lesions for far fewer."""
+
+MAX_PAINTED: Final = 8 * MAX_PIXELS
+"""Pixels of all objects of a photograph that is turned into masks: fifty objects that cover twelve
+megapixels."""
+
 MAX_MASK_OBJECTS: Final = 50_000
 """Separate parts of a mask. All masks of the 81 photographs of IDRiD have 17,270."""
 
@@ -86,8 +120,26 @@ MAX_TABLE_BYTES: Final = 512 * 2**20
 MAX_TABLE_ROWS: Final = 5_000_000
 """Rows of a label table. A screening programme reads about 100,000 photographs a night."""
 
+MAX_TABLE_LINES: Final = MAX_TABLE_ROWS + 1_000_000
+"""Lines of a label table, blank ones and those within cells included."""
+
 MAX_TABLE_COLUMNS: Final = 4_096
 """Columns of a label table. The widest in the field, from questionnaires, have some hundreds."""
+
+MAX_TABLE_CELLS: Final = 50_000_000
+"""Rows times columns of a label table: ten columns of the most rows. A cell takes 50 bytes or
+more."""
+
+MAX_WORKBOOK_RATIO: Final = 250
+"""Bytes of a workbook, unpacked, for a byte of its file. Its XML compresses to a tenth, that of one
+repeated row to a hundredth."""
+
+MAX_WORKBOOK_BYTES: Final = 128 * 2**20
+"""Bytes of a workbook, unpacked: 300,000 rows of ten cells. Larger tables are CSV or Parquet."""
+
+MAX_WORKBOOK_BLANKS: Final = 250_000
+"""Blank cells at the ends of a workbook's rows, all together: fifteen rows that are coloured in the
+whole width of the sheet."""
 
 MAX_ANNOTATION_BYTES: Final = 256 * 2**20
 """Largest annotation file (XML, JSON). The 17,270 objects of IDRiD with their masks take 7 MB as

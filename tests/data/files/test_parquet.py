@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope import limits
 from fundoscope.data import manifest
-from fundoscope.data.files import parquet
+from fundoscope.data.files import parquet, parquet_child
+from fundoscope.data.files.parquet_child import Bounds
 from fundoscope.data.table import read_table
 from fundoscope.errors import MissingExtraError, TableError
 
@@ -85,6 +87,11 @@ def test_damaged_files(table) -> None:
             manifest.read(path)
 
 
+def in_this_process(title: str, data: bytes) -> bytes:
+    """What the child process would say; starting one takes half a second."""
+    return msgspec.msgpack.encode(parquet_child.answer_to(title, data, Bounds.usual()))
+
+
 @given(st.integers(0, 600), st.binary(min_size=1, max_size=4))
 def test_any_bytes_are_a_table_or_a_table_error(
     tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes
@@ -93,7 +100,9 @@ def test_any_bytes_are_a_table_or_a_table_error(
     path = tmp_path_factory.getbasetemp() / "any.parquet"
     path.write_bytes(data[:at] + noise + data[at + len(noise) :])
     try:
-        labels = manifest.read(path)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parquet, "_said", in_this_process)
+            labels = manifest.read(path)
     except TableError:
         return
     assert all(0 <= row.grade <= 4 for row in labels.rows)
@@ -114,3 +123,36 @@ def test_without_polars(table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "fundoscope\[evaluate\]"'):
         manifest.read(path)
+
+
+def test_a_table_that_ends_its_process_costs_only_that(
+    table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table({"image": ["a"], "grade": [1]})
+    monkeypatch.setattr(parquet, "CHILD", "import os; os.abort()")
+    with pytest.raises(TableError, match="the library that reads it failed"):
+        read_table(path, required=())
+    monkeypatch.setattr(parquet, "CHILD", "import time; time.sleep(60)")
+    monkeypatch.setattr(parquet, "LEAST_S", 0.2)
+    monkeypatch.setattr(limits, "MAX_TABLE_CELLS", 0)
+    with pytest.raises(TableError, match="the library that reads it failed"):
+        read_table(path, required=())
+
+
+def test_the_child_answers(table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in this process, where coverage is measured."""
+    data = table({"image": ["a"], "grade": [1]}).read_bytes()
+    assert parquet_child.answer_to("t", data, Bounds.usual()).cells == {
+        "image": ["a"],
+        "grade": ["1"],
+    }
+    assert "cells" in str(parquet_child.answer_to("t", data, Bounds(9, 9, 1)).error)
+
+
+def test_modules_of_the_current_folder_are_not_run(
+    table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table({"image": ["a"], "grade": [1]})
+    (tmp_path / "polars.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert read_table(path, required=()).cells["image"] == ["a"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from made import photographs
+from made import annotations, photographs, tables
 from made.bomb import Bomb
 from made.measuring import Cost
 
@@ -16,7 +16,7 @@ LYING_SECONDS, LYING_MEBIBYTES = 0.2, 100.0
 
 def bombs() -> list[Bomb]:
     """All bombs."""
-    return [*photographs.bombs()]
+    return [*photographs.bombs(), *tables.bombs(), *annotations.bombs()]
 
 
 def warm_up() -> None:

@@ -65,12 +65,16 @@ def cost(action: Callable[[], object], *, deadline_s: int = DEADLINE_S) -> Cost:
 def _child(action: Callable[[], object], sender: int, deadline_s: int) -> None:
     """Run the action and report; never returns."""
     signal.alarm(deadline_s)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or hard > MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     outcome, detail = _outcome(action)
     seconds = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # A child of the action starts small, so all its memory counts.
+    after = max(after, before + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     os.write(sender, json.dumps((outcome, detail[:500], before, after, seconds)).encode())
     os._exit(0)
 

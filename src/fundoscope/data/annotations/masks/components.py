@@ -8,7 +8,7 @@ as the blank line between the tiles of an annotation tool, count as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,10 @@ from fundoscope import limits
 from fundoscope.data.annotations.annotation import Mask
 from fundoscope.errors import TableError
 
+ROWS: Final = 256
+"""Rows of a large mask that are looked at together."""
+SMALL: Final = 2**16
+"""Pixels of a mask whose labels are sorted: for larger ones, memory and time would be large."""
 EIGHT_NEIGHBOURS: Final = np.ones((3, 3), dtype=bool)
 
 
@@ -97,7 +101,7 @@ def components(
     return Components(tuple(sorted(objects, key=_first_pixel)), specks)
 
 
-def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, int]:
+def entangled(pixels: NDArray[np.bool_], objects: Iterable[Mask]) -> tuple[int, int]:
     """Count the objects that cannot be recovered from their common mask.
 
     Args:
@@ -113,12 +117,25 @@ def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, 
     owners = np.zeros(count + 1, dtype=np.int64)
     parts: list[NDArray[np.int64]] = []
     for mask in objects:
-        height, width = mask.pixels.shape
-        cut = labels[mask.y : mask.y + height, mask.x : mask.x + width]
-        parts.append(np.unique(cut[mask.pixels]))
+        parts.append(_labels_in(mask, labels, count))
         owners[parts[-1]] += 1
     joined = sum(bool((owners[part] > 1).any()) for part in parts)
     return joined, sum(len(part) > 1 for part in parts)
+
+
+def _labels_in(mask: Mask, labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """The labels that occur in a mask, some rows at a time."""
+    height, width = mask.pixels.shape
+    if mask.pixels.size <= SMALL:
+        cut = labels[mask.y : mask.y + height, mask.x : mask.x + width]
+        return np.unique(cut[mask.pixels])
+    present = np.zeros(count + 1, dtype=bool)
+    for top in range(0, height, ROWS):
+        inside = mask.pixels[top : top + ROWS]
+        first = mask.y + top
+        cut = labels[first : first + len(inside), mask.x : mask.x + width]
+        present[cut[inside]] = True
+    return np.flatnonzero(present)
 
 
 def _grown(pixels: NDArray[np.bool_], seam: int) -> NDArray[np.bool_]:
