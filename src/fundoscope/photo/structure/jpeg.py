@@ -107,7 +107,10 @@ def _until_scan(source: Source) -> tuple[Frame | None, int, int]:
             return frame, 0, 0
         if marker in ALONE:
             continue
-        length = int.from_bytes(source.piece(place, 2), "big")
+        stated = source.piece(place, 2)
+        if len(stated) < 2:
+            return frame, 0, 0
+        length = int.from_bytes(stated, "big")
         if length < 2:
             damaged(source, "a segment without length")
         if marker == SCAN:
