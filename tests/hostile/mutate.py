@@ -85,10 +85,14 @@ def run(name: str, number: int, folder: Path) -> Outcome:
         number: of the case.
         folder: an empty one, which is filled.
     """
-    kind = KINDS[name]
     damage(name, number, folder)
+    return use(name, folder)
+
+
+def use(name: str, folder: Path) -> Outcome:
+    """Use the files of a kind in a folder."""
     try:
-        kind.use(folder)
+        KINDS[name].use(folder)
     except FundoscopeError as error:
         text = str(error)
         if len(text.splitlines()) > 1 or len(text) > LONGEST_MESSAGE:
@@ -102,16 +106,15 @@ def run(name: str, number: int, folder: Path) -> Outcome:
 def damage(name: str, number: int, folder: Path) -> None:
     """Write the files of a case into an empty folder."""
     kind, rng = KINDS[name], random.Random(f"{SEED} {name} {number}")
-    whole = _whole(name)
     target = rng.choice(kind.targets)
-    for path, data in whole.items():
+    for path, data in whole(name).items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(mutated(data, rng) if path == target else data)
 
 
 @cache
-def _whole(name: str) -> dict[str, bytes]:
+def whole(name: str) -> dict[str, bytes]:
     """The whole files of a kind."""
     import tempfile
 
