@@ -88,7 +88,10 @@ def decode(
         ValueError: the encoding is damaged, its runs do not fill the photograph, or the allowance
             is used up.
     """
-    runs = decompress(counts) if isinstance(counts, str) else np.array(counts, np.int64)
+    try:
+        runs = decompress(counts) if isinstance(counts, str) else np.array(counts, np.int64)
+    except OverflowError:
+        raise ValueError("has a run of more pixels than any photograph") from None
     if len(runs) and (runs.min() < 0 or runs.max() > width * height):
         raise ValueError("has a run that is longer than the photograph, or negative")
     if runs.sum() != width * height:
