@@ -4,7 +4,8 @@
 
 The structure of each photograph is checked as `read` does before it decodes (`photo/structure`).
 Of a label table, the splits train and val are taken, and no label is used; of a folder, all
-pictures. Printed are the number of files, those that are refused, and the time of the check.
+pictures. Printed are the number of files, those that are refused, the time of the check, and the
+density of the densest: bytes of its pixels, in RGB, for a byte of its file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arguments import parser_of
+
+from PIL import Image
 
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.errors import PhotoError
@@ -47,7 +50,7 @@ def _of_folder(folder: Path) -> Iterator[Path]:
 
 
 def _report(place: Path, paths: Iterator[Path]) -> None:
-    count, seconds, worst = 0, 0.0, 0.0
+    count, seconds, worst, density = 0, 0.0, 0.0, 0.0
     refused: list[str] = []
     for path in paths:
         data = path.read_bytes()
@@ -58,9 +61,12 @@ def _report(place: Path, paths: Iterator[Path]) -> None:
             refused.append(str(error))
         spent = time.perf_counter() - started
         count, seconds, worst = count + 1, seconds + spent, max(worst, spent)
+        with Image.open(path) as image:
+            density = max(density, 3 * image.width * image.height / len(data))
     print(
         f"{place}: {count} photographs, {len(refused)} refused;"
-        f" {1e6 * seconds / max(count, 1):.0f} µs each, at most {1e3 * worst:.1f} ms"
+        f" {1e6 * seconds / max(count, 1):.0f} µs each, at most {1e3 * worst:.1f} ms;"
+        f" the densest has {density:.0f}"
     )
     for line in refused:
         print(f"    {line}")

@@ -13,7 +13,7 @@ from typing import Final
 
 from fundoscope import limits
 from fundoscope.photo.structure import tiff
-from fundoscope.photo.structure.source import InMemory, Source, damaged, refuse
+from fundoscope.photo.structure.source import InMemory, Source, beyond_bounds, damaged, refuse
 
 START: Final = b"\xff\xd8\xff"
 MARK: Final = 0xFF
@@ -74,12 +74,8 @@ def check(source: Source) -> None:
         PhotoError: ``too_complex``, ``too_large``, ``truncated`` or ``unsupported``.
     """
     frame, place, components = _until_scan(source)
-    if frame is None or place == 0:
-        return  # The decoder says what is missing.
-    if max(frame.width, frame.height) > limits.MAX_SIDE:
+    if frame is None or place == 0 or beyond_bounds(frame.width, frame.height):
         return
-    if frame.width * frame.height > limits.MAX_PIXELS:
-        return  # The check of its size says it better.
     if frame.kind in ARITHMETIC:
         # libjpeg reads zeros beyond the end of such a file, without a word.
         refuse(source, "is a JPEG of arithmetic code, which is not read", "unsupported")

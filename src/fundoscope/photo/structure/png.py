@@ -12,7 +12,7 @@ from typing import Final
 from fundoscope import limits
 from fundoscope.photo.structure import tiff
 from fundoscope.photo.structure.density import check_density
-from fundoscope.photo.structure.source import InMemory, Source, damaged, refuse
+from fundoscope.photo.structure.source import InMemory, Source, beyond_bounds, damaged, refuse
 
 START: Final = b"\x89PNG\r\n\x1a\n"
 HEADER, PIXELS, LAST, EXIF = b"IHDR", b"IDAT", b"IEND", b"eXIf"
@@ -66,8 +66,8 @@ def _check_ratio(source: Source, header: bytes, stored: int, *, is_photograph: b
     width, height, bits, colours = struct.unpack(">IIBB", header[:10])
     row = math.ceil(width * bits * CHANNELS.get(colours, 1) / 8) + 1
     unpacked = row * height
-    if max(width, height) > limits.MAX_SIDE or width * height > limits.MAX_PIXELS:
-        return  # The check of its size says it better.
+    if beyond_bounds(width, height):
+        return
     if unpacked > DEFLATE_RATIO * (stored + FRAME_BYTES):
         damaged(source, f"{width} x {height} pixels do not fit its {source.size} bytes")
     check_density(source, width * height, stored, is_photograph=is_photograph)

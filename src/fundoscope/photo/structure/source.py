@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn, Protocol
 
+from fundoscope import limits
 from fundoscope.errors import PhotoError
 
 TOO_COMPLEX: Final = "too_complex"
@@ -80,6 +81,11 @@ class OnDisk:
     def whole(self) -> bytes:
         """All bytes."""
         return self.piece(0, self.size)
+
+
+def beyond_bounds(width: int, height: int) -> bool:
+    """Whether a picture is too large to be read, which the caller of these checks reports."""
+    return max(width, height) > limits.MAX_SIDE or width * height > limits.MAX_PIXELS
 
 
 def refuse(

@@ -12,7 +12,7 @@ from typing import Final
 
 from fundoscope import limits
 from fundoscope.photo.structure.density import check_density
-from fundoscope.photo.structure.source import Source, damaged, refuse
+from fundoscope.photo.structure.source import Source, beyond_bounds, damaged, refuse
 
 STARTS: Final = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
 """The first bytes that Pillow takes for TIFF, two of them in the wrong order."""
@@ -29,8 +29,6 @@ TEXTS: Final = frozenset({1, 2, 6, 7})
 WIDTH, HEIGHT, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 277, 278, 322, 323
 BLOCK_OFFSETS: Final = (273, 324)
 """Where the strips or tiles lie."""
-BLOCK_COUNTS: Final = (279, 325)
-"""The bytes of the strips or tiles."""
 COMPRESSION: Final = 259
 JPEG_INSIDE: Final = (6, 7)
 """Values of the compression of strips or tiles that are JPEG pictures."""
@@ -189,9 +187,7 @@ def _check_blocks(source: Source, directory: Directory, layout: Layout) -> int:
         return _stated(source, directory.get(tag), layout, otherwise)
 
     width, height = stated(WIDTH, 0), stated(HEIGHT, 0)
-    if not 0 < width <= limits.MAX_SIDE or not 0 < height <= limits.MAX_SIDE:
-        return 0
-    if width * height > limits.MAX_PIXELS:
+    if width == 0 or height == 0 or beyond_bounds(width, height):
         return 0
     bits = max(stated(BITS, 1), 1) * max(stated(SAMPLES, 1), _count(directory, BITS), 1)
     if TILE_WIDTH in directory or TILE_HEIGHT in directory:

@@ -174,7 +174,7 @@ def _region(photo: AnnotatedPhoto, number: int, item: Annotation) -> Iterator[di
         kind_of_labels, value = value_of(item, size)
     except ValueError as error:
         raise UsageError(
-            f"{photo.image}, object {number}",
+            f"{photo.image}, object {number + 1}",
             f"cannot be given in percent of its photograph: {error}",
             "correct its coordinates",
         ) from None
