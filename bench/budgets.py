@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arguments import parser_of
-
 from PIL import Image
 
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -138,7 +137,7 @@ def _require_bounds(title: str, rows: int, columns: int, bounds: Bounds) -> None
         raise TableError(title, f"has more than {bounds.cells} cells", "split it into tables")
 
 
-def _as_text(title: str, column: pl.Series) -> Sequence[str] | Any:
+def _as_text(title: str, column: pl.Series) -> list[str]:
     import polars as pl
 
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
@@ -151,4 +150,5 @@ def _as_text(title: str, column: pl.Series) -> Sequence[str] | Any:
         column = column.cast(pl.Int8)
     elif column.dtype.is_float() and (column.fill_nan(None).drop_nulls() % 1 == 0).all():
         column = column.fill_nan(None).cast(pl.Int64, strict=False)
-    return column.cast(pl.String).fill_null("").str.strip_chars().to_list()
+    cells: list[str] = column.cast(pl.String).fill_null("").str.strip_chars().to_list()
+    return cells
