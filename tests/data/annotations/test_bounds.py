@@ -150,7 +150,7 @@ def test_a_corner_that_percent_cannot_hold(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-@pytest.mark.parametrize("form", ["coco", "voc", "cvat", "labelstudio", "yolo"])
+@pytest.mark.parametrize("form", ["coco", "voc", "cvat", "labelstudio"])
 def test_a_pipe_is_not_waited_for(form: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(FundoscopeError, match="Not a regular file"):
