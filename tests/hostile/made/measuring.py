@@ -24,7 +24,8 @@ class Cost:
     Attributes:
         outcome: ``"done"``, ``"refused"``, or what went wrong.
         detail: the message.
-        seconds: by the clock.
+        seconds: of the processor, so that other work of the machine does not count; by the clock
+            if the action was ended.
         mebibytes: the largest memory of the process less that before the action.
     """
 
@@ -69,14 +70,19 @@ def _child(action: Callable[[], object], sender: int, deadline_s: int) -> None:
     if hard == resource.RLIM_INFINITY or hard > MEMORY_BYTES:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = _processor_time()
     outcome, detail = _outcome(action)
-    seconds = time.perf_counter() - started
+    seconds = _processor_time() - started
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # A child of the action starts small, so all its memory counts.
     after = max(after, before + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     os.write(sender, json.dumps((outcome, detail[:500], before, after, seconds)).encode())
     os._exit(0)
+
+
+def _processor_time() -> float:
+    """Seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 def _outcome(action: Callable[[], object]) -> tuple[str, str]:
