@@ -3,9 +3,9 @@
     python bench/bombs.py [--only WORD] [--quick] [--folder DIR] [--json FILE]
 
 The bombs of `tests/hostile/made` are made in a temporary folder. Each is used in a process of its
-own, which is ended after 20 s. Printed are processor time, memory beyond that of the idle process, and what
-came of it. The bounds are 2 s and 500 MB, for bombs whose header lies 0.2 s and 100 MB. Exits with
-1 if one goes beyond them.
+own, which is ended after 20 s. Printed are processor time, memory beyond that of the idle process,
+and what came of it. The bounds are 2 s and 500 MB, for bombs whose header lies 0.2 s and 100 MB.
+Exits with 1 if one goes beyond them.
 """
 
 from __future__ import annotations
