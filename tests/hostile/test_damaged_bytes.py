@@ -15,8 +15,8 @@ from fundoscope.errors import PhotoError
 from fundoscope.photo.decode import Photo, decode
 
 CODES = {
-    "empty", "not_an_image", "unsupported", "animated", "too_large", "too_small", "cmyk",
-    "truncated", "unsupported_mode",
+    "empty", "not_an_image", "unsupported", "animated", "too_large", "too_complex", "too_small",
+    "cmyk", "truncated", "unsupported_mode",
 }  # fmt: skip
 
 

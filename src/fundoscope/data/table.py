@@ -17,6 +17,7 @@ from fundoscope import limits
 from fundoscope.data.files import parquet, workbook
 from fundoscope.errors import TableError
 from fundoscope.quoting import shown
+from fundoscope.regular import size_of
 
 Line = tuple[int, list[str]]
 """The first line of a row of a CSV file (the header being line 1), or the number of a row of a
@@ -143,7 +144,7 @@ def read_bytes(path: Path) -> bytes:
         TableError: it cannot be read, is empty, or is too large.
     """
     try:
-        size = path.stat().st_size
+        size = size_of(path)
         if size > limits.MAX_TABLE_BYTES:
             raise TableError(
                 path.name,
@@ -199,8 +200,17 @@ def _read_csv(
     title: str, data: bytes, required: tuple[str, ...], delimiter: str
 ) -> tuple[Sequence[int], dict[str, Sequence[str]]]:
     text = decoded(title, data)
+    delimiter = delimiter or _delimiter(text)
+    ends = text.count("\n") + text.count("\r") - text.count("\r\n")
+    if ends > limits.MAX_TABLE_LINES:
+        why = f"has more than {limits.MAX_TABLE_LINES} lines"
+        raise TableError(title, why, "remove its blank lines, or split it into tables")
+    if ends + text.count(delimiter) > limits.MAX_TABLE_CELLS:
+        raise TableError(
+            title, f"has more than {limits.MAX_TABLE_CELLS} cells", "split it into tables"
+        )
     stream = io.StringIO(text, newline="")
-    reader = csv.reader(stream, strict=True, delimiter=delimiter or _delimiter(text))
+    reader = csv.reader(stream, strict=True, delimiter=delimiter)
     try:
         return _table_of(_csv_lines(reader), required, f"{title}, line")
     except csv.Error as error:
@@ -212,7 +222,8 @@ def _read_csv(
 def _csv_lines(reader: CsvReader) -> Iterator[Line]:
     line = 1
     for cells in reader:
-        yield line, cells
+        if cells or line == 1:
+            yield line, cells
         line = reader.line_num + 1
 
 
@@ -259,6 +270,10 @@ def _numbers_rows(cells: Sequence[str]) -> bool:
 
 
 def _require_names(names: Sequence[str], required: tuple[str, ...], where: str) -> None:
+    if len(names) > limits.MAX_TABLE_COLUMNS:
+        raise TableError(
+            where, f"has more than {limits.MAX_TABLE_COLUMNS} columns", "leave some out"
+        )
     for name in required:
         if name not in names:
             existing = shown(", ".join(filter(None, names)), limits.MAX_NAME_CHARACTERS)

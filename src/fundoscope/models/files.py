@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope.errors import BundleError
+from fundoscope.regular import size_of
 
 UNREADABLE: Final = (
     OSError,
@@ -74,7 +75,7 @@ def _is_zip(path: Path) -> bool:
 def _from_folder(path: Path, name: str, bound: int) -> bytes:
     file = path / name
     try:
-        if file.stat().st_size > bound:
+        if size_of(file) > bound:
             raise _too_large(path, name, bound)
         return file.read_bytes()
     except FileNotFoundError:

@@ -153,7 +153,10 @@ def open_graph(
     # Its own format could refer to other files, too; it is not even tried.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        loaded: InferenceSession = onnxruntime.InferenceSession(model, options, providers=chosen)
+        # Without another provider to fall back to, it would print and try the same once more.
+        loaded: InferenceSession = onnxruntime.InferenceSession(
+            model, options, providers=chosen, enable_fallback=int(len(chosen) > 1)
+        )
     except Exception as error:  # noqa: BLE001
         # The errors of ONNX Runtime have no common base class but Exception.
         raise BundleError(

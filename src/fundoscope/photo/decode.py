@@ -26,6 +26,9 @@ from fundoscope.errors import PhotoError
 from fundoscope.geometry import Affine
 from fundoscope.photo import deep, formats, jpeg, orientation, scales
 from fundoscope.photo.formats import JPEG, TIFF
+from fundoscope.photo.strips import rgb
+from fundoscope.photo.structure.check import check as check_structure
+from fundoscope.photo.structure.source import InMemory
 from fundoscope.reading import PhotoFacts
 
 if TYPE_CHECKING:
@@ -135,13 +138,14 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
 
     Raises:
         PhotoError: with the code ``empty``, ``not_an_image``, ``unsupported``, ``animated``,
-            ``too_large``, ``too_small``, ``cmyk``, ``truncated`` (also for damage) or
-            ``unsupported_mode``.
+            ``too_large``, ``too_complex``, ``too_small``, ``cmyk``, ``truncated`` (also for
+            damage) or ``unsupported_mode``.
     """
     title = name or "photograph"
     if not data:
         raise PhotoError(title, "is empty (0 bytes)", "copy it again from the camera", code="empty")
     _check_file_size(len(data), title)
+    check_structure(InMemory(title, data))
     image = _open(data, title)
     _check(image, title)
     notes: list[str] = []
@@ -341,7 +345,7 @@ def _decode_pillow(
             "store it as 8-bit RGB",
             code="unsupported_mode",
         )
-    pixels: Pixels = np.array(image.convert("RGB"))
+    pixels: Pixels = rgb(image)
     if not is_deep:
         return pixels
     with _damage_as_refusal(title):

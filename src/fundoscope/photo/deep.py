@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.photo import formats
+from fundoscope.photo.strips import ROWS, rgb
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -82,9 +83,13 @@ def grey(values: NDArray[np.integer]) -> NDArray[np.uint8]:
         ``uint8 (H, W, 3)``.
     """
     low, high = np.percentile(values, (STRETCH_LOW, STRETCH_HIGH))
-    scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
-    plane = np.clip(scaled, 0, 255).astype(np.uint8)
-    return np.repeat(plane[..., None], 3, axis=2)
+    pixels = np.empty((*values.shape, 3), np.uint8)
+    for top in range(0, len(values), ROWS):
+        scaled = (values[top : top + ROWS].astype(np.float32) - low) * (
+            255.0 / max(high - low, 1.0)
+        )
+        pixels[top : top + ROWS] = np.clip(scaled, 0, 255).astype(np.uint8)[..., None]
+    return pixels
 
 
 def _lower(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -96,7 +101,7 @@ def _lower(image: Image.Image) -> NDArray[np.uint8] | None:
         return None
     image.tile = tiles  # type: ignore[attr-defined]
     image.load()
-    return np.array(image.convert("RGB"))
+    return rgb(image)
 
 
 def _layout(tile: ImageFile._Tile) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.photo import scales
+from fundoscope.photo.strips import rgb
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +56,7 @@ def pixels(
     if not any(words in fault for words in HARMLESS):
         raise ValueError(fault)
     # simplejpeg stops at any fault. Pillow passes over these.
-    decoded = np.array(image.convert("RGB"))
+    decoded = rgb(image)
     notes.append(FAULTY.format(fault))
     return decoded, scales.BLOCK
 

@@ -12,6 +12,7 @@ from fundoscope.data.annotations.annotation import (
     Mask,
 )
 from fundoscope.data.annotations.raster import fill_box, fill_outlines, pixels_of
+from fundoscope.errors import UsageError
 
 
 def test_a_pixel_belongs_when_its_centre_lies_inside() -> None:
@@ -94,3 +95,17 @@ def test_a_mask_that_reaches_beyond_the_photograph_is_cut() -> None:
     assert pixels_of(item, 5, 5) == Mask(0, 0, np.ones((2, 2), bool))
     far = Annotation(kind="irma", box=(0, 0, 1, 1), mask=Mask(9, 9, np.ones((3, 3), bool)))
     assert pixels_of(far, 5, 5) is None
+
+
+def test_a_polygon_of_too_much_work_is_refused() -> None:
+    zigzag = tuple((float(n % 90), 16_000.0 * (n % 2)) for n in range(2_000))
+    with pytest.raises(UsageError, match="edges of 31986000 rows, more than 10000000"):
+        fill_outlines((zigzag,), 90, 16_000)
+
+
+def test_an_overflow_of_crossings_does_not_matter() -> None:
+    """Only whether their number is odd; 300 of them are in the same place."""
+    twice = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
+    once = fill_outlines((twice,), 9, 9)
+    assert fill_outlines((twice * 301,), 9, 9) == once
+    assert fill_outlines((twice * 300,), 9, 9) != once

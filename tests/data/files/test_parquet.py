@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fundoscope import limits
 from fundoscope.data import manifest
-from fundoscope.data.files import parquet
+from fundoscope.data.files import parquet, parquet_child
+from fundoscope.data.files.parquet_child import Bounds
 from fundoscope.data.table import read_table
 from fundoscope.errors import MissingExtraError, TableError
 
@@ -85,18 +88,46 @@ def test_damaged_files(table) -> None:
             manifest.read(path)
 
 
-@given(st.integers(0, 600), st.binary(min_size=1, max_size=4))
+CASES = 300
+READS_ALL = """
+import pathlib, sys
+import msgspec
+from fundoscope.data.files import parquet_child
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.parquet")):
+    answer = path.with_suffix(".answer")
+    if not answer.exists():
+        answer.write_bytes(b"")  # what is left if the library ends this process
+        said = parquet_child.answer_to("t", path.read_bytes(), parquet_child.Bounds.usual())
+        answer.write_bytes(msgspec.msgpack.encode(said))
+"""
+
+
 def test_any_bytes_are_a_table_or_a_table_error(
-    tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Many files in one child, because starting one takes half a second. Some end it."""
+    rng = random.Random(20261129)
     data = parquet.to_bytes(["image", "grade"], [["a", "1"], ["b", "2"]])
-    path = tmp_path_factory.getbasetemp() / "any.parquet"
-    path.write_bytes(data[:at] + noise + data[at + len(noise) :])
-    try:
-        labels = manifest.read(path)
-    except TableError:
-        return
-    assert all(0 <= row.grade <= 4 for row in labels.rows)
+    for number in range(CASES):
+        at, noise = rng.randrange(len(data)), rng.randbytes(rng.randint(1, 4))
+        damaged = data[:at] + noise + data[at + len(noise) :]
+        (tmp_path / f"{number:03}.parquet").write_bytes(damaged)
+    command = [sys.executable, "-c", READS_ALL, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    while subprocess.run(
+        command, check=False, env=environment, stderr=subprocess.DEVNULL
+    ).returncode:
+        pass
+    answers = sorted(tmp_path.glob("*.answer"))
+    assert len(answers) == CASES
+    for answer in answers:
+        said = answer.read_bytes()
+        monkeypatch.setattr(parquet, "_said", lambda title, data, said=said: said)
+        try:
+            labels = manifest.read(answer.with_suffix(".parquet"))
+        except TableError:
+            continue
+        assert all(0 <= row.grade <= 4 for row in labels.rows)
 
 
 def test_bounds(table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +145,36 @@ def test_without_polars(table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "fundoscope\[evaluate\]"'):
         manifest.read(path)
+
+
+def test_a_table_that_ends_its_process_costs_only_that(
+    table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table({"image": ["a"], "grade": [1]})
+    monkeypatch.setattr(parquet, "CHILD", "import os; os.abort()")
+    with pytest.raises(TableError, match="the library that reads it failed"):
+        read_table(path, required=())
+    monkeypatch.setattr(parquet, "CHILD", "import time; time.sleep(60)")
+    monkeypatch.setattr(parquet, "LEAST_S", 0.2)
+    monkeypatch.setattr(limits, "MAX_TABLE_CELLS", 0)
+    with pytest.raises(TableError, match="the library that reads it failed"):
+        read_table(path, required=())
+
+
+def test_the_child_answers(table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in this process, where coverage is measured."""
+    data = table({"image": ["a"], "grade": [1]}).read_bytes()
+    assert parquet_child.answer_to("t", data, Bounds.usual()).cells == {
+        "image": ["a"],
+        "grade": ["1"],
+    }
+    assert "cells" in str(parquet_child.answer_to("t", data, Bounds(9, 9, 1)).error)
+
+
+def test_modules_of_the_current_folder_are_not_run(
+    table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table({"image": ["a"], "grade": [1]})
+    (tmp_path / "polars.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert read_table(path, required=()).cells["image"] == ["a"]

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from fundoscope import limits
+from fundoscope.data.annotations import xml_entities
 from fundoscope.errors import TableError
 from fundoscope.quoting import shown
+from fundoscope.regular import size_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -34,24 +36,29 @@ def read_bytes(path: Path) -> bytes:
         TableError: it is missing, not readable, empty, or larger than
             :data:`fundoscope.limits.MAX_ANNOTATION_BYTES`.
     """
+    data = _bytes(path)
+    if not data.strip():
+        raise TableError(str(path), "is empty", "export it again")
+    return data
+
+
+def _bytes(path: Path) -> bytes:
+    """The bytes of a file of annotations, which may be empty."""
     try:
-        size = path.stat().st_size
+        size = size_of(path)
         if size > limits.MAX_ANNOTATION_BYTES:
             raise TableError(
                 str(path),
                 f"has {size / 2**20:.0f} MiB, more than {limits.MAX_ANNOTATION_BYTES // 2**20}",
                 "split it into several files",
             )
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise TableError(str(path), "does not exist", "check the path") from None
     except OSError as error:
         raise TableError(
             str(path), f"cannot be read ({error.strerror})", "name a file that you may read"
         ) from None
-    if not data.strip():
-        raise TableError(str(path), "is empty", "export it again")
-    return data
 
 
 def read_text(path: Path) -> str:
@@ -60,8 +67,12 @@ def read_text(path: Path) -> str:
     Raises:
         TableError: the file cannot be read, is empty, or is not UTF-8.
     """
+    return _text(read_bytes(path), path)
+
+
+def _text(data: bytes, path: Path) -> str:
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise TableError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
 
@@ -71,19 +82,30 @@ def read_lines(path: Path) -> list[str]:
 
     Raises:
         TableError: the file cannot be read or is not UTF-8.
-        OSError: the file does not exist.
     """
+    data = _bytes(path)
     # Not `splitlines`, which also splits at characters that names may have, as U+2028.
-    return LINE_END.split(read_text(path)) if path.read_bytes().strip() else []
+    return LINE_END.split(_text(data, path)) if data.strip() else []
 
 
-def read_json(path: Path, schema: type[T]) -> T:
+def read_json(path: Path, schema: type[T], *, most_values: int = 0) -> T:
     """A JSON document, decoded into a type (UTF-8, with or without byte-order mark, or UTF-16).
 
+    Args:
+        path: the file.
+        schema: the type.
+        most_values: bound on the number of values, 0 for none.
+
     Raises:
-        TableError: the file cannot be read, is not JSON (``NaN`` is not), or does not fit the type.
+        TableError: the file cannot be read, is not JSON (``NaN`` is not), does not fit the type, or
+            has too many values.
     """
-    return decode_json(_json_bytes(path), schema, str(path))
+    data = _json_bytes(path)
+    if most_values and data.count(b",") > most_values:
+        raise TableError(
+            str(path), f"has more than {most_values} values", "split it into several files"
+        )
+    return decode_json(data, schema, str(path))
 
 
 def read_json_items(path: Path) -> list[Raw]:
@@ -145,14 +167,24 @@ def read_xml(path: Path) -> Element:
     Raises:
         TableError: the file cannot be read or is not such XML (line and column named).
     """
-    from xml.etree.ElementTree import ParseError
+    from xml.etree import ElementTree as ET
+    from xml.parsers.expat import ExpatError
 
-    from defusedxml import DefusedXmlException, ElementTree
+    from defusedxml import DefusedXmlException
 
     data = read_bytes(path)
+    # Bytes of UTF-16 are counted as well: each is one character and a zero.
+    tags, attributes = data.count(b"<"), data.count(b"=")
+    if tags > limits.MAX_XML_TAGS or attributes > limits.MAX_XML_TAGS:
+        raise TableError(
+            str(path),
+            f"has {max(tags, attributes)} tags, more than {limits.MAX_XML_TAGS}",
+            "split it into several files",
+        )
     try:
-        root: Element = ElementTree.fromstring(data)
-    except ParseError as error:
+        xml_entities.reject(data)
+        root: Element = ET.fromstring(data)
+    except (ET.ParseError, ExpatError) as error:
         raise TableError(
             str(path), f"is not well-formed XML ({error})", "export it again"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,18 +118,24 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """Open a picture without decoding its pixels; errors inside the block become a ``PhotoError``.
 
     Raises:
-        PhotoError: ``unreadable``, ``not_an_image``, ``unsupported`` or ``too_large``.
+        PhotoError: ``unreadable``, ``not_a_file``, ``not_an_image``, ``unsupported``,
+            ``too_complex``, ``truncated`` or ``too_large``.
     """
     from PIL import Image, UnidentifiedImageError
 
     from fundoscope.photo import formats
     from fundoscope.photo.decode import DECODER_ERRORS
+    from fundoscope.photo.structure.check import check
+    from fundoscope.photo.structure.source import OnDisk
 
+    _require_regular(path)
     try:
         # Pillow warns at other bounds than ours; the bounds are checked here.
-        with warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=formats.MASKS) as image:
+            check(OnDisk(path.name, stream), is_photograph=False)
+            stream.seek(0)
+            with Image.open(stream, formats=formats.MASKS) as image:
                 if max(image.size) > limits.MAX_SIDE or math.prod(image.size) > limits.MAX_PIXELS:
                     raise _too_large(path)
                 yield image
@@ -140,6 +147,25 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise PhotoError(
             path.name, f"cannot be read ({error})", "check the file", code="unreadable"
         ) from None
+
+
+def _require_regular(path: Path) -> None:
+    """Refuse what is not a file, as a pipe, which may never end, and a file that is too large."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise PhotoError(
+            path.name, f"cannot be read ({error})", "check the file", code="unreadable"
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(path.name, "is not a regular file", "name a file", code="not_a_file")
+    if status.st_size > limits.MAX_FILE_BYTES:
+        raise PhotoError(
+            path.name,
+            f"has more than {limits.MAX_FILE_BYTES // 2**20} MiB",
+            "store it smaller",
+            code="too_large",
+        )
 
 
 def _start_of(path: Path) -> bytes:

@@ -12,7 +12,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope import limits
 from fundoscope.data.annotations.annotation import Annotation, Mask, Outline
+from fundoscope.errors import UsageError
 from fundoscope.geometry import Box
 
 
@@ -45,15 +47,20 @@ def fill_outlines(outlines: tuple[Outline, ...], width: int, height: int) -> Mas
 
     Returns:
         ``None`` where they lie outside the photograph.
+
+    Raises:
+        UsageError: it is more work than the outline of a lesion can be.
     """
     corners = np.concatenate([np.asarray(outline, dtype=np.float64) for outline in outlines])
     (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
     frame = fill_box((float(x0), float(y0), float(x1), float(y1)), width, height)
     if frame is None:
         return None
+    polygons = [np.asarray(outline, dtype=np.float64) for outline in outlines]
+    _require_crossings(polygons)
     inside = np.zeros(frame.pixels.shape, dtype=bool)
-    for outline in outlines:
-        inside |= _inside(np.asarray(outline, dtype=np.float64), frame)
+    for polygon in polygons:
+        inside |= _inside(polygon, frame)
     if inside.any():
         return Mask.of(inside, frame.x, frame.y)
     middle_x = (max(x0, 0.0) + min(x1, width)) / 2
@@ -61,10 +68,28 @@ def fill_outlines(outlines: tuple[Outline, ...], width: int, height: int) -> Mas
     return fill_box((middle_x, middle_y, middle_x, middle_y), width, height)
 
 
+def _require_crossings(polygons: list[NDArray[np.float64]]) -> None:
+    """Check how many rows the edges of polygons cross, which is the work to fill them.
+
+    Raises:
+        UsageError: more than :data:`fundoscope.limits.MAX_CROSSINGS`.
+    """
+    crossed = sum(
+        float(np.abs(np.diff(polygon[:, 1])).sum()) + len(polygon) for polygon in polygons
+    )
+    if crossed > limits.MAX_CROSSINGS:
+        raise UsageError(
+            "a polygon",
+            f"has edges of {crossed:.0f} rows, more than {limits.MAX_CROSSINGS}",
+            "draw it with fewer corners",
+        )
+
+
 def _inside(corners: NDArray[np.float64], frame: Mask) -> NDArray[np.bool_]:
     """Which pixel centres of a frame lie inside a polygon: an odd number of edges to their left."""
     rows, columns = frame.pixels.shape
-    crossings = np.zeros((rows, columns + 1), dtype=np.int64)
+    # Only whether their number is odd matters, so it may overflow.
+    crossings = np.zeros((rows, columns + 1), dtype=np.uint8)
     centres = frame.y + np.arange(rows) + 0.5
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         low, high = min(y0, y1), max(y0, y1)
@@ -74,8 +99,8 @@ def _inside(corners: NDArray[np.float64], frame: Mask) -> NDArray[np.bool_]:
         crossed = x0 + (centres[first:last] - y0) * ((x1 - x0) / (y1 - y0))
         column = np.clip(np.ceil(crossed - 0.5) - frame.x, 0, columns).astype(np.int64)
         crossings[np.arange(first, last), column] += 1
-    odd: NDArray[np.bool_] = np.cumsum(crossings[:, :-1], axis=1) % 2 == 1
-    return odd
+    left = np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8)
+    return (left & 1).astype(np.bool_)
 
 
 def _pixels_between(low: float, high: float, side: int) -> tuple[int, int]:

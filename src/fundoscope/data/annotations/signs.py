@@ -102,6 +102,8 @@ def _document_signs(
 
 
 def _root_element(path: Path) -> bytes | None:
+    if not path.is_file():
+        return None  # a pipe, which may never end
     with path.open("rb") as stream:
         # Without the zero bytes, UTF-16 reads like ASCII.
         start = stream.read(SNIFFED_BYTES).replace(b"\x00", b"")

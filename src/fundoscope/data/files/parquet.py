@@ -1,20 +1,35 @@
-"""Tables in Parquet, read by polars, which the extra [evaluate] installs."""
+"""Tables in Parquet, read by polars, which the extra [evaluate] installs.
+
+They are read in a process of their own, because polars ends its process on some damaged files.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from fundoscope import limits
 from fundoscope.errors import MissingExtraError, TableError
 
-if TYPE_CHECKING:
-    import polars as pl
-
 SUFFIXES: Final = (".parquet", ".pq")
+MAGIC: Final = b"PAR1"
+"""The first and the last bytes of a Parquet file."""
+CHILD: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    " from fundoscope.data.files.parquet_child import main; main(*sys.argv[2:])"
+)
+"""What the process runs. It finds modules where this one does, and never in the current folder."""
+LEAST_S: Final = 20.0
+"""Seconds that a process may take, whatever the size of its table."""
+CELLS_A_SECOND: Final = 200_000
+"""Cells that a process reads at least: a tenth of what it reads on a usual machine."""
 
 
 def is_parquet(path: Path) -> bool:
@@ -39,17 +54,20 @@ def read_cells(title: str, data: bytes) -> dict[str, Sequence[str]]:
         TableError: it is not Parquet, is damaged or too large, or a column holds lists.
         MissingExtraError: polars is not installed.
     """
-    polars = _polars("a label table in Parquet")
+    import msgspec
+
+    from fundoscope.data.files.parquet_child import Answer
+
+    _require_polars("a label table in Parquet")
+    if not data.startswith(MAGIC) or not data.endswith(MAGIC):
+        raise _damaged(title, "its first or last bytes are not those of Parquet")
     try:
-        rows = polars.scan_parquet(io.BytesIO(data)).select(polars.len()).collect().item()
-        _require_bounds(title, rows, len(polars.read_parquet_schema(io.BytesIO(data))))
-        frame = polars.read_parquet(io.BytesIO(data))
-    except _failures(polars) as error:
-        reason = str(error).partition("\n")[0]
-        raise TableError(
-            title, f"is not Parquet or is damaged ({reason})", "write it again"
-        ) from None
-    return {name: _as_text(title, frame.get_column(name)) for name in frame.columns}
+        answer = msgspec.msgpack.decode(_said(title, data), type=Answer)
+    except msgspec.DecodeError:
+        raise _damaged(title, "the library that reads it failed") from None
+    if answer.error is not None:
+        raise TableError(*answer.error)
+    return dict(answer.cells)
 
 
 def to_bytes(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
@@ -58,48 +76,42 @@ def to_bytes(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     Raises:
         MissingExtraError: polars is not installed.
     """
-    polars = _polars("a label table in Parquet")
-    schema = dict.fromkeys(columns, polars.String)
+    _require_polars("a label table in Parquet")
+    import polars as pl
+
+    schema = dict.fromkeys(columns, pl.String)
     buffer = io.BytesIO()
-    polars.DataFrame(rows, schema=schema, orient="row").write_parquet(buffer)
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(buffer)
     return buffer.getvalue()
 
 
-def _polars(feature: str) -> Any:
+def _said(title: str, data: bytes) -> bytes:
+    """What a process says about a file; nothing if it failed or took too long."""
+    import msgspec
+
+    from fundoscope.data.files.parquet_child import Bounds
+
+    bounds = msgspec.json.encode(Bounds.usual()).decode()
+    command = [sys.executable, "-I", "-c", CHILD, json.dumps(sys.path), title, bounds]
+    try:
+        done = subprocess.run(
+            command,
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=LEAST_S + limits.MAX_TABLE_CELLS / CELLS_A_SECOND,
+            env=os.environ | {"POLARS_MAX_THREADS": "1"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return b""
+    return done.stdout if done.returncode == 0 else b""
+
+
+def _require_polars(feature: str) -> None:
     if importlib.util.find_spec("polars") is None:
         raise MissingExtraError(feature, "evaluate")
-    import polars as pl
-
-    return pl
 
 
-def _failures(polars: Any) -> tuple[type[BaseException], ...]:
-    # A damaged file may also make its Rust code panic, which is not an Exception.
-    return (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError)
-
-
-def _require_bounds(title: str, rows: int, columns: int) -> None:
-    if rows > limits.MAX_TABLE_ROWS:
-        raise TableError(
-            title, f"has more than {limits.MAX_TABLE_ROWS} rows", "split it into tables"
-        )
-    if columns > limits.MAX_TABLE_COLUMNS:
-        raise TableError(
-            title, f"has more than {limits.MAX_TABLE_COLUMNS} columns", "leave some out"
-        )
-
-
-def _as_text(title: str, column: pl.Series) -> list[str]:
-    import polars as pl
-
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise TableError(
-            f"{title}, column {column.name}",
-            f"holds {column.dtype}, not text or numbers",
-            "leave the column out",
-        )
-    if column.dtype == pl.Boolean:
-        column = column.cast(pl.Int8)
-    elif column.dtype.is_float() and (column.fill_nan(None).drop_nulls() % 1 == 0).all():
-        column = column.fill_nan(None).cast(pl.Int64, strict=False)
-    return column.cast(pl.String).fill_null("").str.strip_chars().to_list()
+def _damaged(title: str, reason: str) -> TableError:
+    return TableError(title, f"is not Parquet or is damaged ({reason})", "write it again")

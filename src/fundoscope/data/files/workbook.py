@@ -24,6 +24,8 @@ LOCK: Final = "~$"
 SAVE_AS_CSV: Final = "open it in the spreadsheet program, choose Save As, and save it as CSV UTF-8"
 MAX_ROWS: Final = 1_048_576
 """Rows of a sheet in Excel."""
+SMALL: Final = 8 * 2**20
+"""Bytes that a workbook may always have, unpacked."""
 FORMULA, ERROR = "f", "e"
 """Types of cells, as openpyxl names them."""
 
@@ -65,13 +67,18 @@ def read_rows(title: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
     _require_archive(title, data)
     if importlib.util.find_spec("openpyxl") is None:
         raise MissingExtraError(title, "excel", otherwise=SAVE_AS_CSV)
+    blanks = 0
     try:
         results, formulas = _first_sheet(data, results=True), _first_sheet(data, results=False)
         for number, (values, cells) in enumerate(
             zip_longest(results, formulas, fillvalue=()), start=1
         ):
+            if not values and not cells and number <= MAX_ROWS:
+                continue
             texts = _texts(f"{title}, row {number}", values, cells)
-            if number > MAX_ROWS or len(texts) > limits.MAX_TABLE_COLUMNS:
+            blanks += len(values) - len(texts)
+            too_wide = len(texts) > limits.MAX_TABLE_COLUMNS or blanks > limits.MAX_WORKBOOK_BLANKS
+            if number > MAX_ROWS or too_wide:
                 raise TableError(title, "has too many rows or columns", "split it into tables")
             if texts:
                 yield number, texts
@@ -92,9 +99,13 @@ def _require_archive(title: str, data: bytes) -> None:
         raise TableError(
             title, "is not a workbook, is damaged or has a password", SAVE_AS_CSV
         ) from None
-    if unpacked > limits.MAX_TABLE_BYTES:
-        most = limits.MAX_TABLE_BYTES // 2**20
-        raise TableError(title, f"has more than {most} MiB unpacked", "split it into tables")
+    most = min(limits.MAX_WORKBOOK_BYTES, limits.MAX_TABLE_BYTES)
+    if unpacked > most:
+        raise TableError(
+            title, f"has more than {most // 2**20} MiB unpacked", "save it as CSV UTF-8"
+        )
+    if unpacked > max(limits.MAX_WORKBOOK_RATIO * len(data), SMALL):
+        raise TableError(title, "unpacks to far more than a workbook of its size", SAVE_AS_CSV)
 
 
 def _first_sheet(data: bytes, *, results: bool) -> Iterator[tuple[Any, ...]]:

@@ -38,5 +38,5 @@ def annotations_of(
             f"has {width}x{height} pixels, its photograph has {size[0]}x{size[1]}",
             "give the masks of the official set",
         )
-    for mask in components(pixels).objects:
+    for mask in components(pixels, where=str(path)).objects:
         yield Annotation(kind=kind, box=mask.box, mask=mask)

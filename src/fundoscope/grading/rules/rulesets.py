@@ -23,6 +23,7 @@ from fundoscope.grading.rules.conditions import Condition
 from fundoscope.grading.rules.evidence import REGIONS
 from fundoscope.kinds import LESIONS
 from fundoscope.quoting import quoted
+from fundoscope.regular import size_of
 
 SUFFIX: Final = ".toml"
 PACKAGE: Final = "fundoscope.grading"
@@ -149,7 +150,7 @@ def load(name: str) -> RuleSet:
         return shipped(name)
     path = Path(name)
     try:
-        if path.stat().st_size > limits.MAX_RULESET_BYTES:
+        if size_of(path) > limits.MAX_RULESET_BYTES:
             raise UsageError(path.name, "is too large for a rule set", "give another file")
         text = path.read_bytes()
     except OSError as error:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from fundoscope import limits
 from fundoscope.data.annotations.documents import read_json
 from fundoscope.errors import TableError
 from fundoscope.quoting import quoted, shown
@@ -90,7 +91,7 @@ def parse(path: Path) -> CocoDocument:
         TableError: it is not JSON of COCO, an id is repeated, or an annotation refers to an image
             or category that is missing.
     """
-    document = read_json(path, CocoDocument)
+    document = read_json(path, CocoDocument, most_values=limits.MAX_JSON_VALUES)
     images = by_id(document.images, "images", path)
     categories = by_id(document.categories, "categories", path)
     with_id = (item for item in document.annotations if item.id is not None)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fundoscope import limits
 from fundoscope.data.annotations import exact
+from fundoscope.data.annotations.allowance import MaskAllowance, require_corners
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
@@ -127,11 +128,14 @@ def _photos(
         images[image.id] = photo.image
     kinds = {category.id: kind_key(category.name.strip()) for category in document.categories}
     objects: dict[str, list[Annotation]] = {image: [] for image in photos}
+    allowance = MaskAllowance.of(path.stat().st_size)
     flipped = flat = 0
     for number, item in enumerate(document.annotations):
         photo = photos[images[item.image_id]]
         try:
-            objects[photo.image].append(_annotation(item, kinds[item.category_id], photo))
+            objects[photo.image].append(
+                _annotation(item, kinds[item.category_id], photo, allowance)
+            )
         except ValueError as error:
             raise TableError(place(path, number, item), str(error), "correct it") from None
         flipped += any(side < 0 for side in (item.bbox or ())[2:])
@@ -162,7 +166,9 @@ def _photo(image: CocoImage, path: Path, folder: str, pictures: Pictures | None)
     return AnnotatedPhoto(image=known or named, width=width, height=height, source=image.source)
 
 
-def _annotation(item: CocoAnnotation, kind: str, photo: AnnotatedPhoto) -> Annotation:
+def _annotation(
+    item: CocoAnnotation, kind: str, photo: AnnotatedPhoto, allowance: MaskAllowance
+) -> Annotation:
     """The object of an annotation.
 
     Raises:
@@ -170,7 +176,7 @@ def _annotation(item: CocoAnnotation, kind: str, photo: AnnotatedPhoto) -> Annot
     """
     outlines = tuple(map(_outline, _polygons(item)))
     runs = item.segmentation
-    mask = _mask(runs, photo) if isinstance(runs, CocoRuns) else None
+    mask = _mask(runs, photo, allowance) if isinstance(runs, CocoRuns) else None
     if item.score is not None and not 0 <= item.score <= 1:
         raise ValueError(f"has the score {item.score}, which is not from 0 to 1")
     attributes = {name: _text(value) for name, value in item.attributes.items()}
@@ -228,13 +234,14 @@ def _box(sides: list[Decimal] | None, outlines: tuple[Outline, ...], mask: Mask 
 
 
 def _outline(numbers: list[Decimal]) -> Outline:
+    require_corners(len(numbers) // 2)
     if len(numbers) < MIN_NUMBERS or len(numbers) % 2:
         raise ValueError(f"has a polygon of {len(numbers)} numbers")
     values = [float(exact.checked(number)) for number in numbers]
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
-def _mask(runs: CocoRuns, photo: AnnotatedPhoto) -> Mask | None:
+def _mask(runs: CocoRuns, photo: AnnotatedPhoto, allowance: MaskAllowance) -> Mask | None:
     height, width = runs.size
     if (width, height) != (photo.width, photo.height):
         raise ValueError(
@@ -243,7 +250,7 @@ def _mask(runs: CocoRuns, photo: AnnotatedPhoto) -> Mask | None:
         )
     if width * height > limits.MAX_PIXELS:
         raise ValueError(f"has a mask of more than {limits.MAX_PIXELS // 10**6} million pixels")
-    return rle.decode(runs.counts, width, height)
+    return rle.decode(runs.counts, width, height, allowance)
 
 
 def _text(value: object) -> str:

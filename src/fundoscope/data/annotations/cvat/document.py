@@ -13,6 +13,7 @@ import numpy as np
 
 from fundoscope import limits
 from fundoscope.data.annotations import exact
+from fundoscope.data.annotations.allowance import MaskAllowance, require_corners
 from fundoscope.data.annotations.annotation import Mask
 from fundoscope.data.annotations.pictures import is_possible_size
 from fundoscope.data.annotations.shapes import (
@@ -38,12 +39,17 @@ FIELDS: Final = {"occluded": "0", "z_order": "0", "source": "manual"}
 """Fields of every shape beside its place, with CVAT's defaults."""
 
 
-def shape(element: Element) -> Shape:
+def shape(element: Element, allowance: MaskAllowance | None = None) -> Shape:
     """Box, outlines and mask of a shape.
+
+    Args:
+        element: of the document.
+        allowance: from which masks are taken.
 
     Raises:
         ValueError: an attribute is missing or not a finite number, a polygon has fewer than three
-            corners, or the run lengths of a mask do not fill its frame.
+            corners or too many, the run lengths of a mask do not fill its frame, or the allowance
+            is used up.
     """
     match element.tag:
         case "box":
@@ -60,7 +66,7 @@ def shape(element: Element) -> Shape:
             )
             return box, (outline,), None
         case _:
-            mask = _mask(element)
+            mask = _mask(element, allowance)
             return mask.box, (), mask
 
 
@@ -99,6 +105,7 @@ def _box(element: Element) -> Shape:
 
 
 def _polygon(points: str) -> Shape:
+    require_corners(points.count(";") + 1)
     corners = []
     for pair in points.split(";"):
         x, comma, y = pair.partition(",")
@@ -111,7 +118,7 @@ def _polygon(points: str) -> Shape:
     return extent([outline]), (outline,), None
 
 
-def _mask(element: Element) -> Mask:
+def _mask(element: Element, allowance: MaskAllowance | None) -> Mask:
     left, top, width, height = (
         _whole(element, name) for name in ("left", "top", "width", "height")
     )
@@ -123,13 +130,18 @@ def _mask(element: Element) -> Mask:
             f"its run lengths cover {sum(lengths)} pixels, its frame of {width} x {height} has"
             f" {width * height}"
         )
+    if allowance is not None:
+        allowance.require(sum(lengths[1::2]))
     flat = np.zeros(width * height, dtype=bool)
     ends = np.cumsum(lengths).tolist()
     for start, end in list(pairwise(ends))[::2]:
         flat[start:end] = True
     if not flat.any():
         raise ValueError("has no pixel")
-    return Mask.of(flat.reshape(height, width), left, top)
+    mask = Mask.of(flat.reshape(height, width), left, top)
+    if allowance is not None:
+        allowance.take(mask)
+    return mask
 
 
 def _count(text: str) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fundoscope.data.annotations import features
+from fundoscope.data.annotations.allowance import MaskAllowance
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet, Loss
 from fundoscope.data.annotations.cvat.document import (
     AUTHOR,
@@ -76,10 +77,11 @@ def read_cvat(path: Path, *, images: Path | None = None) -> AnnotationSet:
         )
     pictures = None if images is None else Pictures.of(images)
     left_out: Counter[str] = Counter()
+    allowance = MaskAllowance.of(path.stat().st_size)
     photos: dict[str, AnnotatedPhoto] = {}
     splits: dict[str, list[str]] = {}
     for element in root.iter("image"):
-        photo = _photo(element, pictures, left_out, str(path))
+        photo = _photo(element, pictures, left_out, allowance, str(path))
         if photo.image in photos:
             raise TableError(str(path), f"lists {photo.image} twice", "remove one of the two")
         photos[photo.image] = photo
@@ -96,7 +98,11 @@ def read_cvat(path: Path, *, images: Path | None = None) -> AnnotationSet:
 
 
 def _photo(
-    element: Element, pictures: Pictures | None, left_out: Counter[str], where: str
+    element: Element,
+    pictures: Pictures | None,
+    left_out: Counter[str],
+    allowance: MaskAllowance,
+    where: str,
 ) -> AnnotatedPhoto:
     name = image_name(element.get("name", ""), where)
     known = None if pictures is None else pictures.find(name)
@@ -114,11 +120,13 @@ def _photo(
         image=known or name,
         width=size[0],
         height=size[1],
-        annotations=tuple(_annotations(element, left_out, where)),
+        annotations=tuple(_annotations(element, left_out, allowance, where)),
     )
 
 
-def _annotations(image: Element, left_out: Counter[str], where: str) -> Iterator[Annotation]:
+def _annotations(
+    image: Element, left_out: Counter[str], allowance: MaskAllowance, where: str
+) -> Iterator[Annotation]:
     for place, element in enumerate(image, start=1):
         if element.tag in SKIPPED:
             left_out[SKIPPED[element.tag]] += 1
@@ -126,14 +134,14 @@ def _annotations(image: Element, left_out: Counter[str], where: str) -> Iterator
             left_out[OTHER] += 1
         else:
             try:
-                yield _annotation(element)
+                yield _annotation(element, allowance)
             except ValueError as error:
                 raise TableError(
                     f"{where}, shape {place} ({element.tag})", str(error), "correct or remove it"
                 ) from None
 
 
-def _annotation(element: Element) -> Annotation:
+def _annotation(element: Element, allowance: MaskAllowance) -> Annotation:
     label = element.get("label", "").strip()
     if not label:
         raise ValueError("has no label")
@@ -145,7 +153,7 @@ def _annotation(element: Element) -> Annotation:
     score = attributes.pop(SCORE, "").strip()
     difficult = attributes.pop(DIFFICULT, "").strip().lower() in YES
     author = attributes.pop(AUTHOR, "")
-    box, outlines, mask = shape(element)
+    box, outlines, mask = shape(element, allowance)
     return Annotation(
         kind=kind_key(label),
         box=box,

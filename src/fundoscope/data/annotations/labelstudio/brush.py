@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.data.annotations.allowance import MaskAllowance
 from fundoscope.data.annotations.annotation import Mask
 
 CHANNELS: Final = 4
@@ -31,29 +32,37 @@ WINDOW: Final = 8
 """Bytes read at once: the widest field has 32 bits and may begin at any bit of a byte."""
 
 
-def decode(code: bytes, width: int, height: int) -> Mask | None:
+def decode(
+    code: bytes, width: int, height: int, allowance: MaskAllowance | None = None
+) -> Mask | None:
     """The pixels of a region.
 
     Args:
         code: the list under ``rle``, a byte each.
         width: of the photograph in pixels.
         height: of the photograph in pixels.
+        allowance: from which the mask is taken.
 
     Returns:
         ``None`` where the region has no pixel.
 
     Raises:
-        ValueError: the code is invalid, or of a picture of another size.
+        ValueError: the code is invalid, of a picture of another size, or the allowance is used up.
     """
     spans = list(_spans(_Bits(code), width * height))
     if not spans:
         return None
     starts = np.array([start for start, _ in spans])
     first, last = int(starts.min()) // width, (max(end for _, end in spans) - 1) // width
+    if allowance is not None:
+        allowance.require(sum(end - start for start, end in spans))
     flat = np.zeros((last - first + 1) * width, dtype=bool)
     for start, end in spans:
         flat[start - first * width : end - first * width] = True
-    return Mask.of(flat.reshape(-1, width), 0, first)
+    mask = Mask.of(flat.reshape(-1, width), 0, first)
+    if allowance is not None:
+        allowance.take(mask)
+    return mask
 
 
 def encode(mask: Mask, width: int, height: int) -> list[int]:

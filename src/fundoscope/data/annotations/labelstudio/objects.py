@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from fundoscope.data.annotations.allowance import MaskAllowance
 from fundoscope.data.annotations.annotation import Annotation
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.labelstudio.document import Result, Work
@@ -27,7 +28,11 @@ OTHER: Final = "regions of other kinds"
 
 
 def objects(
-    work: Work, predicted: bool, size: PictureSize, left_out: Counter[str]
+    work: Work,
+    predicted: bool,
+    size: PictureSize,
+    left_out: Counter[str],
+    allowance: MaskAllowance | None = None,
 ) -> Iterator[tuple[str, Annotation]]:
     """The objects of one person or model, each with the id of its region.
 
@@ -39,7 +44,7 @@ def objects(
         if region is None:
             left_out[_other_result(results)] += 1
             continue
-        region_shape = shape(region.value, size)
+        region_shape = shape(region.value, size, allowance)
         if region_shape is None:
             left_out[BLANK] += 1
             continue

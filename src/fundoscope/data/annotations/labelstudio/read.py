@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fundoscope.data.annotations import features
+from fundoscope.data.annotations.allowance import MaskAllowance
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet, Loss
 from fundoscope.data.annotations.documents import (
     decode_json,
@@ -62,6 +63,8 @@ class _Progress:
         doubled: the number of tasks with both annotations and predictions.
         repeated: the number of annotations that the files hold more than once.
         crowded: photographs with several annotations, with the authors of each.
+        objects: of each photograph.
+        allowance: of pixels of masks.
     """
 
     photos: dict[str, AnnotatedPhoto] = field(default_factory=dict)
@@ -70,6 +73,8 @@ class _Progress:
     doubled: int = 0
     repeated: int = 0
     crowded: dict[str, list[str]] = field(default_factory=dict)
+    objects: dict[str, list[Annotation]] = field(default_factory=dict)
+    allowance: MaskAllowance = field(default_factory=MaskAllowance)
 
 
 def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSet:
@@ -89,12 +94,16 @@ def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSe
     files = _files(path)
     tasks = [item for file in files for item in _tasks(file)]
     names = photograph_names([(where, task.data or {}) for where, task in tasks], pictures)
-    progress = _Progress()
+    size = sum(file.stat().st_size for file in files)
+    progress = _Progress(allowance=MaskAllowance.of(size))
     tasks, names, progress.repeated = each_once(tasks, names)
     for (where, task), name in zip(tasks, names, strict=True):
         _add(progress, task, name, where, pictures)
     annotations = AnnotationSet(
-        photos=tuple(photo for _, photo in sorted(progress.photos.items())),
+        photos=tuple(
+            replace(photo, annotations=tuple(progress.objects[image]))
+            for image, photo in sorted(progress.photos.items())
+        ),
         splits={name: distinct(sorted(members)) for name, members in progress.splits.items()},
         left_out=tuple(Loss(what, count) for what, count in sorted(progress.left_out.items())),
         warnings=tuple(_warnings(progress)),
@@ -172,7 +181,7 @@ def _add(
         progress.left_out[UNTOUCHED] += 1
         return
     authors = [work.author for work in made if work.result]
-    progress.crowded[image] = [*progress.crowded.get(image, ()), *authors]
+    progress.crowded.setdefault(image, []).extend(authors)
     if _taken_over(made, predicted):
         progress.left_out[TAKEN_OVER] += sum(
             len(objects_of.regions(work.result)) for work in predicted
@@ -186,7 +195,9 @@ def _add(
             item
             for works, are_predictions in ((made, False), (predicted, True))
             for work in works
-            for item in objects_of.objects(work, are_predictions, size, progress.left_out)
+            for item in objects_of.objects(
+                work, are_predictions, size, progress.left_out, progress.allowance
+            )
         ]
     except ValueError as error:
         raise TableError(where, str(error), "correct the task, or leave it out") from None
@@ -217,7 +228,8 @@ def _join(
             f" {photo.width} x {photo.height}",
             "remove the task that is about another picture",
         )
-    progress.photos[image] = replace(photo, annotations=(*photo.annotations, *items))
+    progress.photos[image] = photo
+    progress.objects.setdefault(image, []).extend(items)
 
 
 def _works(*lists: list[Work | int] | list[Work] | None) -> list[Work]:

@@ -12,6 +12,7 @@ from decimal import Context, Decimal, localcontext
 from typing import Any, Final
 
 from fundoscope.data.annotations import exact
+from fundoscope.data.annotations.allowance import MaskAllowance, require_corners
 from fundoscope.data.annotations.annotation import Annotation
 from fundoscope.data.annotations.labelstudio import brush
 from fundoscope.data.annotations.labelstudio.document import Value
@@ -44,16 +45,21 @@ def size_of(width: float | None, height: float | None) -> PictureSize | None:
     return int(width), int(height)
 
 
-def shape(value: Value, size: PictureSize) -> Shape | None:
+def shape(value: Value, size: PictureSize, allowance: MaskAllowance | None = None) -> Shape | None:
     """Box, outlines and mask of a region; ``None`` where the region is empty.
 
     Turned rectangles and ellipses become outlines.
+
+    Args:
+        value: the region.
+        size: of the photograph.
+        allowance: from which masks are taken.
 
     Raises:
         ValueError: a number is not a coordinate, or a run-length code is invalid.
     """
     if value.rle is not None:
-        return _brushed(value.rle, size)
+        return _brushed(value.rle, size, allowance)
     if value.points is not None:
         return _polygon(value.points, size)
     if value.x is None or value.y is None:
@@ -138,16 +144,17 @@ def _uncertainty(percentage: Decimal) -> Decimal:
     return min(of_text, Decimal(math.ulp(float(percentage))) / 2)
 
 
-def _brushed(code: list[int], size: PictureSize) -> Shape | None:
+def _brushed(code: list[int], size: PictureSize, allowance: MaskAllowance | None) -> Shape | None:
     try:
         data = bytes(code)
     except ValueError:
         raise ValueError("its run-length code has numbers that are not bytes") from None
-    mask = brush.decode(data, *size)
+    mask = brush.decode(data, *size, allowance)
     return None if mask is None else (mask.box, (), mask)
 
 
 def _polygon(points: list[tuple[Decimal, Decimal]], size: PictureSize) -> Shape | None:
+    require_corners(len(points))
     outline = tuple((pixel(size[0], x), pixel(size[1], y)) for x, y in points)
     if not outline:
         return None

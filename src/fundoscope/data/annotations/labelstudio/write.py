@@ -38,6 +38,7 @@ from fundoscope.data.annotations.labelstudio.regions import value_of
 from fundoscope.data.annotations.pictures import stated_size
 from fundoscope.data.annotations.shapes import loses_outlines, other_boxes
 from fundoscope.data.annotations.xml_text import require_xml
+from fundoscope.errors import UsageError
 from fundoscope.writing import write_files
 
 HOLDS: Final = features.ALL
@@ -169,7 +170,14 @@ def _results(
 def _region(photo: AnnotatedPhoto, number: int, item: Annotation) -> Iterator[dict[str, Any]]:
     """The region of an object, then the answers about it; all share the id."""
     size = stated_size(photo)
-    kind_of_labels, value = value_of(item, size)
+    try:
+        kind_of_labels, value = value_of(item, size)
+    except ValueError as error:
+        raise UsageError(
+            f"{photo.image}, object {number + 1}",
+            f"cannot be given in percent of its photograph: {error}",
+            "correct its coordinates",
+        ) from None
     shared = {"id": f"object-{number}", "to_name": IMAGE}
     region: dict[str, Any] = {
         **shared,

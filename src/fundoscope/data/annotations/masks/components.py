@@ -8,15 +8,21 @@ as the blank line between the tiles of an annotation tool, count as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope import limits
 from fundoscope.data.annotations.annotation import Mask
+from fundoscope.errors import TableError
 
+ROWS: Final = 256
+"""Rows of a large mask that are looked at together."""
+SMALL: Final = 2**16
+"""Pixels of a mask whose labels are sorted: for larger ones, memory and time would be large."""
 EIGHT_NEIGHBOURS: Final = np.ones((3, 3), dtype=bool)
 
 
@@ -52,12 +58,18 @@ class Components:
     specks: int = 0
 
 
-def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Components:
+def components(
+    pixels: NDArray[np.bool_], rules: Rules | None = None, *, where: str = "the mask"
+) -> Components:
     """The objects in a mask of one class.
 
     Args:
         pixels: bool ``(H, W)``, true where the class is.
         rules: what counts as one object; by default every component.
+        where: the file, for errors.
+
+    Raises:
+        TableError: it has more than :data:`fundoscope.limits.MAX_MASK_OBJECTS` components.
     """
     from scipy import ndimage
 
@@ -65,7 +77,13 @@ def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Compone
     if not pixels.any():
         return Components(())
     whole = Mask.of(pixels)
-    labels, _ = ndimage.label(_grown(whole.pixels, rules.seam), structure=EIGHT_NEIGHBOURS)
+    labels, count = ndimage.label(_grown(whole.pixels, rules.seam), structure=EIGHT_NEIGHBOURS)
+    if count > limits.MAX_MASK_OBJECTS:
+        raise TableError(
+            where,
+            f"has {count} separate parts, more than {limits.MAX_MASK_OBJECTS}",
+            "check that it is a mask, and store it without loss as PNG",
+        )
     if rules.seam:
         height, width = whole.pixels.shape
         labels = np.where(whole.pixels, labels[:height, :width], 0)
@@ -83,7 +101,7 @@ def components(pixels: NDArray[np.bool_], rules: Rules | None = None) -> Compone
     return Components(tuple(sorted(objects, key=_first_pixel)), specks)
 
 
-def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, int]:
+def entangled(pixels: NDArray[np.bool_], objects: Iterable[Mask]) -> tuple[int, int]:
     """Count the objects that cannot be recovered from their common mask.
 
     Args:
@@ -99,12 +117,25 @@ def entangled(pixels: NDArray[np.bool_], objects: Sequence[Mask]) -> tuple[int, 
     owners = np.zeros(count + 1, dtype=np.int64)
     parts: list[NDArray[np.int64]] = []
     for mask in objects:
-        height, width = mask.pixels.shape
-        cut = labels[mask.y : mask.y + height, mask.x : mask.x + width]
-        parts.append(np.unique(cut[mask.pixels]))
+        parts.append(_labels_in(mask, labels, count))
         owners[parts[-1]] += 1
     joined = sum(bool((owners[part] > 1).any()) for part in parts)
     return joined, sum(len(part) > 1 for part in parts)
+
+
+def _labels_in(mask: Mask, labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """The labels that occur in a mask, some rows at a time."""
+    height, width = mask.pixels.shape
+    if mask.pixels.size <= SMALL:
+        cut = labels[mask.y : mask.y + height, mask.x : mask.x + width]
+        return np.unique(cut[mask.pixels])
+    present = np.zeros(count + 1, dtype=bool)
+    for top in range(0, height, ROWS):
+        inside = mask.pixels[top : top + ROWS]
+        first = mask.y + top
+        cut = labels[first : first + len(inside), mask.x : mask.x + width]
+        present[cut[inside]] = True
+    return np.flatnonzero(present)
 
 
 def _grown(pixels: NDArray[np.bool_], seam: int) -> NDArray[np.bool_]:

@@ -142,7 +142,7 @@ def _gather(
         if size != photo.size:
             raise _other_size(entry, size, photo)
         for kind, pixels in layers:
-            parts = components(pixels, rules)
+            parts = components(pixels, rules, where=str(entry.mask))
             specks += parts.specks
             photo.annotations += (
                 Annotation(kind=kind, box=mask.box, mask=mask) for mask in parts.objects

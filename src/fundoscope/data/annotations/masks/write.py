@@ -20,14 +20,22 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope import limits
 from fundoscope.data.annotations import features
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss, Mask
+from fundoscope.data.annotations.annotation import (
+    AnnotatedPhoto,
+    Annotation,
+    AnnotationSet,
+    Loss,
+    Mask,
+)
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.masks.components import entangled
 from fundoscope.data.annotations.masks.table import COLUMNS, SPLIT_MARK, TABLE, earlier_files
 from fundoscope.data.annotations.names import image_name
 from fundoscope.data.annotations.pictures import stated_size
 from fundoscope.data.annotations.raster import pixels_of
+from fundoscope.errors import UsageError
 from fundoscope.writing import write_files
 
 HOLDS: Final = frozenset(
@@ -68,7 +76,8 @@ def write_masks(
         What masks cannot hold. Objects that touch others of their class become one.
 
     Raises:
-        UsageError: the size of a photograph is not known or out of bounds.
+        UsageError: the size of a photograph is not known or out of bounds, or its objects are too
+            large to be painted.
         OutputError: a file exists or cannot be written; then nothing was changed.
     """
     own: Counter[str] = Counter()
@@ -92,6 +101,7 @@ def _files(
     stems = _stems(annotations)
     for photo in annotations.photos:
         width, height = stated_size(photo)
+        _require_paintable(photo)
         names = (name for name, images in annotations.splits.items() if photo.image in images)
         ending = (photo.source, SPLIT_MARK.join(names))
         head = (photo.image, width, height)
@@ -108,21 +118,44 @@ def _files(
 def _union(photo: AnnotatedPhoto, kind: str, losses: Counter[str]) -> NDArray[np.bool_]:
     """All pixels of a kind, bool ``(H, W)``; counts what they lose."""
     pixels = np.zeros((photo.height, photo.width), dtype=bool)
-    objects: list[Mask] = []
-    for item in photo.annotations:
-        if item.kind != kind:
-            continue
-        mask = pixels_of(item, photo.width, photo.height)
+    items = [item for item in photo.annotations if item.kind == kind]
+    for mask in _masks(items, photo):
         if mask is None:
             losses[OUTSIDE] += 1
             continue
-        objects.append(mask)
         height, width = mask.pixels.shape
         pixels[mask.y : mask.y + height, mask.x : mask.x + width] |= mask.pixels
-    joined, torn = entangled(pixels, objects)
+    # Made once more rather than kept: together they may be far larger than the photograph.
+    joined, torn = entangled(pixels, filter(None, _masks(items, photo)))
     losses[TOUCHING] += joined
     losses[IN_PIECES] += torn
     return pixels
+
+
+def _masks(items: list[Annotation], photo: AnnotatedPhoto) -> Iterator[Mask | None]:
+    """The pixels of each object; ``None`` for one outside of the photograph."""
+    for item in items:
+        yield pixels_of(item, photo.width, photo.height)
+
+
+def _require_paintable(photo: AnnotatedPhoto) -> None:
+    """Check the area of all objects of a photograph, which is the work to paint them.
+
+    Raises:
+        UsageError: it is above :data:`fundoscope.limits.MAX_PAINTED`.
+    """
+    area = sum(
+        max(min(x1, photo.width) - max(x0, 0.0), 1.0)
+        * max(min(y1, photo.height) - max(y0, 0.0), 1.0)
+        for x0, y0, x1, y1 in (item.box for item in photo.annotations)
+    )
+    if area > limits.MAX_PAINTED:
+        raise UsageError(
+            photo.image,
+            f"has objects of {area / 10**6:.0f} million pixels together, more than"
+            f" {limits.MAX_PAINTED // 10**6}",
+            "convert to a format of boxes, or leave objects out that cover the photograph",
+        )
 
 
 def _png(pixels: NDArray[np.bool_]) -> bytes:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from fundoscope import limits
 from fundoscope.data.annotations import exact
 from fundoscope.data.annotations.annotation import Outline
 from fundoscope.data.annotations.flags import flag
@@ -172,6 +173,12 @@ def _corners(item: Element, polygons: tuple[Vertices, ...], where: str) -> Corne
 
 
 def _polygon(element: Element, where: str) -> Vertices:
+    if len(element) > 2 * limits.MAX_CORNERS:
+        raise TableError(
+            where,
+            f"has a polygon of more than {limits.MAX_CORNERS} corners",
+            "draw it with fewer",
+        )
     texts = {child.tag: child.text or "" for child in element}
     points: list[tuple[Decimal, Decimal]] = []
     while (x := texts.get(f"x{len(points) + 1}")) is not None:

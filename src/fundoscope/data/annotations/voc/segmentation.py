@@ -151,17 +151,19 @@ def _add(
             continue
         added += [
             Annotation(kind=colours[code], box=mask.box, mask=mask)
-            for mask in _objects(codes == code, instances)
+            for mask in _objects(codes == code, instances, str(path))
             if not _has_box(photo, colours[code], mask.box)
         ]
     result.objects += len(added)
     result.photos[image] = replace(photo, annotations=(*photo.annotations, *added))
 
 
-def _objects(pixels: NDArray[np.bool_], instances: NDArray[np.int64] | None) -> Iterator[Mask]:
+def _objects(
+    pixels: NDArray[np.bool_], instances: NDArray[np.int64] | None, where: str
+) -> Iterator[Mask]:
     """The objects of a class: by their own colours, or else its connected components."""
     if instances is None:
-        yield from components(pixels).objects
+        yield from components(pixels, where=where).objects
         return
     from scipy import ndimage
 

@@ -14,21 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from fundoscope import limits
 from fundoscope.data.annotations.documents import read_text
 from fundoscope.data.annotations.yolo.layout import LIST_SUFFIX
 from fundoscope.errors import TableError
 from fundoscope.quoting import quoted, shown
 
-KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*?)\s*:(?:\s+|$)""")
-"""A key, plain or quoted, and the colon after it."""
+KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*+)\s*:(?:\s+|$)""")
+"""A key, plain or quoted, and the colon after it. What may repeat gives nothing back, or a line of
+blanks would take quadratic time."""
 QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 MARKS: Final = ("---", "...")
 """Lines around a document."""
 INLINE: Final = re.compile(
-    r"""\s*((?:[^\s:,\[\]{}]+:\s+)?(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,\[\]{}]+?))\s*(?:,|$)"""
+    r"""\s*((?:[^\s:,\[\]{}]++:\s++)?(?:"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^,\[\]{}]++))\s*(?:,|$)"""
 )
 """An item of a list between brackets."""
-COMMENT: Final = re.compile(r"\s#")
+TOKEN: Final = re.compile(rf"""{QUOTED.pattern}|\s#|["']""")
+"""A quoted text, the start of a comment, or a quote that is not closed."""
 PLAIN: Final = re.compile(r"^[^\W\d_][\w .()/-]*(?<! )$")
 """Text that needs no quotes."""
 YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -63,7 +66,13 @@ def read_data_yaml(path: Path) -> DataYaml:
     Raises:
         TableError: it cannot be read, uses other YAML, or its names are not a list.
     """
-    values = _values(read_text(path), path)
+    text = read_text(path)
+    lines = text.count("\n") + text.count("\r")
+    if len(text) > limits.MAX_YAML_CHARACTERS or lines > limits.MAX_YAML_LINES:
+        raise TableError(
+            str(path), "is too large for names of classes and folders", "check that it is the one"
+        )
+    values = _values(text, path)
     folders = {}
     for split, value in values.items():
         if split in ("names", "path"):
@@ -106,14 +115,14 @@ def _values(text: str, path: Path) -> dict[str, Value]:
 
 def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
     """Line number from 1, key and text of each used line; the lines of an open list are joined."""
-    key, opened, start = "", "", 0
+    key, opened, start, depth = "", "", 0, 0
     for number, raw in enumerate(text.splitlines(), start=1):
         line = _without_comment(raw)
         if not line.strip() or line.lstrip().startswith("#") or line.rstrip() in MARKS:
             continue
         match = None if opened else KEY.match(line)
         if match is not None:
-            key = _scalar(match["key"], f"{path}, line {number}")
+            key = _scalar(match["key"].rstrip(), f"{path}, line {number}")
             line = f"{key} {line[match.end() :]}"
         elif not key:
             raise TableError(
@@ -125,25 +134,28 @@ def _used_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
             continue
         start = start if opened else number
         can_open = match is not None or opened
+        depth += _opened(line)
         opened = f"{opened} {line.strip()}" if opened else line.rstrip()
-        if not (can_open and _is_open(opened)):
+        if not (can_open and depth > 0):
             yield start, key, opened
-            opened = ""
+            opened, depth = "", 0
     if opened:
         yield start, key, opened
 
 
 def _without_comment(line: str) -> str:
-    for mark in COMMENT.finditer(line):
-        before = line[: mark.start()]
-        if not {'"', "'"} & set(QUOTED.sub("", before)):
-            return before
+    for token in TOKEN.finditer(line):
+        if token[0].lstrip() == "#":
+            return line[: token.start()]
+        if len(token[0]) == 1:
+            return line
     return line
 
 
-def _is_open(line: str) -> bool:
+def _opened(line: str) -> int:
+    """The brackets that a line opens, less those that it closes."""
     bare = QUOTED.sub("", line)
-    return bare.count("[") + bare.count("{") > bare.count("]") + bare.count("}")
+    return bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}")
 
 
 def _inline(text: str, where: str) -> Value:
@@ -164,7 +176,7 @@ def _items(text: str, closing: str, where: str) -> list[str]:
             raise TableError(
                 where, f"{quoted(inner[place:])} is not understood", "list plain texts"
             )
-        items.append(match[1])
+        items.append(match[1].rstrip())
         place = match.end()
     return items
 
@@ -184,7 +196,7 @@ def _pair(text: str, where: str) -> tuple[str, str]:
     match = KEY.match(text)
     if match is None:
         raise TableError(where, f"{quoted(text)} is not understood", "write number: name")
-    return _scalar(match["key"], where), _scalar(text[match.end() :].strip(), where)
+    return _scalar(match["key"].rstrip(), where), _scalar(text[match.end() :].strip(), where)
 
 
 def _scalar(text: str, where: str) -> str:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from fundoscope import limits
 from fundoscope.data.annotations import exact
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
@@ -215,6 +216,8 @@ def _annotation(
             f"has {len(words)} numbers",
             "give class, centre x, centre y, width and height, or class and corners",
         )
+    if len(words) > 2 * limits.MAX_CORNERS:
+        raise TableError(where, f"has more than {limits.MAX_CORNERS} corners", "draw it with fewer")
     # Corners come in pairs after the class: an extra number is a score.
     is_box = len(words) < MIN_POLYGON_WORDS
     has_score = len(words) > BOX_WORDS if is_box else len(words) % 2 == 0
