@@ -100,8 +100,8 @@ def main(pipe: Connection, make: Callable[[], PhotoReader], limits: WorkerLimits
         make: makes the reader.
         limits: of one photograph.
     """
-    _leave_signals_to_parent()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    leave_signals_to_parent()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     serve(pipe, make, limits)
 
 
@@ -116,14 +116,16 @@ def serve(pipe: Connection, make: Callable[[], PhotoReader], limits: WorkerLimit
     try:
         reader = make()
         _send(pipe, Message(loaded=Loaded(reader.models, dict(reader.lesion_thresholds))))
-        _bound_address_space(limits.memory_bytes)
+        bound_address_space(limits.memory_bytes)
         while True:
             job: Job = pipe.recv()
             _end_at(limits.deadline_s + GRACE)
             result = answer(job, reader)
             _end_at(0)
-            refused = isinstance(result, Refusal)
-            _send(pipe, Message(refusal=result) if refused else Message(answer=result))
+            if isinstance(result, Refusal):
+                _send(pipe, Message(refusal=result))
+            else:
+                _send(pipe, Message(answer=result))
     except FundoscopeError as error:
         failure = Failure(type(error).__name__, error.what, error.why, error.remedy)
         _send(pipe, Message(failure=failure))
@@ -148,14 +150,16 @@ def _memory(process: int | str, place: int) -> int | None:
         return None
 
 
-def _leave_signals_to_parent() -> None:
+def leave_signals_to_parent() -> None:
+    """Ignore the signals of :data:`LEFT_TO_PARENT` in this process."""
     for name in LEFT_TO_PARENT:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait for the end of the parent, however that happens, and end this process then."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
@@ -168,7 +172,7 @@ def _end_at(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _bound_address_space(more: int) -> None:
+def bound_address_space(more: int) -> None:
     """Let the process map this many bytes more than now: then one huge allocation fails at once.
 
     The models and libraries map far more than they use, so the bound counts from what they took.

@@ -59,3 +59,18 @@ DetectorBundle = Annotated[
 Results = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder to write the results into.")
 ]
+Data = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Folder of the service: its photographs and, with SQLite, its database."
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="FUNDOSCOPE_DATABASE",
+        help="PostgreSQL instead of SQLite: postgresql://USER@HOST/NAME. A URL with a password"
+        " belongs into the environment variable.",
+    ),
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from starlette.responses import Response
@@ -26,7 +26,10 @@ NO_NUL: Final = "^[^\\u0000]*$"
 LARGEST: Final = 1e6
 """A coordinate beyond any photograph; the photograph's own size is checked later."""
 Coordinate = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
-Kind = Literal[tuple(KINDS)]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[tuple(KINDS)]
 
 
 class GivenBox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

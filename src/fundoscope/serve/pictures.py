@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import multiprocessing
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Final
 
+from fundoscope.batch.worker_process import (
+    WorkerLimits,
+    bound_address_space,
+    end_with_parent,
+    leave_signals_to_parent,
+)
 from fundoscope.errors import PhotoError
 from fundoscope.serve.problems import Problem
 
@@ -27,14 +34,13 @@ PNG_COMPRESSION: Final = 1
 class Pictures:
     """Draws pictures one after another on another process, which is replaced if it dies."""
 
-    def __init__(self, *, memory_bytes: int, seconds: float) -> None:
+    def __init__(self, limits: WorkerLimits) -> None:
         """Start nothing yet.
 
         Args:
-            memory_bytes: how much memory the process may use.
-            seconds: how long one picture may take.
+            limits: of one picture.
         """
-        self._memory_bytes, self._seconds = memory_bytes, seconds
+        self._limits = limits
         self._pool: ProcessPoolExecutor | None = None
 
     def warm(self) -> None:
@@ -53,7 +59,7 @@ class Pictures:
         """
         try:
             future = self._submit(draw, *arguments)
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._limits.deadline_s):
                 return await asyncio.wrap_future(future)
         except PhotoError as error:
             raise Problem(500, error.code, f"the photograph {error.why}", error.remedy) from None
@@ -77,8 +83,8 @@ class Pictures:
             self._pool = ProcessPoolExecutor(
                 max_workers=1,
                 mp_context=multiprocessing.get_context("spawn"),
-                initializer=_limit,
-                initargs=(self._memory_bytes,),
+                initializer=_begin,
+                initargs=(self._limits.memory_bytes,),
             )
         return self._pool.submit(draw, *arguments)
 
@@ -159,13 +165,8 @@ def _ready() -> None:
     import fundoscope.report.overlay  # noqa: F401
 
 
-def _limit(memory_bytes: int) -> None:
-    """In the new process: bound its memory, and leave Ctrl-C to the service."""
-    import signal
-    import sys
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+def _begin(memory_bytes: int) -> None:
+    """In the new process: bound its memory, and end it with the service, however that ends."""
+    leave_signals_to_parent()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    bound_address_space(memory_bytes)

@@ -23,6 +23,7 @@ from fundoscope.serve.store.database import DatabaseError
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:fundoscope:problem:"
+AGAIN: Final = "send it again"
 RETRY_S: Final = 10
 """Seconds after which a caller may try again when the database or the disk fails."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -217,7 +218,7 @@ async def _of_validation(_request: Request, error: Exception) -> Response:
 async def _gone(_request: Request, _error: Exception) -> Response:
     """The caller hung up; nobody sees this answer."""
     return ProblemResponse(
-        Problem(400, "incomplete", "the upload was interrupted: nothing was stored", "send it again")
+        Problem(400, "incomplete", "the upload was interrupted: nothing was stored", AGAIN)
     )
 
 

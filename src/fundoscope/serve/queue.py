@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from dataclasses import replace
+from typing import Final, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
+from fundoscope.batch.jobs import Job, Refusal
 from fundoscope.errors import FundoscopeError
 from fundoscope.reading import Reading
 from fundoscope.serve.metrics import Metrics
@@ -27,8 +27,13 @@ from fundoscope.serve.store.photographs import path_of
 from fundoscope.serve.store.records import Record, Refused
 from fundoscope.serve.store.store import Store
 
-Read = Callable[[Path, str | None], Future[Reading | Refused]]
-"""Reads the photograph in a file, of the eye if that is known, on a worker."""
+
+class Pool(Protocol):
+    """What the queue needs of :class:`fundoscope.batch.workers.WorkerPool`."""
+
+    def submit(self, job: Job) -> Future[Reading | Refusal]:
+        """Have a photograph read."""
+
 
 SWEEP_S: Final = 5.0
 """How often the queue looks for accepted photographs that nobody reads: after a start, and where
@@ -46,18 +51,18 @@ class Queue:
     """The photographs that are being uploaded, wait, or are being read."""
 
     def __init__(
-        self, store: Store, read: Read, metrics: Metrics, *, places: int, workers: int
+        self, store: Store, pool: Pool, metrics: Metrics, *, places: int, workers: int
     ) -> None:
         """Make an empty queue.
 
         Args:
             store: where photographs and readings are.
-            read: reads one photograph on a worker.
+            pool: the workers.
             metrics: counts.
             places: the most photographs at the same time.
             workers: photographs that are read at the same time.
         """
-        self._store, self._read, self._metrics = store, read, metrics
+        self._store, self._pool, self._metrics = store, pool, metrics
         self._places, self._workers = places, workers
         self._taken = 0
         self._mean_s = USUAL_S
@@ -126,7 +131,8 @@ class Queue:
     async def _work(self, record: Record) -> Record | None:
         started = time.monotonic()
         path = path_of(self._store.data, record.photograph)
-        outcome = await asyncio.wrap_future(self._read(path, record.given.eye))
+        job = Job(str(path), eye=record.given.eye)
+        outcome = _outcome(await asyncio.wrap_future(self._pool.submit(job)))
         taken = time.monotonic() - started
         self._metrics.reading_seconds.observe(taken)
         self._mean_s += SMOOTHING * (taken / max(1, self._taken) * self._workers - self._mean_s)
@@ -144,6 +150,13 @@ class Queue:
     def _set_taken(self, taken: int) -> None:
         self._taken = taken
         self._metrics.in_service.set(taken)
+
+
+def _outcome(result: Reading | Refusal) -> Reading | Refused:
+    """The result without the name of the stored file."""
+    if isinstance(result, Refusal):
+        return Refused(result.code, result.why, result.remedy)
+    return replace(result, photo=replace(result.photo, name=None))
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from fundoscope import limits
+from fundoscope import limits as bounds
+from fundoscope.batch.workers import WorkerLimits
 
-HOST, PORT: Final = "127.0.0.1", 8766
+HOST: Final = "127.0.0.1"
+PORT: Final = 8766
 QUEUE_A_WORKER: Final = 4
 """Photographs in the service for each worker, the one that is read included: the last one waits for
 about four readings, so that a person at the camera is still there."""
-READING_S: Final = 60.0
-"""How long one photograph may take. A usual one takes a second."""
-MEMORY_BYTES: Final = 2 * 2**30
-"""Memory of a worker. The largest photograph takes 240 MB, the models about 300 MB."""
+LIMITS: Final = WorkerLimits(deadline_s=60.0)
+"""What one photograph may take. A usual one takes a second."""
 UPLOAD_S: Final = 120.0
 """How long an upload may take: 5 MB over a line of 0.4 Mbit/s."""
 RESERVE_BYTES: Final = 256 * 2**20
@@ -42,8 +42,7 @@ class Settings:
         blind: whether a reader sees the software's opinion only after giving a grade.
         upload_bytes: the largest photograph file.
         upload_s: how long an upload may take.
-        reading_s: how long the reading of one photograph may take.
-        memory_bytes: how much memory a worker may use.
+        limits: what one photograph may take.
         reserve_bytes: free space below which no photograph is accepted.
         certificate: of TLS, a PEM file; ``None`` means plain HTTP.
         key: of the certificate.
@@ -58,10 +57,9 @@ class Settings:
     workers: int = 1
     queue: int = QUEUE_A_WORKER
     blind: bool = False
-    upload_bytes: int = limits.MAX_FILE_BYTES
+    upload_bytes: int = bounds.MAX_FILE_BYTES
     upload_s: float = UPLOAD_S
-    reading_s: float = READING_S
-    memory_bytes: int = MEMORY_BYTES
+    limits: WorkerLimits = LIMITS
     reserve_bytes: int = RESERVE_BYTES
     certificate: Path | None = None
     key: Path | None = None

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from fundoscope import limits
 from fundoscope.quoting import bare, printable, quoted
 from fundoscope.reading import EYES
-from fundoscope.serve.problems import UNREAD, Problem
+from fundoscope.serve.problems import AGAIN, Problem
 from fundoscope.serve.store.photographs import Incoming
 from fundoscope.serve.store.records import Given
 from fundoscope.serve.store.tables import PATIENT_CHARACTERS
@@ -101,11 +101,11 @@ async def receive(request: Request, upload: Incoming, *, most: int, seconds: flo
                 await run_in_threadpool(parser.write, chunk)
     except TimeoutError:
         raise Problem(
-            408, "slow_upload", f"the upload took more than {seconds:.0f} seconds", "send it again"
+            408, "slow_upload", f"the upload took more than {seconds:.0f} seconds", AGAIN
         ) from None
     except FormParserError:
         raise _invalid("the form is not valid multipart/form-data") from None
-    setattr(request.state, UNREAD, False)
+    request.state.unread = False
     return form.given()
 
 
@@ -168,9 +168,7 @@ class _Form:
     def given(self) -> Given:
         """What the form says, once it is complete."""
         if not self.ended:
-            raise Problem(
-                400, "incomplete", "the upload is incomplete: nothing was stored", "send it again"
-            )
+            raise Problem(400, "incomplete", "the upload is incomplete: nothing was stored", AGAIN)
         if PHOTOGRAPH not in self.seen:
             raise _invalid("the form has no field photograph")
         if self.upload.size == 0:
@@ -184,7 +182,9 @@ class _Form:
         if patient is not None and not (
             0 < len(patient) <= PATIENT_CHARACTERS and patient.isprintable()
         ):
-            raise _invalid(f"the field patient is not a line of 1 to {PATIENT_CHARACTERS} characters")
+            raise _invalid(
+                f"the field patient is not a line of 1 to {PATIENT_CHARACTERS} characters"
+            )
         return Given(eye, patient, self._name() if keep else None)
 
     def _text(self, name: str) -> str | None:

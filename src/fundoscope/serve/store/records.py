@@ -96,7 +96,7 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
         DatabaseError: the database cannot be used. In both cases nothing is stored.
     """
     sha256 = upload.sync()
-    id_ = str(uuid.uuid4())
+    id_, created = str(uuid.uuid4()), audit.now()
     kept = False
     try:
         with writing(store.engine) as connection:
@@ -110,7 +110,7 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
             same_as = connection.execute(first).scalar()
             row = {
                 "id": id_,
-                "created": audit.now(),
+                "created": created,
                 "uploaded_by": who,
                 "photograph": sha256,
                 "size": upload.size,
@@ -126,9 +126,7 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
         if kept:
             path_of(store.data, sha256).unlink(missing_ok=True)
         raise
-    return Record(
-        id_, row["created"], None, who, sha256, upload.size, given, same_as, WAITING, None, None
-    )
+    return Record(id_, created, None, who, sha256, upload.size, given, same_as, WAITING, None, None)
 
 
 def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:

@@ -115,7 +115,10 @@ def save(
     content = msgspec.json.encode(opinion).decode()
     review = Review(str(uuid.uuid4()), reading, reader, draft, audit.now(), opinion)
     with writing(store.engine) as connection:
-        if connection.execute(select(readings.c.id).where(readings.c.id == reading)).first() is None:
+        if (
+            connection.execute(select(readings.c.id).where(readings.c.id == reading)).first()
+            is None
+        ):
             raise LookupError(reading)
         if blind and (opinion.grade is not None or opinion.ungradable):
             _keep_first_grade(connection, review)
