@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.extras import SERVE, require
-from fundoscope.cli.options import Data, Database
+from fundoscope.cli.options import DATA, Data, Database
 
 app = typer.Typer(help="Check and print the audit log of the service.", no_args_is_help=True)
 
 
 @app.command()
 def verify(
-    data: Data = Path("fundoscope-data"),
+    data: Data = DATA,
     database: Database = None,
     noted: Annotated[
         str | None,
@@ -49,7 +48,7 @@ def verify(
 
 
 @app.command()
-def show(data: Data = Path("fundoscope-data"), database: Database = None) -> None:
+def show(data: Data = DATA, database: Database = None) -> None:
     """Print the entries as lines of JSON, the earliest first.
 
     Exit codes: 0 if done, 2 for wrong use, 1 for any other failure.

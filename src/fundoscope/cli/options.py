@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -59,6 +59,8 @@ DetectorBundle = Annotated[
 Results = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder to write the results into.")
 ]
+DATA: Final = Path("fundoscope-data")
+"""Where the service keeps its data unless another folder is named."""
 Data = Annotated[
     Path,
     typer.Option(

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from fundoscope.cli.extras import SERVE, require
-from fundoscope.cli.options import Data, Database, DetectorBundle, GraderBundle, Workers
+from fundoscope.cli.options import DATA, Data, Database, DetectorBundle, GraderBundle, Workers
 
 
 def serve(
-    data: Data = Path("fundoscope-data"),
+    data: Data = DATA,
     host: Annotated[
         str,
         typer.Option(

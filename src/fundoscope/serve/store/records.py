@@ -160,7 +160,7 @@ def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
         if done.rowcount == 1:
             audit.append(connection, audit.SERVICE, about=id_, **entry)
         row = connection.execute(select(readings).where(readings.c.id == id_)).first()
-    return None if row is None else _record(row)
+    return None if row is None else record_of(row)
 
 
 def get(store: Store, id_: str) -> Record | None:
@@ -171,7 +171,7 @@ def get(store: Store, id_: str) -> Record | None:
     """
     with looking(store.engine) as connection:
         row = connection.execute(select(readings).where(readings.c.id == id_)).first()
-    return None if row is None else _record(row)
+    return None if row is None else record_of(row)
 
 
 def waiting(store: Store) -> list[Record]:
@@ -182,7 +182,7 @@ def waiting(store: Store) -> list[Record]:
     """
     query = select(readings).where(readings.c.status == WAITING).order_by(readings.c.number)
     with looking(store.engine) as connection:
-        return [_record(row) for row in connection.execute(query)]
+        return [record_of(row) for row in connection.execute(query)]
 
 
 def known_photographs(store: Store) -> set[str]:
@@ -215,7 +215,8 @@ def _of_refusal(refusal: Refused) -> dict[str, Any]:
     return {"status": REFUSED, "refusal": msgspec.json.encode(refusal).decode()}
 
 
-def _record(row: Row[Any]) -> Record:
+def record_of(row: Row[Any]) -> Record:
+    """The record in a row of the table ``readings``."""
     refusal = None if row.refusal is None else msgspec.json.decode(row.refusal, type=Refused)
     return Record(
         id=row.id,

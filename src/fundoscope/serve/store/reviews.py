@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from fundoscope.serve.store import audit
 from fundoscope.serve.store.database import looking, writing
+from fundoscope.serve.store.records import Record, record_of
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import first_grades, readings, reviews
 
@@ -172,6 +173,32 @@ def of_reading(store: Store, reading: str, reader: str) -> Reviews:
         first is not None,
         None if first is None else first.grade,
     )
+
+
+def finished(store: Store) -> list[tuple[Record, Review, int | None]]:
+    """All finished reviews, the latest last, each with its record and the reader's first grade.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    own = (first_grades.c.reading == reviews.c.reading) & (
+        first_grades.c.reader == reviews.c.reader
+    )
+    query = (
+        select(reviews, first_grades.c.grade.label("first"))
+        .outerjoin(first_grades, own)
+        .where(reviews.c.draft.is_(False))
+        .order_by(reviews.c.number)
+    )
+    with looking(store.engine) as connection:
+        rows = connection.execute(query).all()
+        known = {
+            row.id: record_of(row)
+            for row in connection.execute(
+                select(readings).where(readings.c.id.in_(select(reviews.c.reading)))
+            )
+        }
+    return [(known[row.reading], _review(row), row.first) for row in rows if row.reading in known]
 
 
 def _keep_first_grade(connection: Connection, review: Review) -> None:
