@@ -120,6 +120,23 @@ def verify(folder: Path) -> Verified:
     return Verified(1 + len(files) - len(faults), tuple(faults))
 
 
+def listed(record: Path) -> tuple[str, ...]:
+    """The names of the files that a record lists, also one that was changed since.
+
+    Args:
+        record: its path. Where it is not a record, it lists none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    import msgspec
+
+    try:
+        return tuple(map(str, msgspec.json.decode(record.read_bytes())[FILES]))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+        return ()
+
+
 def _files(text: bytes) -> dict[str, str] | None:
     """The checksums in the text of a record; ``None`` where the text is not what was written."""
     import msgspec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final
 from fundoscope import checksums
 from fundoscope.batch import outcome as outcomes
 from fundoscope.batch import patients, shown, summary
-from fundoscope.batch.earlier import pictures_of
+from fundoscope.batch.earlier import pictures_of, reports_of
 from fundoscope.batch.outcome import Outcome
 from fundoscope.batch.patients import Patient
 from fundoscope.writing import TextFile, explained, opened, refuse_results, staged
@@ -28,16 +28,7 @@ RESULT_NAMES: Final = (
     READINGS_JSONL, READINGS_CSV, SUMMARY_CSV, PATIENTS_CSV, READINGS_XLSX, RUN_JSON,
 )  # fmt: skip
 
-MAX_STEM_BYTES: Final = 200
-"""Bytes of a photograph's name in the name of its picture. A file name has 255; the others are for
-the hash, the suffix and the temporary name."""
 HASH_CHARACTERS: Final = 8
-UNFIT: Final = frozenset('/\\:*?"<>|')
-"""Characters that a file name cannot hold on some system."""
-RESERVED: Final = frozenset(
-    {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))}
-)
-"""Names of devices on Windows, whatever follows after a dot."""
 
 
 @dataclass(slots=True)
@@ -55,6 +46,8 @@ class Results:
         pictures: the SHA-256 of each picture, by its name.
         patients: the rows of ``patients.csv`` by name of the patient.
         run: the content of ``run.json``; the run sets it before the block ends.
+        write_reports: writes reports into the stage, once the tables are complete, and returns
+            their names; the run sets it before the block ends. ``None`` writes none.
     """
 
     folder: Path
@@ -67,6 +60,7 @@ class Results:
     pictures: dict[str, str] = field(default_factory=dict)
     patients: dict[str, Patient] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
+    write_reports: Callable[[Path], list[str]] | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Write the outcome of the next photograph.
@@ -136,7 +130,7 @@ def results_in(
     """
     with explained(folder, "cannot be made", "name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
-        earlier = [*RESULT_NAMES, *pictures_of(folder)]
+        earlier = [*RESULT_NAMES, *pictures_of(folder), *reports_of(folder)]
     names = [READINGS_JSONL, READINGS_CSV, SUMMARY_CSV]
     if with_patients or (folder / PATIENTS_CSV).exists():
         names.append(PATIENTS_CSV)
@@ -151,6 +145,9 @@ def results_in(
         if excel:
             _write_workbook(folder / READINGS_XLSX, stage)
             names.append(READINGS_XLSX)
+        if results.write_reports is not None:
+            with explained(folder):
+                names.extend(results.write_reports(stage))
         with explained(folder / RUN_JSON):
             tables = {name: checksums.of_file(stage / name) for name in names}
             text = checksums.sealed(results.run, tables | results.pictures)
@@ -173,13 +170,5 @@ def _write_workbook(path: Path, stage: Path) -> None:
 
 
 def picture_name(photograph: Path, sha256: str) -> str:
-    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``.
-
-    Characters that some system does not allow and unprintable ones become ``_``; a long stem is
-    cut; a name that Windows reserves, such as ``NUL``, gets a ``_`` before it.
-    """
-    stem = "".join(c if c.isprintable() and c not in UNFIT else "_" for c in photograph.stem)
-    if stem.split(".")[0].strip().upper() in RESERVED:
-        stem = f"_{stem}"
-    stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore")
-    return f"{stem}-{sha256[:HASH_CHARACTERS]}.png"
+    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``."""
+    return f"{shown.stem_for_a_file(photograph.stem)}-{sha256[:HASH_CHARACTERS]}.png"

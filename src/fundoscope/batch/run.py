@@ -14,6 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fundoscope.batch import names, shown
+from fundoscope.batch import reports as report_files
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcome, trouble
 from fundoscope.batch.results import Results, results_in
@@ -155,6 +156,7 @@ def run(
     labels: bool = False,
     paths: bool = False,
     excel: bool = False,
+    reports: str | None = None,
     arguments: dict[str, Any] | None = None,
 ) -> Tally:
     """Read photographs, write the results and show each one, in the order of the inputs.
@@ -170,6 +172,8 @@ def run(
         labels: whether the picture has kind and score at each lesion.
         paths: whether results name photographs by their paths, else by their bare file names.
         excel: whether ``out`` gets ``readings.xlsx``, too; needs the extra [excel].
+        reports: the code of the language in which ``out`` gets a report for each patient; needs
+            the extra [report]. ``None`` writes none; an interrupted run writes none either.
         arguments: of the command, for ``run.json``.
 
     Raises:
@@ -187,6 +191,8 @@ def run(
     with results_in(out, with_patients=with_patients, paths=paths, excel=excel) as results:
         _walk(inputs, look, workers, stop, tally, show, results)
         results.run = _manifest(reader, tally, arguments or {}, started)
+        if reports is not None and not tally.interrupted:
+            results.write_reports = report_files.writer(inputs, workers=workers, spoken=reports)
     return tally
 
 

@@ -15,6 +15,15 @@ from fundoscope.quoting import bare
 
 FOLDER: Final = "(folder)"
 """Stands for a folder that is not named."""
+MAX_STEM_BYTES: Final = 200
+"""Bytes of the name of a photograph or patient in that of a file. A file name has 255; the others
+are for a hash, the suffix and the temporary name."""
+UNFIT: Final = frozenset('/\\:*?"<>|')
+"""Characters that a file name cannot hold on some system."""
+RESERVED: Final = frozenset(
+    {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))}
+)
+"""Names of devices on Windows, whatever follows after a dot."""
 
 
 def image(photograph: Input, *, paths: bool) -> str:
@@ -60,3 +69,15 @@ def named(path: Path, *, paths: bool, bundle: bool = False) -> str:
     except OSError:
         is_folder = False
     return bare(str(path)) if bundle or not is_folder else FOLDER
+
+
+def stem_for_a_file(name: str) -> str:
+    """The name of a photograph or patient as the beginning of a file name.
+
+    Characters that some system does not allow and unprintable ones become ``_``; a long name is
+    cut; one that Windows reserves, such as ``NUL``, gets a ``_`` before it.
+    """
+    stem = "".join(c if c.isprintable() and c not in UNFIT else "_" for c in name)
+    if stem.split(".")[0].strip().upper() in RESERVED:
+        stem = f"_{stem}"
+    return stem.encode("utf-8", "replace")[:MAX_STEM_BYTES].decode(errors="ignore")

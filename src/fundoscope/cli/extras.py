@@ -35,6 +35,7 @@ EXTRAS: Final = {
         "uvicorn": "uvicorn",
     },
     "postgresql": {"psycopg": "psycopg"},
+    "report": {"reportlab": "reportlab"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
 
@@ -50,6 +51,7 @@ SERVE: Final = (
     "serve",
     ("alembic", "fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "uvicorn"),
 )
+REPORT: Final = ("report", ("reportlab",))
 KERAS: Final = ("keras", ("keras", "h5py", "torch", "onnx", "onnxscript"))
 """What a command needs: the extra, and the modules that it imports.
 

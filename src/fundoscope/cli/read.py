@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
-from fundoscope.cli.extras import EXCEL, require
+from fundoscope.cli.extras import EXCEL, REPORT, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
 from fundoscope.errors import UsageError
 
@@ -64,6 +64,18 @@ def read(
         bool,
         typer.Option("--excel", help="Write readings.xlsx, a workbook for people, into DIR, too."),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Write a report to print, as PDF and HTML, for each patient into DIR, too; for"
+            " each photograph where no patient is known.",
+        ),
+    ] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(metavar="en|zh", help="Language of the reports. Default: en."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results of an earlier run in DIR.")
     ] = False,
@@ -134,6 +146,7 @@ def read(
         loudness=quiet and (verbose or json),
     )
     _check_workbook(out, wanted=excel)
+    spoken = _language_of_reports(out, language, wanted=report)
     inputs = _inputs(paths, out, names, overwrite=overwrite, excel=excel)
     workers = workers or processors.available()
     threads = processors.threads(workers, len(inputs.photographs))
@@ -147,15 +160,11 @@ def read(
         rules=tuple(rules) if rules else DEFAULT_RULES,
         force=force,
     )
-    given: dict[str, Any] = {
-        "json": json,
-        "lesions": lesions,
-        "workers": workers,
-        "pictures": pictures,
-    }
+    given: dict[str, Any] = {"json": json, "lesions": lesions, "workers": workers}
+    given |= {"pictures": pictures}
     given |= {"labels": labels, "overwrite": overwrite, "threshold": threshold}
     given |= {"device": device, "names": names, "rules": rules, "excel": excel}
-    given |= {"force": force}
+    given |= {"force": force, "report": report, "language": language}
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
         if verbose:
             for line in _models(reader):
@@ -177,6 +186,7 @@ def read(
             labels=labels,
             paths=with_paths,
             excel=excel,
+            reports=spoken,
             arguments=_named(paths, out, grader, detector, paths_too=with_paths) | given,
         )
     raise typer.Exit(_conclude(tally, inputs, screen, out, json=json))
@@ -228,6 +238,24 @@ def _check_workbook(out: Path | None, *, wanted: bool) -> None:
         raise UsageError("--excel", "needs a folder of results", "name it with --out DIR")
     if wanted:
         require("fundoscope read --excel", EXCEL)
+
+
+def _language_of_reports(out: Path | None, language: str | None, *, wanted: bool) -> str | None:
+    """The code of the language in which reports are written; ``None`` if none are wanted.
+
+    Raises:
+        UsageError: they cannot be written, or the language is unknown.
+    """
+    from fundoscope.report import languages
+
+    if not wanted:
+        if language is not None:
+            raise UsageError("--language", "is the language of reports", "add --report")
+        return None
+    if out is None:
+        raise UsageError("--report", "needs a folder of results", "name it with --out DIR")
+    require("fundoscope read --report", REPORT)
+    return languages.language(language or languages.ENGLISH).code
 
 
 def _inputs(

@@ -6,9 +6,10 @@ import asyncio
 import io
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -151,6 +152,48 @@ def overlay(path: Path, reading: str, labels: bool) -> bytes:
 
     photo = decode_file(path, min_side=MIN_WIDTH_OF_LESIONS)
     return _png(draw(photo, Reading.from_json(reading), labels=labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A photograph in a report.
+
+    Attributes:
+        path: of the photograph.
+        reading: of it, as JSON.
+        eye: ``"right"`` or ``"left"`` where the caller said so.
+    """
+
+    path: Path
+    reading: str
+    eye: str | None
+
+
+def report(pages: Sequence[Page], patient: str, day: str, spoken: str) -> bytes:
+    """The report of a patient on paper, as PDF.
+
+    Args:
+        pages: the patient's photographs.
+        patient: as the caller named the patient; ``""`` prints no identity.
+        day: that is printed.
+        spoken: the code of a language, see :func:`fundoscope.report.languages.codes`.
+
+    Raises:
+        PhotoError: a photograph cannot be read.
+    """
+    from fundoscope.photo.decode import decode_file
+    from fundoscope.reading import Reading
+    from fundoscope.report.paper import content, pdf
+    from fundoscope.report.paper.picture import WIDTH
+
+    examined = [
+        content.Examined(
+            Reading.from_json(page.reading), decode_file(page.path, min_side=WIDTH), eye=page.eye
+        )
+        for page in pages
+    ]
+    identity = content.Identity(patient=patient)
+    return pdf.render(content.report(examined, identity=identity, date=day, spoken=spoken))
 
 
 def _png(picture: Any) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from datetime import date
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
+from fundoscope.report.languages import ENGLISH, codes
 from fundoscope.serve import pictures
 from fundoscope.serve.annotations import of_record
 from fundoscope.serve.answers import problems
@@ -24,6 +26,7 @@ from fundoscope.serve.store.photographs import path_of
 from fundoscope.serve.store.tables import REFUSED
 
 XML: Final = "application/xml"
+PDF: Final = "application/pdf"
 
 router = APIRouter(prefix="/v1/readings/{id}", tags=["artefacts"])
 
@@ -95,6 +98,47 @@ async def overlay(
     path = path_of(service.store.data, record.photograph)
     content = await service.pictures.make(pictures.overlay, path, record.reading, labels)
     return Response(content, media_type=pictures.PNG)
+
+
+@router.get(
+    "/report.pdf",
+    response_class=Response,
+    summary="The report on paper",
+    responses={**_file(PDF, "The report."), **problems(404, 409)},
+)
+async def report(
+    id: UUID,  # noqa: A002
+    service: TheService,
+    caller: Viewer,
+    other: Annotated[
+        UUID | None, Query(description="A reading of the other eye, for the same report.")
+    ] = None,
+    language: Annotated[
+        Literal[codes()],  # type: ignore[valid-type]
+        Query(description="Of the report."),
+    ] = ENGLISH,
+) -> Response:
+    """A page to print: photographs with lesions, grade and certainty, and what to do next.
+
+    The patient is named if the upload named one. Two readings that name different patients do not
+    go into one report.
+    """
+    ids = [str(id)] if other is None else [str(id), str(other)]
+    records = [await run_in_threadpool(shown_record, service, each, caller) for each in ids]
+    patients = {record.given.patient or "" for record in records}
+    if len(patients) > 1:
+        raise Problem(
+            409, "two_patients", "the readings are of different patients", "make two reports"
+        )
+    pages = [
+        pictures.Page(
+            path_of(service.store.data, record.photograph), record.reading or "", record.given.eye
+        )
+        for record in records
+    ]
+    day = date.today().isoformat()
+    content = await service.pictures.make(pictures.report, pages, patients.pop(), day, language)
+    return Response(content, media_type=PDF)
 
 
 @router.get(

@@ -1,0 +1,86 @@
+"""The texts of reports and of the page in several languages, a JSON file each.
+
+To add a language, translate ``en.json`` into a file named by its code (ISO 639-1). A text that is
+missing there is shown in English.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from fundoscope.errors import UsageError
+from fundoscope.quoting import quoted
+
+ENGLISH: Final = "en"
+SUFFIX: Final = ".json"
+ROUNDED_AWAY: Final = 0.005
+"""Half a percent; what is nearer to 0 or 1 would be rounded to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language and its texts.
+
+    Attributes:
+        code: of ISO 639-1, e.g. ``"en"``.
+        texts: by their keys; those of English where it has none of its own.
+    """
+
+    code: str
+    texts: Mapping[str, str]
+
+    def say(self, key: str, **values: object) -> str:
+        """The text of a key, with values in their places.
+
+        Args:
+            key: e.g. ``"grade.2"``. For an unknown key, as of a code of a later version, it is the
+                last part of the key itself in words.
+            values: what stands in braces in the text.
+        """
+        text = self.texts.get(key)
+        if text is None:
+            return key.partition(".")[2].replace("_", " ")
+        return text.format(**values)
+
+    def knows(self, key: str) -> bool:
+        """Whether there is a text for a key."""
+        return key in self.texts
+
+    def percent(self, share: float) -> str:
+        """A share as a whole percentage; of what is not certain nothing is said to be so."""
+        if 0.0 < share < ROUNDED_AWAY:
+            return self.say("percent.less")
+        if 1.0 - ROUNDED_AWAY < share < 1.0:
+            return self.say("percent.more")
+        return self.say("percent", number=f"{share * 100:.0f}")
+
+
+def codes() -> tuple[str, ...]:
+    """The codes of the languages, in alphabetical order."""
+    names = (each.name for each in resources.files(__package__).iterdir())
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
+
+
+@cache
+def language(code: str = ENGLISH) -> Language:
+    """A language by its code.
+
+    Raises:
+        UsageError: there is no such language.
+    """
+    if code not in codes():
+        raise UsageError(
+            f"the language {quoted(code)}", "is unknown", f"choose one of {', '.join(codes())}"
+        )
+    return Language(code, _texts(ENGLISH) | _texts(code))
+
+
+def _texts(code: str) -> dict[str, str]:
+    file = resources.files(__package__) / f"{code}{SUFFIX}"
+    texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return texts
