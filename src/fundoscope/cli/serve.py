@@ -88,5 +88,4 @@ def serve(
         reader={"grader": grader, "detector": detector, "lesions": lesions},
     )
     server.log_to_standard_error()
-    for line in server.run(settings):
-        typer.echo(printable(line))
+    server.run(settings, lambda line: typer.echo(printable(line)))

@@ -49,20 +49,21 @@ SECURITY: Final[dict[str, Any]] = {
 _log = logging.getLogger(__name__)
 
 
-def make(settings: Settings, store: Store, pool: Pool) -> ASGIApp:
+def make(settings: Settings, store: Store, pool: Pool, pictures: Pictures) -> ASGIApp:
     """Make the application.
 
     Args:
         settings: how it runs.
         store: where photographs and readings are; no other service uses it.
         pool: the workers.
+        pictures: draws.
     """
     metrics = Metrics()
     service = Service(
         settings=settings,
         store=store,
         queue=Queue(store, pool, metrics, places=settings.queue, workers=settings.workers),
-        pictures=Pictures(settings.limits),
+        pictures=pictures,
         metrics=metrics,
     )
     app = FastAPI(
@@ -88,7 +89,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await run_in_threadpool(_begin, service.store)
     sweeping = asyncio.create_task(service.queue.sweep())
-    service.pictures.warm()
     try:
         yield
     finally:
@@ -96,7 +96,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         left = await service.queue.drain(STOP_S)
         if left:
             _log.warning("%d accepted photographs are read after the next start", left)
-        service.pictures.close()
         await run_in_threadpool(_note, service.store, audit.STOPPED)
 
 

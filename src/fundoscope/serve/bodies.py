@@ -10,6 +10,7 @@ from fastapi import Request
 from fundoscope.quoting import shown
 from fundoscope.serve.answers import JSON
 from fundoscope.serve.problems import Problem
+from fundoscope.serve.streams import chunks
 
 Body = TypeVar("Body")
 SEE: str = "see /openapi.json for what is accepted"
@@ -30,13 +31,11 @@ async def decoded(request: Request, body: type[Body], *, most: int) -> Body:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         raise Problem(415, "not_json", f"the body is not {JSON}", SEE)
-    request.state.unread = True
     content = bytearray()
-    async for chunk in request.stream():
+    async for chunk in chunks(request):
         content += chunk
         if len(content) > most:
             raise Problem(413, "too_large", f"the body has more than {most} bytes", "send less")
-    request.state.unread = False
     try:
         return msgspec.json.decode(content, type=body)
     except msgspec.DecodeError as error:  # its message names a field, never its value

@@ -11,7 +11,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from fundoscope.batch.worker_process import (
     WorkerLimits,
@@ -43,6 +44,19 @@ class Pictures:
         """
         self._limits = limits
         self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """The pictures."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        self.close()
 
     def warm(self) -> None:
         """Start the process, so that the first picture need not wait for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from fundoscope.errors import FundoscopeError
 from fundoscope.quoting import shown
 from fundoscope.serve.store.database import DatabaseError
+from fundoscope.serve.streams import drain, is_unread
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:fundoscope:problem:"
@@ -27,13 +27,6 @@ AGAIN: Final = "send it again"
 RETRY_S: Final = 10
 """Seconds after which a caller may try again when the database or the disk fails."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-UNREAD: Final = "unread"
-"""The key of ``request.state`` that says whether a body is still on its way."""
-LINGER_BYTES: Final = 32 * 2**20
-"""How much of an upload is read and thrown away after its refusal. A connection that is closed
-while the caller still sends loses the answer (the "lingering close" of web servers)."""
-LINGER_S: Final = 5.0
-"""How long that may take."""
 NOT_FOUND_WORDS: Final = {
     HTTPStatus.NOT_FOUND: ("there is nothing at this address", "check it"),
     HTTPStatus.METHOD_NOT_ALLOWED: (
@@ -135,20 +128,8 @@ class ProblemResponse(Response):
         }
         await send(start)
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        try:
-            async with asyncio.timeout(LINGER_S):
-                await _drain(receive)
-        except TimeoutError:
-            pass
+        await drain(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _drain(receive: Receive) -> None:
-    left, more = LINGER_BYTES, True
-    while more and left > 0:
-        message = await receive()
-        left -= len(message.get("body", b""))
-        more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 def of_error(error: Exception) -> Problem:
@@ -200,8 +181,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    linger = getattr(request.state, UNREAD, False) and "expect" not in request.headers
-    return ProblemResponse(of_error(error), linger=linger)
+    return ProblemResponse(of_error(error), linger=is_unread(request))
 
 
 async def _of_validation(_request: Request, error: Exception) -> Response:

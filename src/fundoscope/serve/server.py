@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from fundoscope.batch.workers import WorkerPool
 from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.reader import SOFTWARE, Reader
 from fundoscope.report.wording import DISCLAIMER
 from fundoscope.serve import app
+from fundoscope.serve.pictures import Pictures
 from fundoscope.serve.settings import STOP_S, Settings, is_local
 from fundoscope.serve.store import store as stores
 from fundoscope.serve.store import tokens
@@ -27,14 +29,12 @@ BACKLOG: Final = 128
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(settings: Settings) -> Iterator[str]:
+def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Run a service until it is stopped by a signal.
 
     Args:
         settings: how it runs.
-
-    Yields:
-        Lines to print; the service starts after the last of them is taken.
+        say: prints a line.
 
     Raises:
         UsageError: the settings are not valid, or the address needs a token.
@@ -42,28 +42,37 @@ def run(settings: Settings) -> Iterator[str]:
             be loaded.
     """
     _check(settings)
-    make = partial(Reader, **settings.reader)
     with (
         stores.opened(settings.data, settings.database, make=True) as store,
         stores.alone(settings.data),
-        _socket(settings) as listening,
-        WorkerPool(settings.workers, make, settings.limits) as pool,
     ):
         _require_token(settings, store)
-        yield from banner(settings, store, listening.getsockname()[1])
-        config = uvicorn.Config(
-            app.make(settings, store, pool),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="on",
-            timeout_graceful_shutdown=STOP_S,
-            ssl_certfile=settings.certificate,
-            ssl_keyfile=settings.key,
-        )
-        _ignore_signals_after_the_stop()
-        uvicorn.Server(config).run(sockets=[listening])
+        make = partial(Reader, **settings.reader)
+        with (
+            _socket(settings) as listening,
+            Pictures(settings.limits) as pictures,
+            WorkerPool(settings.workers, make, settings.limits) as pool,
+        ):
+            pictures.warm()
+            for line in banner(settings, store, listening.getsockname()[1]):
+                say(line)
+            _ignore_signals_after_the_stop()
+            web = app.make(settings, store, pool, pictures)
+            uvicorn.Server(_configured(web, settings)).run(sockets=[listening])
+
+
+def _configured(web: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        web,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        timeout_graceful_shutdown=STOP_S,
+        ssl_certfile=settings.certificate,
+        ssl_keyfile=settings.key,
+    )
 
 
 def banner(settings: Settings, store: Store, port: int) -> Iterator[str]:

@@ -22,6 +22,7 @@ from fundoscope.serve.problems import AGAIN, Problem
 from fundoscope.serve.store.photographs import Incoming
 from fundoscope.serve.store.records import Given
 from fundoscope.serve.store.tables import PATIENT_CHARACTERS
+from fundoscope.serve.streams import chunks
 
 PHOTOGRAPH, EYE, PATIENT, KEEP_NAME = "photograph", "eye", "patient", "keep_name"
 FIELDS: Final = (PHOTOGRAPH, EYE, PATIENT, KEEP_NAME)
@@ -86,15 +87,15 @@ async def receive(request: Request, upload: Incoming, *, most: int, seconds: flo
         OSError: the disk cannot be written.
     """
     length = request.headers.get("content-length", "")
-    request.state.unread = True
     if length.isdecimal() and int(length) > most + FORM_BYTES:
+        request.state.unread = True
         raise _too_large(most)
     form = _Form(upload, most)
     parser = _parser(request, form)
     try:
         async with asyncio.timeout(seconds):
             received = 0
-            async for chunk in request.stream():
+            async for chunk in chunks(request):
                 received += len(chunk)
                 if received > most + FORM_BYTES:
                     raise _too_large(most)
@@ -105,7 +106,6 @@ async def receive(request: Request, upload: Incoming, *, most: int, seconds: flo
         ) from None
     except FormParserError:
         raise _invalid("the form is not valid multipart/form-data") from None
-    request.state.unread = False
     return form.given()
 
 

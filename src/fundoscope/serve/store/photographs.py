@@ -10,8 +10,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -131,23 +131,35 @@ def free_bytes(data: Path) -> int:
     return shutil.disk_usage(data).free
 
 
-def set_aside(data: Path, sha256: str) -> Path:
-    """Hide a photograph whose row is being deleted; :func:`tidy` finds it if the process dies.
+@contextmanager
+def removal(data: Path) -> Iterator[Callable[[str], None]]:
+    """Remove photographs together with their rows, around the transaction that deletes the rows.
+
+    Args:
+        data: the data folder.
+
+    Yields:
+        A function that takes the hash of a photograph. It is hidden at once and removed when the
+        block ends; it stays if the block raises. :func:`tidy` decides if the process dies.
 
     Raises:
         OSError: it cannot be renamed.
     """
-    path = path_of(data, sha256)
-    aside = path.with_suffix(REMOVED)
-    with suppress(FileNotFoundError):
-        path.replace(aside)
-    return aside
+    hidden: list[Path] = []
 
+    def remove(sha256: str) -> None:
+        path = path_of(data, sha256)
+        with suppress(FileNotFoundError):
+            hidden.append(path.replace(path.with_suffix(REMOVED)))
 
-def put_back(aside: Path) -> None:
-    """Undo :func:`set_aside`."""
-    with suppress(FileNotFoundError):
-        aside.replace(aside.with_suffix(""))
+    try:
+        yield remove
+    except BaseException:
+        for path in hidden:
+            path.replace(path.with_suffix(""))
+        raise
+    for path in hidden:
+        path.unlink(missing_ok=True)
 
 
 def tidy(data: Path, known: Collection[str]) -> int:
@@ -170,7 +182,7 @@ def tidy(data: Path, known: Collection[str]) -> int:
     for path in (data / FOLDER).glob("*/*"):
         if path.stem in known:
             if path.suffix == REMOVED:
-                put_back(path)
+                path.replace(path.with_suffix(""))
             continue
         path.unlink()
         removed += 1

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from fundoscope.reading import Reading
 from fundoscope.report.wording import certainty
 from fundoscope.serve.store import audit
 from fundoscope.serve.store.database import looking, writing
-from fundoscope.serve.store.photographs import Incoming, path_of
+from fundoscope.serve.store.photographs import Incoming, path_of, removal
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, WAITING, readings
 
@@ -151,7 +151,7 @@ def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
     else:
         values = _of_refusal(outcome)
         entry = {"what": audit.REFUSED, "detail": {"code": outcome.code}}
-    with writing(store.engine) as connection:
+    with removal(store.data) as remove_file, writing(store.engine) as connection:
         done = connection.execute(
             update(readings)
             .where(readings.c.id == id_, readings.c.status == WAITING)
@@ -159,6 +159,11 @@ def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
         )
         if done.rowcount == 1:
             audit.append(connection, audit.SERVICE, about=id_, **entry)
+            if isinstance(outcome, Refused):
+                sha256 = select(readings.c.photograph).where(readings.c.id == id_)
+                unused = connection.execute(sha256).scalar_one()
+                if not is_kept(connection, unused):
+                    remove_file(unused)
         row = connection.execute(select(readings).where(readings.c.id == id_)).first()
     return None if row is None else record_of(row)
 
@@ -186,13 +191,22 @@ def waiting(store: Store) -> list[Record]:
 
 
 def known_photographs(store: Store) -> set[str]:
-    """The hashes of all photographs that have a row.
+    """The hashes of all photographs that are kept: nothing is kept of a file that was refused.
 
     Raises:
         DatabaseError: the database cannot be used.
     """
+    query = select(readings.c.photograph).where(readings.c.status != REFUSED).distinct()
     with looking(store.engine) as connection:
-        return set(connection.execute(select(readings.c.photograph).distinct()).scalars())
+        return set(connection.execute(query).scalars())
+
+
+def is_kept(connection: Connection, sha256: str) -> bool:
+    """Whether a reading needs a photograph; nothing is kept of a file that was refused."""
+    count = select(func.count()).where(
+        readings.c.photograph == sha256, readings.c.status != REFUSED
+    )
+    return bool(connection.execute(count).scalar_one())
 
 
 def _of_reading(reading: Reading) -> dict[str, Any]:

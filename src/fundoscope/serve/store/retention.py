@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from fundoscope.serve.store import audit
 from fundoscope.serve.store.database import looking, writing
-from fundoscope.serve.store.photographs import put_back, set_aside
+from fundoscope.serve.store.photographs import removal
+from fundoscope.serve.store.records import is_kept
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import first_grades, readings, reviews
 
@@ -61,24 +61,15 @@ def of_patient(store: Store, patient: str) -> list[str]:
 
 
 def _remove(store: Store, id_: str, by: str) -> bool:
-    aside: Path | None = None
-    try:
-        with writing(store.engine) as connection:
-            query = select(readings.c.photograph).where(readings.c.id == id_)
-            sha256 = connection.execute(query).scalar()
-            if sha256 is None:
-                return False
-            gone = _remove_rows(connection, id_)
-            count = select(func.count()).where(readings.c.photograph == sha256)
-            if connection.execute(count).scalar_one() == 0:
-                aside = set_aside(store.data, sha256)
-            audit.append(connection, by, audit.DELETED, id_, detail={audit.REVIEWS: gone})
-    except BaseException:
-        if aside is not None:
-            put_back(aside)
-        raise
-    if aside is not None:
-        aside.unlink(missing_ok=True)
+    with removal(store.data) as remove_file, writing(store.engine) as connection:
+        query = select(readings.c.photograph).where(readings.c.id == id_)
+        sha256 = connection.execute(query).scalar()
+        if sha256 is None:
+            return False
+        gone = _remove_rows(connection, id_)
+        if not is_kept(connection, sha256):
+            remove_file(sha256)
+        audit.append(connection, by, audit.DELETED, id_, detail={audit.REVIEWS: gone})
     return True
 
 
