@@ -96,14 +96,15 @@ class ReadingView {
     }, LOOK_MS);
   }
 
-  /** Draw what a newer answer changes. */
-  take(answer) {
+  /** Draw what a newer answer changes, and say what was done. */
+  take(answer, said = '') {
     this.answer = answer;
     this.drawTools();
     this.drawPanel();
     this.useKeys();
     this.redraw();
-    if (answer.reading) announce(words.sentenceOfGrade(answer.reading));
+    if (said) this.review.resume(said);
+    else if (answer.reading) announce(words.sentenceOfGrade(answer.reading));
   }
 
   redraw() { this.eyes.forEach((eye) => eye.view.request()); }
@@ -191,7 +192,7 @@ class ReadingView {
     const mayReview = this.session.roles.includes('review');
     if (this.review) this.review.close();
     this.review = mayReview && answer.status === 'read'
-      ? new Review(this.eye, { saved: (newer) => this.take(newer), redraw: () => this.redraw() })
+      ? new Review(this.eye, { saved: (newer, said) => this.take(newer, said), redraw: () => this.redraw() })
       : null;
     const software = reading ? this.software(reading)
       : make('p', {}, say(answer.withheld ? 'page.withheld' : 'page.status_waiting'));

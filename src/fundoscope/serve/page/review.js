@@ -17,13 +17,14 @@ const EXTENT = 600;
 export class Review {
   /**
    * @param {Eye} eye whose photograph is reviewed
-   * @param {{saved: (answer: Object) => void, redraw: () => void}} told after a save, and to draw
+   * @param {{saved: (answer: Object, words: string) => void, redraw: () => void}} told after a
+   *   save that changes the view, and to draw
    */
   constructor(eye, { saved, redraw }) {
     this.eye = eye;
     this.told = saved;
     this.redraw = redraw;
-    this.state = make('p.quiet', { role: 'status' });
+    this.state = make('p.quiet', { role: 'status', tabindex: '-1' });
     this.list = make('ol.boxes', { 'data-own-keys': true, 'aria-label': say('page.boxes'), onkeydown: (event) => this.key(event) });
     this.element = make('form.review', { onsubmit: (event) => event.preventDefault(), 'aria-label': say('page.review') });
     this.begin();
@@ -181,6 +182,12 @@ export class Review {
 
   say(text) { this.state.textContent = text; }
 
+  /** Say something after the form was drawn anew, and lead the keyboard there. */
+  resume(text) {
+    this.say(text);
+    this.state.focus();
+  }
+
   body(draft) {
     return {
       grade: this.grade === null || this.grade === UNGRADABLE ? null : Number(this.grade),
@@ -216,7 +223,7 @@ export class Review {
       return;
     }
     const answer = await this.save(true);
-    if (answer) this.told(answer);
+    if (answer) this.told(answer, say('page.first_grade_saved'));
   }
 
   async finish() {
@@ -226,10 +233,7 @@ export class Review {
       return;
     }
     const answer = await this.save(false);
-    if (!answer) return;
-    this.begin();
-    this.say(say('page.saved'));
-    this.told(answer);
+    if (answer) this.told(answer, say('page.saved'));
   }
 }
 

@@ -118,7 +118,7 @@ class Upload {
   fail(sentence) {
     this.bar.remove();
     this.line.classList.add('error');
-    this.line.setAttribute('role', 'alert');
+    this.words.setAttribute('role', 'alert');
     fill(this.words, sentence, ' ', button(say('page.dismiss'), () => this.line.remove()));
   }
 }

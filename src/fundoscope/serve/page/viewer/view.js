@@ -164,6 +164,7 @@ export class View {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.drawPhotograph(ratio);
     for (const layer of this.layers) layer(context, this);
+    this.element.dataset.zoom = this.scale.toFixed(4);
   }
 
   /** Draw the visible part, from the smallest level that has enough pixels. */
