@@ -20,7 +20,7 @@ from playwright.sync_api import expect
 from fundoscope.kinds import KINDS
 from fundoscope.report.languages import codes, language
 from fundoscope.report.paper import sentences
-from fundoscope.serve import export
+from fundoscope.serve import app, export
 from fundoscope.serve.store import tokens
 
 Open = Callable[..., Any]
@@ -101,6 +101,26 @@ def test_from_upload_to_export(site: Any, open_page: Open, tmp_path: Path) -> No
     corners = [float(number) for number in found.groups()]
     # The page shows whole pixels; the first pixel of Pascal VOC is 1.
     assert np.abs(np.subtract(corners, (left + 1, top + 1, right, bottom))).max() <= 0.6
+
+
+def test_the_page_knows_all_kinds_and_languages() -> None:
+    folder = Path(app.__file__).parent / "page"
+    drawn = (folder / "viewer" / "lesions.js").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"(\w+): '(#[0-9a-f]{6})'", drawn))
+    assert colours == {
+        key: "#{:02x}{:02x}{:02x}".format(*kind.colour) for key, kind in KINDS.items()
+    }
+    spoken = (folder / "language.js").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"LANGUAGES = \[(.*)\]", spoken)
+    assert tuple(re.findall(r"'(\w+)'", listed)) == codes()
+
+
+def test_every_text_that_the_page_names_exists() -> None:
+    folder = Path(app.__file__).parent / "page"
+    scripts = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.js"))
+    named = set(re.findall(r"say\(\s*'([\w.]+)'", scripts))
+    assert len(named) > 90
+    assert named <= language().texts.keys()
 
 
 def test_lesions_are_switched_on_and_off_by_kind(site: Any, open_page: Open) -> None:

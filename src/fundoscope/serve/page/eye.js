@@ -12,6 +12,13 @@ import * as words from '/page/words.js';
 /** Pixels of the shorter side of the first sight, which comes while the photograph is loaded. */
 const FIRST_SIDE = 640;
 
+/** Ask for a small picture of a photograph. */
+export function firstSight(id) {
+  const sight = api.picture(id, `photograph?side=${FIRST_SIDE}`).then((blob) => createImageBitmap(blob));
+  sight.catch(() => {}); // A photograph that cannot be shown is reported with the whole of it.
+  return sight;
+}
+
 export class Eye {
   /**
    * @param {Object} answer of the service about a reading
@@ -44,14 +51,16 @@ export class Eye {
     this.view.request();
   }
 
-  /** Load the photograph: a small one at once, then all of it. */
-  async load() {
+  /**
+   * Load the photograph: a small one at once, then all of it.
+   * @param {Promise<ImageBitmap>} first see firstSight
+   */
+  async load(first) {
     const { id } = this.answer;
-    const first = api.picture(id, `photograph?side=${FIRST_SIDE}`).then((blob) => createImageBitmap(blob));
     const whole = api.picture(id, 'photograph').then((blob) => levelsOf(blob));
     first.then((bitmap) => {
       if (!this.levels && !this.closed) this.view.show([{ bitmap, scale: bitmap.width / this.sizeOr(bitmap).width }], this.sizeOr(bitmap));
-      this.sighted = true;
+      this.element.dataset.sighted = 'true';
     }).catch(() => {});
     this.levels = await whole;
     if (this.closed) return;
@@ -113,7 +122,7 @@ export class Eye {
 
   hover(place) {
     const box = this.shown.boxes ? boxAt(this.view, this.drawn(), place) : null;
-    this.hint.textContent = box ? this.nameOf(box) : '';
+    this.hint.textContent = box && box !== this.boxes?.drawn ? this.nameOf(box) : '';
   }
 
   nameOf({ kind, score }) {

@@ -2,7 +2,7 @@
 
 import * as api from '/page/api.js';
 import { announce, button, fill, make, toggle } from '/page/dom.js';
-import { Eye } from '/page/eye.js';
+import { Eye, firstSight } from '/page/eye.js';
 import * as keys from '/page/keys.js';
 import { current, moment, percent, say } from '/page/language.js';
 import { Review } from '/page/review.js';
@@ -23,15 +23,17 @@ const STEP = 0.05;
  * @returns {() => void} ends it
  */
 export async function show(main, session, id) {
-  const reading = new ReadingView(main, session, await api.reading(id));
+  const sight = firstSight(id); // Asked for at once: it needs nothing that the reading says.
+  const reading = new ReadingView(main, session, await api.reading(id), sight);
   return () => reading.close();
 }
 
 class ReadingView {
-  constructor(main, session, answer) {
+  constructor(main, session, answer, sight) {
     this.main = main;
     this.session = session;
     this.answer = answer;
+    this.sight = sight;
     this.shown = {
       boxes: true, hidden: new Set(), threshold: 0, landmarks: true, grid: false, quadrants: false,
       redFree: false, contrast: false, smooth: true,
@@ -74,7 +76,7 @@ class ReadingView {
     this.drawTools();
     this.drawPanel();
     this.useKeys();
-    this.eye.load().catch((problem) => { this.eye.hint.textContent = problem.sentence || String(problem); });
+    this.eye.load(this.sight).catch((problem) => { this.eye.hint.textContent = problem.sentence || String(problem); });
     if (this.answer.status === 'waiting') this.wait();
     if (this.answer.patient) this.findPartner().catch(() => {});
   }
@@ -120,6 +122,7 @@ class ReadingView {
         this.partner = answer;
         this.drawTools();
         this.useKeys();
+        if (answer.reading) this.panel.querySelector('.files')?.replaceWith(this.files());
         return;
       }
     }
@@ -131,7 +134,7 @@ class ReadingView {
       const eye = new Eye(this.partner, this.shown);
       eye.element.append(this.summary(this.partner));
       this.eyes.push(eye);
-      eye.load().catch(() => {});
+      eye.load(firstSight(this.partner.id)).catch(() => {});
     } else if (!on && this.eyes.length === 2) {
       this.eyes.pop().close();
     }
@@ -267,8 +270,9 @@ class ReadingView {
   /** What can be taken away: the report, annotations. */
   files() {
     const { id } = this.answer;
+    const other = this.partner ? `&other=${encodeURIComponent(this.partner.id)}` : '';
     return make('p.row.files', {},
-      make('a', { href: `${api.part(id, 'report.pdf')}?language=${current()}`, target: '_blank', rel: 'noopener' }, say('page.report')),
+      make('a', { href: `${api.part(id, 'report.pdf')}?language=${current()}${other}`, target: '_blank', rel: 'noopener' }, say('page.report')),
       make('a', { href: api.part(id, 'annotations.xml'), download: `${id}.xml` }, say('page.annotations')),
       make('a', { href: api.part(id, 'overlay.png'), target: '_blank', rel: 'noopener' }, say('page.overlay')));
   }

@@ -11,8 +11,9 @@ const UNGRADABLE = 'ungradable';
 const CONFIDENCES = ['1', '2', '3', '4', '5'];
 /** Milliseconds after a change until the draft is saved. */
 const SAVE_MS = 3000;
-/** Extent of the photograph that a chosen box is shown in, in pixels. */
-const EXTENT = 600;
+/** How much of the photograph is shown around a chosen box: times its side, and in pixels. */
+const AROUND = 10;
+const LEAST_AROUND = 120;
 
 export class Review {
   /**
@@ -160,7 +161,8 @@ export class Review {
 
   look(box) {
     this.boxes.select(box);
-    this.eye.view.goTo({ x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2 }, EXTENT);
+    const extent = Math.max(LEAST_AROUND, AROUND * Math.max(box.x1 - box.x0, box.y1 - box.y0));
+    this.eye.view.goTo({ x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2 }, extent);
   }
 
   /** Arrows move the chosen box, with Shift its corner; Delete removes it. */

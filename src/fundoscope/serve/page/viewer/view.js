@@ -79,9 +79,14 @@ export class View {
     return Math.min(this.room.width / this.size.width, this.room.height / this.size.height);
   }
 
+  /** Fit the canvas to its place on the page; what is in the middle stays there. */
   resize() {
     const ratio = window.devicePixelRatio || 1;
     const { width, height } = this.room;
+    const before = this.before || { width, height };
+    this.x += (width - before.width) / 2;
+    this.y += (height - before.height) / 2;
+    this.before = { width, height };
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     if (this.fitted) this.fit();
@@ -124,10 +129,10 @@ export class View {
     this.pan(-right * this.room.width * KEY_PAN, -down * this.room.height * KEY_PAN);
   }
 
-  /** Bring a place of the photograph into the middle, and near enough to see `extent` pixels. */
+  /** Bring a place of the photograph into the middle, so near that `extent` pixels are seen. */
   goTo({ x, y }, extent) {
     const { width, height } = this.room;
-    this.scale = Math.min(Math.max(this.scale, this.fitScale), Math.min(width, height) / extent);
+    this.scale = Math.min(MOST_ZOOM, Math.max(this.fitScale, Math.min(width, height) / extent));
     this.x = width / 2 - x * this.scale;
     this.y = height / 2 - y * this.scale;
     this.moved();
