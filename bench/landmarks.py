@@ -30,6 +30,7 @@ HEAD = (
     "source", "n", "disc: median", "within half", "diameter within 15 %", "fovea: median",
     "within half", "disc found", "false", "fovea found", "false", "eye right", "of",
 )  # fmt: skip
+DRAWS, SEED = 1000, 0
 Seen = tuple[Mark, FieldOfView, tuple[Peak, Peak]]
 
 
@@ -52,6 +53,8 @@ def row_of(name: str, seen: list[Seen], manifest: LandmarksManifest) -> list[str
     truth = np.array([marks.truth(mark, fov) for mark, fov, _ in seen])
     errors = figures.errors([pair for _, _, pair in seen], truth)
     figure = figures.summary(errors)
+    drawn = np.random.default_rng(SEED).integers(0, len(seen), (DRAWS, len(seen)))
+    resampled = [figures.summary(part_of(errors, rows)) for rows in drawn]
     counts = np.zeros(6, int)
     for place, (mark, fov, pair) in enumerate(seen):
         anatomy = placing.anatomy_of(pair, manifest, fov)
@@ -67,8 +70,21 @@ def row_of(name: str, seen: list[Seen], manifest: LandmarksManifest) -> list[str
         counts[5] += bool(eye)
     shares = ("disc_median", "disc_within_half", "diameter_within_15", "fovea_median",
               "fovea_within_half")  # fmt: skip
-    cells = ["" if math.isnan(figure[key]) else f"{figure[key]:.3f}" for key in shares]
+    cells = ["" if math.isnan(figure[key]) else shown(key, figure, resampled) for key in shares]
     return [name, str(len(seen)), *cells, *map(str, counts.tolist())]
+
+
+def part_of(errors: figures.Errors, rows: np.ndarray) -> figures.Errors:
+    """The errors of some photographs."""
+    return figures.Errors(
+        errors.disc[rows], errors.fovea[rows], errors.diameter[rows], errors.scores[rows]
+    )
+
+
+def shown(key: str, figure: dict[str, float], resampled: list[dict[str, float]]) -> str:
+    """A figure with its interval of 95 %, by bootstrap over photographs."""
+    low, high = np.nanquantile([each[key] for each in resampled], (0.025, 0.975))
+    return f"{figure[key]:.3f} ({low:.3f} to {high:.3f})"
 
 
 def main() -> None:

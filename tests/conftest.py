@@ -110,6 +110,7 @@ class FakeReader:
         providers: Sequence[str] | None = None,
         rules: Sequence[str] = ("icdr",),
         force: bool = False,
+        heat_map: bool = False,
     ) -> None:
         self.rules = rules
         self.referable_threshold = referable_threshold

@@ -1,4 +1,4 @@
-"""What published rules say about the lesions of a photograph, as a Reading reports it.
+"""What rules say about the lesions of a photograph, and where its grader looked, in a Reading.
 
 Values only, a part of the contract in :mod:`fundoscope.reading`.
 """
@@ -96,3 +96,16 @@ class MacularOedema:
 
 NO_OEDEMA_LOOKED_FOR: Final = MacularOedema()
 """The value of a Reading without lesions."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Where the grader's network saw what speaks for or against "referable".
+
+    Attributes:
+        values: rows of numbers, from the top left of the square around the field of view (the unit
+            circle's) to its bottom right: what that place adds to the log-odds of "referable",
+            times the number of places. Above 0 speaks for it, below 0 against it.
+    """
+
+    values: tuple[tuple[float, ...], ...]

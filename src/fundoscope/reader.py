@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fundoscope._version import __version__
-from fundoscope.errors import PhotoError
-from fundoscope.grading import contradictions, inputs, judge, oedema
+from fundoscope.errors import PhotoError, UsageError
+from fundoscope.grading import contradictions, heat, inputs, judge, oedema
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
 from fundoscope.grading.grader import Grader
@@ -25,10 +25,10 @@ from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, placing, summary
 from fundoscope.lesions.summary import Findings
-from fundoscope.opinions import MacularOedema, RuleGrade
+from fundoscope.opinions import HeatMap, MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import advice, field, reasons, sources
-from fundoscope.photo.decode import Photo
+from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.reading import EYES, Anatomy, FieldOfView, Grade, ModelUsed, Reading
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Reader:
         providers: Sequence[str] | None = None,
         rules: Sequence[str] = DEFAULT_RULES,
         force: bool = False,
+        heat_map: bool = False,
     ) -> None:
         """Load the models.
 
@@ -77,10 +78,12 @@ class Reader:
             rules: the rule sets that are applied to the lesions, each a name
                 (``fundoscope rules`` lists them) or a file that ends in ``.toml``.
             force: whether photographs that are not gradable are graded all the same.
+            heat_map: whether Readings say where the grader looked.
 
         Raises:
             BundleError: a bundle is missing or damaged.
-            UsageError: the threshold or a rule set is invalid, or a provider is not available.
+            UsageError: the threshold or a rule set is invalid, a provider is not available, or the
+                grader gives no heat map.
         """
         self._rules = tuple(rulesets.load(name) for name in rules)
         self._grader = (
@@ -88,6 +91,13 @@ class Reader:
         )
         if referable_threshold is not None:
             self._grader = graders.with_threshold(self._grader, referable_threshold)
+        if heat_map and not heat.available(self._grader):
+            raise UsageError(
+                self._grader.manifest.name,
+                "gives no heat map",
+                "add it with fundoscope bundle features, or leave out --heat",
+            )
+        self._heat_map = heat_map
         self._force = force
         self._detector = (
             detectors.load(detector, threads=threads, providers=providers) if lesions else None
@@ -215,6 +225,7 @@ class Reader:
                 oedema_possible=macular_oedema.state == oedema.POSSIBLE,
             ),
             familiar=verdict.familiar,
+            heat=opinion.heat,
         )
 
     def _by_rules(
@@ -237,7 +248,8 @@ class Reader:
         small = fov.radius < minimum
         if small and grader.judge is None:
             return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
-        grade, verdict = graders.look(grader, inputs.make(photo, fov, grader.input))
+        pixels = inputs.make(photo, fov, grader.input)
+        grade, verdict = graders.look(grader, pixels)
         if verdict.retina is False:
             refused = FieldOfView(False, reason=NOT_A_RETINA)
             return _Opinion(refused, warnings=(reasons.sentence(NOT_A_RETINA),))
@@ -245,9 +257,13 @@ class Reader:
             return _Opinion(fov, warnings=(_too_small(fov.radius, minimum),))
         if verdict.quality.gradable is False:
             why = advice.sentence(verdict.quality.reasons, forced=self._force)
-            kept = grade if self._force else Grade()
-            return _Opinion(fov, kept, verdict, (why,), usable=self._force)
-        return _Opinion(fov, grade, verdict)
+            if not self._force:
+                return _Opinion(fov, Grade(), verdict, (why,), usable=False)
+            return _Opinion(fov, grade, verdict, (why,), heat=self._heat(pixels))
+        return _Opinion(fov, grade, verdict, heat=self._heat(pixels))
+
+    def _heat(self, pixels: Pixels) -> HeatMap | None:
+        return heat.heat(self._grader, pixels) if self._heat_map else None
 
     def _findings(self, photo: Photo, opinion: _Opinion, eye: str | None) -> Findings:
         fov = opinion.field
@@ -288,6 +304,7 @@ class _Opinion:
         verdict: of the judge.
         warnings: why there is no grade, or why it is doubtful.
         usable: whether lesions are looked for.
+        heat: where the network looked, if that was asked for.
     """
 
     field: FieldOfView
@@ -295,6 +312,7 @@ class _Opinion:
     verdict: Verdict = dataclasses.field(default_factory=Verdict)
     warnings: tuple[str, ...] = ()
     usable: bool = True
+    heat: HeatMap | None = None
 
 
 def _too_small(radius: float, minimum: float) -> str:

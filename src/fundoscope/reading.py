@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fundoscope.geometry import Affine, Box
-from fundoscope.opinions import NO_OEDEMA_LOOKED_FOR, MacularOedema, RuleGrade
+from fundoscope.opinions import NO_OEDEMA_LOOKED_FOR, HeatMap, MacularOedema, RuleGrade
 from fundoscope.quality import Quality
 
 VERSION: Final = "fundoscope.reading/1"
@@ -329,6 +329,7 @@ class Reading:
         next_step: what to do next, and why; ``None`` in Readings of earlier versions.
         familiar: whether the photograph is like those that the grader learnt from; ``None`` if this
             was not assessed.
+        heat: where the grader looked; ``None`` unless it was asked for.
     """
 
     photo: PhotoFacts
@@ -348,6 +349,7 @@ class Reading:
     agreement: str | None = None
     next_step: NextStep | None = None
     familiar: bool | None = None
+    heat: HeatMap | None = None
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

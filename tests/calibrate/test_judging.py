@@ -15,13 +15,12 @@ from fundoscope.errors import UsageError
 from fundoscope.grading import grader, judge
 from fundoscope.models import bundle
 from fundoscope.phantom import PhantomSpec, impostors
-from fundoscope.photo import appearance
 from fundoscope.photo.field import disc
 from fundoscope.quality import QUALITY_REASONS, Quality, QualityScore
 
 pytest.importorskip("sklearn")
 
-FEATURES = 12
+FEATURES, STAGES = 12, 8
 SIDE = 320
 SOURCES = ("a", "b")
 
@@ -82,7 +81,7 @@ def test_features_are_measured_once(eyes: Path, tmp_path: Path) -> None:
     )
     assert len(seen) == len(paths)
     np.testing.assert_array_equal(measured.features, again.features)
-    assert features.feature_count(loaded) == measured.features.shape[1]
+    np.testing.assert_array_equal(measured.stages, again.stages)
 
 
 def test_pictures_of_other_things_are_shown_in_four_ways(tmp_path: Path) -> None:
@@ -96,20 +95,21 @@ def test_pictures_of_other_things_are_shown_in_four_ways(tmp_path: Path) -> None
     assert {features.CIRCLE, features.TINTED, features.BLURRED} <= set(measured.kind.tolist())
 
 
-def test_all_ungradable_photographs_are_chosen() -> None:
-    given = [Row(image=f"{n}", grade=0, source="a", gradable=n > 2) for n in range(10)]
+def test_a_source_with_ungradable_photographs_is_taken_whole() -> None:
+    graded = [Row(image=f"a{n}", grade=0, source="a", gradable=n > 2) for n in range(10)]
+    given = graded + [Row(image=f"b{n}", grade=0, source="b") for n in range(10)]
     chosen = features.chosen(given, most=4)
-    assert sum(row.gradable is False for row in chosen) == 3
-    assert len(chosen) == 7
+    assert sum(row.source == "a" for row in chosen) == 10
+    assert sum(row.source == "b" for row in chosen) == 4
 
 
 def measured_at(count: int, kind: list[str], shift: np.ndarray) -> features.Measured:
-    """Features and quantities around a point for each kind."""
+    """Values of stages around a point for each kind; features say nothing."""
     rng = np.random.default_rng(count)
-    looks = rng.normal(0, 0.3, (count, len(appearance.NAMES))).astype(np.float32)
-    looks[:, : len(QUALITY_REASONS)] += shift
+    stages = rng.normal(0, 0.3, (count, STAGES))
+    stages[:, : len(QUALITY_REASONS)] += shift
     values = rng.random((count, FEATURES)).astype(np.float16)
-    return features.Measured(values, looks, np.arange(count), np.array(kind))
+    return features.Measured(values, stages.astype(np.float16), np.arange(count), np.array(kind))
 
 
 def made() -> fit.Material:
@@ -137,18 +137,24 @@ def made() -> fit.Material:
     return fit.material(measured, of, others, drawn)
 
 
+def fit_scores(ready: judge.Judge, x: np.ndarray) -> np.ndarray:
+    """Scores of all heads on the values of :class:`fit.Material`."""
+    quality = x[:, FEATURES:] @ ready.quality
+    return np.concatenate([(x @ ready.other)[:, None], quality], axis=1) + ready.bias
+
+
 def test_fitted_heads_tell_what_they_were_fitted_to() -> None:
     given = made()
     fitted = fit.judge(given)
     assert set(fitted.reasons) == set(QUALITY_REASONS)
     assert fitted.fitted_on["phantom"] == 10
     ready = judge.ready(fitted)
-    scores = given.x.astype(np.float32) @ ready.weights + ready.bias
+    scores = fit_scores(ready, given.x)
     over = scores - ready.limits
     assert (over[given.good, 0] <= 0).mean() > 0.95
     assert (over[given.good, 1] <= 0).mean() > 0.95
     assert (over[given.strong, 1:] > 0).any(axis=1).mean() > 0.9  # what the verdict asks
-    others = given.other.astype(np.float32) @ ready.weights[:, 0] + ready.bias[0]
+    others = fit_scores(ready, given.other)[:, 0]
     assert (others > ready.limits[0]).mean() > 0.9
 
 

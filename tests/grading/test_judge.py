@@ -15,20 +15,18 @@ from fundoscope.models import bundle
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.phantom import PhantomSpec
-from fundoscope.photo import appearance
 from fundoscope.quality import QUALITY_REASONS
 from fundoscope.reader import Reader
 from fundoscope.reading import Reading
 
-FEATURES = 1280
+FEATURES, STAGES = 1280, 736
 """Of the network that ships."""
-INPUTS = FEATURES + 2 * len(appearance.NAMES)
 Bundle = Callable[..., Path]
 
 
-def head(score: float) -> Head:
+def head(score: float, inputs: int = STAGES) -> Head:
     """A head that gives everything the same score, with the limit 0."""
-    return Head(weights=stored.stored(np.zeros(INPUTS), stored.SINGLE), bias=score, limit=0.0)
+    return Head(weights=stored.stored(np.zeros(inputs), stored.SINGLE), bias=score, limit=0.0)
 
 
 def judge_of(
@@ -42,8 +40,8 @@ def judge_of(
     axes = np.eye(2, FEATURES)
     return Judge(
         features=FEATURES,
-        measured=appearance.NAMES,
-        other=head(other),
+        stages=STAGES,
+        other=head(other, FEATURES + STAGES),
         ungradable=head(ungradable),
         reasons={reason: head(score) for reason, score in scores.items()},
         familiar=Familiar(
@@ -168,9 +166,10 @@ def test_distances_grow_along_and_beside_the_axes() -> None:
     [
         ({"features": 7}, "bytes"),
         ({"features": 0}, "features is 0"),
+        ({"stages": 0}, "stages is 0"),
         ({"other": Head(weights=b"", bias=0.0, limit=0.0)}, "bytes"),
-        ({"other": replace(head(0.0), limit=float("nan"))}, "other has nan"),
-        ({"other": replace(head(0.0), weights=b"\xff" * 4 * INPUTS)}, "not finite"),
+        ({"other": replace(head(0.0, FEATURES + STAGES), limit=float("nan"))}, "other has nan"),
+        ({"other": replace(head(0.0), weights=b"\xff" * 4 * (FEATURES + STAGES))}, "not finite"),
         ({"familiar": replace(judge_of().familiar, rest=0.0)}, "not above 0"),
         ({"familiar": replace(judge_of().familiar, spreads=())}, "spreads are 0"),
     ],
@@ -191,11 +190,13 @@ def test_weights_that_overflow_are_not_stored() -> None:
         stored.stored(np.array([1e9]), stored.HALF)
 
 
-def test_quantities_of_another_version_are_refused(tmp_path: Path) -> None:
+def test_heads_for_other_features_are_refused(tmp_path: Path) -> None:
     shipped = bundle.load_grader(bundle.shipped())
-    given = judge_of()
-    names = ("another", *appearance.NAMES[1:])
-    manifest = replace(shipped.manifest, judge=replace(given, measured=names))
+    other = replace(head(0.0, 0), weights=stored.stored(np.zeros(FEATURES + 5), stored.SINGLE))
+    small = replace(head(0.0), weights=stored.stored(np.zeros(5), stored.SINGLE))
+    reasons = dict.fromkeys(QUALITY_REASONS, small)
+    given = replace(judge_of(), stages=5, other=other, ungradable=small, reasons=reasons)
+    manifest = replace(shipped.manifest, judge=given)
     bundle.write(tmp_path, manifest, shipped.model, "# A card\n")
     with pytest.raises(BundleError, match="does not give"):
         grader.load(tmp_path)

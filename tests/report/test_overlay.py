@@ -10,11 +10,16 @@ import pytest
 from PIL import Image
 
 from fundoscope.geometry import Affine
+from fundoscope.opinions import HeatMap
 from fundoscope.photo.decode import Photo, from_array
 from fundoscope.reading import (
+    Anatomy,
     FieldOfView,
+    Fovea,
     Grade,
+    Laterality,
     ModelUsed,
+    OpticDisc,
     PhotoFacts,
     Quality,
     Reading,
@@ -182,3 +187,42 @@ def test_a_pillow_without_freetype_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     panels.font_of.cache_clear()
     with pytest.raises(TypeError, match="FreeType"):
         panels.font_of(12)
+
+
+def test_heat_colours_only_the_places_that_speak_for_a_referable_grade() -> None:
+    photo = photo_of(800, 800)
+    field = FieldOfView(True, centre=(400.0, 400.0), radius=380.0, stretch=1.0)
+    plain = reading_of(photo, field)
+    values = tuple(tuple(30.0 if column < 5 else -30.0 for column in range(10)) for _ in range(10))
+    warm = replace(plain, heat=HeatMap(values))
+    before, after = (
+        np.asarray(body(draw(photo, each), each)).astype(int) for each in (plain, warm)
+    )
+    changed = np.abs(after - before).max(axis=2) > 3
+    assert changed[:, :380].mean() > 0.5
+    assert not changed[:, 440:].any()
+    corner = changed[:40, :40]
+    assert not corner.any()  # outside of the field
+
+
+def test_the_grid_names_the_quadrants_and_circles_the_fovea() -> None:
+    photo = photo_of(800, 800)
+    field = FieldOfView(True, centre=(400.0, 400.0), radius=380.0, stretch=1.0)
+    disc = OpticDisc(
+        True, (600.0, 360.0, 680.0, 440.0), centre=(640.0, 400.0), diameter=80.0, score=1.0
+    )
+    anatomy = Anatomy(
+        disc, Fovea("found", (430.0, 410.0), score=1.0, error=0.0), Laterality("right", "image")
+    )
+    reading = replace(reading_of(photo, field), anatomy=anatomy)
+    plain, gridded = (
+        np.asarray(body(draw(photo, reading, quadrants=on), reading)).astype(int)
+        for on in (False, True)
+    )
+    changed = np.abs(gridded - plain).max(axis=2) > 60
+    assert changed[408:413].sum() > 300  # the horizontal line, dashed
+    assert changed[:, 428:433].sum() > 300
+    for radius in (80 / 3, 80, 160):
+        assert changed[405:416, round(430 + radius) - 3 : round(430 + radius) + 3].any()
+    bare = replace(reading, anatomy=Anatomy())
+    assert draw(photo, bare, quadrants=True) == draw(photo, bare)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra [serve]")
+pytest.importorskip("httpx2", reason="needs the extra [test]")
 
 from PIL import Image
 from starlette.testclient import TestClient

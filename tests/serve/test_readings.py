@@ -308,4 +308,6 @@ def test_unknown_readings_and_addresses(clinic: Clinic) -> None:
     problem(clinic.review(unknown, grade=1), 404, "no_such_reading")
     problem(clinic.get("/v1/readings/x"), 422, "invalid")
     problem(clinic.get("/nothing"), 404, "not_found")
-    problem(clinic.client.put("/v1/worklist"), 405, "method_not_allowed")
+    wrong = clinic.client.put("/v1/session")
+    problem(wrong, 405, "method_not_allowed")
+    assert wrong.headers["allow"] == "DELETE, GET, POST"

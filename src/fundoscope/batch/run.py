@@ -154,6 +154,7 @@ def run(
     out: Path | None = None,
     pictures: bool = True,
     labels: bool = False,
+    quadrants: bool = False,
     paths: bool = False,
     excel: bool = False,
     reports: str | None = None,
@@ -170,6 +171,7 @@ def run(
         out: folder for the results (see :mod:`fundoscope.batch.results`); ``None`` writes none.
         pictures: whether to draw a picture of each photograph into ``out``.
         labels: whether the picture has kind and score at each lesion.
+        quadrants: whether it has the quadrants and the ETDRS grid.
         paths: whether results name photographs by their paths, else by their bare file names.
         excel: whether ``out`` gets ``readings.xlsx``, too; needs the extra [excel].
         reports: the code of the language in which ``out`` gets a report for each patient; needs
@@ -182,7 +184,11 @@ def run(
     """
     started = _now()
     tally = Tally(len(inputs), paths=paths, shared=shown.shared(inputs, paths=paths))
-    draw = partial(_picture, labels=labels) if pictures and out is not None else None
+    draw = (
+        partial(_picture, labels=labels, quadrants=quadrants)
+        if pictures and out is not None
+        else None
+    )
     look = partial(examine, reader=reader, draw=draw)
     if out is None:
         _walk(inputs, look, workers, stop, tally, show)
@@ -253,11 +259,12 @@ def examine(
         return Outcome(photograph, refusal=fault)
 
 
-def _picture(photo: Photo, reading: Reading, *, labels: bool) -> bytes:
+def _picture(photo: Photo, reading: Reading, *, labels: bool, quadrants: bool) -> bytes:
     from fundoscope.report.overlay import draw
 
     buffer = io.BytesIO()
-    draw(photo, reading, labels=labels).save(buffer, "PNG", compress_level=PNG_COMPRESSION)
+    picture = draw(photo, reading, labels=labels, quadrants=quadrants)
+    picture.save(buffer, "PNG", compress_level=PNG_COMPRESSION)
     return buffer.getvalue()
 
 

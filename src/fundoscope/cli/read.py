@@ -115,6 +115,16 @@ def read(
         bool,
         typer.Option("--force", help="Grade photographs that are not gradable, too, with a mark."),
     ] = False,
+    heat: Annotated[
+        bool,
+        typer.Option(
+            "--heat", help="Show where the grader saw what speaks for a referable grade, too."
+        ),
+    ] = False,
+    grid: Annotated[
+        bool,
+        typer.Option("--grid", help="Draw the quadrants and the ETDRS grid on the pictures."),
+    ] = False,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the totals and problems, not each reading."),
@@ -141,6 +151,7 @@ def read(
     _check(
         overwrite=overwrite and out is None,
         labels=labels and not drawn,
+        grid=grid and not drawn,
         detector=detector is not None and not lesions,
         rules=rules is not None and not lesions,
         loudness=quiet and (verbose or json),
@@ -159,12 +170,13 @@ def read(
         providers=None if device is None else [device],
         rules=tuple(rules) if rules else DEFAULT_RULES,
         force=force,
+        heat_map=heat,
     )
     given: dict[str, Any] = {"json": json, "lesions": lesions, "workers": workers}
-    given |= {"pictures": pictures}
-    given |= {"labels": labels, "overwrite": overwrite, "threshold": threshold}
-    given |= {"device": device, "names": names, "rules": rules, "excel": excel}
-    given |= {"force": force, "report": report, "language": language}
+    given |= {"pictures": pictures, "labels": labels, "overwrite": overwrite, "heat": heat}
+    given |= {"threshold": threshold, "device": device, "names": names, "rules": rules}
+    given |= {"excel": excel, "force": force, "grid": grid, "report": report}
+    given |= {"language": language}
     with quiet_libraries(), stopping() as stop, terminal(len(inputs.photographs)) as screen:
         if verbose:
             for line in _models(reader):
@@ -184,6 +196,7 @@ def read(
             out=out,
             pictures=pictures,
             labels=labels,
+            quadrants=grid,
             paths=with_paths,
             excel=excel,
             reports=spoken,
@@ -214,13 +227,15 @@ def _named(
     }
 
 
-def _check(*, overwrite: bool, labels: bool, detector: bool, rules: bool, loudness: bool) -> None:
+def _check(
+    *, overwrite: bool, labels: bool, grid: bool, detector: bool, rules: bool, loudness: bool
+) -> None:
     """Reject options without effect; each argument says whether its option is one."""
     if overwrite:
         raise UsageError("--overwrite", "needs a folder of results", "name it with --out DIR")
-    if labels:
+    if labels or grid:
         raise UsageError(
-            "--labels",
+            "--labels" if labels else "--grid",
             "needs pictures with lesions",
             "name a folder with --out DIR, and leave out --no-lesions and --no-pictures",
         )

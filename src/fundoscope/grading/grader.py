@@ -15,9 +15,8 @@ from fundoscope.grading import conformal, heads, inputs, judge
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import GraderManifest
-from fundoscope.models.judge import FEATURES
+from fundoscope.models.judge import FEATURES, STAGES
 from fundoscope.models.sets import GradeSets
-from fundoscope.photo import appearance
 from fundoscope.photo.decode import Pixels
 from fundoscope.reading import Grade, ModelUsed, Referable
 
@@ -142,12 +141,12 @@ def _require_features(
     """
     if manifest.judge is None:
         return
-    lengths = [node.shape[-1] for node in session.get_outputs() if node.name == FEATURES]
-    if lengths != [manifest.judge.features] or manifest.judge.measured != appearance.NAMES:
+    gives = {node.name: node.shape[-1] for node in session.get_outputs()}
+    if (gives.get(FEATURES), gives.get(STAGES)) != (manifest.judge.features, manifest.judge.stages):
         raise BundleError(
             title,
-            f"has heads for {manifest.judge.features} features, which its network or this"
-            " version does not give",
+            f"has heads for {manifest.judge.features} features and {manifest.judge.stages} values"
+            " of stages, which its network does not give",
             "get the bundle again, or fit the heads again: fundoscope calibrate judge",
         )
 
@@ -180,12 +179,32 @@ def look(grader: Grader, pixels: Pixels) -> tuple[Grade, judge.Verdict]:
         outputs = runtime.run(grader.session, batch)
         runtime.require_finite(grader.manifest.name, outputs)
         return _of_outputs(grader.manifest, outputs), judge.Verdict()
-    logits = grader.session.get_outputs()[0].name
-    outputs, features = runtime.outputs(grader.session, batch, [logits, FEATURES])
-    runtime.require_finite(grader.manifest.name, outputs, features)
-    return _of_outputs(grader.manifest, outputs), judge.verdict(
-        grader.judge, features, appearance.measure(pixels)
-    )
+    outputs, seen = see(grader, batch)
+    return _of_outputs(grader.manifest, outputs), judge.verdict(grader.judge, seen)
+
+
+def see(grader: Grader, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], judge.Seen]:
+    """The logits of squares, and what the judge needs of them.
+
+    Args:
+        grader: whose network gives its features and stages.
+        batch: ``uint8 (N, H, W, 3)`` RGB, from :func:`fundoscope.grading.inputs.make`.
+
+    Returns:
+        ``float32 (N, outputs)``, and the rest.
+
+    Raises:
+        PhotoError: the network gives numbers that are not finite.
+    """
+    names = [grader.session.get_outputs()[0].name, FEATURES, STAGES]
+    outputs, features, stages = runtime.outputs(grader.session, batch, names)
+    runtime.require_finite(grader.manifest.name, outputs, features, stages)
+    return outputs, judge.Seen(features, stages)
+
+
+def gives_features(grader: Grader) -> bool:
+    """Whether the network gives what a judge needs."""
+    return {FEATURES, STAGES} <= {node.name for node in grader.session.get_outputs()}
 
 
 def _of_outputs(manifest: GraderManifest, outputs: NDArray[np.float32]) -> Grade:

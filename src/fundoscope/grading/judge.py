@@ -27,11 +27,25 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the judge knows of N photographs.
+
+    Attributes:
+        features: ``float32 (N, K)``, the network's output of that name.
+        stages: ``float32 (N, S)``, the network's output of that name.
+    """
+
+    features: Floats
+    stages: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """The heads of a bundle, ready for use.
 
     Attributes:
-        weights: ``float32 (K + 2 M, 2 + R)``: of "other", "ungradable" and the R reasons.
+        other: ``float32 (K + S,)``, the weights of "other".
+        quality: ``float32 (S, 1 + R)``, those of "ungradable" and the R reasons.
         bias: ``float32 (2 + R,)``.
         limits: ``float32 (2 + R,)``.
         reasons: the R codes.
@@ -40,7 +54,8 @@ class Judge:
         familiar: their spreads and the limit of the distance.
     """
 
-    weights: Floats
+    other: Floats
+    quality: Floats
     bias: Floats
     limits: Floats
     reasons: tuple[str, ...]
@@ -73,7 +88,8 @@ def ready(bundled: stored.Judge) -> Judge:
     heads: list[Head] = [bundled.other, bundled.ungradable, *bundled.reasons.values()]
     familiar = bundled.familiar
     return Judge(
-        np.stack([stored.vector(head.weights, stored.SINGLE) for head in heads], axis=1),
+        stored.vector(bundled.other.weights, stored.SINGLE),
+        np.stack([stored.vector(head.weights, stored.SINGLE) for head in heads[1:]], axis=1),
         np.array([head.bias for head in heads], np.float32),
         np.array([head.limit for head in heads], np.float32),
         tuple(bundled.reasons),
@@ -83,28 +99,27 @@ def ready(bundled: stored.Judge) -> Judge:
     )
 
 
-def scores(judge: Judge, features: Floats, looks: Floats) -> Floats:
+def scores(judge: Judge, seen: Seen) -> Floats:
     """The scores of the heads, ``float32 (N, 2 + R)``: "other", "ungradable", then the reasons.
 
     Args:
         judge: from :func:`ready`.
-        features: ``float32 (N, K)``.
-        looks: ``float32 (N, M)``, from :func:`fundoscope.photo.appearance.measure`.
+        seen: of N photographs.
     """
-    values: Floats = inputs(features, looks) @ judge.weights + judge.bias
-    return values
+    other = all_inputs(seen) @ judge.other
+    values: Floats = np.concatenate([other[:, np.newaxis], seen.stages @ judge.quality], axis=1)
+    return values + judge.bias
 
 
-def inputs(features: Floats, looks: Floats) -> Floats:
-    """What the linear heads take, ``float32 (N, K + 2 M)``.
+def all_inputs(seen: Seen) -> Floats:
+    """What the head of "other" takes, ``float32 (N, K + S)``; the others take the stages alone.
 
-    The squares of the measured quantities let a head say "neither too much nor too little".
+    The last stage has learnt to overlook blur and light, so the heads of quality do without it.
 
     Args:
-        features: ``float32 (N, K)``.
-        looks: ``float32 (N, M)``, from :func:`fundoscope.photo.appearance.measure`.
+        seen: of N photographs.
     """
-    return np.concatenate([directions(features), looks, looks**2], axis=1)
+    return np.concatenate([directions(seen.features), seen.stages], axis=1)
 
 
 def distances(judge: Judge, features: Floats) -> Floats:
@@ -133,15 +148,14 @@ def directions(features: Floats) -> Floats:
     return scaled
 
 
-def verdict(judge: Judge, features: Floats, looks: Floats) -> Verdict:
+def verdict(judge: Judge, seen: Seen) -> Verdict:
     """Judge one photograph.
 
     Args:
         judge: from :func:`ready`.
-        features: ``float32 (1, K)``, finite.
-        looks: ``float32 (M,)``, from :func:`fundoscope.photo.appearance.measure`.
+        seen: of it alone, finite.
     """
-    values = scores(judge, features, looks[np.newaxis])[0]
+    values = scores(judge, seen)[0]
     over = values - judge.limits
     gradable = bool((over[1:] <= 0).all())
     found = dict(zip(judge.reasons, (float(value) for value in over[2:]), strict=True))
@@ -159,7 +173,7 @@ def verdict(judge: Judge, features: Floats, looks: Floats) -> Verdict:
             score=float(values[1]),
             limit=float(judge.limits[1]),
         ),
-        familiar=bool(distances(judge, features)[0] <= judge.familiar.limit),
+        familiar=bool(distances(judge, seen.features)[0] <= judge.familiar.limit),
     )
 
 

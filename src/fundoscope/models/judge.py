@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEATURES: Final = "features"
-"""The name of the graph's second output: ``float32 (N, K)``, the pooled maps of the last stage."""
+"""An output of the graph: ``float32 (N, K)``, the pooled maps of the last stage."""
+STAGES: Final = "stages"
+"""An output: ``float32 (N, S)``, means and standard deviations of the maps of each stage."""
+HEAT: Final = "heat"
+"""An output: ``float32 (N, outputs, h, w)``, what each place of the last maps adds to a logit."""
 SINGLE, HALF = np.dtype("<f4"), np.dtype("<f2")
 """How numbers are stored: those of heads in single, those of the cloud in half precision; the least
 significant byte first."""
@@ -31,8 +35,8 @@ class Head:
     """A linear head: a score, and the limit above which it says yes.
 
     Attributes:
-        weights: K + 2 M numbers of :data:`SINGLE`: for the features, the measured quantities, and
-            the squares of these.
+        weights: numbers of :data:`SINGLE`: S for the stages, and before them K for the features
+            where the head takes these, too.
         bias: is added to their product.
         limit: the score above which the head says yes.
     """
@@ -70,17 +74,17 @@ class Judge:
 
     Attributes:
         features: their number, K.
-        measured: names of the M quantities of :mod:`fundoscope.photo.appearance`.
-        other: whether the picture is not a retina.
-        ungradable: whether nobody could grade the photograph.
-        reasons: why not; codes of :data:`fundoscope.quality.QUALITY_REASONS`.
+        stages: the number S of values of the stages.
+        other: whether the picture is not a retina; takes features and stages.
+        ungradable: whether nobody could grade the photograph; takes the stages.
+        reasons: why not, likewise; codes of :data:`fundoscope.quality.QUALITY_REASONS`.
         familiar: the photographs that the grader knows.
         fitted_on: number of photographs that the heads were fitted to, by source.
         clinic: number of a clinic's photographs that the limits of quality were fitted to.
     """
 
     features: int
-    measured: tuple[str, ...]
+    stages: int
     other: Head
     ungradable: Head
     reasons: Mapping[str, Head]
@@ -126,9 +130,11 @@ def fault(judge: Judge | None) -> str | None:
 def _faults(judge: Judge) -> Iterator[str]:
     if not 1 <= judge.features <= MAX_FEATURES:
         yield f"judge.features is {judge.features}, not 1 to {MAX_FEATURES}"
+    if not 1 <= judge.stages <= MAX_FEATURES:
+        yield f"judge.stages is {judge.stages}, not 1 to {MAX_FEATURES}"
     heads = {"other": judge.other, "ungradable": judge.ungradable, **judge.reasons}
     for name, head in heads.items():
-        count = judge.features + 2 * len(judge.measured)
+        count = judge.stages + (judge.features if name == "other" else 0)
         yield from _of_vector(f"judge.{name}.weights", head.weights, count, SINGLE)
         yield from _of_numbers(f"judge.{name}", (head.bias, head.limit), -MAX_SCORE)
     familiar = judge.familiar

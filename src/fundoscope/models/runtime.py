@@ -174,7 +174,7 @@ def run(model: InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
     Raises:
         MemoryError: there is too little memory.
     """
-    output: NDArray[np.float32] = outputs(model, batch, None)[0]
+    output: NDArray[np.float32] = outputs(model, batch, [model.get_outputs()[0].name])[0]
     return output
 
 

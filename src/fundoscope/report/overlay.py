@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from fundoscope.geometry import Affine
 from fundoscope.kinds import Colour
-from fundoscope.report import lesion_boxes
+from fundoscope.report import grid, heat, lesion_boxes
 from fundoscope.report.panels import GROUND, font_of, footer, header
 
 if TYPE_CHECKING:
@@ -34,22 +34,29 @@ SMOOTHING: Final = 2
 OUTLINE_POINTS: Final = 360
 
 
-def draw(photo: Photo, reading: Reading, *, labels: bool = False) -> Image.Image:
+def draw(
+    photo: Photo, reading: Reading, *, labels: bool = False, quadrants: bool = False
+) -> Image.Image:
     """Draw a reading on its photograph.
 
     Args:
         photo: the decoded photograph; it may have been reduced.
         reading: of that photograph.
         labels: whether kind and score are written beside each lesion.
+        quadrants: whether the quadrants and the ETDRS grid are drawn, where they are known.
 
     Returns:
         An RGB picture: 720 to 1200 pixels wide, or 1440 to 2400 where lesions were looked for.
     """
     narrowest, widest = _widths(reading)
     picture, to_picture = _fitted(photo, narrowest, widest)
+    if reading.heat is not None and reading.field.found:
+        heat.lay(picture, reading.heat, reading.field, to_picture)
     if reading.field.found:
         _outline(picture, reading.field, to_picture)
     font = font_of(lesion_boxes.type_of(picture.width))
+    if quadrants and reading.field.found:
+        grid.draw(picture, reading.anatomy, reading.field, to_picture, font)
     lesion_boxes.draw(
         picture, reading.lesions, reading.anatomy.disc, to_picture, font=font, labels=labels
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image, ImageDraw, ImageFont
 
 from fundoscope.kinds import OPTIC_DISC, Colour
+from fundoscope.report.heat import HEAT
 from fundoscope.report.lesion_boxes import colour_of, sample
 from fundoscope.report.wording import (
     DISCLAIMER,
@@ -54,6 +55,7 @@ BAR, BAR_GAP, BAR_HEIGHT = 34, 14, 56
 BARS_WIDTH: Final = 5 * BAR + 4 * BAR_GAP
 BARS_CAPTION: Final = "probability of each grade"
 INDEPENDENT: Final = "The grade and the lesion boxes are computed independently of each other."
+HEAT_EXPLAINED: Final = "what speaks for a referable grade, by the grader's network (coarse)"
 LABEL_GAP: Final = 6
 """Distance between a bar and the numbers above and below it."""
 BARS_HEIGHT: Final = BAR_HEIGHT + 3 * (SMALL + LABEL_GAP)
@@ -180,6 +182,8 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
     if not reading.field.found:
         yield Line("No field of view was found, so none is outlined.", SMALL, ALERT)
     yield from _legend(reading, labels=labels)
+    if reading.heat is not None:
+        yield Line(HEAT_EXPLAINED, SMALL, TEXT, swatch=HEAT)
     if reading.lesions:
         yield Line(INDEPENDENT, SMALL, QUIET)
     for sentence in reader_needed(reading):

@@ -218,6 +218,11 @@ def components() -> dict[str, Any]:
     return schemas
 
 
+def examples(name: str) -> dict[str, Any]:
+    """The reference to an example. FastAPI would leave out the nulls of one in its place."""
+    return {name: {"$ref": f"#/components/examples/{name}"}}
+
+
 def reference(body: type) -> dict[str, Any]:
     """The reference to a body's schema."""
     return {"$ref": f"{SCHEMAS}{body.__name__}"}
@@ -276,7 +281,7 @@ def review_answer(review: Review) -> ReviewAnswer:
 
 
 def documented(
-    status: int, body: type | None, words: str, *, example: object = None
+    status: int, body: type | None, words: str, *, example: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of an answer.
 
@@ -284,13 +289,13 @@ def documented(
         status: of HTTP.
         body: of the answer; ``None`` if it has none.
         words: in which case it is given.
-        example: of the body.
+        example: of the body, by its name in :data:`fundoscope.serve.examples.EXAMPLES`.
     """
     if body is None:
         return {status: {"description": words}}
     content: dict[str, Any] = {"schema": reference(body)}
     if example is not None:
-        content["example"] = msgspec.to_builtins(example)
+        content["examples"] = examples(example)
     return {status: {"description": words, "content": {JSON: content}}}
 
 

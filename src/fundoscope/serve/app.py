@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
@@ -17,8 +18,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from fundoscope._version import __version__
+from fundoscope.errors import FundoscopeError
 from fundoscope.report import languages
 from fundoscope.serve import answers, problems
+from fundoscope.serve.examples import EXAMPLES
 from fundoscope.serve.guards import Guards
 from fundoscope.serve.metrics import Metrics
 from fundoscope.serve.pictures import Pictures
@@ -96,7 +99,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         left = await service.queue.drain(STOP_S)
         if left:
             _log.warning("%d accepted photographs are read after the next start", left)
-        await run_in_threadpool(_note, service.store, audit.STOPPED)
+        with suppress(FundoscopeError):  # a database that is down must not prevent the stop
+            await run_in_threadpool(_note, service.store, audit.STOPPED)
 
 
 def _begin(store: Store) -> None:
@@ -130,6 +134,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components = document.setdefault("components", {})
         components["schemas"] = components.get("schemas", {}) | answers.components()
         components["securitySchemes"] = SECURITY
+        components["examples"] = {
+            name: {"value": msgspec.to_builtins(body)} for name, body in EXAMPLES.items()
+        }
         document["security"] = [{}, {"token": []}]
         app.openapi_schema = document
     return app.openapi_schema

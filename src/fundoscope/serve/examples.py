@@ -20,6 +20,7 @@ from fundoscope.reading import (
 from fundoscope.serve.answers import (
     GivenBox,
     GivenReview,
+    HealthAnswer,
     ReadingAnswer,
     ReviewAnswer,
     SessionAnswer,
@@ -114,3 +115,13 @@ WORKLIST: Final = Worklist(
         ),
     ),
 )
+EXAMPLES: Final[dict[str, object]] = {
+    "accepted": ACCEPTED,
+    "reading": READING,
+    "given_review": GIVEN_REVIEW,
+    "reviewed": REVIEWED,
+    "session": SESSION,
+    "worklist": WORKLIST,
+    "ok": HealthAnswer("ok"),
+}
+"""All examples by the names that routes give them."""

@@ -22,6 +22,7 @@ from fundoscope.batch.worker_process import (
 )
 from fundoscope.errors import PhotoError
 from fundoscope.serve.problems import Problem
+from fundoscope.serve.store.records import Refused
 
 JPEG, PNG = "image/jpeg", "image/png"
 SIGNATURES: Final = {b"\xff\xd8\xff": JPEG, b"\x89PNG\r\n\x1a\n": PNG}
@@ -73,16 +74,17 @@ class Pictures:
             Problem: it could not be drawn.
         """
         try:
-            future = self._submit(draw, *arguments)
+            future = self._submit(_drawn, draw, *arguments)
             async with asyncio.timeout(self._limits.deadline_s):
-                return await asyncio.wrap_future(future)
-        except PhotoError as error:
-            raise Problem(500, error.code, f"the photograph {error.why}", error.remedy) from None
+                result = await asyncio.wrap_future(future)
         except (BrokenProcessPool, MemoryError, TimeoutError):
             self.close()
             raise Problem(
                 500, "no_picture", "the picture could not be drawn", "try again, or report it"
             ) from None
+        if isinstance(result, Refused):
+            raise Problem(500, result.code, f"the photograph {result.reason}", result.remedy)
+        return result
 
     def close(self) -> None:
         """End the process, also in the middle of a picture."""
@@ -93,7 +95,7 @@ class Pictures:
             for process in processes:
                 process.terminate()
 
-    def _submit(self, draw: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def _submit(self, draw: Callable[..., Any], *arguments: Any) -> Future[bytes | Refused]:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 max_workers=1,
@@ -216,10 +218,20 @@ def _png(picture: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _ready() -> None:
+def _drawn(draw: Callable[..., bytes], *arguments: Any) -> bytes | Refused:
+    """Draw a picture in the process; a refusal comes back as a value."""
+    try:
+        return draw(*arguments)
+    except PhotoError as error:
+        return Refused(error.code, error.why, error.remedy)
+
+
+def _ready() -> bytes:
     """Import what drawing needs."""
     import fundoscope.photo.decode
     import fundoscope.report.overlay  # noqa: F401
+
+    return b""
 
 
 def _begin(memory_bytes: int) -> None:

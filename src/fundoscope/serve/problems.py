@@ -174,14 +174,17 @@ def retry(seconds: float) -> dict[str, str]:
 
 def install(app: FastAPI) -> None:
     """Let an application answer with problems."""
-    for kind in (Problem, HTTPException, DatabaseError, FundoscopeError, OSError):
+    for kind in (Problem, HTTPException, FundoscopeError, OSError, Exception):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(ClientDisconnect, _gone)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return ProblemResponse(of_error(error), linger=is_unread(request))
+    problem = of_error(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods(request)):
+        problem.headers["Allow"] = ", ".join(methods)
+    return ProblemResponse(problem, linger=is_unread(request))
 
 
 async def _of_validation(_request: Request, error: Exception) -> Response:
@@ -200,6 +203,13 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return ProblemResponse(
         Problem(400, "incomplete", "the upload was interrupted: nothing was stored", AGAIN)
     )
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of an address: of its routes, each of which knows only its own."""
+    path = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(path, {})
+    return sorted(method.upper() for method in methods)
 
 
 def _of_http(error: HTTPException) -> Problem:

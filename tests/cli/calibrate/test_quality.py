@@ -18,11 +18,10 @@ from fundoscope.models import bundle
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.phantom import PhantomSpec
-from fundoscope.photo import appearance
 from fundoscope.quality import QUALITY_REASONS
 
 Command = Callable[..., Any]
-FEATURES = 1280
+FEATURES, STAGES = 1280, 736
 
 
 @pytest.fixture
@@ -41,12 +40,15 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 @pytest.fixture
 def bundled(tmp_path: Path) -> Path:
     """The grader that ships, with a judge that finds everything ungradable."""
-    inputs = FEATURES + 2 * len(appearance.NAMES)
-    head = Head(weights=stored.stored(np.zeros(inputs), stored.SINGLE), bias=1.0, limit=0.0)
+    head = Head(weights=stored.stored(np.zeros(STAGES), stored.SINGLE), bias=1.0, limit=0.0)
     given = Judge(
         features=FEATURES,
-        measured=appearance.NAMES,
-        other=replace(head, bias=-1.0),
+        stages=STAGES,
+        other=replace(
+            head,
+            bias=-1.0,
+            weights=stored.stored(np.zeros(FEATURES + STAGES), stored.SINGLE),
+        ),
         ungradable=head,
         reasons=dict.fromkeys(QUALITY_REASONS, head),
         familiar=Familiar(

@@ -9,16 +9,23 @@ import pytest
 
 from fundoscope.errors import BundleError
 from fundoscope.models import bundle, runtime
-from fundoscope.models.judge import FEATURES
+from fundoscope.models.judge import FEATURES, HEAT, STAGES
 from fundoscope.train.onnx import features
 
 onnx = pytest.importorskip("onnx")
 
 
+FURTHER = {FEATURES, STAGES, HEAT}
+
+
 def without_features(model: bytes) -> bytes:
     proto = onnx.load_from_string(model)
-    kept = [output for output in proto.graph.output if output.name != FEATURES]
-    nodes = [node for node in proto.graph.node if FEATURES not in node.output]
+    kept = [output for output in proto.graph.output if output.name not in FURTHER]
+    nodes = [
+        node
+        for node in proto.graph.node
+        if not any(name.split("_")[0] in FURTHER for name in node.output)
+    ]
     del proto.graph.output[:], proto.graph.node[:]
     proto.graph.output.extend(kept)
     proto.graph.node.extend(nodes)
@@ -26,19 +33,38 @@ def without_features(model: bytes) -> bytes:
     return content
 
 
+def squares_of(count: int) -> np.ndarray:
+    size = bundle.load_grader(bundle.shipped()).manifest.height_width
+    return np.random.default_rng(0).integers(0, 256, (count, *size, 3)).astype(np.uint8)
+
+
 def test_the_logits_stay_the_same_to_the_bit() -> None:
-    shipped = bundle.load_grader(bundle.shipped())
-    plain = without_features(shipped.model)
+    plain = without_features(bundle.load_grader(bundle.shipped()).model)
     given = features.with_features(plain)
     assert given is not None
     before, after = (runtime.open_graph(model, "test") for model in (plain, given))
-    size = shipped.manifest.height_width
-    squares = np.random.default_rng(0).integers(0, 256, (2, *size, 3)).astype(np.uint8)
-    (logits,) = runtime.outputs(before, squares, None)
-    both = runtime.outputs(after, squares, None)
-    np.testing.assert_array_equal(logits, both[0])
-    assert both[1].shape == (2, 1280)
-    assert [node.shape[-1] for node in after.get_outputs()] == [4, 1280]
+    (logits,) = runtime.outputs(before, squares_of(2), None)
+    outputs = runtime.outputs(after, squares_of(2), None)
+    np.testing.assert_array_equal(logits, outputs[0])
+    assert [output.shape[:2] for output in outputs] == [(2, 4), (2, 1280), (2, 736), (2, 4)]
+    assert [node.name for node in after.get_outputs()] == ["logits", FEATURES, STAGES, HEAT]
+
+
+def test_the_heat_of_all_places_adds_up_to_the_logits_less_the_bias() -> None:
+    session = runtime.open_graph(bundle.load_grader(bundle.shipped()).model, "test")
+    logits, heat = runtime.outputs(session, squares_of(3), ["logits", HEAT])
+    bias = logits - heat.mean(axis=(2, 3))
+    np.testing.assert_allclose(bias, np.broadcast_to(bias[0], bias.shape), atol=1e-3)
+
+
+def test_stages_hold_means_and_standard_deviations() -> None:
+    """A later standard deviation is never below zero, and a flat picture has hardly any."""
+    session = runtime.open_graph(bundle.load_grader(bundle.shipped()).model, "test")
+    (stages,) = runtime.outputs(session, squares_of(2), [STAGES])
+    first = 24  # channels of the first stage
+    assert (stages[:, first : 2 * first] > 0).all()
+    (flat,) = runtime.outputs(session, np.full_like(squares_of(1), 90), [STAGES])
+    assert flat[0, first : 2 * first].mean() < stages[0, first : 2 * first].mean() / 2
 
 
 def test_a_graph_with_features_is_not_changed() -> None:

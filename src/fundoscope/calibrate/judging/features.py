@@ -21,12 +21,12 @@ from fundoscope import phantom
 from fundoscope.calibrate.judging.degrade import FAULTS, degraded
 from fundoscope.data.manifest import Row
 from fundoscope.errors import PhotoError
+from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
 from fundoscope.grading.grader import Grader
-from fundoscope.models import runtime
-from fundoscope.models.judge import FEATURES
+from fundoscope.grading.judge import Seen
 from fundoscope.phantom import impostors, variety
-from fundoscope.photo import appearance, field, sources
+from fundoscope.photo import field, sources
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.reading import FieldOfView
 
@@ -54,7 +54,7 @@ AS_IT_IS, CIRCLE, TINTED, BLURRED = "as it is", "circle", "tinted", "blurred"
 SHOWN: Final = (AS_IT_IS, CIRCLE, TINTED, BLURRED)
 """How a picture of something else is shown."""
 DRAWN: Final = "drawn"
-PHANTOMS, PHANTOM_SEED = 96, 31
+PHANTOMS, PHANTOM_SEED = 240, 31
 """Drawn eyes from which those of the fit are taken, and the seed of these and of the drawn pictures
 that are not eyes."""
 PHANTOM_SIDE: Final = 800
@@ -68,15 +68,21 @@ class Measured:
 
     Attributes:
         features: ``float16 (N, K)``.
-        looks: ``float32 (N, M)``, from :func:`fundoscope.photo.appearance.measure`.
+        stages: ``float16 (N, S)``.
         place: ``int64 (N,)``, which photograph each square shows.
         kind: N texts: how the photograph is shown, e.g. ``"genuine"`` or ``"strong blur"``.
     """
 
     features: NDArray[np.float16]
-    looks: NDArray[np.float32]
+    stages: NDArray[np.float16]
     place: NDArray[np.int64]
     kind: NDArray[np.str_]
+
+    @property
+    def seen(self) -> Seen:
+        """What the judge takes."""
+        single = np.float32
+        return Seen(self.features.astype(single), self.stages.astype(single))
 
 
 Copies = Iterator[tuple[str, Pixels]]
@@ -161,7 +167,7 @@ def together(*parts: Measured) -> Measured:
     offsets = np.cumsum([0, *(int(part.place.max(initial=-1)) + 1 for part in parts)])
     return Measured(
         np.concatenate([part.features for part in parts]),
-        np.concatenate([part.looks for part in parts]),
+        np.concatenate([part.stages for part in parts]),
         np.concatenate([part.place + offset for part, offset in zip(parts, offsets, strict=False)]),
         np.concatenate([part.kind for part in parts]),
     )
@@ -184,18 +190,18 @@ def pictures_in(folder: Path, most: int | None = None) -> list[Path]:
 
 
 def chosen(rows: Sequence[Row], most: int | None) -> list[Row]:
-    """All ungradable photographs, and some of the others of each source, in a random order.
+    """All photographs of sources with ungradable ones, some of each other source, in random order.
 
     Args:
         rows: of all photographs.
-        most: how many others of each source; all by default.
+        most: how many of each other source; all by default.
     """
+    whole = {row.source for row in rows if row.gradable is False}
     taken = Counter[str]()
     rest = []
     for row in sorted(rows, key=lambda row: _seed(row.image)):
-        if row.gradable is not False:
-            taken[row.source] += 1
-        if row.gradable is False or most is None or taken[row.source] <= most:
+        taken[row.source] += 1
+        if row.source in whole or most is None or taken[row.source] <= most:
             rest.append(row)
     return rest
 
@@ -219,18 +225,23 @@ def _measured(
             np.savez(
                 temporary,
                 features=part.features,
-                looks=part.looks,
+                stages=part.stages,
                 place=part.place,
                 kind=part.kind,
             )
             temporary.replace(path)
         with np.load(path, allow_pickle=False) as kept:
             parts.append(
-                Measured(kept["features"], kept["looks"], kept["place"] + first, kept["kind"])
+                Measured(
+                    kept["features"],
+                    kept["stages"],
+                    kept["place"] + first,
+                    kept["kind"],
+                )
             )
     return Measured(
         np.concatenate([part.features for part in parts]),
-        np.concatenate([part.looks for part in parts]),
+        np.concatenate([part.stages for part in parts]),
         np.concatenate([part.place for part in parts]),
         np.concatenate([part.kind for part in parts]),
     )
@@ -239,38 +250,26 @@ def _measured(
 def _part(
     grader: Grader, numbers: Sequence[int], copies: Callable[[int], Copies], progress: Progress
 ) -> Measured:
-    found, looks, places, kinds = [], list[NDArray[np.float32]](), [], []
+    seen, places, kinds = list[Seen](), [], []
     waiting = list[Pixels]()
     for number in numbers:
         for kind, square in copies(number):
             places.append(number - numbers[0])
             kinds.append(kind)
-            looks.append(appearance.measure(square))
             waiting.append(square)
             if len(waiting) == BATCH:
-                found.append(features_of(grader, np.stack(waiting)))
+                seen.append(graders.see(grader, np.stack(waiting))[1])
                 waiting = []
         progress()
-    if waiting:
-        found.append(features_of(grader, np.stack(waiting)))
-    empty = np.empty((0, feature_count(grader)), np.float16)
+    square = np.zeros((1, grader.input.height, grader.input.width, 3), np.uint8)
+    seen.append(graders.see(grader, np.stack(waiting) if waiting else square)[1])
+    count, half = len(places), np.float16
     return Measured(
-        np.concatenate([empty, *found]),
-        np.array(looks, np.float32).reshape(-1, len(appearance.NAMES)),
+        np.concatenate([each.features for each in seen])[:count].astype(half),
+        np.concatenate([each.stages for each in seen])[:count].astype(half),
         np.array(places, np.int64),
         np.array(kinds, np.str_),
     )
-
-
-def features_of(grader: Grader, squares: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """Features ``float16 (N, K)`` of squares ``uint8 (N, H, W, 3)`` RGB."""
-    return runtime.outputs(grader.session, squares, [FEATURES])[0].astype(np.float16)
-
-
-def feature_count(grader: Grader) -> int:
-    """K, the number of features of a grader's network."""
-    square = np.zeros((1, grader.input.height, grader.input.width, 3), np.uint8)
-    return int(features_of(grader, square).shape[1])
 
 
 def _of_photograph(grader: Grader, path: Path, random: np.random.Generator) -> Copies:

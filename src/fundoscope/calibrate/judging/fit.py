@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from fundoscope.calibrate.judging.degrade import FAULTS
 from fundoscope.calibrate.judging.features import GENUINE, STRONG, Measured
 from fundoscope.data.manifest import Row
-from fundoscope.grading.judge import inputs
+from fundoscope.grading.judge import all_inputs
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
-from fundoscope.photo import appearance
 from fundoscope.quality import QUALITY_REASONS
 
-PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-3, 2e-4, 1e-3
-"""Inverse strength of the penalty on the weights, on features of unit variance."""
+PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-3, 3e-3, 1e-3
+"""Inverse strength of the penalty on the weights, on values of unit variance."""
 ITERATIONS: Final = 300
 PARTS: Final = 5
 """Parts in which a source with ungradable photographs is left out."""
@@ -41,9 +40,9 @@ UNUSABLE: Final = "2"
 """EyeQ's "reject" in the column ``quality_eyeq``."""
 SPREAD: Final = 1e-3
 """Least standard deviation of a feature."""
-LOOKS_SCALE: Final = 10.0
-"""How much larger the measured quantities are made than the features, so that the penalty on their
-weights is smaller: they are few, and tell the made faults."""
+OTHER_DISEASE: Final = "other_disease"
+"""The column that names another disease: a cataract veils a photograph, so such photographs say
+nothing about quality."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -54,20 +53,28 @@ class Material:
     """What the heads are fitted to: N squares of photographs and M of other pictures.
 
     Attributes:
-        x: ``float64 (N, K + 2 M)``, from :func:`fundoscope.grading.judge.inputs`.
+        x: ``float64 (N, K + S)``, from :func:`fundoscope.grading.judge.all_inputs`.
+        features: K.
         source: N texts.
         kind: N texts, see :class:`fundoscope.calibrate.judging.features.Measured`.
         bad: whether a reader called the photograph ungradable, ``bool (N,)``.
-        doubtful: whether two readers disagree on that, ``bool (N,)``; not used for quality.
+        doubtful: whether two readers disagree on that, or the eye has another disease,
+            ``bool (N,)``; not used for quality.
         other: the same of other pictures.
     """
 
     x: Floats
+    features: int
     source: NDArray[np.str_]
     kind: NDArray[np.str_]
     bad: Flags
     doubtful: Flags
     other: Floats
+
+    @property
+    def stages(self) -> Floats:
+        """The part of ``x`` that heads of quality take, ``float64 (N, S)``."""
+        return self.x[:, self.features :]
 
     @property
     def genuine(self) -> Flags:
@@ -89,14 +96,14 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Weights ``float64 (K,)`` and the bias of a head."""
+    """Weights ``float64 (W,)`` and the bias of a head that takes the last W values."""
 
     weights: Floats
     bias: float
 
     def __call__(self, x: Floats) -> Floats:
-        """Scores ``float64 (N,)``."""
-        values: Floats = x @ self.weights + self.bias
+        """Scores ``float64 (N,)``, of all values or at least the last W."""
+        values: Floats = x[:, -len(self.weights) :] @ self.weights + self.bias
         return values
 
 
@@ -115,30 +122,32 @@ def material(
     bad = np.array([row.gradable is False for row in of])
     rejected = np.array([row.text("quality_eyeq") == UNUSABLE for row in of])
     accepted = np.array([row.text("quality_eyeq") in ("0", "1") for row in of])
+    diseased = np.array([bool(row.text(OTHER_DISEASE)) for row in of])
     drawn = len(phantoms.place)
     none = np.zeros(drawn, dtype=bool)
     return Material(
         np.concatenate([_inputs(measured), _inputs(phantoms)]),
+        int(measured.features.shape[1]),
         np.array([*(row.source for row in of), *[PHANTOM] * drawn]),
         np.concatenate([measured.kind, phantoms.kind]),
         np.concatenate([bad, none]),
-        np.concatenate([(bad & accepted) | (~bad & rejected), none]),
+        np.concatenate([(bad & accepted) | (~bad & rejected) | diseased, none]),
         _inputs(pictures),
     )
 
 
 def _inputs(measured: Measured) -> Floats:
-    return inputs(measured.features.astype(np.float32), measured.looks).astype(np.float64)
+    return all_inputs(measured.seen).astype(np.float64)
 
 
 def judge(given: Material) -> Judge:
     """Fit all heads."""
     fitted_on = Counter(given.source[given.genuine].tolist())
     return Judge(
-        features=_features(given),
-        measured=appearance.NAMES,
+        features=given.features,
+        stages=given.stages.shape[1],
         other=_head(other(given), _limit(given, other, given.genuine, KEPT_RETINA)),
-        ungradable=_head(ungradable(given), _limit(given, ungradable, given.good, KEPT)),
+        ungradable=_head(ungradable(given), _limit(given, ungradable, _undisputed(given), KEPT)),
         reasons={code: _of_reason(given, code) for code in QUALITY_REASONS},
         familiar=familiar(given),
         fitted_on=dict(sorted(fitted_on.items())),
@@ -149,6 +158,7 @@ def without(given: Material, out: Flags) -> Material:
     """The material without some photographs, ``bool (N,)``."""
     return Material(
         given.x[~out],
+        given.features,
         given.source[~out],
         given.kind[~out],
         given.bad[~out],
@@ -171,7 +181,7 @@ def ungradable(given: Material) -> Linear:
     Made faults have heads of their own. Fitted together, each kind hid the other.
     """
     used = ~given.doubtful & ~given.strong
-    return _logistic(given.x[used], given.bad[used], np.ones(used.sum()), PENALTY_UNGRADABLE)
+    return _logistic(given.stages[used], given.bad[used], np.ones(used.sum()), PENALTY_UNGRADABLE)
 
 
 def reason(given: Material, code: str) -> Linear:
@@ -179,7 +189,7 @@ def reason(given: Material, code: str) -> Linear:
     names = [f"{STRONG} {name}" for name, fault in FAULTS.items() if fault.reason == code]
     used = ~given.bad & ~given.doubtful
     y = np.isin(given.kind, names)
-    return _logistic(given.x[used], y[used], np.ones(used.sum()), PENALTY_REASON)
+    return _logistic(given.stages[used], y[used], np.ones(used.sum()), PENALTY_REASON)
 
 
 def _of_reason(given: Material, code: str) -> Head:
@@ -228,12 +238,22 @@ def _limit(
     )
 
 
+def _undisputed(given: Material) -> Flags:
+    """Good photographs of sources without ungradable ones, ``bool (N,)``.
+
+    In a source that has some, readers disagree on where the limit is: on EyePACS two of them agree
+    with a kappa of 0.45. Its head would follow either; other sources' photographs are kept.
+    """
+    disputed = np.unique(given.source[given.bad])
+    flags: Flags = given.good & ~np.isin(given.source, disputed)
+    return flags
+
+
 def _logistic(x: Floats, y: Flags, weights: Floats, penalty: float) -> Linear:
     """A logistic regression on features of unit variance, in terms of the features as they are."""
     from sklearn.linear_model import LogisticRegression
 
     centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), SPREAD)
-    spread[-2 * len(appearance.NAMES) :] /= LOOKS_SCALE
     model = LogisticRegression(C=penalty, class_weight="balanced", max_iter=ITERATIONS)
     model.fit((x - centre) / spread, y, sample_weight=weights)
     found = model.coef_[0] / spread
@@ -244,13 +264,9 @@ def _head(linear: Linear, limit: float) -> Head:
     return Head(weights=stored.stored(linear.weights, stored.SINGLE), bias=linear.bias, limit=limit)
 
 
-def _features(given: Material) -> int:
-    return int(given.x.shape[1]) - 2 * len(appearance.NAMES)
-
-
 def familiar(given: Material) -> Familiar:
     """The cloud of good photographs, and the distance within which nearly all of them lie."""
-    x = given.x[given.good, : _features(given)]
+    x = given.x[given.good, : given.features]
     centre = x.mean(axis=0)
     _, lengths, axes = np.linalg.svd(x - centre, full_matrices=False)
     axes = axes[:AXES]

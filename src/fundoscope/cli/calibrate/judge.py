@@ -10,6 +10,7 @@ import typer
 from fundoscope.cli import labels as label_tables
 from fundoscope.cli.calibrate.options import NewBundle
 from fundoscope.cli.options import GraderBundle, Labels, Overwrite
+from fundoscope.errors import UsageError
 
 TRAINED_ON = ("train", "val")
 """The splits that are used."""
@@ -28,14 +29,17 @@ def judge(
     grader: GraderBundle = None,
     most: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Most gradable photographs of each source."),
+        typer.Option(
+            metavar="N", min=1, help="Most photographs of each source that has no ungradable ones."
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit the heads that judge a photograph: a retina, gradable and why not, familiar.
 
-    The network is not changed. It must give its features: see `fundoscope bundle features`. Uses
-    the splits train and val of the table, with its columns gradable and quality_eyeq.
+    The network is not changed. It must give its features and stages: see `fundoscope bundle
+    features`. Uses the splits train and val of the table, with its columns gradable and
+    quality_eyeq.
     """
     from fundoscope.calibrate.judging import bundle as judged
     from fundoscope.calibrate.judging import features, fit
@@ -49,6 +53,12 @@ def judge(
     refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
     given = grader or bundles.shipped(bundles.GRADING)
     loaded = graders.load(given)
+    if not graders.gives_features(loaded):
+        raise UsageError(
+            given.name,
+            "gives no features of its stages, so no judge can be fitted to it",
+            "add them with fundoscope bundle features; its network must have residual blocks",
+        )
     rows = features.chosen([row for row in table.rows if row.split in TRAINED_ON], most)
     paths = [table.photograph(row) for row in rows]
     measured = features.of_rows(loaded, rows, paths, cache / "photographs")

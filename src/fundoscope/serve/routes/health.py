@@ -24,7 +24,7 @@ router = APIRouter(tags=["health"])
     "/livez",
     response_class=Response,
     summary="Whether the process works",
-    responses=documented(200, HealthAnswer, "It does.", example=OK),
+    responses=documented(200, HealthAnswer, "It does.", example="ok"),
 )
 async def livez() -> Response:
     """Answers as long as the process works; start it again if there is no answer."""
@@ -36,7 +36,7 @@ async def livez() -> Response:
     response_class=Response,
     summary="Whether photographs are accepted",
     responses={
-        **documented(200, HealthAnswer, "They are.", example=OK),
+        **documented(200, HealthAnswer, "They are.", example="ok"),
         **problems(507),
     },
 )

@@ -18,7 +18,6 @@ from fundoscope.serve.answers import (
     problems,
     reading_answer,
 )
-from fundoscope.serve.examples import ACCEPTED, READING
 from fundoscope.serve.problems import Problem, disk_full, not_found
 from fundoscope.serve.service import (
     Service,
@@ -47,12 +46,12 @@ router = APIRouter(tags=["readings"])
     response_class=Response,
     summary="Read a photograph",
     responses={
-        **documented(201, ReadingAnswer, "The photograph was read.", example=READING),
+        **documented(201, ReadingAnswer, "The photograph was read.", example="reading"),
         **documented(
             202,
             ReadingAnswer,
             "The photograph is stored and will be read (with `Prefer: respond-async`).",
-            example=ACCEPTED,
+            example="accepted",
         ),
         **problems(400, 408, 413, 415, 507),
     },
@@ -98,7 +97,7 @@ def _read(service: Service, record: Record, caller: Uploader, where: dict[str, s
     response_class=Response,
     summary="A reading",
     responses={
-        **documented(200, ReadingAnswer, "The reading.", example=READING),
+        **documented(200, ReadingAnswer, "The reading.", example="reading"),
         **problems(404),
     },
 )

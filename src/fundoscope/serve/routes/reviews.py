@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -17,12 +16,12 @@ from fundoscope.serve.answers import (
     ReadingAnswer,
     answered,
     documented,
+    examples,
     problems,
     reading_answer,
     reference,
 )
 from fundoscope.serve.bodies import decoded
-from fundoscope.serve.examples import GIVEN_REVIEW, REVIEWED
 from fundoscope.serve.problems import Problem, not_found
 from fundoscope.serve.service import Reviewer, Service, TheService, record_of, reviews_of
 from fundoscope.serve.store import reviews
@@ -40,7 +39,7 @@ router = APIRouter(tags=["reviews"])
     response_class=Response,
     summary="Review a reading",
     responses={
-        **documented(201, ReadingAnswer, "The review is saved.", example=REVIEWED),
+        **documented(201, ReadingAnswer, "The review is saved.", example="reviewed"),
         **problems(404, 409, 413, 415, 507),
     },
     openapi_extra={
@@ -49,7 +48,7 @@ router = APIRouter(tags=["reviews"])
             "content": {
                 JSON: {
                     "schema": reference(GivenReview),
-                    "example": msgspec.to_builtins(GIVEN_REVIEW),
+                    "examples": examples("given_review"),
                 }
             },
         }

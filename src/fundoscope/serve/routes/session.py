@@ -19,7 +19,6 @@ from fundoscope.serve.answers import (
     reference,
 )
 from fundoscope.serve.bodies import decoded
-from fundoscope.serve.examples import SESSION
 from fundoscope.serve.problems import Problem
 from fundoscope.serve.service import COOKIE, Service, TheService, caller
 from fundoscope.serve.store import tokens
@@ -34,7 +33,7 @@ router = APIRouter(prefix="/v1/session", tags=["session"])
     "",
     response_class=Response,
     summary="Who you are",
-    responses={**documented(200, SessionAnswer, "You.", example=SESSION), **problems()},
+    responses={**documented(200, SessionAnswer, "You.", example="session"), **problems()},
 )
 def session(service: TheService, holder: Annotated[Holder, Depends(caller)]) -> Response:
     """Who you are, what you may do, and how the service runs."""
@@ -46,7 +45,7 @@ def session(service: TheService, holder: Annotated[Holder, Depends(caller)]) -> 
     response_class=Response,
     summary="Sign in",
     responses={
-        **documented(200, SessionAnswer, "You; with a cookie.", example=SESSION),
+        **documented(200, SessionAnswer, "You; with a cookie.", example="session"),
         **problems(413, 415),
     },
     openapi_extra={

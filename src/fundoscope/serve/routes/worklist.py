@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from fundoscope.serve.answers import NO_NUL, answered, documented, problems
-from fundoscope.serve.examples import WORKLIST
 from fundoscope.serve.service import TheService, Viewer
 from fundoscope.serve.store import worklist as lists
 from fundoscope.serve.store.tables import PATIENT_CHARACTERS
@@ -25,7 +24,7 @@ router = APIRouter(tags=["worklist"])
     response_class=Response,
     summary="The worklist",
     responses={
-        **documented(200, Worklist, "The readings that match.", example=WORKLIST),
+        **documented(200, Worklist, "The readings that match.", example="worklist"),
         **problems(),
     },
 )

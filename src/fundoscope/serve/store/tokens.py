@@ -70,9 +70,11 @@ def add(store: Store, person: str, roles: Collection[str], *, by: str = NOBODY) 
             "take lower-case letters, digits, dots and hyphens, such as a.smith",
         )
     unknown = sorted(set(roles) - set(ROLES))
-    if unknown or not roles:
-        what = f"the role {quoted(unknown[0])}" if unknown else "the token"
-        raise UsageError(what, "has no known role", f"take some of {', '.join(ROLES)}")
+    remedy = f"take some of {', '.join(ROLES)}"
+    if unknown:
+        raise UsageError(f"the role {quoted(unknown[0])}", "is not known", remedy)
+    if not roles:
+        raise UsageError("the token", "has no role", remedy)
     token = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     with writing(store.engine) as connection:
         if connection.execute(select(tokens).where(tokens.c.person == person)).first():

@@ -1,0 +1,98 @@
+"""The quadrants of the retina and the ETDRS grid, drawn on a photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from fundoscope.geometry import Affine
+from fundoscope.kinds import Colour
+from fundoscope.lesions import anatomy as geometry
+from fundoscope.lesions import etdrs
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+    from fundoscope.reading import Anatomy, FieldOfView
+
+    Font = ImageFont.FreeTypeFont
+
+GRID: Final[Colour] = (235, 235, 235)
+DASH: Final = 0.02
+"""Length of a dash and of the gap after it, as a share of the field's radius."""
+CIRCLE_POINTS: Final = 180
+NAME_AT: Final = 0.62
+"""Where a quadrant's name stands: this share of the radius from the crossing, each way."""
+NAMES: Final = {
+    "superior_temporal": "ST", "superior_nasal": "SN",
+    "inferior_temporal": "IT", "inferior_nasal": "IN",
+}  # fmt: skip
+
+Point = tuple[float, float]
+
+
+def draw(
+    picture: Image.Image,
+    anatomy: Anatomy,
+    field: FieldOfView,
+    to_picture: Affine,
+    font: Font,
+) -> None:
+    """Draw the quadrants and the grid on a picture, in place; nothing where they are not known.
+
+    Args:
+        picture: RGB.
+        anatomy: of the photograph.
+        field: its field of view, found.
+        to_picture: from the photograph's pixels to the picture's.
+        font: of the quadrants' names.
+    """
+    pen = ImageDraw.Draw(picture)
+    for start, end in _lines(anatomy, field):
+        pen.line([to_picture.point(*start), to_picture.point(*end)], fill=GRID)
+    to_retina = etdrs.retinal_map(anatomy, field)
+    if to_retina is not None:
+        outwards = to_retina.inverse().then(to_picture)
+        for radius in etdrs.RADII.values():
+            pen.line([outwards.point(*point) for point in _circle(radius)], fill=GRID)
+    for name, place in _names(anatomy, field):
+        pen.text(to_picture.point(*place), name, GRID, font, anchor="mm")
+
+
+def _lines(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[Point, Point]]:
+    """The dashes of the lines that divide the quadrants, in the photograph's pixels."""
+    centre = geometry.division(anatomy)
+    if centre is None:
+        return
+    to_unit = field.to_unit()
+    back = to_unit.inverse()
+    x, y = to_unit.point(*centre)
+    for at, along in ((y, lambda t: (t, y)), (x, lambda t: (x, t))):
+        reach = float(np.sqrt(max(0.0, 1.0 - at**2)))
+        for start in np.arange(-reach, reach, 2 * DASH):
+            end = min(float(start) + DASH, reach)
+            yield back.point(*along(float(start))), back.point(*along(end))
+
+
+def _names(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[str, Point]]:
+    """The name of each quadrant that the photograph shows, and its place."""
+    centre = geometry.division(anatomy)
+    if centre is None:
+        return
+    to_unit = field.to_unit()
+    back = to_unit.inverse()
+    seen = geometry.quadrants_seen(anatomy, field)
+    for across in (-NAME_AT, NAME_AT):
+        for down in (-NAME_AT, NAME_AT):
+            place = back.point(across, down)
+            quadrant = geometry.quadrant(place, anatomy)
+            if quadrant in seen and quadrant is not None:
+                yield NAMES[quadrant], place
+
+
+def _circle(radius: float) -> list[Point]:
+    angles = np.linspace(0.0, 2.0 * np.pi, CIRCLE_POINTS)
+    return [(radius * float(np.cos(angle)), radius * float(np.sin(angle))) for angle in angles]
