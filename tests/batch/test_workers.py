@@ -169,7 +169,7 @@ def _is_of(process: Path, group: int) -> bool:
 
 
 def test_what_a_worker_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(worker_process, "_bound_address_space", lambda more: None)
+    monkeypatch.setattr(worker_process, "bound_address_space", lambda more: None)
     monkeypatch.setattr(worker_process, "_end_at", lambda seconds: None)
     ours, theirs = Pipe()
     make = faulty_readers.Obedient

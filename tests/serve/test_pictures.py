@@ -30,7 +30,7 @@ def test_pictures_of_a_reading_are_made_on_another_process(clinic: Clinic) -> No
     other = clinic.upload(1, patient="7", eye="left", shade=2)
     stranger = clinic.upload(0, patient="8", shade=3)
     where = f"/v1/readings/{id_}"
-    picture = clinic.get(f"{where}/overlay.png", labels=True)
+    picture = clinic.get(f"{where}/overlay.png", labels=True, heat=True)
     assert picture.headers["content-type"] == "image/png"
     assert size(picture.content)[0] >= 720
     first_sight = clinic.get(f"{where}/photograph", side=64)
@@ -65,7 +65,7 @@ def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None
     path.write_bytes(photograph(3))
     reading = clinic.post(photograph(3)).json()["id"]
     text = json.dumps(clinic.get(f"/v1/readings/{reading}").json()["reading"])
-    assert size(overlay(path, text, False))[0] >= 720
+    assert size(overlay(path, text, labels=False, heat=True))[0] >= 720
     assert size(reduced(path, 4096)) == (160, 120)
 
 

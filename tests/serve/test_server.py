@@ -54,6 +54,7 @@ def test_a_service_survives_being_killed_and_stops_gracefully(tmp_path: Path) ->
         answer = client.post("/v1/readings", files={"photograph": eye.getvalue()})
         assert answer.status_code == 201
         assert answer.json()["reading"]["grade"]["icdr"] is not None
+        assert answer.json()["reading"]["heat"]["values"]
         accepted = [_accepted(client, shade) for shade in range(3)]
         process.kill()
     with serving(data) as (process, url), httpx.Client(base_url=url, timeout=60) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DatabaseError as SqlError
+from sqlalchemy.exc import OperationalError
 
 from fundoscope.errors import FundoscopeError, MissingExtraError, UsageError
 from fundoscope.serve.store import audit, database, photographs, records, retention, store, tables
@@ -164,6 +166,22 @@ def test_a_reading_that_is_deleted_while_it_waits_is_not_stored(clinic: Clinic) 
     assert audit.verify(clinic.store.engine).faults == ()
 
 
+def test_a_commit_that_fails_leaves_no_photograph(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_connection: Any) -> None:
+        raise OperationalError("commit", {}, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(clinic.store.engine, "commit", fails)
+    answer = clinic.post(photograph(1))
+    event.remove(clinic.store.engine, "commit", fails)
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    known = records.known_photographs(clinic.store)
+    photographs.tidy(clinic.store.data, known)
+    assert clinic.files == []
+    assert clinic.upload(1)
+
+
 def test_migrations_lead_to_the_tables(clinic: Clinic) -> None:
     with clinic.store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -228,7 +246,7 @@ def test_postgresql_without_its_driver_says_what_to_install(
 
 @pytest.fixture
 def postgresql() -> Any:
-    """The URL of an empty PostgreSQL database, on a server that ends with the test."""
+    """The URL of an empty PostgreSQL database, and the command that stops its server."""
     pytest.importorskip("psycopg", reason="needs the extra [postgresql]")
     control = shutil.which("pg_ctl")
     if control is None or os.name == "nt":
@@ -246,16 +264,19 @@ def postgresql() -> Any:
         if made.returncode:
             shutil.rmtree(folder)
             pytest.skip(f"PostgreSQL cannot be started: {made.stderr.decode()[:200]}")
+    stop = [*user, control, "-D", str(folder), "-m", "immediate", "stop"]
     try:
-        yield f"postgresql://fundoscope@/postgres?host={folder}"
+        yield f"postgresql://fundoscope@/postgres?host={folder}", stop
     finally:
-        stop = ["-D", str(folder), "-m", "immediate", "stop"]
-        subprocess.run([*user, control, *stop], capture_output=True, check=False)
+        subprocess.run(stop, capture_output=True, check=False)
         shutil.rmtree(folder)
 
 
-def test_postgresql_does_the_same(postgresql: str, start: Callable[..., Clinic]) -> None:
-    clinic = start(database=postgresql)
+def test_postgresql_does_the_same(
+    postgresql: tuple[str, list[str]], start: Callable[..., Clinic]
+) -> None:
+    url, stop = postgresql
+    clinic = start(database=url)
     first, second = worked(clinic)
     assert clinic.post(photograph(1, shade=1)).json()["same_as"] == first
     assert clinic.get("/v1/worklist", sort="-grade").json()["items"][0]["id"] == second
@@ -266,5 +287,11 @@ def test_postgresql_does_the_same(postgresql: str, start: Callable[..., Clinic])
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, tables.metadata) == []
     assert audit.verify(clinic.store.engine).faults == ()
-    problem = clinic.get("/v1/worklist", patient="a\x00b")
-    assert problem.status_code == 422
+    assert clinic.get("/v1/worklist", patient="a\x00b").status_code == 422
+    subprocess.run(stop, capture_output=True, check=True)
+    before = clinic.files
+    answer = clinic.post(photograph(4))
+    assert (answer.status_code, answer.json()["code"]) == (503, "database")
+    assert clinic.files == before
+    assert clinic.get("/readyz").status_code == 503
+    assert clinic.get("/livez").status_code == 200

@@ -73,7 +73,8 @@ def serve(
     from fundoscope.serve import server
     from fundoscope.serve.settings import QUEUE_A_WORKER, Settings
 
-    workers = workers or processors.available()
+    threads = processors.available()  # one photograph, the usual case, should use them all
+    workers = workers or threads
     settings = Settings(
         data=data,
         database=database,
@@ -85,7 +86,12 @@ def serve(
         blind=blind,
         certificate=certificate,
         key=key,
-        reader={"grader": grader, "detector": detector, "lesions": lesions},
+        reader={
+            "grader": grader,
+            "detector": detector,
+            "lesions": lesions,
+            "threads": threads,
+        },
     )
     server.log_to_standard_error()
     server.run(settings, lambda line: typer.echo(printable(line)))

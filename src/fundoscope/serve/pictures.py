@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -151,13 +151,14 @@ def converted(path: Path) -> bytes:
     return _png(Image.fromarray(decode_file(path).pixels))
 
 
-def overlay(path: Path, reading: str, labels: bool) -> bytes:
+def overlay(path: Path, reading: str, *, labels: bool, heat: bool) -> bytes:
     """A reading drawn on its photograph, as PNG.
 
     Args:
         path: of the photograph.
         reading: of it, as JSON.
         labels: whether kind and score are written beside each lesion.
+        heat: whether it is shown where the grader looked.
 
     Raises:
         PhotoError: it cannot be read.
@@ -167,7 +168,8 @@ def overlay(path: Path, reading: str, labels: bool) -> bytes:
     from fundoscope.report.overlay import MIN_WIDTH_OF_LESIONS, draw
 
     photo = decode_file(path, min_side=MIN_WIDTH_OF_LESIONS)
-    return _png(draw(photo, Reading.from_json(reading), labels=labels))
+    read = Reading.from_json(reading)
+    return _png(draw(photo, read if heat else replace(read, heat=None), labels=labels))
 
 
 @dataclass(frozen=True, slots=True)

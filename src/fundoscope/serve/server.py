@@ -7,14 +7,17 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from fundoscope.batch.workers import WorkerPool
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.grading import grader as graders
+from fundoscope.grading import heat
 from fundoscope.reader import SOFTWARE, Reader
 from fundoscope.report.wording import DISCLAIMER
 from fundoscope.serve import app
@@ -47,7 +50,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
         stores.alone(settings.data),
     ):
         _require_token(settings, store)
-        make = partial(Reader, **settings.reader)
+        make = partial(reader, **settings.reader)
         with (
             _socket(settings) as listening,
             Pictures(settings.limits) as pictures,
@@ -73,6 +76,20 @@ def _configured(web: ASGIApp, settings: Settings) -> uvicorn.Config:
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
     )
+
+
+def reader(grader: Path | None, **options: Any) -> Reader:
+    """The reader of a worker, with a heat map if the grader gives one.
+
+    Args:
+        grader: a grading bundle; ``None`` means the one that ships.
+        options: further arguments of :class:`fundoscope.reader.Reader`.
+
+    Raises:
+        FundoscopeError: a bundle cannot be loaded.
+    """
+    loaded = graders.load(grader)
+    return Reader(loaded, heat_map=heat.available(loaded), **options)
 
 
 def banner(settings: Settings, store: Store, port: int) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Settings:
         reserve_bytes: free space below which no photograph is accepted.
         certificate: of TLS, a PEM file; ``None`` means plain HTTP.
         key: of the certificate.
-        reader: the arguments of :class:`fundoscope.reader.Reader`.
+        reader: the arguments of :func:`fundoscope.serve.server.reader`.
     """
 
     data: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -92,11 +93,15 @@ async def overlay(
     labels: Annotated[
         bool, Query(description="Whether kind and score stand beside each lesion.")
     ] = False,
+    heat: Annotated[
+        bool, Query(description="Whether it is shown where the grader looked.")
+    ] = False,
 ) -> Response:
     """The photograph with its field of view, lesions, grade and certainty."""
     record = await run_in_threadpool(shown_record, service, str(id), caller)
     path = path_of(service.store.data, record.photograph)
-    content = await service.pictures.make(pictures.overlay, path, record.reading, labels)
+    draw = partial(pictures.overlay, labels=labels, heat=heat)
+    content = await service.pictures.make(draw, path, record.reading)
     return Response(content, media_type=pictures.PNG)
 
 

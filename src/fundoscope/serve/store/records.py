@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from fundoscope.reading import Reading
 from fundoscope.report.wording import certainty
 from fundoscope.serve.store import audit
-from fundoscope.serve.store.database import looking, writing
+from fundoscope.serve.store.database import DatabaseError, looking, writing
 from fundoscope.serve.store.photographs import Incoming, path_of, removal
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, WAITING, readings
@@ -100,7 +101,6 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
     kept = False
     try:
         with writing(store.engine) as connection:
-            kept = upload.keep(sha256)
             first = (
                 select(readings.c.id)
                 .where(readings.c.photograph == sha256)
@@ -122,11 +122,22 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
             }
             connection.execute(readings.insert().values(row))
             audit.append(connection, who, audit.ACCEPTED, id_, detail={"photograph": sha256})
+            kept = upload.keep(sha256)  # The last step: if the database fails, nothing is kept.
     except BaseException:
         if kept:
-            path_of(store.data, sha256).unlink(missing_ok=True)
+            _forget(store, sha256)
         raise
     return Record(id_, created, None, who, sha256, upload.size, given, same_as, WAITING, None, None)
+
+
+def _forget(store: Store, sha256: str) -> None:
+    """Remove the photograph of a row that could not be committed, unless another row needs it.
+
+    If the database cannot say so, the file stays until the next start, which tidies up.
+    """
+    with suppress(DatabaseError), writing(store.engine) as connection:
+        if not is_kept(connection, sha256):
+            path_of(store.data, sha256).unlink(missing_ok=True)
 
 
 def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
