@@ -29,7 +29,7 @@ from fundoscope.batch.jobs import Job, Refusal
 from fundoscope.batch.workers import WorkerLimits
 from fundoscope.errors import PhotoError
 from fundoscope.kinds import LESIONS
-from fundoscope.opinions import MacularOedema
+from fundoscope.opinions import HeatMap, MacularOedema
 from fundoscope.phantom import PhantomSpec, draw
 from fundoscope.phantom.files import encoded
 from fundoscope.photo.decode import decode_file
@@ -105,6 +105,7 @@ def phantom(grade: int = 3, eye: str = "right", seed: int = 4) -> tuple[bytes, R
         oedema=MacularOedema("possible", 0.42),
         agreement="one_apart",
         next_step=NextStep("refer", "referable", "more than mild retinopathy is likely enough"),
+        heat=HeatMap(tuple(tuple(3.0 * column for column in range(6)) for _ in range(6))),
     )
 
 

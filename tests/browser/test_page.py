@@ -168,7 +168,12 @@ def test_filters_and_grids_change_the_picture(site: Any, open_page: Open) -> Non
     page.locator(".eye[data-filtered=true-true]").wait_for()
     strong = pixels()
     assert strong[middle][..., 1].std() > 1.3 * green[middle][..., 1].std()
-    for key, name in (("e", "ETDRS grid"), ("q", "Quadrants"), ("d", "Disc and fovea")):
+    for key, name in (
+        ("e", "ETDRS grid"),
+        ("q", "Quadrants"),
+        ("d", "Disc and fovea"),
+        ("a", "Where the grader looked"),
+    ):
         before = pixels()
         page.keyboard.press(key)
         assert page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"

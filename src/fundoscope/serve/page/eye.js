@@ -4,6 +4,7 @@ import * as api from '/page/api.js';
 import { make } from '/page/dom.js';
 import { percent, say } from '/page/language.js';
 import { drawGrid, drawLandmarks, drawQuadrants } from '/page/viewer/anatomy.js';
+import { drawHeat } from '/page/viewer/heat.js';
 import { boxAt, drawBoxes } from '/page/viewer/lesions.js';
 import { filtered, levelsOf } from '/page/viewer/photograph.js';
 import { View } from '/page/viewer/view.js';
@@ -114,6 +115,7 @@ export class Eye {
   draw(context) {
     const { reading } = this.answer;
     const { view, shown } = this;
+    if (reading && shown.heat) drawHeat(context, view, reading);
     if (reading && shown.quadrants) drawQuadrants(context, view, reading);
     if (reading && shown.grid) drawGrid(context, view, reading);
     if (reading && shown.landmarks) drawLandmarks(context, view, reading);

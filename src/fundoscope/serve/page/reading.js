@@ -35,7 +35,7 @@ class ReadingView {
     this.answer = answer;
     this.sight = sight;
     this.shown = {
-      boxes: true, hidden: new Set(), threshold: 0, landmarks: true, grid: false, quadrants: false,
+      boxes: true, hidden: new Set(), threshold: 0, landmarks: true, grid: false, quadrants: false, heat: false,
       redFree: false, contrast: false, smooth: true,
     };
     this.eyes = [];
@@ -161,6 +161,7 @@ class ReadingView {
       ['smooth', 'z', smooth, true],
       ['landmarks', 'd', draw, Boolean(reading)],
       ['grid', 'e', draw, Boolean(reading) && hasGrid(reading)],
+      ['heat', 'a', draw, Boolean(reading && reading.heat)],
       ['quadrants', 'q', draw, Boolean(reading) && hasQuadrants(reading)],
     ].filter(([, , , there]) => there);
   }
