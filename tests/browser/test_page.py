@@ -103,6 +103,32 @@ def test_from_upload_to_export(site: Any, open_page: Open, tmp_path: Path) -> No
     assert np.abs(np.subtract(corners, (left + 1, top + 1, right, bottom))).max() <= 0.6
 
 
+def test_two_fingers_zoom(site: Any, open_page: Open) -> None:
+    page = open_page(site.address, has_touch=True)
+    site.open(page, site.photograph())
+    whole, (x, y) = zoom_of(page), middle_of(page)
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *apart: float) -> None:
+        points = [{"x": x + side, "y": y, "id": number} for number, side in enumerate(apart)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", -50, 50)
+    for apart in (60, 80, 100):
+        fingers("touchMove", -apart, apart)
+    fingers("touchEnd")
+    expect(page.locator(".view")).not_to_have_attribute("data-zoom", f"{whole:.4f}")
+    assert zoom_of(page) == pytest.approx(2 * whole, rel=0.15)
+
+
+def test_what_is_not_saved_survives_another_language(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    site.open(page, site.photograph())
+    page.get_by_label("Comment").fill("look at the disc")
+    page.get_by_role("combobox").first.select_option("zh")
+    expect(page.get_by_label(language("zh").say("page.comment"))).to_have_value("look at the disc")
+
+
 def test_the_page_knows_all_kinds_and_languages() -> None:
     folder = Path(app.__file__).parent / "page"
     drawn = (folder / "viewer" / "lesions.js").read_text(encoding="utf-8")

@@ -22,8 +22,8 @@ export function use(wanted) {
 /** Listen to the keyboard. */
 export function listen() {
   document.addEventListener('keydown', (event) => {
-    if (event.altKey || event.metaKey || isTyping(event)) return;
-    const pressed = (event.ctrlKey ? 'Ctrl+' : '') + event.key;
+    if (event.altKey || isTyping(event)) return;
+    const pressed = (event.ctrlKey || event.metaKey ? 'Ctrl+' : '') + event.key;
     const binding = bindings.find(({ key }) => key === pressed);
     if (!binding || (!letters && pressed.length === 1 && pressed !== '?')) return;
     event.preventDefault();
@@ -35,7 +35,7 @@ export function listen() {
 function isTyping(event) {
   const { target, key } = event;
   if (document.querySelector('dialog[open]')) return true;
-  if (event.ctrlKey) return false;
+  if (event.ctrlKey || event.metaKey) return key === 'z' && target.matches('textarea, input');
   if (target.matches('textarea, select, input:not([type=checkbox]):not([type=radio])')) return true;
   if (target.matches('input[type=radio]') && key.startsWith('Arrow')) return true;
   if (target.closest('[data-own-keys]')) return key.startsWith('Arrow') || key === 'Delete';

@@ -14,8 +14,8 @@ const THEMES = ['system', 'light', 'dark'];
 const main = document.getElementById('main');
 
 let session = null;
-/** Ends the view that is shown: timers, pictures, observers. */
-let leave = () => {};
+/** Ends the view that is shown: timers, pictures, observers; saves what is not saved yet. */
+let leave = async () => {};
 
 async function begin() {
   await language.load();
@@ -66,8 +66,8 @@ function frame() {
 }
 
 async function route() {
-  leave();
-  leave = () => {};
+  await leave();
+  leave = async () => {};
   fill(main);
   const [, view, id] = location.hash.split('/');
   const shown = view === 'reading' && id ? showReading(main, session, decodeURIComponent(id)) : showWorklist(main, session);

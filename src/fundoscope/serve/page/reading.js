@@ -20,7 +20,7 @@ const STEP = 0.05;
 
 /**
  * Draw the view of a reading.
- * @returns {() => void} ends it
+ * @returns {() => Promise<void>} ends it
  */
 export async function show(main, session, id) {
   const sight = firstSight(id); // Asked for at once: it needs nothing that the reading says.
@@ -47,10 +47,10 @@ class ReadingView {
     else this.open();
   }
 
-  close() {
+  async close() {
     clearTimeout(this.timer);
-    if (this.review) this.review.close();
     this.eyes.forEach((eye) => eye.close());
+    if (this.review) await this.review.close();
   }
 
   head() {
@@ -296,8 +296,15 @@ class ReadingView {
       { key: ']', text: say('page.key_raise'), run: lower(STEP) },
       ...(this.partner ? [{ key: 'y', text: say('page.both_eyes'), run: () => this.toggles.get('both').click() }] : []),
       ...this.reviewKeys(press),
-      { key: 'Escape', text: say('page.key_back'), run: () => { window.location.hash = '#/'; } },
+      { key: 'Escape', text: say('page.key_back'), run: () => this.back() },
     ]);
+  }
+
+  /** Let go of the chosen box, if there is one; else go back to the worklist. */
+  back() {
+    const boxes = this.review && this.review.boxes;
+    if (boxes && boxes.selected) boxes.select(null);
+    else window.location.hash = '#/';
   }
 
   reviewKeys(press) {

@@ -28,6 +28,8 @@ export class Review {
     this.state = make('p.quiet', { role: 'status', tabindex: '-1' });
     this.list = make('ol.boxes', { 'data-own-keys': true, 'aria-label': say('page.boxes'), onkeydown: (event) => this.key(event) });
     this.element = make('form.review', { onsubmit: (event) => event.preventDefault(), 'aria-label': say('page.review') });
+    this.hide = () => { if (document.hidden) this.keep(); };
+    document.addEventListener('visibilitychange', this.hide);
     this.begin();
   }
 
@@ -47,10 +49,17 @@ export class Review {
     if (this.answer.draft) this.say(say('page.resumed', { when: moment(draft.saved) }));
   }
 
-  close() {
-    clearTimeout(this.timer);
-    if (this.pending) this.save(true).catch(() => {});
+  /** End it; what is not saved yet is saved as a draft. */
+  async close() {
+    document.removeEventListener('visibilitychange', this.hide);
     this.closed = true;
+    await this.keep();
+  }
+
+  /** Save now what would be saved in a few seconds. */
+  async keep() {
+    clearTimeout(this.timer);
+    if (this.pending) await this.save(true);
   }
 
   draw() {

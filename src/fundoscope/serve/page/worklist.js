@@ -83,7 +83,13 @@ export async function show(main, session) {
   ]);
   await look();
   announce(say('page.total', { total: shown.total }));
-  const timer = setInterval(() => { if (!document.hidden) look().catch(() => {}); }, LOOK_MS);
+  const timer = setInterval(() => {
+    if (document.hidden) return;
+    look().catch((problem) => {
+      shown = { items: [], total: 0 }; // Drawn anew once the service answers again.
+      fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
+    });
+  }, LOOK_MS);
   return () => clearInterval(timer);
 }
 
