@@ -456,3 +456,4 @@ def test_a_blind_reader_signs_in_and_grades_before_the_software(
     assert colour_of(page, "microaneurysm") > 50
     page.get_by_role("button", name="Sign out ada").click()
     expect(page.get_by_label("Token")).to_be_visible()
+    expect(page.locator(".view")).to_have_count(0)

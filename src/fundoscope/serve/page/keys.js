@@ -53,9 +53,9 @@ export function help() {
   });
   const dialog = make('dialog.help', { 'aria-labelledby': 'help-title', onclose: () => dialog.remove() },
     make('h2', { id: 'help-title' }, say('page.keys')),
+    make('p.row', {}, button(say('page.close'), close), switched),
     make('table', {}, make('tbody', {}, rows)),
-    make('p', {}, say('page.keys_elsewhere')),
-    make('p.row', {}, switched, button(say('page.close'), close)));
+    make('p', {}, say('page.keys_elsewhere')));
   document.body.append(dialog);
   dialog.showModal();
 }

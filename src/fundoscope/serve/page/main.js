@@ -41,6 +41,7 @@ async function enter() {
       fill(main, make('p.error', { role: 'alert' }, problem.sentence), button(say('page.again'), enter));
       return;
     }
+    fill(main);
     session = await askForToken();
   }
   frame();
@@ -100,7 +101,11 @@ function changeTheme(theme) {
   else document.documentElement.dataset.theme = theme;
 }
 
+/** Sign out; nothing about a patient stays on the screen. */
 async function signOut() {
+  await leave();
+  leave = async () => {};
+  fill(main);
   await api.signOut();
   session = null;
   await enter();
