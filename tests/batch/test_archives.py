@@ -147,3 +147,14 @@ def test_lists_and_patterns(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     table.write_text("\n")
     with pytest.raises(UsageError, match="holds no photograph"):
         gather([table])
+
+
+def test_equal_photographs_in_an_archive_are_read_once(folder: Path, tmp_path: Path) -> None:
+    for number in range(6):
+        (folder / f"z{number}.png").write_bytes((folder / "b_g3.png").read_bytes())
+    shown = read(packed(folder, "eyes.zip"), tmp_path / "out")
+    first = "b_g3.png (No. 1)"
+    assert [each.same_as for each in shown] == ["", "", "", *[first] * 6, ""]
+    assert [each.reading.photo.name for each in shown if each.reading] == [
+        each.input.path.name for each in shown
+    ]

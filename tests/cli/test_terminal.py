@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fundoscope.cli import terminal as module
-from fundoscope.cli.terminal import Terminal, quiet_libraries, stopping, terminal
+from fundoscope.cli.terminal import Progressed, Terminal, quiet_libraries, stopping, terminal
 from fundoscope.errors import OutputError
 
 
@@ -138,3 +138,37 @@ def test_the_first_signal_asks_and_the_second_interrupts() -> None:
             os.kill(os.getpid(), signal.SIGINT)
             signal.pause()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_progress_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progressed(total=1000, done=400)
+    assert progress.advance() == ""
+    monkeypatch.setattr("fundoscope.cli.terminal.REPORTED_EVERY", 0.0)
+    progress.began -= 10
+    line = progress.advance()
+    assert line.startswith("402 of 1,000 photographs, 0.2 photographs a second, about 0:4")
+    assert line.endswith(" left")
+    assert progress.speed() == "0.2 photographs/s"
+
+
+def test_a_log_is_told_what_an_earlier_run_did(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal() as screen:
+        screen.begin(2000, 1500)
+    assert capsys.readouterr().err == (
+        "going on with an earlier run: 1,500 of 2,000 photographs are read\n"
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs the signals of Unix")
+def test_a_command_under_nohup_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopping() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.is_set()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with stopping() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
