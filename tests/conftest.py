@@ -211,6 +211,8 @@ def fundoscope(
 ) -> Callable[..., Said]:
     """The command line with the fake reader, in this process."""
     monkeypatch.setattr("fundoscope.reader.Reader", FakeReader)
+    # Processes would have a reader of their own, which no test could look at.
+    monkeypatch.setattr("fundoscope.batch.engines.PROCESSES_FROM", sys.maxsize)
     FakeReader.made.clear()
 
     def command(*arguments: object) -> Said:

@@ -107,6 +107,19 @@ def test_every_kind_of_lesion_is_spoken_of(reader: Reader, eye: np.ndarray) -> N
     assert scores == sorted(scores, reverse=True)
 
 
+def test_lesions_are_left_out_where_the_grader_is_sure_of_grade_0(
+    reader: Reader, eye: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, sparing = reader.read(eye), Reader(lesions="auto")
+    monkeypatch.setattr("fundoscope.reader.SURE_OF_GRADE_0", ())
+    assert sparing.read(eye) == whole
+    monkeypatch.setattr("fundoscope.reader.SURE_OF_GRADE_0", whole.grade.set)
+    spared = sparing.read(eye)
+    assert faultless(spared)
+    assert {one.reason for one in spared.lesion_summary} == {"sure_of_grade_0"}
+    assert spared.grade == whole.grade
+
+
 def test_without_lesions_none_are_looked_for_and_the_grade_is_the_same(
     reader: Reader, eye: np.ndarray
 ) -> None:

@@ -35,6 +35,9 @@ CVAT XML, and 163 MB as Label Studio brush strokes, which encode the whole photo
 MAX_NAME_CHARACTERS: Final = 255
 """Longest file name that is copied into a result (the bound of common file systems)."""
 
+MAX_PATH_CHARACTERS: Final = 4_096
+"""Longest path in a list of photographs (the bound of Linux)."""
+
 MAX_BUNDLE_JSON_BYTES: Final = 1 * 2**20
 """Largest ``bundle.json``. Those that ship have 6 and 8 kB."""
 

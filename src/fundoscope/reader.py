@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from fundoscope._version import __version__
 from fundoscope.errors import PhotoError, UsageError
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RULES: Final = ("icdr",)
 """The rule sets that are applied unless others are named."""
+SURE_OF_GRADE_0: Final = (0,)
+"""The set of plausible grades of a photograph on which ``lesions="auto"`` leaves lesions out. What
+that costs in missed lesions is in docs/performance.md (``bench/lesions_auto.py``)."""
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
 NOT_A_RETINA: Final = "not_a_retina"
@@ -50,7 +53,7 @@ class Reader:
         grader: str | Path | Grader | None = None,
         detector: str | Path | None = None,
         *,
-        lesions: bool = True,
+        lesions: bool | Literal["auto"] = True,
         landmarks: str | Path | bool = True,
         threads: int = 1,
         referable_threshold: float | None = None,
@@ -65,7 +68,8 @@ class Reader:
             grader: a grading bundle (folder or zip), or a loaded grader; ``None`` means the one
                 that ships.
             detector: a detection bundle (folder or zip); ``None`` means the one that ships.
-            lesions: whether to look for lesions.
+            lesions: whether to look for lesions; ``"auto"`` leaves them out where the grader is
+                sure of grade 0, see :data:`SURE_OF_GRADE_0`.
             landmarks: the landmark bundle (folder or zip) that finds disc and fovea beside the
                 lesions; ``True`` means the one that ships, ``False`` none: then the disc is the
                 detector's.
@@ -99,6 +103,7 @@ class Reader:
             )
         self._heat_map = heat_map
         self._force = force
+        self._leave_out = lesions == "auto"
         self._detector = (
             detectors.load(detector, threads=threads, providers=providers) if lesions else None
         )
@@ -190,9 +195,9 @@ class Reader:
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
         opinion = self._opinion(photo)
         fov, grade = opinion.field, opinion.grade
-        if self._detector is not None and opinion.usable and not _is_full_size(photo):
+        if self._looks_for_lesions(opinion) and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
-            photo = sources.photo(content, min_side=self._detector.decode_side)
+            photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
         by_rules, macular_oedema = self._by_rules(findings, fov)
         verdict = opinion.verdict
@@ -227,6 +232,15 @@ class Reader:
             familiar=verdict.familiar,
             heat=opinion.heat,
         )
+
+    @property
+    def _lesions_side(self) -> int | None:
+        return None if self._detector is None else self._detector.decode_side
+
+    def _looks_for_lesions(self, opinion: _Opinion) -> bool:
+        if self._detector is None or not opinion.usable:
+            return False
+        return not (self._leave_out and opinion.grade.set == SURE_OF_GRADE_0)
 
     def _by_rules(
         self, findings: Findings, fov: FieldOfView
@@ -273,6 +287,8 @@ class Reader:
             return Findings(summary=summary.NO_FIELD)
         if not opinion.usable:
             return Findings(summary=summary.NOT_GRADABLE)
+        if not self._looks_for_lesions(opinion):
+            return Findings(summary=summary.SURE_OF_GRADE_0)
         boxes = detectors.assessable(self._detector, photo, fov)
         placed = self._anatomy(photo, fov, eye)
         return summary.findings(boxes, self._detector, photo, fov, placed=placed, eye=eye)

@@ -32,6 +32,7 @@ NOT_ASSESSED_REASONS: Final = (
     "photograph_too_small",
     "overexposed",
     "not_gradable",
+    "sure_of_grade_0",
 )
 """Why a kind of lesion was not looked for."""
 

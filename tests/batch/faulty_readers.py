@@ -23,6 +23,9 @@ class Obedient:
     models = (MODEL,)
     lesion_thresholds: dict[str, float] = {}  # noqa: RUF012
 
+    def __init__(self, *_: object, threads: int = 1, **__: object) -> None:
+        self.threads = threads
+
     def examine(self, source: str | Path | bytes, *, eye: str | None = None) -> tuple[Any, Reading]:
         name = "" if isinstance(source, bytes) else Path(source).stem
         if "hang" in name:

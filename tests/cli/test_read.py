@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_out_writes_everything(tmp_path: Path, save_eye: Save, fundoscope: Comma
     assert f"results: {out}" in said.out
     names = {path.name for path in out.iterdir()}
     assert names > {"readings.jsonl", "readings.csv", "summary.csv", "patients.csv", "run.json"}
-    assert len(names) == 6
+    assert len(names) == 7
     arguments = json.loads((out / "run.json").read_text())["arguments"]
     assert arguments["paths"] == ["eyes.csv"]
     assert arguments["out"] == "(folder)"
@@ -116,6 +116,100 @@ def test_the_run_says_how_lesions_were_looked_for(
     assert fundoscope("read", photo, "--out", out, "--labels").code == 0
     arguments = json.loads((out / "run.json").read_text())["arguments"]
     assert (arguments["lesions"], arguments["labels"], arguments["detector"]) == (True, True, None)
+
+
+@pytest.mark.parametrize(
+    "options", [("--lesions", "auto"), ("--lesions=auto",), ("--lesions-auto",)]
+)
+def test_lesions_can_be_left_out_where_the_grader_is_sure(
+    options: tuple[str, ...],
+    tmp_path: Path,
+    save_eye: Save,
+    fundoscope: Command,
+    made_readers: list[Any],
+) -> None:
+    photo = save_eye(tmp_path / "g2.jpg")
+    assert fundoscope("read", *options, photo).code == 0
+    assert made_readers[-1].lesions == "auto"
+    assert fundoscope("read", "--lesions", photo).code == 0
+    assert made_readers[-1].lesions is True
+    assert fundoscope("read", photo, *options, "--no-lesions").code == 2
+
+
+def test_a_part_of_the_photographs(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    for number in range(5):
+        save_eye(tmp_path / "in" / f"{number}_g1.png", shade=number)
+    out = tmp_path / "out"
+    assert fundoscope("read", tmp_path / "in", "--out", out, "--shard", "2/3").code == 0
+    with (out / "readings.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["image"], row["number"]) for row in rows] == [("1_g1.png", "2"), ("4_g1.png", "5")]
+    assert json.loads((out / "run.json").read_text())["arguments"]["shard"] == "2/3"
+    for wrong in ("0/3", "4/3", "1", "a/b"):
+        said = fundoscope("read", tmp_path / "in", "--shard", wrong)
+        assert said.code == 2
+        assert "--shard" in said.err
+
+
+def test_the_same_command_goes_on(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    from fundoscope.batch.ledger.database import Ledger
+
+    for number in range(5):
+        save_eye(tmp_path / "in" / f"{number}_g1.png", shade=number)
+    out = tmp_path / "out"
+    command = ("read", tmp_path / "in", "--out", out, "--no-pictures")
+    out.mkdir()
+    (out / "unfinished").mkdir()
+    with Ledger(out / "unfinished" / "ledger.sqlite"):
+        said = fundoscope(*command)
+        assert said.code == 2
+        assert "is used by another run" in said.err
+    assert fundoscope(*command).code == 0
+    assert not (out / "unfinished").exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs the signals of Unix")
+def test_processes_are_stopped_at_once(tmp_path: Path, save_eye: Save) -> None:
+    """Real processes that never answer; the command ends, and so do they.
+
+    ``bench/night.py stops`` tries the other signals.
+    """
+    for index in range(9):
+        save_eye(tmp_path / "in" / f"{index}_hang.png", shade=index)
+    script = """
+        import sys
+        sys.path[:0] = sys.argv[1:2]
+        import faulty_readers, fundoscope.reader
+        if __name__ == "__main__":
+            fundoscope.reader.Reader = faulty_readers.Obedient
+            from fundoscope.cli.main import main
+            main(sys.argv[2:])
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+    beside = Path(__file__).parents[1] / "batch"
+    command = [sys.executable, tmp_path / "script.py", beside, "read", tmp_path / "in", "--verbose"]
+    with subprocess.Popen(
+        [*command, "--out", tmp_path / "out"], stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        assert b"fake-1" in process.stderr.readline()  # the models are loaded
+        time.sleep(0.3)
+        process.send_signal(signal.SIGHUP)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 3  # one second, on a machine with nothing else to do
+    assert b"0 of 9 photographs were read" in errors
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["interrupted"]
+    # Python's own tracker of resources ends a moment after its parent.
+    for _ in range(200):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("a process is left")
 
 
 @pytest.mark.parametrize(
@@ -168,8 +262,8 @@ def test_a_second_run_needs_overwrite(tmp_path: Path, save_eye: Save, fundoscope
     assert again.code == 2
     assert again.complaints == [
         f"--out {out}: holds the results of an earlier run "
-        "(readings.jsonl, readings.csv, summary.csv, run.json); name another folder, or add"
-        " --overwrite"
+        "(readings.jsonl, readings.csv, summary.csv, index.html, run.json); name another folder, or"
+        " add --overwrite"
     ]
     assert again.out == ""
     assert (out / "readings.csv").read_text() == before
@@ -215,14 +309,13 @@ def test_ctrl_c_keeps_what_was_finished(
     class Slow(readers.Reader):  # type: ignore[misc]
         def examine(self, source: Path, *, eye: str | None = None) -> Any:
             time.sleep(0.02)
+            if source.name.startswith("09"):
+                os.kill(os.getpid(), signal.SIGINT)
             return super().examine(source)
 
     monkeypatch.setattr("fundoscope.reader.Reader", Slow)
     before = signal.getsignal(signal.SIGINT)
-    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
     said = fundoscope("read", tmp_path / "in", "--out", tmp_path / "out", "--workers", 1)
-    timer.join()
     done = len((tmp_path / "out" / "readings.csv").read_text().splitlines()) - 1
     assert said.code == 130
     assert 0 < done < 40
@@ -255,8 +348,9 @@ def test_ctrl_c_without_results(
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-import conftest, fundoscope.reader
+import conftest, fundoscope.reader, fundoscope.batch.engines
 fundoscope.reader.Reader = conftest.FakeReader
+fundoscope.batch.engines.PROCESSES_FROM = sys.maxsize
 from fundoscope.cli.main import main
 main(sys.argv[1:])
 """

@@ -28,6 +28,8 @@ Tree = dict[str, bytes]
 
 WATCHED = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "ctypes.dlsym"}
 MOMENTS = range(1, 51)
+NO_RESULTS = {"unfinished"}
+"""What a run that was stopped leaves, so that the next one goes on with it."""
 FAILED, DONE = 1, 0
 KILLED = -signal.SIGKILL
 
@@ -38,7 +40,8 @@ def tree(folder: Path) -> Tree:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and PREFIX not in str(path.relative_to(folder))
+        if path.is_file() and path.relative_to(folder).parts[0] not in NO_RESULTS
+        if PREFIX not in str(path.relative_to(folder))
     }
 
 
@@ -127,11 +130,11 @@ def test_read_with_overwrite(
     blow: Action, tmp_path: Path, save_eye: Save, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fundoscope.batch.run._now", lambda: "2026-11-29T00:00:00+00:00")
-    monkeypatch.setattr("fundoscope.batch.run._picture", lambda *_, **__: b"picture")
+    monkeypatch.setattr("fundoscope.batch.jobs._picture", lambda *_, **__: b"picture")
     out = tmp_path / "out"
-    for name in ("a_g1", "b_g2"):
-        save_eye(tmp_path / "one" / f"{name}.jpg", shade=10)
-        save_eye(tmp_path / "two" / f"{name}.jpg", shade=200)
+    for shade, name in ((10, "a_g1"), (100, "b_g2")):
+        save_eye(tmp_path / "one" / f"{name}.jpg", shade=shade)
+        save_eye(tmp_path / "two" / f"{name}.jpg", shade=shade + 100)
     save_eye(tmp_path / "two" / "c_g3.jpg")
 
     def read(photographs: str) -> None:

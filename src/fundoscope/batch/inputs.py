@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope import limits
+from fundoscope.batch.sources import archives, patterns
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.columns import names_of
@@ -36,6 +37,9 @@ class Input:
         eye: as in the table; ``""`` where unknown.
         from_table: whether it is a row of a table.
         problem: why it cannot be read, if that is known before it is opened.
+        archive: the zip or tar file that holds it; then ``path`` is the archive's path and, below
+            it, the name in the archive. ``""`` for a file of its own.
+        place: in the archive, see :func:`fundoscope.batch.sources.archives.members`.
     """
 
     image: str
@@ -45,6 +49,8 @@ class Input:
     eye: str = ""
     from_table: bool = False
     problem: PhotoError | None = None
+    archive: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +69,50 @@ class Inputs:
 def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
     """List the photographs of files, folders (with all below) and tables.
 
+    Args:
+        paths: as for :func:`stream`.
+        leave_out: as for :func:`stream`.
+
+    Raises:
+        UsageError: as :func:`stream`.
+        TableError: a table is not valid.
+    """
+    passed_over: Counter[str] = Counter()
+    photographs = tuple(stream(paths, passed_over, leave_out=leave_out))
+    return Inputs(photographs, dict(sorted(passed_over.items())))
+
+
+def stream(
+    paths: Sequence[Path], passed_over: Counter[str], *, leave_out: Path | None = None
+) -> Iterator[Input]:
+    """Yield the photographs of files, folders (with all below), lists, archives and tables.
+
     A file or folder that is reached twice is read once; each row of a table counts.
 
     Args:
-        paths: photographs of any name; folders; tables (see
+        paths: photographs of any name; folders; patterns such as ``eyes/*.jpg``; lists (.txt) with
+            a path a line, relative to the list; archives (.zip, .tar, .tar.gz, …); tables (see
             :func:`fundoscope.data.table.read_table`) with a column ``image``, or another name of
             :data:`fundoscope.data.columns.SYNONYMS`, and optionally ``id``, ``patient`` and
             ``eye``, image paths relative to the table.
+        passed_over: gets the counts of skipped files in folders and archives, by suffix.
         leave_out: a folder that is not entered (where the results go).
 
     Raises:
-        UsageError: a path does not exist, a folder holds no photograph, or is ``leave_out``.
+        UsageError: a path does not exist, a folder or archive holds no photograph, or is
+            ``leave_out``.
         TableError: a table is not valid.
     """
     seen: set[Path] = set()
-    passed_over: Counter[str] = Counter()
-    photographs: list[Input] = []
-    for path in paths:
+    given = list(patterns.expanded(paths))
+    for path in given:
         if path.suffix.lower() in TABLE_SUFFIXES and not _is_folder(path):
-            photographs.extend(_of_table(path))
+            yield from _of_table(path)
             continue
-        photographs.extend(
-            photograph
-            for photograph in _of_path(path, leave_out, passed_over)
-            if _first_time(photograph.path, seen)
-        )
-    return Inputs(tuple(photographs), dict(sorted(passed_over.items())))
+        for photograph in _of_path(path, leave_out, passed_over):
+            # Nothing is reached twice from one path, and its photographs may be very many.
+            if len(given) == 1 or _first_time(photograph.path, seen):
+                yield photograph
 
 
 def _first_time(path: Path, seen: set[Path]) -> bool:
@@ -108,15 +132,33 @@ def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> I
                 # The next run would read the pictures of this run as photographs.
                 why = "is also the folder of the photographs"
                 raise UsageError(f"--out {leave_out}", why, "name another folder")
-        photographs = list(_of_folder(path, entered, others))
-        if not photographs:
-            raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
+        yield from _some(path, _of_folder(path, entered, others), others)
         passed_over.update(others)
-        yield from photographs
     elif not _exists(path):
         raise UsageError(str(path), "does not exist", "check the path")
+    elif archives.is_archive(path):
+        others = Counter()
+        members = archives.members(path, PHOTOGRAPH_SUFFIXES, others)
+        named = (
+            Input(f"{path}/{name}", path / name, archive=str(path), place=place)
+            for place, name in members
+        )
+        yield from _some(path, named, others)
+        passed_over.update(others)
+    elif path.suffix.lower() == patterns.LIST_SUFFIX:
+        listed = (Input(name, path.parent / name) for name in patterns.lines(path))
+        yield from _some(path, listed, Counter())
     else:
         yield Input(str(path), path)
+
+
+def _some(path: Path, photographs: Iterator[Input], others: Counter[str]) -> Iterator[Input]:
+    """Yield photographs, and complain where there is none."""
+    first = next(photographs, None)
+    if first is None:
+        raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
+    yield first
+    yield from photographs
 
 
 def _emptiness(others: Counter[str]) -> str:
@@ -152,15 +194,16 @@ def _of_folder(
     folder: Path, entered: set[tuple[int, int]], others: Counter[str]
 ) -> Iterator[Input]:
     try:
-        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+        names = sorted(entry.name for entry in folder.iterdir())
     except OSError as error:
         reason = f"is a folder that cannot be opened ({error.strerror})"
         problem = PhotoError(folder.name, reason, "change its permissions", code="no_permission")
         yield Input(str(folder), folder, problem=problem)
         return
-    for entry in entries:
-        if entry.name.startswith("."):
+    for name in names:
+        if name.startswith("."):
             continue
+        entry = folder / name
         if _is_folder(entry):
             identity = _identity(entry)
             if identity not in entered:

@@ -60,6 +60,7 @@ class Job:
         eye: ``"right"`` or ``"left"`` if that is known.
         picture: whether to draw the picture of the reading, too.
         labels: whether the picture has kind and score at each lesion.
+        quadrants: whether it has the quadrants and the ETDRS grid.
     """
 
     source: str | bytes
@@ -67,6 +68,7 @@ class Job:
     eye: str | None = None
     picture: bool = False
     labels: bool = False
+    quadrants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def answer(job: Job, reader: PhotoReader) -> Answer | Refusal:
     """
     try:
         photo, reading = _examined(job, reader)
-        picture = _picture(photo, reading, labels=job.labels) if job.picture else None
+        picture = _picture(photo, reading, job) if job.picture else None
         return Answer(reading, picture)
     except PhotoError as error:
         return Refusal(error.what, error.why, error.remedy, error.code)
@@ -161,9 +163,10 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _picture(photo: Photo, reading: Reading, *, labels: bool) -> bytes:
+def _picture(photo: Photo, reading: Reading, job: Job) -> bytes:
     from fundoscope.report.overlay import draw
 
     buffer = io.BytesIO()
-    draw(photo, reading, labels=labels).save(buffer, "PNG", compress_level=PNG_COMPRESSION)
+    picture = draw(photo, reading, labels=job.labels, quadrants=job.quadrants)
+    picture.save(buffer, "PNG", compress_level=PNG_COMPRESSION)
     return buffer.getvalue()

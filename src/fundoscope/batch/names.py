@@ -9,7 +9,7 @@ gives no patient: two patients must never become one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
@@ -106,14 +106,14 @@ def chosen(text: str) -> tuple[str, ...]:
     return words
 
 
-def completed(photographs: Iterable[Input], what: Sequence[str]) -> tuple[Input, ...]:
-    """Photographs with eye and patient from their names. Cells of a table are kept.
+def completed(photographs: Iterable[Input], what: Sequence[str]) -> Iterator[Input]:
+    """Yield photographs with eye and patient from their names. Cells of a table are kept.
 
     Args:
         photographs: to complete.
         what: of :data:`CHOICES`.
     """
-    return tuple(_completed(photograph, what) for photograph in photographs)
+    return (_completed(photograph, what) for photograph in photographs)
 
 
 def _completed(photograph: Input, what: Sequence[str]) -> Input:

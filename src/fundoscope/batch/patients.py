@@ -47,21 +47,41 @@ class Patient:
 
     def add(self, outcome: Outcome) -> None:
         """Add one photograph of this patient."""
-        eye = outcome.input.eye
-        graded = outcome.status == READ
+        grade = None if outcome.reading is None else outcome.reading.grade
+        referable = None if grade is None else grade.referable
+        self.count(
+            outcome.input.eye,
+            outcome.status,
+            None if grade is None else grade.icdr,
+            outcome.referable,
+            None if referable is None else referable.probability,
+        )
+
+    def count(
+        self, eye: str, status: str, icdr: int | None, positive: bool, probability: float | None
+    ) -> None:
+        """Add one photograph of this patient.
+
+        Args:
+            eye: as in the table.
+            status: one of :data:`fundoscope.batch.outcome.STATUSES`.
+            icdr: its grade.
+            positive: whether it is referable.
+            probability: of being referable.
+        """
+        graded = status == READ
         if eye:
             self.eyes[eye] = self.eyes.get(eye, False) or graded
         if not graded:
-            self.refused += outcome.status == REFUSED
-            self.not_graded += outcome.status != REFUSED
-        elif outcome.reading is not None:
-            self.read += 1
-            grade = outcome.reading.grade
-            self.positive |= outcome.referable
-            if grade.icdr is not None and (self.icdr is None or grade.icdr > self.icdr):
-                self.icdr, self.worse_eye = grade.icdr, eye
-            if grade.referable is not None:
-                self.probability = max(self.probability or 0.0, grade.referable.probability)
+            self.refused += status == REFUSED
+            self.not_graded += status != REFUSED
+            return
+        self.read += 1
+        self.positive |= positive
+        if icdr is not None and (self.icdr is None or icdr > self.icdr):
+            self.icdr, self.worse_eye = icdr, eye
+        if probability is not None:
+            self.probability = max(self.probability or 0.0, probability)
 
     @property
     def referable(self) -> bool:

@@ -1,173 +1,48 @@
-"""Read many photographs on several threads, in order, and write the results."""
+"""Read many photographs, in order, and write the results."""
 
 from __future__ import annotations
 
-import io
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotDoneError
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
-from fundoscope.batch import names, shown
-from fundoscope.batch import reports as report_files
+from fundoscope.batch import names, processors, results, shown
+from fundoscope.batch.engines import Engine, Threads
 from fundoscope.batch.inputs import Input
-from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, STATUSES, Outcome, trouble
-from fundoscope.batch.results import Results, results_in
-from fundoscope.errors import FundoscopeError, PhotoError
-from fundoscope.ordered import in_order
-from fundoscope.reading import ModelUsed, Reading
-from fundoscope.report.wording import NotAssessed, not_assessed
+from fundoscope.batch.jobs import INTERNAL_ERROR, Answer, Job, PhotoReader, Refusal, answer
+from fundoscope.batch.ledger import equal
+from fundoscope.batch.ledger.database import PUBLISHED, STARTED, Ledger
+from fundoscope.batch.ledger.folder import keep_picture, ledger_of
+from fundoscope.batch.ledger.record import Facts, record
+from fundoscope.batch.ledger.tally import Tally
+from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
+from fundoscope.batch.sources.archives import Archives
+from fundoscope.errors import PhotoError
+from fundoscope.photo.decode import name_of
 
-if TYPE_CHECKING:
-    from fundoscope.photo.decode import Photo
+__all__ = ["INTERNAL_ERROR", "Options", "PhotoReader", "Tally", "examine", "read_all", "run"]
 
-INTERNAL_ERROR: Final = "internal_error"
-REPORT: Final = "please report it"
 RUN_VERSION: Final = "fundoscope.run/1"
-PNG_COMPRESSION: Final = 3
-"""zlib level: on pictures of eyes, level 6 took twice as long for files 3 % smaller."""
+WAKE: Final = 0.1
+"""Seconds between two looks whether the run is to stop."""
+WHOLE: Final = (1, 1)
+"""The shard that is everything."""
 
 
-class PhotoReader(Protocol):
-    """What a batch needs of a reader; :class:`fundoscope.reader.Reader` is one."""
-
-    @property
-    def models(self) -> tuple[ModelUsed, ...]:
-        """The bundles that it uses."""
-
-    @property
-    def lesion_thresholds(self) -> Mapping[str, float]:
-        """For each kind that is looked for, the lowest score of a lesion."""
-
-    def examine(self, source: str | Path, *, eye: str | None = None) -> tuple[Photo, Reading]:
-        """Read the file of a photograph of an eye, and return its decoded pixels too.
-
-        Raises:
-            PhotoError: the file cannot be read as a photograph.
-        """
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts over a run.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run works.
 
     Attributes:
-        photographs: the number of photographs to read.
-        statuses: the number of each status so far.
-        referable: the number of graded photographs that are referable.
-        thresholds: the operating points for "referable" that were used.
-        unseen: what was not assessed, in order, and on how many photographs that opened.
-        troubled: image, number among the inputs from 1, status, code, reason and remedy of each
-            photograph without a grade.
-        first: the first photograph with each file, by the file's sha256.
-        equal: the photographs whose file was read before in this run, and under which name. Names
-            that several photographs have are followed by the number of the photograph.
-        patients: the patients.
-        interrupted: whether the run was stopped before its end.
-        paths: whether photographs are named by their paths, else by their bare file names.
-        shared: names that several photographs of the run have.
-    """
-
-    photographs: int
-    statuses: Counter[str] = field(default_factory=Counter)
-    referable: int = 0
-    thresholds: set[float] = field(default_factory=set)
-    unseen: Counter[NotAssessed] = field(default_factory=Counter)
-    troubled: list[dict[str, Any]] = field(default_factory=list)
-    first: dict[str, str] = field(default_factory=dict)
-    equal: list[dict[str, str]] = field(default_factory=list)
-    patients: set[str] = field(default_factory=set)
-    interrupted: bool = False
-    paths: bool = False
-    shared: frozenset[str] = frozenset()
-
-    def compared(self, outcome: Outcome) -> Outcome:
-        """The outcome, with the name of an earlier photograph that has the same file."""
-        if outcome.reading is None:
-            return outcome
-        sha256 = outcome.reading.photo.sha256
-        if sha256 in self.first:
-            return replace(outcome, same_as=self.first[sha256])
-        self.first[sha256] = self._told_apart(outcome.input)
-        return outcome
-
-    def _told_apart(self, photograph: Input) -> str:
-        """The name of the next photograph, with its number where others have that name, too."""
-        name = shown.image(photograph, paths=self.paths)
-        return f"{name} (No. {self.done + 1})" if name in self.shared else name
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one photograph."""
-        if outcome.same_as:
-            image = self._told_apart(outcome.input)
-            self.equal.append({"image": image, "same_as": outcome.same_as})
-        if outcome.input.patient:
-            self.patients.add(outcome.input.patient)
-        self.statuses[outcome.status] += 1
-        if outcome.reading is not None:
-            self.unseen.update(not_assessed(outcome.reading))
-            referable = outcome.reading.grade.referable
-            if referable is not None:
-                self.thresholds.add(referable.threshold)
-        if outcome.status == READ:
-            self.referable += outcome.referable
-        else:
-            image = shown.image(outcome.input, paths=self.paths)
-            named = {"image": image, "number": self.done, "status": outcome.status}
-            self.troubled.append(named | trouble(outcome))
-
-    @property
-    def opened(self) -> int:
-        """The number of photographs that could be opened."""
-        return self.done - self.statuses[REFUSED]
-
-    @property
-    def done(self) -> int:
-        """The number of photographs that are done."""
-        return self.statuses.total()
-
-    @property
-    def exit_code(self) -> int:
-        """0 if all were read and graded, 3 if some were not, 1 after an internal error."""
-        if any(entry["code"] == INTERNAL_ERROR for entry in self.troubled):
-            return FundoscopeError.exit_code
-        return 0 if self.statuses[READ] == self.photographs else PhotoError.exit_code
-
-    def counts(self) -> dict[str, int]:
-        """The numbers that are shown and written to ``run.json``."""
-        by_status = {status: self.statuses[status] for status in STATUSES}
-        return {"photographs": self.photographs, **by_status, "referable": self.referable}
-
-
-def run(
-    inputs: Sequence[Input],
-    reader: PhotoReader,
-    *,
-    workers: int,
-    show: Callable[[Outcome], None],
-    stop: Event,
-    out: Path | None = None,
-    pictures: bool = True,
-    labels: bool = False,
-    quadrants: bool = False,
-    paths: bool = False,
-    excel: bool = False,
-    reports: str | None = None,
-    arguments: dict[str, Any] | None = None,
-) -> Tally:
-    """Read photographs, write the results and show each one, in the order of the inputs.
-
-    Args:
-        inputs: the photographs.
-        reader: reads one photograph; used from several threads at once.
-        workers: threads, at least 1.
-        show: called with each outcome, in order, in the calling thread.
-        stop: once set, the run ends after the current photograph; finished results are written.
         out: folder for the results (see :mod:`fundoscope.batch.results`); ``None`` writes none.
         pictures: whether to draw a picture of each photograph into ``out``.
         labels: whether the picture has kind and score at each lesion.
@@ -175,114 +50,307 @@ def run(
         paths: whether results name photographs by their paths, else by their bare file names.
         excel: whether ``out`` gets ``readings.xlsx``, too; needs the extra [excel].
         reports: the code of the language in which ``out`` gets a report for each patient; needs
-            the extra [report]. ``None`` writes none; an interrupted run writes none either.
+            the extra [report]. ``None`` writes none; a run that was stopped writes none either.
+        overwrite: whether results of an earlier run may be replaced.
+        shard: ``(i, n)``: only every n-th photograph, beginning with the i-th, counted from 1.
         arguments: of the command, for ``run.json``.
+        command: what the results depend on; an unfinished run with the same is gone on with.
+    """
+
+    out: Path | None = None
+    pictures: bool = True
+    labels: bool = False
+    quadrants: bool = False
+    paths: bool = False
+    excel: bool = False
+    reports: str | None = None
+    overwrite: bool = True
+    shard: tuple[int, int] = WHOLE
+    arguments: dict[str, Any] = field(default_factory=dict)
+    command: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    inputs: Iterable[Input],
+    reader: PhotoReader,
+    *,
+    workers: int,
+    show: Callable[[Outcome], None],
+    stop: Event,
+    **options: Any,
+) -> Tally:
+    """Read photographs on threads of this process, see :func:`read_all`.
+
+    Args:
+        inputs: the photographs.
+        reader: reads one photograph; used from several threads at once.
+        workers: threads, at least 1.
+        show: called with each outcome, in order, in the calling thread.
+        stop: once set, the run ends after the current photograph; finished results are written.
+        options: see :class:`Options`.
+    """
+    with Threads(reader, workers) as engine:
+        return read_all(inputs, engine, Options(**options), show=show, stop=stop)
+
+
+def read_all(
+    inputs: Iterable[Input],
+    engine: Engine,
+    options: Options,
+    *,
+    show: Callable[[Outcome], None],
+    stop: Event,
+    begin: Callable[[int, int], None] | None = None,
+) -> Tally:
+    """Read photographs, write the results and show each one, in the order of the inputs.
+
+    Each is recorded in a ledger in the folder of results as soon as it was read. If the folder has
+    the ledger of a run with the same command, the run is gone on with.
+
+    Args:
+        inputs: the photographs; taken once, before the first is read.
+        engine: reads the photographs.
+        options: see :class:`Options`.
+        show: called with each outcome, in order, in the calling thread.
+        stop: once set, the run ends; what was recorded is written.
+        begin: called with the number of photographs, and of those that were read before.
 
     Raises:
+        UsageError: the folder of results holds another run, or one that is at work.
         OutputError: a result could not be written.
         FundoscopeError: reading failed for a reason that concerns all photographs.
     """
-    started = _now()
-    tally = Tally(len(inputs), paths=paths, shared=shown.shared(inputs, paths=paths))
-    draw = (
-        partial(_picture, labels=labels, quadrants=quadrants)
-        if pictures and out is not None
-        else None
-    )
-    look = partial(examine, reader=reader, draw=draw)
-    if out is None:
-        _walk(inputs, look, workers, stop, tally, show)
-        return tally
-    with_patients = any(photograph.patient for photograph in inputs)
-    with results_in(out, with_patients=with_patients, paths=paths, excel=excel) as results:
-        _walk(inputs, look, workers, stop, tally, show, results)
-        results.run = _manifest(reader, tally, arguments or {}, started)
-        if reports is not None and not tally.interrupted:
-            results.write_reports = report_files.writer(inputs, workers=workers, spoken=reports)
+    command = {**options.command, "models": [model.sha256 for model in engine.models]}
+    with ledger_of(options.out, command, _now(), overwrite=options.overwrite) as ledger:
+        if options.out is not None and not options.overwrite and ledger.fact(PUBLISHED) is None:
+            results.refuse_earlier(options.out)
+        ledger.list_inputs((each, shown.image(each, paths=options.paths)) for each in inputs)
+        tally = Tally(ledger.total(options.shard))
+        for _, facts in ledger.facts():
+            tally.add(facts)
+        tally.earlier = tally.done
+        if begin is not None:
+            begin(tally.photographs, tally.earlier)
+        _walk(ledger, engine, options, stop, tally, show)
+        tally.interrupted = tally.done < tally.photographs
+        _conclude(ledger, tally)
+        if options.out is not None:
+            ledger.set_fact(PUBLISHED, "")
+            document = _manifest(engine, tally, options, ledger.fact(STARTED) or _now())
+            write = _reports(ledger, options) if options.reports is not None else None
+            results.publish(
+                options.out, ledger, tally, document, excel=options.excel, reports=write
+            )
     return tally
 
 
 def _walk(
-    inputs: Sequence[Input],
-    examine: Callable[[Input], Outcome],
-    workers: int,
+    ledger: Ledger,
+    engine: Engine,
+    options: Options,
     stop: Event,
     tally: Tally,
     show: Callable[[Outcome], None],
-    results: Results | None = None,
 ) -> None:
-    with closing(in_order(inputs, examine, workers)) as outcomes:
-        for outcome in map(tally.compared, outcomes):
-            if results is not None:
-                results.add(outcome)
-            tally.add(outcome)
-            show(outcome)
+    with closing(_outcomes(ledger, engine, options, stop)) as outcomes:
+        for begun, outcome in outcomes:
+            compared = _compared(outcome, ledger)
+            facts = _recorded(begun, compared, ledger, options)
+            tally.add(facts)
+            show(compared)
             if stop.is_set():
                 break
-    tally.interrupted = tally.done < tally.photographs
 
 
-def examine(
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A photograph whose reading has begun."""
+
+    number: int
+    photograph: Input
+    size: int
+    answer: Future[Answer | Refusal]
+
+
+def _outcomes(
+    ledger: Ledger, engine: Engine, options: Options, stop: Event
+) -> Generator[tuple[_Begun, Outcome]]:
+    """What is not recorded yet, in order; no more than ``engine.ahead`` are in memory."""
+    with closing(Archives()) as archives:
+        pending = ledger.pending(options.shard)
+        begun = (_begin(*each, ledger, engine, options, archives) for each in pending)
+        window = deque(islice(begun, engine.ahead))
+        while window:
+            result = _result(window[0].answer, stop, at_once=engine.ends_at_once)
+            if result is None:
+                return
+            first = window.popleft()
+            yield first, _outcome(first.photograph, result)
+            if not stop.is_set():
+                window.extend(islice(begun, 1))
+
+
+def _begin(
+    number: int,
     photograph: Input,
-    *,
-    reader: PhotoReader,
-    draw: Callable[[Photo, Reading], bytes] | None = None,
-) -> Outcome:
+    ledger: Ledger,
+    engine: Engine,
+    options: Options,
+    archives: Archives,
+) -> _Begun:
+    try:
+        if photograph.problem is not None:
+            raise photograph.problem
+        job = _job(photograph, options, archives)
+    except PhotoError as error:
+        return _Begun(number, photograph, 0, _done(_refusal(error)))
+    size = _size(job)
+    before = equal.answer(job, size, ledger, options.out)
+    answered = engine.begin(job) if before is None else _done(before)
+    return _Begun(number, photograph, size, answered)
+
+
+def _job(photograph: Input, options: Options, archives: Archives) -> Job:
+    """The job of a photograph; of one in an archive it has the bytes.
+
+    Raises:
+        PhotoError: it cannot be read from its archive.
+    """
+    eye = names.eye_of(photograph.eye)
+    pictures = options.pictures and options.out is not None
+    plain = Job(
+        str(photograph.path),
+        eye=eye,
+        picture=pictures,
+        labels=options.labels,
+        quadrants=options.quadrants,
+    )
+    if not photograph.archive:
+        return plain
+    member = photograph.path.relative_to(photograph.archive).as_posix()
+    data = archives.read(photograph.archive, photograph.place, member)
+    return replace(plain, source=data, name=name_of(photograph.path))
+
+
+def _size(job: Job) -> int:
+    """Bytes of a file; 0 where that cannot be known."""
+    if isinstance(job.source, bytes):
+        return len(job.source)
+    try:
+        return Path(job.source).stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _done(result: Answer | Refusal) -> Future[Answer | Refusal]:
+    future: Future[Answer | Refusal] = Future()
+    future.set_result(result)
+    return future
+
+
+def _result(
+    future: Future[Answer | Refusal], stop: Event, *, at_once: bool
+) -> Answer | Refusal | None:
+    """Wait for a result; ``None`` once the run is to stop, and the engine would not finish it."""
+    while True:
+        try:
+            return future.result(WAKE)
+        except NotDoneError:
+            if stop.is_set() and (at_once or not future.running()):
+                return None
+
+
+def _refusal(error: PhotoError) -> Refusal:
+    return Refusal(error.what, error.why, error.remedy, error.code)
+
+
+def _outcome(photograph: Input, result: Answer | Refusal) -> Outcome:
+    if isinstance(result, Refusal):
+        return Outcome(photograph, refusal=result.error())
+    return Outcome(photograph, result.reading, picture=result.picture)
+
+
+def examine(photograph: Input, *, reader: PhotoReader) -> Outcome:
     """Read one photograph; an error that concerns it alone becomes its refusal.
 
     Args:
         photograph: what to read.
         reader: what reads it.
-        draw: makes the picture, bytes of a PNG file; ``None`` makes none.
 
     Raises:
         FundoscopeError: reading failed for a reason that concerns all photographs.
     """
-    try:
-        if photograph.problem is not None:
-            raise photograph.problem
-        eye = names.eye_of(photograph.eye)
-        photo, reading = reader.examine(photograph.path, eye=eye)
-        return Outcome(photograph, reading, picture=draw(photo, reading) if draw else None)
-    except PhotoError as refusal:
-        return Outcome(photograph, refusal=refusal.with_traceback(None))
-    except FundoscopeError:
-        raise  # It concerns the other photographs too.
-    except MemoryError:
-        why, remedy = "needs more memory than is available", "use fewer --workers"
-        fault = PhotoError(photograph.image, why, remedy, code="out_of_memory")
-        return Outcome(photograph, refusal=fault)
-    except Exception as error:  # noqa: BLE001
-        # An internal error on one photograph must not end a run over 100,000.
-        why = f"internal error ({type(error).__name__}: {error})"
-        fault = PhotoError(photograph.image, why, REPORT, code=INTERNAL_ERROR)
-        return Outcome(photograph, refusal=fault)
+    if photograph.problem is not None:
+        return Outcome(photograph, refusal=photograph.problem)
+    job = Job(str(photograph.path), eye=names.eye_of(photograph.eye))
+    return _outcome(photograph, answer(job, reader))
 
 
-def _picture(photo: Photo, reading: Reading, *, labels: bool, quadrants: bool) -> bytes:
-    from fundoscope.report.overlay import draw
+def _compared(outcome: Outcome, ledger: Ledger) -> Outcome:
+    """The outcome, with the name of an earlier photograph that has the same file."""
+    if outcome.reading is None:
+        return outcome
+    first = ledger.first_with(outcome.reading.photo.sha256)
+    return outcome if first is None else replace(outcome, same_as=_told_apart(*first, ledger))
 
-    buffer = io.BytesIO()
-    picture = draw(photo, reading, labels=labels, quadrants=quadrants)
-    picture.save(buffer, "PNG", compress_level=PNG_COMPRESSION)
-    return buffer.getvalue()
+
+def _told_apart(number: int, image: str, ledger: Ledger) -> str:
+    """The name of a photograph, with its number where others have that name, too."""
+    return f"{image} (No. {number})" if ledger.is_shared(image) else image
 
 
-def _manifest(
-    reader: PhotoReader, tally: Tally, arguments: dict[str, Any], started: str
-) -> dict[str, Any]:
+def _recorded(begun: _Begun, outcome: Outcome, ledger: Ledger, options: Options) -> Facts:
+    """Write a photograph's picture and record it; both are on the disk then."""
+    picture = sha256 = ""
+    if outcome.picture is not None and outcome.reading is not None and options.out is not None:
+        picture = results.picture_name(outcome.input.path, outcome.reading.photo.sha256)
+        sha256 = hashlib.sha256(outcome.picture).hexdigest()
+        keep_picture(options.out, picture, outcome.picture)
+    kept = record(
+        outcome,
+        begun.number,
+        size=begun.size,
+        picture=picture,
+        picture_sha256=sha256,
+        paths=options.paths,
+    )
+    ledger.add(kept)
+    return kept.facts
+
+
+def _conclude(ledger: Ledger, tally: Tally) -> None:
+    """List what a person should know of single photographs."""
+    tally.patients = ledger.patient_count()
+    for number, facts in ledger.facts():
+        if facts.same_as:
+            image = _told_apart(number, facts.image, ledger)
+            tally.equal.append({"image": image, "same_as": facts.same_as})
+        if facts.status != READ:
+            named = {"image": facts.image, "number": number, "status": facts.status}
+            cause = {"code": facts.code, "reason": facts.reason, "remedy": facts.remedy}
+            tally.troubled.append(named | cause)
+
+
+def _reports(ledger: Ledger, options: Options) -> Callable[[Path], list[str]]:
+    from fundoscope.batch import reports
+
+    inputs, spoken = ledger.inputs(), options.reports or ""
+    return reports.writer(inputs, workers=processors.available(), spoken=spoken)
+
+
+def _manifest(engine: Engine, tally: Tally, options: Options, started: str) -> dict[str, Any]:
     """The content of ``run.json``: everything that the results depend on."""
     from fundoscope.batch.versions import versions
 
     return {
         "version": RUN_VERSION,
         "command": "read",
-        "arguments": arguments,
+        "arguments": options.arguments,
         "versions": versions(),
-        "models": reader.models,
+        "models": engine.models,
         "thresholds": {
             "referable": sorted(tally.thresholds),
-            "lesions": dict(reader.lesion_thresholds),
+            "lesions": dict(engine.lesion_thresholds),
         },
         "counts": tally.counts(),
         "not_assessed": [str(what) for what in tally.unseen],

@@ -5,8 +5,6 @@ A folder may be named after a patient, so a path is written only where the user 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -34,12 +32,6 @@ def image(photograph: Input, *, paths: bool) -> str:
         paths: whether to name it as the user did, else by its bare file name.
     """
     return photograph.image if paths else bare(photograph.image)
-
-
-def shared(photographs: Iterable[Input], *, paths: bool) -> frozenset[str]:
-    """The names that several photographs have; see :func:`image`."""
-    names = Counter(image(photograph, paths=paths) for photograph in photographs)
-    return frozenset(name for name, count in names.items() if count > 1)
 
 
 def without_paths(text: str, photograph: Input) -> str:

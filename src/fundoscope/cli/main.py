@@ -9,7 +9,7 @@ import sys
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from fundoscope.cli.exit_codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
@@ -35,7 +35,8 @@ COMMANDS: Final = (
     "reproduce",
 )
 """In the order of the help. Each is ``fundoscope.cli.<name>``, loaded when it is called: either a
-Typer app named ``app`` or a function of the command's name."""
+Typer app named ``app`` or a function of the command's name, with the class of its command in
+``COMMAND`` where that is not the usual one."""
 
 DEBUG: Final = "FUNDOSCOPE_DEBUG"
 
@@ -56,7 +57,8 @@ class LazyCommands(TyperGroup):
             command: Any = get_group(module.app)
         else:
             single = typer.Typer(add_completion=False)
-            single.command(cmd_name)(getattr(module, cmd_name))
+            kind = getattr(module, "COMMAND", TyperCommand)
+            single.command(cmd_name, cls=kind)(getattr(module, cmd_name))
             command = get_command(single)
         command.name = cmd_name
         return command

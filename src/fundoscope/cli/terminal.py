@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -18,9 +21,52 @@ from fundoscope.errors import OutputError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+STOPPING: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Ctrl-C, the end of a service or a machine, and a terminal that is closed."""
+REPORTED_EVERY: Final = 60.0
+"""Seconds between two lines of progress where standard error is no terminal, such as a log."""
 STDERR: Final = 2
 JSON_ENCODING: Final = "utf-8"
+
+
+@dataclass(slots=True)
+class Progressed:
+    """How far a command has come.
+
+    Attributes:
+        total: the number of photographs.
+        done: the number that are done.
+        began: when it began, on the monotonic clock.
+        reported: when a line was last made.
+    """
+
+    total: int = 0
+    done: int = 0
+    began: float = field(default_factory=time.monotonic)
+    reported: float = field(default_factory=time.monotonic)
+    _here: int = 0
+
+    def advance(self) -> str:
+        """Count one photograph; a line about the progress now and then, else ``""``."""
+        self.done += 1
+        self._here += 1
+        now = time.monotonic()
+        if now - self.reported < REPORTED_EVERY:
+            return ""
+        self.reported = now
+        speed = self._here / (now - self.began)
+        left = timedelta(seconds=round(max(0, self.total - self.done) / speed))
+        return (
+            f"{self.done:,} of {self.total:,} photographs, {speed:.1f} photographs a second,"
+            f" about {left} left"
+        )
+
+    def speed(self) -> str:
+        """Photographs a second since this command began, in words."""
+        seconds = time.monotonic() - self.began
+        return f"{self._here / seconds:.1f} photographs/s" if seconds > 0 else ""
 
 
 class Terminal:
@@ -35,6 +81,20 @@ class Terminal:
         self._bar = bar
         self._task = task
         self.closed = False
+        self._progress = Progressed()
+
+    def begin(self, total: int, earlier: int = 0) -> None:
+        """Say how many photographs there are.
+
+        Args:
+            total: all of them.
+            earlier: those that an earlier run has read.
+        """
+        self._progress = Progressed(total, earlier)
+        if self._bar is not None and self._task is not None:
+            self._bar.reset(self._task, total=total, completed=earlier)
+        if earlier:
+            self.err(f"going on with an earlier run: {earlier:,} of {total:,} photographs are read")
 
     def out(self, line: str, *, encoding: str | None = None) -> None:
         r"""Write a line to standard output; do nothing once its reader has stopped.
@@ -73,8 +133,11 @@ class Terminal:
 
     def advance(self) -> None:
         """Count one more photograph as done."""
+        line = self._progress.advance()
         if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task)
+            self._bar.update(self._task, advance=1, speed=self._progress.speed())
+        elif line:
+            complain(line)
 
     def _above_bar(self, line: str) -> None:
         if self._bar is not None:
@@ -123,18 +186,29 @@ def flush_output() -> int | None:
 
 
 @contextmanager
-def terminal(count: int) -> Iterator[Terminal]:
-    """Give a :class:`Terminal`, with a bar of ``count`` photographs if standard error is one."""
+def terminal(count: int | None = None) -> Iterator[Terminal]:
+    """Give a :class:`Terminal`, with a bar of photographs if standard error is one.
+
+    Args:
+        count: the number of photographs; ``None`` if it is not known yet.
+    """
     if not sys.stderr.isatty():
         yield Terminal()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    speed = TextColumn("{task.fields[speed]}")
+    columns = (BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     with bar:
-        yield Terminal(bar, bar.add_task("photographs", total=count))
+        yield Terminal(bar, bar.add_task("photographs", total=count, speed=""))
 
 
 @contextmanager
@@ -175,17 +249,21 @@ def _discard(descriptor: int) -> None:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """Give an event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts as usual."""
+    """Give an event that the first signal of :data:`STOPPING` sets; a second interrupts as usual.
+
+    A signal that is ignored stays so: ``nohup`` lets a command outlive its terminal.
+    """
     stop = Event()
     before = {number: signal.getsignal(number) for number in STOPPING}
+    before = {number: was for number, was in before.items() if was != signal.SIG_IGN}
 
     def request(_number: int, _frame: FrameType | None) -> None:
         stop.set()
-        for number in STOPPING:
+        for number in before:
             signal.signal(number, signal.default_int_handler)
 
     try:
-        for number in STOPPING:
+        for number in before:
             signal.signal(number, request)
         yield stop
     finally:

@@ -32,6 +32,8 @@ NO_FIELD: Final = tuple(LesionSummary(kind, False, "no_field") for kind in LESIO
 """The summary of a photograph without a field of view."""
 NOT_GRADABLE: Final = tuple(LesionSummary(kind, False, "not_gradable") for kind in LESIONS)
 """The summary of a photograph that is too poor to be graded."""
+SURE_OF_GRADE_0: Final = tuple(LesionSummary(kind, False, "sure_of_grade_0") for kind in LESIONS)
+"""The summary of a photograph on which lesions were left out, as the grader is sure of grade 0."""
 OVEREXPOSED: Final = tuple(LesionSummary(kind, False, "overexposed") for kind in LESIONS)
 """The summary of a photograph too much of which is washed out."""
 OVEREXPOSED_WARNING: Final = (

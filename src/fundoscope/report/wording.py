@@ -74,6 +74,7 @@ NOT_ASSESSED: Final = {
     "photograph_too_small": "photograph too small",
     "overexposed": "photograph overexposed",
     "not_gradable": "photograph not gradable",
+    "sure_of_grade_0": "the grader is sure of grade 0",
 }
 """Words for each of :data:`fundoscope.reading.NOT_ASSESSED_REASONS`; none without a detector."""
 MACULAR_OEDEMA: Final = "macular oedema"

@@ -1,0 +1,1 @@
+"""Where a list of photographs can come from, beside folders and tables."""

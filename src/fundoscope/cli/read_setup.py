@@ -1,0 +1,135 @@
+"""From the options of ``fundoscope read`` to what its run needs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fundoscope.errors import UsageError
+from fundoscope.quoting import shown
+
+if TYPE_CHECKING:
+    from fundoscope.batch.engines import Engine
+    from fundoscope.batch.inputs import Input
+
+SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
+
+
+def reader_options(given: dict[str, Any]) -> dict[str, Any]:
+    """What a :class:`fundoscope.reader.Reader` is made with, but for its bundles."""
+    from fundoscope.reader import DEFAULT_RULES
+
+    device, rules = given["device"], given["rules"]
+    return {
+        "lesions": given["lesions"],
+        "referable_threshold": given["threshold"],
+        "providers": None if device is None else [device],
+        "rules": tuple(rules) if rules else DEFAULT_RULES,
+        "force": given["force"],
+        "heat_map": given["heat"],
+    }
+
+
+def engine(
+    made_with: dict[str, Any], workers: int, photographs: int, deadline: float | None
+) -> Engine:
+    """What reads the photographs."""
+    from fundoscope import reader
+    from fundoscope.batch import engines, processors
+    from fundoscope.batch.workers import WorkerLimits
+
+    usual = WorkerLimits()
+    return engines.engine(
+        reader.Reader,
+        made_with,
+        workers=workers,
+        threads=processors.threads(workers, photographs),
+        photographs=photographs,
+        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+    )
+
+
+def command(
+    paths: list[Path], grader: Path | None, detector: Path | None, given: dict[str, Any]
+) -> dict[str, Any]:
+    """What the results depend on, so that an unfinished run is known by it."""
+    from fundoscope._version import __version__
+
+    files = {
+        "paths": [str(path.absolute()) for path in paths],
+        "grader": None if grader is None else str(grader.absolute()),
+        "detector": None if detector is None else str(detector.absolute()),
+    }
+    return {"version": __version__, "files": files, "given": given}
+
+
+def shard(text: str | None) -> tuple[int, int]:
+    """The part of the photographs in an option's value, such as ``2/20``.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if text is None:
+        return (1, 1)
+    match = SHARD.fullmatch(text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        why = "is not a part of the photographs"
+        raise UsageError(f"--shard {shown(text)}", why, "give i/n with i from 1 to n, such as 2/20")
+    return int(match[1]), int(match[2])
+
+
+def named(
+    paths: list[Path],
+    out: Path | None,
+    grader: Path | None,
+    detector: Path | None,
+    *,
+    paths_too: bool,
+) -> dict[str, Any]:
+    """The files and folders of the command, as ``run.json`` names them."""
+    from fundoscope.batch.shown import FOLDER, named
+
+    bundles = {"grader": grader, "detector": detector}
+    return {
+        "paths": [named(path, paths=paths_too) for path in paths],
+        "out": None if out is None else str(out) if paths_too else FOLDER,
+        **{
+            task: None if path is None else named(path, paths=paths_too, bundle=True)
+            for task, path in bundles.items()
+        },
+    }
+
+
+def inputs(
+    paths: list[Path],
+    out: Path | None,
+    names: str | None,
+    passed_over: Counter[str],
+    at_least: int,
+    *,
+    overwrite: bool,
+) -> tuple[int, Iterator[Input]]:
+    """The photographs to read, with what the names of their files say of them, and their number.
+
+    Not all are counted: only ``at_least``, and as many as decide between threads and processes.
+
+    Raises:
+        UsageError, TableError: a path, a table or ``names`` is not valid, or the folder of results
+            is in use.
+    """
+    from fundoscope.batch import engines
+    from fundoscope.batch import names as naming
+    from fundoscope.batch.inputs import stream
+    from fundoscope.batch.results import check_folder
+
+    from_names = () if names is None else naming.chosen(names)
+    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names)
+    first = list(islice(inputs, max(at_least, engines.PROCESSES_FROM)))
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+    return len(first), chain(first, inputs)
