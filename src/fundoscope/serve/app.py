@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from fundoscope._version import __version__
 from fundoscope.errors import FundoscopeError
+from fundoscope.report import languages
 from fundoscope.serve import answers, problems
 from fundoscope.serve.examples import EXAMPLES
 from fundoscope.serve.guards import Guards
@@ -34,6 +35,8 @@ from fundoscope.serve.store.store import Store
 
 PAGE: Final = Path(__file__).parent / "page"
 """The page and its files; served as they are."""
+LANGUAGES: Final = Path(languages.__file__).parent
+"""The texts of the page, which are those of reports, too."""
 DESCRIPTION: Final = (
     "Reads photographs of the retina and grades diabetic retinopathy. Research software, not a"
     " medical device: a person decides. Errors are `application/problem+json` (RFC 9457)."
@@ -118,6 +121,7 @@ def _serve_page(app: FastAPI) -> None:
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
+    app.mount("/page/languages", StaticFiles(directory=LANGUAGES), name="languages")
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
 
 
