@@ -215,12 +215,19 @@ def missing(url: str, accepted: list[str]) -> list[str]:
     return left
 
 
+def absent(url: str, accepted: list[str]) -> int:
+    """The number of accepted photographs that the service does not know."""
+    with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
+        return sum(client.get(f"/v1/readings/{id_}").status_code != 200 for id_ in accepted)
+
+
 def kill(args: argparse.Namespace, data: Path) -> bool:
     rng = random.Random(args.seed)
     pictures = [variants(phantom(*SMALL, seed)) for seed in range(4)]
     seen, moments = Seen(), Counter[str]()
     for number in range(args.kills):
         with serving(data, "--workers", "1", "--no-lesions") as (process, url):
+            lost = absent(url, seen.accepted)
             stop = threading.Event()
             callers = [
                 threading.Thread(target=_call, args=(url, pictures, stop, seen, n))
@@ -236,7 +243,10 @@ def kill(args: argparse.Namespace, data: Path) -> bool:
                 caller.join()
         left = len(list((data / "incoming").iterdir()))
         moments["with an upload under way"] += left > 0
-        print(f"kill {number + 1}: {len(seen.accepted)} accepted so far", flush=True)
+        print(
+            f"kill {number + 1}: {len(seen.accepted)} accepted so far; lost at this start: {lost}",
+            flush=True,
+        )
     with serving(data, "--workers", "1", "--no-lesions") as (_, url):
         unread = missing(url, seen.accepted)
     verify = [sys.executable, "-m", "fundoscope", "audit", "verify", "--data", str(data)]

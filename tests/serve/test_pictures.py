@@ -13,7 +13,15 @@ import pytest
 from PIL import Image
 
 from fundoscope.batch.workers import WorkerLimits
-from fundoscope.serve.pictures import Pictures, converted, media_type, overlay, reduced
+from fundoscope.serve.pictures import (
+    Page,
+    Pictures,
+    converted,
+    media_type,
+    overlay,
+    reduced,
+    report,
+)
 from fundoscope.serve.problems import Problem
 
 from .conftest import Clinic, photograph
@@ -67,6 +75,8 @@ def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None
     text = json.dumps(clinic.get(f"/v1/readings/{reading}").json()["reading"])
     assert size(overlay(path, text, labels=False, heat=True))[0] >= 720
     assert size(reduced(path, 4096)) == (160, 120)
+    pytest.importorskip("reportlab", reason="needs the extra [report]")
+    assert report([Page(path, text, "left")], "7", "2026-03-02", "en").startswith(b"%PDF-")
 
 
 def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ def test_a_body_that_is_no_json_or_too_large(clinic: Clinic) -> None:
     path = f"/v1/readings/{clinic.upload()}/review"
     json_type = {"Content-Type": "application/json"}
     problem(clinic.client.post(path, content=b"{", headers=json_type), 422, "invalid")
-    problem(clinic.client.post(path, content=b'{"a":"\xff"}', headers=json_type), 422, "invalid")
+    not_utf8 = clinic.client.post(path, content=b'{"comment":"\xff"}', headers=json_type)
+    problem(not_utf8, 422, "invalid")
     problem(clinic.client.post(path, content=b"{}"), 415, "not_json")
     large = clinic.client.post(path, content=b" " * 2**21, headers=json_type)
     problem(large, 413, "too_large")
