@@ -8,8 +8,8 @@
     python bench/night.py workers [--photographs 500]
 
 - `kills`: a folder of phantoms is read once without disturbance. Then the same command is killed by
-  SIGKILL again and again, at random moments after its start, until the kills are used up, and then
-  runs to its end. A photograph that was printed before a kill must be in the ledger after it
+  SIGKILL again and again, at random moments after its start, until it ends or the kills are used
+  up. If it ends before, it begins anew in another folder. A photograph that was printed before a kill must be in the ledger after it
   (else: lost), none may be printed twice (doubled), and all results must have the same bytes.
 - `stops`: SIGTERM, SIGHUP and SIGINT; the seconds until the command has ended, and whether tables
   and ledger hold what was printed.
@@ -65,6 +65,7 @@ its share of the photographs needs."""
 TIMES = ("started", "finished", "files_sha256", "own_sha256", "arguments")
 """What may differ in `run.json`."""
 MIB = 2**20
+FAULTS = ("lost", "doubled", "other bytes", "left behind")
 FIRST = 1000
 """Photographs after which memory counts as settled."""
 
@@ -145,36 +146,33 @@ def kills(count: int, number: int, seed: int, place: Path) -> int:
     seconds = time.monotonic() - began - starting
     took = f"{starting:.0f} + {seconds:.0f} s"
     print(f"undisturbed: {count} photographs in {took}, {load()}", flush=True)
-    out, random = place / "killed", np.random.default_rng(seed)
-    share = seconds / max(1, number)
-    times: Counter[str] = Counter()
-    lost, killed = 0, 0
-    for _ in range(number):
-        moment = random.uniform(0, STARTING * starting + LONGEST_LIFE * share)
-        process = started(command(folder, out), place / "log")
-        try:
-            process.wait(moment)
-            break
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            killed += 1
+    random, share = np.random.default_rng(seed), seconds / max(1, number)
+    whole = results(place / "undisturbed")
+    faults: Counter[str] = Counter()
+    killed, runs = 0, 0
+    while killed < number:
+        runs += 1
+        out, times = place / f"killed-{runs}", Counter[str]()
+        while True:
+            process = started(command(folder, out), place / "log")
+            moment = random.uniform(0, STARTING * starting + LONGEST_LIFE * share)
+            try:
+                process.wait(moment if killed < number else None)
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+            times.update(printed(place / "log"))
+            faults["lost"] += len(set(times) - recorded(out))
         times.update(printed(place / "log"))
-        lost += len(set(times) - recorded(out))
-    at_the_end = len(recorded(out))
-    if not (out / "run.json").exists():
-        process = started(command(folder, out), place / "log")
-        process.wait()
-        times.update(printed(place / "log"))
-    doubled = sum(number > 1 for number in times.values())
-    same = results(out) == results(place / "undisturbed")
-    left = sorted(path.name for path in place.iterdir() if path.name.startswith("."))
-    print(
-        f"{killed} kills of a run over {count} photographs, {at_the_end} read when the last came:"
-        f" {lost} lost, {doubled} doubled, {'the same' if same else 'OTHER'} bytes at the end,"
-        f" leftovers: {left or 'none'}; {load()}"
-    )
-    return int(bool(lost or doubled or not same or left))
+        faults["doubled"] += sum(number > 1 for number in times.values())
+        faults["other bytes"] += results(out) != whole
+        shutil.rmtree(out)
+    faults["left behind"] = sum(path.name.startswith(".") for path in place.iterdir())
+    said = ", ".join(f"{faults[what]} {what}" for what in FAULTS)
+    print(f"{killed} kills of {runs} runs over {count} photographs: {said}; {load()}")
+    return int(faults.total() > 0)
 
 
 def stops(count: int, number: int, place: Path) -> int:

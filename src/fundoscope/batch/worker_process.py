@@ -28,6 +28,9 @@ GRACE: Final = 5.0
 LEFT_TO_PARENT: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that a terminal or a service manager sends to all processes of a command: the parent acts
 on them and ends its workers, so that none of them dies first and costs a photograph."""
+MAPPED_WITH_A_GPU: Final = 2**34
+"""Bytes of address space from which on the driver of a GPU must have mapped some: CUDA maps tens of
+gigabytes at its start, and more later. Our models and libraries map less than one."""
 STATM: Final = "/proc/{}/statm"
 """Where Linux tells the memory of a process, in pages: address space, then resident memory."""
 
@@ -176,9 +179,10 @@ def bound_address_space(more: int) -> None:
     """Let the process map this many bytes more than now: then one huge allocation fails at once.
 
     The models and libraries map far more than they use, so the bound counts from what they took.
+    Where the driver of a GPU maps at will, there is no bound.
     """
     mapped = _memory("self", 0)
-    if sys.platform == "linux" and mapped is not None:
+    if sys.platform == "linux" and mapped is not None and mapped < MAPPED_WITH_A_GPU:
         import resource
 
         most = resource.getrlimit(resource.RLIMIT_AS)[1]
