@@ -223,6 +223,18 @@ def test_many_at_once_are_read_or_turned_away(start: Start) -> None:
     assert len(clinic.files) == statuses.count(201)
 
 
+def test_every_photograph_is_read_once_however_busy_it_is(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fundoscope.serve.queue.SWEEP_S", 0.02)
+    clinic = start(queue=3)
+    with ThreadPoolExecutor(6) as callers:
+        answers = list(callers.map(lambda n: clinic.post(photograph(shade=n)), range(30)))
+    accepted = [answer.status_code for answer in answers].count(201)
+    assert accepted >= 3
+    assert clinic.pool.read <= accepted + 1  # one may be picked up just before its own request
+
+
 def test_accepted_photographs_are_finished_at_the_stop(start: Start, tmp_path: Path) -> None:
     from .conftest import running
 

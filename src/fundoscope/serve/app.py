@@ -25,7 +25,7 @@ from fundoscope.serve.examples import EXAMPLES
 from fundoscope.serve.guards import Guards
 from fundoscope.serve.metrics import Metrics
 from fundoscope.serve.pictures import Pictures
-from fundoscope.serve.queue import Pool, Queue, cancelled
+from fundoscope.serve.queue import Pool, Queue
 from fundoscope.serve.routes import artefacts, health, readings, reviews, session, worklist
 from fundoscope.serve.service import Service
 from fundoscope.serve.settings import STOP_S, Settings
@@ -95,7 +95,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await cancelled(sweeping)
+        service.queue.stop_sweeping()
+        await sweeping
         left = await service.queue.drain(STOP_S)
         if left:
             _log.warning("%d accepted photographs are read after the next start", left)

@@ -27,6 +27,9 @@ from fundoscope.serve.problems import Problem, ProblemResponse, of_error
 from fundoscope.serve.settings import LOCALHOST
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+METHODS: Final = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
+OTHER: Final = "other"
+"""Any further method: callers can invent them, and figures must stay few."""
 OUR_SITES: Final = frozenset({"", "same-origin", "none"})
 """Values of ``Sec-Fetch-Site`` of our own page, and of what a person typed."""
 HEADERS: Final = {
@@ -130,7 +133,7 @@ class Guards:
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         """Count the request and log it, by its route: a path or a query could name a patient."""
         route = getattr(scope.get("route"), "path", NO_ROUTE)
-        method = scope["method"] if status != 405 else "other"
+        method = scope["method"] if scope["method"] in METHODS else OTHER
         self._metrics.requests.labels(route, method, status).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         _log.info("%s %s %d %.3fs request=%s", method, route, status, seconds, request_id)

@@ -26,6 +26,7 @@ from fundoscope.serve.store import records
 from fundoscope.serve.store.photographs import path_of
 from fundoscope.serve.store.records import Record, Refused
 from fundoscope.serve.store.store import Store
+from fundoscope.serve.store.tables import WAITING
 
 
 class Pool(Protocol):
@@ -66,6 +67,7 @@ class Queue:
         self._places, self._workers = places, workers
         self._taken = 0
         self._mean_s = USUAL_S
+        self._stopping = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[Record | None]] = {}
 
     def take_place(self) -> None:
@@ -101,19 +103,42 @@ class Queue:
         return task
 
     async def sweep(self) -> None:
-        """Read what was accepted and is not read yet, for as long as the service runs."""
-        while True:
+        """Read what was accepted and is not read yet, until the service stops."""
+        while not self._stopping.is_set():
             try:
                 left = await run_in_threadpool(records.waiting, self._store)
             except FundoscopeError:  # the database does not answer; requests report it
                 left = []
             for record in left:
-                while self._taken >= self._places:
-                    await asyncio.sleep(self._mean_s / self._workers)
                 if record.id not in self._tasks:
-                    self._set_taken(self._taken + 1)
-                    self.submit(record)
-            await asyncio.sleep(SWEEP_S)
+                    await self._pick_up(record.id)
+            await self._pause(SWEEP_S)
+
+    async def _pick_up(self, id_: str) -> None:
+        """Read an accepted photograph that nobody reads, once there is a place."""
+        while self._taken >= self._places and not self._stopping.is_set():
+            await self._pause(self._mean_s / self._workers)
+        if self._stopping.is_set():
+            return
+        self._set_taken(self._taken + 1)
+        try:
+            record = await run_in_threadpool(records.get, self._store, id_)
+        except FundoscopeError:
+            record = None
+        # It may have been read, deleted or picked up by its own request meanwhile.
+        if record is None or record.status != WAITING or id_ in self._tasks:
+            self.leave()
+        else:
+            self.submit(record)
+
+    def stop_sweeping(self) -> None:
+        """Let :meth:`sweep` end. It is not cancelled: a thread would go on using the database."""
+        self._stopping.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait some time, or until the service stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def drain(self, seconds: float) -> int:
         """Wait for the accepted photographs.
@@ -157,10 +182,3 @@ def _outcome(result: Reading | Refusal) -> Reading | Refused:
     if isinstance(result, Refusal):
         return Refused(result.code, result.why, result.remedy)
     return replace(result, photo=replace(result.photo, name=None))
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a task, and wait for its end."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
