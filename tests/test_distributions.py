@@ -12,6 +12,12 @@ SHIPPED = {
     "fundoscope/py.typed",
     "fundoscope/photo/retina.npz",
     "fundoscope/lesions/suppress.onnx",
+    "fundoscope/report/paper/paper.css",
+    *(f"fundoscope/report/languages/{code}.json" for code in ("en", "zh")),
+    *(
+        f"fundoscope/serve/{path.relative_to(SOURCE / 'fundoscope/serve').as_posix()}"
+        for path in (SOURCE / "fundoscope/serve/page").rglob("*.*")
+    ),
     *(
         f"fundoscope/models/shipped/{task}/{name}"
         for task in ("grading", "detection")

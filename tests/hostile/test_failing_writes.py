@@ -28,6 +28,10 @@ VARYING = {"run.json", "SHA256SUMS"}
 """Files that name the time of the run, or hold a hash of one that does."""
 
 
+UNFINISHED = "unfinished"
+"""What `read` keeps of a run that failed, so that the same command goes on."""
+
+
 class Fault:
     """Fails at the n-th step below a folder, once."""
 
@@ -73,15 +77,17 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in VARYING
+        if path.is_file()
+        and path.name not in VARYING
+        and path.relative_to(folder).parts[0] != UNFINISHED
     }
 
 
 @pytest.fixture
 def commands(tmp_path: Path, save_eye: Save) -> dict[str, tuple[object, ...]]:
     """Commands that write below ``out``; each is to be given a folder for it."""
-    for name in ("a_g1", "b_g3"):
-        save_eye(tmp_path / "in" / f"{name}.jpg")
+    for shade, name in enumerate(("a_g1", "b_g3")):
+        save_eye(tmp_path / "in" / f"{name}.jpg", shade=100 * shade)
     box = '<box label="MA" xtl="1" ytl="2" xbr="30" ybr="40"/>'
     image = f'<image id="0" name="a_g1.jpg" width="160" height="120">{box}</image>'
     (tmp_path / "a.xml").write_text(f"<annotations>{image}</annotations>")

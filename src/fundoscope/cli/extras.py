@@ -25,6 +25,16 @@ EXTRAS: Final = {
     },
     "keras": {"keras": "keras", "h5py": "h5py"},
     "excel": {"XlsxWriter": "xlsxwriter", "openpyxl": "openpyxl"},
+    "serve": {
+        "alembic": "alembic",
+        "fastapi": "fastapi",
+        "prometheus-client": "prometheus_client",
+        "python-multipart": "python_multipart",
+        "sqlalchemy": "sqlalchemy",
+        "starlette": "starlette",
+        "uvicorn": "uvicorn",
+    },
+    "postgresql": {"psycopg": "psycopg"},
     "report": {"reportlab": "reportlab"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
@@ -37,6 +47,10 @@ DATA_SPLIT: Final = ("evaluate", ("sklearn",))
 DATA_STATS: Final = ("evaluate", ("matplotlib",))
 TRAIN: Final = ("train", ("torch", "timm", "lightning", "onnx", "onnxscript"))
 EXCEL: Final = ("excel", ("xlsxwriter",))
+SERVE: Final = (
+    "serve",
+    ("alembic", "fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "uvicorn"),
+)
 REPORT: Final = ("report", ("reportlab",))
 KERAS: Final = ("keras", ("keras", "h5py", "torch", "onnx", "onnxscript"))
 """What a command needs: the extra, and the modules that it imports.

@@ -29,6 +29,9 @@ COMMANDS: Final = (
     "data",
     "train",
     "bundle",
+    "serve",
+    "store",
+    "audit",
     "reproduce",
 )
 """In the order of the help. Each is ``fundoscope.cli.<name>``, loaded when it is called: either a

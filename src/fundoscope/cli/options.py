@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -58,4 +58,21 @@ DetectorBundle = Annotated[
 ]
 Results = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder to write the results into.")
+]
+DATA: Final = Path("fundoscope-data")
+"""Where the service keeps its data unless another folder is named."""
+Data = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Folder of the service: its photographs and, with SQLite, its database."
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="FUNDOSCOPE_DATABASE",
+        help="PostgreSQL instead of SQLite: postgresql://USER@HOST/NAME. A URL with a password"
+        " belongs into the environment variable.",
+    ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.data import check, convert, importing, sort, split, stats
+from fundoscope.cli.data import check, convert, export_reviews, importing, sort, split, stats
 
 app = typer.Typer(
     help="Import, check, split, sort and convert labels and annotations.", no_args_is_help=True
@@ -16,3 +16,4 @@ app.command()(split.split)
 app.command()(sort.sort)
 app.command()(stats.stats)
 app.command()(convert.convert)
+app.command("export-reviews")(export_reviews.export_reviews)

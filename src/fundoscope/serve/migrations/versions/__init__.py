@@ -1,0 +1,1 @@
+"""Each module is a step; Alembic orders them by ``down_revision``."""

@@ -1,0 +1,87 @@
+/** Calls of the service. What fails becomes a Problem: what is wrong, and what to do. */
+
+import { say } from '/page/language.js';
+
+/** Seconds after which a busy service is asked again, if it does not say. */
+const RETRY_S = 5;
+
+/** An answer that is an error. */
+export class Problem extends Error {
+  constructor({ status = 0, code = 'unreachable', detail, remedy, id = null, retry = RETRY_S }) {
+    super(detail || say('page.unreachable'));
+    Object.assign(this, { status, code, remedy: remedy || '', id, retry });
+  }
+
+  /** What is wrong and what to do, in a sentence. */
+  get sentence() {
+    return this.remedy ? `${this.message}: ${this.remedy}` : this.message;
+  }
+}
+
+async function call(address, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(address, { credentials: 'same-origin', ...options });
+  } catch {
+    throw new Problem({ remedy: say('page.unreachable_remedy') });
+  }
+  if (!answer.ok) throw problemOf(answer.status, await answer.text(), answer.headers.get('Retry-After'));
+  return answer;
+}
+
+function problemOf(status, text, retry) {
+  let told = {};
+  try {
+    told = JSON.parse(text);
+  } catch { /* A proxy in between answers in HTML. */ }
+  const seconds = Number(retry) || RETRY_S;
+  return new Problem({ ...told, status, detail: told.detail || say('page.failed', { status }), retry: seconds });
+}
+
+const json = async (address, options) => (await call(address, options)).json();
+
+function send(address, body, method = 'POST') {
+  const headers = { 'Content-Type': 'application/json' };
+  return json(address, { method, headers, body: JSON.stringify(body) });
+}
+
+/** Address of something that is made of a reading. */
+export const part = (id, what) => `/v1/readings/${encodeURIComponent(id)}/${what}`;
+
+export const session = () => json('/v1/session');
+export const signIn = (token) => send('/v1/session', { token });
+export const signOut = () => call('/v1/session', { method: 'DELETE' });
+export const reading = (id) => json(`/v1/readings/${encodeURIComponent(id)}`);
+export const review = (id, body) => send(part(id, 'review'), body);
+export const picture = async (id, what) => (await call(part(id, what))).blob();
+
+/** The worklist; leaves out filters that are empty. */
+export function worklist(wanted) {
+  const given = Object.entries(wanted).filter(([, value]) => value !== '' && value !== null);
+  return json(`/v1/worklist?${new URLSearchParams(given)}`);
+}
+
+/**
+ * Upload a photograph. XMLHttpRequest, because fetch says nothing while it sends.
+ * @param {File} file
+ * @param {{eye: string, patient: string, keepName: boolean}} said
+ * @param {(share: number) => void} progress called with 0 to 1
+ */
+export function upload(file, said, progress) {
+  const form = new FormData();
+  if (said.eye) form.append('eye', said.eye);
+  if (said.patient) form.append('patient', said.patient);
+  if (said.keepName) form.append('keep_name', 'true');
+  form.append('photograph', file);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', '/v1/readings');
+    request.upload.onprogress = (event) => progress(event.loaded / event.total);
+    request.onload = () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      else reject(problemOf(request.status, request.responseText, request.getResponseHeader('Retry-After')));
+    };
+    request.onerror = () => reject(new Problem({ remedy: say('page.unreachable_remedy') }));
+    request.send(form);
+  });
+}

@@ -1,0 +1,68 @@
+/** The texts of the page: a JSON file for each language, the same that reports use. */
+
+import { choose, chosen } from '/page/settings.js';
+
+/** Codes of the languages. To add one, add its JSON file beside the others and its code here. */
+export const LANGUAGES = ['en', 'zh'];
+const ENGLISH = 'en';
+/** Half a percent; what is nearer to 0 or 1 would be rounded to it. */
+const ROUNDED_AWAY = 0.005;
+
+const names = {};
+let texts = {};
+let code = ENGLISH;
+
+/** Load the language that was chosen, or that of the browser. */
+export async function load(wanted = chosen('language', null)) {
+  const browsers = (navigator.languages || []).map((each) => each.slice(0, 2).toLowerCase());
+  code = [wanted, ...browsers].find((each) => LANGUAGES.includes(each)) || ENGLISH;
+  const all = await Promise.all(LANGUAGES.map(read));
+  LANGUAGES.forEach((each, place) => { names[each] = all[place].language; });
+  texts = { ...all[LANGUAGES.indexOf(ENGLISH)], ...all[LANGUAGES.indexOf(code)] };
+  document.documentElement.lang = code;
+}
+
+async function read(each) {
+  const answer = await fetch(`/page/languages/${each}.json`);
+  return answer.json();
+}
+
+/** Change the language; the page is drawn again by whoever calls. */
+export async function change(wanted) {
+  choose('language', wanted);
+  await load(wanted);
+}
+
+/** The code of the language in use. */
+export const current = () => code;
+
+/** Name of a language in itself. */
+export const nameOf = (each) => names[each];
+
+/** Whether there is a text for a key. */
+export const knows = (key) => key in texts;
+
+/**
+ * The text of a key, with values in their places.
+ * For an unknown key, as of a code of a later version, its last part in words.
+ */
+export function say(key, values = {}) {
+  const text = texts[key];
+  if (text === undefined) return key.slice(key.indexOf('.') + 1).replaceAll('_', ' ');
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** A share as a whole percentage; of what is not certain nothing is said to be so. */
+export function percent(share) {
+  if (share > 0 && share < ROUNDED_AWAY) return say('percent.less');
+  if (share > 1 - ROUNDED_AWAY && share < 1) return say('percent.more');
+  return say('percent', { number: Math.round(share * 100) });
+}
+
+/** A time of the service, in UTC, as people here write it. */
+export function moment(text) {
+  const when = new Date(text);
+  return Number.isNaN(when.getTime())
+    ? text
+    : when.toLocaleString(code, { dateStyle: 'medium', timeStyle: 'short' });
+}

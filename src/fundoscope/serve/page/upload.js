@@ -1,0 +1,124 @@
+/** Uploads: drag and drop or choose, several at once, each with its progress and its error. */
+
+import * as api from '/page/api.js';
+import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { say } from '/page/language.js';
+import { sentenceOfGrade } from '/page/words.js';
+
+/** Uploads at the same time: while one is read, the next is sent. */
+const AT_ONCE = 2;
+/** How often a busy service is asked again for one photograph. */
+const MOST_RETRIES = 20;
+const MILLISECONDS = 1000;
+const MIB = 2 ** 20;
+
+/**
+ * The panel for uploads.
+ * @param {Object} session of the service
+ * @param {() => void} done called after each photograph
+ */
+export function panel(session, done) {
+  const waiting = [];
+  let active = 0;
+  const said = { eye: '', patient: '', keepName: false };
+  const list = make('ul.uploads', { 'aria-label': say('page.uploads') });
+  const input = make('input', {
+    type: 'file', multiple: true, accept: 'image/jpeg,image/png,image/tiff,.jpg,.jpeg,.png,.tif,.tiff',
+    id: 'files', onchange: () => { take(input.files); input.value = ''; },
+  });
+  const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
+  const patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', oninput: () => { said.patient = patient.value.trim(); } });
+  const keep = make('input', { type: 'checkbox', onchange: () => { said.keepName = keep.checked; } });
+  const drop = make('div.drop', {},
+    make('label', { for: 'files' }, say('page.drop')), input,
+    make('div.row', {},
+      field(say('paper.patient'), patient),
+      field(say('page.eye'), choice(eyes, '', (value) => { said.eye = value; })),
+      make('label.check', {}, keep, say('page.keep_name'))));
+  const region = make('section.upload', { 'aria-label': say('page.upload') }, drop, list);
+
+  for (const kind of ['dragenter', 'dragover']) {
+    region.addEventListener(kind, (event) => {
+      event.preventDefault();
+      region.classList.add('over');
+    });
+  }
+  region.addEventListener('dragleave', (event) => {
+    if (!region.contains(event.relatedTarget)) region.classList.remove('over');
+  });
+  region.addEventListener('drop', (event) => {
+    event.preventDefault();
+    region.classList.remove('over');
+    take(event.dataTransfer.files);
+  });
+
+  function take(files) {
+    for (const file of files) waiting.push(new Upload(file, { ...said }, list));
+    next();
+  }
+
+  async function next() {
+    while (active < AT_ONCE && waiting.length) {
+      active += 1;
+      waiting.shift().run(session).finally(() => {
+        active -= 1;
+        done();
+        next();
+      });
+    }
+  }
+  return region;
+}
+
+/** One photograph on its way: a line of the list. */
+class Upload {
+  constructor(file, said, list) {
+    this.file = file;
+    this.said = said;
+    this.bar = make('progress', { max: '1', value: 0, 'aria-label': file.name });
+    this.words = make('span', {}, say('page.waiting'));
+    this.line = make('li', {}, make('span.name', {}, file.name), this.bar, this.words);
+    list.prepend(this.line);
+  }
+
+  async run(session) {
+    if (this.file.size > session.upload_bytes) {
+      this.fail(say('page.too_large', { most: Math.floor(session.upload_bytes / MIB) }));
+      return;
+    }
+    for (let tries = 0; ; tries += 1) {
+      try {
+        this.finish(await api.upload(this.file, this.said, (share) => this.progress(share)));
+        return;
+      } catch (problem) {
+        if (problem.status !== 503 || tries >= MOST_RETRIES) {
+          this.fail(problem.sentence || String(problem));
+          return;
+        }
+        this.words.textContent = say('page.busy', { seconds: problem.retry });
+        await new Promise((resolve) => { setTimeout(resolve, problem.retry * MILLISECONDS); });
+      }
+    }
+  }
+
+  progress(share) {
+    this.bar.value = share;
+    this.words.textContent = share < 1 ? say('page.sending') : say('page.reading');
+  }
+
+  finish(answer) {
+    const link = make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` },
+      answer.reading ? sentenceOfGrade(answer.reading) : say('page.open'));
+    const again = answer.same_as ? ` (${say('page.same_as')})` : '';
+    this.bar.remove();
+    fill(this.words, link, again);
+    announce(`${this.file.name}: ${this.words.textContent}`);
+  }
+
+  fail(sentence) {
+    this.bar.remove();
+    this.line.classList.add('error');
+    this.words.setAttribute('role', 'alert');
+    fill(this.words, sentence, ' ', button(say('page.dismiss'), () => this.line.remove()));
+  }
+}

@@ -1,0 +1,102 @@
+/** A Reading in words; the counterpart of `fundoscope/report/paper/sentences.py`. */
+
+import { knows, percent, say } from '/page/language.js';
+
+/** The grade with its name, or why there is none. */
+export function sentenceOfGrade(reading) {
+  const { icdr } = reading.grade;
+  if (icdr !== null) return `${icdr} ${say(`grade.${icdr}`)}`;
+  const cause = whyNotGraded(reading);
+  return cause ? `${say('grade.none')}: ${cause}` : say('grade.none');
+}
+
+function whyNotGraded(reading) {
+  if (!reading.field.found) return say(`no_field.${reading.field.reason || 'no_disc'}`);
+  return reading.quality.gradable === false ? qualityReasons(reading) : '';
+}
+
+const qualityReasons = (reading) => (reading.quality.reasons || []).map((code) => say(`quality.${code}`)).join(', ');
+
+/** Whether the photograph is referable; `''` without a grade. */
+export function verdict(reading) {
+  const { icdr, referable } = reading.grade;
+  if (icdr === null || referable === null) return '';
+  return say(referable.positive ? 'referable.yes' : 'referable.no');
+}
+
+/** What to do next with this photograph, and why. */
+export function step(reading) {
+  const next = reading.next_step;
+  if (next === null) return say('step.unknown');
+  const key = `why.${next.reason}`;
+  return `${say(`step.${next.step}`)}: ${knows(key) ? say(key) : next.words}`;
+}
+
+/** How certain the grade is, with the plausible grades; `''` without a grade. */
+export function certainty({ grade }) {
+  if (grade.icdr === null || grade.probabilities === null) return '';
+  const parts = [say('certainty.likely', { percent: percent(grade.probabilities[grade.icdr]) })];
+  if (grade.set && grade.set.length && grade.set_coverage !== null) {
+    parts.push(say(grade.set.length === 1 ? 'certainty.single' : 'certainty.set', {
+      first: grade.set[0], last: grade.set[grade.set.length - 1], coverage: percent(grade.set_coverage),
+    }));
+  }
+  if (grade.abstained) parts.push(say('certainty.abstained'));
+  return parts.join('; ');
+}
+
+/** Whether the photograph can be graded, and if not why. */
+export function quality(reading) {
+  if (reading.quality.gradable === null) return say('quality.unknown');
+  if (reading.quality.gradable) return say('quality.good');
+  return say('quality.poor', { reasons: qualityReasons(reading) });
+}
+
+/** What hard exudates say about macular oedema. */
+export function oedema({ oedema: { state, distance } }) {
+  if (state === 'possible' && distance !== null) {
+    return say(distance ? 'oedema.possible' : 'oedema.on_fovea', { distance: distance.toFixed(1) });
+  }
+  return say(`oedema.${state || 'unknown'}`);
+}
+
+/** Name and text of each further finding of a photograph. */
+export function rows(reading) {
+  const graded = reading.grade.icdr !== null;
+  const { referable } = reading.grade;
+  const found = [];
+  if (graded) found.push([say('paper.certainty'), certainty(reading)]);
+  if (graded && referable) {
+    const values = { probability: percent(referable.probability), threshold: percent(referable.threshold) };
+    found.push([say('paper.referable'), say('paper.threshold', values)]);
+  }
+  found.push([say('paper.oedema'), oedema(reading)]);
+  if (graded) found.push([say('paper.agreement'), say(`agreement.${reading.agreement || 'unknown'}`)]);
+  found.push([say('paper.quality'), quality(reading)]);
+  return found;
+}
+
+/** The kinds of lesion that were not looked for, grouped by the reason. */
+export function missing(reading) {
+  const groups = new Map();
+  for (const each of reading.lesion_summary.filter(({ assessed }) => !assessed)) {
+    const reason = each.reason || 'no_detector';
+    groups.set(reason, [...(groups.get(reason) || []), say(`kind.${each.kind}`)]);
+  }
+  return [...groups].map(([reason, kinds]) => `${kinds.join(', ')} (${say(`missing.${reason}`)})`).join('; ');
+}
+
+/** What is unusual about a photograph; warnings are in English. */
+export function notes(reading) {
+  return [...reading.needs_reader.map((code) => say(`why.${code}`)), ...reading.warnings];
+}
+
+/** Which eye it is and who says so. */
+export function eye(answer) {
+  const side = answer.reading ? answer.reading.anatomy.laterality : { eye: null, source: null, contradiction: false };
+  const title = say(`eye.${answer.eye || side.eye || 'unknown'}`);
+  const parts = [];
+  if (answer.eye || side.source) parts.push(say(`eye.${answer.eye ? 'given' : side.source}`));
+  if (side.contradiction) parts.push(say('eye.contradiction'));
+  return parts.length ? `${title} (${parts.join('; ')})` : title;
+}

@@ -1,0 +1,152 @@
+/** The worklist: uploads, filters, and a table of readings. */
+
+import * as api from '/page/api.js';
+import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import * as keys from '/page/keys.js';
+import { moment, percent, say } from '/page/language.js';
+import { choose, chosen } from '/page/settings.js';
+import { panel as uploadPanel } from '/page/upload.js';
+
+/** Rows that are asked for at a time. */
+const PAGE_ROWS = 50;
+/** Milliseconds between looks at the list, so that new photographs appear. */
+const LOOK_MS = 4000;
+const GRADES = ['0', '1', '2', '3', '4'];
+/** Columns by which the service sorts: its name for it, and the first direction. */
+const SORTS = { created: '-', patient: '', grade: '-', certainty: '' };
+const NO_FILTER = { grade: '', needs_reader: '', ungradable: '', reviewed: '', patient: '', status: '' };
+
+/**
+ * Draw the worklist.
+ * @returns {() => void} ends it
+ */
+export async function show(main, session) {
+  const wanted = { ...NO_FILTER, sort: '-created', ...chosen('worklist', {}), patient: '' };
+  const body = make('tbody');
+  const caption = make('p.row', { id: 'total' });
+  const head = make('thead');
+  let shown = { items: [], total: 0 };
+  let rows = PAGE_ROWS;
+  let current = 0;
+
+  const table = make('table.worklist', { 'aria-describedby': 'total' }, head, body);
+  const more = button(say('page.more'), () => { rows += PAGE_ROWS; look(); });
+  const filters = makeFilters(wanted, changed);
+  fill(main,
+    make('h1', {}, say('page.worklist')),
+    session.roles.includes('upload') ? uploadPanel(session, look) : null,
+    filters, caption, make('div.scroll', {}, table), more);
+
+  async function look() {
+    const answer = await api.worklist({ ...wanted, limit: Math.min(rows, 200) });
+    if (JSON.stringify(answer) === JSON.stringify(shown) && body.children.length) return;
+    shown = answer;
+    draw();
+  }
+
+  function draw() {
+    const focused = body.querySelector('a:focus') ? current : null;
+    drawHead(head, wanted, sortBy);
+    fill(caption, say('page.total', { total: shown.total }));
+    more.hidden = shown.items.length >= shown.total;
+    if (shown.items.length) fill(body, shown.items.map(row));
+    else fill(body, make('tr', {}, make('td', { colspan: '8' }, say('page.none'))));
+    if (focused !== null) go(focused);
+  }
+
+  function changed() {
+    const { patient, ...kept } = wanted; // A patient's name is not left on a shared computer.
+    choose('worklist', kept);
+    rows = PAGE_ROWS;
+    return look();
+  }
+
+  function sortBy(column) {
+    const [down, up] = [`-${column}`, column];
+    if (wanted.sort === down && column !== 'patient') wanted.sort = up;
+    else if (wanted.sort === up && column !== 'patient') wanted.sort = down;
+    else wanted.sort = SORTS[column] + column;
+    return changed();
+  }
+
+  function go(place) {
+    const links = body.querySelectorAll('a');
+    current = Math.max(0, Math.min(place, links.length - 1));
+    if (links[current]) links[current].focus();
+  }
+
+  keys.use([
+    { key: 'j', text: say('page.key_next_row'), run: () => go(document.activeElement.closest('tbody') ? current + 1 : 0) },
+    { key: 'k', text: say('page.key_previous_row'), run: () => go(current - 1) },
+    { key: 'u', text: say('page.key_upload'), run: () => document.getElementById('files')?.click() },
+    { key: 'f', text: say('page.key_filter'), run: () => filters.querySelector('select').focus() },
+  ]);
+  await look();
+  announce(say('page.total', { total: shown.total }));
+  const timer = setInterval(() => {
+    if (document.hidden) return;
+    look().catch((problem) => {
+      shown = { items: [], total: 0 }; // Drawn anew once the service answers again.
+      fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
+    });
+  }, LOOK_MS);
+  return () => clearInterval(timer);
+}
+
+function makeFilters(wanted, changed) {
+  const set = (name) => (value) => { wanted[name] = value; return changed(); };
+  const any = ['', say('page.any')];
+  const answers = [any, ['true', say('page.yes')], ['false', say('page.no')]];
+  const grades = [any, ...GRADES.map((grade) => [grade, `${grade} ${say(`grade.${grade}`)}`])];
+  const statuses = [any, ...['waiting', 'read', 'refused'].map((each) => [each, say(`page.status_${each}`)])];
+  const patient = make('input', { type: 'search', value: wanted.patient, oninput: () => {
+    clearTimeout(patient.timer);
+    patient.timer = setTimeout(() => set('patient')(patient.value.trim()), 300);
+  } });
+  return make('form.row.filters', { onsubmit: (event) => event.preventDefault(), 'aria-label': say('page.filters') },
+    field(say('page.grade'), choice(grades, wanted.grade, set('grade'))),
+    field(say('page.needs_reader'), choice(answers, wanted.needs_reader, set('needs_reader'))),
+    field(say('page.ungradable'), choice(answers, wanted.ungradable, set('ungradable'))),
+    field(say('page.reviewed'), choice(answers, wanted.reviewed, set('reviewed'))),
+    field(say('page.status'), choice(statuses, wanted.status, set('status'))),
+    field(say('paper.patient'), patient));
+}
+
+function drawHead(head, wanted, sortBy) {
+  const titles = {
+    photograph: say('paper.photograph'), patient: say('paper.patient'), eye: say('page.eye'),
+    grade: say('page.grade'), certainty: say('paper.certainty'), step: say('paper.next'),
+    reviewed: say('page.reviewed'), created: say('page.received'),
+  };
+  fill(head, make('tr', {}, Object.entries(titles).map(([column, title]) => {
+    if (!(column in SORTS)) return make('th', { scope: 'col' }, title);
+    const sorted = wanted.sort === column ? 'ascending' : wanted.sort === `-${column}` ? 'descending' : 'none';
+    const arrow = { ascending: ' ▲', descending: ' ▼', none: '' }[sorted];
+    return make('th', { scope: 'col', 'aria-sort': sorted }, button(title + arrow, () => sortBy(column)));
+  })));
+}
+
+/** A line of the table. What the software thinks is left out where it is withheld. */
+function row(item) {
+  const name = item.name || say('page.photograph_number', { number: item.id.slice(0, 8) });
+  return make('tr', {},
+    make('th', { scope: 'row' }, make('a', { href: `#/reading/${encodeURIComponent(item.id)}` }, name)),
+    make('td', {}, item.patient || ''),
+    make('td', {}, item.eye ? say(`eye.${item.eye}`) : ''),
+    make('td', {}, gradeOf(item)),
+    make('td', {}, item.certainty === null ? '' : percent(item.certainty)),
+    make('td', {}, stepOf(item)),
+    make('td', {}, item.reviewed ? say('page.yes') : item.draft ? say('page.draft') : ''),
+    make('td', {}, moment(item.created)));
+}
+
+function gradeOf(item) {
+  if (item.status !== 'read') return say(`page.status_${item.status}`);
+  if (item.withheld) return say('page.withheld_short');
+  return item.grade === null ? say('grade.none') : `${item.grade} ${say(`grade.${item.grade}`)}`;
+}
+
+function stepOf(item) {
+  if (!item.next_step) return '';
+  return make(`span.step.${item.next_step}`, {}, say(`step.${item.next_step}`));
+}

@@ -1,0 +1,1 @@
+"""The service's addresses, a module for each group of them."""

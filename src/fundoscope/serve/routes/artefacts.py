@@ -1,0 +1,159 @@
+"""What is made of a reading: the photograph, a picture, a report, annotations."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+from fundoscope.report.languages import ENGLISH, codes
+from fundoscope.serve import pictures
+from fundoscope.serve.annotations import of_record
+from fundoscope.serve.answers import problems
+from fundoscope.serve.problems import Problem
+from fundoscope.serve.service import (
+    TheService,
+    Viewer,
+    record_of,
+    reviews_of,
+    shown_record,
+)
+from fundoscope.serve.store.photographs import path_of
+from fundoscope.serve.store.tables import REFUSED
+
+XML: Final = "application/xml"
+PDF: Final = "application/pdf"
+
+router = APIRouter(prefix="/v1/readings/{id}", tags=["artefacts"])
+
+
+def _file(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": words, "content": {media_type: {}}}}
+
+
+@router.get(
+    "/photograph",
+    response_class=Response,
+    summary="The photograph",
+    responses={
+        200: {
+            "description": "The photograph, upright.",
+            "content": {pictures.JPEG: {}, pictures.PNG: {}},
+        },
+        **problems(404, 409),
+    },
+)
+async def photograph(
+    id: UUID,  # noqa: A002
+    service: TheService,
+    caller: Viewer,  # noqa: ARG001 (checks the role)
+    side: Annotated[
+        int | None,
+        Query(
+            ge=pictures.SMALLEST_SIDE,
+            le=pictures.LARGEST_SIDE,
+            description="Pixels of the shorter side, for a first sight. Default: all of them.",
+        ),
+    ] = None,
+) -> Response:
+    """The stored photograph, as a browser shows it: JPEG and PNG as they are, others as PNG.
+
+    Browsers turn it upright by its EXIF orientation. Boxes are in pixels of the upright photograph.
+    """
+    record = await run_in_threadpool(record_of, service, str(id))
+    if record.status == REFUSED:
+        raise Problem(
+            409, "refused", "the file could not be read as a photograph", "send another", id=str(id)
+        )
+    path = path_of(service.store.data, record.photograph)
+    if side is not None:
+        content = await service.pictures.make(pictures.reduced, path, side)
+        return Response(content, media_type=pictures.JPEG)
+    kind = await run_in_threadpool(pictures.media_type, path)
+    if kind is not None:
+        return FileResponse(path, media_type=kind)
+    return Response(await service.pictures.make(pictures.converted, path), media_type=pictures.PNG)
+
+
+@router.get(
+    "/overlay.png",
+    response_class=Response,
+    summary="The reading drawn on the photograph",
+    responses={**_file(pictures.PNG, "The picture."), **problems(404, 409)},
+)
+async def overlay(
+    id: UUID,  # noqa: A002
+    service: TheService,
+    caller: Viewer,
+    labels: Annotated[
+        bool, Query(description="Whether kind and score stand beside each lesion.")
+    ] = False,
+    heat: Annotated[
+        bool, Query(description="Whether it is shown where the grader looked.")
+    ] = False,
+) -> Response:
+    """The photograph with its field of view, lesions, grade and certainty."""
+    record = await run_in_threadpool(shown_record, service, str(id), caller)
+    path = path_of(service.store.data, record.photograph)
+    draw = partial(pictures.overlay, labels=labels, heat=heat)
+    content = await service.pictures.make(draw, path, record.reading)
+    return Response(content, media_type=pictures.PNG)
+
+
+@router.get(
+    "/report.pdf",
+    response_class=Response,
+    summary="The report on paper",
+    responses={**_file(PDF, "The report."), **problems(404, 409)},
+)
+async def report(
+    id: UUID,  # noqa: A002
+    service: TheService,
+    caller: Viewer,
+    other: Annotated[
+        UUID | None, Query(description="A reading of the other eye, for the same report.")
+    ] = None,
+    language: Annotated[
+        Literal[codes()],  # type: ignore[valid-type]
+        Query(description="Of the report."),
+    ] = ENGLISH,
+) -> Response:
+    """A page to print: photographs with lesions, grade and certainty, and what to do next.
+
+    The patient is named if the upload named one. Two readings that name different patients do not
+    go into one report.
+    """
+    ids = [str(id)] if other is None else [str(id), str(other)]
+    records = [await run_in_threadpool(shown_record, service, each, caller) for each in ids]
+    patients = {record.given.patient or "" for record in records}
+    if len(patients) > 1:
+        raise Problem(
+            409, "two_patients", "the readings are of different patients", "make two reports"
+        )
+    pages = [
+        pictures.Page(
+            path_of(service.store.data, record.photograph), record.reading or "", record.given.eye
+        )
+        for record in records
+    ]
+    day = date.today().isoformat()
+    content = await service.pictures.make(pictures.report, pages, patients.pop(), day, language)
+    return Response(content, media_type=PDF)
+
+
+@router.get(
+    "/annotations.xml",
+    response_class=Response,
+    summary="The lesions as Pascal VOC",
+    responses={**_file(XML, "The annotations."), **problems(404, 409)},
+)
+def voc(id: UUID, service: TheService, caller: Viewer) -> Response:  # noqa: A002
+    """The lesions as Pascal VOC: of the latest review with boxes, else the software's."""
+    record = shown_record(service, str(id), caller)
+    stored, _ = reviews_of(service, record, caller)
+    return Response(of_record(record, stored.final), media_type=XML)

@@ -1,0 +1,1 @@
+"""What the service keeps: photographs by their hash, readings, reviews, tokens and an audit log."""

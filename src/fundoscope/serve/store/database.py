@@ -1,0 +1,167 @@
+"""The database: SQLite in the data folder, or PostgreSQL by its URL; its migration, its errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from fundoscope.errors import FundoscopeError, MissingExtraError, UsageError
+
+FILE: Final = "fundoscope.db"
+"""The SQLite database in the data folder."""
+BUSY_S: Final = 10.0
+"""How long SQLite waits for another connection's transaction."""
+CONNECT_S: Final = 5
+"""How long to wait for PostgreSQL to answer."""
+WRITE_LOCK: Final = 7_316_003
+"""The advisory lock that writers of PostgreSQL take in turn; any number that is always the same."""
+WRITES: Final = "fundoscope_writes"
+"""The execution option of connections that write."""
+POSTGRESQL: Final = "postgresql"
+SQLITE: Final = "sqlite"
+DRIVER: Final = "psycopg"
+MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+FULL: Final = ("database or disk is full", "No space left on device", "disk full")
+"""How SQLite and PostgreSQL report a full disk."""
+
+
+class DatabaseError(FundoscopeError):
+    """The database cannot be used.
+
+    Attributes:
+        full: whether its disk is full.
+    """
+
+    def __init__(self, why: str, remedy: str, *, full: bool = False) -> None:
+        """Describe what is wrong with it."""
+        self.full = full
+        super().__init__("the database", why, remedy)
+
+
+def opened(folder: Path, url: str | None) -> Engine:
+    """Open the database, and bring it to the tables of this version.
+
+    Args:
+        folder: the data folder.
+        url: of PostgreSQL, ``postgresql://user@host/name``; ``None`` means SQLite in the folder.
+
+    Raises:
+        UsageError: the URL is not valid, or the database is of a later version of fundoscope.
+        DatabaseError: it cannot be reached.
+    """
+    engine = _engine(folder, url)
+    with explained():
+        _migrate(engine)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes. Writers take turns, so that each sees what the last one wrote.
+
+    Raises:
+        DatabaseError: the database cannot be used. Nothing was written.
+    """
+    with explained(), engine.execution_options(**{WRITES: True}).begin() as connection:
+        if connection.dialect.name == POSTGRESQL:
+            connection.execute(text(f"select pg_advisory_xact_lock({WRITE_LOCK})"))
+        yield connection
+
+
+@contextmanager
+def looking(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    with explained(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors of the database into one of ours.
+
+    Raises:
+        DatabaseError: the block raised an error of SQLAlchemy.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        if any(words in cause for words in FULL):
+            why, remedy = "has no space left on its disk", "free some space"
+            raise DatabaseError(why, remedy, full=True) from error
+        why, remedy = "does not answer", "start it again, and check that it can be reached"
+        raise DatabaseError(why, remedy) from error
+
+
+def _engine(folder: Path, url: str | None) -> Engine:
+    if url is None:
+        engine = create_engine(
+            f"sqlite:///{(folder / FILE).absolute()}",
+            connect_args={"timeout": BUSY_S},
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != POSTGRESQL:
+            raise UsageError("--database", "is not PostgreSQL", "give postgresql://USER@HOST/NAME")
+        return create_engine(
+            parsed.set(drivername=f"{POSTGRESQL}+{DRIVER}"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_S},
+        )
+    except ModuleNotFoundError:
+        raise MissingExtraError("--database with PostgreSQL", "postgresql") from None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise UsageError(
+            "--database", "is not a URL of a database", "give postgresql://USER@HOST/NAME"
+        ) from None
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    """Leave transactions to :func:`_begin_sqlite`; keep what was reported through a power cut."""
+    if not isinstance(connection, sqlite3.Connection):  # pragma: no cover
+        return
+    connection.isolation_level = None
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"pragma {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction; one that writes waits for its turn here, not at its first statement."""
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+
+def _migrate(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    try:
+        with writing(engine) as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError:
+        raise UsageError(
+            "the database",
+            "was written by a later version of fundoscope",
+            "update fundoscope",
+        ) from None

@@ -1,0 +1,258 @@
+"""Photographs from their acceptance to their reading: rows of the table ``readings``."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select, update
+
+from fundoscope.reading import Reading
+from fundoscope.report.wording import certainty
+from fundoscope.serve.store import audit
+from fundoscope.serve.store.database import DatabaseError, looking, writing
+from fundoscope.serve.store.photographs import Incoming, path_of, removal
+from fundoscope.serve.store.store import Store
+from fundoscope.serve.store.tables import READ, REFUSED, WAITING, readings
+
+READER: Final = "reader"
+"""The next step of :data:`fundoscope.reading.NEXT_STEPS` that asks for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a caller says of a photograph; ``None`` where nothing was said.
+
+    Attributes:
+        eye: ``"right"`` or ``"left"``.
+        patient: an identifier.
+        name: of the file, if the caller wants it kept.
+    """
+
+    eye: str | None = None
+    patient: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a photograph could not be read.
+
+    Attributes:
+        code: a stable word.
+        reason: what is wrong, to follow "the photograph".
+        remedy: what to do.
+    """
+
+    code: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An accepted photograph.
+
+    Attributes:
+        id: of the reading.
+        created: when it was accepted, in UTC.
+        finished: when it was read or refused.
+        uploaded_by: the name of the token.
+        photograph: the SHA-256 of the file.
+        size: of the file, in bytes.
+        given: what the caller said of it.
+        same_as: the earliest reading of the same file; ``None`` if there is none.
+        status: one of :data:`fundoscope.serve.store.tables.STATUSES`.
+        reading: the Reading, once there is one, as JSON.
+        refusal: why it could not be read.
+    """
+
+    id: str
+    created: str
+    finished: str | None
+    uploaded_by: str
+    photograph: str
+    size: int
+    given: Given
+    same_as: str | None
+    status: str
+    reading: str | None
+    refusal: Refused | None
+
+
+def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
+    """Store a photograph: when this returns, it survives a loss of power.
+
+    Args:
+        store: where.
+        upload: the complete upload.
+        given: what the caller says of it.
+        who: the name of the token.
+
+    Raises:
+        OSError: the disk cannot be written.
+        DatabaseError: the database cannot be used. In both cases nothing is stored.
+    """
+    sha256 = upload.sync()
+    id_, created = str(uuid.uuid4()), audit.now()
+    kept = False
+    try:
+        with writing(store.engine) as connection:
+            first = (
+                select(readings.c.id)
+                .where(readings.c.photograph == sha256)
+                .order_by(readings.c.number)
+                .limit(1)
+            )
+            same_as = connection.execute(first).scalar()
+            row = {
+                "id": id_,
+                "created": created,
+                "uploaded_by": who,
+                "photograph": sha256,
+                "size": upload.size,
+                "eye": given.eye,
+                "patient": given.patient,
+                "name": given.name,
+                "same_as": same_as,
+                "status": WAITING,
+            }
+            connection.execute(readings.insert().values(row))
+            audit.append(connection, who, audit.ACCEPTED, id_, detail={"photograph": sha256})
+            kept = upload.keep(sha256)  # The last step: if the database fails, nothing is kept.
+    except BaseException:
+        if kept:
+            _forget(store, sha256)
+        raise
+    return Record(id_, created, None, who, sha256, upload.size, given, same_as, WAITING, None, None)
+
+
+def _forget(store: Store, sha256: str) -> None:
+    """Remove the photograph of a row that could not be committed, unless another row needs it.
+
+    If the database cannot say so, the file stays until the next start, which tidies up.
+    """
+    with suppress(DatabaseError), writing(store.engine) as connection:
+        if not is_kept(connection, sha256):
+            path_of(store.data, sha256).unlink(missing_ok=True)
+
+
+def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
+    """Store the reading of an accepted photograph, or why there is none.
+
+    Args:
+        store: where.
+        id_: of the reading.
+        outcome: what came of it.
+
+    Returns:
+        The record; ``None`` if it was deleted meanwhile.
+
+    Raises:
+        DatabaseError: the database cannot be used. The photograph still waits then.
+    """
+    entry: dict[str, Any]
+    if isinstance(outcome, Reading):
+        values = _of_reading(outcome)
+        content = {audit.CONTENT: audit.digest(values["reading"])}
+        entry = {"what": audit.READ_BY_SOFTWARE, "models": outcome.models, "detail": content}
+    else:
+        values = _of_refusal(outcome)
+        entry = {"what": audit.REFUSED, "detail": {"code": outcome.code}}
+    with removal(store.data) as remove_file, writing(store.engine) as connection:
+        done = connection.execute(
+            update(readings)
+            .where(readings.c.id == id_, readings.c.status == WAITING)
+            .values(finished=audit.now(), **values)
+        )
+        if done.rowcount == 1:
+            audit.append(connection, audit.SERVICE, about=id_, **entry)
+            if isinstance(outcome, Refused):
+                sha256 = select(readings.c.photograph).where(readings.c.id == id_)
+                unused = connection.execute(sha256).scalar_one()
+                if not is_kept(connection, unused):
+                    remove_file(unused)
+        row = connection.execute(select(readings).where(readings.c.id == id_)).first()
+    return None if row is None else record_of(row)
+
+
+def get(store: Store, id_: str) -> Record | None:
+    """A record by its id; ``None`` if there is none.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    with looking(store.engine) as connection:
+        row = connection.execute(select(readings).where(readings.c.id == id_)).first()
+    return None if row is None else record_of(row)
+
+
+def waiting(store: Store) -> list[Record]:
+    """The accepted photographs that are not read yet, the earliest first.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    query = select(readings).where(readings.c.status == WAITING).order_by(readings.c.number)
+    with looking(store.engine) as connection:
+        return [record_of(row) for row in connection.execute(query)]
+
+
+def known_photographs(store: Store) -> set[str]:
+    """The hashes of all photographs that are kept: nothing is kept of a file that was refused.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    query = select(readings.c.photograph).where(readings.c.status != REFUSED).distinct()
+    with looking(store.engine) as connection:
+        return set(connection.execute(query).scalars())
+
+
+def is_kept(connection: Connection, sha256: str) -> bool:
+    """Whether a reading needs a photograph; nothing is kept of a file that was refused."""
+    count = select(func.count()).where(
+        readings.c.photograph == sha256, readings.c.status != REFUSED
+    )
+    return bool(connection.execute(count).scalar_one())
+
+
+def _of_reading(reading: Reading) -> dict[str, Any]:
+    """The columns of a reading; some repeat its fields for the worklist."""
+    grade, step = reading.grade, reading.next_step
+    return {
+        "status": READ,
+        "reading": reading.to_json(),
+        "grade": grade.icdr,
+        "certainty": certainty(grade),
+        "referable": None if grade.referable is None else grade.referable.positive,
+        "needs_reader": bool(reading.needs_reader or grade.abstained)
+        or (step is not None and step.step == READER),
+        "ungradable": grade.icdr is None,
+        "next_step": None if step is None else step.step,
+    }
+
+
+def _of_refusal(refusal: Refused) -> dict[str, Any]:
+    return {"status": REFUSED, "refusal": msgspec.json.encode(refusal).decode()}
+
+
+def record_of(row: Row[Any]) -> Record:
+    """The record in a row of the table ``readings``."""
+    refusal = None if row.refusal is None else msgspec.json.decode(row.refusal, type=Refused)
+    return Record(
+        id=row.id,
+        created=row.created,
+        finished=row.finished,
+        uploaded_by=row.uploaded_by,
+        photograph=row.photograph,
+        size=row.size,
+        given=Given(row.eye, row.patient, row.name),
+        same_as=row.same_as,
+        status=row.status,
+        reading=row.reading,
+        refusal=refusal,
+    )

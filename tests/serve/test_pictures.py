@@ -1,0 +1,100 @@
+"""Pictures of a reading, drawn by a process that may die."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fundoscope.batch.workers import WorkerLimits
+from fundoscope.serve.pictures import (
+    Page,
+    Pictures,
+    converted,
+    media_type,
+    overlay,
+    reduced,
+    report,
+)
+from fundoscope.serve.problems import Problem
+
+from .conftest import Clinic, photograph
+from .test_readings import problem
+
+
+def size(content: bytes) -> tuple[int, int]:
+    return Image.open(io.BytesIO(content)).size
+
+
+def test_pictures_of_a_reading_are_made_on_another_process(clinic: Clinic) -> None:
+    pytest.importorskip("reportlab", reason="needs the extra [report]")
+    id_ = clinic.upload(2, patient="7", eye="right", shade=1)
+    other = clinic.upload(1, patient="7", eye="left", shade=2)
+    stranger = clinic.upload(0, patient="8", shade=3)
+    where = f"/v1/readings/{id_}"
+    picture = clinic.get(f"{where}/overlay.png", labels=True, heat=True)
+    assert picture.headers["content-type"] == "image/png"
+    assert size(picture.content)[0] >= 720
+    first_sight = clinic.get(f"{where}/photograph", side=64)
+    assert first_sight.headers["content-type"] == "image/jpeg"
+    assert size(first_sight.content) == (85, 64)
+    paper = clinic.get(f"{where}/report.pdf", other=other, language="zh")
+    assert paper.headers["content-type"] == "application/pdf"
+    assert paper.content.startswith(b"%PDF-")
+    problem(clinic.get(f"{where}/report.pdf", other=stranger), 409, "two_patients")
+    problem(clinic.get(f"{where}/report.pdf", language="tlh"), 422, "invalid")
+    problem(clinic.get(f"{where}/photograph", side=1), 422, "invalid")
+
+
+def test_a_photograph_is_served_as_it_is(clinic: Clinic) -> None:
+    content = photograph(2)
+    answer = clinic.get(f"/v1/readings/{clinic.upload(2)}/photograph")
+    assert answer.content == content
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_what_browsers_do_not_show_is_converted(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    Image.open(io.BytesIO(photograph())).save(path, "TIFF")
+    assert media_type(path) is None
+    assert size(converted(path)) == (160, 120)
+    path.write_bytes(b"\xff\xd8\xff")
+    assert media_type(path) == "image/jpeg"
+
+
+def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(photograph(3))
+    reading = clinic.post(photograph(3)).json()["id"]
+    text = json.dumps(clinic.get(f"/v1/readings/{reading}").json()["reading"])
+    assert size(overlay(path, text, labels=False, heat=True))[0] >= 720
+    assert size(reduced(path, 4096)) == (160, 120)
+    pytest.importorskip("reportlab", reason="needs the extra [report]")
+    assert report([Page(path, text, "left")], "7", "2026-03-02", "en").startswith(b"%PDF-")
+
+
+def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:
+    good, damaged = tmp_path / "a.png", tmp_path / "b.png"
+    good.write_bytes(photograph())
+    damaged.write_bytes(photograph()[:200])
+
+    async def draw(pictures: Pictures) -> bytes:
+        with pytest.raises(Problem, match="could not be drawn"):
+            await pictures.make(os._exit, 1)
+        with pytest.raises(Problem, match="damaged"):
+            await pictures.make(reduced, damaged, 64)
+        return await pictures.make(reduced, good, 64)
+
+    with Pictures(WorkerLimits()) as pictures:
+        assert size(asyncio.run(draw(pictures))) == (85, 64)
+    with (
+        Pictures(WorkerLimits(deadline_s=0.1)) as pictures,
+        pytest.raises(Problem, match="could not be drawn"),
+    ):
+        asyncio.run(pictures.make(time.sleep, 60))  # type: ignore[arg-type]
