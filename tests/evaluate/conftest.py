@@ -49,7 +49,7 @@ class NamedReader:
 
     models = (ModelUsed("grading", "by-name", "a" * 64),)
 
-    def __init__(self, grader=None, *, lesions=True):
+    def __init__(self, grader=None, *, lesions=True, force=False):
         self.grader = grader
 
     def read(self, source):

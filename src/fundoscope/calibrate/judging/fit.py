@@ -22,28 +22,28 @@ from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.quality import QUALITY_REASONS
 
-PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-3, 3e-3, 1e-3
+PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-2, 3e-3, 1e-2
 """Inverse strength of the penalty on the weights, on values of unit variance."""
 ITERATIONS: Final = 300
 PARTS: Final = 5
 """Parts in which a source with ungradable photographs is left out."""
-KEPT: Final = 0.975
-"""Least share of the gradable photographs of each source that the limit of quality keeps."""
-KEPT_RETINA: Final = 0.998
+KEPT: Final = 0.985
+"""Least share of the gradable photographs of each source that the limit of "ungradable" keeps."""
+KEPT_RETINA: Final = 0.99
 """The same of all photographs for the limit of "not a retina"."""
 KEPT_REASON: Final = 0.98
+EVEN: Final = 0.0
+"""The least limit of a reason: the log-odds at which it is as likely as not."""
 KEPT_FAMILIAR: Final = 0.99
 AXES: Final = 16
 PHANTOM: Final = "phantom"
 """The source of drawn eyes: the heads must accept them, but they set no limit."""
+PHANTOM_WEIGHT: Final = 10.0
+"""What a drawn eye counts in a fit: they are few, and unlike any photograph."""
 UNUSABLE: Final = "2"
 """EyeQ's "reject" in the column ``quality_eyeq``."""
 SPREAD: Final = 1e-3
 """Least standard deviation of a feature."""
-OTHER_DISEASE: Final = "other_disease"
-"""The column that names another disease: a cataract veils a photograph, so such photographs say
-nothing about quality."""
-
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -58,8 +58,8 @@ class Material:
         source: N texts.
         kind: N texts, see :class:`fundoscope.calibrate.judging.features.Measured`.
         bad: whether a reader called the photograph ungradable, ``bool (N,)``.
-        doubtful: whether two readers disagree on that, or the eye has another disease,
-            ``bool (N,)``; not used for quality.
+        doubtful: whether two readers disagree on that, or nobody knows, ``bool (N,)``; not used for
+            quality.
         other: the same of other pictures.
     """
 
@@ -108,11 +108,16 @@ class Linear:
 
 
 def material(
-    measured: Measured, rows: Sequence[Row], pictures: Measured, phantoms: Measured
+    measured: Measured,
+    rows: Sequence[Row],
+    pictures: Measured,
+    phantoms: Measured,
+    unlabelled: Sequence[str] = (),
 ) -> Material:
     """Put features and labels together.
 
     Args:
+        unlabelled: sources with ungradable photographs that nobody has marked.
         phantoms: of drawn eyes.
         measured: of the photographs of ``rows`` and their copies.
         rows: with ``gradable`` and, where known, ``quality_eyeq``.
@@ -122,7 +127,7 @@ def material(
     bad = np.array([row.gradable is False for row in of])
     rejected = np.array([row.text("quality_eyeq") == UNUSABLE for row in of])
     accepted = np.array([row.text("quality_eyeq") in ("0", "1") for row in of])
-    diseased = np.array([bool(row.text(OTHER_DISEASE)) for row in of])
+    unknown = np.array([row.source in unlabelled for row in of])
     drawn = len(phantoms.place)
     none = np.zeros(drawn, dtype=bool)
     return Material(
@@ -131,7 +136,7 @@ def material(
         np.array([*(row.source for row in of), *[PHANTOM] * drawn]),
         np.concatenate([measured.kind, phantoms.kind]),
         np.concatenate([bad, none]),
-        np.concatenate([(bad & accepted) | (~bad & rejected) | diseased, none]),
+        np.concatenate([(bad & accepted) | (~bad & rejected) | unknown, none]),
         _inputs(pictures),
     )
 
@@ -171,7 +176,7 @@ def other(given: Material) -> Linear:
     """Fit the head that tells other pictures from retinas, good or bad."""
     x = np.concatenate([given.x, given.other])
     y = np.arange(len(x)) >= len(given.x)
-    weights = np.where(y, 1.0, np.sqrt((~y).sum() / max(1, y.sum())) / len(given.x) * y.sum())
+    weights = np.concatenate([_weights(given), np.ones(len(given.other))])
     return _logistic(x, y, weights, PENALTY_OTHER)
 
 
@@ -181,7 +186,7 @@ def ungradable(given: Material) -> Linear:
     Made faults have heads of their own. Fitted together, each kind hid the other.
     """
     used = ~given.doubtful & ~given.strong
-    return _logistic(given.stages[used], given.bad[used], np.ones(used.sum()), PENALTY_UNGRADABLE)
+    return _logistic(given.stages[used], given.bad[used], _weights(given)[used], PENALTY_UNGRADABLE)
 
 
 def reason(given: Material, code: str) -> Linear:
@@ -189,14 +194,14 @@ def reason(given: Material, code: str) -> Linear:
     names = [f"{STRONG} {name}" for name, fault in FAULTS.items() if fault.reason == code]
     used = ~given.bad & ~given.doubtful
     y = np.isin(given.kind, names)
-    return _logistic(given.stages[used], y[used], np.ones(used.sum()), PENALTY_REASON)
+    return _logistic(given.stages[used], y[used], _weights(given)[used], PENALTY_REASON)
 
 
 def _of_reason(given: Material, code: str) -> Head:
     def fit(part: Material) -> Linear:
         return reason(part, code)
 
-    return _head(fit(given), _limit(given, fit, given.good, KEPT_REASON))
+    return _head(fit(given), max(EVEN, _limit(given, fit, given.good, KEPT_REASON)))
 
 
 def left_out(given: Material, fit: Callable[[Material], Linear]) -> Floats:
@@ -247,6 +252,11 @@ def _undisputed(given: Material) -> Flags:
     disputed = np.unique(given.source[given.bad])
     flags: Flags = given.good & ~np.isin(given.source, disputed)
     return flags
+
+
+def _weights(given: Material) -> Floats:
+    """What each photograph counts, ``float64 (N,)``."""
+    return np.where(given.source == PHANTOM, PHANTOM_WEIGHT, 1.0)
 
 
 def _logistic(x: Floats, y: Flags, weights: Floats, penalty: float) -> Linear:

@@ -33,6 +33,14 @@ def judge(
             metavar="N", min=1, help="Most photographs of each source that has no ungradable ones."
         ),
     ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="A source with ungradable photographs that nobody has marked: it says nothing"
+            " about quality. Repeat it for several.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit the heads that judge a photograph: a retina, gradable and why not, familiar.
@@ -67,7 +75,7 @@ def judge(
         features.of_impostors(loaded, cache / "impostors"),
     )
     phantoms = features.of_phantoms(loaded, cache / "phantoms")
-    fitted = fit.judge(fit.material(measured, rows, others, phantoms))
+    fitted = fit.judge(fit.material(measured, rows, others, phantoms, unlabelled or ()))
     manifest = judged.with_judge(given, out, fitted)
     typer.echo(
         f"{out}: {manifest.name}, judge fitted to {sum(fitted.fitted_on.values())} photographs and"

@@ -92,6 +92,10 @@ def grading(
             help="Threshold of referable_probability in --predictions. Default: 0.5.",
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Grade photographs that the grader finds ungradable, too."),
+    ] = False,
     workers: Workers = None,
     overwrite: Overwrite = False,
     with_paths: WithPaths = False,
@@ -111,7 +115,7 @@ def grading(
     table = label_tables.read(labels)
     rows = select(table, split=split, where=where or ())
     folder.check(out, results.FILES, overwrite=overwrite)
-    asked = _Asked(tuple(by or ()), second_grade, workers or os.cpu_count() or 1)
+    asked = _Asked(tuple(by or ()), second_grade, workers or os.cpu_count() or 1, force)
     if predictions is None:
         evaluation, models = _read(table, rows, grader, asked)
     else:
@@ -125,6 +129,7 @@ def grading(
         "second-grade": second_grade,
         "predictions": None if predictions is None else str(predictions),
         "threshold": None if threshold is None else str(threshold),
+        "force": force,
     }
     results.write(evaluation, _provenance(arguments, models, started), out, paths=with_paths)
     _print_figures(evaluation)
@@ -141,6 +146,7 @@ class _Asked:
     by: tuple[str, ...]
     second_grade: str | None
     workers: int
+    force: bool
 
 
 def _refuse_contradiction(
@@ -174,7 +180,7 @@ def _read(
     from fundoscope.evaluate.grading.evaluation import evaluate
     from fundoscope.reader import Reader
 
-    reader = Reader(grader=grader, lesions=False)
+    reader = Reader(grader=grader, lesions=False, force=asked.force)
     with terminal(len(rows)) as screen:
         evaluation = evaluate(
             table,
@@ -272,7 +278,9 @@ def _remind_of_test(
         return
     bundles = " ".join(model.sha256 for model in models)
     options = {name: arguments[name] for name in REPEATED if arguments[name]}
-    command = command_line(["fundoscope", "evaluate", "grading", arguments["labels"]], options)
+    words = ["fundoscope", "evaluate", "grading", arguments["labels"]]
+    words += ["--force"] if arguments["force"] else []
+    command = command_line(words, options)
     whole = evaluation.metrics.whole
     remind(bundles, command, "+".join(filter(None, splits)), whole.n, _main_figures(whole))
 
