@@ -7,12 +7,16 @@ fields may be added but never removed or changed.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fundoscope.geometry import Affine, Box
 from fundoscope.opinions import NO_OEDEMA_LOOKED_FOR, HeatMap, MacularOedema, RuleGrade
 from fundoscope.quality import Quality
+
+_one_at_a_time: Final = threading.Lock()
+"""msgspec crashes where two threads decode a type for the first time at once."""
 
 VERSION: Final = "fundoscope.reading/1"
 """The version of the Reading, stored in each."""
@@ -374,7 +378,8 @@ class Reading:
         """
         import msgspec
 
-        return msgspec.json.decode(text, type=cls)
+        with _one_at_a_time:
+            return msgspec.json.decode(text, type=cls)
 
 
 def schema() -> dict[str, Any]:

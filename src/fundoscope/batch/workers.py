@@ -41,6 +41,8 @@ START: Final = 300.0
 ATTEMPTS: Final = 2
 """To read a photograph whose worker died: something else may have killed it."""
 MIB: Final = 2**20
+MESSAGES: Final = msgspec.msgpack.Decoder(Message)
+"""Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
 
 
 class _DiedError(Exception):
@@ -317,7 +319,7 @@ def _default_reader() -> PhotoReader:
 
 
 def _received(pipe: Connection) -> Message:
-    return msgspec.msgpack.decode(pipe.recv_bytes(), type=Message)
+    return MESSAGES.decode(pipe.recv_bytes())
 
 
 def _error(failure: Failure | None) -> FundoscopeError:

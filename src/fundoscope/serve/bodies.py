@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 from fastapi import Request
+from msgspec.json import Decoder
 
 from fundoscope.quoting import shown
 from fundoscope.serve.answers import JSON
@@ -16,12 +17,12 @@ Body = TypeVar("Body")
 SEE: str = "see /openapi.json for what is accepted"
 
 
-async def decoded(request: Request, body: type[Body], *, most: int) -> Body:
+async def decoded(request: Request, decoder: Decoder[Body], *, most: int) -> Body:
     """The body of a request.
 
     Args:
         request: with a JSON body.
-        body: its type.
+        decoder: of its type; made once, because msgspec crashes if two threads build it.
         most: bytes of the largest one.
 
     Raises:
@@ -37,7 +38,7 @@ async def decoded(request: Request, body: type[Body], *, most: int) -> Body:
         if len(content) > most:
             raise Problem(413, "too_large", f"the body has more than {most} bytes", "send less")
     try:
-        return msgspec.json.decode(content, type=body)
+        return decoder.decode(content)
     except msgspec.DecodeError as error:  # its message names a field, never its value
         raise Problem(422, "invalid", shown(error, 200), SEE) from None
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from msgspec.json import Decoder
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -29,6 +30,8 @@ from fundoscope.serve.store.tables import REFUSED
 
 MOST_BYTES: Final = 2**20
 """Of a review: 2,000 boxes of 200 characters, and a long comment."""
+
+REVIEWS: Final = Decoder(GivenReview)
 
 router = APIRouter(tags=["reviews"])
 
@@ -65,7 +68,7 @@ async def review(
     The answer is the reading with its reviews, in a blind programme now with the software's
     opinion. Your first grade there is kept, whatever you say later.
     """
-    given = await decoded(request, GivenReview, most=MOST_BYTES)
+    given = await decoded(request, REVIEWS, most=MOST_BYTES)
     return await run_in_threadpool(_saved, service, str(id), caller, given)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
+from msgspec.json import Decoder
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -25,6 +26,8 @@ from fundoscope.serve.store import tokens
 from fundoscope.serve.store.tokens import Holder
 
 MOST_BYTES: Final = 4096
+
+TOKENS: Final = Decoder(GivenToken)
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
@@ -54,7 +57,7 @@ def session(service: TheService, holder: Annotated[Holder, Depends(caller)]) -> 
 )
 async def sign_in(request: Request, service: TheService) -> Response:
     """Keep a token in a cookie that scripts cannot read and other sites cannot send."""
-    given = await decoded(request, GivenToken, most=MOST_BYTES)
+    given = await decoded(request, TOKENS, most=MOST_BYTES)
     return await run_in_threadpool(_signed_in, service, given.token)
 
 

@@ -52,6 +52,10 @@ class Refused:
     remedy: str
 
 
+REFUSALS: Final = msgspec.json.Decoder(Refused)
+"""Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """An accepted photograph.
@@ -242,7 +246,7 @@ def _of_refusal(refusal: Refused) -> dict[str, Any]:
 
 def record_of(row: Row[Any]) -> Record:
     """The record in a row of the table ``readings``."""
-    refusal = None if row.refusal is None else msgspec.json.decode(row.refusal, type=Refused)
+    refusal = None if row.refusal is None else REFUSALS.decode(row.refusal)
     return Record(
         id=row.id,
         created=row.created,

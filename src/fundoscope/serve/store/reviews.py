@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, select
@@ -55,6 +55,10 @@ class Opinion:
     confidence: int | None = None
     changed_mind: bool | None = None
     boxes: tuple[ReviewedBox, ...] | None = None
+
+
+OPINIONS: Final = msgspec.json.Decoder(Opinion)
+"""Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,5 +220,5 @@ def _keep_first_grade(connection: Connection, review: Review) -> None:
 
 
 def _review(row: Row[Any]) -> Review:
-    opinion = msgspec.json.decode(row.content, type=Opinion)
+    opinion = OPINIONS.decode(row.content)
     return Review(row.id, row.reading, row.reader, row.draft, row.saved, opinion)
