@@ -188,10 +188,20 @@ def _read(
             reader,
             by=asked.by,
             second_grade=asked.second_grade,
+            trained_on=_trained_on(grader),
             workers=asked.workers,
             on_read=screen.advance,
         )
     return evaluation, reader.models
+
+
+def _trained_on(grader: Path | None) -> tuple[str, ...] | None:
+    """The sources that a grader was trained on; ``None`` if its bundle names none."""
+    from fundoscope.models import bundle as bundles
+
+    given = grader or bundles.shipped(bundles.GRADING)
+    trained = bundles.load_grader(given).manifest.trained_on
+    return tuple(name for name in trained.photographs if name) or None
 
 
 def _take(
@@ -216,10 +226,11 @@ def _take(
 def _print_figures(evaluation: Evaluation) -> None:
     metrics = evaluation.metrics
     by = " and ".join(sorted(evaluation.clusters))
-    typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by})")
+    typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by}); {_sources(evaluation)}")
     for column, breakdown in metrics.by.items():
         for value, summary in breakdown.values.items():
-            typer.echo(f"{column}={value}: {_in_words(summary)}")
+            sources = _sources(evaluation, column, value)
+            typer.echo(f"{column}={value}: {_in_words(summary)}; {sources}")
         means = ", ".join(
             f"{_name(name)} {with_interval(mean)}" for name, mean in breakdown.mean.items()
         )
@@ -229,6 +240,13 @@ def _print_figures(evaluation: Evaluation) -> None:
         pairs = ", ".join(f"{_name(name)} {with_interval(readers.figures[name])}" for name in PAIRS)
         typer.echo(f"quadratic kappa of {readers.n} with a second reader: {pairs}")
     _print_certainty(evaluation.certainty)
+
+
+def _sources(evaluation: Evaluation, column: str = "", value: str = "") -> str:
+    """Whether the sources of all photographs, or of those with a value, took part in training."""
+    from fundoscope.evaluate.grading import results, training
+
+    return training.in_words(results.sources(evaluation, column, value))
 
 
 def _print_certainty(certainty: Certainty) -> None:

@@ -1,0 +1,176 @@
+"""Make a record from an evaluation, and compute the figures of a record anew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import UsageError
+from fundoscope.evaluate import folder as folders
+from fundoscope.evaluate.compare import grading
+from fundoscope.evaluate.compare.folders import Run, not_as_written
+from fundoscope.evaluate.compare.folders import read as read_results
+from fundoscope.evaluate.folder import GRADING, METRICS, PREDICTIONS, RUN
+from fundoscope.evaluate.grading.evaluation import Outcome, measure
+from fundoscope.evaluate.grading.results import metrics
+from fundoscope.evaluate.photographs import READ
+from fundoscope.evaluate.record import anonymous
+from fundoscope.reading import Grade
+
+FILES: Final = (METRICS, PREDICTIONS, RUN)
+"""The files of a record: an evaluation's, without pictures and names."""
+NAMING: Final = ("refused", "not_graded")
+"""Entries of ``run.json`` that name photographs."""
+TOLERANCE: Final = 1e-9
+"""Between two versions of numpy, sums differ by no more."""
+
+
+def write(
+    results: Path,
+    out: Path,
+    labels: Manifest,
+    labelled: Collection[str],
+    trained_on: Sequence[str],
+) -> dict[str, Any]:
+    """Make a record of an evaluation of a grader; an earlier record is replaced.
+
+    Args:
+        results: the folder that ``fundoscope evaluate grading`` wrote.
+        out: the folder of the record.
+        labels: the label table that was evaluated.
+        labelled: the sources whose labels may be passed on.
+        trained_on: the sources that the grader was trained on.
+
+    Returns:
+        The figures of the record, its ``metrics.json``.
+
+    Raises:
+        UsageError: the folder does not hold such results, or they are of another label table.
+        OutputError: the record cannot be written.
+    """
+    run = read_results(results).run
+    if run.command != GRADING:
+        raise UsageError(str(results), f"has results of {run.command}", f"give those of {GRADING}")
+    if run.table_sha256 != labels.sha256:
+        raise UsageError(str(results), "has another label table", f"give that of its {RUN}")
+    run = msgspec.structs.replace(run, trained_on=tuple(trained_on))
+    coverage = _coverage(stored(results))
+    table = grading.read(results)
+    folders.check(out, FILES, overwrite=True)
+    with folders.staged(out, FILES) as stage:
+        folders.write_csv(stage / PREDICTIONS, anonymous.rows_of(table.rows, labelled))
+        document = _figures(stage, run, labels, coverage)
+        folders.write_json(stage / METRICS, document)
+        folders.write_json(stage / RUN, _nameless(results) | {"trained_on": trained_on})
+    return document
+
+
+def _nameless(results: Path) -> dict[str, Any]:
+    """The content of ``run.json`` without names of photographs and checksums of its files."""
+    document: dict[str, Any] = msgspec.json.decode((results / RUN).read_bytes())
+    for key in NAMING:
+        document[key] = [
+            {name: text for name, text in entry.items() if name != "image"}
+            for entry in document.get(key, [])
+        ]
+    document.pop("files_sha256", None)
+    return document
+
+
+def stored(record: Path) -> dict[str, Any]:
+    """Read the figures that a record holds.
+
+    Raises:
+        UsageError: they are missing or damaged.
+    """
+    try:
+        document: dict[str, Any] = msgspec.json.decode((record / METRICS).read_bytes(), type=dict)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise not_as_written(record, METRICS, error) from None
+    return document
+
+
+def computed(record: Path, labels: Manifest | None = None) -> dict[str, Any]:
+    """Compute all figures of a record from its predictions.
+
+    Args:
+        record: its folder.
+        labels: the label table of the photographs. Without it, only the photographs whose labels
+            the record holds are counted.
+
+    Returns:
+        The content of ``metrics.json``.
+
+    Raises:
+        UsageError: it is not a record, no row has a label, or a cell is damaged.
+    """
+    return _figures(record, read_results(record).run, labels, _coverage(stored(record)))
+
+
+def _coverage(document: Mapping[str, Any]) -> float | None:
+    """The coverage that the sets of grades were fitted to, which no row of predictions says."""
+    certainty = document.get("certainty") or {}
+    coverage: float | None = certainty.get("wanted_coverage")
+    return coverage
+
+
+def _figures(
+    record: Path, run: Run, labels: Manifest | None, coverage: float | None
+) -> dict[str, Any]:
+    table = anonymous.read(record, labels)
+    threshold = run.thresholds.get("referable")
+    try:
+        outcomes = [_outcome(row, threshold or 0.0, coverage) for row in table.rows]
+    except ValueError as error:
+        raise not_as_written(record, PREDICTIONS, error) from None
+    return metrics(measure(table, outcomes, by=anonymous.BY, trained_on=run.trained_on))
+
+
+def _outcome(row: Row, threshold: float, coverage: float | None) -> Outcome:
+    """The outcome that a row of predictions describes.
+
+    Raises:
+        ValueError: a cell was changed after the evaluation wrote it.
+    """
+    if row.text("status") != READ:
+        return Outcome(row, row.text("status"), Grade())
+    grade = grading.grade_of(row)
+    plausible = tuple(int(cell) for cell in row.text("grade_set").split("; ") if cell)
+    abstained = row.text("abstained")
+    complete = replace(
+        grade,
+        referable=grade.referable and replace(grade.referable, threshold=threshold),
+        set=plausible or None,
+        set_coverage=coverage if plausible else None,
+        abstained=abstained == "true" if abstained else None,
+    )
+    return Outcome(row, READ, complete)
+
+
+def differences(one: object, other: object, at: str = "") -> list[str]:
+    """Name the places where two documents of figures differ, by more than rounding.
+
+    Args:
+        one: plain JSON.
+        other: plain JSON.
+        at: where both stand.
+    """
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        missing = [f"{at}{name}: only in one" for name in sorted(one.keys() ^ other.keys())]
+        inner = (differences(one[k], other[k], f"{at}{k}.") for k in one if k in other)
+        return missing + [difference for found in inner for difference in found]
+    if _is_number(one) and _is_number(other):
+        same = math.isclose(one, other, rel_tol=0.0, abs_tol=TOLERANCE)  # type: ignore[arg-type]
+    else:
+        same = one == other
+    return [] if same else [f"{at.removesuffix('.')}: {one} and {other}"]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
