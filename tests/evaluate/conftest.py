@@ -67,7 +67,7 @@ class NamedReader:
         return reading(stem, grade_of(int(stem[-1])))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def named_reader():
     return NamedReader
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from fundoscope import checksums
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.evaluate import folder as folders
@@ -19,6 +20,7 @@ from fundoscope.evaluate.compare.folders import read as read_results
 from fundoscope.evaluate.folder import GRADING, METRICS, PREDICTIONS, RUN
 from fundoscope.evaluate.grading.evaluation import Outcome, measure
 from fundoscope.evaluate.grading.results import metrics
+from fundoscope.evaluate.intervals import RESAMPLES, SEED
 from fundoscope.evaluate.photographs import READ
 from fundoscope.evaluate.record import anonymous
 from fundoscope.reading import Grade
@@ -60,12 +62,12 @@ def write(
     if run.table_sha256 != labels.sha256:
         raise UsageError(str(results), "has another label table", f"give that of its {RUN}")
     run = msgspec.structs.replace(run, trained_on=tuple(trained_on))
-    coverage = _coverage(stored(results))
+    kept = _kept(stored(results))
     table = grading.read(results)
     folders.check(out, FILES, overwrite=True)
     with folders.staged(out, FILES) as stage:
         folders.write_csv(stage / PREDICTIONS, anonymous.rows_of(table.rows, labelled))
-        document = _figures(stage, run, labels, coverage)
+        document = _figures(stage, run, labels, kept)
         folders.write_json(stage / METRICS, document)
         folders.write_json(stage / RUN, _nameless(results) | {"trained_on": trained_on})
     return document
@@ -79,7 +81,8 @@ def _nameless(results: Path) -> dict[str, Any]:
             {name: text for name, text in entry.items() if name != "image"}
             for entry in document.get(key, [])
         ]
-    document.pop("files_sha256", None)
+    for key in (checksums.FILES, checksums.OWN):
+        document.pop(key, None)
     return document
 
 
@@ -110,26 +113,50 @@ def computed(record: Path, labels: Manifest | None = None) -> dict[str, Any]:
     Raises:
         UsageError: it is not a record, no row has a label, or a cell is damaged.
     """
-    return _figures(record, read_results(record).run, labels, _coverage(stored(record)))
+    return _figures(record, read_results(record).run, labels, _kept(stored(record)))
 
 
-def _coverage(document: Mapping[str, Any]) -> float | None:
-    """The coverage that the sets of grades were fitted to, which no row of predictions says."""
-    certainty = document.get("certainty") or {}
-    coverage: float | None = certainty.get("wanted_coverage")
-    return coverage
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What no row of predictions says.
+
+    Attributes:
+        coverage: that the sets of grades were fitted to.
+        resamples: for the intervals.
+        seed: of the resamples.
+    """
+
+    coverage: float | None
+    resamples: int
+    seed: int
 
 
-def _figures(
-    record: Path, run: Run, labels: Manifest | None, coverage: float | None
-) -> dict[str, Any]:
+def _kept(document: Mapping[str, Any]) -> _Kept:
+    """Take it from the figures of an evaluation or of a record."""
+    certainty, intervals = document.get("certainty") or {}, document.get("intervals") or {}
+    return _Kept(
+        certainty.get("wanted_coverage"),
+        int(intervals.get("resamples", RESAMPLES)),
+        int(intervals.get("seed", SEED)),
+    )
+
+
+def _figures(record: Path, run: Run, labels: Manifest | None, kept: _Kept) -> dict[str, Any]:
     table = anonymous.read(record, labels)
     threshold = run.thresholds.get("referable")
     try:
-        outcomes = [_outcome(row, threshold or 0.0, coverage) for row in table.rows]
+        outcomes = [_outcome(row, threshold or 0.0, kept.coverage) for row in table.rows]
     except ValueError as error:
         raise not_as_written(record, PREDICTIONS, error) from None
-    return metrics(measure(table, outcomes, by=anonymous.BY, trained_on=run.trained_on))
+    evaluation = measure(
+        table,
+        outcomes,
+        by=anonymous.BY,
+        trained_on=run.trained_on,
+        resamples=kept.resamples,
+        seed=kept.seed,
+    )
+    return metrics(evaluation)
 
 
 def _outcome(row: Row, threshold: float, coverage: float | None) -> Outcome:
@@ -167,6 +194,8 @@ def differences(one: object, other: object, at: str = "") -> list[str]:
         return missing + [difference for found in inner for difference in found]
     if _is_number(one) and _is_number(other):
         same = math.isclose(one, other, rel_tol=0.0, abs_tol=TOLERANCE)  # type: ignore[arg-type]
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        same = list(one) == list(other)
     else:
         same = one == other
     return [] if same else [f"{at.removesuffix('.')}: {one} and {other}"]
