@@ -48,6 +48,7 @@ class NamedReader:
     """Grades ``…says3.jpg`` as 3, finds no field on ``…dark.jpg`` and refuses all else."""
 
     models = (ModelUsed("grading", "by-name", "a" * 64),)
+    trained_on = ("x",)
 
     def __init__(self, grader=None, *, lesions=True, force=False):
         self.grader = grader

@@ -188,20 +188,11 @@ def _read(
             reader,
             by=asked.by,
             second_grade=asked.second_grade,
-            trained_on=_trained_on(grader),
+            trained_on=reader.trained_on or None,
             workers=asked.workers,
             on_read=screen.advance,
         )
     return evaluation, reader.models
-
-
-def _trained_on(grader: Path | None) -> tuple[str, ...] | None:
-    """The sources that a grader was trained on; ``None`` if its bundle names none."""
-    from fundoscope.models import bundle as bundles
-
-    given = grader or bundles.shipped(bundles.GRADING)
-    trained = bundles.load_grader(given).manifest.trained_on
-    return tuple(name for name in trained.photographs if name) or None
 
 
 def _take(
@@ -226,11 +217,11 @@ def _take(
 def _print_figures(evaluation: Evaluation) -> None:
     metrics = evaluation.metrics
     by = " and ".join(sorted(evaluation.clusters))
-    typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by}); {_sources(evaluation)}")
+    typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by}){_sources(evaluation)}")
     for column, breakdown in metrics.by.items():
         for value, summary in breakdown.values.items():
             sources = _sources(evaluation, column, value)
-            typer.echo(f"{column}={value}: {_in_words(summary)}; {sources}")
+            typer.echo(f"{column}={value}: {_in_words(summary)}{sources}")
         means = ", ".join(
             f"{_name(name)} {with_interval(mean)}" for name, mean in breakdown.mean.items()
         )
@@ -243,10 +234,21 @@ def _print_figures(evaluation: Evaluation) -> None:
 
 
 def _sources(evaluation: Evaluation, column: str = "", value: str = "") -> str:
-    """Whether the sources of all photographs, or of those with a value, took part in training."""
+    """Whether the sources of photographs took part in training, to be put behind their figures.
+
+    Args:
+        evaluation: the results.
+        column: only of the photographs with a value in this column.
+        value: that value.
+
+    Returns:
+        ``""`` where nothing is known.
+    """
     from fundoscope.evaluate.grading import results, training
 
-    return training.in_words(results.sources(evaluation, column, value))
+    states = results.sources(evaluation, column, value)
+    unknown = states[training.NOT_KNOWN] == sum(states.values())
+    return "" if unknown else f"; {training.in_words(states)}"
 
 
 def _print_certainty(certainty: Certainty) -> None:

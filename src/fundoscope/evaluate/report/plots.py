@@ -45,7 +45,7 @@ def confusion_matrix(matrix: Ints, name: str) -> Picture:
     with mpl.rc_context(STYLE):
         canvas, axes = new_canvas(width=SIDE_INCHES + 1.0)
         confusion_cells(axes, matrix)
-        data = _svg(canvas)
+        data = svg(canvas)
     correct = int(np.trace(matrix[:, : len(matrix)]))
     alt = (
         f"Confusion matrix of {name}: {correct} of {matrix.sum()} photographs got their label."
@@ -161,7 +161,7 @@ def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
         axes.set_ylim(LEAST, MOST)
         axes.legend(loc="upper left")
         axes.grid(color=GUIDE, alpha=0.3)
-        data = _svg(canvas)
+        data = svg(canvas)
     return Picture(
         f"FROC of {name}: lesions found over false boxes per photograph.",
         f"FROC curves of {name}. {'; '.join(said)}.",
@@ -191,11 +191,12 @@ def _unit_square(
         axes.set_aspect("equal")
         axes.grid(color=GUIDE, alpha=0.3)
         axes.legend(loc=legend)
-        data = _svg(canvas)
+        data = svg(canvas)
     return Picture(caption, f"{what}. {'; '.join(said)}.", SVG, data)
 
 
-def _svg(canvas: Canvas) -> bytes:
+def svg(canvas: Canvas) -> bytes:
+    """A canvas as SVG; the same drawing gives the same bytes."""
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
