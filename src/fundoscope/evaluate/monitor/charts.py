@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -122,18 +123,22 @@ def new_sizes(reference: Period, period: Period) -> list[tuple[str, int]]:
 
 def _looks(periods: Sequence[Period]) -> Iterator[tuple[str, str, Look]]:
     for grade in range(GRADE_COUNT):
-        yield GRADES, f"grade {grade}", lambda seen, grade=grade: _of_graded(seen, grade)
+        yield GRADES, f"grade {grade}", partial(_has_grade, grade)
     yield GRADES, "called referable", lambda seen: seen.referable
     yield FAILURES, "without a grade", lambda seen: seen.grade is None
     reasons = Counter(reason for p in periods for seen in p.photographs for reason in seen.reasons)
     for reason in sorted(reasons):
-        yield FAILURES, reason, lambda seen, reason=reason: reason in seen.reasons
+        yield FAILURES, reason, partial(_has_reason, reason)
     yield FAMILIARITY, UNFAMILIAR, lambda seen: seen.unfamiliar
     yield FAMILIARITY, ABSTAINED, lambda seen: seen.abstained
 
 
-def _of_graded(seen: Seen, grade: int) -> bool | None:
+def _has_grade(grade: int, seen: Seen) -> bool | None:
     return None if seen.grade is None else seen.grade == grade
+
+
+def _has_reason(reason: str, seen: Seen) -> bool:
+    return reason in seen.reasons
 
 
 def _chart(
