@@ -60,7 +60,6 @@ DETECTOR_FIGURES: Final = ("precision", "recall", "ap_hit", "ap_50")
 SOURCE: Final = "source"
 LEFT_OUT: Final = ("source_and_gradable",)
 """Columns of a record that only documents use."""
-TOOK_PART: Final = {training.TOOK_PART: "yes", training.NEW: "no", training.NOT_KNOWN: "not known"}
 FEWEST: Final = 50
 """Photographs of a part for it to be named as the worst; fewer say little."""
 
@@ -123,19 +122,11 @@ def _by(column: str, values: Mapping[str, Any]) -> str:
             value,
             f"{part.get('n', 0):,}",
             *(_cell(part, name) for name in GRADER_FIGURES),
-            _took_part(part.get("sources")),
+            training.in_a_word(part.get("sources") or {}),
         )
         for value, part in values.items()
     ]
     return _table(head, rows)
-
-
-def _took_part(states: object) -> str:
-    """Whether the source of some photographs took part in training, in a word."""
-    if not isinstance(states, Mapping):
-        return TOOK_PART[training.NOT_KNOWN]
-    there = [name for name in training.STATES if states.get(name)]
-    return ", ".join(TOOK_PART[name] for name in there) or TOOK_PART[training.NOT_KNOWN]
 
 
 def _limits(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -8,12 +8,13 @@ photographs come from such a source.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 TOOK_PART, NEW, NOT_KNOWN = "took_part", "new", "not_known"
 STATES: Final = (TOOK_PART, NEW, NOT_KNOWN)
 """The source is among those of training; it is not; photograph or grader do not say."""
+WORDS: Final = {TOOK_PART: "yes", NEW: "no", NOT_KNOWN: "not known"}
 
 
 def state(source: str, trained_on: Collection[str] | None) -> str:
@@ -52,3 +53,9 @@ def in_words(states: dict[str, int]) -> str:
         f"source of {states[TOOK_PART]:,} of {total:,} photographs took part in training,"
         f" of {states[NOT_KNOWN]:,} not known"
     )
+
+
+def in_a_word(states: Mapping[str, int]) -> str:
+    """Say the same in a cell of a table: yes, no, not known, or several of them."""
+    there = [WORDS[name] for name in STATES if states.get(name)]
+    return ", ".join(there) or WORDS[NOT_KNOWN]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.canvas import SIDE_INCHES, new_canvas
 from fundoscope.evaluate.grading.calibration import BINS, reliability
+from fundoscope.evaluate.grading.certainty import Handed
 from fundoscope.evaluate.grading.plots import confusion_cells
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.evaluate.report.document import Picture
@@ -136,6 +137,34 @@ def calibration(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
 
     caption = f"Calibration of the graded photographs in {BINS} bins; the diagonal is perfect."
     return _unit_square(draw, caption, "Calibration of referable", "upper left")
+
+
+def reader_curve(curves: Mapping[str, Sequence[Handed]]) -> Picture:
+    """Draw the accuracy of the rest over the share handed to a reader.
+
+    Args:
+        curves: by name, the points of :func:`fundoscope.evaluate.grading.certainty.curve`.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        canvas, axes = new_canvas()
+        said = []
+        for (name, points), look in zip(curves.items(), _looks(), strict=False):
+            known = [(p.share, p.accuracy) for p in points if p.accuracy is not None]
+            axes.plot(*zip(*known, strict=True), marker="o", label=name, **look)
+            said.append(f"{name}: " + ", ".join(f"{v:.3f} at {s:.0%}" for s, v in known))
+        axes.set_xlabel("share handed to a reader, the least certain first")
+        axes.set_ylabel("accuracy of the other photographs")
+        axes.legend(loc="upper left")
+        axes.grid(color=GUIDE, alpha=0.3)
+        data = svg(canvas)
+    return Picture(
+        "Accuracy of the rest when the least certain photographs go to a reader.",
+        f"Accuracy over the share handed to a reader. {'; '.join(said)}.",
+        SVG,
+        data,
+    )
 
 
 def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
