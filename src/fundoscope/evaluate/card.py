@@ -5,6 +5,7 @@ Training writes the other sections. Nobody writes a figure of a card by hand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from fundoscope.models.bundle import BundleManifest
 
 USE, EVALUATION = "## Intended use", "## On test photographs"
 """The headings of the two sections."""
+LIMITATIONS: Final = "## Limitations"
 HASH_SHOWN: Final = 12
 LICENCE: Final = "The licence of the weights, at the top of this card, binds whoever uses them."
 USES: Final[Mapping[str, str]] = {
@@ -62,6 +64,25 @@ LEFT_OUT: Final = ("source_and_gradable",)
 """Columns of a record that only documents use."""
 FEWEST: Final = 50
 """Photographs of a part for it to be named as the worst; fewer say little."""
+
+
+def written(card: str, manifest: BundleManifest, results: Path) -> str:
+    """Write both sections into a card: the use comes first, the figures before the limitations.
+
+    Args:
+        card: Markdown; earlier sections of the same titles are replaced, all others stay.
+        manifest: of the bundle.
+        results: the folder of an evaluation, or of a record of one.
+
+    Raises:
+        UsageError: the folder does not hold an evaluation of this bundle.
+    """
+    use, figures = sections(manifest, results)
+    head, *others = re.split(r"^(?=## )", card.rstrip("\n") + "\n", flags=re.MULTILINE)
+    kept = [part for part in others if part.partition("\n")[0] not in (USE, EVALUATION)]
+    end = next((n for n, part in enumerate(kept) if part.startswith(LIMITATIONS)), len(kept))
+    parts = (head, use, *kept[:end], figures, *kept[end:])
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
 def sections(manifest: BundleManifest, results: Path) -> tuple[str, str]:

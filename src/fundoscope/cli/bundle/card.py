@@ -26,16 +26,13 @@ def card(
     The sections that training wrote stay. The card's earlier sections of the same titles are
     replaced.
     """
-    from fundoscope.calibrate.cards import with_section
     from fundoscope.evaluate import card as cards
     from fundoscope.models import bundle as bundles
     from fundoscope.quoting import printable
     from fundoscope.writing import write_text
 
     manifest = bundles.load(bundle).manifest
-    text = bundles.card(bundle)
-    for section in cards.sections(manifest, evaluation):
-        text = with_section(text, section)
+    text = cards.written(bundles.card(bundle), manifest, evaluation)
     write_text(bundle / bundles.CARD, text, overwrite=True)
     bundles.seal(bundle, overwrite=True)
     typer.echo(printable(f"{bundle}: card written from {evaluation}, and sealed"))
