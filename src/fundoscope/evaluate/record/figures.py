@@ -69,18 +69,27 @@ def write(
         folders.write_csv(stage / PREDICTIONS, anonymous.rows_of(table.rows, labelled))
         document = _figures(stage, run, labels, kept)
         folders.write_json(stage / METRICS, document)
-        folders.write_json(stage / RUN, _nameless(results) | {"trained_on": trained_on})
+        folders.write_json(stage / RUN, nameless(results) | {"trained_on": trained_on})
     return document
 
 
-def _nameless(results: Path) -> dict[str, Any]:
-    """The content of ``run.json`` without names of photographs and checksums of its files."""
+def nameless(results: Path, naming: Sequence[str] = NAMING) -> dict[str, Any]:
+    """The content of ``run.json`` without names of photographs and checksums of its files.
+
+    Args:
+        results: the folder of an evaluation.
+        naming: entries that list photographs.
+    """
     document: dict[str, Any] = msgspec.json.decode((results / RUN).read_bytes())
-    for key in NAMING:
-        document[key] = [
-            {name: text for name, text in entry.items() if name != "image"}
-            for entry in document.get(key, [])
-        ]
+    for name in naming:
+        listed = document.get(name)
+        if isinstance(listed, Mapping):  # photographs by kind
+            document[name] = {kind: len(images) for kind, images in listed.items()}
+        else:
+            document[name] = [
+                {key: text for key, text in entry.items() if key != "image"}
+                for entry in listed or ()
+            ]
     for key in (checksums.FILES, checksums.OWN):
         document.pop(key, None)
     return document
@@ -180,20 +189,21 @@ def _outcome(row: Row, threshold: float, coverage: float | None) -> Outcome:
     return Outcome(row, READ, complete)
 
 
-def differences(one: object, other: object, at: str = "") -> list[str]:
+def differences(one: object, other: object, at: str = "", *, exact: float = TOLERANCE) -> list[str]:
     """Name the places where two documents of figures differ, by more than rounding.
 
     Args:
         one: plain JSON.
         other: plain JSON.
         at: where both stand.
+        exact: the largest difference of two equal numbers.
     """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         missing = [f"{at}{name}: only in one" for name in sorted(one.keys() ^ other.keys())]
-        inner = (differences(one[k], other[k], f"{at}{k}.") for k in one if k in other)
+        inner = (differences(one[k], other[k], f"{at}{k}.", exact=exact) for k in one if k in other)
         return missing + [difference for found in inner for difference in found]
     if _is_number(one) and _is_number(other):
-        same = math.isclose(one, other, rel_tol=0.0, abs_tol=TOLERANCE)  # type: ignore[arg-type]
+        same = math.isclose(one, other, rel_tol=0.0, abs_tol=exact)  # type: ignore[arg-type]
     elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
         same = list(one) == list(other)
     else:
