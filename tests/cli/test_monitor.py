@@ -169,3 +169,27 @@ def test_an_evaluation_is_a_reference_without_sizes(call, write, tmp_path):
     out = tmp_path / "m.md"
     assert call(write("d1", 1), "--against", folder, "--out", out)[0] == 0
     assert "does not say the size of its photographs" in out.read_text()
+
+
+def test_a_bundle_keeps_its_reference(call, write, tmp_path, capsys):
+    import shutil
+
+    from fundoscope.models import bundle as bundles
+
+    bundle = tmp_path / "bundle"
+    shutil.copytree(bundles.shipped(bundles.GRADING), bundle)
+    manifest = bundles.load(bundle).manifest
+    model = MODEL | {"name": manifest.name, "sha256": manifest.model_sha256}
+    good = write("ref", 20, n=200, model=model, cells={"patient": "Miller"})
+    out, later = tmp_path / "m.json", write("d1", 1, model=model)
+    assert "is a bundle without a reference" in call(later, "--against", bundle, "--out", out)[2]
+    assert run(["bundle", "reference", str(bundle), "--from", str(later.parent / "ref")]) == 0
+    assert "Miller" not in (bundle / "reference.json").read_text()
+    assert call(later, "--against", bundle, "--out", out)[0] == 0
+    assert watched(out)["reference"]["photographs"] == 200
+    assert watched(out)["reference"]["name"] == "reference"
+    (bundle / "reference.json").write_text("{")
+    assert "is damaged" in call(good, "--against", bundle, "--out", out, "--overwrite")[2]
+    other = write("other", 2)
+    assert run(["bundle", "reference", str(bundle), "--from", str(other), "--overwrite"]) == 2
+    assert "was read by grader, not by" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def monitor(
         typer.Option(
             metavar="REFERENCE",
             help="Folder of a run to compare with, or of evaluate grading: some hundred"
-            " photographs of a time when all was well.",
+            " photographs of a time when all was well. Or a bundle that has a reference.",
         ),
     ],
     out: Annotated[
@@ -51,7 +51,7 @@ def monitor(
     """
     require("fundoscope monitor", EVALUATE_GRADING)
     from fundoscope.errors import UsageError
-    from fundoscope.evaluate.monitor import results
+    from fundoscope.evaluate.monitor import reference, results
     from fundoscope.evaluate.monitor import runs as reading
     from fundoscope.quoting import printable
     from fundoscope.writing import refuse_existing
@@ -65,7 +65,7 @@ def monitor(
         results.require_name(file)
         refuse_existing(file, overwrite=overwrite)
     periods = reading.grouped([reading.read(run) for run in runs], every)
-    watched = results.watch(reading.read(against), periods)
+    watched = results.watch(reference.find(against), periods)
     for file in out:
         results.write(watched, file, overwrite=overwrite)
     for change in watched.changes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.bundle import card, features, from_keras, seal, to_keras
+from fundoscope.cli.bundle import card, features, from_keras, reference, seal, to_keras
 
 app = typer.Typer(
     help="Seal bundles, write their cards, or convert them to Keras models and back.",
@@ -16,3 +16,4 @@ app.command("from-keras")(from_keras.from_keras)
 app.command("seal")(seal.seal)
 app.command("features")(features.features)
 app.command("card")(card.card)
+app.command("reference")(reference.reference)
