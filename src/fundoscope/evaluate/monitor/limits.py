@@ -9,7 +9,7 @@ beta-binomial (Jeffreys' prior; Gelman et al., Bayesian Data Analysis, section 2
 any size of reference and period.
 
 The two eyes of a patient are alike. Where patients are known, a period counts as many photographs
-as patients, which is the careful end: as if the eyes of a patient told the same.
+as it has patients: limits are then rather too wide than too narrow.
 """
 
 from __future__ import annotations
