@@ -142,9 +142,14 @@ def page(monitor: Monitor) -> Report:
         Section("Not given", tuple(_missing(monitor))),
     ]  # fmt: skip
     return Report(
-        f"Monitor: {len(monitor.periods)} periods against {printable(monitor.reference.name)}",
+        f"Monitor: {_periods(monitor)} against {printable(monitor.reference.name)}",
         without_empty(sections),
     )
+
+
+def _periods(monitor: Monitor) -> str:
+    count = len(monitor.periods)
+    return "1 period" if count == 1 else f"{count:,} periods"
 
 
 def _changes(monitor: Monitor) -> list[Block]:
@@ -152,7 +157,7 @@ def _changes(monitor: Monitor) -> list[Block]:
     last = monitor.periods[-1]
     blocks: list[Block] = [
         Paragraph(
-            f"{total:,} photographs in {len(monitor.periods)} periods, the last {last.name}"
+            f"{total:,} photographs in {_periods(monitor)}, the last {last.name}"
             f" ({last.started:%Y-%m-%d}); reference {monitor.reference.name} with"
             f" {len(monitor.reference.photographs):,}."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -185,6 +186,8 @@ def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
                 axes.plot(*zip(*points, strict=True), marker="o", label=kind, **look)
                 said.append(f"{kind}: " + ", ".join(f"{v:.2f} at {r:g}" for r, v in points))
         axes.set_xscale("log", base=2)
+        rates = sorted({rate for by_rate in kinds.values() for rate in by_rate})
+        axes.set_xticks(rates, [str(Fraction(rate)) for rate in rates])
         axes.set_xlabel("false boxes per photograph, at most")
         axes.set_ylabel("sensitivity")
         axes.set_ylim(LEAST, MOST)
