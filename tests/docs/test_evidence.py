@@ -117,6 +117,29 @@ def test_a_line_that_a_template_does_not_find(
         evidence.documents()
 
 
+def test_only_a_test_of_the_shipped_bundle_becomes_a_record(
+    evidence: ModuleType, tmp_path: Path
+) -> None:
+    from fundoscope.errors import UsageError
+    from fundoscope.models import bundle as bundles
+
+    manifest = bundles.load(bundles.shipped(bundles.GRADING)).manifest
+    model = {"task": "grading", "name": manifest.name, "sha256": manifest.model_sha256}
+    run: dict[str, Any] = {"command": "evaluate grading", "thresholds": {}, "models": [model]}
+    run["arguments"] = {"split": "val"}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    with pytest.raises(UsageError, match="is not of the split test"):
+        evidence.record(tmp_path, LABELS)
+    run["arguments"] = {"split": "test"}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    with pytest.raises(UsageError, match="--labels: is missing"):
+        evidence.record(tmp_path, None)
+    run["models"] = [model | {"name": "other"}]
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    with pytest.raises(UsageError, match=f"is not of {manifest.name}"):
+        evidence.record(tmp_path, LABELS)
+
+
 def test_a_record_of_another_bundle_is_noticed(
     evidence: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
