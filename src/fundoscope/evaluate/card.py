@@ -117,11 +117,12 @@ def _head(run: folders.Run, metrics: Mapping[str, Any]) -> str:
     which = f" of the split `{split}`" if split else ""
     number = metrics.get("n") or metrics.get("photographs") or 0
     limits = ", ".join(f"{k} {v:.4f}" for k, v in run.thresholds.items() if v is not None)
+    forced = " It graded what it calls not gradable, too (`--force`)."
     return (
         f"`fundoscope {run.command}` on {number:,} photographs{which}; labels with sha256\n"
         f"`{run.truth_sha256[:HASH_SHOWN]}…`. Thresholds: {limits or 'none'}. Intervals are 95 %,\n"
         "by bootstrap. What could not be read or graded counts as wrong and as called referable."
-    )
+    ) + (forced if run.arguments.get("force") else "")
 
 
 def _grader(metrics: Mapping[str, Any]) -> Iterator[str]:
