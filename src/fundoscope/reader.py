@@ -116,6 +116,11 @@ class Reader:
         return tuple(model.used for model in loaded if model is not None)
 
     @property
+    def trained_on(self) -> tuple[str, ...]:
+        """The sources that the grader was trained on, as its bundle names them."""
+        return tuple(name for name in self._grader.manifest.trained_on.photographs if name)
+
+    @property
     def referable_threshold(self) -> float:
         """The operating point on the probability of grade 2 or more."""
         return self._grader.manifest.referable_threshold

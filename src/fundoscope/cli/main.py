@@ -25,6 +25,7 @@ COMMANDS: Final = (
     "verify",
     "phantom",
     "evaluate",
+    "monitor",
     "calibrate",
     "data",
     "train",

@@ -13,12 +13,12 @@ DPI: Final = 150
 SIDE_INCHES: Final = 5.5
 
 
-def new_canvas(width: float = SIDE_INCHES) -> tuple[Figure, Axes]:
-    """Make a canvas of a width in inches, with axes to draw on."""
+def new_canvas(width: float = SIDE_INCHES, height: float = SIDE_INCHES) -> tuple[Figure, Axes]:
+    """Make a canvas of a width and height in inches, with axes to draw on."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    canvas = Figure(figsize=(width, SIDE_INCHES), dpi=DPI, layout="constrained")
+    canvas = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(canvas)
     return canvas, canvas.add_subplot()
 

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from fundoscope.evaluate.arrays import Floats, Ints
+from fundoscope.ordered import in_order
 
 RESAMPLES: Final = 1000
 """Enough that the bounds of a 95 % interval repeat within about 2 % of its width."""
@@ -25,6 +26,12 @@ SEED: Final = 15
 PERCENTILES: Final = (2.5, 97.5)
 CELLS_AT_ONCE: Final = 2**22
 """Weights in memory at a time, 32 MiB; larger tables are resampled in several turns."""
+CELLS_OF_A_BLOCK: Final = 2**19
+"""Weights that a statistic gets at once, 4 MiB: sums over what is in the cache are twice as
+fast. Which resamples are drawn does not depend on it."""
+THREADS: Final = 2
+"""Blocks that are computed at a time; numpy releases Python's lock. More threads wait for
+memory."""
 ONE_CLUSTER: Final = "a single cluster (patient, group or photograph) gives no interval"
 
 Statistic = Callable[[Floats], Floats]
@@ -114,7 +121,15 @@ def bootstrap(
     if len(clusters) == 0 or clusters.max() == 0:
         return np.empty((0, statistic(np.ones((1, len(clusters)))).shape[1]))
     turns = resampled_weights(clusters, strata, resamples, np.random.default_rng(seed))
-    return np.concatenate([statistic(weights) for weights in turns])
+    blocks = (block for weights in turns for block in _blocks(weights))
+    return np.concatenate(list(in_order(blocks, statistic, THREADS)))
+
+
+def _blocks(weights: Floats) -> Iterator[Floats]:
+    """Cut weights ``(r, N)`` into blocks of some rows that a processor's cache can hold."""
+    step = max(1, CELLS_OF_A_BLOCK // weights.shape[1])
+    for start in range(0, len(weights), step):
+        yield weights[start : start + step]
 
 
 def resampled_weights(

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from fundoscope.evaluate.arrays import Flags, Floats, share
+from fundoscope.evaluate.arrays import Flags, Floats, Ints, share
 
 ROUNDING: Final = 1e-9
 """Weights are whole numbers, shares of them are not: 0.9 of 10 is 9 up to this."""
@@ -41,11 +41,24 @@ def counts_by_score(positive: Flags, score: Floats, weights: Floats) -> tuple[Fl
     """
     if len(score) == 0 or np.isnan(score).any():
         return np.zeros((len(weights), 0)), np.zeros((len(weights), 0))
-    order = np.argsort(score, kind="stable")
-    distinct = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    ordered = weights[:, order]
-    positives = np.add.reduceat(ordered * positive[order], distinct, axis=1)
-    return positives, np.add.reduceat(ordered, distinct, axis=1) - positives
+    distinct = np.unique(score)
+    return (
+        _sums(score, np.flatnonzero(positive), distinct, weights),
+        _sums(score, np.flatnonzero(~positive), distinct, weights),
+    )
+
+
+def _sums(score: Floats, places: Ints, distinct: Floats, weights: Floats) -> Floats:
+    """Sum the weights of some photographs at each distinct score, ``float64 (R, D)``.
+
+    Differences of running sums: whole numbers stay exact, and numpy's ``add.reduceat`` takes four
+    times as long.
+    """
+    order = places[np.argsort(score[places], kind="stable")]
+    running = np.zeros((len(weights), len(order) + 1))
+    np.cumsum(weights[:, order], axis=1, out=running[:, 1:])
+    ends = np.searchsorted(score[order], distinct, side="right")
+    return np.diff(running[:, ends], axis=1, prepend=0.0)
 
 
 def area_of_counts(positives: Floats, negatives: Floats) -> Floats:

@@ -164,6 +164,17 @@ class TestGraders:
         result = part(comparison(tmp_path / "out"), "all")["figures"]["accuracy"]
         assert result["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
+    def test_results_of_0_1_without_sets_are_compared(self, call, folders, tmp_path):
+        table = folders[0] / "predictions.csv"
+        with table.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        columns = [name for name in rows[0] if name not in ("grade_set", "abstained")]
+        with table.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        assert call("compare", *folders, "--out", tmp_path / "out")[0] == 0
+
     def test_the_same_folders_give_the_same_bytes(self, call, folders, tmp_path):
         for name in ("one", "two"):
             call("compare", *folders, "--out", tmp_path / name)

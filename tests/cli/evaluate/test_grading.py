@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -61,6 +62,20 @@ def test_by_and_mean_have_a_line_each(evaluate, table_of):
     assert lines[2].startswith("source=y: accuracy 0.667")
     assert lines[3].startswith("mean over source: quadratic kappa ")
     assert "95 % intervals by photograph" in lines[0]
+
+
+def test_each_score_says_whether_its_source_took_part_in_training(evaluate, table_of, tmp_path):
+    rows = [*ROWS, ("f-says0.jpg", 0, "val", "")]
+    _, out, _ = evaluate(table_of(rows, COLUMNS), "--by", "source", "--by", "split")
+    assert "source=x: accuracy" in out
+    assert re.search("^source=x: .*; source took part in training$", out, re.M)
+    assert re.search("^source=y: .*; source new to the grader$", out, re.M)
+    assert re.search(r"^source=\(blank\): accuracy [^;]*$", out, re.M)
+    mixed = "source of 2 of 4 photographs took part in training, of 0 not known"
+    assert re.search(f"^split=test: .*; {mixed}$", out, re.M)
+    result = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert result["sources"] == {"took_part": 2, "new": 3, "not_known": 1}
+    assert result["by"]["source"]["y"]["sources"] == {"took_part": 0, "new": 3, "not_known": 0}
 
 
 def test_a_look_at_the_test_split_comes_with_its_row(evaluate, table_of):

@@ -188,6 +188,7 @@ def _read(
             reader,
             by=asked.by,
             second_grade=asked.second_grade,
+            trained_on=reader.trained_on or None,
             workers=asked.workers,
             on_read=screen.advance,
         )
@@ -216,10 +217,11 @@ def _take(
 def _print_figures(evaluation: Evaluation) -> None:
     metrics = evaluation.metrics
     by = " and ".join(sorted(evaluation.clusters))
-    typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by})")
+    typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by}){_sources(evaluation)}")
     for column, breakdown in metrics.by.items():
         for value, summary in breakdown.values.items():
-            typer.echo(f"{column}={value}: {_in_words(summary)}")
+            sources = _sources(evaluation, column, value)
+            typer.echo(f"{column}={value}: {_in_words(summary)}{sources}")
         means = ", ".join(
             f"{_name(name)} {with_interval(mean)}" for name, mean in breakdown.mean.items()
         )
@@ -229,6 +231,24 @@ def _print_figures(evaluation: Evaluation) -> None:
         pairs = ", ".join(f"{_name(name)} {with_interval(readers.figures[name])}" for name in PAIRS)
         typer.echo(f"quadratic kappa of {readers.n} with a second reader: {pairs}")
     _print_certainty(evaluation.certainty)
+
+
+def _sources(evaluation: Evaluation, column: str = "", value: str = "") -> str:
+    """Whether the sources of photographs took part in training, to be put behind their figures.
+
+    Args:
+        evaluation: the results.
+        column: only of the photographs with a value in this column.
+        value: that value.
+
+    Returns:
+        ``""`` where nothing is known.
+    """
+    from fundoscope.evaluate.grading import results, training
+
+    states = results.sources(evaluation, column, value)
+    unknown = states[training.NOT_KNOWN] == sum(states.values())
+    return "" if unknown else f"; {training.in_words(states)}"
 
 
 def _print_certainty(certainty: Certainty) -> None:

@@ -40,9 +40,9 @@ def report(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder that the names in the label table are relative to. With it the page"
-            " shows pictures of the worst errors, and what their frame alone gives away."
-            " The evaluation must have named photographs with --paths.",
+            help="Folder of the photographs. With it the page shows pictures of the worst errors,"
+            " and what their frame alone gives away. Photographs are found by their paths, else by"
+            " their names in the folder and below it.",
         ),
     ] = None,
     workers: Workers = None,

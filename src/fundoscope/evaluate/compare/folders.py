@@ -38,6 +38,7 @@ class Run(msgspec.Struct, frozen=True):
         thresholds: at which the figures were counted.
         table_sha256: of the label table, for a grader.
         annotations_sha256: of the annotations, for a detector.
+        trained_on: the sources that a grader was trained on; ``None`` where it is not known.
     """
 
     command: str
@@ -46,6 +47,7 @@ class Run(msgspec.Struct, frozen=True):
     thresholds: dict[str, float | None]
     table_sha256: str = ""
     annotations_sha256: str = ""
+    trained_on: tuple[str, ...] | None = None
 
     @property
     def truth_sha256(self) -> str:

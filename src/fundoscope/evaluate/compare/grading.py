@@ -50,6 +50,8 @@ SHOWN: Final = (
 )
 """The figures that a table shows; the JSON file holds all of :data:`figures.COLUMNS`."""
 ALL, GRADED = "all", "graded by both"
+LATER: Final = ("grade_set", "abstained")
+"""Columns that results of version 0.1 do not have, and that no comparison needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def read(folder: Path) -> Manifest:
         UsageError: the table lacks a column that an evaluation of a grader writes.
     """
     table = manifests.read(folder / PREDICTIONS)
-    missing = set(PREDICTED) - set(table.columns)
+    missing = set(PREDICTED) - set(LATER) - set(table.columns)
     if missing:
         why = f"has no column {', '.join(sorted(missing))}"
         raise UsageError(str(folder / PREDICTIONS), why, "evaluate again")

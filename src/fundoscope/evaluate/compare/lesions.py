@@ -15,7 +15,7 @@ from fundoscope.evaluate.arrays import Floats
 from fundoscope.evaluate.compare import folders
 from fundoscope.evaluate.compare.differences import Comparison, Part, changes
 from fundoscope.evaluate.compare.folders import Results
-from fundoscope.evaluate.intervals import RESAMPLES, SEED, Statistic
+from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, Statistic, estimate
 from fundoscope.evaluate.lesions import ranked
 from fundoscope.evaluate.lesions.figures import (
     AP_HIT,
@@ -69,11 +69,7 @@ def compare(
     folders.require_same_truth(old, new)
     old_rows, new_rows = _photographs(old), _photographs(new)
     folders.require_same_rows(old, new, _file_names(old_rows), _file_names(new_rows))
-    kinds = [kind for kind in KINDS if old_rows and column_of(kind, "lesions") in old_rows[0]]
-    if not kinds:
-        raise UsageError(
-            str(old.folder), "holds no annotated lesions", "evaluate both with --annotations"
-        )
+    kinds = _kinds(old, old_rows)
     before, after = _by_kind(old, old_rows, kinds), _by_kind(new, new_rows, kinds)
     rows = (*kinds, ALL_LESIONS)
     figures = changes(
@@ -101,6 +97,52 @@ def compare(
         resamples,
         seed,
     )
+
+
+def measured(
+    results: Results, *, resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, dict[str, Figure]]:
+    """Compute the figures of one result folder from its tables: by kind, then all lesions.
+
+    Args:
+        results: the folder that ``fundoscope evaluate lesions`` wrote.
+        resamples: of whole photographs, for the intervals.
+        seed: of the resamples.
+
+    Returns:
+        By kind or :data:`ALL_LESIONS`, the figures of :data:`COMPARED`.
+
+    Raises:
+        UsageError: nothing is annotated, or a table is damaged.
+    """
+    rows = _photographs(results)
+    kinds = _kinds(results, rows)
+    figures = estimate(
+        _statistic(_by_kind(results, rows, kinds)),
+        np.arange(len(rows)),
+        [UNDEFINED[name] for name in COMPARED] * (len(kinds) + 1),
+        resamples=resamples,
+        seed=seed,
+    )
+    width = len(COMPARED)
+    return {
+        name: dict(zip(COMPARED, figures[i * width : (i + 1) * width], strict=True))
+        for i, name in enumerate((*kinds, ALL_LESIONS))
+    }
+
+
+def _kinds(results: Results, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The annotated kinds.
+
+    Raises:
+        UsageError: there is none.
+    """
+    kinds = [kind for kind in KINDS if rows and column_of(kind, "lesions") in rows[0]]
+    if not kinds:
+        raise UsageError(
+            str(results.folder), "holds no annotated lesions", "evaluate both with --annotations"
+        )
+    return kinds
 
 
 def _photographs(results: Results) -> list[dict[str, str]]:

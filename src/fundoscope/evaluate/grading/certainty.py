@@ -158,6 +158,17 @@ def evaluate(
     )
 
 
+def curve(labels: Ints, grades: Sequence[Grade]) -> tuple[Handed, ...]:
+    """What remains for each of :data:`SHARES` that is handed to a reader.
+
+    Args:
+        labels: ``(N,)``, 0 to 4.
+        grades: of N photographs; without values where one was not graded.
+    """
+    data = _arrays(labels, grades)
+    return tuple(_remaining(data, part) for part in SHARES)
+
+
 @dataclass(frozen=True, slots=True)
 class _Resampled:
     """How means are resampled.

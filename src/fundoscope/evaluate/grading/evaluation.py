@@ -92,6 +92,7 @@ class Evaluation:
         clusters: how many clusters of each kind were resampled (patient, group, photograph).
         certainty: how well the grader knows when it is unsure.
         readers: the agreement with a second reader, where the table has one.
+        trained_on: the sources that the grader was trained on; ``None`` if it does not say.
     """
 
     manifest: Manifest
@@ -102,6 +103,7 @@ class Evaluation:
     clusters: dict[str, int]
     certainty: Certainty
     readers: Readers | None = None
+    trained_on: tuple[str, ...] | None = None
 
     @property
     def without_grade(self) -> tuple[Outcome, ...]:
@@ -121,6 +123,7 @@ def evaluate(
     *,
     by: Sequence[str] = (),
     second_grade: str | None = None,
+    trained_on: Sequence[str] | None = None,
     workers: int = 1,
     on_read: Callable[[], None] = lambda: None,
     resamples: int = RESAMPLES,
@@ -134,6 +137,7 @@ def evaluate(
         reader: reads the photographs.
         by: columns; the figures are broken down by their values.
         second_grade: column of a second reader's grades, whose agreement is given, too.
+        trained_on: the sources that the grader was trained on; ``None`` if it does not say.
         workers: how many photographs are read at the same time.
         on_read: called after each photograph, to report progress.
         resamples: number of resamples for the intervals.
@@ -149,7 +153,13 @@ def evaluate(
         second_grades(manifest, rows, second_grade)
     outcomes = read_rows(manifest, rows, reader, workers=workers, on_read=on_read)
     return measure(
-        manifest, outcomes, by=by, second_grade=second_grade, resamples=resamples, seed=seed
+        manifest,
+        outcomes,
+        by=by,
+        second_grade=second_grade,
+        trained_on=trained_on,
+        resamples=resamples,
+        seed=seed,
     )
 
 
@@ -159,6 +169,7 @@ def measure(
     *,
     by: Sequence[str] = (),
     second_grade: str | None = None,
+    trained_on: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Evaluation:
@@ -197,6 +208,7 @@ def measure(
             resamples=resamples,
             seed=seed,
         ),
+        None if trained_on is None else tuple(trained_on),
     )
 
 

@@ -21,10 +21,16 @@ from fundoscope.evaluate.folder import (
     figure_document,
     true_or_false,
 )
-from fundoscope.evaluate.grading import plots
+from fundoscope.evaluate.grading import plots, training
 from fundoscope.evaluate.grading.calibration import BINS, Bin, expected_calibration_error
 from fundoscope.evaluate.grading.certainty import HANDED, Certainty
-from fundoscope.evaluate.grading.evaluation import STATUSES, UNGRADED, Evaluation, Outcome
+from fundoscope.evaluate.grading.evaluation import (
+    STATUSES,
+    UNGRADED,
+    Evaluation,
+    Outcome,
+    values_of,
+)
 from fundoscope.evaluate.grading.figures import NAMES, PRECISIONS, RECALLS, confusion
 from fundoscope.evaluate.grading.readers import Readers
 from fundoscope.evaluate.grading.summary import Summary
@@ -73,6 +79,8 @@ PREDICTED: Final = (
 """Columns of ``predictions.csv`` that follow those of the label table."""
 CLASHING: Final = "label_"
 """Prefix of a label table's column whose name is one of :data:`PREDICTED`."""
+SOURCES: Final = "sources"
+"""Entry of ``metrics.json``: photographs by whether their source took part in training."""
 DIGITS: Final = 6
 """Decimals of probabilities in tables, as many as float32 holds."""
 
@@ -112,8 +120,12 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "version": VERSION,
         **_summary(figures.whole),
+        SOURCES: sources(evaluation),
         "by": {
-            column: {value: _summary(summary) for value, summary in breakdown.values.items()}
+            column: {
+                value: _summary(summary) | {SOURCES: sources(evaluation, column, value)}
+                for value, summary in breakdown.values.items()
+            }
             for column, breakdown in figures.by.items()
         },
         "mean": {
@@ -134,6 +146,21 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
         },
         **({} if evaluation.readers is None else {"readers": _readers(evaluation.readers)}),
     }
+
+
+def sources(evaluation: Evaluation, column: str = "", value: str = "") -> dict[str, int]:
+    """Count photographs by whether their source took part in training.
+
+    Args:
+        evaluation: the results.
+        column: only of the photographs with a value in this column.
+        value: that value, as in the breakdown.
+    """
+    rows = [outcome.row for outcome in evaluation.outcomes]
+    if column:
+        values = values_of(evaluation.manifest, rows, column)
+        rows = [row for row, own in zip(rows, values, strict=True) if own == value]
+    return training.counts((row.source for row in rows), evaluation.trained_on)
 
 
 def _readers(readers: Readers) -> dict[str, Any]:
@@ -182,6 +209,7 @@ def _run(evaluation: Evaluation, provenance: Provenance, names: Sequence[str]) -
         },
         "refused": _with_status(evaluation, names, REFUSED),
         "not_graded": _with_status(evaluation, names, UNGRADED),
+        "trained_on": evaluation.trained_on,
     }
     truth = {"table_sha256": evaluation.manifest.sha256}
     return folder.run_document(folder.GRADING, provenance, truth, details)

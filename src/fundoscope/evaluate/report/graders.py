@@ -12,9 +12,10 @@ import numpy as np
 from fundoscope.data.manifest import EXCLUDED, Row
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.compare import results as comparisons
+from fundoscope.evaluate.grading import training
 from fundoscope.evaluate.grading.figures import NOT_GRADED, UNKNOWN, confusion
 from fundoscope.evaluate.intervals import RESAMPLES, Figure
-from fundoscope.evaluate.report import eyes, plots, shortcuts, subgroups, worst
+from fundoscope.evaluate.report import eyes, plots, shortcuts, subgroups, sureness, worst
 from fundoscope.evaluate.report.document import (
     Block,
     Calculator,
@@ -28,7 +29,10 @@ from fundoscope.evaluate.report.titles import title
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 from fundoscope.quoting import printable
 
-OWN_SECTIONS: Final = ("version", "n", "by", "mean", "intervals", "graded", "recall", "precision")
+OWN_SECTIONS: Final = (
+    *("version", "n", "by", "mean", "intervals", "graded", "recall", "precision", "readers"),
+    *("certainty", "sources"),
+)
 """Entries of ``metrics.json`` that a section of its own shows, or that are no figures."""
 SEVERAL_LOOKS: Final = (
     "The gap is the figure of the group less that of all other photographs. p is of a normal test"
@@ -67,6 +71,7 @@ def sections(
         Section("Figures", (_figures(all_graded),)),
         Section("Grades", tuple(block for g in all_graded for block in _grades(g))),
         Section("Curves", tuple(_curves(all_graded))),
+        sureness.section(all_graded),
         Section("Photographs without a grade", tuple(map(_ungraded, all_graded))),
         Section("Comparisons", tuple(_comparisons(all_graded))),
         Section("Subgroups", tuple(_subgroups(all_graded, by, resamples))),
@@ -94,7 +99,7 @@ def _flat(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     """All figures of a ``metrics.json``, those one level down by both names."""
     figures = {}
     for name, entry in metrics.items():
-        if name in OWN_SECTIONS or name == "readers":
+        if name in OWN_SECTIONS:
             continue
         figure = figure_of(entry)
         if figure is not None:
@@ -211,9 +216,11 @@ def _comparisons(all_graded: Sequence[Graded]) -> list[Block]:
 
 def _subgroups(all_graded: Sequence[Graded], by: Sequence[str], resamples: int) -> list[Block]:
     found: list[tuple[Graded, str, subgroups.Gap]] = []
+    states: dict[tuple[str, str], dict[str, str]] = {}
     for graded in all_graded:
         for column in dict.fromkeys((*by, *graded.metrics.get("by", {}))):
             values = _values(graded, column, asked=column in by)
+            states[graded.name, column] = _training(graded, values)
             found += [
                 (graded, column, gap)
                 for gap in subgroups.gaps(graded.scores, graded.keys, values, resamples=resamples)
@@ -230,14 +237,28 @@ def _subgroups(all_graded: Sequence[Graded], by: Sequence[str], resamples: int) 
                 gap.gap.in_words(signed=True) if gap.gap.value is not None else "not given",
                 _p(gap.p),
                 _p(p),
+                states[graded.name, column][gap.value],
             )
         )
-    columns = ("value", "photographs", "figure", "here", "gap to the others", "p", "corrected p")
+    columns = ("value", "photographs", "figure", "here", "gap to the others", "p", "corrected p",
+               "source in training")  # fmt: skip
     blocks: list[Block] = [
         Table(f"{name} by {column}", columns, tuple(rows))
         for (name, column), rows in tables.items()
     ]
     return [Paragraph(SEVERAL_LOOKS), *blocks] if blocks else []
+
+
+def _training(graded: Graded, values: Sequence[str]) -> dict[str, str]:
+    """By value, whether the sources of its photographs took part in training."""
+    sources: dict[str, list[str]] = {}
+    for value, row in zip(values, graded.rows, strict=True):
+        sources.setdefault(value, []).append(row.source)
+    trained_on = graded.results.run.trained_on
+    return {
+        value: training.in_a_word(training.counts(own, trained_on))
+        for value, own in sources.items()
+    }
 
 
 def _p(p: float | None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.canvas import SIDE_INCHES, new_canvas
 from fundoscope.evaluate.grading.calibration import BINS, reliability
+from fundoscope.evaluate.grading.certainty import Handed
 from fundoscope.evaluate.grading.plots import confusion_cells
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.evaluate.report.document import Picture
@@ -45,7 +47,7 @@ def confusion_matrix(matrix: Ints, name: str) -> Picture:
     with mpl.rc_context(STYLE):
         canvas, axes = new_canvas(width=SIDE_INCHES + 1.0)
         confusion_cells(axes, matrix)
-        data = _svg(canvas)
+        data = svg(canvas)
     correct = int(np.trace(matrix[:, : len(matrix)]))
     alt = (
         f"Confusion matrix of {name}: {correct} of {matrix.sum()} photographs got their label."
@@ -138,6 +140,34 @@ def calibration(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
     return _unit_square(draw, caption, "Calibration of referable", "upper left")
 
 
+def reader_curve(curves: Mapping[str, Sequence[Handed]]) -> Picture:
+    """Draw the accuracy of the rest over the share handed to a reader.
+
+    Args:
+        curves: by name, the points of :func:`fundoscope.evaluate.grading.certainty.curve`.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        canvas, axes = new_canvas()
+        said = []
+        for (name, points), look in zip(curves.items(), _looks(), strict=False):
+            known = [(p.share, p.accuracy) for p in points if p.accuracy is not None]
+            axes.plot(*zip(*known, strict=True), marker="o", label=name, **look)
+            said.append(f"{name}: " + ", ".join(f"{v:.3f} at {s:.0%}" for s, v in known))
+        axes.set_xlabel("share handed to a reader, the least certain first")
+        axes.set_ylabel("accuracy of the other photographs")
+        axes.legend(loc="upper left")
+        axes.grid(color=GUIDE, alpha=0.3)
+        data = svg(canvas)
+    return Picture(
+        "Accuracy of the rest when the least certain photographs go to a reader.",
+        f"Accuracy over the share handed to a reader. {'; '.join(said)}.",
+        SVG,
+        data,
+    )
+
+
 def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
     """Draw sensitivity over false boxes per photograph of a detector.
 
@@ -156,12 +186,14 @@ def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
                 axes.plot(*zip(*points, strict=True), marker="o", label=kind, **look)
                 said.append(f"{kind}: " + ", ".join(f"{v:.2f} at {r:g}" for r, v in points))
         axes.set_xscale("log", base=2)
+        rates = sorted({rate for by_rate in kinds.values() for rate in by_rate})
+        axes.set_xticks(rates, [str(Fraction(rate)) for rate in rates])
         axes.set_xlabel("false boxes per photograph, at most")
         axes.set_ylabel("sensitivity")
         axes.set_ylim(LEAST, MOST)
         axes.legend(loc="upper left")
         axes.grid(color=GUIDE, alpha=0.3)
-        data = _svg(canvas)
+        data = svg(canvas)
     return Picture(
         f"FROC of {name}: lesions found over false boxes per photograph.",
         f"FROC curves of {name}. {'; '.join(said)}.",
@@ -191,11 +223,12 @@ def _unit_square(
         axes.set_aspect("equal")
         axes.grid(color=GUIDE, alpha=0.3)
         axes.legend(loc=legend)
-        data = _svg(canvas)
+        data = svg(canvas)
     return Picture(caption, f"{what}. {'; '.join(said)}.", SVG, data)
 
 
-def _svg(canvas: Canvas) -> bytes:
+def svg(canvas: Canvas) -> bytes:
+    """A canvas as SVG; the same drawing gives the same bytes."""
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

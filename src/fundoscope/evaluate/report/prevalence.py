@@ -52,7 +52,7 @@ def table(calculator: Calculator) -> Table:
     for prevalence in PREVALENCES:
         of = expected(calculator.sensitivity, calculator.specificity, prevalence)
         cells = (percent(of.ppv), percent(of.npv), f"{of.referred:.0f}", f"{of.missed:.1f}")
-        rows.append((f"{prevalence:.0%}", *cells))
+        rows.append((f"{100 * prevalence:.0f} %", *cells))
     caption = (
         f"{calculator.name}: of {EYES:,} eyes, at sensitivity {calculator.sensitivity:.3f} and"
         f" specificity {calculator.specificity:.3f}"

@@ -8,6 +8,7 @@ from typing import Final
 
 from fundoscope import writing
 from fundoscope.errors import UsageError
+from fundoscope.evaluate.grading import training
 from fundoscope.evaluate.intervals import RESAMPLES
 from fundoscope.evaluate.report import checklists, detectors, graders, html, markdown
 from fundoscope.evaluate.report.document import (
@@ -24,8 +25,9 @@ TITLE: Final = "Evaluation"
 HOW: Final = (
     "Every row of the label table counts. 95 % intervals are percentile bootstrap intervals in"
     " which whole patients are drawn. Nothing was fitted here: thresholds are those that the"
-    " bundle or the command brought along. Whether the photographs took part in training is for"
-    " the author to say."
+    " bundle or the command brought along. Where the bundle names the sources that it was trained"
+    " on, each subgroup says whether its source is among them; whether the photographs themselves"
+    " took part is for the author to say."
 )
 
 
@@ -108,5 +110,7 @@ def _rows(each: Evaluated) -> list[tuple[str, str, str]]:
         ("drawn together for intervals", f"{drawn}; {intervals.get('resamples')} resamples"),
     ]
     if isinstance(each, Graded):
+        states = training.counts((row.source for row in each.rows), run.trained_on)
         rows.append(("splits", graders.splits(each.rows)))
+        rows.append(("sources", training.in_words(states)))
     return [(each.name, what, value) for what, value in rows]

@@ -11,6 +11,7 @@ from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
 from fundoscope.data.shortcuts import LEAST, Figures, audit
 from fundoscope.evaluate.report.document import Block, Paragraph, Table
+from fundoscope.evaluate.report.places import find
 from fundoscope.evaluate.report.sources import Graded, figure_of
 
 NOTE: Final = (
@@ -25,12 +26,12 @@ def blocks(graded: Graded, photographs: Path, *, workers: int) -> tuple[Block, .
 
     Args:
         graded: the evaluation.
-        photographs: the folder that the names of the label table are relative to.
+        photographs: the folder of the photographs.
         workers: photographs that are read at a time.
     """
     # All rows are used, whatever their split: the trees are cross-validated on them.
     rows = [msgspec.structs.replace(row, split="") for row in graded.rows]
-    read = fingerprints([photographs / row.image for row in rows], workers=workers)
+    read = fingerprints(find(rows, photographs), workers=workers)
     prints = [each if isinstance(each, Fingerprint) else None for each in read]
     usable = sum(each is not None for each in prints)
     audits = audit(rows, prints)

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from fundoscope.data.manifest import Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.grading.figures import NOT_GRADED, UNKNOWN
 from fundoscope.evaluate.report.document import Block, Paragraph, Picture, Table
+from fundoscope.evaluate.report.places import find
 from fundoscope.evaluate.report.sources import Graded
 from fundoscope.grading.heads import REFERABLE_GRADE
 from fundoscope.quoting import printable
@@ -22,6 +22,7 @@ SHOWN: Final = 6
 SIDE: Final = 420
 """Longest side of a picture in pixels, about 30 kB."""
 JPEG_QUALITY: Final = 85
+MISSING: Final = "is not in the folder of the photographs, or several files have its name"
 NOTE: Final = (
     "Photographs that got no grade are not listed here; they count as called referable. A wrong"
     " label looks like an error of the software: look at the photographs."
@@ -33,7 +34,7 @@ def blocks(graded: Graded, photographs: Path | None) -> tuple[Block, ...]:
 
     Args:
         graded: the evaluation.
-        photographs: the folder that the names of the label table are relative to.
+        photographs: the folder of the photographs.
     """
     missed, called = worst(graded)
     if not missed and not called:
@@ -70,13 +71,15 @@ def _said(graded: Graded, place: int) -> tuple[str, str, str]:
 
 def _pictures(graded: Graded, title: str, places: Sequence[int], photographs: Path) -> list[Block]:
     pictures: list[Block] = []
-    for place in places:
+    files = find([graded.rows[place] for place in places], photographs)
+    for place, file in zip(places, files, strict=True):
         row = graded.rows[place]
         label, given, chance = _said(graded, place)
         said = f"label {label}, grade given {given}, probability of referable {chance}"
-        data = thumbnail(row, photographs)
+        data = thumbnail(file)
         if data is None:
-            pictures.append(Paragraph(f"{printable(row.image)} cannot be read here ({said})."))
+            why = "cannot be read here" if file.is_file() else MISSING
+            pictures.append(Paragraph(f"{printable(row.image)} {why} ({said})."))
         else:
             alt = f"Photograph of a retina, {title.lower()}: {said}"
             caption = f"{printable(row.image)}: {said}."
@@ -84,19 +87,14 @@ def _pictures(graded: Graded, title: str, places: Sequence[int], photographs: Pa
     return pictures
 
 
-def thumbnail(row: Row, photographs: Path) -> bytes | None:
-    """Read a photograph and make it small; ``None`` if it cannot be read.
-
-    Args:
-        row: of the label table.
-        photographs: the folder that its name is relative to.
-    """
+def thumbnail(file: Path) -> bytes | None:
+    """Read a photograph and make it small; ``None`` if it cannot be read."""
     from PIL import Image
 
     from fundoscope.photo.decode import decode_file
 
     try:
-        photo = decode_file(photographs / row.image, min_side=SIDE)
+        photo = decode_file(file, min_side=SIDE)
     except PhotoError:
         return None
     picture = Image.fromarray(photo.pixels)

@@ -1,0 +1,129 @@
+"""What a monitor says has changed, in sentences, the most telling first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fundoscope.evaluate.monitor import charts
+from fundoscope.evaluate.monitor.charts import CAMERAS, Chart, Point, new_sizes
+from fundoscope.evaluate.monitor.limits import TOGETHER
+from fundoscope.evaluate.monitor.runs import Period
+
+CAMERA, GRADER, FIGURE = "camera", "grader", "figure"
+"""Kinds of changes."""
+CAMERA_REMEDY: Final = (
+    "Another camera, or other settings of it? Evaluate the grader on its photographs before you"
+    " rely on it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that is not as in the reference.
+
+    Attributes:
+        kind: :data:`CAMERA`, :data:`GRADER` or :data:`FIGURE`.
+        since: the first period that shows it.
+        words: a sentence.
+    """
+
+    kind: str
+    since: str
+    words: str
+
+
+def changes(
+    reference: Period, periods: Sequence[Period], made: Sequence[Chart]
+) -> tuple[Change, ...]:
+    """Find what has changed.
+
+    Args:
+        reference: what is compared with.
+        periods: in order.
+        made: their charts.
+    """
+    found = [*_cameras(reference, periods, made), *_graders(reference, periods)]
+    for chart in made:
+        if chart.section != CAMERAS and chart.signals:
+            found.append(_of_chart(chart))
+    return tuple(found)
+
+
+def _cameras(reference: Period, periods: Sequence[Period], made: Sequence[Chart]) -> list[Change]:
+    """A change of the camera, from the sizes of photographs."""
+    found, named = [], set[str]()
+    by_name = {period.name: period for period in periods}
+    for chart in (each for each in made if each.section == CAMERAS):
+        for point in chart.points:
+            sizes = new_sizes(reference, by_name[point.period])
+            fresh = [size for size, _ in sizes if size not in named]
+            if not point.beyond or not fresh or point.value is None:
+                continue
+            named.update(size for size, _ in sizes)
+            listed = ", ".join(f"{size} ({n:,})" for size, n in sizes)
+            also = [c.name for c in made if c is not chart and _signals_at(c, point.period)]
+            words = (
+                f"{point.period}: {100 * point.value:.0f} % of {point.n:,} photographs have sizes"
+                f" in pixels that the reference does not have: {listed}. {CAMERA_REMEDY}"
+            )
+            if also:
+                words += f" Beyond its limits in the same period: {', '.join(also)}."
+            found.append(Change(CAMERA, point.period, words))
+    return found
+
+
+def _signals_at(chart: Chart, period: str) -> bool:
+    return any(point.period == period and point.beyond for point in chart.points)
+
+
+def _graders(reference: Period, periods: Sequence[Period]) -> list[Change]:
+    for period in periods:
+        if period.models and reference.models and period.models != reference.models:
+            names = " and ".join(sorted(name for name, _ in period.models))
+            known = " and ".join(sorted(name for name, _ in reference.models))
+            words = (
+                f"{period.name}: graded by {names}, the reference by {known}. Grades of two graders"
+                " differ without any change of photographs: make a reference with the new one."
+            )
+            return [Change(GRADER, period.name, words)]
+    return []
+
+
+def _of_chart(chart: Chart) -> Change:
+    beyond = [point for point in chart.points if point.beyond]
+    if not beyond:
+        first = chart.signals[0]
+        return Change(
+            FIGURE,
+            first.period,
+            f"{chart.name}: the last {TOGETHER} periods up to {first.period} together lie beyond"
+            f" their limits ({_centre(chart)}): a slow drift.",
+        )
+    first = beyond[0]
+    others = f" and {len(beyond) - 1} later" if len(beyond) > 1 else ""
+    return Change(
+        FIGURE,
+        first.period,
+        f"{chart.name}: {_value(first)} in {first.period}{others}, beyond the limits"
+        f" {first.low:.3f} to {first.high:.3f} ({_centre(chart)}).",
+    )
+
+
+def _value(point: Point) -> str:
+    return f"{point.value:.3f} of {point.n:,}"
+
+
+def _centre(chart: Chart) -> str:
+    if chart.centre is None:
+        return f"reference of {chart.reference_n:,}"
+    return f"reference {chart.centre:.3f} of {chart.reference_n:,}"
+
+
+def expected_false_alarms(made: Sequence[charts.Chart]) -> float:
+    """How many points lie beyond their limits by chance, if nothing has changed."""
+    from fundoscope.evaluate.monitor.limits import TAIL
+
+    with_limits = sum(point.high is not None for chart in made for point in chart.points)
+    return 2.0 * TAIL * with_limits

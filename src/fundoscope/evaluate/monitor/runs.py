@@ -1,0 +1,183 @@
+"""What a monitor takes from runs: a few facts about each photograph, without its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fundoscope.data.table import Table, read_table
+from fundoscope.errors import UsageError
+from fundoscope.evaluate.folder import GRADING, PREDICTIONS, RUN
+from fundoscope.grading.heads import GRADE_COUNT
+from fundoscope.reading import ModelUsed
+
+READINGS: Final = "readings.csv"
+READ: Final = "read"
+"""The command that writes runs, and the status of a photograph that got a grade."""
+EVERY: Final = ("run", "day", "week", "month")
+"""What a period may be."""
+FORMATS: Final = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+"""How periods are named, in ISO 8601, so that their names sort by time."""
+TRUTH: Final = {"true": True, "false": False}
+GRADES: Final = {str(grade): grade for grade in range(GRADE_COUNT)}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a monitor knows about a photograph; ``None`` where the run does not say.
+
+    Attributes:
+        grade: 0 to 4; ``None`` if it got none.
+        referable: whether it was called referable.
+        score: probability of referable, 0 to 1.
+        reasons: why it got no grade, stable words; empty with a grade.
+        unfamiliar: whether it is unlike those that the grader learnt from.
+        abstained: whether the grade was too uncertain to be used without a reader.
+        size: width and height as text; ``""`` if it could not be opened.
+        patient: ``""`` where unknown.
+    """
+
+    grade: int | None
+    referable: bool | None
+    score: float | None
+    reasons: tuple[str, ...] = ()
+    unfamiliar: bool | None = None
+    abstained: bool | None = None
+    size: str = ""
+    patient: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The photographs of some time.
+
+    Attributes:
+        name: of the run, or of the day, week or month.
+        started: when its first run started.
+        photographs: in the order in which they were read; equal files count once.
+        models: the graders that were used.
+    """
+
+    name: str
+    started: datetime
+    photographs: tuple[Seen, ...]
+    models: frozenset[tuple[str, str]]
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """The part of ``run.json`` that a monitor needs."""
+
+    command: str
+    started: datetime
+    models: tuple[ModelUsed, ...] = ()
+
+
+def read(folder: Path) -> Period:
+    """Read a run, or an evaluation of a grader, as one period.
+
+    Raises:
+        UsageError: the folder holds neither, or its table is damaged.
+    """
+    try:
+        run = msgspec.json.decode((folder / RUN).read_bytes(), type=_Run)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(
+            str(folder),
+            f"does not hold a run ({RUN}: {why})",
+            "give a folder that fundoscope read wrote with --out",
+        ) from None
+    if run.command not in (READ, GRADING):
+        raise UsageError(
+            str(folder), f"holds results of fundoscope {run.command}", "give those of read"
+        )
+    table = read_table(folder / (READINGS if run.command == READ else PREDICTIONS), required=())
+    seen = tuple(_seen(table))
+    if not seen:
+        raise UsageError(str(folder), "holds no photograph", "leave it out")
+    models = frozenset((m.name, m.sha256) for m in run.models if m.task == "grading")
+    started = run.started if run.started.tzinfo else run.started.replace(tzinfo=UTC)
+    return Period(folder.resolve().name, started, seen, models)
+
+
+def grouped(runs: Sequence[Period], every: str) -> tuple[Period, ...]:
+    """Put runs together by time, the earliest first.
+
+    Args:
+        runs: at least one.
+        every: one of :data:`EVERY`.
+    """
+    ordered = sorted(runs, key=lambda run: run.started)
+    if every not in FORMATS:
+        return tuple(ordered)
+    together: dict[str, list[Period]] = {}
+    for run in ordered:
+        together.setdefault(run.started.strftime(FORMATS[every]), []).append(run)
+    return tuple(_joined(name, parts) for name, parts in together.items())
+
+
+def joined(name: str, runs: Sequence[Period]) -> Period:
+    """Make one period of several runs."""
+    return _joined(name, sorted(runs, key=lambda run: run.started))
+
+
+def _joined(name: str, runs: Sequence[Period]) -> Period:
+    photographs = tuple(seen for run in runs for seen in run.photographs)
+    models = frozenset(model for run in runs for model in run.models)
+    return Period(name, runs[0].started, photographs, models)
+
+
+def _seen(table: Table) -> Iterator[Seen]:
+    for place, (_, cells) in enumerate(table.rows):
+        if cells.get("same_as"):
+            continue
+        try:
+            yield _photograph(cells)
+        except ValueError as error:
+            raise UsageError(
+                f"{table.path.name}, line {table.lines[place]}",
+                f"was changed after the run wrote it ({error})",
+                "give the folder as it was written",
+            ) from None
+
+
+def _photograph(cells: Mapping[str, str]) -> Seen:
+    """The facts of a row.
+
+    Raises:
+        ValueError: a cell is not what a run writes.
+    """
+    grade = cells.get("icdr", "")
+    if grade not in ("", *GRADES):
+        raise ValueError(f"icdr is {grade!r:.40}")
+    width, height = cells.get("width", ""), cells.get("height", "")
+    return Seen(
+        GRADES.get(grade),
+        TRUTH.get(cells.get("referable", "")) if grade else None,
+        _share(cells.get("referable_probability", "")) if grade else None,
+        () if grade else tuple(_reasons(cells)),
+        {True: False, False: True, None: None}[TRUTH.get(cells.get("familiar", ""))],
+        TRUTH.get(cells.get("abstained", "")),
+        f"{width} x {height}" if width and height and "sha256" in cells else "",
+        cells.get("patient", ""),
+    )
+
+
+def _share(cell: str) -> float | None:
+    value = float(cell) if cell else None
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise ValueError(f"referable_probability is {cell!r:.40}")
+    return value
+
+
+def _reasons(cells: Mapping[str, str]) -> Iterator[str]:
+    """Why there is no grade: the reasons of a poor photograph, else the code."""
+    poor = [reason for reason in cells.get("quality_reasons", "").split("; ") if reason]
+    # An evaluation has code and reason in one cell.
+    code = cells.get("code") or cells.get("reason", "").partition(":")[0]
+    yield from poor or [code or cells.get("status", "") or "unknown"]

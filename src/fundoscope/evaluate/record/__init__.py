@@ -1,0 +1,1 @@
+"""Records: the predictions of an evaluation without names, from which its figures are computed."""

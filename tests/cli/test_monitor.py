@@ -1,0 +1,195 @@
+"""Runs against a reference: what is beyond its limits, and which camera is new."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+
+from fundoscope.cli.main import run
+
+COLUMNS = (
+    "image", "patient", "status", "code", "icdr", "referable", "referable_probability", "width",
+    "height", "sha256", "familiar", "abstained", "quality_reasons", "same_as",
+)  # fmt: skip
+MODEL = {"task": "grading", "name": "grader", "sha256": "a" * 64}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a run as ``fundoscope read`` does."""
+
+    def write(name, day, n=100, sick=0.2, size=(800, 600), dark=0.02, **other):
+        generator = np.random.default_rng(day)
+        folder = tmp_path / name
+        folder.mkdir()
+        rows = []
+        for i in range(n):
+            grade, ungraded = int(generator.random() < sick) * 2, generator.random() < dark
+            score = f"{generator.beta(8, 2) if grade else generator.beta(2, 8):.6f}"
+            cells = {"image": f"Miller-{i}.jpg", "width": str(size[0]), "height": str(size[1])}
+            cells |= {"sha256": f"{i:064x}", "familiar": "true", "abstained": "false"}
+            if ungraded:
+                cells |= {"status": "not_graded", "code": "not_gradable"}
+                cells |= {"quality_reasons": "too_dark; out_of_focus"}
+            else:
+                referable = str(grade == 2).lower()
+                cells |= {"status": "read", "icdr": str(grade), "referable": referable}
+                cells |= {"referable_probability": score}
+            rows.append([(cells | other.get("cells", {})).get(name, "") for name in COLUMNS])
+        with (folder / "readings.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        document = {"version": "fundoscope.run/1", "command": other.get("command", "read")}
+        document |= {"started": f"2026-11-{day:02}T08:00:00+00:00"}
+        document |= {"models": [other.get("model", MODEL)]}
+        (folder / "run.json").write_text(json.dumps(document))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def call(capsys, tmp_path):
+    def call(*words):
+        code = run(["monitor", *map(str, words)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def watched(path):
+    return json.loads(path.read_bytes())
+
+
+def test_nothing_has_changed(call, write, tmp_path):
+    runs = [write(f"d{day}", day) for day in (3, 1, 2)]
+    code, out, err = call(*runs, "--against", write("ref", 20, n=400), "--out", tmp_path / "m.json")
+    assert (code, err) == (0, "")
+    assert out.startswith("nothing lies beyond its limits")
+    found = watched(tmp_path / "m.json")
+    assert [period["name"] for period in found["periods"]] == ["d1", "d2", "d3"]
+    assert found["changed"] is False
+    assert {chart["name"] for chart in found["charts"]} >= {"grade 0", "without a grade",
+        "too_dark", "unfamiliar", "abstained from", "called referable"}  # fmt: skip
+    assert not re.search(r"\bNaN\b", (tmp_path / "m.json").read_text())
+
+
+def test_a_new_camera_is_named_with_its_day(call, write, tmp_path):
+    reference = write("ref", 20, n=300)
+    old = [write(f"d{day}", day) for day in (1, 2)]
+    new = write("d3", 3, size=(4288, 2848), sick=0.6)
+    out = tmp_path / "m.html"
+    code, said, _ = call(*old, new, "--against", reference, "--out", out)
+    assert code == 0
+    first = said.splitlines()[0]
+    assert first.startswith("d3: 100 % of 100 photographs have sizes")
+    assert "4288 x 2848 (100). Another camera" in first
+    assert "called referable" in first
+    assert "grade 2: " in said
+    html = out.read_text()
+    assert "Miller" not in html
+    assert html.count("<img ") == html.count('<img alt="') > 8
+    assert not re.search(r'(src|href)="(?!data:|#)', html)
+    assert len(html) < 5_000_000
+
+
+def test_dark_photographs_and_unfamiliar_ones(call, write, tmp_path):
+    reference = write("ref", 20, n=300)
+    dark = write("d1", 1, dark=0.5)
+    strange = write("d2", 2, cells={"familiar": "false"})
+    _, said, _ = call(dark, strange, "--against", reference, "--out", tmp_path / "m.md")
+    assert re.search(r"^too_dark: 0\.\d+ of 100 in d1", said, re.M)
+    assert re.search(r"^unfamiliar: 1\.000 of 100 in d2", said, re.M)
+    assert "Control chart" in (tmp_path / "m.md").read_text()
+
+
+def test_days_and_months_are_put_together(call, write, tmp_path):
+    runs = [write(f"d{day}", day) for day in (1, 2, 9)]
+    reference = write("ref", 20, n=300)
+    for every, names in (("month", ["2026-11"]), ("week", ["2026-W44", "2026-W45", "2026-W46"])):
+        out = tmp_path / f"{every}.json"
+        call(*runs, "--against", reference, "--every", every, "--out", out)
+        assert [p["name"] for p in watched(out)["periods"]] == names
+
+
+def test_another_grader_is_named(call, write, tmp_path):
+    new = write("d1", 1, model=MODEL | {"name": "new", "sha256": "b" * 64})
+    _, said, _ = call(new, "--against", write("ref", 20), "--out", tmp_path / "m.json")
+    assert "d1: graded by new, the reference by grader" in said
+
+
+def test_a_period_of_few_photographs_has_no_limits(call, write, tmp_path):
+    out = tmp_path / "m.md"
+    call(write("d1", 1, n=4), "--against", write("ref", 20), "--out", out)
+    assert "too few photographs" in out.read_text()
+    equal = write("d2", 2, cells={"same_as": "first.jpg"})
+    assert "holds no photograph" in call(equal, "--against", equal, "--out", out, "--overwrite")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--out", "m.pdf"), "end it in .html, .md or .json"),
+        (("--out", "m.json", "--every", "hour"), "give run, day, week, month"),
+        (("d1", "--out", "m.json"), "is given twice"),
+    ],
+)
+def test_misuse(call, write, tmp_path, monkeypatch, words, complaint):
+    monkeypatch.chdir(tmp_path)
+    write("d1", 1)
+    code, _, err = call("d1", "--against", "d1", *words)
+    assert code == 2
+    assert complaint in err
+
+
+def test_folders_that_hold_something_else(call, write, tmp_path):
+    good, out = write("ref", 20), tmp_path / "m.json"
+    assert "does not hold a run" in call(tmp_path, "--against", good, "--out", out)[2]
+    other = write("other", 1, command="evaluate lesions")
+    assert (
+        "holds results of fundoscope evaluate lesions"
+        in call(good, "--against", other, "--out", out)[2]
+    )
+    small = write("small", 2, n=5)
+    assert "fewer than 10" in call(good, "--against", small, "--out", out)[2]
+    damaged = write("damaged", 3, cells={"icdr": "mild", "status": "read"})
+    assert "icdr is 'mild'" in call(good, "--against", damaged, "--out", out)[2]
+    wrong = write("wrong", 4, cells={"referable_probability": "7", "icdr": "1"})
+    assert "referable_probability is '7'" in call(good, "--against", wrong, "--out", out)[2]
+
+
+def test_an_evaluation_is_a_reference_without_sizes(call, write, tmp_path):
+    folder = write("ref", 20, n=200, command="evaluate grading")
+    lines = (folder / "readings.csv").read_text().splitlines()
+    (folder / "predictions.csv").write_text("\n".join(lines).replace("sha256", "hash") + "\n")
+    out = tmp_path / "m.md"
+    assert call(write("d1", 1), "--against", folder, "--out", out)[0] == 0
+    assert "does not say the size of its photographs" in out.read_text()
+
+
+def test_a_bundle_keeps_its_reference(call, write, tmp_path, capsys):
+    import shutil
+
+    from fundoscope.models import bundle as bundles
+
+    bundle = tmp_path / "bundle"
+    shutil.copytree(bundles.shipped(bundles.GRADING), bundle)
+    manifest = bundles.load(bundle).manifest
+    model = MODEL | {"name": manifest.name, "sha256": manifest.model_sha256}
+    good = write("ref", 20, n=200, model=model, cells={"patient": "Miller"})
+    out, later = tmp_path / "m.json", write("d1", 1, model=model)
+    assert "is a bundle without a reference" in call(later, "--against", bundle, "--out", out)[2]
+    assert run(["bundle", "reference", str(bundle), "--from", str(later.parent / "ref")]) == 0
+    assert "Miller" not in (bundle / "reference.json").read_text()
+    assert call(later, "--against", bundle, "--out", out)[0] == 0
+    assert watched(out)["reference"]["photographs"] == 200
+    assert watched(out)["reference"]["name"] == "reference"
+    (bundle / "reference.json").write_text("{")
+    assert "is damaged" in call(good, "--against", bundle, "--out", out, "--overwrite")[2]
+    other = write("other", 2)
+    assert run(["bundle", "reference", str(bundle), "--from", str(other), "--overwrite"]) == 2
+    assert "was read by grader, not by" in capsys.readouterr().err
