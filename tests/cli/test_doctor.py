@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from fundoscope.cli import checkup
-from fundoscope.cli.checkup import Finding
+from fundoscope.cli.doctor import checkup
+from fundoscope.cli.doctor.checkup import Finding
 from fundoscope.errors import BundleError
 from fundoscope.reading import Grade
 

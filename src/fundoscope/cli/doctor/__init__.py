@@ -24,7 +24,7 @@ def doctor(
     Exit codes: 0 if all that is installed works, 1 if something does not, or is missing although
     fundoscope needs it.
     """
-    from fundoscope.cli.checkup import examine
+    from fundoscope.cli.doctor.checkup import examine
     from fundoscope.quoting import printable
 
     findings = examine()
