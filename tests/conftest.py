@@ -8,6 +8,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -36,6 +37,13 @@ from fundoscope.reading import (
     Reading,
     Referable,
 )
+
+# A shell lets its background commands ignore these, as scripts/test starts the core's tests.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(
+            _number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        )
 
 # How long an example takes depends on what else the machine does; it says nothing about the code.
 settings.register_profile("fundoscope", deadline=None)
