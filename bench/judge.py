@@ -16,8 +16,11 @@ read`: locate the field, look, judge. Intervals are Wilson's, of 95 %.
 from __future__ import annotations
 
 import math
+import timeit
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -39,8 +42,8 @@ from fundoscope.photo import field, sources
 from fundoscope.photo.decode import Pixels
 
 SEED = 0
-MADE_WORSE = 200
-"""Photographs that are made worse, at least."""
+MADE_WORSE, TIMED = 200, 10
+"""Photographs that are made worse, at least; and how often each step is timed."""
 SIDES, QUALITIES = (384, 512, 640, 768), (50, 70, 85, 95)
 SHOWN = (features.AS_IT_IS, features.TINTED)
 Z = 1.96
@@ -185,6 +188,29 @@ def stored(grader: Grader, data: Path, rows: Sequence[manifest.Row]) -> Iterator
     yield f"| the same verdict at other sizes and qualities | {share(same, total)} |"
 
 
+def times(grader: Grader, data: Path, rows: Sequence[manifest.Row]) -> Iterator[str]:
+    """What the judge adds to a grade: its heads, less the look at texture that they replace."""
+    plain = replace(grader, judge=None)
+    spent: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        content = sources.content(data / "grading" / row.image)
+        photo = sources.photo(content, min_side=grader.input.decode_side)
+        square = square_of(grader, (data / "grading" / row.image).read_bytes())
+        if square is None:
+            continue
+        ways = {
+            "graded": partial(graders.look, plain, square),
+            "graded and judged": partial(graders.look, grader, square),
+            "field, with texture": partial(field.find, photo),
+            "field alone": partial(field.find, photo, textured=False),
+        }
+        for name, way in ways.items():
+            spent[name].append(min(timeit.repeat(way, number=1, repeat=TIMED)))
+    for name, seconds in spent.items():
+        milliseconds = float(np.median(seconds)) * 1000
+        yield f"| time, {name}, median of the least of {TIMED} | {milliseconds:.1f} ms |"
+
+
 def main() -> None:
     parser = parser_of(__doc__)
     add_data(parser)
@@ -204,6 +230,7 @@ def main() -> None:
     lines = (
         others(grader, args.natural),
         photographs(grader, args.data, rows),
+        times(grader, args.data, [row for row in rows if row.gradable is not False][:20]),
         stored(grader, args.data, [row for row in large if row.gradable is not False][:40]),
     )
     for part in lines:
