@@ -5,7 +5,8 @@
 `fundoscope read --out X --overwrite` and `fundoscope data convert … --overwrite` run as real
 processes over the results of an earlier run on other photographs. Each is killed by SIGKILL at
 moments drawn at random over the duration of an undisturbed one. After each kill the folder must
-hold exactly the files of the earlier or of the new run: for `read`, by the checksums in `run.json`.
+hold exactly the files of the earlier or of the new run: for `read`, by the checksums in `run.json`,
+and beside what is kept to go on with.
 Then the same command is given again, has to finish, and must leave no unfinished files. Photographs
 are phantoms, so no data are needed.
 """
@@ -28,6 +29,7 @@ from arguments import parser_of
 from PIL import Image
 
 from fundoscope import checksums
+from fundoscope.batch.ledger.folder import UNFINISHED
 from fundoscope.phantom import PhantomSpec, draw
 from fundoscope.staging import PREFIX
 
@@ -92,12 +94,14 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and PREFIX not in path.relative_to(folder).as_posix()
+        if path.is_file()
+        and PREFIX not in path.relative_to(folder).as_posix()
+        and path.relative_to(folder).parts[0] != UNFINISHED
     }
 
 
 def unfinished(out: Path) -> list[Path]:
-    return [*out.parent.glob(f"{PREFIX}*"), *out.glob(f"{PREFIX}*")]
+    return [*out.parent.glob(f"{PREFIX}*"), *out.glob(f"{PREFIX}*"), *out.glob(UNFINISHED)]
 
 
 def run_held(out: Path, trees: dict[str, dict[str, bytes]]) -> str | None:

@@ -197,7 +197,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Site]:
             pool.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """The browser."""
     path = os.environ.get("FUNDOSCOPE_CHROMIUM") or next(
@@ -211,14 +211,14 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service that asks nobody for a token, shared by the tests."""
     with running(tmp_path_factory.mktemp("site")) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def blind_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service where readers grade before the software does."""
     with running(tmp_path_factory.mktemp("blind"), blind=True) as started:
