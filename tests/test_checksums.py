@@ -93,7 +93,7 @@ def test_the_command(tmp_path: Path, save_eye: Save, fundoscope: Command) -> Non
     out = tmp_path / "out"
     assert fundoscope("read", tmp_path / "in", "--out", out).code == 0
     said = fundoscope("verify", out)
-    assert (said.code, said.out) == (0, f"{out}: all 5 files are as they were written\n")
+    assert (said.code, said.out) == (0, f"{out}: all 6 files are as they were written\n")
     picture = next(out.glob("*.png"))
     picture.write_bytes(picture.read_bytes()[:-1])
     said = fundoscope("verify", out)
