@@ -197,9 +197,9 @@ def running(folder: Path, **settings: Any) -> Iterator[Site]:
             pool.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser."""
+    """The browser. While it is there, Playwright's event loop runs, and no other can."""
     path = os.environ.get("FUNDOSCOPE_CHROMIUM") or next(
         filter(None, map(shutil.which, NAMES)), None
     )
@@ -211,14 +211,14 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service that asks nobody for a token, shared by the tests."""
     with running(tmp_path_factory.mktemp("site")) as started:
         yield started
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def blind_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service where readers grade before the software does."""
     with running(tmp_path_factory.mktemp("blind"), blind=True) as started:
