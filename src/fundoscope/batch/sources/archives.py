@@ -20,10 +20,10 @@ TAR_SUFFIXES: Final = (
     ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz",
 )  # fmt: skip
 DAMAGE: Final = (
-    tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-    ValueError, OSError,
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError,
 )  # fmt: skip
-"""What the libraries raise on damaged, encrypted or unreadable archives."""
+"""What the libraries raise on damaged, encrypted or unreadable archives; a compression that they do
+not know is a kind of RuntimeError."""
 
 
 HEADERS: Final = (
