@@ -78,6 +78,25 @@ class RuleGrade:
 
 
 @dataclass(frozen=True, slots=True)
+class LesionGrade:
+    """The International grade that a fitted model reads from the lesions alone.
+
+    It knows how many false boxes the detector draws on healthy eyes, so unlike the rules it is an
+    estimate, not a lower bound. It does not see what the detector does not look for, such as new
+    vessels.
+
+    Attributes:
+        icdr: 0 to 4, the most probable grade.
+        probabilities: of the five grades; they sum to one.
+        referable_probability: of grade 2 or more, 0 to 1.
+    """
+
+    icdr: int
+    probabilities: tuple[float, float, float, float, float]
+    referable_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class MacularOedema:
     """Macular oedema, by hard exudates within one disc diameter of the fovea. Not a diagnosis.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from fundoscope._version import __version__
 from fundoscope.errors import PhotoError, UsageError
-from fundoscope.grading import contradictions, heat, inputs, judge, oedema
+from fundoscope.grading import contradictions, heat, inputs, judge, lesion_grade, oedema
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
 from fundoscope.grading.grader import Grader
@@ -24,8 +24,9 @@ from fundoscope.grading.judge import Verdict
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, placing, summary
+from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.summary import Findings
-from fundoscope.opinions import HeatMap, MacularOedema, RuleGrade
+from fundoscope.opinions import HeatMap, LesionGrade, MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import advice, field, reasons, sources
 from fundoscope.photo.decode import Photo, Pixels
@@ -104,9 +105,7 @@ class Reader:
         self._heat_map = heat_map
         self._force = force
         self._leave_out = lesions == "auto"
-        self._detector = (
-            detectors.load(detector, threads=threads, providers=providers) if lesions else None
-        )
+        self._detector = _detector(detector, threads, providers) if lesions else None
         self._landmarker = _landmarker(landmarks, providers) if lesions else None
 
     @property
@@ -236,6 +235,7 @@ class Reader:
             ),
             familiar=verdict.familiar,
             heat=opinion.heat,
+            lesion_grade=self._by_lesions(findings, fov),
         )
 
     @property
@@ -256,6 +256,14 @@ class Reader:
         evidence = places.evidence(findings.lesions, findings.summary, findings.anatomy, fov)
         outcomes = (engine.apply(ruleset, evidence) for ruleset in self._rules)
         return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence)
+
+    def _by_lesions(self, findings: Findings, fov: FieldOfView) -> LesionGrade | None:
+        """The grade by the lesions alone, where the detector's bundle has a model for it."""
+        model = None if self._detector is None else self._detector.manifest.lesion_grade
+        if model is None or not fov.found:
+            return None
+        features = lesion_grade.of_findings(findings, fov)
+        return None if features is None else lesion_grade.grade(model, features)
 
     def _opinion(self, photo: Photo) -> _Opinion:
         """Find the field, judge it, and grade it if it can be graded."""
@@ -304,6 +312,13 @@ class Reader:
         if loaded is None or (fov.radius or 0.0) < loaded.manifest.minimum_radius:
             return None
         return placing.anatomy_of(landmarks.find(loaded, photo, fov), loaded.manifest, fov, eye)
+
+
+def _detector(wanted: str | Path | None, threads: int, providers: Sequence[str] | None) -> Detector:
+    """The detector, whose grade by lesions this version can work out."""
+    loaded = detectors.load(wanted, threads=threads, providers=providers)
+    lesion_grade.require_known(loaded.manifest)
+    return loaded
 
 
 def _landmarker(

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fundoscope.geometry import Affine, Box
-from fundoscope.opinions import NO_OEDEMA_LOOKED_FOR, HeatMap, MacularOedema, RuleGrade
+from fundoscope.opinions import (
+    NO_OEDEMA_LOOKED_FOR,
+    HeatMap,
+    LesionGrade,
+    MacularOedema,
+    RuleGrade,
+)
 from fundoscope.quality import Quality
 
 _one_at_a_time: Final = threading.Lock()
@@ -335,6 +341,8 @@ class Reading:
         familiar: whether the photograph is like those that the grader learnt from; ``None`` if this
             was not assessed.
         heat: where the grader looked; ``None`` unless it was asked for.
+        lesion_grade: the grade by the lesions alone; ``None`` where no kind was assessed, or the
+            detector's bundle has no model for it.
     """
 
     photo: PhotoFacts
@@ -355,6 +363,7 @@ class Reading:
     next_step: NextStep | None = None
     familiar: bool | None = None
     heat: HeatMap | None = None
+    lesion_grade: LesionGrade | None = None
 
     def to_json(self) -> str:
         """The Reading as one line of JSON, as :func:`schema` describes it."""

@@ -10,6 +10,7 @@ from PIL import Image
 from fundoscope import phantom
 from fundoscope.calibrate.judging import bundle as judged
 from fundoscope.calibrate.judging import degrade, features, fit
+from fundoscope.calibrate.judging.measured import Measured, together
 from fundoscope.data.manifest import Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import grader, judge
@@ -103,13 +104,13 @@ def test_a_source_with_ungradable_photographs_is_taken_whole() -> None:
     assert sum(row.source == "b" for row in chosen) == 4
 
 
-def measured_at(count: int, kind: list[str], shift: np.ndarray) -> features.Measured:
+def measured_at(count: int, kind: list[str], shift: np.ndarray) -> Measured:
     """Values of stages around a point for each kind; features say nothing."""
     rng = np.random.default_rng(count)
     stages = rng.normal(0, 0.3, (count, STAGES))
     stages[:, : len(QUALITY_REASONS)] += shift
     values = rng.random((count, FEATURES)).astype(np.float16)
-    return features.Measured(values, stages.astype(np.float16), np.arange(count), np.array(kind))
+    return Measured(values, stages.astype(np.float16), np.arange(count), np.array(kind))
 
 
 def made() -> fit.Material:
@@ -162,7 +163,7 @@ def test_fitted_heads_tell_what_they_were_fitted_to() -> None:
 
 def test_features_of_several_sets_keep_their_places() -> None:
     part = measured_at(3, ["circle"] * 3, np.zeros((3, len(QUALITY_REASONS))))
-    both = features.together(part, part)
+    both = together(part, part)
     assert both.place.tolist() == [0, 1, 2, 3, 4, 5]
 
 

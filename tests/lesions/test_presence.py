@@ -98,5 +98,6 @@ def test_a_bright_box_on_the_disc_does_not_count(spot_detector: Callable[..., An
     beside = Lesion("hard_exudate", (215.0, 195.0, 225.0, 205.0), 0.8)
     detector = spot_detector(presence={"hard_exudate": WEAK})
     empty = (LesionSummary("hard_exudate", True, None, 0, 0.0),)
-    (seen,) = summary.with_presence(empty, [on_disc, beside], disc, detector, fov)
-    assert seen.presence_probability == pytest.approx(presence.probability(WEAK, [0.8]))
+    seen = summary.possible([on_disc, beside], disc, fov)
+    (exudates,) = summary.with_presence(empty, seen, detector)
+    assert exudates.presence_probability == pytest.approx(presence.probability(WEAK, [0.8]))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fundoscope.calibrate.known_lesions import is_healthy, known
-from fundoscope.calibrate.presence import FLOORS, BoxedPhotograph
+from fundoscope.calibrate.presence import BoxedPhotograph
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
 from fundoscope.kinds import LESIONS
-from fundoscope.lesions import cleaning, summary
 from fundoscope.lesions import detector as detectors
+from fundoscope.lesions import summary
 from fundoscope.lesions.detector import Detector
 from fundoscope.photo import field, sources
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
@@ -82,12 +82,9 @@ def _scores(path: Path, image: str, detector: Detector) -> Scores | Unread:
     except MemoryError:
         _, reason, remedy = OUT_OF_MEMORY
         return Unread(image, reason, remedy)
-    disc = summary.findings(boxes, detector, photo, fov).anatomy.disc
-    possible = [
-        box for box in boxes if box.score >= FLOORS[0] and cleaning.possible(box, disc, fov)
-    ]
+    seen = summary.findings(boxes, detector, photo, fov).seen
     return {
-        kind: tuple(box.score for box in possible if box.kind == kind)
+        kind: tuple(box.score for box in seen if box.kind == kind)
         for kind in detector.manifest.classes
         if kind in LESIONS and detector.assesses(kind, fov)
     }

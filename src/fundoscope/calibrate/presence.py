@@ -17,7 +17,7 @@ from fundoscope.evaluate.arrays import Flags, Floats
 from fundoscope.lesions import presence
 from fundoscope.models.presence import MAX_COEFFICIENT, PresenceModel
 
-FLOORS: Final = (0.1, 0.2, 0.3, 0.5)
+FLOORS: Final = (presence.WEAKEST, 0.2, 0.3, 0.5)
 """Lowest scores of a box that counts; the one with the best likelihood is taken."""
 RIDGE: Final = 1.0
 """Strength of the pull of the two slopes to 0, in photographs. It decides where few photographs

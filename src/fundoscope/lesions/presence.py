@@ -14,6 +14,8 @@ from typing import Final
 
 from fundoscope.models.presence import PresenceModel
 
+WEAKEST: Final = 0.1
+"""Lowest score of a box that is looked at at all; below it boxes say nothing."""
 CERTAIN: Final = 1.0 - 1e-4
 """Scores count as at most this, so that their log-odds are finite."""
 LEAST_LOG_ODDS: Final = -700.0

@@ -50,12 +50,15 @@ class Findings:
         summary: an entry for every kind, in the order of :data:`fundoscope.kinds.LESIONS`.
         anatomy: the landmarks.
         warnings: sentences about anything unusual.
+        seen: all boxes that can be a lesion, from a score of
+            :data:`fundoscope.lesions.presence.WEAKEST` on; kinds that were not assessed, too.
     """
 
     lesions: tuple[Lesion, ...] = ()
     summary: tuple[LesionSummary, ...] = ()
     anatomy: Anatomy = field(default_factory=Anatomy)
     warnings: tuple[str, ...] = ()
+    seen: tuple[Lesion, ...] = ()
 
 
 def findings(
@@ -81,12 +84,30 @@ def findings(
     anatomy, found = anatomy_of(_likely(detections, photo, fov), detector, fov)
     anatomy = _of_detector(anatomy, fov, eye) if placed is None else placed
     notes = discs.warnings(anatomy.disc, fov) + laterality.warnings(anatomy.laterality)
+    seen = possible(boxes, anatomy.disc, fov)
     if exposure.is_overexposed(photo, fov):
-        return Findings((), OVEREXPOSED, anatomy, (*notes, OVEREXPOSED_WARNING))
+        return Findings((), OVEREXPOSED, anatomy, (*notes, OVEREXPOSED_WARNING), seen)
     lesions = cleaning.lesions_only(found, anatomy.disc, fov)
     of_kinds = summarise(lesions, anatomy, detector, fov)
-    of_kinds = with_presence(of_kinds, boxes, anatomy.disc, detector, fov)
-    return Findings(lesions, of_kinds, anatomy, notes)
+    of_kinds = with_presence(of_kinds, seen, detector)
+    return Findings(lesions, of_kinds, anatomy, notes, seen)
+
+
+def possible(boxes: Sequence[Lesion], disc: OpticDisc, fov: FieldOfView) -> tuple[Lesion, ...]:
+    """The boxes that can be a lesion, from a score of :data:`presence.WEAKEST` on, in their order.
+
+    Args:
+        boxes: everything that the detector saw.
+        disc: found or not.
+        fov: of the photograph, found.
+    """
+    return tuple(
+        box
+        for box in boxes
+        if box.kind in LESIONS
+        and box.score >= presence.WEAKEST
+        and cleaning.possible(box, disc, fov)
+    )
 
 
 def _of_detector(anatomy: Anatomy, fov: FieldOfView, eye: str | None) -> Anatomy:
@@ -107,26 +128,19 @@ def _likely(detections: Sequence[Lesion], photo: Photo, fov: FieldOfView) -> lis
 
 
 def with_presence(
-    of_kinds: Sequence[LesionSummary],
-    boxes: Sequence[Lesion],
-    disc: OpticDisc,
-    detector: Detector,
-    fov: FieldOfView,
+    of_kinds: Sequence[LesionSummary], seen: Sequence[Lesion], detector: Detector
 ) -> tuple[LesionSummary, ...]:
     """Add whether each assessed kind is in the eye at all, where the bundle tells.
 
     Args:
         of_kinds: from :func:`summarise`.
-        boxes: everything that the detector saw, whatever its score.
-        disc: found or not.
+        seen: all boxes that can be a lesion, weak ones too.
         detector: for its presence models.
-        fov: of the photograph, found.
     """
     models = detector.manifest.presence
     scores: Mapping[str, list[float]] = {kind: [] for kind in models}
-    for box in boxes:
-        model = models.get(box.kind)
-        if model and box.score >= model.floor and cleaning.possible(box, disc, fov):
+    for box in seen:
+        if box.kind in scores:
             scores[box.kind].append(box.score)
     return tuple(
         _with_presence(each, models[each.kind], scores[each.kind])

@@ -8,6 +8,7 @@ from typing import Final
 
 from fundoscope.models.correction import GradeCorrection, Recalibration
 from fundoscope.models.judge import Judge
+from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.models.presence import PresenceModel
 from fundoscope.models.sets import GradeSets
 
@@ -155,6 +156,8 @@ class DetectorManifest(BundleManifest):
             lesion.
         presence: for each kind, how its boxes tell whether it is in the eye at all; empty in
             bundles to which this was not fitted.
+        lesion_grade: how the lesions tell the grade; ``None`` in bundles to which this was not
+            fitted.
     """
 
     head: str
@@ -167,6 +170,7 @@ class DetectorManifest(BundleManifest):
     suppress: float
     levels: Mapping[str, float] = field(default_factory=dict)
     presence: Mapping[str, PresenceModel] = field(default_factory=dict)
+    lesion_grade: LesionGradeModel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

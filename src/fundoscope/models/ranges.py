@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.models import correction, judge, presence, sets
+from fundoscope.models import correction, judge, lesion_grade, presence, sets
 from fundoscope.models.manifest import (
     LANDMARK_NAMES,
     BundleManifest,
@@ -167,6 +167,9 @@ def _faults(manifest: BundleManifest) -> Iterator[str]:
             yield fault_of_presence
         if not manifest.presence.keys() <= set(manifest.classes):
             yield "presence has a kind that is not among its classes"
+        fault_of_grade = lesion_grade.fault(manifest.lesion_grade)
+        if fault_of_grade is not None:
+            yield fault_of_grade
     if isinstance(manifest, LandmarksManifest):
         yield from _faults_of_landmarks(manifest)
 

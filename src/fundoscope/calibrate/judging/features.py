@@ -1,46 +1,43 @@
-"""The features of photographs, their degraded copies and other pictures, for fitting the judge.
-
-They are cached in a folder part by part, so that an interrupted run goes on where it was.
-"""
+"""The features of photographs, their degraded copies and other pictures, for fitting the judge."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from fundoscope import phantom
+from fundoscope.calibrate.judging import slides
 from fundoscope.calibrate.judging.degrade import FAULTS, degraded
+from fundoscope.calibrate.judging.measured import Copies, Measured, Progress, measure
 from fundoscope.data.manifest import Row
 from fundoscope.errors import PhotoError
-from fundoscope.grading import grader as graders
 from fundoscope.grading import inputs
 from fundoscope.grading.grader import Grader
-from fundoscope.grading.judge import Seen
 from fundoscope.phantom import impostors, variety
 from fundoscope.photo import field, sources
 from fundoscope.photo.decode import Photo, Pixels
+from fundoscope.photo.sources import File
 from fundoscope.reading import FieldOfView
 
-PART: Final = 50
-"""Photographs of a cached part."""
-BATCH: Final = 16
 GENUINE: Final = "genuine"
 STORED: Final = "stored"
+SLIDE: Final = "slide"
 STRONG, SLIGHT = "strong", "slight"
-"""Kinds of copies: the photograph itself; stored at another size and quality; with a fault."""
+"""Kinds of copies: the photograph itself; stored at another size and quality; as a scanned slide;
+with a fault."""
 SLIGHT_EVERY: Final = 3
 """Each photograph has a copy with a strong fault; one of so many also has one with a slight one."""
 STORED_EVERY: Final = 6
 """One photograph of so many is also stored in another way."""
+SLIDE_EVERY: Final = 4
+"""One photograph, or drawn eye, of so many is also shown as a slide."""
 SIDES: Final = (300, 450, 640)
 QUALITIES: Final = (50, 70, 85, 95)
 """Longer sides in pixels and JPEG qualities of the copies that are stored in another way."""
@@ -60,33 +57,6 @@ that are not eyes."""
 PHANTOM_SIDE: Final = 800
 """Longest side in pixels of a drawn eye; larger ones take long and look the same."""
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Features of N squares.
-
-    Attributes:
-        features: ``float16 (N, K)``.
-        stages: ``float16 (N, S)``.
-        place: ``int64 (N,)``, which photograph each square shows.
-        kind: N texts: how the photograph is shown, e.g. ``"genuine"`` or ``"strong blur"``.
-    """
-
-    features: NDArray[np.float16]
-    stages: NDArray[np.float16]
-    place: NDArray[np.int64]
-    kind: NDArray[np.str_]
-
-    @property
-    def seen(self) -> Seen:
-        """What the judge takes."""
-        single = np.float32
-        return Seen(self.features.astype(single), self.stages.astype(single))
-
-
-Copies = Iterator[tuple[str, Pixels]]
-Progress = Callable[[], None]
 
 
 def of_rows(
@@ -112,7 +82,34 @@ def of_rows(
         return _of_photograph(grader, paths[number], random)
 
     names = [row.image for row in rows]
-    return _measured(grader, names, copies, cache, progress)
+    return measure(grader, names, copies, cache, progress)
+
+
+def of_slides(
+    grader: Grader,
+    rows: Sequence[Row],
+    paths: Sequence[Path],
+    cache: Path,
+    *,
+    progress: Progress = lambda: None,
+) -> Measured:
+    """The features of one photograph of :data:`SLIDE_EVERY`, shown as a slide.
+
+    Args:
+        grader: as for :func:`of_rows`, and so are the others.
+        rows: of all photographs, so that places are those of :func:`of_rows`.
+        paths: likewise.
+        cache: folder of the parts, another one than for :func:`of_rows`.
+        progress: called after each photograph.
+    """
+
+    def copies(number: int) -> Copies:
+        if number % SLIDE_EVERY == 0:
+            random = np.random.default_rng(_seed(rows[number].image))
+            yield from _slide_of(grader, sources.content(paths[number]), random)
+
+    names = [f"{SLIDE} {row.image}" for row in rows]
+    return measure(grader, names, copies, cache, progress)
 
 
 def of_pictures(
@@ -126,11 +123,11 @@ def of_pictures(
     def copies(number: int) -> Copies:
         return _of_picture(grader, paths[number])
 
-    return _measured(grader, [path.name for path in paths], copies, cache, progress)
+    return measure(grader, [path.name for path in paths], copies, cache, progress)
 
 
 def of_phantoms(grader: Grader, cache: Path) -> Measured:
-    """The features of drawn eyes, so that an installation can be tested with them."""
+    """The features of drawn eyes and slides, so that an installation can be tested with them."""
     specs = [
         spec
         for spec in variety.specimens(PHANTOMS, PHANTOM_SEED)
@@ -138,10 +135,14 @@ def of_phantoms(grader: Grader, cache: Path) -> Measured:
     ]
 
     def copies(number: int) -> Copies:
-        return _drawn(grader, GENUINE, phantom.draw(specs[number])[0])
+        pixels = phantom.draw(specs[number])[0]
+        yield from _drawn(grader, GENUINE, pixels)
+        if number % SLIDE_EVERY == 0:
+            random = np.random.default_rng([PHANTOM_SEED, number])
+            yield from _slide_of(grader, sources.content(pixels), random)
 
-    names = [f"phantom {PHANTOM_SEED} {number}" for number in range(len(specs))]
-    return _measured(grader, names, copies, cache, lambda: None)
+    names = [f"phantom with slides {PHANTOM_SEED} {number}" for number in range(len(specs))]
+    return measure(grader, names, copies, cache)
 
 
 def of_impostors(grader: Grader, cache: Path) -> Measured:
@@ -152,7 +153,7 @@ def of_impostors(grader: Grader, cache: Path) -> Measured:
         return _drawn(grader, DRAWN, drawn[number][1])
 
     names = [f"impostor {PHANTOM_SEED} {name}" for name, _ in drawn]
-    return _measured(grader, names, copies, cache, lambda: None)
+    return measure(grader, names, copies, cache)
 
 
 def _drawn(grader: Grader, kind: str, pixels: Pixels) -> Copies:
@@ -162,15 +163,16 @@ def _drawn(grader: Grader, kind: str, pixels: Pixels) -> Copies:
         yield kind, square
 
 
-def together(*parts: Measured) -> Measured:
-    """Features of several sets, one after the other; places count on."""
-    offsets = np.cumsum([0, *(int(part.place.max(initial=-1)) + 1 for part in parts)])
-    return Measured(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([part.stages for part in parts]),
-        np.concatenate([part.place + offset for part, offset in zip(parts, offsets, strict=False)]),
-        np.concatenate([part.kind for part in parts]),
-    )
+def _slide_of(grader: Grader, content: File | Pixels, random: np.random.Generator) -> Copies:
+    """A photograph's slide; none where no field is located, or the file cannot be read."""
+    try:
+        photo = sources.photo(content, min_side=field.decode_side(slides.SIDE))
+        fov = field.locate(photo)
+        if fov.found:
+            square = field.crop(photo, fov, slides.SIDE)
+            yield from _drawn(grader, SLIDE, slides.slide(square, random))
+    except PhotoError:
+        return
 
 
 def pictures_in(folder: Path, most: int | None = None) -> list[Path]:
@@ -204,72 +206,6 @@ def chosen(rows: Sequence[Row], most: int | None) -> list[Row]:
         if row.source in whole or most is None or taken[row.source] <= most:
             rest.append(row)
     return rest
-
-
-def _measured(
-    grader: Grader,
-    names: Sequence[str],
-    copies: Callable[[int], Copies],
-    cache: Path,
-    progress: Progress,
-) -> Measured:
-    cache.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for first in range(0, len(names), PART):
-        numbers = range(first, min(first + PART, len(names)))
-        key = "\n".join((grader.manifest.model_sha256, *(names[n] for n in numbers)))
-        path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
-        if not path.exists():
-            part = _part(grader, numbers, copies, progress)
-            temporary = path.with_suffix(".tmp.npz")
-            np.savez(
-                temporary,
-                features=part.features,
-                stages=part.stages,
-                place=part.place,
-                kind=part.kind,
-            )
-            temporary.replace(path)
-        with np.load(path, allow_pickle=False) as kept:
-            parts.append(
-                Measured(
-                    kept["features"],
-                    kept["stages"],
-                    kept["place"] + first,
-                    kept["kind"],
-                )
-            )
-    return Measured(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([part.stages for part in parts]),
-        np.concatenate([part.place for part in parts]),
-        np.concatenate([part.kind for part in parts]),
-    )
-
-
-def _part(
-    grader: Grader, numbers: Sequence[int], copies: Callable[[int], Copies], progress: Progress
-) -> Measured:
-    seen, places, kinds = list[Seen](), [], []
-    waiting = list[Pixels]()
-    for number in numbers:
-        for kind, square in copies(number):
-            places.append(number - numbers[0])
-            kinds.append(kind)
-            waiting.append(square)
-            if len(waiting) == BATCH:
-                seen.append(graders.see(grader, np.stack(waiting))[1])
-                waiting = []
-        progress()
-    square = np.zeros((1, grader.input.height, grader.input.width, 3), np.uint8)
-    seen.append(graders.see(grader, np.stack(waiting) if waiting else square)[1])
-    count, half = len(places), np.float16
-    return Measured(
-        np.concatenate([each.features for each in seen])[:count].astype(half),
-        np.concatenate([each.stages for each in seen])[:count].astype(half),
-        np.array(places, np.int64),
-        np.array(kinds, np.str_),
-    )
 
 
 def _of_photograph(grader: Grader, path: Path, random: np.random.Generator) -> Copies:

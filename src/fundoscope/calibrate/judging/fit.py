@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.calibrate.judging.degrade import FAULTS
-from fundoscope.calibrate.judging.features import GENUINE, STRONG, Measured
+from fundoscope.calibrate.judging.features import GENUINE, STRONG
+from fundoscope.calibrate.judging.measured import Measured
 from fundoscope.data.manifest import Row
 from fundoscope.grading.judge import all_inputs
 from fundoscope.models import judge as stored
@@ -58,7 +59,7 @@ class Material:
         x: ``float64 (N, K + S)``, from :func:`fundoscope.grading.judge.all_inputs`.
         features: K.
         source: N texts.
-        kind: N texts, see :class:`fundoscope.calibrate.judging.features.Measured`.
+        kind: N texts, see :class:`fundoscope.calibrate.judging.measured.Measured`.
         bad: whether a reader called the photograph ungradable, ``bool (N,)``.
         doubtful: whether two readers disagree on that, or nobody knows, ``bool (N,)``; not used for
             quality.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fundoscope.cli.calibrate import grading, judge, lesions, quality
+from fundoscope.cli.calibrate import grading, judge, lesion_grade, lesions, quality
 
 app = typer.Typer(
     help="Fit a bundle to labelled photographs of your own, without training.",
@@ -21,3 +21,4 @@ app.command()(grading.grading)
 app.command()(judge.judge)
 app.command()(quality.quality)
 app.command()(lesions.lesions)
+app.command("lesion-grade")(lesion_grade.lesion_grade)

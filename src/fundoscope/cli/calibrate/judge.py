@@ -51,6 +51,7 @@ def judge(
     """
     from fundoscope.calibrate.judging import bundle as judged
     from fundoscope.calibrate.judging import features, fit
+    from fundoscope.calibrate.judging.measured import beside, together
     from fundoscope.cli.extras import CALIBRATE_JUDGE, require
     from fundoscope.grading import grader as graders
     from fundoscope.models import bundle as bundles
@@ -69,8 +70,11 @@ def judge(
         )
     rows = features.chosen([row for row in table.rows if row.split in TRAINED_ON], most)
     paths = [table.photograph(row) for row in rows]
-    measured = features.of_rows(loaded, rows, paths, cache / "photographs")
-    others = features.together(
+    measured = beside(
+        features.of_rows(loaded, rows, paths, cache / "photographs"),
+        features.of_slides(loaded, rows, paths, cache / "slides"),
+    )
+    others = together(
         features.of_pictures(loaded, features.pictures_in(natural, most), cache / "natural"),
         features.of_impostors(loaded, cache / "impostors"),
     )

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.data import manifest as manifests
+from fundoscope.data.reserved import is_reserved
 from fundoscope.errors import UsageError
 from fundoscope.train.detection.config import Draw, Healthy
 from fundoscope.train.detection.views import healthy, tile_draw
@@ -51,15 +52,10 @@ def test_only_eyes_that_have_no_lesion_are_chosen(table):
 
 def test_a_quarter_of_the_patients_is_kept_from_every_detector(table):
     rows = manifests.read(table).rows
-    reserved = {row.image for row in rows if healthy.is_reserved(row)}
+    reserved = {row.image for row in rows if is_reserved(row)}
     assert 0.18 < len(reserved) / len(rows) < 0.32
     train, val = healthy.choose(Healthy((str(table),), validation=400), KINDS, seed=1)
     assert reserved.isdisjoint(photo.path.name for photo in (*train, *val))
-
-
-def test_both_eyes_of_a_patient_are_on_one_side():
-    left, right = (manifests.Row(f"{eye}.jpg", 0, "p1") for eye in ("left", "right"))
-    assert healthy.is_reserved(left) == healthy.is_reserved(right)
 
 
 def test_a_table_without_a_healthy_validation_eye_is_refused(tmp_path):

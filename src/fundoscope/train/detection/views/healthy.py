@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
+from fundoscope.data.reserved import is_reserved
 from fundoscope.errors import UsageError
 from fundoscope.kinds import ANATOMY
 from fundoscope.train.detection.config import Healthy
@@ -19,17 +19,7 @@ from fundoscope.train.detection.views.view import HealthyPhotograph
 
 TRAIN, VAL = "train", "val"
 OTHER_DISEASE: Final = "other_disease"
-RESERVED: Final = 4
-"""One patient in N is never shown to a detector: a grade that is learnt from what a detector
-finds needs eyes that the detector has not seen."""
 MICROANEURYSM: Final = "microaneurysm"
-
-
-def is_reserved(row: Row) -> bool:
-    """Whether a photograph is kept from every detector, by a hash of its patient's name."""
-    name = row.patient or row.group or row.image
-    digest = hashlib.sha256(name.encode()).digest()
-    return int.from_bytes(digest[:4], "big") % RESERVED == 0
 
 
 def choose(

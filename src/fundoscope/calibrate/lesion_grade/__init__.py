@@ -1,0 +1,1 @@
+"""Fitting the grade that lesions alone tell."""

@@ -1,0 +1,186 @@
+"""Fit the model that grades an eye by its lesions alone.
+
+For each border of the scale, a logistic regression on the photographs that reach it: the head
+``corn`` of :mod:`fundoscope.grading.heads`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.calibrate.clinic import FOLDS, folds
+from fundoscope.errors import UsageError
+from fundoscope.evaluate.arrays import Flags, Floats, Ints
+from fundoscope.evaluate.grading.figures import quadratic_kappa
+from fundoscope.evaluate.roc import area_under_curve
+from fundoscope.grading import heads, lesion_features
+from fundoscope.grading.heads import CORN, GRADE_COUNT, REFERABLE_GRADE
+from fundoscope.grading.lesion_features import Features
+from fundoscope.grading.lesion_grade import log_odds_of
+from fundoscope.models.lesion_grade import BORDERS, LesionGradeModel
+
+PENALTY: Final = 0.1
+"""Inverse strength of the penalty on the weights, on values of unit variance."""
+ITERATIONS: Final = 1000
+MIN_PHOTOGRAPHS: Final = 200
+"""Fewer say too little for the number of weights."""
+MIN_ABOVE: Final = 10
+"""Least photographs above a border, and least that reach it and are not above it."""
+SPREAD: Final = 1e-3
+"""Least standard deviation of a feature."""
+DIGITS: Final = 4
+"""Decimals of the fitted values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """N photographs on which at least one kind was assessed.
+
+    Attributes:
+        values: ``float64 (N, F)`` of the features; NaN where one is missing.
+        grades: ``int64 (N,)``, by readers.
+        sources: N names of data sets.
+        patients: N keys; photographs with the same key belong together.
+    """
+
+    values: Floats
+    grades: Ints
+    sources: NDArray[np.str_]
+    patients: Sequence[Hashable]
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """How well grades by lesions tell, on photographs that the model was not fitted to.
+
+    Attributes:
+        photographs: their number.
+        kappa: quadratic, of the most probable grade.
+        auc: of "referable".
+    """
+
+    photographs: int
+    kappa: float
+    auc: float
+
+
+def material(
+    features: Sequence[Features],
+    grades: Sequence[int],
+    sources: Sequence[str],
+    patients: Sequence[Hashable],
+) -> Material:
+    """Put features and labels together; each argument has an entry for each photograph."""
+    names = lesion_features.NAMES
+    values = [[np.nan if (v := each[name]) is None else v for name in names] for each in features]
+    return Material(
+        np.array(values, dtype=np.float64).reshape(len(features), len(names)),
+        np.array(grades, dtype=np.int64),
+        np.array(sources, dtype=np.str_),
+        patients,
+    )
+
+
+def fit(given: Material) -> LesionGradeModel:
+    """Fit the model.
+
+    Args:
+        given: photographs that the detector did not learn from, of all grades.
+
+    Raises:
+        UsageError: they are too few.
+    """
+    _require_enough(given.grades)
+    return _fitted(given, np.ones(len(given.grades), dtype=bool))
+
+
+def cross_validated(given: Material) -> Mapping[str, Tells]:
+    """How well the model tells, by source and, under ``""``, on all photographs together.
+
+    The photographs of a patient are left out together.
+
+    Args:
+        given: as for :func:`fit`.
+    """
+    parts = folds(given.grades >= REFERABLE_GRADE, given.patients)
+    p = np.empty((len(given.grades), GRADE_COUNT))
+    for part in range(FOLDS):
+        out = parts == part
+        p[out] = probabilities(_fitted(given, ~out), given.values[out])
+    every = np.ones(len(p), dtype=bool)
+    shown = {source: given.sources == source for source in np.unique(given.sources).tolist()}
+    return {name: tells(p[of], given.grades[of]) for name, of in {"": every, **shown}.items()}
+
+
+def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
+    """Probabilities of the grades, ``float64 (N, 5)``, from features ``float64 (N, F)``."""
+    return heads.probabilities(log_odds_of(model, values), head=CORN)
+
+
+def tells(p: Floats, grades: Ints) -> Tells:
+    """How well probabilities ``float64 (N, 5)`` tell the grades ``int64 (N,)``."""
+    counts = np.zeros((GRADE_COUNT, GRADE_COUNT))
+    np.add.at(counts, (grades, heads.most_probable(p)), 1)
+    weights = np.ones((1, len(grades)))
+    auc = area_under_curve(grades >= REFERABLE_GRADE, heads.referable(p), weights)
+    return Tells(len(grades), float(quadratic_kappa(counts)), float(np.squeeze(auc)))
+
+
+def _require_enough(grades: Ints) -> None:
+    reaching = [(int((grades > k).sum()), int((grades == k).sum())) for k in range(BORDERS)]
+    if len(grades) < MIN_PHOTOGRAPHS or min(min(counts) for counts in reaching) < MIN_ABOVE:
+        by_grade = ", ".join(f"{int((grades == k).sum())} of {k}" for k in range(GRADE_COUNT))
+        raise UsageError(
+            f"{len(grades)} photographs",
+            f"are too few to fit a grade to: {by_grade}",
+            f"label {MIN_PHOTOGRAPHS} or more on which lesions are assessed, at least"
+            f" {MIN_ABOVE} of each grade",
+        )
+
+
+def _fitted(given: Material, used: Flags) -> LesionGradeModel:
+    values, grades = given.values[used], given.grades[used]
+    absent = np.isnan(values)
+    centre = np.nan_to_num(np.nanmean(np.where(absent.all(axis=0), 0.0, values), axis=0))
+    spread = np.maximum(np.nan_to_num(np.nanstd(np.where(absent, centre, values), axis=0)), SPREAD)
+    scaled = np.where(absent, 0.0, (values - centre) / spread)
+    x = np.concatenate([scaled, absent], axis=1)
+    weights = equal_sources(given.sources[used])
+    borders = [_border(x, grades, weights, k) for k in range(BORDERS)]
+    count = values.shape[1]
+    return LesionGradeModel(
+        features=lesion_features.NAMES,
+        centre=_rounded(centre),
+        spread=_rounded(spread),
+        weights=tuple(_rounded(coefficients[:count]) for coefficients, _ in borders),
+        missing=tuple(_rounded(coefficients[count:]) for coefficients, _ in borders),
+        intercepts=_rounded(np.array([intercept for _, intercept in borders])),
+        fitted_on=dict(sorted(Counter(given.sources[used].tolist()).items())),
+    )
+
+
+def _border(x: Floats, grades: Ints, weights: Floats, k: int) -> tuple[Floats, float]:
+    """Weights and intercept of "above grade k", of those that reach k."""
+    from sklearn.linear_model import LogisticRegression
+
+    reach = grades >= k
+    model = LogisticRegression(C=PENALTY, max_iter=ITERATIONS)
+    model.fit(x[reach], grades[reach] > k, sample_weight=weights[reach])
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def equal_sources(sources: NDArray[np.str_]) -> Floats:
+    """A weight for each photograph: each source has the same, and they sum to their number."""
+    _, number, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    weights: Floats = len(sources) / (len(counts) * counts[number])
+    return weights
+
+
+def _rounded(values: Floats) -> tuple[float, ...]:
+    return tuple(round(float(value), DIGITS) for value in values)

@@ -1,0 +1,133 @@
+"""The features of the lesions on labelled photographs, kept in a file so that a run can resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fundoscope.data.manifest import Manifest, Row
+from fundoscope.errors import PhotoError
+from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
+from fundoscope.grading import lesion_features, lesion_grade
+from fundoscope.grading.lesion_features import Features
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions import landmarks, placing, summary
+from fundoscope.lesions.detector import Detector
+from fundoscope.lesions.landmarks import Landmarker
+from fundoscope.photo import field, sources
+from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
+
+KEY_CHARACTERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What looks at the photographs."""
+
+    detector: Detector
+    landmarker: Landmarker
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of one photograph.
+
+    Attributes:
+        image: as in the label table.
+        features: of its lesions; ``None`` if no kind was assessed, or if it could not be read.
+        problem: reason and remedy, two halves of a sentence, if it could not be read.
+    """
+
+    image: str
+    features: Features | None = None
+    problem: tuple[str, str] | None = None
+
+
+def look(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    networks: Networks,
+    cache: Path,
+    *,
+    workers: int = 1,
+    on_read: Callable[[], None] = lambda: None,
+) -> list[Looked]:
+    """Look at the photographs of some rows, as ``fundoscope read`` does.
+
+    Args:
+        manifest: the label table.
+        rows: the rows to read.
+        networks: of the bundles in use.
+        cache: folder that keeps the features; created if it does not exist. What was read with
+            these networks before is taken from there.
+        workers: photographs that are read at the same time.
+        on_read: called after each photograph, to report progress.
+
+    Returns:
+        One for each row, in their order.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / f"{key(networks)}.jsonl"
+    known = _kept(path)
+    with path.open("a", encoding="utf-8") as file:
+
+        def of_row(row: Row) -> Looked:
+            if row.image in known:
+                return Looked(row.image, known[row.image])
+            return _look(manifest.photograph(row), row.image, networks)
+
+        looked = []
+        for each in in_order(of_row, rows, workers=workers, on_done=on_read):
+            looked.append(each)
+            if each.image not in known and each.problem is None:
+                file.write(json.dumps({"image": each.image, "features": each.features}) + "\n")
+                file.flush()
+    return looked
+
+
+def key(networks: Networks) -> str:
+    """A name for features of these networks: other networks or other features get another."""
+    parts = (
+        networks.detector.manifest.model_sha256,
+        networks.landmarker.manifest.model_sha256,
+        *lesion_features.NAMES,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:KEY_CHARACTERS]
+
+
+def _kept(path: Path) -> dict[str, Features | None]:
+    """The features in a file; a line that a stop cut off is left out."""
+    if not path.exists():
+        return {}
+    kept = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        kept[entry["image"]] = entry["features"]
+    return kept
+
+
+def _look(path: Path, image: str, networks: Networks) -> Looked:
+    detector, landmarker = networks.detector, networks.landmarker
+    try:
+        photo = sources.photo(sources.content(path), min_side=detector.decode_side)
+        fov = field.find(photo)
+        if fov.radius is None:
+            return Looked(image, problem=NO_FIELD.get(fov.reason or "no_disc", OTHERWISE))
+        boxes = detectors.assessable(detector, photo, fov)
+    except PhotoError as error:
+        return Looked(image, problem=(error.why, error.remedy))
+    except MemoryError:
+        return Looked(image, problem=OUT_OF_MEMORY[1:])
+    placed = None
+    if fov.radius >= landmarker.manifest.minimum_radius:
+        seen = landmarks.find(landmarker, photo, fov)
+        placed = placing.anatomy_of(seen, landmarker.manifest, fov)
+    findings = summary.findings(boxes, detector, photo, fov, placed=placed)
+    return Looked(image, lesion_grade.of_findings(findings, fov))

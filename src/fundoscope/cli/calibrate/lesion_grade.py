@@ -1,0 +1,122 @@
+"""``fundoscope calibrate lesion-grade``: fit the grade that lesions alone tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fundoscope.cli import labels as label_tables
+from fundoscope.cli.calibrate.options import NewBundle, Split
+from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
+from fundoscope.cli.exit_codes import INCOMPLETE
+from fundoscope.cli.options import DetectorBundle, Labels, Overwrite, Where, Workers
+
+if TYPE_CHECKING:
+    from fundoscope.calibrate.lesion_grade.fit import Material, Tells
+    from fundoscope.calibrate.lesion_grade.photographs import Looked
+    from fundoscope.data.manifest import Row
+
+
+def lesion_grade(
+    labels: Labels,
+    out: NewBundle,
+    cache: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that keeps features between runs.")
+    ],
+    split: Split = None,
+    where: Where = None,
+    reserved: Annotated[
+        bool,
+        typer.Option(
+            "--reserved",
+            help="Use only the quarter of the patients that no training of a detector sees.",
+        ),
+    ] = False,
+    detector: DetectorBundle = None,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit the grade that lesions alone tell, to photographs that the detector did not learn from.
+
+    The network is not changed. Prints how well the grade agrees with the readers', by source, on
+    photographs that it was not fitted to. A stopped run goes on where it was.
+
+    Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
+    others), 2 for wrong use, 1 for any other failure.
+    """
+    from fundoscope.calibrate.lesion_grade import bundle as written
+    from fundoscope.calibrate.lesion_grade import fit, photographs
+    from fundoscope.cli.extras import CALIBRATE_LESION_GRADE, require
+    from fundoscope.cli.terminal import terminal
+    from fundoscope.data import reserved as reserve
+    from fundoscope.data.selection import select
+    from fundoscope.lesions import detector as detectors
+    from fundoscope.lesions import landmarks
+    from fundoscope.models import bundle as bundles
+    from fundoscope.quoting import printable
+    from fundoscope.writing import refuse_existing
+
+    require("fundoscope calibrate lesion-grade", CALIBRATE_LESION_GRADE)
+    started = now()
+    table = label_tables.read(labels)
+    rows = [
+        row
+        for row in select(table, split=split, where=where or ())
+        if row.gradable is not False and (not reserved or reserve.is_reserved(row))
+    ]
+    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    given = detector or bundles.shipped(bundles.DETECTION)
+    networks = photographs.Networks(detectors.load(given), landmarks.load())
+    with terminal(len(rows)) as screen:
+        looked = photographs.look(
+            table,
+            rows,
+            networks,
+            cache,
+            workers=workers or os.cpu_count() or 1,
+            on_read=screen.advance,
+        )
+    material = _material(looked, rows)
+    model, figures = fit.fit(material), fit.cross_validated(material)
+    manifest = written.with_model(
+        given, out, model, figures, table_sha256=table.sha256, fitted_at=started
+    )
+    _print(figures, looked)
+    typer.echo(f"{printable(str(out))}: {manifest.name}")
+    if any(row.split == TEST for row in rows):
+        typer.echo("fitted to rows of the split test, which can no longer test it", err=True)
+    if name_lacking([(each.image, *each.problem) for each in looked if each.problem], out):
+        raise typer.Exit(INCOMPLETE)
+
+
+def _material(looked: Sequence[Looked], rows: Sequence[Row]) -> Material:
+    """What to fit to: the photographs on which at least one kind was assessed."""
+    from fundoscope.calibrate.lesion_grade import fit
+    from fundoscope.evaluate.grading.evaluation import cluster_keys
+
+    used = [
+        (each.features, row, patient)
+        for each, row, patient in zip(looked, rows, cluster_keys(rows), strict=True)
+        if each.features is not None
+    ]
+    return fit.material(
+        [features for features, _, _ in used],
+        [row.grade for _, row, _ in used],
+        [row.source for _, row, _ in used],
+        [patient for _, _, patient in used],
+    )
+
+
+def _print(figures: Mapping[str, Tells], looked: Sequence[Looked]) -> None:
+    for name, tells in figures.items():
+        typer.echo(
+            f"{name or 'all'}: {tells.photographs} photographs, quadratic kappa {tells.kappa:.3f},"
+            f" AUC of referable {tells.auc:.3f}"
+        )
+    small = sum(each.features is None and each.problem is None for each in looked)
+    if small:
+        typer.echo(f"{small} photographs were left out: too small for every kind of lesion")

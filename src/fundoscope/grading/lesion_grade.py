@@ -1,0 +1,89 @@
+"""The grade that a fitted model reads from the lesions alone, without the grader's network."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from fundoscope.errors import BundleError
+from fundoscope.grading import heads, lesion_features
+from fundoscope.grading.heads import REFERABLE_GRADE
+from fundoscope.grading.lesion_features import Features
+from fundoscope.grading.rules import places
+from fundoscope.lesions.summary import Findings
+from fundoscope.models.lesion_grade import LesionGradeModel
+from fundoscope.models.manifest import DetectorManifest
+from fundoscope.opinions import LesionGrade
+from fundoscope.quoting import quoted
+from fundoscope.reading import FieldOfView
+
+DIGITS: Final = 6
+"""Decimals of probabilities, so that processors which round differently agree."""
+
+
+def require_known(manifest: DetectorManifest) -> None:
+    """Check that this version knows all features of a bundle's model, if it has one.
+
+    Raises:
+        BundleError: it does not.
+    """
+    model = manifest.lesion_grade
+    unknown = set() if model is None else set(model.features) - set(lesion_features.NAMES)
+    if unknown:
+        raise BundleError(
+            manifest.name,
+            f"grades by {quoted(min(unknown))}, which this version of fundoscope does not know",
+            "use the version that the bundle was made with, or a newer one",
+        )
+
+
+def of_findings(findings: Findings, fov: FieldOfView) -> Features | None:
+    """The features of one photograph; ``None`` if no kind was assessed, or no field was found.
+
+    Args:
+        findings: with all boxes that the detector saw.
+        fov: the field of view.
+    """
+    if fov.radius is None or not any(kind.assessed for kind in findings.summary):
+        return None
+    evidence = places.evidence(findings.seen, findings.summary, findings.anatomy, fov)
+    return lesion_features.features(evidence, fov.radius)
+
+
+def grade(model: LesionGradeModel, features: Features) -> LesionGrade:
+    """The grade by the lesions.
+
+    Args:
+        model: of the detector's bundle.
+        features: of a photograph, with every feature that the model names.
+    """
+    values = np.array([_number(features[name]) for name in model.features])
+    log_odds = log_odds_of(model, values[np.newaxis])
+    p = np.round(heads.probabilities(log_odds, head=heads.CORN)[0], DIGITS)
+    return LesionGrade(
+        icdr=int(p.argmax()),
+        probabilities=(float(p[0]), float(p[1]), float(p[2]), float(p[3]), float(p[4])),
+        referable_probability=round(float(p[REFERABLE_GRADE:].sum()), DIGITS),
+    )
+
+
+def log_odds_of(model: LesionGradeModel, values: heads.Floats) -> heads.Floats:
+    """The four log-odds of N photographs, ``float64 (N, 4)``.
+
+    Args:
+        model: with F features.
+        values: ``float64 (N, F)``; NaN where a feature is missing.
+    """
+    absent = np.isnan(values)
+    scaled = np.where(absent, 0.0, (values - np.array(model.centre)) / np.array(model.spread))
+    log_odds: heads.Floats = (
+        scaled @ np.array(model.weights).T
+        + absent @ np.array(model.missing).T
+        + np.array(model.intercepts)
+    )
+    return log_odds
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,68 @@
+"""The model in a detector's bundle that grades an eye by its lesions alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+BORDERS: Final = 4
+"""Borders between the five grades of the International scale."""
+MAX_FEATURES: Final = 200
+MAX_NUMBER: Final = 1e4
+"""Highest absolute value of a number. Those that are fitted stay below 100."""
+
+Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionGradeModel:
+    """For each border k, the log-odds that the grade is above k, given that it is at least k.
+
+    They are a weighted sum of F features; see :func:`fundoscope.grading.lesion_grade.grade`. A
+    feature that is missing has a weight of its own instead.
+
+    Attributes:
+        features: the names of the F features (:mod:`fundoscope.grading.lesion_features`).
+        centre: F values that are subtracted from the features.
+        spread: F values by which these are then divided; more than 0.
+        weights: four times F, of the features.
+        missing: four times F, added for each feature that is missing.
+        intercepts: four.
+        fitted_on: number of photographs by source.
+    """
+
+    features: tuple[str, ...]
+    centre: Numbers
+    spread: Numbers
+    weights: tuple[Numbers, ...]
+    missing: tuple[Numbers, ...]
+    intercepts: Numbers
+    fitted_on: Mapping[str, int] = field(default_factory=dict)
+
+
+def fault(model: LesionGradeModel | None) -> str | None:
+    """The first value that is not valid, in words; ``None`` if all are valid."""
+    return None if model is None else next(_faults(model), None)
+
+
+def _faults(model: LesionGradeModel) -> Iterator[str]:
+    count = len(model.features)
+    if not 1 <= count <= MAX_FEATURES or len(set(model.features)) != count:
+        yield f"lesion_grade.features are not 1 to {MAX_FEATURES} different names"
+    rows = {"centre": (model.centre,), "spread": (model.spread,)}
+    tables = {"weights": model.weights, "missing": model.missing}
+    for name, numbers in {**rows, **tables}.items():
+        if any(len(row) != count for row in numbers):
+            yield f"lesion_grade.{name} does not have a number for each feature"
+    for name, table in {**tables, "intercepts": model.intercepts}.items():
+        if len(table) != BORDERS:
+            yield f"lesion_grade.{name} has {len(table)} parts, not {BORDERS}"
+    flat = [*model.centre, *model.spread, *model.intercepts]
+    for row in (*model.weights, *model.missing):
+        flat.extend(row)
+    if not all(math.isfinite(number) and abs(number) <= MAX_NUMBER for number in flat):
+        yield f"lesion_grade has a number that is not within {MAX_NUMBER:g} of 0"
+    if any(spread <= 0 for spread in model.spread):
+        yield "lesion_grade.spread has a number that is not above 0"
