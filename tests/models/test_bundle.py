@@ -13,6 +13,7 @@ from fundoscope import limits
 from fundoscope.errors import BundleError, OutputError
 from fundoscope.models import bundle
 from fundoscope.models.bundle import DetectorManifest, GraderManifest, TrainedOn
+from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.models.presence import PresenceModel
 
 MODEL = b"not really a graph"
@@ -481,3 +482,40 @@ def test_presence_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     manifest = replace(DETECTOR, presence={"irma": model})
     with pytest.raises(BundleError, match="not among its classes"):
         bundle.write(tmp_path / "bundle", manifest, MODEL, "# card")
+
+
+LESION_GRADE = LesionGradeModel(
+    features=("a", "b"),
+    centre=(0.0, 1.0),
+    spread=(1.0, 2.0),
+    weights=((1.0, 2.0),) * 4,
+    missing=((0.0, 0.0),) * 4,
+    intercepts=(0.0, 0.0, 0.0, 0.0),
+    fitted_on={"clinic": 300},
+)
+
+
+def test_a_grade_by_lesions_survives_the_bundle(tmp_path: Path) -> None:
+    written = replace(DETECTOR, lesion_grade=LESION_GRADE)
+    bundle.write(tmp_path / "b", written, MODEL, "# card")
+    assert bundle.load_detector(tmp_path / "b").manifest.lesion_grade == LESION_GRADE
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"features": ("a", "a")}, "different names"),
+        ({"centre": (0.0,)}, "centre does not have a number for each feature"),
+        ({"weights": ((1.0, 2.0),) * 3}, "weights has 3 parts, not 4"),
+        ({"missing": ((1.0,),) * 4}, "missing does not have a number for each feature"),
+        ({"intercepts": (0.0,) * 5}, "intercepts has 5 parts, not 4"),
+        ({"spread": (1.0, 0.0)}, "not above 0"),
+        ({"centre": (0.0, 1e9)}, "not within 10000 of 0"),
+    ],
+)
+def test_a_grade_by_lesions_out_of_its_range_is_refused(
+    tmp_path: Path, changes: dict[str, object], fault: str
+) -> None:
+    manifest = replace(DETECTOR, lesion_grade=replace(LESION_GRADE, **changes))
+    with pytest.raises(BundleError, match=fault):
+        bundle.write(tmp_path / "b", manifest, MODEL, "# card")

@@ -36,6 +36,9 @@ KEPT_RETINA: Final = 0.99
 KEPT_REASON: Final = 0.98
 EVEN: Final = 0.0
 """The least limit of a reason: the log-odds at which it is as likely as not."""
+FOUND: Final = 0.99
+"""A reason's limit is raised as long as it finds this share of the strong faults of each kind: then
+a good photograph that is only pale or a little soft is kept, too."""
 KEPT_FAMILIAR: Final = 0.99
 AXES: Final = 16
 OTHER, UNGRADABLE = "other", "ungradable"
@@ -179,7 +182,7 @@ def judge(given: Material) -> tuple[Judge, Mapping[str, Kept]]:
         scores = left_out(given, fit)
         limit = _limit(given, scores, kept_of, share)
         if name in QUALITY_REASONS:
-            limit = max(EVEN, limit)
+            limit = max(EVEN, limit, _lenient(given, scores, name))
         heads[name], over[name] = _head(fit(given), limit), scores > limit
     fitted_on = Counter(given.source[given.genuine].tolist())
     fitted = Judge(
@@ -238,9 +241,8 @@ def ungradable(given: Material) -> Linear:
 
 def reason(given: Material, *, code: str) -> Linear:
     """Fit the head of one reason, to good photographs with that fault against all others."""
-    names = [f"{STRONG} {name}" for name, fault in FAULTS.items() if fault.reason == code]
     used = ~given.bad & ~given.doubtful
-    y = np.isin(given.kind, names)
+    y = np.isin(given.kind, _kinds(code))
     return _logistic(given.stages[used], y[used], _weights(given)[used], PENALTY_REASON)
 
 
@@ -278,6 +280,21 @@ def _limit(given: Material, values: Floats, kept_of: Flags, share: float) -> flo
         for source in np.unique(given.source[kept_of])
         if source != PHANTOM
     )
+
+
+def _lenient(given: Material, values: Floats, code: str) -> float:
+    """The highest limit that finds enough of the strong faults of each kind with one reason."""
+    of_good = given.strong & ~given.bad & ~given.doubtful
+    copies = (of_good & (given.kind == kind) for kind in _kinds(code))
+    return min(
+        (float(np.quantile(values[each], 1.0 - FOUND)) for each in copies if each.any()),
+        default=EVEN,
+    )
+
+
+def _kinds(code: str) -> list[str]:
+    """The kinds of copies with a strong fault that has one reason."""
+    return [f"{STRONG} {name}" for name, fault in FAULTS.items() if fault.reason == code]
 
 
 def _undisputed(given: Material) -> Flags:

@@ -1,0 +1,89 @@
+"""Fitting the grade that lesions alone tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fundoscope.calibrate.lesion_grade import fit
+from fundoscope.errors import UsageError
+from fundoscope.grading import lesion_features
+from fundoscope.grading.rules.evidence import QUADRANTS, Evidence, PlacedLesion
+from fundoscope.models import lesion_grade as stored
+
+ASSESSED = frozenset(lesion_features.KINDS)
+
+
+def eye(grade: int, random: np.random.Generator) -> lesion_features.Features:
+    """An eye with more lesions at a higher grade, and a few false boxes at grade 0."""
+    count = random.poisson((1, 4, 12, 30, 50)[grade])
+    boxes = tuple(
+        PlacedLesion(
+            ("microaneurysm", "haemorrhage")[n % 2],
+            n,
+            quadrant=QUADRANTS[random.integers(4)],
+            area=0.01,
+            score=float(random.uniform(0.1, 0.5 + 0.1 * grade)),
+        )
+        for n in range(count)
+    )
+    return lesion_features.features(Evidence(boxes, ASSESSED, frozenset(QUADRANTS)), 500.0)
+
+
+def eyes(count: int, seed: int = 1, grades: int = 5) -> fit.Material:
+    random = np.random.default_rng(seed)
+    labels = [n % grades for n in range(count)]
+    return fit.material(
+        [eye(grade, random) for grade in labels],
+        labels,
+        ["a" if n % 3 else "b" for n in range(count)],
+        [f"p{n // 2}" for n in range(count)],
+    )
+
+
+def test_the_model_tells_eyes_that_it_has_not_seen() -> None:
+    model = fit.fit(eyes(400))
+    others = eyes(200, seed=2)
+    tells = fit.tells(fit.probabilities(model, others.values), others.grades)
+    assert tells.kappa > 0.8
+    assert tells.auc > 0.95
+    assert stored.fault(model) is None
+    assert model.fitted_on == {"a": 266, "b": 134}
+
+
+def test_cross_validation_is_by_source_and_not_better_than_the_fit() -> None:
+    given = eyes(300)
+    figures = fit.cross_validated(given)
+    assert list(figures) == ["", "a", "b"]
+    assert figures[""].photographs == figures["a"].photographs + figures["b"].photographs == 300
+    seen = fit.tells(fit.probabilities(fit.fit(given), given.values), given.grades)
+    assert figures[""].auc <= seen.auc
+
+
+def test_labels_without_a_meaning_are_told_by_nothing() -> None:
+    given = eyes(400)
+    shuffled = np.random.default_rng(3).permutation(given.grades)
+    by_chance = fit.Material(given.values, shuffled, given.sources, given.patients)
+    assert abs(fit.cross_validated(by_chance)[""].kappa) < 0.2
+
+
+def test_a_feature_that_is_never_known_decides_nothing() -> None:
+    given = eyes(300)
+    values = given.values.copy()
+    place = lesion_features.NAMES.index("haemorrhage: area")
+    values[:, place] = np.nan
+    model = fit.fit(fit.Material(values, given.grades, given.sources, given.patients))
+    assert stored.fault(model) is None
+    assert all(row[place] == 0.0 for row in model.weights)
+
+
+def test_each_source_counts_the_same() -> None:
+    weights = fit.equal_sources(np.array(["a", "a", "a", "b"]))
+    assert weights[:3].sum() == pytest.approx(weights[3])
+    assert weights.sum() == pytest.approx(4)
+
+
+@pytest.mark.parametrize(("count", "grades"), [(100, 5), (400, 3)], ids=["few", "no severe eye"])
+def test_too_few_photographs_are_refused(count: int, grades: int) -> None:
+    with pytest.raises(UsageError, match="too few to fit a grade to"):
+        fit.fit(eyes(count, grades=grades))

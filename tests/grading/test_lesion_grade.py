@@ -1,0 +1,79 @@
+"""The grade by the lesions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fundoscope.errors import BundleError
+from fundoscope.grading import lesion_features, lesion_grade
+from fundoscope.grading.rules.evidence import Evidence
+from fundoscope.lesions.summary import NO_DETECTOR, Findings
+from fundoscope.models.lesion_grade import LesionGradeModel
+from fundoscope.models.manifest import DetectorManifest
+from fundoscope.reading import FieldOfView, Lesion, LesionSummary
+
+FIELD = FieldOfView(True, (500.0, 500.0), 480.0, 1.0)
+FEATURES = ("haemorrhage: boxes from 0.1", "haemorrhage: area")
+MODEL = LesionGradeModel(
+    features=FEATURES,
+    centre=(1.0, 0.5),
+    spread=(2.0, 0.5),
+    weights=((1.0, 0.0),) * 4,
+    missing=((0.0, -3.0),) * 4,
+    intercepts=(0.0, 0.0, 0.0, 0.0),
+)
+SUMMARY = (LesionSummary("haemorrhage", True, None, 1, 100.0),)
+
+
+def values(boxes: float | None, area: float | None) -> dict[str, float | None]:
+    empty = lesion_features.features(Evidence(), 480.0)
+    return {**empty, FEATURES[0]: boxes, FEATURES[1]: area}
+
+
+def test_at_the_centre_each_border_is_as_likely_as_not() -> None:
+    given = lesion_grade.grade(MODEL, values(1.0, 0.5))
+    assert given.probabilities == (0.5, 0.25, 0.125, 0.0625, 0.0625)
+    assert given.icdr == 0
+    assert given.referable_probability == 0.25
+
+
+def test_more_lesions_give_a_higher_grade() -> None:
+    grades = [lesion_grade.grade(MODEL, values(boxes, 0.5)) for boxes in (0.0, 2.0, 4.0, 9.0)]
+    chances = [grade.referable_probability for grade in grades]
+    assert chances == sorted(chances)
+    assert grades[0].icdr == 0
+    assert grades[-1].icdr == 4
+
+
+def test_a_missing_feature_has_a_weight_of_its_own() -> None:
+    known, missing = (lesion_grade.grade(MODEL, values(1.0, area)) for area in (0.5, None))
+    assert missing.referable_probability < known.referable_probability
+    log_odds = lesion_grade.log_odds_of(MODEL, np.array([[np.nan, np.nan]]))
+    assert log_odds.tolist() == [[-3.0] * 4]
+
+
+def test_nothing_is_said_where_no_kind_was_assessed() -> None:
+    assert lesion_grade.of_findings(Findings(summary=NO_DETECTOR), FIELD) is None
+    assert lesion_grade.of_findings(Findings(summary=SUMMARY), FieldOfView(False)) is None
+
+
+def test_weak_boxes_reach_the_features() -> None:
+    weak = Lesion("haemorrhage", (400.0, 400.0, 420.0, 420.0), 0.2)
+    found = lesion_grade.of_findings(Findings(summary=SUMMARY, seen=(weak,)), FIELD)
+    assert found is not None
+    assert found["haemorrhage: boxes from 0.1"] == pytest.approx(np.log(2))
+
+
+def test_features_of_a_later_version_are_refused(
+    detector_manifest: Callable[..., DetectorManifest],
+) -> None:
+    later = replace(MODEL, features=(FEATURES[0], "neovascularisation: boxes"))
+    manifest = detector_manifest(b"no graph", lesion_grade=later)
+    with pytest.raises(BundleError, match="does not know"):
+        lesion_grade.require_known(manifest)
+    lesion_grade.require_known(replace(manifest, lesion_grade=MODEL))
+    lesion_grade.require_known(replace(manifest, lesion_grade=None))
