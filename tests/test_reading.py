@@ -61,7 +61,7 @@ def test_the_keys_that_others_rely_on() -> None:
     assert set(keys) == {
         "photo", "field", "quality", "grade", "lesions", "models", "warnings", "software",
         "lesion_summary", "anatomy", "version", "needs_reader", "rules", "oedema",
-        "agreement", "familiar", "next_step", "heat",
+        "agreement", "familiar", "next_step", "heat", "lesion_grade",
     }  # fmt: skip
     assert set(keys["photo"]) >= {"name", "sha256", "width", "height"}
     assert set(keys["field"]) >= {"found", "centre", "radius", "stretch"}

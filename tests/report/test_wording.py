@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fundoscope.kinds import KINDS, LESIONS
-from fundoscope.opinions import FiredRule, MacularOedema, OpenRule, RuleGrade
+from fundoscope.opinions import MacularOedema
 from fundoscope.quoting import printable
 from fundoscope.reading import (
     NEEDS_READER_REASONS,
@@ -41,7 +41,6 @@ from fundoscope.report.wording import (
     oedema_in_words,
     percent,
     reader_needed,
-    rules_in_words,
     summary,
     why_not_assessed,
     why_not_graded,
@@ -339,18 +338,3 @@ def test_macular_oedema_is_listed_where_it_was_not_assessed(
 ) -> None:
     missing = map(str, not_assessed(replace(GRADED, oedema=oedema)))
     assert [each for each in missing if each.startswith("macular")] == listed_as
-
-
-def test_a_rule_set_s_grade_in_words() -> None:
-    grade = RuleGrade(
-        "mine", "Ours", 2026, "B", "something", recall="3 months",
-        fired=(FiredRule("a", "A", "an old scar"), FiredRule("b", "B", "three haemorrhages", (1,))),
-        open=(OpenRule("c", "C", "new vessels", ("neovascularisation", "acuity")),), highest="C",
-    )  # fmt: skip
-    assert rules_in_words(grade) == (
-        "mine (2026): at least something (three haemorrhages); next examination: 3 months;"
-        " cannot tell: acuity, neovascularisation"
-    )
-    assert rules_in_words(RuleGrade("mine", "Ours", 2026, "A", "nothing")) == (
-        "mine (2026): at least nothing (no rule is met)"
-    )

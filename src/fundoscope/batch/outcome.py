@@ -10,6 +10,7 @@ from fundoscope.batch import shown
 from fundoscope.batch.inputs import Input
 from fundoscope.errors import PhotoError
 from fundoscope.kinds import LESIONS
+from fundoscope.opinions import LesionGrade
 from fundoscope.reading import LesionSummary, Reading
 from fundoscope.report.wording import certainty, grade_in_words, why_not_graded
 
@@ -38,6 +39,7 @@ COLUMNS: Final = (
     "rules", "agreement", "oedema", "oedema_distance",
     "grade_set", "set_coverage", "abstained", "next_step", "next_step_reason",
     "familiar", "quality_score", "quality_limit",
+    "lesion_grade", "lesion_referable_probability",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -181,6 +183,16 @@ def _of_rules(reading: Reading) -> dict[str, str]:
         "agreement": reading.agreement or "",
         "oedema": oedema.state or "",
         "oedema_distance": "" if oedema.distance is None else f"{oedema.distance:.2f}",
+        **_of_lesion_grade(reading.lesion_grade),
+    }
+
+
+def _of_lesion_grade(grade: LesionGrade | None) -> dict[str, str]:
+    if grade is None:
+        return {}
+    return {
+        "lesion_grade": str(grade.icdr),
+        "lesion_referable_probability": _number(grade.referable_probability),
     }
 
 

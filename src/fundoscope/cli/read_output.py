@@ -57,7 +57,8 @@ def show(
     from fundoscope.batch.outcome import json_line, trouble
     from fundoscope.cli.terminal import JSON_ENCODING
     from fundoscope.quoting import printable
-    from fundoscope.report.wording import rules_in_words, summary
+    from fundoscope.report.by_lesions import lesion_grade_in_words, rules_in_words
+    from fundoscope.report.wording import summary
 
     image = printable(outcome.input.image)
     screen.advance()
@@ -72,6 +73,8 @@ def show(
         screen.err(f"  {_details(outcome.reading)}")
         for by_rules in outcome.reading.rules:
             screen.err(f"  {printable(rules_in_words(by_rules))}")
+        if outcome.reading.lesion_grade is not None:
+            screen.err(f"  {lesion_grade_in_words(outcome.reading.lesion_grade)}")
 
 
 def conclude(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fundoscope.kinds import KINDS
-from fundoscope.opinions import RuleGrade
 from fundoscope.photo import advice
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
@@ -345,24 +344,6 @@ def oedema_in_words(reading: Reading) -> str:
         near = "exudates on the fovea"
     estimated = ", whose place is estimated" if reading.anatomy.fovea.state == ESTIMATED else ""
     return f"{MACULAR_OEDEMA}: possible, {near}{estimated}"
-
-
-def rules_in_words(grade: RuleGrade) -> str:
-    """Say what a rule set gives, and why: ``"icdr (2003): at least moderate NPDR (…)"``.
-
-    Args:
-        grade: of a rule set.
-    """
-    of_level = [rule.title for rule in grade.fired if rule.level == grade.level]
-    why = "; ".join(of_level) or "no rule is met"
-    missing = sorted({each for rule in grade.open for each in rule.missing})
-    unknown = f"; cannot tell: {', '.join(map(_missing_in_words, missing))}" if missing else ""
-    recall = f"; next examination: {grade.recall}" if grade.recall else ""
-    return f"{grade.ruleset} ({grade.year}): at least {grade.name} ({why}){recall}{unknown}"
-
-
-def _missing_in_words(key: str) -> str:
-    return kind_in_words(key, 0) if key in KINDS else key.replace("_", " ")
 
 
 def summary(reading: Reading) -> str:

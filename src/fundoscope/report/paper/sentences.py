@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fundoscope.opinions import LesionGrade
 from fundoscope.quoting import printable
 from fundoscope.reading import Reading
 from fundoscope.report.languages import Language
@@ -78,6 +79,12 @@ def agreement(reading: Reading, words: Language) -> str:
     return words.say(f"agreement.{reading.agreement or 'unknown'}")
 
 
+def by_lesions(grade: LesionGrade, words: Language) -> str:
+    """The grade that the lesions alone look like."""
+    name, probability = words.say(f"grade.{grade.icdr}"), words.percent(grade.referable_probability)
+    return words.say("by_lesions", icdr=grade.icdr, name=name, probability=probability)
+
+
 def oedema(reading: Reading, words: Language) -> str:
     """What hard exudates say about macular oedema."""
     state, distance = reading.oedema.state, reading.oedema.distance
@@ -99,6 +106,8 @@ def rows(reading: Reading, words: Language) -> Iterator[tuple[str, str]]:
     yield words.say("paper.oedema"), oedema(reading, words)
     if reading.grade.icdr is not None:
         yield words.say("paper.agreement"), agreement(reading, words)
+    if reading.lesion_grade is not None:
+        yield words.say("paper.by_lesions"), by_lesions(reading.lesion_grade, words)
     yield words.say("paper.quality"), quality(reading, words)
 
 

@@ -60,6 +60,10 @@ export function oedema({ oedema: { state, distance } }) {
   return say(`oedema.${state || 'unknown'}`);
 }
 
+function byLesions({ icdr, referable_probability: probability }) {
+  return say('by_lesions', { icdr, name: say(`grade.${icdr}`), probability: percent(probability) });
+}
+
 /** Name and text of each further finding of a photograph. */
 export function rows(reading) {
   const graded = reading.grade.icdr !== null;
@@ -72,6 +76,7 @@ export function rows(reading) {
   }
   found.push([say('paper.oedema'), oedema(reading)]);
   if (graded) found.push([say('paper.agreement'), say(`agreement.${reading.agreement || 'unknown'}`)]);
+  if (reading.lesion_grade) found.push([say('paper.by_lesions'), byLesions(reading.lesion_grade)]);
   found.push([say('paper.quality'), quality(reading)]);
   return found;
 }

@@ -1,0 +1,35 @@
+"""What the lesions of a photograph support, in words: by published rules, and by a fitted model."""
+
+from __future__ import annotations
+
+from fundoscope.kinds import KINDS
+from fundoscope.opinions import LesionGrade, RuleGrade
+from fundoscope.report.wording import grade_in_words, kind_in_words, percent
+
+
+def rules_in_words(grade: RuleGrade) -> str:
+    """Say what a rule set gives, and why: ``"icdr (2003): at least moderate NPDR (…)"``.
+
+    Args:
+        grade: of a rule set.
+    """
+    of_level = [rule.title for rule in grade.fired if rule.level == grade.level]
+    why = "; ".join(of_level) or "no rule is met"
+    missing = sorted({each for rule in grade.open for each in rule.missing})
+    unknown = f"; cannot tell: {', '.join(map(_missing_in_words, missing))}" if missing else ""
+    recall = f"; next examination: {grade.recall}" if grade.recall else ""
+    return f"{grade.ruleset} ({grade.year}): at least {grade.name} ({why}){recall}{unknown}"
+
+
+def lesion_grade_in_words(grade: LesionGrade) -> str:
+    """Say which grade the lesions alone look like.
+
+    E.g. ``"lesions alone: 2 moderate NPDR, referable with a probability of 83 %"``.
+    """
+    probability = percent(grade.referable_probability)
+    words = grade_in_words(grade.icdr)
+    return f"lesions alone: {words}, referable with a probability of {probability}"
+
+
+def _missing_in_words(key: str) -> str:
+    return kind_in_words(key, 0) if key in KINDS else key.replace("_", " ")
