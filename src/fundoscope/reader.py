@@ -204,10 +204,11 @@ class Reader:
             photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
         by_rules, macular_oedema = self._by_rules(findings, fov)
+        by_lesions = self._by_lesions(findings, fov)
         verdict = opinion.verdict
         grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)
         needs_reader = (
-            *contradictions.needs_reader(grade, findings.summary),
+            *contradictions.needs_reader(grade, findings.summary, by_lesions),
             *judge.needs_reader(verdict),
         )
         warnings = photo.warnings + field.warnings(photo, fov)
@@ -224,7 +225,7 @@ class Reader:
             anatomy=findings.anatomy,
             rules=by_rules,
             oedema=macular_oedema,
-            agreement=contradictions.agreement(grade, by_rules, findings.summary),
+            agreement=contradictions.agreement(grade, by_rules, findings.summary, by_lesions),
             needs_reader=needs_reader,
             next_step=next_steps.next_step(
                 grade,
@@ -235,7 +236,7 @@ class Reader:
             ),
             familiar=verdict.familiar,
             heat=opinion.heat,
-            lesion_grade=self._by_lesions(findings, fov),
+            lesion_grade=by_lesions,
         )
 
     @property

@@ -6,7 +6,7 @@ import pytest
 
 from fundoscope.grading.contradictions import MANY, agreement, needs_reader
 from fundoscope.kinds import LESIONS
-from fundoscope.opinions import RuleGrade
+from fundoscope.opinions import LesionGrade, RuleGrade
 from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary
 
 UNLIKE = ("lesions_unlike_grade",)
@@ -92,3 +92,40 @@ def test_without_rules_there_is_no_agreement() -> None:
     other = (RuleGrade("scotland-retinopathy", "", 2007, "R1", ""),)
     assert agreement(Grade(2), (), NONE) is None
     assert agreement(Grade(2), other, NONE) is None
+
+
+def by_lesions(icdr: int, referable: float) -> LesionGrade:
+    return LesionGrade(icdr, (0.2, 0.2, 0.2, 0.2, 0.2), referable)
+
+
+@pytest.mark.parametrize(
+    ("icdr", "lesions", "expected"),
+    [(0, 0, SAME), (0, 1, ONE_APART), (0, 2, TWO_APART), (4, 2, TWO_APART), (3, 2, ONE_APART)],
+)
+def test_a_grade_by_lesions_is_compared_in_place_of_the_rules(
+    icdr: int, lesions: int, expected: str
+) -> None:
+    """Rules would call the false boxes of a healthy eye moderate."""
+    rules = (RuleGrade("icdr", "", 2003, "2", "", 2),)
+    graded = by_lesions(lesions, 0.3)
+    assert agreement(Grade(icdr), rules, NONE, graded) == expected
+    assert agreement(Grade(icdr), (), NONE, graded) == expected
+
+
+@pytest.mark.parametrize(
+    ("icdr", "referable", "unlike"),
+    [
+        (0, 0.49, False),
+        (0, 0.5, True),
+        (1, 0.9, True),
+        (2, 0.2, False),
+        (2, 0.19, True),
+        (4, 0.1, True),
+    ],
+)
+def test_a_grade_that_the_lesions_make_unlikely_needs_a_reader(
+    icdr: int, referable: float, unlike: bool
+) -> None:
+    many = found(haemorrhage=30)
+    codes = needs_reader(Grade(icdr), many, by_lesions(2, referable))
+    assert codes == (("lesions_unlike_grade",) if unlike else ())

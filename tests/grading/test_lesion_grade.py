@@ -22,9 +22,9 @@ MODEL = LesionGradeModel(
     features=FEATURES,
     centre=(1.0, 0.5),
     spread=(2.0, 0.5),
-    weights=((1.0, 0.0),) * 4,
-    missing=((0.0, -3.0),) * 4,
-    intercepts=(0.0, 0.0, 0.0, 0.0),
+    weights=(1.0, 0.0),
+    missing=(0.0, -3.0),
+    intercepts=(1.0, 0.0, -1.0, -2.0),
 )
 SUMMARY = (LesionSummary("haemorrhage", True, None, 1, 100.0),)
 
@@ -34,11 +34,13 @@ def values(boxes: float | None, area: float | None) -> dict[str, float | None]:
     return {**empty, FEATURES[0]: boxes, FEATURES[1]: area}
 
 
-def test_at_the_centre_each_border_is_as_likely_as_not() -> None:
+def test_at_the_centre_the_intercepts_decide() -> None:
     given = lesion_grade.grade(MODEL, values(1.0, 0.5))
-    assert given.probabilities == (0.5, 0.25, 0.125, 0.0625, 0.0625)
+    above = [1 / (1 + np.exp(-log_odds)) for log_odds in MODEL.intercepts]
+    assert given.referable_probability == pytest.approx(above[1], abs=1e-6) == 0.5
+    assert given.probabilities[4] == pytest.approx(above[3], abs=1e-6)
+    assert sum(given.probabilities) == pytest.approx(1.0, abs=1e-5)
     assert given.icdr == 0
-    assert given.referable_probability == 0.25
 
 
 def test_more_lesions_give_a_higher_grade() -> None:
@@ -53,7 +55,7 @@ def test_a_missing_feature_has_a_weight_of_its_own() -> None:
     known, missing = (lesion_grade.grade(MODEL, values(1.0, area)) for area in (0.5, None))
     assert missing.referable_probability < known.referable_probability
     log_odds = lesion_grade.log_odds_of(MODEL, np.array([[np.nan, np.nan]]))
-    assert log_odds.tolist() == [[-3.0] * 4]
+    assert log_odds.tolist() == [[-2.0, -3.0, -4.0, -5.0]]
 
 
 def test_nothing_is_said_where_no_kind_was_assessed() -> None:

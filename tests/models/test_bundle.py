@@ -488,9 +488,9 @@ LESION_GRADE = LesionGradeModel(
     features=("a", "b"),
     centre=(0.0, 1.0),
     spread=(1.0, 2.0),
-    weights=((1.0, 2.0),) * 4,
-    missing=((0.0, 0.0),) * 4,
-    intercepts=(0.0, 0.0, 0.0, 0.0),
+    weights=(1.0, 2.0),
+    missing=(0.0, 0.0),
+    intercepts=(2.0, 1.0, 0.0, -1.0),
     fitted_on={"clinic": 300},
 )
 
@@ -506,9 +506,10 @@ def test_a_grade_by_lesions_survives_the_bundle(tmp_path: Path) -> None:
     [
         ({"features": ("a", "a")}, "different names"),
         ({"centre": (0.0,)}, "centre does not have a number for each feature"),
-        ({"weights": ((1.0, 2.0),) * 3}, "weights has 3 parts, not 4"),
-        ({"missing": ((1.0,),) * 4}, "missing does not have a number for each feature"),
-        ({"intercepts": (0.0,) * 5}, "intercepts has 5 parts, not 4"),
+        ({"weights": (1.0, 2.0, 3.0)}, "weights does not have a number for each feature"),
+        ({"missing": (1.0,)}, "missing does not have a number for each feature"),
+        ({"intercepts": (0.0,) * 5}, "not 4 numbers in descending order"),
+        ({"intercepts": (0.0, 1.0, 2.0, 3.0)}, "not 4 numbers in descending order"),
         ({"spread": (1.0, 0.0)}, "not above 0"),
         ({"centre": (0.0, 1e9)}, "not within 10000 of 0"),
     ],

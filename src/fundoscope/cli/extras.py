@@ -42,7 +42,6 @@ EXTRAS: Final = {
 EVALUATE_GRADING: Final = ("evaluate", ("sklearn", "matplotlib"))
 EVALUATE_LESIONS: Final = ("evaluate", ("faster_coco_eval", "matplotlib"))
 CALIBRATE_JUDGE: Final = ("evaluate", ("sklearn",))
-CALIBRATE_LESION_GRADE: Final = ("evaluate", ("sklearn",))
 DATA_CHECK: Final = ("evaluate", ("sklearn",))
 DATA_SPLIT: Final = ("evaluate", ("sklearn",))
 DATA_STATS: Final = ("evaluate", ("matplotlib",))

@@ -1,6 +1,8 @@
-"""Whether the boxes fit the grade. They come from two networks that know nothing of each other.
+"""Whether the lesions fit the grade. They come from two networks that know nothing of each other.
 
-On the International Clinical scale an eye of grade 0 has no lesion, one of grade 1 microaneurysms
+Where the detector's bundle grades by lesions (:mod:`fundoscope.grading.lesion_grade`), that grade
+is compared: it knows how many false boxes a healthy eye has. Else the boxes are taken as they are,
+and on the International Clinical scale an eye of grade 0 has no lesion, one of grade 1 microaneurysms
 only, and one of a higher grade always has lesions (Wilkinson et al., Ophthalmology 2003;110:1677).
 """
 
@@ -10,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fundoscope.kinds import LESIONS
-from fundoscope.opinions import RuleGrade
+from fundoscope.opinions import LesionGrade, RuleGrade
 from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary
 
 LESIONS_UNLIKE_GRADE: Final = NEEDS_READER_REASONS[0]
@@ -20,40 +22,63 @@ MANY: Final = 10
 photographs see docs/results.md."""
 TELLING: Final = frozenset({MICROANEURYSM, HAEMORRHAGE, "hard_exudate", "soft_exudate"})
 """The kinds of which an eye of grade 2 or more has at least one."""
+LIKELY, UNLIKELY = 0.5, 0.2
+"""Probabilities by the lesions alone that an eye is referable. From the first on they contradict a
+grade of 0 or 1, below the second one of 2 or more. On validation the grade is wrong nearly twice as
+often there as elsewhere (`bench/opinions.py`)."""
 INTERNATIONAL: Final = "icdr"
 """The rule set of the International scale."""
 MILD, MODERATE, SEVERE = 1, 2, 3
 
 
-def needs_reader(grade: Grade, summary: Sequence[LesionSummary]) -> tuple[str, ...]:
+def needs_reader(
+    grade: Grade, summary: Sequence[LesionSummary], by_lesions: LesionGrade | None = None
+) -> tuple[str, ...]:
     """The reasons why a person should look at a photograph, codes of ``NEEDS_READER_REASONS``.
 
     Args:
         grade: of the photograph.
         summary: what was found of each kind of lesion.
+        by_lesions: the grade by the lesions alone, where there is one.
     """
-    if grade.icdr is None or _fits(grade.icdr, summary):
+    if grade.icdr is None:
         return ()
-    return (LESIONS_UNLIKE_GRADE,)
+    if by_lesions is None:
+        fits = _fits(grade.icdr, summary)
+    else:
+        fits = _is_likely(grade.icdr, by_lesions.referable_probability)
+    return () if fits else (LESIONS_UNLIKE_GRADE,)
+
+
+def _is_likely(icdr: int, referable: float) -> bool:
+    """Whether the lesions leave a grade likely enough."""
+    return referable >= UNLIKELY if icdr > MILD else referable < LIKELY
 
 
 def agreement(
-    grade: Grade, rules: Sequence[RuleGrade], summary: Sequence[LesionSummary]
+    grade: Grade,
+    rules: Sequence[RuleGrade],
+    summary: Sequence[LesionSummary],
+    by_lesions: LesionGrade | None = None,
 ) -> str | None:
-    """How far the grade and the International grade that the lesions support lie apart.
+    """How far the grade and the International grade of the lesions lie apart.
 
-    The lesions give a lower bound. So a grade of 2 or more agrees with any lesion beyond
-    microaneurysms, and a grade is too high only if all kinds that tell were assessed.
+    Without a grade by lesions, that of the rules is taken. It is a lower bound: a grade of 2 or
+    more agrees with any lesion beyond microaneurysms, and a grade is too high only if all kinds
+    that tell were assessed.
 
     Args:
         grade: of the photograph.
         rules: what the rule sets give.
         summary: for the kinds that were assessed.
+        by_lesions: the grade by the lesions alone, where there is one.
 
     Returns:
-        One of :data:`fundoscope.reading.AGREEMENTS`; ``None`` without a grade, or where the rules
-        of the International scale were not applied.
+        One of :data:`fundoscope.reading.AGREEMENTS`; ``None`` without a grade, or where neither a
+        grade by lesions nor one by the rules of the International scale is there.
     """
+    if grade.icdr is not None and by_lesions is not None:
+        return AGREEMENTS[min(abs(grade.icdr - by_lesions.icdr), len(AGREEMENTS) - 1)]
     supported = next((each.icdr for each in rules if each.ruleset == INTERNATIONAL), None)
     if grade.icdr is None or supported is None:
         return None

@@ -60,7 +60,7 @@ def grade(model: LesionGradeModel, features: Features) -> LesionGrade:
     """
     values = np.array([_number(features[name]) for name in model.features])
     log_odds = log_odds_of(model, values[np.newaxis])
-    p = np.round(heads.probabilities(log_odds, head=heads.CORN)[0], DIGITS)
+    p = np.round(heads.probabilities(log_odds)[0], DIGITS)
     return LesionGrade(
         icdr=int(p.argmax()),
         probabilities=(float(p[0]), float(p[1]), float(p[2]), float(p[3]), float(p[4])),
@@ -69,7 +69,7 @@ def grade(model: LesionGradeModel, features: Features) -> LesionGrade:
 
 
 def log_odds_of(model: LesionGradeModel, values: heads.Floats) -> heads.Floats:
-    """The four log-odds of N photographs, ``float64 (N, 4)``.
+    """Log-odds that the grades of N photographs are above 0, 1, 2, 3: ``float64 (N, 4)``.
 
     Args:
         model: with F features.
@@ -77,11 +77,8 @@ def log_odds_of(model: LesionGradeModel, values: heads.Floats) -> heads.Floats:
     """
     absent = np.isnan(values)
     scaled = np.where(absent, 0.0, (values - np.array(model.centre)) / np.array(model.spread))
-    log_odds: heads.Floats = (
-        scaled @ np.array(model.weights).T
-        + absent @ np.array(model.missing).T
-        + np.array(model.intercepts)
-    )
+    evidence = scaled @ np.array(model.weights) + absent @ np.array(model.missing)
+    log_odds: heads.Floats = evidence[:, np.newaxis] + np.array(model.intercepts)
     return log_odds
 
 

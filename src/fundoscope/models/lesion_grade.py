@@ -18,26 +18,27 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionGradeModel:
-    """For each border k, the log-odds that the grade is above k, given that it is at least k.
+    """A model of proportional odds (McCullagh, Regression models for ordinal data, 1980).
 
-    They are a weighted sum of F features; see :func:`fundoscope.grading.lesion_grade.grade`. A
-    feature that is missing has a weight of its own instead.
+    The log-odds that the grade is above 0, 1, 2, 3 are one weighted sum of F features, plus the
+    border's intercept. A feature that is missing adds a number of its own instead. See
+    :func:`fundoscope.grading.lesion_grade.grade`.
 
     Attributes:
         features: the names of the F features (:mod:`fundoscope.grading.lesion_features`).
         centre: F values that are subtracted from the features.
         spread: F values by which these are then divided; more than 0.
-        weights: four times F, of the features.
-        missing: four times F, added for each feature that is missing.
-        intercepts: four.
+        weights: F, of the features.
+        missing: F numbers, each added where its feature is missing.
+        intercepts: four, in descending order.
         fitted_on: number of photographs by source.
     """
 
     features: tuple[str, ...]
     centre: Numbers
     spread: Numbers
-    weights: tuple[Numbers, ...]
-    missing: tuple[Numbers, ...]
+    weights: Numbers
+    missing: Numbers
     intercepts: Numbers
     fitted_on: Mapping[str, int] = field(default_factory=dict)
 
@@ -51,18 +52,21 @@ def _faults(model: LesionGradeModel) -> Iterator[str]:
     count = len(model.features)
     if not 1 <= count <= MAX_FEATURES or len(set(model.features)) != count:
         yield f"lesion_grade.features are not 1 to {MAX_FEATURES} different names"
-    rows = {"centre": (model.centre,), "spread": (model.spread,)}
-    tables = {"weights": model.weights, "missing": model.missing}
-    for name, numbers in {**rows, **tables}.items():
-        if any(len(row) != count for row in numbers):
+    rows = {
+        "centre": model.centre,
+        "spread": model.spread,
+        "weights": model.weights,
+        "missing": model.missing,
+    }
+    for name, numbers in rows.items():
+        if len(numbers) != count:
             yield f"lesion_grade.{name} does not have a number for each feature"
-    for name, table in {**tables, "intercepts": model.intercepts}.items():
-        if len(table) != BORDERS:
-            yield f"lesion_grade.{name} has {len(table)} parts, not {BORDERS}"
-    flat = [*model.centre, *model.spread, *model.intercepts]
-    for row in (*model.weights, *model.missing):
-        flat.extend(row)
-    if not all(math.isfinite(number) and abs(number) <= MAX_NUMBER for number in flat):
-        yield f"lesion_grade has a number that is not within {MAX_NUMBER:g} of 0"
+    if len(model.intercepts) != BORDERS or list(model.intercepts) != sorted(
+        model.intercepts, reverse=True
+    ):
+        yield f"lesion_grade.intercepts are not {BORDERS} numbers in descending order"
+    for numbers in (*rows.values(), model.intercepts):
+        if not all(math.isfinite(number) and abs(number) <= MAX_NUMBER for number in numbers):
+            yield f"lesion_grade has a number that is not within {MAX_NUMBER:g} of 0"
     if any(spread <= 0 for spread in model.spread):
         yield "lesion_grade.spread has a number that is not above 0"

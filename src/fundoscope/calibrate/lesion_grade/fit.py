@@ -1,7 +1,8 @@
 """Fit the model that grades an eye by its lesions alone.
 
-For each border of the scale, a logistic regression on the photographs that reach it: the head
-``corn`` of :mod:`fundoscope.grading.heads`.
+Proportional odds: one weighted sum of the features for all borders of the scale, so that the few
+severe eyes borrow from the many mild ones. A model with weights for each border had a quadratic
+kappa lower by 0.05 on validation.
 """
 
 from __future__ import annotations
@@ -20,20 +21,22 @@ from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading import heads, lesion_features
-from fundoscope.grading.heads import CORN, GRADE_COUNT, REFERABLE_GRADE
+from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 from fundoscope.grading.lesion_features import Features
 from fundoscope.grading.lesion_grade import log_odds_of
 from fundoscope.models.lesion_grade import BORDERS, LesionGradeModel
 
-PENALTY: Final = 0.1
-"""Inverse strength of the penalty on the weights, on values of unit variance."""
-ITERATIONS: Final = 1000
+PENALTY: Final = 50.0
+"""Strength of the pull of the weights to 0, on values of unit variance, in photographs. Chosen on
+validation."""
 MIN_PHOTOGRAPHS: Final = 200
 """Fewer say too little for the number of weights."""
 MIN_ABOVE: Final = 10
 """Least photographs above a border, and least that reach it and are not above it."""
 SPREAD: Final = 1e-3
 """Least standard deviation of a feature."""
+LARGE: Final = 700.0
+"""Log-odds beyond which the exponential would overflow."""
 DIGITS: Final = 4
 """Decimals of the fitted values."""
 
@@ -120,7 +123,7 @@ def cross_validated(given: Material) -> Mapping[str, Tells]:
 
 def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
     """Probabilities of the grades, ``float64 (N, 5)``, from features ``float64 (N, F)``."""
-    return heads.probabilities(log_odds_of(model, values), head=CORN)
+    return heads.probabilities(log_odds_of(model, values))
 
 
 def tells(p: Floats, grades: Ints) -> Tells:
@@ -151,28 +154,47 @@ def _fitted(given: Material, used: Flags) -> LesionGradeModel:
     spread = np.maximum(np.nan_to_num(np.nanstd(np.where(absent, centre, values), axis=0)), SPREAD)
     scaled = np.where(absent, 0.0, (values - centre) / spread)
     x = np.concatenate([scaled, absent], axis=1)
-    weights = equal_sources(given.sources[used])
-    borders = [_border(x, grades, weights, k) for k in range(BORDERS)]
+    slopes, intercepts = _proportional(x, grades, equal_sources(given.sources[used]))
     count = values.shape[1]
     return LesionGradeModel(
         features=lesion_features.NAMES,
         centre=_rounded(centre),
         spread=_rounded(spread),
-        weights=tuple(_rounded(coefficients[:count]) for coefficients, _ in borders),
-        missing=tuple(_rounded(coefficients[count:]) for coefficients, _ in borders),
-        intercepts=_rounded(np.array([intercept for _, intercept in borders])),
+        weights=_rounded(slopes[:count]),
+        missing=_rounded(slopes[count:]),
+        intercepts=_rounded(intercepts),
         fitted_on=dict(sorted(Counter(given.sources[used].tolist()).items())),
     )
 
 
-def _border(x: Floats, grades: Ints, weights: Floats, k: int) -> tuple[Floats, float]:
-    """Weights and intercept of "above grade k", of those that reach k."""
-    from sklearn.linear_model import LogisticRegression
+def _proportional(x: Floats, grades: Ints, weights: Floats) -> tuple[Floats, Floats]:
+    """Slopes ``(2 F,)`` and intercepts ``(4,)`` with the least logistic loss over all borders.
 
-    reach = grades >= k
-    model = LogisticRegression(C=PENALTY, max_iter=ITERATIONS)
-    model.fit(x[reach], grades[reach] > k, sample_weight=weights[reach])
-    return model.coef_[0], float(model.intercept_[0])
+    Args:
+        x: ``float64 (N, 2 F)``, scaled features, then which of them are missing.
+        grades: ``int64 (N,)``.
+        weights: of the photographs, ``float64 (N,)``.
+    """
+    from scipy.optimize import minimize
+
+    above = np.where(grades[:, np.newaxis] > np.arange(BORDERS), 1.0, -1.0)
+    count = x.shape[1]
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        slopes, intercepts = values[:count], values[count:]
+        margin = above * ((x @ slopes)[:, np.newaxis] + intercepts)
+        pull = -weights[:, np.newaxis] * above * _logistic(-margin)
+        total = weights @ np.logaddexp(0.0, -margin).sum(axis=1) + PENALTY / 2 * slopes @ slopes
+        by_slopes = x.T @ pull.sum(axis=1) + PENALTY * slopes
+        return float(total), np.concatenate([by_slopes, pull.sum(axis=0)])
+
+    found = minimize(loss, np.zeros(count + BORDERS), jac=True, method="L-BFGS-B")
+    return found.x[:count], found.x[count:]
+
+
+def _logistic(log_odds: Floats) -> Floats:
+    probability: Floats = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -LARGE, LARGE)))
+    return probability
 
 
 def equal_sources(sources: NDArray[np.str_]) -> Floats:

@@ -50,7 +50,6 @@ def lesion_grade(
     """
     from fundoscope.calibrate.lesion_grade import bundle as written
     from fundoscope.calibrate.lesion_grade import fit, photographs
-    from fundoscope.cli.extras import CALIBRATE_LESION_GRADE, require
     from fundoscope.cli.terminal import terminal
     from fundoscope.data import reserved as reserve
     from fundoscope.data.selection import select
@@ -60,7 +59,6 @@ def lesion_grade(
     from fundoscope.quoting import printable
     from fundoscope.writing import refuse_existing
 
-    require("fundoscope calibrate lesion-grade", CALIBRATE_LESION_GRADE)
     started = now()
     table = label_tables.read(labels)
     rows = [
