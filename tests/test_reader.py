@@ -269,3 +269,21 @@ def test_real_photographs_of_every_shape_are_graded(reader: Reader) -> None:
             continue
         assert reading.grade.icdr is not None, path.name
         assert faultless(reading), path.name
+
+
+def test_a_scanned_slide_of_an_eye_is_graded(reader: Reader) -> None:
+    """Its frame cuts the disc off on four sides; that is not a fault of the photograph."""
+    pixels, truth = phantom.draw(PhantomSpec(seed=21, width=900, height=870, grade=3))
+    x, y = (round(value) for value in truth.field.centre)
+    half_width, half_height = round(0.83 * truth.field.radius), round(0.62 * truth.field.radius)
+    part = pixels[y - half_height : y + half_height, x - half_width : x + half_width]
+    slide = np.pad(part, ((300, 300), (80, 130), (0, 0)))
+    reading = reader.read(slide)
+    assert reading.quality.gradable is True, reading.quality
+    assert reading.grade.icdr is not None
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
+def test_the_slides_that_went_wrong_are_graded(reader: Reader) -> None:
+    for path in sorted((SHARED / "cases" / "photo-slide-cut-on-four-sides").glob("*.png")):
+        assert reader.read(path).grade.icdr is not None, path.name

@@ -9,8 +9,8 @@ from PIL import Image
 
 from fundoscope import phantom
 from fundoscope.calibrate.judging import bundle as judged
-from fundoscope.calibrate.judging import degrade, features, fit
-from fundoscope.calibrate.judging.measured import Measured, together
+from fundoscope.calibrate.judging import degrade, features, fit, slides
+from fundoscope.calibrate.judging.measured import Measured, beside, together
 from fundoscope.data.manifest import Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import grader, judge
@@ -191,3 +191,24 @@ def test_a_bundle_with_a_judge_says_so_in_its_card(tmp_path: Path) -> None:
     card = bundle.card(tmp_path / "two")
     assert card.count(judged.TITLE) == 1
     assert "60 photographs of a clinic" in card
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_slide_is_a_black_frame_around_the_middle_of_the_disc(seed: int) -> None:
+    square = np.full((200, 200, 3), 120, np.uint8)
+    shown = slides.slide(square, np.random.default_rng(seed))
+    lit = (shown == 120).all(axis=2)
+    rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
+    assert lit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    assert shown[~lit].max() <= slides.BLACK
+    assert 0.5 < len(rows) / 200 < 0.8 < len(columns) / 170 < 1.2
+    for edge in (shown[0], shown[-1], shown[:, 0], shown[:, -1]):
+        assert edge.max() <= slides.BLACK
+
+
+def test_copies_of_a_photograph_stand_beside_it() -> None:
+    whole = measured_at(4, ["genuine"] * 4, np.zeros(len(QUALITY_REASONS)))
+    copies = measured_at(4, ["slide"] * 4, np.zeros(len(QUALITY_REASONS)))
+    both = beside(whole, copies)
+    assert both.place.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert both.kind.tolist() == ["genuine", "slide"] * 4

@@ -1,8 +1,8 @@
 """Whether the lesions fit the grade. They come from two networks that know nothing of each other.
 
 Where the detector's bundle grades by lesions (:mod:`fundoscope.grading.lesion_grade`), that grade
-is compared: it knows how many false boxes a healthy eye has. Else the boxes are taken as they are,
-and on the International Clinical scale an eye of grade 0 has no lesion, one of grade 1 microaneurysms
+is compared: it knows how many false boxes a healthy eye has. Else the boxes are taken as they are.
+On the International Clinical scale an eye of grade 0 has no lesion, one of grade 1 microaneurysms
 only, and one of a higher grade always has lesions (Wilkinson et al., Ophthalmology 2003;110:1677).
 """
 
