@@ -152,6 +152,15 @@ def test_progress_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) ->
     assert progress.speed() == "0.2 photographs/s"
 
 
+def test_progress_in_a_log_counts_to_the_number_that_the_command_gave(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fundoscope.cli.terminal.REPORTED_EVERY", 0.0)
+    with terminal(12) as screen:
+        screen.advance()
+    assert capsys.readouterr().err.startswith("1 of 12 photographs")
+
+
 def test_a_log_is_told_what_an_earlier_run_did(capsys: pytest.CaptureFixture[str]) -> None:
     with terminal() as screen:
         screen.begin(2000, 1500)

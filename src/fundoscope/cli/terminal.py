@@ -76,12 +76,20 @@ class Terminal:
         closed: the program that read standard output has stopped (``… | head``).
     """
 
-    def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
-        """Write above a progress bar and advance its task; without a bar, write lines only."""
+    def __init__(
+        self, bar: Progress | None = None, task: TaskID | None = None, *, total: int = 0
+    ) -> None:
+        """Write above a progress bar and advance its task; without a bar, write lines only.
+
+        Args:
+            bar: on the terminal.
+            task: of the bar.
+            total: the number of photographs, as far as it is known.
+        """
         self._bar = bar
         self._task = task
         self.closed = False
-        self._progress = Progressed()
+        self._progress = Progressed(total)
 
     def begin(self, total: int, earlier: int = 0) -> None:
         """Say how many photographs there are.
@@ -193,7 +201,7 @@ def terminal(count: int | None = None) -> Iterator[Terminal]:
         count: the number of photographs; ``None`` if it is not known yet.
     """
     if not sys.stderr.isatty():
-        yield Terminal()
+        yield Terminal(total=count or 0)
         return
     from rich.console import Console
     from rich.progress import (
@@ -208,7 +216,8 @@ def terminal(count: int | None = None) -> Iterator[Terminal]:
     columns = (BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     with bar:
-        yield Terminal(bar, bar.add_task("photographs", total=count, speed=""))
+        task = bar.add_task("photographs", total=count, speed="")
+        yield Terminal(bar, task, total=count or 0)
 
 
 @contextmanager
