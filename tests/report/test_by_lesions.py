@@ -26,3 +26,8 @@ def test_the_grade_by_lesions_names_the_grade_and_how_likely_referral_is() -> No
     assert lesion_grade_in_words(grade) == (
         "lesions alone: 2 moderate NPDR, referable with a probability of 83 %"
     )
+
+
+def test_a_proliferative_grade_says_that_new_vessels_were_not_looked_for() -> None:
+    grade = LesionGrade(4, (0.0, 0.0, 0.1, 0.3, 0.6), 1.0)
+    assert lesion_grade_in_words(grade).endswith("; new vessels themselves are not looked for")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fundoscope.kinds import KINDS
 from fundoscope.opinions import LesionGrade, RuleGrade
 from fundoscope.report.wording import grade_in_words, kind_in_words, percent
+
+PROLIFERATIVE: Final = 4
+UNSEEN: Final = "new vessels themselves are not looked for"
+"""What is added to a grade that new vessels define."""
 
 
 def rules_in_words(grade: RuleGrade) -> str:
@@ -27,8 +33,9 @@ def lesion_grade_in_words(grade: LesionGrade) -> str:
     E.g. ``"lesions alone: 2 moderate NPDR, referable with a probability of 83 %"``.
     """
     probability = percent(grade.referable_probability)
-    words = grade_in_words(grade.icdr)
-    return f"lesions alone: {words}, referable with a probability of {probability}"
+    words = f"{grade_in_words(grade.icdr)}, referable with a probability of {probability}"
+    unseen = f"; {UNSEEN}" if grade.icdr == PROLIFERATIVE else ""
+    return f"lesions alone: {words}{unseen}"
 
 
 def _missing_in_words(key: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fundoscope.opinions import LesionGrade
 from fundoscope.quoting import printable
 from fundoscope.reading import Reading
+from fundoscope.report.by_lesions import PROLIFERATIVE
 from fundoscope.report.languages import Language
 
 
@@ -82,7 +83,8 @@ def agreement(reading: Reading, words: Language) -> str:
 def by_lesions(grade: LesionGrade, words: Language) -> str:
     """The grade that the lesions alone look like."""
     name, probability = words.say(f"grade.{grade.icdr}"), words.percent(grade.referable_probability)
-    return words.say("by_lesions", icdr=grade.icdr, name=name, probability=probability)
+    key = "by_lesions.proliferative" if grade.icdr == PROLIFERATIVE else "by_lesions"
+    return words.say(key, icdr=grade.icdr, name=name, probability=probability)
 
 
 def oedema(reading: Reading, words: Language) -> str:

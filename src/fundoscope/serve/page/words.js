@@ -60,8 +60,11 @@ export function oedema({ oedema: { state, distance } }) {
   return say(`oedema.${state || 'unknown'}`);
 }
 
+const PROLIFERATIVE = 4;
+
 function byLesions({ icdr, referable_probability: probability }) {
-  return say('by_lesions', { icdr, name: say(`grade.${icdr}`), probability: percent(probability) });
+  const key = icdr === PROLIFERATIVE ? 'by_lesions.proliferative' : 'by_lesions';
+  return say(key, { icdr, name: say(`grade.${icdr}`), probability: percent(probability) });
 }
 
 /** Name and text of each further finding of a photograph. */
