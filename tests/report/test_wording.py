@@ -139,10 +139,10 @@ def test_nothing_uncertain_is_said_to_be_certain() -> None:
 def test_why_a_person_should_look_is_said() -> None:
     odd = replace(GRADED, needs_reader=("lesions_unlike_grade", "a_new_code"))
     assert reader_needed(odd) == (
-        "the boxes do not fit the grade: a person should look",
+        "the lesions do not fit the grade: a person should look",
         "a person should look at this photograph",
     )
-    assert "; the boxes do not fit the grade: a person should look; " in summary(odd)
+    assert "; the lesions do not fit the grade: a person should look; " in summary(odd)
     assert set(NEEDS_READER) == set(NEEDS_READER_REASONS)
 
 

@@ -28,7 +28,7 @@ POSSIBLE_OEDEMA: Final = NextStep(
 )
 NEGATIVE: Final = NextStep(ROUTINE_RECALL, "not_referable", "no more than mild retinopathy")
 FURTHER: Final = "a person should look at this photograph"
-WORDS: Final = {CONTRADICTED: "the boxes do not fit the grade"}
+WORDS: Final = {CONTRADICTED: "the lesions do not fit the grade"}
 """Words for codes of :data:`fundoscope.reading.NEEDS_READER_REASONS`."""
 
 

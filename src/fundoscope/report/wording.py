@@ -33,7 +33,7 @@ ROUNDED_AWAY: Final = 0.005
 MOST_DECIMALS: Final = 2
 """Decimals of a percentage that is close to a threshold."""
 NEEDS_READER: Final = {
-    "lesions_unlike_grade": "the boxes do not fit the grade: a person should look",
+    "lesions_unlike_grade": "the lesions do not fit the grade: a person should look",
     "not_gradable": "the photograph is too poor to be graded: a person should look",
     "unfamiliar": "the photograph is unlike those that the grader knows: a person should look",
 }
