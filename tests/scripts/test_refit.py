@@ -1,0 +1,85 @@
+"""``scripts/refit``: its steps are commands of this version."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.main import get_command
+
+from fundoscope.cli.main import app
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "refit"
+LABELS = ["--labels", "labels.csv", "--out", "out"]
+
+
+@pytest.fixture(scope="module")
+def refit() -> ModuleType:
+    loader = importlib.machinery.SourceFileLoader("refit", str(SCRIPT))
+    spec = importlib.util.spec_from_loader("refit", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def steps(
+    refit: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
+) -> tuple[int, list[list[str]]]:
+    """The exit code, and the commands that it ran: the words behind ``-m fundoscope``."""
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> object:
+        ran.append(command[3:])
+        return type("Done", (), {"returncode": 3 if "lesions" in command else 0})
+
+    monkeypatch.setattr(refit.subprocess, "run", run)
+    cache = ["--cache", str(tmp_path / "cache")]
+    monkeypatch.setattr(sys, "argv", ["refit", *arguments, *LABELS, *cache])
+    return refit.main(), ran
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["grader", "b", "--natural", "n"], ["bundle features", "calibrate judge"]),
+        (
+            ["detector", "b", "--raise-thresholds"],
+            ["calibrate lesions", "calibrate lesion-grade"],
+        ),
+    ],
+)
+def test_each_step_is_a_command_with_these_options(
+    refit: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    expected: list[str],
+) -> None:
+    code, ran = steps(refit, monkeypatch, tmp_path, arguments)
+    assert code == 0
+    assert [" ".join(command[:2]) for command in ran] == expected
+    for group, name, *options in ran:
+        command = get_command(app).get_command(None, group).get_command(None, name)
+        command.make_context(name, options)
+
+
+def test_each_step_takes_what_the_one_before_wrote(
+    refit: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _, (first, second) = steps(refit, monkeypatch, tmp_path, ["detector", "b"])
+    written = first[first.index("--out") + 1]
+    assert second[second.index("--detector") + 1] == written
+    assert second[second.index("--out") + 1] == "out"
+
+
+def test_a_step_that_fails_ends_it(
+    refit: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(refit, "INCOMPLETE", 0)
+    code, ran = steps(refit, monkeypatch, tmp_path, ["detector", "b"])
+    assert (code, len(ran)) == (3, 1)
