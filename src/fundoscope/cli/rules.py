@@ -1,4 +1,4 @@
-"""``fundoscope rules``: list, show and check rule sets."""
+"""``fundoscope rules``: list, show, check and apply rule sets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 WIDTH: Final = 100
 
 app = typer.Typer(
-    help="List, show and check the published rules that grade an eye by its lesions.",
+    help="List, show, check and apply the published rules that grade an eye by its lesions.",
     no_args_is_help=True,
 )
 
 
 @app.callback()
 def root() -> None:
-    """List, show and check the published rules that grade an eye by its lesions."""
+    """List, show, check and apply the published rules that grade an eye by its lesions."""
 
 
 @app.command("list")
@@ -75,6 +75,65 @@ def check(
     typer.echo(
         printable(f"{file.name}: {len(ruleset.rules)} rules, {len(ruleset.levels)} levels: valid")
     )
+
+
+@app.command()
+def apply(
+    readings: Annotated[
+        Path,
+        typer.Argument(
+            metavar="READINGS", help="readings.jsonl of a run, or a Reading as one line of JSON."
+        ),
+    ],
+    rules: Annotated[
+        list[str],
+        typer.Option(metavar="NAME|FILE", help="Rule set to apply. Repeat it for several."),
+    ],
+    image: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only the photograph of this file name.")
+    ] = None,
+    acuity: Annotated[
+        str | None,
+        typer.Option(metavar="6/12|0.5", help="Best corrected visual acuity of the eye."),
+    ] = None,
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=yes|no", help="Answer to a question of a rule set. Repeat it for several."
+        ),
+    ] = None,
+) -> None:
+    """Apply rule sets to photographs that were read, with what a person knows of the eye.
+
+    The boxes come from the Readings; no network runs.
+
+    Exit codes: 0 if done, 2 for wrong use or a file without such a Reading.
+    """
+    from fundoscope.batch import readings as earlier
+    from fundoscope.errors import UsageError
+    from fundoscope.grading.rules import answers, engine, places, rulesets
+    from fundoscope.quoting import printable
+    from fundoscope.report.by_lesions import rules_in_words
+
+    sets = [rulesets.load(name) for name in rules]
+    decimal = None if acuity is None else answers.acuity(acuity)
+    facts = answers.facts(fact or (), sets)
+    found = [each for each in earlier.of_file(readings) if image in (None, each.photo.name)]
+    if not found:
+        wanted = "no Reading" if image is None else f"no Reading of {image}"
+        raise UsageError(readings.name, f"has {wanted}", "give readings.jsonl of a run")
+    for reading in found:
+        typer.echo(printable(reading.photo.name or reading.photo.sha256))
+        if not any(kind.assessed for kind in reading.lesion_summary):
+            typer.echo("  no kind of lesion was assessed")
+            continue
+        evidence = places.evidence(
+            reading.lesions, reading.lesion_summary, reading.anatomy, reading.field,
+            acuity=decimal, facts=facts,
+        )  # fmt: skip
+        for ruleset in sets:
+            grade = engine.rule_grade(engine.apply(ruleset, evidence))
+            typer.echo(f"  {printable(rules_in_words(grade))}")
 
 
 def _lines(ruleset: RuleSet) -> Iterator[str]:
