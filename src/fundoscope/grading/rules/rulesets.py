@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fundoscope import limits
+from fundoscope import decoding, limits
 from fundoscope.errors import UsageError
 from fundoscope.grading.rules.conditions import Condition
 from fundoscope.grading.rules.evidence import REGIONS
@@ -178,7 +178,7 @@ def parse(text: bytes, title: str) -> RuleSet:
         UsageError: it is not a valid set; the message names the place.
     """
     try:
-        ruleset = msgspec.convert(tomllib.loads(text.decode("utf-8")), RuleSet)
+        ruleset = decoding.converted(tomllib.loads(text.decode("utf-8")), RuleSet)
     except UnicodeDecodeError as error:
         raise UsageError(title, "is not text in UTF-8", "save it as UTF-8") from error
     except RecursionError as error:
