@@ -139,9 +139,11 @@ def sample(kind: str, side: int) -> Image.Image:
         side: of the sample in pixels.
     """
     picture = Image.new("RGB", (side, side), EDGE)
-    frame = (1, 1, side - 2, side - 2)
+    line = max(1, side // 8)
+    # Lines grow outwards, so the frame lies as far inside as they are wide.
+    frame = (line, line, side - 1 - line, side - 1 - line)
     framed = Framed(frame, colour_of(kind), "", STYLES.get(kind, WHOLE))
-    _styled(ImageDraw.Draw(picture), framed, max(1, side // 8))
+    _styled(ImageDraw.Draw(picture), framed, line)
     return picture
 
 
