@@ -32,7 +32,7 @@ def test_one_clear_line_a_photograph_and_totals(
     assert said.err == ""
     assert lines[0] == (f"{photo}: referable (probability 0.90), 2 moderate NPDR, certainty 80 %")
     assert "1 photograph: 1 graded (1 referable), 0 not graded, 0 refused" in lines
-    assert "not assessed: image quality; single lesions; macular oedema" in lines
+    assert "not assessed: image quality; lesions; macular oedema" in lines
     assert lines[-1] == "research use, not a diagnosis"
 
 
@@ -94,7 +94,7 @@ def test_lesions_are_named_in_words(tmp_path: Path, save_eye: Save, fundoscope: 
     )
     missing = next(line for line in lines if line.startswith("not assessed: "))
     assert "microaneurysms (photograph too small, on 1 of 2)" in missing
-    assert "single lesions (on 1 of 2)" in missing
+    assert "lesions (on 1 of 2)" in missing
 
 
 def test_how_lesions_are_looked_for(
@@ -486,7 +486,7 @@ def test_equal_photographs_are_flagged(fundoscope: Command, save_eye: Save, tmp_
     for name, shade in (("g0a.png", 1), ("g0b.png", 1), ("g0c.png", 2)):
         save_eye(photographs / name, shade=shade)
     done = fundoscope("read", photographs, "--out", out)
-    assert "1 photograph is there twice, the same file: " in done.out
+    assert "1 photograph is the same file as an earlier one: " in done.out
     with (out / "readings.csv").open(newline="") as file:
         same = [row["same_as"] for row in csv.DictReader(file)]
     assert [bool(cell) for cell in same] == [False, True, False]
@@ -512,5 +512,5 @@ def test_equal_photographs_of_one_name_are_told_apart(
     pairs = json.loads((out / "run.json").read_text())["equal"]
     assert [pair["same_as"] for pair in pairs] == [first, first]
     third = "z/a.png" if options else "a.png (No. 3)"
-    assert f"the same file: {third} = {first}" in done.out
+    assert f"the same file as an earlier one: {third} = {first}" in done.out
     assert all(pair["image"] != pair["same_as"] for pair in pairs)

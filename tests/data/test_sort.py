@@ -91,7 +91,7 @@ def test_nothing_is_overwritten_unasked(table, tmp_path: Path) -> None:
     (out / "3").mkdir(parents=True)
     (out / "3" / "a.jpg").write_text("mine")
     (out / "3" / "other.jpg").write_text("mine as well")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         sort(before, out)
     assert files(out) == {"3/a.jpg": "mine", "3/other.jpg": "mine as well"}
     sort(before, out, overwrite=True)

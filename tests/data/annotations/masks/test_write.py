@@ -117,7 +117,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     marked = AnnotationSet(photos=(photo(of_mask("irma", TWO)),))
     write_masks(marked, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path, overwrite=True)
