@@ -23,12 +23,12 @@ from fundoscope.serve.store.tables import READ, audit, readings, reviews
 
 STARTED, STOPPED = "started", "stopped"
 ACCEPTED, READ_BY_SOFTWARE, REFUSED = "accepted", "read", "refused"
-FIRST_GRADE, REVIEWED = "first_grade", "reviewed"
+LOOKED, FIRST_GRADE, REVIEWED = "looked", "first_grade", "reviewed"
 DELETED, EXPORTED = "deleted", "exported"
 TOKEN_ADDED, TOKEN_REVOKED = "token_added", "token_revoked"
 ACTIONS: Final = (
-    STARTED, STOPPED, ACCEPTED, READ_BY_SOFTWARE, REFUSED, FIRST_GRADE, REVIEWED, DELETED, EXPORTED,
-    TOKEN_ADDED, TOKEN_REVOKED,
+    STARTED, STOPPED, ACCEPTED, READ_BY_SOFTWARE, REFUSED, LOOKED, FIRST_GRADE, REVIEWED, DELETED,
+    EXPORTED, TOKEN_ADDED, TOKEN_REVOKED,
 )  # fmt: skip
 """What can be in the column ``what``. Later versions may add more."""
 SERVICE: Final = "fundoscope"
