@@ -146,10 +146,10 @@ def _list(title: str, name: str, photographs: Iterator[tuple[int, Facts]]) -> It
 def _item(number: int, facts: Facts) -> str:
     image = escape(shortened(printable(facts.image)))
     who = ", ".join(printable(text) for text in (facts.patient, facts.eye) if text)
-    said = [] if facts.icdr is None else [grade_in_words(facts.icdr)]
-    said += [FAMILIAR] if facts.familiar is False else []
-    said += [f"the photograph {facts.reason}", facts.remedy] if facts.reason else []
-    said += facts.attention
+    parts = [] if facts.icdr is None else [grade_in_words(facts.icdr)]
+    parts += [FAMILIAR] if facts.familiar is False else []
+    parts += [f"the photograph {facts.reason}", facts.remedy] if facts.reason else []
+    parts += facts.attention
     picture = ""
     if facts.picture:
         address = escape(quote(facts.picture), quote=True)
@@ -157,7 +157,7 @@ def _item(number: int, facts: Facts) -> str:
             f'<a href="{address}"><img loading="lazy" src="{address}" alt="Picture of photograph'
             f' No. {number}"></a>'
         )
-    words = escape("; ".join(dict.fromkeys(printable(each) for each in said)))
+    words = escape("; ".join(dict.fromkeys(printable(each) for each in parts)))
     return (
         f"<li>{picture}<p><b>No. {number}: {image}</b>{escape(f' ({who})') if who else ''}</p>"
         f"<p>{words}</p></li>\n"

@@ -134,7 +134,7 @@ def certainty_in_words(grade: Grade) -> str:
 def percent(share: float) -> str:
     """Write a share as a whole percentage, e.g. ``"61 %"``.
 
-    Of what is not certain nothing is said to be so: ``"more than 99 %"``, ``"less than 1 %"``.
+    Only what is certain is 0 % or 100 %: ``"more than 99 %"``, ``"less than 1 %"``.
     """
     if 0.0 < share < ROUNDED_AWAY:
         return "less than 1 %"

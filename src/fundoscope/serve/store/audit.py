@@ -1,7 +1,7 @@
 """The audit log: who did what, when and with which models, each entry chained to the last by hash.
 
 An entry's hash covers its fields and the hash of the entry before it. To change or remove an entry
-without being noticed, somebody would have to write all later ones again. Entries that were cut off
+without being noticed, all later ones would have to be written again. Entries that were cut off
 at the end are noticed if the last hash was noted elsewhere (``fundoscope audit verify`` prints it).
 Entries name people by their tokens and readings by their ids, never a patient or a file.
 """
