@@ -100,7 +100,8 @@ def save_eye() -> Callable[..., Path]:
 class FakeReader:
     """Grades by the file's name: ``g3`` in it means grade 3, ``noeye`` that no field is found.
 
-    ``lesions`` in it puts lesions there, see :func:`with_lesions`.
+    ``lesions`` in it puts lesions there, see :func:`with_lesions`; ``poor`` means that the
+    photograph is not gradable, ``overexposed`` that no lesion can be seen on it.
     """
 
     models = (MODEL,)
@@ -171,13 +172,19 @@ def reading_of(photo: Photo, stem: str) -> Reading:
     )
     if "noeye" in stem:
         return blank
+    field = FieldOfView(True, (facts.width / 2, facts.height / 2), 0.45 * facts.height, 1.0)
+    if "poor" in stem:
+        return replace(blank, field=field, quality=Quality(False, ("out_of_focus",)))
     icdr = next((k for k in range(5) if f"g{k}" in stem), 0)
     p = [0.05] * 5
     p[icdr] = 0.8
     probability = sum(p[2:])
     return replace(
         blank,
-        field=FieldOfView(True, (facts.width / 2, facts.height / 2), 0.45 * facts.height, 1.0),
+        field=field,
+        lesion_summary=tuple(LesionSummary(kind, False, "overexposed") for kind in LESIONS)
+        if "overexposed" in stem
+        else (),
         grade=Grade(
             icdr,
             (p[0], p[1], p[2], p[3], p[4]),

@@ -31,7 +31,7 @@ def test_text_is_utf8_and_folders_are_made(tmp_path: Path) -> None:
 def test_nothing_is_replaced_without_asking(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     writing.write_bytes(path, b"old")
-    with pytest.raises(OutputError, match=r"is there already; add --overwrite"):
+    with pytest.raises(OutputError, match=r"exists already; add --overwrite"):
         writing.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     writing.write_bytes(path, b"new", overwrite=True)
@@ -47,7 +47,7 @@ def test_a_folder_is_not_replaced_even_if_asked(tmp_path: Path) -> None:
 def test_a_dangling_link_is_something_too(tmp_path: Path) -> None:
     path = tmp_path / "link"
     path.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         writing.write_bytes(path, b"x")
 
 
@@ -59,7 +59,7 @@ def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
         assert not (tmp_path / "a").exists()
         yield tmp_path / "b", b"2"
 
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         writing.write_files(files())
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
     assert writing.write_files(files(), overwrite=True) == 2

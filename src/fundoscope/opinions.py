@@ -28,7 +28,7 @@ class FiredRule:
 
 @dataclass(frozen=True, slots=True)
 class OpenRule:
-    """A rule of a higher level that cannot be told.
+    """A rule of a higher level that may be met: something is missing to decide.
 
     Attributes:
         id: of the rule, in its set.
@@ -60,7 +60,7 @@ class RuleGrade:
         refer: whether the set refers an eye of that level; ``None`` if it says nothing.
         recall: the interval to the next examination in words; ``""`` if the set says nothing.
         fired: the rules that are met, mildest level first.
-        open: the rules of higher levels that cannot be told.
+        open: the rules of higher levels that may be met.
         highest: the highest level that cannot be excluded.
     """
 
@@ -105,7 +105,7 @@ class MacularOedema:
             ``None`` if it was not looked for.
         distance: of the nearest hard exudate from the fovea's centre, in disc diameters; ``None``
             without one, or without a fovea.
-        reason: why it cannot be told: ``"not_assessed"`` (hard exudates) or ``"fovea"``.
+        reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates) or ``"fovea"``.
     """
 
     state: str | None = None

@@ -276,8 +276,8 @@ class Reader:
         small = fov.radius < minimum
         if small:  # too few pixels for the judge
             fov = field.find(photo)
-            said = _too_small(fov.radius, minimum) if fov.radius else reasons.sentence(fov.reason)
-            return _Opinion(fov, warnings=(said,))
+            why = _too_small(fov.radius, minimum) if fov.radius else reasons.sentence(fov.reason)
+            return _Opinion(fov, warnings=(why,))
         pixels = inputs.make(photo, fov, grader.input)
         grade, verdict = graders.look(grader, pixels)
         if verdict.retina is False:

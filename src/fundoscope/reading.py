@@ -7,10 +7,10 @@ fields may be added but never removed or changed.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fundoscope import decoding
 from fundoscope.geometry import Affine, Box
 from fundoscope.opinions import (
     NO_OEDEMA_LOOKED_FOR,
@@ -20,9 +20,6 @@ from fundoscope.opinions import (
     RuleGrade,
 )
 from fundoscope.quality import Quality
-
-_one_at_a_time: Final = threading.Lock()
-"""msgspec crashes where two threads decode a type for the first time at once."""
 
 VERSION: Final = "fundoscope.reading/1"
 """The version of the Reading, stored in each."""
@@ -209,7 +206,7 @@ class LesionSummary:
         box_area_discs: the same area as a multiple of the optic disc's; ``None`` if no disc was
             found.
         presence_probability: that the eye has this kind at all, 0 to 1, also from boxes too weak
-            to be drawn; ``None`` if the bundle does not tell.
+            to be drawn; ``None`` if the bundle has no model of it.
         present: whether that probability reaches the bundle's limit. At most one healthy eye in
             ten does.
     """
@@ -271,7 +268,7 @@ class Laterality:
     """Which eye the photograph shows.
 
     Attributes:
-        eye: ``"right"`` or ``"left"``; ``None`` where it cannot be told.
+        eye: ``"right"`` or ``"left"``; ``None`` where it is not known.
         source: ``"given"`` by the caller, or ``"image"``: the disc lies nasal of the fovea.
         contradiction: whether the picture shows the other eye than the one that was given.
         certainty: the probability that the eye is right, as far as the picture shows it; ``None``
@@ -385,10 +382,7 @@ class Reading:
         Raises:
             msgspec.ValidationError: the text is not a Reading.
         """
-        import msgspec
-
-        with _one_at_a_time:
-            return msgspec.json.decode(text, type=cls)
+        return decoding.decoded(text, cls)
 
 
 def schema() -> dict[str, Any]:

@@ -311,7 +311,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     if folder:
         raise OutputError(str(path), "is a folder", "name a file")
     if exists and not overwrite:
-        raise OutputError(str(path), "is there already", "add --overwrite to replace it")
+        raise OutputError(str(path), "exists already", "add --overwrite to replace it")
 
 
 def refuse_results(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:

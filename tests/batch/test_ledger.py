@@ -1,4 +1,4 @@
-"""A run that was stopped or killed is gone on with, and its results are those of any other run."""
+"""A run that was stopped or killed is resumed, and its results are those of any other run."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_damaged_ledger(
         connection.close()
     else:
         ledger.write_bytes(damage)
-    with pytest.raises(UsageError, match="is not a ledger that can be gone on with"):
+    with pytest.raises(UsageError, match="is not a ledger that can be resumed"):
         read(eyes, fake_reader, out, overwrite=False)
     assert read(eyes, fake_reader, out).earlier == 0
 

@@ -146,7 +146,7 @@ def test_the_run_manifest_says_how_the_results_came_about(
     assert manifest["arguments"] == {"workers": 2}
     assert manifest["models"] == [{"task": "grading", "name": "fake-1", "sha256": "f" * 64}]
     assert manifest["thresholds"] == {"referable": [0.4], "lesions": {"haemorrhage": 0.5}}
-    assert manifest["not_assessed"] == ["image quality", "single lesions", "macular oedema"]
+    assert manifest["not_assessed"] == ["image quality", "lesions", "macular oedema"]
     assert manifest["counts"]["refused"] == 1
     assert manifest["refused"][0]["code"] == "empty"
     assert manifest["versions"]["numpy"]

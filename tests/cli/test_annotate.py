@@ -125,6 +125,8 @@ def test_what_cannot_be_looked_at_is_named(
     save_eye(photos / "c_noeye.jpg")
     save_eye(photos / "d_g1.jpg")  # nothing was assessed on it
     save_eye(photos / "e\x07_lesions.jpg")
+    save_eye(photos / "f_poor.jpg")
+    save_eye(photos / "g_overexposed.jpg")
     said = fundoscope("annotate", photos, "--out", out)
     assert said.code == 3
     assert said.complaints == [
@@ -135,6 +137,9 @@ def test_what_cannot_be_looked_at_is_named(
         " give the original photograph",
         f"{photos}/e\\x07_lesions.jpg: has a character in its name that annotations cannot hold;"
         " rename it",
+        f"{photos}/f_poor.jpg: is out of focus; retake it: focus on the vessels and hold still",
+        f"{photos}/g_overexposed.jpg: is overexposed, so that lesions cannot be seen on it;"
+        " retake it with less flash",
     ]
     assert [path.name for path in out.rglob("*.xml")] == ["a_lesions.xml"]
 

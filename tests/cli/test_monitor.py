@@ -74,7 +74,7 @@ def test_nothing_has_changed(call, write, tmp_path):
     assert [period["name"] for period in found["periods"]] == ["d1", "d2", "d3"]
     assert found["changed"] is False
     assert {chart["name"] for chart in found["charts"]} >= {"grade 0", "without a grade",
-        "too_dark", "unfamiliar", "abstained from", "called referable"}  # fmt: skip
+        "too dark", "unfamiliar", "abstained from", "called referable"}  # fmt: skip
     assert not re.search(r"\bNaN\b", (tmp_path / "m.json").read_text())
 
 
@@ -102,7 +102,7 @@ def test_dark_photographs_and_unfamiliar_ones(call, write, tmp_path):
     dark = write("d1", 1, dark=0.5)
     strange = write("d2", 2, cells={"familiar": "false"})
     _, said, _ = call(dark, strange, "--against", reference, "--out", tmp_path / "m.md")
-    assert re.search(r"^too_dark: 0\.\d+ of 100 in d1", said, re.M)
+    assert re.search(r"^too dark: 0\.\d+ of 100 in d1", said, re.M)
     assert re.search(r"^unfamiliar: 1\.000 of 100 in d2", said, re.M)
     assert "Control chart" in (tmp_path / "m.md").read_text()
 

@@ -165,7 +165,7 @@ def test_a_log_is_told_what_an_earlier_run_did(capsys: pytest.CaptureFixture[str
     with terminal() as screen:
         screen.begin(2000, 1500)
     assert capsys.readouterr().err == (
-        "going on with an earlier run: 1,500 of 2,000 photographs are read\n"
+        "resuming an earlier run: 1,500 of 2,000 photographs were read already\n"
     )
 
 

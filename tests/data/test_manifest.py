@@ -155,7 +155,7 @@ def test_paths_are_written_relative_to_the_new_file(table, tmp_path):
 def test_nothing_is_overwritten_unasked(table, tmp_path):
     before = manifest.read(table("image,grade\na.jpg,3\n"))
     (tmp_path / "new.csv").write_text("mine")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         manifest.write(before, tmp_path / "new.csv")
     assert (tmp_path / "new.csv").read_text() == "mine"
     manifest.write(before, tmp_path / "new.csv", overwrite=True)

@@ -76,7 +76,7 @@ def test_a_disk_that_fills_up_at_the_last_picture(
     assert [path.name for path in out.iterdir()] == ["unfinished"]
     monkeypatch.setattr(Path, "write_bytes", write)
     again = fundoscope("read", eyes, "--out", out)
-    assert again.complaints == ["going on with an earlier run: 5 of 6 photographs are read"]
+    assert again.complaints == ["resuming an earlier run: 5 of 6 photographs were read already"]
     assert again.code == 0
     assert len(list(out.glob("*.png"))) == 6
     assert not (out / "unfinished").exists()

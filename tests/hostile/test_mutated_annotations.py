@@ -20,6 +20,8 @@ from fundoscope.data.annotations import formats
 from fundoscope.data.importers import label_table
 from fundoscope.errors import FundoscopeError
 
+from .seeds import COCO
+
 MUTATIONS = int(os.environ.get("FUNDOSCOPE_MUTATIONS", "25"))
 SEED = 20261129
 NASTY = (
@@ -80,23 +82,6 @@ def label_studio() -> bytes:
     ).encode()
 
 
-COCO = json.dumps(
-    {
-        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
-        "categories": [{"id": 1, "name": "MA"}],
-        "annotations": [
-            {
-                "id": 1,
-                "image_id": 1,
-                "category_id": 1,
-                "bbox": [1, 2, 3, 4],
-                "segmentation": [[1, 2, 9, 2, 9, 9]],
-                "score": 0.5,
-                "attributes": {"rotation": 5.0},
-            }
-        ],
-    }
-).encode()
 VOC = b"""<annotation><filename>a.png</filename><size><width>64</width><height>48</height></size>
 <object><name>MA</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax>
 <ymax>9</ymax></bndbox><polygon><x1>1</x1><y1>2</y1><x2>9</x2><y2>2</y2><x3>9</x3><y3>9</y3>

@@ -29,7 +29,7 @@ Tree = dict[str, bytes]
 WATCHED = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "ctypes.dlsym"}
 MOMENTS = range(1, 51)
 NO_RESULTS = {"unfinished"}
-"""What a run that was stopped leaves, so that the next one goes on with it."""
+"""What a run that was stopped leaves, so that the next one resumes it."""
 FAILED, DONE = 1, 0
 KILLED = -signal.SIGKILL
 

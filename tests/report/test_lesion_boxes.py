@@ -313,3 +313,10 @@ def test_lines_scale_with_the_picture(width: int, line: int) -> None:
     row = np.asarray(picture)[50, 280:315]
     assert (row == KINDS["microaneurysm"].colour).all(axis=1).sum() == line
     assert (row == lesion_boxes.EDGE).all(axis=1).sum() == 2
+
+
+@pytest.mark.parametrize("side", [8, 16, 32, 64])
+def test_a_frame_in_a_legend_shows_the_whole_width_of_its_line(side: int) -> None:
+    column = np.asarray(lesion_boxes.sample("microaneurysm", side))[:, side // 2]
+    coloured = (column == KINDS["microaneurysm"].colour).all(axis=1)
+    assert coloured.sum() == 2 * (side // 8)

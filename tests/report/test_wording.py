@@ -186,17 +186,17 @@ TOO_SMALL = LesionSummary("microaneurysm", False, "photograph_too_small")
 
 def test_what_is_never_assessed() -> None:
     assert [str(one) for one in not_assessed(GRADED)] == [
-        "image quality", "single lesions", "macular oedema",
+        "image quality", "lesions", "macular oedema",
     ]  # fmt: skip
     judged = replace(GRADED, quality=Quality(True, ()))
-    assert [one.what for one in not_assessed(judged)] == ["single lesions", "macular oedema"]
+    assert [one.what for one in not_assessed(judged)] == ["lesions", "macular oedema"]
 
 
 def test_lesions_without_a_detector_or_a_field_are_listed_together() -> None:
     without = not_assessed(with_summary(unknown="no_detector"))
-    assert "single lesions" in map(str, without)
+    assert "lesions" in map(str, without)
     no_field = not_assessed(with_summary(unknown="no_field"))
-    assert "single lesions (no field of view)" in map(str, no_field)
+    assert "lesions (no field of view)" in map(str, no_field)
 
 
 def test_kinds_that_could_not_be_seen_are_listed_one_by_one_with_the_reason() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import jsonschema
 import pytest
+from sqlalchemy import text
 
 from fundoscope.errors import UsageError
 from fundoscope.serve.app import make
 from fundoscope.serve.store import audit, tokens
+from fundoscope.serve.store.database import writing
 
 from .conftest import Clinic, photograph
 from .test_readings import problem
@@ -148,13 +150,55 @@ def test_no_log_line_and_no_figure_names_anybody(
     clinic.post(b"no picture", name="Smith.png", patient="P-1950")
     figures = clinic.get("/metrics").text
     log = "".join(entry.detail for entry in audit.entries(clinic.store.engine))
-    for text in (caplog.text, figures, log):
-        assert "Smith" not in text
-        assert "P-1950" not in text
+    for said in (caplog.text, figures, log):
+        assert "Smith" not in said
+        assert "P-1950" not in said
     assert "GET /v1/worklist 200" in caplog.text
     assert 'fundoscope_photographs_total{outcome="read"} 1.0' in figures
     assert 'fundoscope_photographs_total{outcome="not_an_image"} 1.0' in figures
     assert "fundoscope_photographs_in_service 0.0" in figures
+
+
+def looks(clinic: Clinic) -> list[tuple[str, str]]:
+    """Who looked at which reading, as the audit log has it."""
+    log = audit.entries(clinic.store.engine)
+    return [(entry.who, entry.about) for entry in log if entry.what == "looked"]
+
+
+def test_the_log_names_who_looked_once_an_hour(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = clinic.upload(1, shade=1), clinic.upload(2, shade=2)
+    clinic.get("/v1/worklist")
+    assert looks(clinic) == []
+    for rest in ("", "", "/photograph", "/annotations.xml"):
+        assert clinic.get(f"/v1/readings/{first}{rest}").status_code == 200
+    assert clinic.get(f"/v1/readings/{second}/photograph").status_code == 200
+    assert looks(clinic) == [("local", first), ("local", second)]
+    clinic.headers |= bearer(tokens.add(clinic.store, "a.smith", [tokens.LOOK]))
+    clinic.get(f"/v1/readings/{first}")
+    monkeypatch.setattr("fundoscope.serve.looks.AGAIN_S", 0)
+    clinic.get(f"/v1/readings/{first}")
+    assert looks(clinic)[2:] == [("a.smith", first), ("a.smith", first)]
+    assert audit.verify(clinic.store.engine).faults == ()
+
+
+def test_what_cannot_be_logged_is_not_shown(clinic: Clinic) -> None:
+    id_ = clinic.upload(1)
+    with writing(clinic.store.engine) as connection:
+        connection.execute(text("alter table audit rename to gone"))
+    for rest in ("", "/photograph", "/annotations.xml"):
+        assert clinic.get(f"/v1/readings/{id_}{rest}").status_code == 503
+
+
+def test_of_many_looks_the_oldest_is_forgotten(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fundoscope.serve.looks.MOST", 1)
+    first, second = clinic.upload(1, shade=1), clinic.upload(2, shade=2)
+    for id_ in (first, first, second, first):
+        clinic.get(f"/v1/readings/{id_}")
+    assert [about for _, about in looks(clinic)] == [first, second, first]
 
 
 def test_an_internal_error_is_a_problem_and_says_nothing_else(

@@ -27,7 +27,7 @@ case "$1${2:+ $2}${3:+ $3}${4:+ $4}" in
   "-m zipfile"*) shift 3; cat "${@:2}" >"$1" ;;
   "-m fundoscope train export")
     [ -z "${FAILING:-}" ] || { echo "differs from torch"; exit 1; }
-    [ "${7:-}" = --overwrite ] || { echo "is there already"; exit 1; }
+    [ "${7:-}" = --overwrite ] || { echo "exists already"; exit 1; }
     mkdir -p "$6"
     for name in bundle.json bundle.sha256 card.md model.onnx; do cp "$5/best.pt" "$6/$name"; done
     echo "validation, together: $(cat "$5/best.pt")"

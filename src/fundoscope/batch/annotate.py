@@ -32,6 +32,11 @@ TOO_SMALL: Final = {
     "reason": "is too small for the lesions that this detector finds",
     "remedy": "give the original photograph",
 }
+OVEREXPOSED: Final = {
+    "code": "overexposed",
+    "reason": "is overexposed, so that lesions cannot be seen on it",
+    "remedy": "retake it with less flash",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +176,17 @@ def _annotated(outcome: Outcome, name: str, *, disc: bool) -> Annotated:
         return Annotated(outcome.input, trouble=trouble(outcome))
     looked = any(summary.assessed for summary in reading.lesion_summary)
     if not looked and not (disc and reading.anatomy.disc.found is not None):
-        return Annotated(outcome.input, trouble=TOO_SMALL)
+        return Annotated(outcome.input, trouble=_why_not_looked(outcome, reading))
     return Annotated(outcome.input, boxes(reading, name, disc=disc), reading)
+
+
+def _why_not_looked(outcome: Outcome, reading: Reading) -> dict[str, str]:
+    """Why no lesion could be looked for on a photograph with a field of view."""
+    if reading.quality.gradable is False:
+        return trouble(outcome)
+    if any(summary.reason == "overexposed" for summary in reading.lesion_summary):
+        return OVEREXPOSED
+    return TOO_SMALL
 
 
 def boxes(reading: Reading, name: str, *, disc: bool) -> AnnotatedPhoto:

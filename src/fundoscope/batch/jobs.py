@@ -131,7 +131,7 @@ def answer(job: Job, reader: PhotoReader) -> Answer | Refusal:
         return Refusal(title(job), why, remedy, OUT_OF_MEMORY)
     except Exception as error:  # noqa: BLE001
         # An internal error on one photograph must not end a run over 100,000.
-        why = f"internal error ({type(error).__name__}: {error})"
+        why = f"caused an internal error ({type(error).__name__}: {error})"
         return Refusal(title(job), why, REPORT, INTERNAL_ERROR)
 
 

@@ -38,7 +38,7 @@ DATE: Final = re.compile(r"(19|20)\d\d[01]\d[0-3]\d")
 MEANINGLESS: Final = frozenset(
     ("", "img", "image", "photo", "photograph", "picture", "fundus", "eye", "retina", "scan", "dsc")
 )
-"""What stands where a patient might, but names none."""
+"""Words in the place of a patient's name that name nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _head(tally: Tally) -> Iterator[str]:
     if tally.interrupted:
         yield (
             f'<p class="stopped">Incomplete: the run was stopped after {tally.done:,} of'
-            f" {tally.photographs:,} photographs. The same command goes on with it.</p>\n"
+            f" {tally.photographs:,} photographs. The same command resumes it.</p>\n"
         )
 
 
@@ -92,7 +92,7 @@ def _counts(tally: Tally) -> Iterator[str]:
         "Referable, of these": counts["referable"],
         "Not graded": counts[NOT_GRADED],
         "Refused": counts[REFUSED],
-        "Equal to an earlier file": tally.equal_files,
+        "The same file as an earlier one": tally.equal_files,
     }
     yield _table("Counts", words.items())
     yield f'<p>Every photograph is in <a href="{SUMMARY}">{SUMMARY}</a>.</p>\n'
@@ -115,7 +115,7 @@ def _counted(facts: AllFacts) -> dict[str, Counter[str]]:
     return {
         "Grades": Counter(dict(sorted(grades.items()))),
         "Not graded, by reason": ungraded,
-        "Ungradable, by what is wrong with the photograph": quality,
+        "Not gradable, by reason": quality,
         "Refused, by reason": refused,
     }
 
@@ -146,10 +146,10 @@ def _list(title: str, name: str, photographs: Iterator[tuple[int, Facts]]) -> It
 def _item(number: int, facts: Facts) -> str:
     image = escape(shortened(printable(facts.image)))
     who = ", ".join(printable(text) for text in (facts.patient, facts.eye) if text)
-    said = [] if facts.icdr is None else [grade_in_words(facts.icdr)]
-    said += [FAMILIAR] if facts.familiar is False else []
-    said += [facts.reason, facts.remedy] if facts.reason else []
-    said += facts.attention
+    parts = [] if facts.icdr is None else [grade_in_words(facts.icdr)]
+    parts += [FAMILIAR] if facts.familiar is False else []
+    parts += [f"the photograph {facts.reason}", facts.remedy] if facts.reason else []
+    parts += facts.attention
     picture = ""
     if facts.picture:
         address = escape(quote(facts.picture), quote=True)
@@ -157,7 +157,7 @@ def _item(number: int, facts: Facts) -> str:
             f'<a href="{address}"><img loading="lazy" src="{address}" alt="Picture of photograph'
             f' No. {number}"></a>'
         )
-    words = escape("; ".join(dict.fromkeys(printable(each) for each in said)))
+    words = escape("; ".join(dict.fromkeys(printable(each) for each in parts)))
     return (
         f"<li>{picture}<p><b>No. {number}: {image}</b>{escape(f' ({who})') if who else ''}</p>"
         f"<p>{words}</p></li>\n"

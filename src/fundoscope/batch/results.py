@@ -39,7 +39,7 @@ HASH_CHARACTERS: Final = 8
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Check that results may be written into a folder, before anything is computed.
 
-    An unfinished run there is checked when it is gone on with.
+    An unfinished run there is checked when it is resumed.
 
     Raises:
         UsageError: it is a file, or holds results of an earlier run and ``overwrite`` is false.

@@ -54,7 +54,7 @@ class Options:
         overwrite: whether results of an earlier run may be replaced.
         shard: ``(i, n)``: only every n-th photograph, beginning with the i-th, counted from 1.
         arguments: of the command, for ``run.json``.
-        command: what the results depend on; an unfinished run with the same is gone on with.
+        command: what the results depend on; an unfinished run with the same is resumed.
     """
 
     out: Path | None = None
@@ -105,7 +105,7 @@ def read_all(
     """Read photographs, write the results and show each one, in the order of the inputs.
 
     Each is recorded in a ledger in the folder of results as soon as it was read. If the folder has
-    the ledger of a run with the same command, the run is gone on with.
+    the ledger of a run with the same command, that run is resumed.
 
     Args:
         inputs: the photographs; taken once, before the first is read.

@@ -27,7 +27,7 @@ from fundoscope.models.sets import GradeSets
 MIN_PHOTOGRAPHS: Final = 50
 MIN_OF_A_KIND: Final = 10
 """Least photographs in all, and least referable and least not referable ones. With ten referable
-ones a sensitivity of 0.9 hangs on one photograph; with fewer it says nothing."""
+ones a sensitivity of 0.9 depends on one photograph; with fewer it says nothing."""
 PRIOR: Final = 80.0
 """Strength of the pull to the given bundle's correction, in photographs. Fitted to
 single sources of validation (60 to 198 photographs), a pull of 1 cost up to 0.08 of accuracy by

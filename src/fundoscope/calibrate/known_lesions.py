@@ -1,4 +1,4 @@
-"""Which kinds of lesion an eye has, as far as its labels tell without a drawn box.
+"""Which kinds of lesion an eye has, as far as its labels say so without a drawn box.
 
 On the International Clinical scale an eye of grade 0 has no lesion of retinopathy, one of grade 1
 has microaneurysms only, and every higher grade has microaneurysms. Grade 3 almost always has
@@ -27,7 +27,7 @@ MILD, SEVERE = 1, 3
 
 
 def known(row: Row) -> dict[str, bool]:
-    """Whether the eye has each kind of lesion; kinds of which the labels tell nothing are missing.
+    """Whether the eye has each kind of lesion; kinds that the labels say nothing about are missing.
 
     Args:
         row: of a label table.

@@ -1,4 +1,4 @@
-"""Write a detection bundle that tells which kinds of lesion an eye has: its network, new models."""
+"""Write a detection bundle that also reports which kinds of lesion an eye has at all."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def calibrate(
     Args:
         given: the bundle that read the photographs; it is not changed.
         folder: of the new bundle.
-        photographs: what it saw, and what the labels tell.
+        photographs: what it saw, and what the labels say.
         choices: of the user.
         table_sha256: of the label table.
         fitted_at: the time in ISO 8601.
@@ -69,7 +69,7 @@ def calibrate(
     if not fitted:
         raise UsageError(
             f"{len(photographs)} photographs",
-            "tell too little: no kind of lesion has"
+            "are too few: no kind of lesion has"
             f" {presence.MIN_OF_EACH} photographs with it and {presence.MIN_OF_EACH} without it on"
             " which it was assessed",
             "label more photographs, larger ones, or add columns such as has_haemorrhage",

@@ -32,11 +32,11 @@ DIGITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class BoxedPhotograph:
-    """What a detector saw on a photograph, and what its labels tell.
+    """What a detector saw on a photograph, and what its labels say.
 
     Attributes:
         scores: for each kind that was assessed, the scores of all its boxes, weak ones too.
-        known: for each kind of which the labels tell, whether the eye has it.
+        known: for each kind that the labels say something about, whether the eye has it.
         healthy: whether the eye has no retinopathy and no other disease.
         source: the data set.
         patient: a key; photographs with the same key belong together.
@@ -51,7 +51,7 @@ class BoxedPhotograph:
 
 @dataclass(frozen=True, slots=True)
 class FittedPresence:
-    """The model of one kind, and how well it tells.
+    """The model of one kind, and how well it separates eyes with the kind from others.
 
     Attributes:
         model: the fitted model.

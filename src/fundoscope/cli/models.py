@@ -28,10 +28,9 @@ def models(
     """List the bundles that come with fundoscope, and any others you name, and verify their hashes.
 
     A bundle holds a trained network and what is needed to use it. Bundles of version 0.1 are not
-    sealed: an edited threshold would not be noticed. fundoscope bundle seal does it.
+    sealed, so that an edited threshold would not be noticed: fundoscope bundle seal seals them.
 
-    Exit codes: 0 if all bundles are
-    intact, 2 if one is missing or damaged.
+    Exit codes: 0 if all bundles are intact, 2 if one is missing or damaged.
     """
     from fundoscope.models import bundle
     from fundoscope.quoting import printable

@@ -1,4 +1,4 @@
-"""``fundoscope monitor``: are runs still as a reference?"""
+"""``fundoscope monitor``: are runs still like a reference?"""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def monitor(
 ) -> None:
     """Compare runs with a reference over time: grades, failures, unfamiliar photographs, scores.
 
-    Control limits show what is more than chance, and whether the camera has changed. No grade is
-    checked: this says that something is not as it was. The page needs no network and names no
-    photograph.
+    Control limits show what is more than chance, and whether the camera has changed. The command
+    cannot say whether grades are right, only that something has changed. The page needs no network
+    and names no photograph.
     """
     require("fundoscope monitor", EVALUATE_GRADING)
     from fundoscope.errors import UsageError

@@ -73,6 +73,6 @@ Database = Annotated[
         metavar="URL",
         envvar="FUNDOSCOPE_DATABASE",
         help="PostgreSQL instead of SQLite: postgresql://USER@HOST/NAME. A URL with a password"
-        " belongs into the environment variable.",
+        " belongs in the environment variable.",
     ),
 ]

@@ -141,9 +141,7 @@ def read(
     ] = False,
     heat: Annotated[
         bool,
-        typer.Option(
-            "--heat", help="Show where the grader saw what speaks for a referable grade, too."
-        ),
+        typer.Option("--heat", help="Also show which places speak for a referable grade."),
     ] = False,
     grid: Annotated[
         bool,
@@ -182,7 +180,7 @@ def read(
     For research; the result is not a diagnosis.
 
     With --out, each photograph is kept as soon as it was read: if the run is stopped or killed, the
-    same command goes on with it.
+    same command resumes it.
 
     Exit codes: 0 if all photographs were graded, 3 if some could not be read or graded (each is
     named with the reason), 2 for wrong use, 1 for any other failure.

@@ -91,7 +91,7 @@ def conclude(
     if tally.interrupted:
         kept = f"; their results are in {out}" if out is not None else ""
         if out is not None:
-            typer.echo("the same command goes on with this run", err=True)
+            typer.echo("the same command resumes this run", err=True)
         done = f"{tally.done} of {tally.photographs} photographs were read"
         typer.echo(f"interrupted: {done}{kept}", err=True)
         return INTERRUPTED
@@ -129,8 +129,8 @@ def _equal(equal: list[dict[str, str]]) -> str:
 
     pairs = [f"{pair['image']} = {pair['same_as']}" for pair in equal[:EQUAL_SHOWN]]
     more = f", and {len(equal) - EQUAL_SHOWN} more" if len(equal) > EQUAL_SHOWN else ""
-    noun = "photograph is" if len(equal) == 1 else "photographs are"
-    return printable(f"{len(equal)} {noun} there twice, the same file: {', '.join(pairs)}{more}")
+    same = "photograph is the" if len(equal) == 1 else "photographs are each the"
+    return printable(f"{len(equal)} {same} same file as an earlier one: {', '.join(pairs)}{more}")
 
 
 def _by_patient(tally: Tally, out: Path) -> str:

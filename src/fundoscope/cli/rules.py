@@ -154,7 +154,7 @@ def _lines(ruleset: RuleSet) -> Iterator[str]:
                 yield from _wrapped(f"{rule.title} [{rule.id}]", "  - ")
     if ruleset.facts:
         yield ""
-        yield "Only a person can tell:"
+        yield "Only a person can answer:"
         for key, question in ruleset.facts.items():
             yield from _wrapped(f"{key}: {question}", "  - ")
 

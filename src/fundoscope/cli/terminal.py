@@ -102,7 +102,9 @@ class Terminal:
         if self._bar is not None and self._task is not None:
             self._bar.reset(self._task, total=total, completed=earlier)
         if earlier:
-            self.err(f"going on with an earlier run: {earlier:,} of {total:,} photographs are read")
+            self.err(
+                f"resuming an earlier run: {earlier:,} of {total:,} photographs were read already"
+            )
 
     def out(self, line: str, *, encoding: str | None = None) -> None:
         r"""Write a line to standard output; do nothing once its reader has stopped.

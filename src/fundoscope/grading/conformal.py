@@ -2,13 +2,13 @@
 
 The method is that of Lu, Angelopoulos and Pomerantz, Improving Trustworthiness of AI Disease
 Severity Rating in Medical Imaging with Ordinal Conformal Prediction Sets, MICCAI 2022. A set grows
-from the most probable grade to the likelier of its two neighbours (of equals the higher), so that
-it always is a run of neighbouring grades. The score of a grade is the probability of those that
+from the most probable grade to the likelier of its two neighbours (on a tie, the higher one), so it
+is always a run of neighbouring grades. The score of a grade is the probability of those that
 came before it, and a grade belongs to the set if its score is not above a limit.
 
-The limit is fitted to labelled photographs (:mod:`fundoscope.calibrate.sets`). Referable and other
-grades have each their own, so that the coverage holds for sick eyes, not only on average over many
-healthy ones (Vovk, Conditional validity of inductive conformal predictors, 2012).
+The limit is fitted to labelled photographs (:mod:`fundoscope.calibrate.sets`), once for referable
+grades and once for the others, so that the coverage holds for sick eyes, not only on average over
+many healthy ones (Vovk, Conditional validity of inductive conformal predictors, 2012).
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def agreement(
 
     Without a grade by lesions, that of the rules is taken. It is a lower bound: a grade of 2 or
     more agrees with any lesion beyond microaneurysms, and a grade is too high only if all kinds
-    that tell were assessed.
+    of :data:`TELLING` were assessed.
 
     Args:
         grade: of the photograph.

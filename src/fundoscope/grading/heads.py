@@ -172,7 +172,7 @@ def referable(p: ArrayLike) -> Floats:
 
 
 def most_probable(p: ArrayLike) -> NDArray[np.int64]:
-    """The grade, int64 ``(N,)``: the most probable one; of equals the lowest.
+    """The grade, int64 ``(N,)``: the most probable one; on a tie, the lowest.
 
     Args:
         p: float ``(N, 5)``.

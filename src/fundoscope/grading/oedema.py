@@ -1,7 +1,7 @@
 """Macular oedema, as far as a flat photograph shows it: hard exudates near the fovea.
 
 Screening programmes use hard exudates within one disc diameter of the fovea's centre as a surrogate
-(the sources stand in ``rulesets/oedema-risk.toml``). It is never a diagnosis: oedema without
+(``rulesets/oedema-risk.toml`` names the sources). It is never a diagnosis: oedema without
 exudates is not seen.
 """
 

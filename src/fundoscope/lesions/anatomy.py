@@ -39,7 +39,7 @@ def of_disc(disc: OpticDisc, fov: FieldOfView, told: str | None = None) -> Anato
     Args:
         disc: found or not.
         fov: of the photograph, found.
-        told: the eye as somebody gave it, ``"right"`` or ``"left"``; it wins over the picture.
+        told: the eye that was given, ``"right"`` or ``"left"``; it overrules the photograph.
     """
     seen = side_of(disc, fov)
     contradiction = None not in (seen, told) and seen != told
@@ -50,7 +50,7 @@ def of_disc(disc: OpticDisc, fov: FieldOfView, told: str | None = None) -> Anato
 
 
 def side_of(disc: OpticDisc, fov: FieldOfView) -> str | None:
-    """The eye that a photograph shows, by the side of the disc; ``None`` where it cannot be told.
+    """The eye that a photograph shows, by the side of the disc; ``None`` where it is not known.
 
     Args:
         disc: found or not.
@@ -70,7 +70,7 @@ def estimated_fovea(disc: OpticDisc, fov: FieldOfView, eye: str | None) -> Fovea
     Args:
         disc: found or not.
         fov: of the photograph, found.
-        eye: ``"right"``, ``"left"``, or ``None`` where it cannot be told.
+        eye: ``"right"``, ``"left"``, or ``None`` where it is not known.
     """
     if disc.centre is None or disc.diameter is None or eye is None:
         return Fovea(NOT_FOUND)

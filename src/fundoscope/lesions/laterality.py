@@ -1,7 +1,7 @@
 """Which eye a photograph shows: the disc lies nasal of the fovea.
 
 In a right eye's photograph, upright and not mirrored, the disc lies right of the fovea. Where the
-fovea is not seen, the disc's place tells it, because photographs show the macula near their middle.
+fovea is not seen, the disc's place decides, because photographs show the macula near their middle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fundoscope.reading import (
 BOTH_FOUND, BOTH, DISC_ALONE = 0.99, 0.95, 0.9
 """Certainty by what is known: both landmarks found, one of them only estimated, or the disc alone.
 Set by hand: of SRahimDR's 35 validation photographs, whose eyes are known, all are right
-(``bench/landmarks.py``). EyePACS stores many photographs upside down, so it cannot tell."""
+(``bench/landmarks.py``). EyePACS stores many photographs upside down, so it is no evidence."""
 GIVEN, IMAGE = "given", "image"
 """How it is known which eye it is."""
 APART: Final = 1.0
@@ -29,17 +29,17 @@ APART: Final = 1.0
 OFF_CENTRE: Final = 0.3
 """Radii of the field that a disc alone must lie from the vertical through its middle."""
 SURE: Final = 0.9
-"""Certainty from which the photograph may contradict what somebody said."""
+"""Certainty from which the photograph may contradict the eye that was given."""
 
 
 def of(disc: OpticDisc, fovea: Fovea, fov: FieldOfView, told: str | None = None) -> Laterality:
-    """Which eye it is. What somebody said wins over the photograph.
+    """Which eye it is. An eye that was given overrules the photograph.
 
     Args:
         disc: found or not.
         fovea: found or not.
         fov: the field of view, found.
-        told: one of :data:`fundoscope.reading.EYES`, if somebody said so.
+        told: the eye that was given, one of :data:`fundoscope.reading.EYES`; ``None``: none.
     """
     shown, certainty = _shown(disc, fovea, fov)
     if told is None:

@@ -37,7 +37,7 @@ def anatomy_of(
         seen: the likeliest disc and fovea.
         manifest: for the limits of their scores.
         fov: the field of view, found.
-        told: which eye it is, one of :data:`fundoscope.reading.EYES`, if somebody said so.
+        told: the eye that was given, one of :data:`fundoscope.reading.EYES`; ``None``: none.
     """
     disc_peak, fovea_peak = seen
     disc_name, fovea_name = LANDMARK_NAMES

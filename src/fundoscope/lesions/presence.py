@@ -1,7 +1,7 @@
 """Whether a kind of lesion is in the eye at all, from all boxes of that kind.
 
 A box that is drawn needs a high score. Whether an eye has a kind at all is another question: five
-boxes just below the threshold say more than one just above it. So the probability hangs on the
+boxes just below the threshold say more than one just above it. So the probability depends on the
 highest score and on the number of boxes, weak ones too. It is fitted to photographs of sick and
 healthy eyes (:mod:`fundoscope.calibrate.presence`).
 """

@@ -78,7 +78,7 @@ def findings(
         photo: decoded at any scale.
         fov: its field of view, found.
         placed: the landmarks, from a landmark network; ``None``: the detector's disc is taken.
-        eye: which eye it is, if somebody said so.
+        eye: which eye it is, if that was given.
     """
     detections = accepted(detector, boxes, fov)
     anatomy, found = anatomy_of(_likely(detections, photo, fov), detector, fov)
@@ -130,7 +130,7 @@ def _likely(detections: Sequence[Lesion], photo: Photo, fov: FieldOfView) -> lis
 def with_presence(
     of_kinds: Sequence[LesionSummary], seen: Sequence[Lesion], detector: Detector
 ) -> tuple[LesionSummary, ...]:
-    """Add whether each assessed kind is in the eye at all, where the bundle tells.
+    """Add whether each assessed kind is in the eye at all, where the bundle has a model of it.
 
     Args:
         of_kinds: from :func:`summarise`.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from fundoscope import limits
+from fundoscope import decoding, limits
 from fundoscope.errors import BundleError
 from fundoscope.models import files, ranges
 from fundoscope.models.manifest import (
@@ -312,10 +312,8 @@ def _decoded(text: bytes, form: type[_Form], path: Path) -> _Form:
     import msgspec
 
     try:
-        return msgspec.json.decode(text, type=form)
+        return decoding.decoded(text, form)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
-        # msgspec passes on Python's own errors for invalid UTF-8, for whole numbers of more than
-        # 4,300 digits and for deep nesting.
         raise BundleError(
             path.name, f"has a wrong {MANIFEST}: {str(error)[:MESSAGE]}", GET_AGAIN
         ) from None

@@ -54,9 +54,9 @@ STYLES: Final = {
     "hard_exudate": SIDES,
     "soft_exudate": DASHED,
 }
-"""The frames of the four usual kinds, so that nobody has to tell colours apart. They are parts of a
-side, not dashes of a length, because the smallest frames have 16 pixels. All other kinds have a
-whole frame, and their abbreviation stands beside it."""
+"""The frames of the four usual kinds, so that nobody has to distinguish colours. They are parts of
+a side, not dashes of a length, because the smallest frames have 16 pixels. All other kinds have a
+whole frame, with their abbreviation beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,11 @@ def sample(kind: str, side: int) -> Image.Image:
         side: of the sample in pixels.
     """
     picture = Image.new("RGB", (side, side), EDGE)
-    frame = (1, 1, side - 2, side - 2)
+    line = max(1, side // 8)
+    # Lines grow outwards, so the frame lies as far inside as they are wide.
+    frame = (line, line, side - 1 - line, side - 1 - line)
     framed = Framed(frame, colour_of(kind), "", STYLES.get(kind, WHOLE))
-    _styled(ImageDraw.Draw(picture), framed, max(1, side // 8))
+    _styled(ImageDraw.Draw(picture), framed, line)
     return picture
 
 
@@ -164,7 +166,7 @@ def _styled(pen: ImageDraw.ImageDraw, lesion: Framed, line: int) -> None:
 
 
 def _unstyled(framed: Sequence[Framed]) -> list[Framed]:
-    """The lesions whose frame does not tell their kind, labelled with its abbreviation."""
+    """The lesions whose frame does not show their kind, labelled with its abbreviation."""
     return [replace(lesion, label=lesion.abbreviation) for lesion in framed if lesion.abbreviation]
 
 

@@ -81,11 +81,11 @@ OEDEMA_POSSIBLE: Final = "possible"
 OEDEMA_LOOKED_FOR: Final = (OEDEMA_POSSIBLE, "no_exudates_near")
 """States of :class:`fundoscope.reading.MacularOedema` in which exudates were looked for."""
 WHY_NO_OEDEMA: Final = {"fovea": "the place of the fovea is not certain enough"}
-"""Words for why it cannot be told; that hard exudates were not assessed is said beside them."""
+"""Words for why it cannot be assessed; that hard exudates were not assessed is said beside them."""
 ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""
 TOO_SMALL: Final = "photograph_too_small"
-ALL_LESIONS: Final = "single lesions"
+ALL_LESIONS: Final = "lesions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def certainty_in_words(grade: Grade) -> str:
 def percent(share: float) -> str:
     """Write a share as a whole percentage, e.g. ``"61 %"``.
 
-    Of what is not certain nothing is said to be so: ``"more than 99 %"``, ``"less than 1 %"``.
+    Only what is certain is 0 % or 100 %: ``"more than 99 %"``, ``"less than 1 %"``.
     """
     if 0.0 < share < ROUNDED_AWAY:
         return "less than 1 %"

@@ -265,18 +265,18 @@ def reading_answer(
 
 def review_answer(review: Review) -> ReviewAnswer:
     """The answer about a review."""
-    said = review.opinion
+    opinion = review.opinion
     return ReviewAnswer(
         id=review.id,
         reader=review.reader,
         saved=review.saved,
         draft=review.draft,
-        grade=said.grade,
-        ungradable=said.ungradable,
-        comment=said.comment,
-        confidence=said.confidence,
-        changed_mind=said.changed_mind,
-        boxes=said.boxes,
+        grade=opinion.grade,
+        ungradable=opinion.ungradable,
+        comment=opinion.comment,
+        confidence=opinion.confidence,
+        changed_mind=opinion.changed_mind,
+        boxes=opinion.boxes,
     )
 
 

@@ -23,6 +23,7 @@ from fundoscope.report import languages
 from fundoscope.serve import answers, problems
 from fundoscope.serve.examples import EXAMPLES
 from fundoscope.serve.guards import Guards
+from fundoscope.serve.looks import Looks
 from fundoscope.serve.metrics import Metrics
 from fundoscope.serve.pictures import Pictures
 from fundoscope.serve.queue import Pool, Queue
@@ -67,6 +68,7 @@ def make(settings: Settings, store: Store, pool: Pool, pictures: Pictures) -> AS
         store=store,
         queue=Queue(store, pool, metrics, places=settings.queue, workers=settings.workers),
         pictures=pictures,
+        looks=Looks(store),
         metrics=metrics,
     )
     app = FastAPI(

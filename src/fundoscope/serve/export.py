@@ -30,7 +30,7 @@ COLUMNS: Final = (
     "image", "grade", "eye", "reader", "confidence", "first_grade", "software_grade",
     "changed_mind",
 )  # fmt: skip
-"""The columns of a label table, and what a reader said besides."""
+"""The columns of a label table, and what else a reader noted."""
 PATIENT: Final = "patient"
 SUFFIXES: Final = {b"\x89PNG": ".png", b"II*\x00": ".tif", b"MM\x00*": ".tif"}
 """By the first bytes of a file; all others are JPEG."""
@@ -55,7 +55,7 @@ class Exported:
 
 @dataclass(slots=True)
 class _Photograph:
-    """The latest that people said of one photograph."""
+    """The latest reviews of one photograph."""
 
     record: Record
     graded: Review | None = None
@@ -111,7 +111,7 @@ def export(
 
 
 def _photographs(store: Store) -> Iterable[_Photograph]:
-    """What was said of each photograph, whichever of its readings was reviewed."""
+    """The reviews of each photograph, whichever of its readings was reviewed."""
     by_hash: dict[str, _Photograph] = {}
     for record, review, first in reviews.finished(store):
         each = by_hash.setdefault(record.photograph, _Photograph(record))

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from fundoscope.serve.looks import Looks
 from fundoscope.serve.metrics import Metrics
 from fundoscope.serve.pictures import Pictures
 from fundoscope.serve.problems import Problem, not_found
@@ -35,6 +36,7 @@ class Service:
         store: where photographs and readings are.
         queue: of photographs.
         pictures: draws on a process of its own.
+        looks: notes in the audit log who looked at which reading.
         metrics: figures for Prometheus.
     """
 
@@ -42,6 +44,7 @@ class Service:
     store: Store
     queue: Queue
     pictures: Pictures
+    looks: Looks
     metrics: Metrics
 
 
@@ -136,7 +139,7 @@ def reviews_of(service: Service, record: Record, holder: Holder) -> tuple[Review
 
 
 def shown_record(service: Service, id_: str, holder: Holder) -> Record:
-    """A record that is read, and whose reading the caller may see.
+    """A record that is read, and whose reading the caller may see; the look is logged.
 
     Raises:
         Problem: 404, 409 (it is not read), or 403 (a first grade is needed).
@@ -159,4 +162,5 @@ def shown_record(service: Service, id_: str, holder: Holder) -> Record:
             "save a review, or a draft of one, with your grade",
             id=id_,
         )
+    service.looks.note(holder.person, id_)
     return record

@@ -53,7 +53,7 @@ def test_nothing_is_replaced_unasked(
     out.write_text("mine")
     said = fundoscope("data", "convert", drawn, out, "--to", "coco")
     assert said.code == 1
-    assert "is there already; add --overwrite to replace it" in said.err
+    assert "exists already; add --overwrite to replace it" in said.err
     assert out.read_text() == "mine"
     assert fundoscope("data", "convert", drawn, out, "--to", "coco", "--overwrite").code == 0
     assert out.read_text() != "mine"

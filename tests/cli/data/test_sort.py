@@ -48,7 +48,7 @@ def test_twice_is_refused(fundoscope: Command, table: Path, tmp_path: Path) -> N
     assert fundoscope("data", "sort", table, tmp_path / "sorted").code == 0
     said = fundoscope("data", "sort", table, tmp_path / "sorted")
     assert said.code == 1
-    assert "is there already; add --overwrite" in said.err
+    assert "exists already; add --overwrite" in said.err
     assert fundoscope("data", "sort", table, tmp_path / "sorted", "--overwrite").code == 0
 
 

@@ -105,7 +105,7 @@ def test_a_start_from_a_bundle(native, save_config, tmp_path, command):
     )
     assert (code, out) == (1, "")  # before anything is trained
     assert not (tmp_path / "x").exists()
-    assert "is there already; add --overwrite to replace it" in err
+    assert "exists already; add --overwrite to replace it" in err
 
 
 def test_one_shape_only(native, save_config, tmp_path, command):

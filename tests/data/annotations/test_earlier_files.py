@@ -52,7 +52,7 @@ def test_without_overwrite_nothing_changes(to: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     formats.convert(source(tmp_path / "old.xml", "abc", "drusen", "val"), out, to, form="cvat")
     before = {name: (out / name).read_bytes() for name in files(out)}
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         formats.convert(source(tmp_path / "b.xml", "ab", "drusen", "val"), out, to, form="cvat")
     assert {name: (out / name).read_bytes() for name in files(out)} == before
 

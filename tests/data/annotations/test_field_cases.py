@@ -162,7 +162,7 @@ def test_a_task_that_is_there_twice_is_read_once(tmp_path: Path) -> None:
     twice = [task(work(10, 3), work(11, 3, 50)), task(work(10, 3), work(11, 3, 50))]
     read = formats.read(stored(tmp_path / "a.json", twice))
     assert sorted(item.box[0] for item in only(read)) == [10, 50]
-    assert any(warning.startswith("2 annotations are there more") for warning in read.warnings)
+    assert any(warning.startswith("2 annotations occur more") for warning in read.warnings)
 
 
 def test_the_latest_state_of_an_annotation_counts(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_two_annotators_are_told(tmp_path: Path, form: str) -> None:
     photo = AnnotatedPhoto(image="a.jpg", width=20, height=20, annotations=items)
     formats.write(AnnotationSet(photos=(photo,)), tmp_path / "out", form)
     assert (
-        "1 photograph has annotations of 2 people; all are kept (each lesion may be there twice)"
+        "1 photograph has annotations of 2 people; all are kept (each lesion may occur twice)"
         in formats.read(tmp_path / "out").warnings
     )
 
@@ -198,7 +198,7 @@ def test_two_annotators_are_told(tmp_path: Path, form: str) -> None:
 def test_objects_that_are_there_twice_are_told(tmp_path: Path) -> None:
     root = voc(tmp_path / "v", voc_box("MA"), voc_box("MA"))
     made = formats.convert(root, tmp_path / "a.json", "coco")
-    assert any("1 objects are there twice" in warning for warning in made.annotations.warnings)
+    assert any("1 objects occur twice" in warning for warning in made.annotations.warnings)
 
 
 def test_a_flat_polygon_of_coco(tmp_path: Path) -> None:

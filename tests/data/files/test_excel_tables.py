@@ -153,4 +153,4 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         read_table(tmp_path / "labels.xlsx", required=())
     imported = label_table.read(tmp_path)
     assert imported.table is not None
-    assert any("passed over: labels.xlsx: needs the optional" in note for note in imported.notes)
+    assert any("skipped: labels.xlsx: needs the optional" in note for note in imported.notes)

@@ -283,4 +283,5 @@ def test_without_any_evidence_nothing_fires_and_nothing_is_excluded(name: str) -
     assert outcome.fired == ()
     assert outcome.level == ruleset.levels[0]
     assert outcome.highest == ruleset.levels[-1]
+    assert outcome.open
     assert all(missing for _, missing in outcome.open)

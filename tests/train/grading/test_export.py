@@ -147,7 +147,7 @@ def test_a_bundle_can_be_trained_on(run, native, tmp_path):
 
 def test_a_bundle_is_replaced_when_asked(run, tmp_path):
     exporting.export(run, tmp_path / "bundle", name="one")
-    with pytest.raises(OutputError, match=r"bundle\.json: is there already; add --overwrite"):
+    with pytest.raises(OutputError, match=r"bundle\.json: exists already; add --overwrite"):
         exporting.export(run, tmp_path / "bundle", name="two")
     assert bundles.load(tmp_path / "bundle").manifest.name == "one"
     exporting.export(run, tmp_path / "bundle", name="two", overwrite=True)

@@ -127,7 +127,7 @@ def test_layers_and_weights_are_those_of_the_students_definition(tmp_path: Path)
     )
     folder = write_bundle(tmp_path / "bundle", head="sigmoid")
     written = keras_export.to_keras(folder, tmp_path / "out.h5")
-    with pytest.raises(OutputError, match="is there already; add --overwrite"):
+    with pytest.raises(OutputError, match="exists already; add --overwrite"):
         keras_export.to_keras(folder, tmp_path / "out.h5")
     keras_export.to_keras(folder, tmp_path / "out.h5", overwrite=True)
     assert written.layers == tuple(type(layer).__name__ for layer in theirs.layers)

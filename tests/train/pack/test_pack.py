@@ -234,7 +234,7 @@ def test_parts_that_are_missing_damaged_or_of_another_pack_are_reported(in_parts
 
 
 def test_a_file_that_is_there_is_replaced_when_asked(packed, config):
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         pack.write_grader(config, packed)
     pack.write_grader(config, packed, quality=20, overwrite=True)
     assert unpack.is_pack(packed)

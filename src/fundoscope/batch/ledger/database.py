@@ -1,7 +1,7 @@
 """The ledger of a run: what is to be read and what was read, in a database that survives a kill.
 
 It is an SQLite file in the folder of results. A photograph is recorded and synced to the disk as
-soon as it was read. A run that was killed is gone on with by the same command; each photograph is
+soon as it was read. The same command resumes a run that was killed; each photograph is
 recorded once. No list of photographs or results is held in memory.
 """
 
@@ -302,7 +302,7 @@ def _error(error: sqlite3.Error, path: Path | None) -> OutputError | UsageError:
         return OutputError(what, f"{UNWRITTEN} ({NO_ROOM})", REMEDY)
     if isinstance(error, sqlite3.OperationalError):
         return OutputError(what, f"{UNWRITTEN} ({error})", REMEDY)
-    why = f"is not a ledger that can be gone on with ({error})"
+    why = f"is not a ledger that can be resumed ({error})"
     return DamagedError(what, why, "name another folder, or add --overwrite to begin anew")
 
 

@@ -1,7 +1,7 @@
 """The folder of a run that has not ended: its ledger and its pictures, below the folder of results.
 
 It is there from the start of a run to its end. After a run that was stopped or killed it stays, so
-that the same command goes on.
+that the same command can resume it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NO_FOLDER: Final = ("cannot be made", "name another folder with --out")
 
 
 def is_unfinished(out: Path) -> bool:
-    """Whether a folder of results holds a run that can be gone on with."""
+    """Whether a folder of results holds a run that can be resumed."""
     return (out / UNFINISHED / LEDGER).exists()
 
 
@@ -90,7 +90,7 @@ def _claimed(out: Path, command: str, now: str, *, overwrite: bool) -> Ledger:
         raise UsageError(
             f"--out {out}",
             "holds an unfinished run of another command",
-            "give that command again to go on with it, name another folder, or add --overwrite to"
+            "give that command again to resume it, name another folder, or add --overwrite to"
             " lose it",
         )
     return _new(out, command, now)

@@ -1,7 +1,7 @@
 """What the ledger keeps of one photograph: its lines in the tables, and what totals need of it.
 
 The lines are made when the photograph was read, so that a run that is stopped can write its tables
-at once, and one that goes on writes the same.
+at once, and a run that is resumed writes the same.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from fundoscope.quality import Quality
 
 TITLE: Final = "## What is judged before a grade"
 MIN_PHOTOGRAPHS: Final = 50
-"""Least photographs of a clinic: with fewer, the limit hangs on the worst one."""
+"""Least photographs of a clinic: with fewer, the limit depends on the worst one."""
 
 
 def with_judge(given: Path, folder: Path, judge: Judge) -> GraderManifest:

@@ -33,11 +33,11 @@ STRONG, SLIGHT = "strong", "slight"
 """Kinds of copies: the photograph itself; stored at another size and quality; as a scanned slide;
 with a fault."""
 SLIGHT_EVERY: Final = 3
-"""Each photograph has a copy with a strong fault; one of so many also has one with a slight one."""
+"""Each photograph has a copy with a strong fault; one in this number also has a slight one."""
 STORED_EVERY: Final = 6
-"""One photograph of so many is also stored in another way."""
+"""One photograph in this number is also stored in another way."""
 SLIDE_EVERY: Final = 4
-"""One photograph, or drawn eye, of so many is also shown as a slide."""
+"""One photograph, or drawn eye, in this number is also shown as a slide."""
 SIDES: Final = (300, 450, 640)
 QUALITIES: Final = (50, 70, 85, 95)
 """Longer sides in pixels and JPEG qualities of the copies that are stored in another way."""

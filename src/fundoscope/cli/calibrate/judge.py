@@ -1,4 +1,4 @@
-"""``fundoscope calibrate judge``: fit what a grader judges before it grades."""
+"""``fundoscope calibrate judge``: fit the judge of a grader."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def judge(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fit the heads that judge a photograph: a retina, gradable and why not, familiar.
+    """Fit the judge of a grader: is it a retina, gradable, and like what the grader learnt from?
 
     The network is not changed. It must give its features and stages: see `fundoscope bundle
     features`. Uses the splits train and val of the table, with its columns gradable and

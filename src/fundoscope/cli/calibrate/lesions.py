@@ -48,9 +48,9 @@ def lesions(
 ) -> None:
     """Fit when a kind of lesion counts as present in an eye, to photographs of your own.
 
-    The network is not changed. What an eye has is taken from its grade, as far as that tells: none
-    at grade 0, microaneurysms only at grade 1. A column such as has_haemorrhage (0 or 1) tells
-    more. A kind needs 10 photographs with it and 10 without it.
+    The network is not changed. Which kinds an eye has follows from its grade, as far as that
+    goes: none at grade 0, only microaneurysms at grade 1. A column such as has_haemorrhage (0 or 1)
+    says it directly. A kind needs 10 photographs with it and 10 without it.
 
     Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.

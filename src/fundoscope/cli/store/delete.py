@@ -36,7 +36,7 @@ def delete(
 ) -> None:
     """Delete readings with their reviews and photographs.
 
-    The service may run meanwhile. The audit log keeps that they were deleted, and by whom.
+    The service may run meanwhile. The audit log records that they were deleted, and by whom.
 
     Exit codes: 0 if done, 3 if a reading does not exist, 2 for wrong use, 1 for any other failure.
     """

@@ -28,8 +28,8 @@ def add_token(
 ) -> None:
     """Add a named token and print it, this once.
 
-    One a person: the audit log names who did what by it. From the first token on everybody needs
-    one.
+    Give each person a token of their own: the audit log names people by their tokens. Once there
+    is a token, everybody needs one.
 
     Exit codes: 0 if done, 2 for wrong use, 1 for any other failure.
     """

@@ -13,7 +13,7 @@ def config(
         typer.Argument(metavar="NAME", help="The configuration to print. Default: list them."),
     ] = None,
 ) -> None:
-    """Print a configuration for training, or list those that there are.
+    """Print a configuration for training, or list all of them.
 
     Change it as you like: fundoscope train config grader > my.toml. The commands of training take
     the name as well as a file.

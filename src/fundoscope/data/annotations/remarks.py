@@ -35,7 +35,7 @@ def _unknown_classes(annotations: AnnotationSet) -> Iterator[str]:
 
 
 def repeated(annotations: AnnotationSet) -> Iterator[str]:
-    """A sentence about objects that are there twice, which data check lists one by one."""
+    """A sentence about objects that occur twice, which data check lists one by one."""
     count = 0
     for photo in annotations.photos:
         objects = Counter(
@@ -45,7 +45,7 @@ def repeated(annotations: AnnotationSet) -> Iterator[str]:
         count += sum(number - 1 for number in objects.values())
     if count:
         yield (
-            f"{count} objects are there twice: the same class, place and author (all are kept;"
+            f"{count} objects occur twice: the same class, place and author (all are kept;"
             " data check names them)"
         )
 
@@ -60,7 +60,7 @@ def _several_authors(annotations: AnnotationSet) -> Iterator[str]:
         has = "photograph has" if len(crowded) == 1 else "photographs have"
         yield (
             f"{len(crowded)} {has} annotations of {max(crowded)} people; all are kept (each lesion"
-            " may be there twice)"
+            " may occur twice)"
         )
 
 

@@ -81,7 +81,7 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
         failures: list[UsageError] = []
         fitting = _fitting(place, failures)
         if len(fitting) == 1:
-            notes = [f"passed over: {failure.what}: {failure.why}" for failure in failures]
+            notes = [f"skipped: {failure.what}: {failure.why}" for failure in failures]
             if place != folder:
                 notes.append(f"the grades are those of {fitting[0][0].path}, beside the folder")
             return *fitting[0], notes

@@ -128,7 +128,7 @@ def _looks(periods: Sequence[Period]) -> Iterator[tuple[str, str, Look]]:
     yield FAILURES, "without a grade", lambda seen: seen.grade is None
     reasons = Counter(reason for p in periods for seen in p.photographs for reason in seen.reasons)
     for reason in sorted(reasons):
-        yield FAILURES, reason, partial(_has_reason, reason)
+        yield FAILURES, reason.replace("_", " "), partial(_has_reason, reason)
     yield FAMILIARITY, UNFAMILIAR, lambda seen: seen.unfamiliar
     yield FAMILIARITY, ABSTAINED, lambda seen: seen.abstained
 

@@ -55,12 +55,12 @@ def _caption(chart: Chart) -> str:
 
 
 def _alt(chart: Chart) -> str:
-    said = "; ".join(
+    described = "; ".join(
         f"{p.period} no photographs" if p.value is None else f"{p.period} {p.value:.3f}"
         + (" beyond its limits" if p.beyond else "")
         for p in chart.points
     )  # fmt: skip
-    return f"Control chart, {chart.name}. {said}."
+    return f"Control chart, {chart.name}. {described}."
 
 
 def scores(reference: Quartiles, periods: tuple[Quartiles, ...]) -> Picture | None:
@@ -85,14 +85,14 @@ def scores(reference: Quartiles, periods: tuple[Quartiles, ...]) -> Picture | No
         axes.set_ylabel("probability of referable")
         axes.grid(color=GUIDE, alpha=0.25)
         data = svg(canvas)
-    said = "; ".join(
+    described = "; ".join(
         f"{name} {each.values[0]:.3f}, {each.values[1]:.3f}, {each.values[2]:.3f}"
         for name, each in zip(names, named, strict=True)
         if each.values is not None
     )
     return Picture(
         "Scores: the dot is the median, the bar the middle half of the photographs.",
-        f"Quartiles of the probability of referable. {said}.",
+        f"Quartiles of the probability of referable. {described}.",
         SVG,
         data,
     )

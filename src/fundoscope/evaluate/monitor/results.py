@@ -203,8 +203,8 @@ def _table(title: str, own: Sequence[Chart]) -> Table:
             )
             state = "beyond" if point.beyond else "drift" if point.drift else "within"
             value = "no photographs" if point.value is None else f"{point.value:.3f}"
-            said = state if point.high is not None else "not given"
-            rows.append((point.period, chart.name, f"{point.n:,}", value, limits, said))
+            shown_state = state if point.high is not None else "not given"
+            rows.append((point.period, chart.name, f"{point.n:,}", value, limits, shown_state))
     columns = ("period", "figure", "photographs", "value", "limits", "state")
     return Table(f"{title}, by period", columns, tuple(rows))
 

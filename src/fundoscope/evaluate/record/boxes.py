@@ -22,7 +22,7 @@ from fundoscope.evaluate.record.figures import nameless, stored
 FILES: Final = (METRICS, PREDICTIONS, PHOTOGRAPHS, RUN)
 """The files of a record."""
 CORNERS: Final = ("x0", "y0", "x1", "y1")
-"""Left out: where a lesion is would tell the eye, and no figure of a record needs it."""
+"""Left out: the place of a lesion would identify the eye, and no figure of a record needs it."""
 NAMING: Final = ("not_read", "too_small")
 """Entries of ``run.json`` that name photographs."""
 

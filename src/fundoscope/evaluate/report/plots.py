@@ -68,7 +68,7 @@ def roc(curves: Mapping[str, tuple[Flags, Floats, Flags, float | None]]) -> Pict
 
     def draw(axes: Axes) -> list[str]:
         axes.plot([0, 1], [0, 1], color=GUIDE, linewidth=0.8, linestyle=":")
-        said = []
+        described = []
         for (name, (sick, score, called, threshold)), look in zip(
             curves.items(), _looks(), strict=False
         ):
@@ -77,12 +77,12 @@ def roc(curves: Mapping[str, tuple[Flags, Floats, Flags, float | None]]) -> Pict
             point = called[~sick].mean(), called[sick].mean()
             at = "" if threshold is None else f" at {threshold:.3f}"
             axes.plot(*point, marker="o", color=look["color"], markersize=9, linestyle="none")
-            said.append(
+            described.append(
                 f"{name}: sensitivity {point[1]:.3f} and specificity {1 - point[0]:.3f}{at}"
             )
         axes.set_xlabel("1 − specificity: share of grade 0 and 1 called referable")
         axes.set_ylabel("sensitivity: share of grade 2 to 4 called referable")
-        return said
+        return described
 
     caption = "ROC curve of referable. The dot is the frozen threshold."
     return _unit_square(draw, caption, "ROC curve of referable", "lower right")
@@ -97,16 +97,18 @@ def precision_recall(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     def draw(axes: Axes) -> list[str]:
-        said = []
+        described = []
         for (name, (sick, score)), look in zip(curves.items(), _looks(), strict=False):
             precision, recall, _ = precision_recall_curve(sick, score)
             area = average_precision_score(sick, score)
             axes.step(recall, precision, where="post", label=f"{name}: AP {area:.3f}", **look)
             axes.axhline(sick.mean(), color=look["color"], linewidth=0.8, linestyle=":")
-            said.append(f"{name}: average precision {area:.3f}, share of sick {sick.mean():.3f}")
+            described.append(
+                f"{name}: average precision {area:.3f}, share of sick {sick.mean():.3f}"
+            )
         axes.set_xlabel("recall (sensitivity)")
         axes.set_ylabel("precision (PPV among these photographs)")
-        return said
+        return described
 
     caption = "Precision over recall of referable. The dotted line is the share of sick ones."
     return _unit_square(draw, caption, "Precision over recall of referable", "lower left")
@@ -121,7 +123,7 @@ def calibration(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
 
     def draw(axes: Axes) -> list[str]:
         axes.plot([0, 1], [0, 1], color=GUIDE, linewidth=0.8, linestyle=":")
-        said = []
+        described = []
         for (name, (sick, score)), look in zip(curves.items(), _looks(), strict=False):
             filled = [
                 (row.predicted, row.observed, row.n)
@@ -131,10 +133,10 @@ def calibration(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
             predicted, observed, n = np.array(filled).T
             axes.plot(predicted, observed, marker="o", label=name, **look)
             error = float((n * np.abs(predicted - observed)).sum() / n.sum())
-            said.append(f"{name}: expected calibration error {error:.3f} of {int(n.sum())}")
+            described.append(f"{name}: expected calibration error {error:.3f} of {int(n.sum())}")
         axes.set_xlabel("predicted probability of referable")
         axes.set_ylabel("observed share of referable")
-        return said
+        return described
 
     caption = f"Calibration of the graded photographs in {BINS} bins; the diagonal is perfect."
     return _unit_square(draw, caption, "Calibration of referable", "upper left")
@@ -150,11 +152,11 @@ def reader_curve(curves: Mapping[str, Sequence[Handed]]) -> Picture:
 
     with mpl.rc_context(STYLE):
         canvas, axes = new_canvas()
-        said = []
+        described = []
         for (name, points), look in zip(curves.items(), _looks(), strict=False):
             known = [(p.share, p.accuracy) for p in points if p.accuracy is not None]
             axes.plot(*zip(*known, strict=True), marker="o", label=name, **look)
-            said.append(f"{name}: " + ", ".join(f"{v:.3f} at {s:.0%}" for s, v in known))
+            described.append(f"{name}: " + ", ".join(f"{v:.3f} at {s:.0%}" for s, v in known))
         axes.set_xlabel("share handed to a reader, the least certain first")
         axes.set_ylabel("accuracy of the other photographs")
         axes.legend(loc="upper left")
@@ -162,7 +164,7 @@ def reader_curve(curves: Mapping[str, Sequence[Handed]]) -> Picture:
         data = svg(canvas)
     return Picture(
         "Accuracy of the rest when the least certain photographs go to a reader.",
-        f"Accuracy over the share handed to a reader. {'; '.join(said)}.",
+        f"Accuracy over the share handed to a reader. {'; '.join(described)}.",
         SVG,
         data,
     )
@@ -179,12 +181,12 @@ def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
 
     with mpl.rc_context(STYLE):
         canvas, axes = new_canvas()
-        said = []
+        described = []
         for (kind, by_rate), look in zip(kinds.items(), _looks(), strict=False):
             points = [(rate, f.value) for rate, f in by_rate.items() if f.value is not None]
             if points:
                 axes.plot(*zip(*points, strict=True), marker="o", label=kind, **look)
-                said.append(f"{kind}: " + ", ".join(f"{v:.2f} at {r:g}" for r, v in points))
+                described.append(f"{kind}: " + ", ".join(f"{v:.2f} at {r:g}" for r, v in points))
         axes.set_xscale("log", base=2)
         rates = sorted({rate for by_rate in kinds.values() for rate in by_rate})
         axes.set_xticks(rates, [str(Fraction(rate)) for rate in rates])
@@ -196,7 +198,7 @@ def froc(name: str, kinds: Mapping[str, Mapping[float, Figure]]) -> Picture:
         data = svg(canvas)
     return Picture(
         f"FROC of {name}: lesions found over false boxes per photograph.",
-        f"FROC curves of {name}. {'; '.join(said)}.",
+        f"FROC curves of {name}. {'; '.join(described)}.",
         SVG,
         data,
     )
@@ -217,14 +219,14 @@ def _unit_square(
 
     with mpl.rc_context(STYLE):
         canvas, axes = new_canvas()
-        said = draw(axes)
+        described = draw(axes)
         axes.set_xlim(LEAST, MOST)
         axes.set_ylim(LEAST, MOST)
         axes.set_aspect("equal")
         axes.grid(color=GUIDE, alpha=0.3)
         axes.legend(loc=legend)
         data = svg(canvas)
-    return Picture(caption, f"{what}. {'; '.join(said)}.", SVG, data)
+    return Picture(caption, f"{what}. {'; '.join(described)}.", SVG, data)
 
 
 def svg(canvas: Canvas) -> bytes:

@@ -82,8 +82,8 @@ def _calls(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name in certainty.CALLS:
             figure = figure_of((ways.get(way) or {}).get(name))
             if figure is not None:
-                said = f"{title(name)}; no grade or abstained: {words}"
-                rows.append((said, figure_cell(figure)))
+                row_name = f"{title(name)}; no grade or abstained: {words}"
+                rows.append((row_name, figure_cell(figure)))
     return rows
 
 

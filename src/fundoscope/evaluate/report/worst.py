@@ -75,14 +75,14 @@ def _pictures(graded: Graded, title: str, places: Sequence[int], photographs: Pa
     for place, file in zip(places, files, strict=True):
         row = graded.rows[place]
         label, given, chance = _said(graded, place)
-        said = f"label {label}, grade given {given}, probability of referable {chance}"
+        described = f"label {label}, grade given {given}, probability of referable {chance}"
         data = thumbnail(file)
         if data is None:
             why = "cannot be read here" if file.is_file() else MISSING
-            pictures.append(Paragraph(f"{printable(row.image)} {why} ({said})."))
+            pictures.append(Paragraph(f"{printable(row.image)} {why} ({described})."))
         else:
-            alt = f"Photograph of a retina, {title.lower()}: {said}"
-            caption = f"{printable(row.image)}: {said}."
+            alt = f"Photograph of a retina, {title.lower()}: {described}"
+            caption = f"{printable(row.image)}: {described}."
             pictures.append(Picture(caption, alt, "image/jpeg", data))
     return pictures
 

@@ -1,7 +1,7 @@
 """The conditions of rules, and whether evidence meets them: yes, no, or cannot tell.
 
 Three-valued logic after Kleene: "any" is met as soon as one part is, "all" fails as soon as one
-part does, and otherwise what cannot be told stays open.
+part does, and otherwise the answer is "cannot tell".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         area_at_least: the least area of lesions in the macula, in disc areas. Boxes are larger
             than lesions, so it is never met for certain; a person decides.
         acuity_at_most: the highest decimal acuity that meets it.
-        fact: something that only a person can tell, by its key in the set's ``facts``.
+        fact: something that only a person can know, by its key in the set's ``facts``.
         rule: the id of another rule of the set.
         ruleset: the id of another set; met from its ``level`` on.
         level: see ``ruleset``.
@@ -67,8 +67,8 @@ class Verdict:
     Attributes:
         met: ``None``: cannot tell.
         boxes: indices of the lesions that meet it.
-        missing: if it cannot be told, what is missing: kinds that were not assessed, facts that
-            were not given, or ``fovea``, ``optic_disc``, ``quadrants``, ``acuity``.
+        missing: if the answer is "cannot tell", what is missing: kinds that were not assessed,
+            facts that were not given, or ``fovea``, ``optic_disc``, ``quadrants``, ``acuity``.
     """
 
     met: bool | None

@@ -21,7 +21,7 @@ class Outcome:
         ruleset: the set.
         level: the level that the lesions support at least.
         fired: the rules that are met, mildest level first, with their boxes.
-        open: the rules of higher levels that cannot be told, with what is missing.
+        open: the rules of higher levels that may be met, with what is missing to decide.
         highest: the highest level that cannot be excluded, at least the set's ``not_excluded``.
     """
 

@@ -30,13 +30,13 @@ class PlacedLesion:
     Attributes:
         kind: a key of :data:`fundoscope.kinds.LESIONS`.
         index: of the lesion in the Reading.
-        quadrant: one of :data:`QUADRANTS`; ``None`` where it cannot be told.
+        quadrant: one of :data:`QUADRANTS`; ``None`` where it is not known.
         distance: from the fovea's centre to the nearest edge, in disc diameters; ``None`` where it
-            cannot be told.
+            is not known.
         error: how far that distance may be wrong, where the fovea's place is only estimated.
         in_macula: whether its centre lies in the macula, the circle around the fovea that reaches
-            the disc; ``None`` where it cannot be told.
-        area: of its box, in disc areas; ``None`` where it cannot be told. The lesion is smaller.
+            the disc; ``None`` where it is not known.
+        area: of its box, in disc areas; ``None`` where it is not known. The lesion is smaller.
         score: of its box, 0 to 1; ``None`` if a person drew it.
     """
 
@@ -63,8 +63,8 @@ class Evidence:
         macula_shown: how far around the fovea's centre the photograph shows the retina, in disc
             diameters; 0 where the fovea's place is not known. That no lesion lies near the fovea
             can be said only within it.
-        presence: the probability that the eye has a kind at all, for the kinds of which the
-            detector's bundle tells it.
+        presence: the probability that the eye has a kind at all, for the kinds for which
+            the detector's bundle has a model of it.
     """
 
     lesions: tuple[PlacedLesion, ...] = ()

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fundoscope import limits
+from fundoscope import decoding, limits
 from fundoscope.errors import UsageError
 from fundoscope.grading.rules.conditions import Condition
 from fundoscope.grading.rules.evidence import REGIONS
@@ -46,7 +46,7 @@ class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         id: as reports name it, e.g. ``"R2"``.
         name: in words.
-        icdr: the grade of the International scale that it is, 0 to 4; ``None`` if it is none.
+        icdr: the grade of the International scale that it is, 0 to 4; ``None`` if it has none.
         refer: whether the set refers an eye from here on; ``None`` if it says nothing.
         recall: the interval to the next examination in words; ``""`` if the set says nothing.
     """
@@ -84,7 +84,7 @@ class RuleSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         citation: where it is published.
         levels: from the mildest; the first one holds where no rule is met.
         rules: in the order in which they are shown.
-        facts: what only a person can tell: key and question.
+        facts: what only a person can know: key and question.
         notes: remarks for a person, such as how sure the source is.
         not_excluded: the level that one photograph never excludes, however much of it was
             assessed; ``None`` if there is none.
@@ -178,7 +178,7 @@ def parse(text: bytes, title: str) -> RuleSet:
         UsageError: it is not a valid set; the message names the place.
     """
     try:
-        ruleset = msgspec.convert(tomllib.loads(text.decode("utf-8")), RuleSet)
+        ruleset = decoding.converted(tomllib.loads(text.decode("utf-8")), RuleSet)
     except UnicodeDecodeError as error:
         raise UsageError(title, "is not text in UTF-8", "save it as UTF-8") from error
     except RecursionError as error:
@@ -331,7 +331,7 @@ def _references(condition: Condition) -> bool:
 
 
 def in_order(rules: Mapping[str, Rule]) -> tuple[str, ...]:
-    """The rules in such an order that each stands after those that it refers to.
+    """The ids of the rules, each after those that it refers to.
 
     Args:
         rules: by their ids.

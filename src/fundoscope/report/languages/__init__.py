@@ -40,7 +40,7 @@ class Language:
         Args:
             key: e.g. ``"grade.2"``. For an unknown key, as of a code of a later version, it is the
                 last part of the key itself in words.
-            values: what stands in braces in the text.
+            values: the values of the names in braces in the text.
         """
         text = self.texts.get(key)
         if text is None:
@@ -52,7 +52,7 @@ class Language:
         return key in self.texts
 
     def percent(self, share: float) -> str:
-        """A share as a whole percentage; of what is not certain nothing is said to be so."""
+        """A share as a whole percentage; only what is certain is 0 % or 100 %."""
         if 0.0 < share < ROUNDED_AWAY:
             return self.say("percent.less")
         if 1.0 - ROUNDED_AWAY < share < 1.0:

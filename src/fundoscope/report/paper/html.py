@@ -88,7 +88,8 @@ def _eye(parent: Element, eye: Eye, words: Language) -> None:
     _findings(section, eye, words)
     if eye.missing:
         _rows(section, (Row(words.say("paper.not_assessed"), eye.missing),), "quiet")
-    _rows(section, tuple(Row(words.say("paper.notes"), note) for note in eye.notes), "quiet")
+    if eye.notes:
+        _rows(section, (Row(words.say("paper.notes"), "; ".join(eye.notes)),), "quiet")
 
 
 def _bars(section: Element, eye: Eye, words: Language) -> None:

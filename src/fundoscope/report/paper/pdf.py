@@ -183,8 +183,9 @@ def _remarks(eye: Eye, words: Language) -> Iterator[Any]:
     if eye.missing:
         row = Row(words.say("paper.not_assessed"), eye.missing)
         yield _paragraph(_named(row), SMALL, marked=True)
-    for note in eye.notes:
-        yield _paragraph(_named(Row(words.say("paper.notes"), note)), SMALL, marked=True)
+    if eye.notes:
+        row = Row(words.say("paper.notes"), "; ".join(eye.notes))
+        yield _paragraph(_named(row), SMALL, marked=True)
 
 
 def _bars(bars: Sequence[Bar], width: float) -> Any:

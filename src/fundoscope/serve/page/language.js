@@ -52,7 +52,7 @@ export function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
-/** A share as a whole percentage; of what is not certain nothing is said to be so. */
+/** A share as a whole percentage; only what is certain is 0 % or 100 %. */
 export function percent(share) {
   if (share > 0 && share < ROUNDED_AWAY) return say('percent.less');
   if (share > 1 - ROUNDED_AWAY && share < 1) return say('percent.more');

@@ -211,6 +211,7 @@ class ReadingView {
   software(reading) {
     const probabilities = reading.grade.probabilities || [];
     const missing = words.missing(reading);
+    const notes = words.notes(reading);
     const verdict = words.verdict(reading);
     return [
       make('h2', {}, words.sentenceOfGrade(reading), verdict ? ` · ${verdict}` : ''),
@@ -218,7 +219,7 @@ class ReadingView {
       probabilities.length ? make('table.bars', {}, make('caption', {}, say('paper.probabilities')),
         make('tbody', {}, probabilities.map((share, grade) => bar(share, grade, grade === reading.grade.icdr)))) : null,
       make('dl', {}, [...words.rows(reading), ...(missing ? [[say('paper.not_assessed'), missing]] : []),
-        ...words.notes(reading).map((note) => [say('paper.notes'), note])]
+        ...(notes.length ? [[say('paper.notes'), notes.join('; ')]] : [])]
         .map(([name, text]) => make('div', {}, make('dt', {}, name), make('dd', {}, text)))),
       make('p.quiet', {}, reading.models.map(({ name }) => name).join(', '), ' · ', reading.software),
     ];

@@ -51,7 +51,7 @@ def _file(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
 async def photograph(
     id: UUID,  # noqa: A002
     service: TheService,
-    caller: Viewer,  # noqa: ARG001 (checks the role)
+    caller: Viewer,
     side: Annotated[
         int | None,
         Query(
@@ -70,6 +70,7 @@ async def photograph(
         raise Problem(
             409, "refused", "the file could not be read as a photograph", "send another", id=str(id)
         )
+    await run_in_threadpool(service.looks.note, caller.person, record.id)
     path = path_of(service.store.data, record.photograph)
     if side is not None:
         content = await service.pictures.make(pictures.reduced, path, side)

@@ -109,6 +109,8 @@ def reading(id: UUID, service: TheService, caller: Viewer) -> Response:  # noqa:
     """
     record = record_of(service, str(id))
     stored, withheld = reviews_of(service, record, caller)
+    if record.status != WAITING:
+        service.looks.note(caller.person, record.id)
     headers = LOOK_AGAIN if record.status == WAITING else None
     return answered(reading_answer(record, stored, withheld=withheld), headers=headers)
 

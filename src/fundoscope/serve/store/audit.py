@@ -1,7 +1,7 @@
 """The audit log: who did what, when and with which models, each entry chained to the last by hash.
 
 An entry's hash covers its fields and the hash of the entry before it. To change or remove an entry
-without being noticed, somebody would have to write all later ones again. Entries that were cut off
+without being noticed, all later ones would have to be written again. Entries that were cut off
 at the end are noticed if the last hash was noted elsewhere (``fundoscope audit verify`` prints it).
 Entries name people by their tokens and readings by their ids, never a patient or a file.
 """
@@ -23,12 +23,12 @@ from fundoscope.serve.store.tables import READ, audit, readings, reviews
 
 STARTED, STOPPED = "started", "stopped"
 ACCEPTED, READ_BY_SOFTWARE, REFUSED = "accepted", "read", "refused"
-FIRST_GRADE, REVIEWED = "first_grade", "reviewed"
+LOOKED, FIRST_GRADE, REVIEWED = "looked", "first_grade", "reviewed"
 DELETED, EXPORTED = "deleted", "exported"
 TOKEN_ADDED, TOKEN_REVOKED = "token_added", "token_revoked"
 ACTIONS: Final = (
-    STARTED, STOPPED, ACCEPTED, READ_BY_SOFTWARE, REFUSED, FIRST_GRADE, REVIEWED, DELETED, EXPORTED,
-    TOKEN_ADDED, TOKEN_REVOKED,
+    STARTED, STOPPED, ACCEPTED, READ_BY_SOFTWARE, REFUSED, LOOKED, FIRST_GRADE, REVIEWED, DELETED,
+    EXPORTED, TOKEN_ADDED, TOKEN_REVOKED,
 )  # fmt: skip
 """What can be in the column ``what``. Later versions may add more."""
 SERVICE: Final = "fundoscope"

@@ -74,7 +74,7 @@ def _remove(store: Store, id_: str, by: str) -> bool:
 
 
 def _remove_rows(connection: Connection, id_: str) -> list[str]:
-    """Delete a reading and what hangs on it; the ids of its finished reviews."""
+    """Delete a reading and its reviews; the ids of its finished reviews."""
     query = select(reviews.c.id).where(reviews.c.reading == id_, reviews.c.draft.is_(False))
     gone = list(connection.execute(query).scalars())
     connection.execute(delete(reviews).where(reviews.c.reading == id_))

@@ -153,8 +153,8 @@ class Healthy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     By the scale's definition an eye of grade 0 has no lesion of diabetic retinopathy, and one of
     grade 1 has microaneurysms only. Photographs that nobody could grade, and eyes with another
-    disease (column ``other_disease``), are left out; so is a quarter of the patients, for whoever
-    needs eyes that the detector has never seen.
+    disease (column ``other_disease``), are left out. So is a quarter of the patients: they are kept
+    for evaluations on eyes that the detector has never seen.
 
     Attributes:
         tables: label tables; their splits ``train`` and ``val`` are used.

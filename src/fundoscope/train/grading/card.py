@@ -48,7 +48,7 @@ def refitted(card: str, manifest: GraderManifest, calibration: Calibration) -> s
     """The card of a bundle whose values were fitted again: new name, figures and fitted values.
 
     Args:
-        card: of the bundle before.
+        card: of the earlier bundle.
         manifest: of the new bundle.
         calibration: its figures on validation.
     """

@@ -218,7 +218,7 @@ def kin(source: str) -> frozenset[str]:
 def from_builtins(stored: dict[str, Any]) -> GraderConfig:
     """A configuration from plain values, such as those that a bundle stores.
 
-    Bundles of version 0.1 have ``pretrained`` where ``init`` stands now.
+    Bundles of version 0.1 have ``pretrained`` in place of ``init``.
 
     Raises:
         UsageError: the values are not a valid configuration.

@@ -93,7 +93,7 @@ INACTIVE: Final = frozenset(
         "RandomZoom",
     )
 )
-"""Layers that change pictures in training only. An Identity layer stands for each. (RandomCrop
+"""Layers that change pictures in training only. An Identity layer replaces each. (RandomCrop
 is left out: it always changes the size.)"""
 IDENTITY: Final = "Identity"
 MODELS: Final = {

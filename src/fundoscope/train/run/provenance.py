@@ -20,7 +20,7 @@ from fundoscope.train.run.folder import Settings
 PACKAGES: Final = ("torch", "timm", "onnx", "onnxruntime", "numpy")
 ORIGIN: Final = ".packed-from"
 """Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
-the table that was packed, of weights the ``init`` that they stand for."""
+the table that was packed, of weights the ``init`` that they replace."""
 FILES: Final = (
     *(f"data.{key}" for key in ("manifest", "also", "annotations", "masks")),
     *(f"{part}.{key}" for part in ("data", "partial") for key in ("images", "train", "val")),
@@ -37,7 +37,7 @@ OMITTED: Final = ("data.cache",)
 def described(settings: Settings) -> Settings:
     """Settings with bare names in place of paths.
 
-    In place of a run's ``best.pt``, which it started from, stand that run's own settings.
+    The ``best.pt`` of the run that it started from is replaced by that run's own settings.
 
     Args:
         settings: of a run of any task; they are not changed.

@@ -61,7 +61,7 @@ def test_photographs_in_no_split_have_a_file_of_their_own(tmp_path: Path) -> Non
     names = sorted(path.name for path in (tmp_path / "annotations").iterdir())
     assert names == ["instances.json", "instances_val.json"]
     assert read_coco(tmp_path) == annotated
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_coco(annotated, tmp_path)
 
 

@@ -125,7 +125,7 @@ def test_what_cvat_cannot_hold_is_reported(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     annotated = AnnotationSet(photos=(photo(),))
     write_cvat(annotated, tmp_path)
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_cvat(annotated, tmp_path)
     write_cvat(annotated, tmp_path, overwrite=True)
 

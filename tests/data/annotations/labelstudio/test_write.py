@@ -133,7 +133,7 @@ def test_a_photograph_of_unknown_or_impossible_size(size: tuple[int, int], tmp_p
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     (tmp_path / "labels.xml").write_text("mine")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_label_studio(FOUND, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["labels.xml"]
     write_label_studio(FOUND, tmp_path, overwrite=True)

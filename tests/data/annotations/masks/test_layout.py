@@ -4,48 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 
 from fundoscope.data.annotations.annotation import (
     AnnotatedPhoto,
     Annotation,
-    AnnotationSet,
 )
 from fundoscope.data.annotations.masks.layout import classes_of
 from fundoscope.data.annotations.masks.read import read_masks
 from fundoscope.errors import TableError
 
-WIDTH, HEIGHT = 12, 9
-
-
-Pixels = NDArray[np.bool_]
-
-
-def blob(*places: tuple[int, int], width: int = WIDTH, height: int = HEIGHT) -> Pixels:
-    """True at these columns and rows."""
-    pixels = np.zeros((height, width), dtype=bool)
-    for x, y in places:
-        pixels[y, x] = True
-    return pixels
-
-
-TWO = blob((1, 1), (2, 2), (3, 1), (8, 6), (9, 6))
-"""Three pixels that touch at corners, and two elsewhere."""
-
-
-def saved(path: Path, values: NDArray[np.generic], **options: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(values).save(path, **options)  # type: ignore[arg-type]
-    return path
-
-
-def boxes(marked: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
-    return [
-        (photo.image, item.kind, item.box) for photo in marked.photos for item in photo.annotations
-    ]
+from .drawn import HEIGHT, TWO, WIDTH, boxes, saved
 
 
 @pytest.mark.parametrize(

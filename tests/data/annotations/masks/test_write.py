@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 from PIL import Image
 
 from fundoscope.data.annotations.annotation import (
@@ -23,28 +22,7 @@ from fundoscope.data.annotations.masks.read import read_masks
 from fundoscope.data.annotations.masks.write import write_masks
 from fundoscope.errors import OutputError, UsageError
 
-WIDTH, HEIGHT = 12, 9
-
-
-Pixels = NDArray[np.bool_]
-
-
-def blob(*places: tuple[int, int], width: int = WIDTH, height: int = HEIGHT) -> Pixels:
-    """True at these columns and rows."""
-    pixels = np.zeros((height, width), dtype=bool)
-    for x, y in places:
-        pixels[y, x] = True
-    return pixels
-
-
-TWO = blob((1, 1), (2, 2), (3, 1), (8, 6), (9, 6))
-"""Three pixels that touch at corners, and two elsewhere."""
-
-
-def boxes(marked: AnnotationSet) -> list[tuple[str, str, tuple[float, ...]]]:
-    return [
-        (photo.image, item.kind, item.box) for photo in marked.photos for item in photo.annotations
-    ]
+from .drawn import HEIGHT, TWO, WIDTH, Pixels, blob, boxes
 
 
 def photo(*items: Annotation, image: str = "a.jpg", source: str = "") -> AnnotatedPhoto:
@@ -117,7 +95,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     marked = AnnotationSet(photos=(photo(of_mask("irma", TWO)),))
     write_masks(marked, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     write_masks(AnnotationSet(photos=(photo(image="b.jpg"),)), tmp_path, overwrite=True)

@@ -88,7 +88,7 @@ def test_thin_and_empty_boxes_are_not_swapped(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unasked_and_nothing_half_written(tmp_path: Path) -> None:
     annotated = single(Annotation(kind="irma", box=(0.0, 0.0, 5.0, 5.0)))
     write_voc(annotated, tmp_path)
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_voc(annotated, tmp_path)
     write_voc(annotated, tmp_path, overwrite=True)
     twins = AnnotationSet(

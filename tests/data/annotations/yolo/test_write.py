@@ -50,7 +50,7 @@ def test_everything_that_yolo_holds_comes_back(eyes: Path, tmp_path: Path) -> No
     assert losses == (Loss("size", 2),)
     assert read_yolo(tmp_path / "out", images=eyes / "images") == annotated
     assert (tmp_path / "out" / "train.txt").read_text() == "./images/sub/b.png\n./images/a.jpg\n"
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write_yolo(annotated, tmp_path / "out")
 
 

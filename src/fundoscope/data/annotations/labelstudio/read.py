@@ -115,7 +115,7 @@ def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSe
 def _warnings(progress: _Progress) -> Iterator[str]:
     if progress.repeated:
         yield (
-            f"{progress.repeated} annotations are there more than once (the same photograph and"
+            f"{progress.repeated} annotations occur more than once (the same photograph and"
             " number of the annotation): each was read once, in its latest state"
         )
     if progress.doubled:
@@ -127,7 +127,7 @@ def _warnings(progress: _Progress) -> Iterator[str]:
     if again:
         yield (
             f"{again} photographs have several annotations of one person; all are kept (each lesion"
-            " may be there twice)"
+            " may occur twice)"
         )
 
 
