@@ -1,4 +1,4 @@
-"""The pictures and reports that an earlier run left in a folder of results."""
+"""What an earlier run left: pictures, reports and Readings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from fundoscope import checksums
+from fundoscope import checksums, regular
+from fundoscope.errors import UsageError
+from fundoscope.reading import Reading
 
 TABLE: Final = "readings.csv"
 PICTURE: Final = "picture"
@@ -18,6 +20,9 @@ NAME: Final = re.compile(r"[^/\\]+-[0-9a-f]{8}\.png")
 REPORT: Final = re.compile(r"report-[^/\\]+-[0-9a-f]{8}\.(?:pdf|html)")
 """The names that reports have."""
 RUN: Final = "run.json"
+MAX_LINE_BYTES: Final = 16 * 2**20
+"""A Reading with 10,000 boxes takes 1 MB."""
+REMEDY: Final = "give readings.jsonl of a run, or what fundoscope read --json printed"
 
 
 def pictures_of(folder: Path) -> list[str]:
@@ -52,3 +57,28 @@ def _listed(lines: Iterator[str]) -> Iterator[str]:
         name = row.get(PICTURE) or ""
         if NAME.fullmatch(name):
             yield name
+
+
+def readings_of(path: Path) -> Iterator[Reading]:
+    """The Readings of a file, one after the other.
+
+    Args:
+        path: a text file in UTF-8 with a Reading on each line; empty lines are passed over.
+
+    Raises:
+        UsageError: the file cannot be read, or a line is not a Reading.
+    """
+    import msgspec
+
+    try:
+        regular.size_of(path)
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), 1):
+                if len(line) > MAX_LINE_BYTES:
+                    raise UsageError(f"{path.name}, line {number}", "is too long", REMEDY)
+                if line.strip():
+                    yield Reading.from_json(line)
+    except OSError as error:
+        raise UsageError(path.name, f"cannot be read ({error.strerror})", REMEDY) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UsageError(f"{path.name}, line {number}", "is not a Reading", REMEDY) from None

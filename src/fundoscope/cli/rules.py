@@ -109,7 +109,7 @@ def apply(
 
     Exit codes: 0 if done, 2 for wrong use or a file without such a Reading.
     """
-    from fundoscope.batch import readings as earlier
+    from fundoscope.batch import earlier
     from fundoscope.errors import UsageError
     from fundoscope.grading.rules import answers, engine, places, rulesets
     from fundoscope.quoting import printable
@@ -118,7 +118,7 @@ def apply(
     sets = [rulesets.load(name) for name in rules]
     decimal = None if acuity is None else answers.acuity(acuity)
     facts = answers.facts(fact or (), sets)
-    found = [each for each in earlier.of_file(readings) if image in (None, each.photo.name)]
+    found = [each for each in earlier.readings_of(readings) if image in (None, each.photo.name)]
     if not found:
         wanted = "no Reading" if image is None else f"no Reading of {image}"
         raise UsageError(readings.name, f"has {wanted}", "give readings.jsonl of a run")

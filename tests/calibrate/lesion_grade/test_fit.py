@@ -44,9 +44,9 @@ def eyes(count: int, seed: int = 1, grades: int = 5) -> fit.Material:
 def test_the_model_tells_eyes_that_it_has_not_seen() -> None:
     model = fit.fit(eyes(400))
     others = eyes(200, seed=2)
-    tells = fit.tells(fit.probabilities(model, others.values), others.grades)
-    assert tells.kappa > 0.8
-    assert tells.auc > 0.95
+    accuracy = fit.accuracy_of(fit.probabilities(model, others.values), others.grades)
+    assert accuracy.kappa > 0.8
+    assert accuracy.auc > 0.95
     assert stored.fault(model) is None
     assert model.fitted_on == {"a": 266, "b": 134}
 
@@ -56,7 +56,7 @@ def test_cross_validation_is_by_source_and_not_better_than_the_fit() -> None:
     figures = fit.cross_validated(given)
     assert list(figures) == ["", "a", "b"]
     assert figures[""].photographs == figures["a"].photographs + figures["b"].photographs == 300
-    seen = fit.tells(fit.probabilities(fit.fit(given), given.values), given.grades)
+    seen = fit.accuracy_of(fit.probabilities(fit.fit(given), given.values), given.grades)
     assert figures[""].auc <= seen.auc
 
 

@@ -69,7 +69,7 @@ def test_a_bundle_is_fitted(
     assert manifest.lesion_grade is not None
     assert manifest.lesion_grade.fitted_on == {"a": 125, "b": 125}
     assert (manifest.name, manifest.model_sha256) == (given.name, given.model_sha256)
-    assert bundles.card(out).count("## The grade that lesions tell") == 1
+    assert bundles.card(out).count("## The grade by lesions") == 1
 
 
 def test_photographs_are_read_once_even_after_a_stop(table: Path, tmp_path: Path) -> None:

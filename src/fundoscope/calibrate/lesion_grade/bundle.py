@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope.calibrate import cards
-from fundoscope.calibrate.lesion_grade.fit import Tells
+from fundoscope.calibrate.lesion_grade.fit import Accuracy
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.models.lesion_grade import LesionGradeModel
 
-TITLE: Final = "## The grade that lesions tell"
+TITLE: Final = "## The grade by lesions"
 
 
 def with_model(
     given: Path,
     folder: Path,
     model: LesionGradeModel,
-    figures: Mapping[str, Tells],
+    figures: Mapping[str, Accuracy],
     *,
     table_sha256: str,
     fitted_at: str,
@@ -46,10 +46,10 @@ def with_model(
     return manifest
 
 
-def _section(figures: Mapping[str, Tells], table_sha256: str, fitted_at: str) -> str:
+def _section(figures: Mapping[str, Accuracy], table_sha256: str, fitted_at: str) -> str:
     rows = "\n".join(
-        f"| {name or 'all'} | {tells.photographs} | {tells.kappa:.3f} | {tells.auc:.3f} |"
-        for name, tells in figures.items()
+        f"| {name or 'all'} | {accuracy.photographs} | {accuracy.kappa:.3f} | {accuracy.auc:.3f} |"
+        for name, accuracy in figures.items()
     )
     return f"""{TITLE}
 

@@ -59,7 +59,7 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Tells:
+class Accuracy:
     """How well grades by lesions tell, on photographs that the model was not fitted to.
 
     Attributes:
@@ -103,8 +103,8 @@ def fit(given: Material) -> LesionGradeModel:
     return _fitted(given, np.ones(len(given.grades), dtype=bool))
 
 
-def cross_validated(given: Material) -> Mapping[str, Tells]:
-    """How well the model tells, by source and, under ``""``, on all photographs together.
+def cross_validated(given: Material) -> Mapping[str, Accuracy]:
+    """How accurate the model is, by source and, under ``""``, on all photographs together.
 
     The photographs of a patient are left out together.
 
@@ -118,7 +118,7 @@ def cross_validated(given: Material) -> Mapping[str, Tells]:
         p[out] = probabilities(_fitted(given, ~out), given.values[out])
     every = np.ones(len(p), dtype=bool)
     shown = {source: given.sources == source for source in np.unique(given.sources).tolist()}
-    return {name: tells(p[of], given.grades[of]) for name, of in {"": every, **shown}.items()}
+    return {name: accuracy_of(p[of], given.grades[of]) for name, of in {"": every, **shown}.items()}
 
 
 def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
@@ -126,13 +126,13 @@ def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
     return heads.probabilities(log_odds_of(model, values))
 
 
-def tells(p: Floats, grades: Ints) -> Tells:
+def accuracy_of(p: Floats, grades: Ints) -> Accuracy:
     """How well probabilities ``float64 (N, 5)`` tell the grades ``int64 (N,)``."""
     counts = np.zeros((GRADE_COUNT, GRADE_COUNT))
     np.add.at(counts, (grades, heads.most_probable(p)), 1)
     weights = np.ones((1, len(grades)))
     auc = area_under_curve(grades >= REFERABLE_GRADE, heads.referable(p), weights)
-    return Tells(len(grades), float(quadratic_kappa(counts)), float(np.squeeze(auc)))
+    return Accuracy(len(grades), float(quadratic_kappa(counts)), float(np.squeeze(auc)))
 
 
 def _require_enough(grades: Ints) -> None:

@@ -16,7 +16,7 @@ from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import DetectorBundle, Labels, Overwrite, Where, Workers
 
 if TYPE_CHECKING:
-    from fundoscope.calibrate.lesion_grade.fit import Material, Tells
+    from fundoscope.calibrate.lesion_grade.fit import Accuracy, Material
     from fundoscope.calibrate.lesion_grade.photographs import Looked
     from fundoscope.data.manifest import Row
 
@@ -109,11 +109,11 @@ def _material(looked: Sequence[Looked], rows: Sequence[Row]) -> Material:
     )
 
 
-def _print(figures: Mapping[str, Tells], looked: Sequence[Looked]) -> None:
-    for name, tells in figures.items():
+def _print(figures: Mapping[str, Accuracy], looked: Sequence[Looked]) -> None:
+    for name, accuracy in figures.items():
         typer.echo(
-            f"{name or 'all'}: {tells.photographs} photographs, quadratic kappa {tells.kappa:.3f},"
-            f" AUC of referable {tells.auc:.3f}"
+            f"{name or 'all'}: {accuracy.photographs} photographs,"
+            f" quadratic kappa {accuracy.kappa:.3f}, AUC of referable {accuracy.auc:.3f}"
         )
     small = sum(each.features is None and each.problem is None for each in looked)
     if small:
