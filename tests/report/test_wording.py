@@ -40,6 +40,7 @@ from fundoscope.report.wording import (
     not_assessed,
     oedema_in_words,
     percent,
+    probability_in_words,
     reader_needed,
     summary,
     why_not_assessed,
@@ -338,3 +339,18 @@ def test_macular_oedema_is_listed_where_it_was_not_assessed(
 ) -> None:
     missing = map(str, not_assessed(replace(GRADED, oedema=oedema)))
     assert [each for each in missing if each.startswith("macular")] == listed_as
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.834, "0.83"),
+        (0.996, "more than 0.99"),
+        (0.004, "less than 0.01"),
+        (0.994, "0.99"),
+        (1.0, "1.00"),
+        (0.0, "0.00"),
+    ],
+)
+def test_a_probability_is_not_rounded_to_certainty(value: float, words: str) -> None:
+    assert probability_in_words(value) == words

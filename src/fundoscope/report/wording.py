@@ -143,6 +143,13 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def probability_in_words(value: float) -> str:
+    """Write a probability, e.g. ``"0.83"``; what is uncertain is never 0 or 1."""
+    if 0.0 < value < 1.0 and f"{value:.2f}" in ("0.00", "1.00"):
+        return "more than 0.99" if value > 0.5 else "less than 0.01"
+    return f"{value:.2f}"
+
+
 def verdict(referable: Referable) -> str:
     """``"referable"`` or ``"not referable"``."""
     return "referable" if referable.positive else "not referable"
@@ -314,7 +321,8 @@ def headline(grade: Grade) -> str:
     """
     parts = list[str]()
     if grade.referable is not None:
-        parts.append(f"{verdict(grade.referable)} (probability {grade.referable.probability:.2f})")
+        probability = probability_in_words(grade.referable.probability)
+        parts.append(f"{verdict(grade.referable)} (probability {probability})")
     if grade.icdr is not None:
         parts.append(grade_in_words(grade.icdr))
     if certain := certainty_in_words(grade):
