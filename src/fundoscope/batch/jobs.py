@@ -7,10 +7,11 @@ unpickled, but decoded as MessagePack (:mod:`fundoscope.batch.workers`).
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from fundoscope.errors import FundoscopeError, PhotoError
 from fundoscope.reading import ModelUsed, Reading
@@ -27,6 +28,7 @@ PNG_COMPRESSION: Final = 3
 """zlib level: on pictures of eyes, level 6 took twice as long for files 3 % smaller."""
 ATTEMPTS: Final = 3
 """To read a file that changes meanwhile."""
+_Result = TypeVar("_Result")
 
 
 class PhotoReader(Protocol):
@@ -139,11 +141,23 @@ def _examined(job: Job, reader: PhotoReader) -> tuple[Photo, Reading]:
     if isinstance(job.source, bytes):
         photo, reading = reader.examine(job.source, eye=job.eye)
         return photo, replace(reading, photo=replace(reading.photo, name=job.name))
-    path = Path(job.source)
+    return unchanged(Path(job.source), partial(reader.examine, eye=job.eye))
+
+
+def unchanged(path: Path, read: Callable[[Path], _Result]) -> _Result:
+    """Read a file; read it again if it changes meanwhile.
+
+    Args:
+        path: of the file.
+        read: called with the path.
+
+    Raises:
+        PhotoError: ``read`` raised it, or the file keeps changing.
+    """
     for _ in range(ATTEMPTS):
         before = _state(path)
         try:
-            result = reader.examine(path, eye=job.eye)
+            result = read(path)
         except PhotoError:
             if _state(path) == before:
                 raise

@@ -130,10 +130,14 @@ def serve(pipe: Connection, make: Callable[[], PhotoReader], limits: WorkerLimit
             else:
                 _send(pipe, Message(answer=result))
     except FundoscopeError as error:
-        failure = Failure(type(error).__name__, error.what, error.why, error.remedy)
-        _send(pipe, Message(failure=failure))
+        _send(pipe, Message(failure=failure_of(error)))
     except (EOFError, ConnectionError):
         return  # The parent has no more jobs, or has ended.
+
+
+def failure_of(error: FundoscopeError) -> Failure:
+    """The parts of an error that concerns all photographs."""
+    return Failure(type(error).__name__, error.what, error.why, error.remedy)
 
 
 def _send(pipe: Connection, message: Message) -> None:

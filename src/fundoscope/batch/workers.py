@@ -215,8 +215,7 @@ class WorkerPool:
         if self._closing.is_set():
             future.set_exception(CancelledError())
         else:
-            why = "ended the process that read it"
-            future.set_result(Refusal(title(job), why, "report it, with the photograph", DIED))
+            future.set_result(died(job))
         return worker
 
     def _ask(self, worker: _Process, job: Job) -> tuple[Answer | Refusal, _Process | None]:
@@ -245,7 +244,7 @@ class WorkerPool:
         result = message.answer or message.refusal
         if result is None:
             worker.end()
-            raise _error(message.failure)
+            raise error_of(message.failure)
         return result, worker
 
     def _past_limit(self, worker: _Process, job: Job, seconds: float) -> Refusal | None:
@@ -298,7 +297,7 @@ class WorkerPool:
                     raise _DiedError
             message = _received(ours)
             if message.loaded is None:
-                raise _error(message.failure)
+                raise error_of(message.failure)
         except (EOFError, OSError):
             worker.end()
             raise _DiedError from None
@@ -312,6 +311,12 @@ class WorkerPool:
         return worker
 
 
+def died(job: Job) -> Refusal:
+    """The refusal of a photograph that ends the processes which read it."""
+    why = "ended the process that read it"
+    return Refusal(title(job), why, "report it, with the photograph", DIED)
+
+
 def _default_reader() -> PhotoReader:
     from fundoscope.reader import Reader
 
@@ -322,7 +327,7 @@ def _received(pipe: Connection) -> Message:
     return MESSAGES.decode(pipe.recv_bytes())
 
 
-def _error(failure: Failure | None) -> FundoscopeError:
+def error_of(failure: Failure | None) -> FundoscopeError:
     """The error that a worker met, of its own class where that is one of ours."""
     if failure is None:
         return FundoscopeError("worker", "sent an empty message", "please report it")

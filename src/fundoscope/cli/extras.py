@@ -36,6 +36,7 @@ EXTRAS: Final = {
     },
     "postgresql": {"psycopg": "psycopg"},
     "report": {"reportlab": "reportlab"},
+    "ray": {"ray": "ray"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
 
@@ -52,6 +53,7 @@ SERVE: Final = (
     ("alembic", "fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "uvicorn"),
 )
 REPORT: Final = ("report", ("reportlab",))
+RAY: Final = ("ray", ("ray",))
 KERAS: Final = ("keras", ("keras", "h5py", "torch", "onnx", "onnxscript"))
 """What a command needs: the extra, and the modules that it imports.
 

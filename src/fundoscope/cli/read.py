@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from fundoscope.cli import read_setup as setup
-from fundoscope.cli.extras import EXCEL, REPORT, require
+from fundoscope.cli.extras import EXCEL, RAY, REPORT, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
 from fundoscope.cli.read_output import conclude, models, show
 from fundoscope.errors import UsageError
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 LESIONS, LESIONS_AUTO = "--lesions", "--lesions-auto"
 """Options; ``--lesions auto`` is written in one word, as an option may not take a value or none."""
+
+
+class EngineName(StrEnum):
+    """Where photographs are read."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 class COMMAND(TyperCommand):
@@ -165,6 +173,21 @@ def read(
             " longer is refused. Default: 120.",
         ),
     ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            metavar="|".join(EngineName),
+            help="Where photographs are read: on this machine, or on a Ray cluster.",
+        ),
+    ] = EngineName.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Address of the cluster, for --engine ray; auto means that of this machine."
+            " Default: a cluster is started on this machine, for this run.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the totals and problems, not each reading."),
@@ -200,18 +223,19 @@ def read(
         auto=lesions_auto and not lesions,
     )
     _check_workbook(out, wanted=excel)
+    _check_cluster(engine, address)
     spoken = _language_of_reports(out, language, wanted=report)
     passed_over: Counter[str] = Counter()
-    workers = workers or processors.available()
+    parallel = workers or processors.available()
     count, inputs = setup.inputs(
-        paths, out, names, passed_over, at_least=workers, overwrite=overwrite
+        paths, out, names, passed_over, at_least=parallel, overwrite=overwrite
     )
     given: dict[str, Any] = {"lesions": "auto" if lesions_auto else lesions, "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
     given |= {"rules": rules, "excel": excel, "force": force, "shard": shard}
     given |= {"heat": heat, "grid": grid, "report": report, "language": language}
     made_with = setup.reader_options(given) | {"grader": grader, "detector": detector}
-    also = {"json": json, "workers": workers, "overwrite": overwrite}
+    also = {"json": json, "workers": parallel, "overwrite": overwrite, "engine": engine}
     options = Options(
         out=out,
         pictures=pictures,
@@ -225,14 +249,17 @@ def read(
         arguments=setup.named(paths, out, grader, detector, paths_too=with_paths) | given | also,
         command=setup.command(paths, grader, detector, given | {"paths": with_paths}),
     )
+    on_cluster = engine == EngineName.RAY
     with (
         quiet_libraries(),
         stopping() as stop,
-        setup.engine(made_with, workers, count, limit) as engine,
+        setup.cluster(made_with, address, workers, limit)
+        if on_cluster
+        else setup.engine(made_with, parallel, count, limit) as reading,
         terminal() as screen,
     ):
         if verbose:
-            screen.err("\n".join(models(engine)))
+            screen.err("\n".join(models(reading)))
 
         def show_it(outcome: Outcome) -> None:
             show(outcome, screen, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
@@ -243,8 +270,16 @@ def read(
             _check_rows(total, excel=excel)
             screen.begin(total, earlier)
 
-        tally = read_all(inputs, engine, options, show=show_it, stop=stop, begin=begin)
+        tally = read_all(inputs, reading, options, show=show_it, stop=stop, begin=begin)
     raise typer.Exit(conclude(tally, passed_over, screen, out, json=json))
+
+
+def _check_cluster(engine: EngineName, address: str | None) -> None:
+    """Check that a cluster can be used, if one is wanted."""
+    if engine == EngineName.RAY:
+        require("fundoscope read --engine ray", RAY)
+    elif address is not None:
+        raise UsageError("--address", "is that of a Ray cluster", "add --engine ray")
 
 
 def _check_rows(photographs: int, *, excel: bool) -> None:

@@ -54,6 +54,24 @@ def engine(
     )
 
 
+def cluster(
+    made_with: dict[str, Any], address: str | None, workers: int | None, deadline: float | None
+) -> Engine:
+    """What reads the photographs on a Ray cluster."""
+    from fundoscope import reader
+    from fundoscope.batch.cluster.engine import Cluster
+    from fundoscope.batch.workers import WorkerLimits
+
+    usual = WorkerLimits()
+    return Cluster(
+        reader.Reader,
+        made_with,
+        address=address,
+        workers=workers,
+        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+    )
+
+
 def command(
     paths: list[Path], grader: Path | None, detector: Path | None, given: dict[str, Any]
 ) -> dict[str, Any]:

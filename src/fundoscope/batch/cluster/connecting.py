@@ -1,0 +1,114 @@
+"""Joining a Ray cluster, or starting one on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from fundoscope.errors import FundoscopeError, UsageError
+
+QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+"""Settings of Ray, before it is imported."""
+AUTO: Final = "auto"
+"""The address of the cluster that this machine belongs to."""
+REACHED_WITHIN: Final = 5.0
+"""Seconds in which a cluster must answer at its address."""
+MESSAGE: Final = 300
+"""Characters of an error of Ray's that are repeated."""
+START_IT: Final = "start it with ray start, and give its address as HOST:PORT"
+
+
+@contextmanager
+def cluster(address: str | None, workers: int | None, folder: str) -> Iterator[int]:
+    """Join a cluster, or start one; the number of actors to run on it.
+
+    Args:
+        address: ``HOST:PORT`` or :data:`AUTO`; ``None`` starts a cluster on this machine.
+        workers: the number of actors; ``None`` means one for each processor.
+        folder: for the files of a cluster on this machine.
+
+    Raises:
+        FundoscopeError: there is no cluster, or it has fewer processors.
+    """
+    os.environ.update(QUIET)
+    import ray
+
+    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
+    try:
+        if address is None:
+            ray.init(
+                "local", num_cpus=workers, num_gpus=0, include_dashboard=False, _temp_dir=folder,
+                **quiet,
+            )  # fmt: skip
+        else:
+            _check_address(address)
+            ray.init(address, **quiet)
+    except FundoscopeError:
+        raise
+    except Exception as error:
+        raise _unreached(address, error) from error
+    processors = int(ray.cluster_resources().get("CPU", 0))
+    if (workers or 1) > processors:
+        why = f"needs more processors than the cluster has: {processors}"
+        raise UsageError(f"--workers {workers or 1}", why, "give fewer --workers")
+    yield workers or processors
+
+
+def _check_address(address: str) -> None:
+    """Look whether something answers at an address: Ray itself would wait for a minute."""
+    if address == AUTO:
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "://" in address:
+        raise UsageError(f"--address {address}", "is no address of a cluster", START_IT)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        why = f"cannot be reached ({error.strerror or error})" if isinstance(error, OSError) else ""
+        raise FundoscopeError(f"the cluster at {address}", why, START_IT) from None
+
+
+def _unreached(address: str | None, error: Exception) -> FundoscopeError:
+    what = "Ray on this machine" if address is None else f"the cluster at {address}"
+    said = " ".join(str(error).split())[:MESSAGE]
+    return FundoscopeError(what, f"cannot be used ({type(error).__name__}: {said})", START_IT)
+
+
+def check_versions(here: Mapping[str, str | None], there: Mapping[str, str | None]) -> None:
+    """Check that another machine computes with the same software.
+
+    Raises:
+        UsageError: it does not.
+    """
+    others = [f"{name} {there.get(name)} instead of {here[name]}" for name in here
+              if there.get(name) != here[name]]
+    if others:
+        why = f"has other software: {', '.join(others)}"
+        raise UsageError("a machine of the cluster", why, "install the same on each machine")
+
+
+def check_creation(error: Exception) -> None:
+    """Raise an error if an actor died because it could not be made, rather than killed.
+
+    Raises:
+        UsageError: its machine lacks fundoscope.
+    """
+    if getattr(error, "actor_init_failed", False):
+        said = str(error)
+        missing = "No module named" in said
+        why = "has no fundoscope" if missing else f"cannot start a reader ({said[-MESSAGE:]})"
+        remedy = "install the same fundoscope[ray] on each machine"
+        raise UsageError("a machine of the cluster", why, remedy)
+
+
+def lost(why: str) -> FundoscopeError:
+    """The error of a cluster that cannot go on."""
+    return FundoscopeError("the cluster", f"was lost: {why}", "look at it with ray status")

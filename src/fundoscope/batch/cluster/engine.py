@@ -1,0 +1,162 @@
+"""An engine whose photographs are read on the machines of a Ray cluster."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from fundoscope.batch.cluster import agent, cargo
+from fundoscope.batch.cluster.agent import Plan, Reply
+from fundoscope.batch.engines import AHEAD_OF_PROCESSES, EngineLostError
+from fundoscope.batch.jobs import Answer, Job, PhotoReader, Refusal
+from fundoscope.batch.worker_process import Loaded, WorkerLimits
+from fundoscope.batch.workers import MESSAGES, error_of
+from fundoscope.reading import ModelUsed
+from fundoscope.staging import PrivateFolder, left_behind, private_folder
+
+REPLIES: Final = msgspec.msgpack.Decoder(Reply)
+
+
+class Cluster:
+    """Reads on a cluster, through an agent: a process of this machine that talks to Ray."""
+
+    ends_at_once = True
+
+    def __init__(
+        self,
+        make: Callable[..., PhotoReader],
+        options: Mapping[str, object],
+        *,
+        address: str | None,
+        workers: int | None,
+        limits: WorkerLimits,
+    ) -> None:
+        """Describe the cluster; entering the context joins it.
+
+        Args:
+            make: makes the reader of each actor; a class or function of a module.
+            options: what it is called with.
+            address: ``HOST:PORT`` of the cluster, or ``auto``; ``None`` starts one on this machine.
+            workers: photographs that are read at a time; ``None``: one for each processor.
+            limits: of one photograph.
+
+        Raises:
+            FundoscopeError: a bundle or a file of rules cannot be read.
+        """
+        self._kit = cargo.packed(make, options)
+        self._address, self._workers, self._limits = address, workers, limits
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Future[Answer | Refusal]] = {}
+        self._lock = threading.Lock()
+        self._loaded: Future[Loaded] = Future()
+        self._ending: Exception | None = None
+        self.ahead = AHEAD_OF_PROCESSES
+
+    @property
+    def models(self) -> tuple[ModelUsed, ...]:
+        """The bundles of the readers."""
+        return self._loaded.result().models
+
+    @property
+    def lesion_thresholds(self) -> Mapping[str, float]:
+        """Those of the readers."""
+        return self._loaded.result().lesion_thresholds
+
+    def __enter__(self) -> Self:
+        """Join the cluster, and wait until one actor has loaded its models.
+
+        Raises:
+            FundoscopeError: there is no cluster, or the models cannot be loaded.
+        """
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._folder = _private_folder()
+        plan = Plan(
+            self._address, self._workers, self._kit, self._limits, str(self._folder.path)
+        )
+        self._process = spawn.Process(target=agent.main, args=(theirs, plan), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._receiver = threading.Thread(target=self._receive, daemon=True)
+        self._receiver.start()
+        try:
+            self._loaded.result()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the agent at once; Ray ends the actors of a command that has gone."""
+        self._end(CancelledError())
+        self._process.kill()
+        self._process.join()
+        self._receiver.join()
+        self._pipe.close()
+        self._folder.remove()
+
+    def begin(self, job: Job) -> Future[Answer | Refusal]:
+        """Have a photograph read."""
+        future: Future[Answer | Refusal] = Future()
+        number = next(self._numbers)
+        with self._lock:
+            if self._ending is not None:
+                future.set_exception(self._ending)
+                return future
+            self._waiting[number] = future
+        with suppress(OSError):  # Then the receiver sees the end, too.
+            self._pipe.send((number, job))
+        return future
+
+    def _receive(self) -> None:
+        """Take replies until the agent ends; the body of a thread."""
+        try:
+            while True:
+                reply = REPLIES.decode(self._pipe.recv_bytes())
+                message = MESSAGES.decode(reply.message)
+                if reply.number == 0 and message.loaded is not None:
+                    self.ahead = AHEAD_OF_PROCESSES * reply.workers
+                    self._loaded.set_result(message.loaded)
+                    continue
+                if reply.number == 0:
+                    self._end(error_of(message.failure))
+                    return
+                with self._lock:
+                    future = self._waiting.pop(reply.number, None)
+                result = message.answer or message.refusal
+                if future is None:
+                    continue
+                if result is None:
+                    future.set_exception(error_of(message.failure))
+                else:
+                    future.set_result(result)
+        except (EOFError, OSError):
+            why = "the connection to it ended"
+            self._end(EngineLostError("the cluster", why, "look at it with ray status"))
+
+    def _end(self, error: Exception) -> None:
+        """Give up what waits."""
+        with self._lock:
+            self._ending = self._ending or error
+            waiting, self._waiting = list(self._waiting.values()), {}
+        if not self._loaded.done():
+            self._loaded.set_exception(error)
+        for future in waiting:
+            future.set_exception(error)
+
+
+def _private_folder() -> PrivateFolder:
+    """A folder for Ray's files; those that killed runs left are removed."""
+    parent = Path(tempfile.gettempdir())
+    for folder in left_behind(parent):
+        folder.remove()
+    return private_folder(parent)
