@@ -5,6 +5,7 @@ FundoscopeError            exit 1   something failed that the caller could not f
 │   ├── MissingExtraError  exit 2   an optional part is not installed
 │   ├── TableError         exit 2   a label table or manifest is wrong (line and column named)
 │   └── BundleError        exit 2   a model bundle is missing or damaged, or its hash is wrong
+├── ConnectionLostError    exit 1   a cluster or store cannot be reached; what was read is kept
 ├── OutputError            exit 1   a result could not be written
 └── PhotoError             exit 3   a file cannot be read as a photograph
 """
@@ -81,6 +82,10 @@ class TableError(UsageError):
 
 class BundleError(UsageError):
     """A model bundle is missing or damaged, or its model does not match its hash."""
+
+
+class ConnectionLostError(FundoscopeError):
+    """A cluster or a store of photographs cannot be reached any more. What was read is kept."""
 
 
 class OutputError(FundoscopeError):

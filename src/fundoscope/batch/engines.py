@@ -13,7 +13,6 @@ from typing import Final, Protocol, Self
 
 from fundoscope.batch.jobs import Answer, Job, PhotoReader, Refusal, answer
 from fundoscope.batch.workers import WorkerLimits, WorkerPool
-from fundoscope.errors import FundoscopeError
 from fundoscope.reading import ModelUsed
 
 PROCESSES_FROM: Final = 8
@@ -23,10 +22,6 @@ AHEAD_OF_THREADS: Final = 2
 slow one delays the others, few enough for memory."""
 AHEAD_OF_PROCESSES: Final = 16
 """The same for a process: one may wait for the deadline of a photograph while others go on."""
-
-
-class EngineLostError(FundoscopeError):
-    """What reads the photographs is gone. What was read is kept."""
 
 
 class Engine(Protocol):

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope import limits
-from fundoscope.batch.sources import archives, patterns
+from fundoscope.batch.sources import archives, patterns, remote
+from fundoscope.batch.sources.remote import Url
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.columns import names_of
@@ -40,6 +41,8 @@ class Input:
         archive: the zip or tar file that holds it; then ``path`` is the archive's path and, below
             it, the name in the archive. ``""`` for a file of its own.
         place: in the archive, see :func:`fundoscope.batch.sources.archives.members`.
+        url: where a store holds it, see :mod:`fundoscope.batch.sources.remote`; then ``path`` is
+            not a path of this machine. ``""`` for a file of this machine.
     """
 
     image: str
@@ -51,6 +54,7 @@ class Input:
     problem: PhotoError | None = None
     archive: str = ""
     place: int = 0
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def gather(paths: Sequence[Path], *, leave_out: Path | None = None) -> Inputs:
 
 
 def stream(
-    paths: Sequence[Path], passed_over: Counter[str], *, leave_out: Path | None = None
+    paths: Sequence[Path | Url], passed_over: Counter[str], *, leave_out: Path | None = None
 ) -> Iterator[Input]:
     """Yield the photographs of files, folders (with all below), lists, archives and tables.
 
@@ -94,7 +98,8 @@ def stream(
             a path a line, relative to the list; archives (.zip, .tar, .tar.gz, …); tables (see
             :func:`fundoscope.data.table.read_table`) with a column ``image``, or another name of
             :data:`fundoscope.data.columns.SYNONYMS`, and optionally ``id``, ``patient`` and
-            ``eye``, image paths relative to the table.
+            ``eye``, image paths relative to the table. Photographs, folders and patterns may be
+            URLs, and lists and tables may name URLs of photographs.
         passed_over: gets the counts of skipped files in folders and archives, by suffix.
         leave_out: a folder that is not entered (where the results go).
 
@@ -103,28 +108,46 @@ def stream(
             ``leave_out``.
         TableError: a table is not valid.
     """
-    seen: set[Path] = set()
-    given = list(patterns.expanded(paths))
+    seen: set[Path | str] = set()
+    given = list(_expanded(paths))
     for path in given:
-        if path.suffix.lower() in TABLE_SUFFIXES and not _is_folder(path):
+        if (
+            isinstance(path, Path)
+            and path.suffix.lower() in TABLE_SUFFIXES
+            and not _is_folder(path)
+        ):
             yield from _of_table(path)
             continue
         for photograph in _of_path(path, leave_out, passed_over):
             # Nothing is reached twice from one path, and its photographs may be very many.
-            if len(given) == 1 or _first_time(photograph.path, seen):
+            if len(given) == 1 or _first_time(photograph, seen):
                 yield photograph
 
 
-def _first_time(path: Path, seen: set[Path]) -> bool:
-    absolute = path.absolute()
-    new = absolute not in seen
-    seen.add(absolute)
+def _expanded(paths: Sequence[Path | Url]) -> Iterator[Path | Url]:
+    for path in paths:
+        if isinstance(path, Url):
+            yield path
+        else:
+            yield from patterns.expanded([path])
+
+
+def _first_time(photograph: Input, seen: set[Path | str]) -> bool:
+    identity = photograph.url or photograph.path.absolute()
+    new = identity not in seen
+    seen.add(identity)
     return new
 
 
-def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> Iterator[Input]:
-    if _is_folder(path):
-        others: Counter[str] = Counter()
+def _of_path(
+    path: Path | Url, leave_out: Path | None, passed_over: Counter[str]
+) -> Iterator[Input]:
+    others: Counter[str] = Counter()
+    if isinstance(path, Url):
+        urls = remote.photographs(path, PHOTOGRAPH_SUFFIXES, others)
+        yield from _some(path.text, map(_of_url, urls), others)
+        passed_over.update(others)
+    elif _is_folder(path):
         entered = {_identity(path)}
         if leave_out is not None and leave_out.is_dir():
             entered.add(_identity(leave_out))
@@ -132,31 +155,53 @@ def _of_path(path: Path, leave_out: Path | None, passed_over: Counter[str]) -> I
                 # The next run would read the pictures of this run as photographs.
                 why = "is also the folder of the photographs"
                 raise UsageError(f"--out {leave_out}", why, "name another folder")
-        yield from _some(path, _of_folder(path, entered, others), others)
+        yield from _some(str(path), _of_folder(path, entered, others), others)
         passed_over.update(others)
     elif not _exists(path):
         raise UsageError(str(path), "does not exist", "check the path")
     elif archives.is_archive(path):
-        others = Counter()
         members = archives.members(path, PHOTOGRAPH_SUFFIXES, others)
         named = (
             Input(f"{path}/{name}", path / name, archive=str(path), place=place)
             for place, name in members
         )
-        yield from _some(path, named, others)
+        yield from _some(str(path), named, others)
         passed_over.update(others)
     elif path.suffix.lower() == patterns.LIST_SUFFIX:
-        listed = (Input(name, path.parent / name) for name in patterns.lines(path))
-        yield from _some(path, listed, Counter())
+        yield from _some(str(path), _of_list(path), others)
     else:
         yield Input(str(path), path)
 
 
-def _some(path: Path, photographs: Iterator[Input], others: Counter[str]) -> Iterator[Input]:
+def _of_url(url: Url) -> Input:
+    return Input(url.text, url.path, url=url.text)
+
+
+def _of_list(path: Path) -> Iterator[Input]:
+    for number, name in enumerate(patterns.lines(path), 1):
+        if remote.is_url(name):
+            yield _of_url(_url(name, f"{path.name}, entry {number}"))
+        else:
+            yield Input(name, path.parent / name)
+
+
+def _url(text: str, where: str) -> Url:
+    """A URL in a list or table.
+
+    Raises:
+        TableError: it is not valid.
+    """
+    try:
+        return remote.url(text)
+    except UsageError as error:
+        raise TableError(where, f"{error.what} {error.why}", error.remedy) from None
+
+
+def _some(path: str, photographs: Iterator[Input], others: Counter[str]) -> Iterator[Input]:
     """Yield photographs, and complain where there is none."""
     first = next(photographs, None)
     if first is None:
-        raise UsageError(str(path), _emptiness(others), "name a folder with photographs")
+        raise UsageError(path, _emptiness(others), "name a folder with photographs")
     yield first
     yield from photographs
 
@@ -235,13 +280,15 @@ def _of_table(path: Path) -> Iterator[Input]:
                 "does not name a photograph",
                 "write the path of the photograph, relative to the table",
             )
+        url = _url(image, f"{path.name}, line {line}") if remote.is_url(image) else None
         yield Input(
             image,
-            _listed(path.parent, image, pictures),
+            _listed(path.parent, image, pictures) if url is None else url.path,
             id=cells.get(columns["id"], ""),
             patient=cells.get(columns["patient"], ""),
             eye=cells.get(columns["eye"], ""),
             from_table=True,
+            url="" if url is None else url.text,
         )
 
 

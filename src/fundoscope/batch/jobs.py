@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from fundoscope.batch.sources import remote
+from fundoscope.batch.sources.remote import Url
 from fundoscope.errors import FundoscopeError, PhotoError
 from fundoscope.reading import ModelUsed, Reading
 
@@ -57,15 +59,15 @@ class Job:
     """What one reading needs.
 
     Attributes:
-        source: the path of a file, or its bytes.
-        name: the file's bare name, where ``source`` is bytes and the name is known.
+        source: the path of a file, its bytes, or its URL in a store.
+        name: the file's bare name, where ``source`` is no path and the name is known.
         eye: ``"right"`` or ``"left"`` if that is known.
         picture: whether to draw the picture of the reading, too.
         labels: whether the picture has kind and score at each lesion.
         quadrants: whether it has the quadrants and the ETDRS grid.
     """
 
-    source: str | bytes
+    source: str | bytes | Url
     name: str | None = None
     eye: str | None = None
     picture: bool = False
@@ -138,8 +140,9 @@ def answer(job: Job, reader: PhotoReader) -> Answer | Refusal:
 
 
 def _examined(job: Job, reader: PhotoReader) -> tuple[Photo, Reading]:
-    if isinstance(job.source, bytes):
-        photo, reading = reader.examine(job.source, eye=job.eye)
+    if not isinstance(job.source, str):
+        data = job.source if isinstance(job.source, bytes) else remote.read(job.source)
+        photo, reading = reader.examine(data, eye=job.eye)
         return photo, replace(reading, photo=replace(reading.photo, name=job.name))
     return unchanged(Path(job.source), partial(reader.examine, eye=job.eye))
 

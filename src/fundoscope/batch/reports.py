@@ -20,7 +20,9 @@ from fundoscope.batch.inputs import Input
 from fundoscope.batch.names import eye_of
 from fundoscope.batch.outcome import REFUSED
 from fundoscope.batch.shown import stem_for_a_file
-from fundoscope.errors import PhotoError
+from fundoscope.batch.sources import remote
+from fundoscope.batch.sources.remote import Url
+from fundoscope.errors import ConnectionLostError, PhotoError
 from fundoscope.ordered import in_order
 from fundoscope.reading import Reading
 
@@ -171,11 +173,14 @@ def _examined(photographed: Photographed, readings: Path) -> Examined:
 
 def _again(photograph: Input, reading: Reading) -> Photo | None:
     """The photograph as it was read; ``None`` if it was changed or removed since."""
-    from fundoscope.photo.decode import decode_file
+    from fundoscope.photo.decode import decode, decode_file
     from fundoscope.report.paper.picture import WIDTH
 
     try:
-        photo = decode_file(photograph.path, min_side=WIDTH)
-    except PhotoError:
+        if photograph.url:
+            photo = decode(remote.read(Url(photograph.url)), min_side=WIDTH)
+        else:
+            photo = decode_file(photograph.path, min_side=WIDTH)
+    except (PhotoError, ConnectionLostError):
         return None
     return photo if photo.facts.sha256 == reading.photo.sha256 else None

@@ -26,7 +26,8 @@ from fundoscope.batch.ledger.record import Facts, record
 from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
 from fundoscope.batch.sources.archives import Archives
-from fundoscope.errors import PhotoError
+from fundoscope.batch.sources.remote import Url
+from fundoscope.errors import ConnectionLostError, PhotoError
 from fundoscope.photo.decode import name_of
 
 __all__ = ["INTERNAL_ERROR", "Options", "PhotoReader", "Tally", "examine", "read_all", "run"]
@@ -118,7 +119,8 @@ def read_all(
     Raises:
         UsageError: the folder of results holds another run, or one that is at work.
         OutputError: a result could not be written.
-        FundoscopeError: reading failed for a reason that concerns all photographs.
+        FundoscopeError: reading failed for a reason that concerns all photographs. If a cluster or
+            store is lost, what was read is written, and the tally says so.
     """
     command = {**options.command, "models": [model.sha256 for model in engine.models]}
     with ledger_of(options.out, command, _now(), overwrite=options.overwrite) as ledger:
@@ -131,7 +133,10 @@ def read_all(
         tally.earlier = tally.done
         if begin is not None:
             begin(tally.photographs, tally.earlier)
-        _walk(ledger, engine, options, stop, tally, show)
+        try:
+            _walk(ledger, engine, options, stop, tally, show)
+        except ConnectionLostError as error:
+            tally.lost = error
         tally.interrupted = tally.done < tally.photographs
         _conclude(ledger, tally)
         if options.out is not None:
@@ -211,7 +216,7 @@ def _begin(
 
 
 def _job(photograph: Input, options: Options, archives: Archives) -> Job:
-    """The job of a photograph; of one in an archive it has the bytes.
+    """The job of a photograph; of one in an archive it has the bytes, of one in a store the URL.
 
     Raises:
         PhotoError: it cannot be read from its archive.
@@ -225,6 +230,8 @@ def _job(photograph: Input, options: Options, archives: Archives) -> Job:
         labels=options.labels,
         quadrants=options.quadrants,
     )
+    if photograph.url:
+        return replace(plain, source=Url(photograph.url), name=name_of(photograph.path))
     if not photograph.archive:
         return plain
     member = photograph.path.relative_to(photograph.archive).as_posix()
@@ -236,6 +243,8 @@ def _size(job: Job) -> int:
     """Bytes of a file; 0 where that cannot be known."""
     if isinstance(job.source, bytes):
         return len(job.source)
+    if isinstance(job.source, Url):
+        return 0
     try:
         return Path(job.source).stat().st_size
     except (OSError, ValueError):

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope.batch.inputs import Input
+from fundoscope.batch.sources.remote import Url
+from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.quoting import bare
 
 FOLDER: Final = "(folder)"
@@ -42,7 +44,7 @@ def without_paths(text: str, photograph: Input) -> str:
     return text
 
 
-def named(path: Path, *, paths: bool, bundle: bool = False) -> str:
+def named(path: Path | Url, *, paths: bool, bundle: bool = False) -> str:
     """How ``run.json`` names an argument of the command.
 
     Args:
@@ -55,7 +57,10 @@ def named(path: Path, *, paths: bool, bundle: bool = False) -> str:
         folder.
     """
     if paths:
-        return str(path)
+        return path.text if isinstance(path, Url) else str(path)
+    if isinstance(path, Url):
+        is_photograph = path.path.suffix.lower() in PHOTOGRAPH_SUFFIXES
+        return bare(path.text) if is_photograph else FOLDER
     try:
         is_folder = path.is_dir()
     except OSError:

@@ -37,6 +37,7 @@ EXTRAS: Final = {
     "postgresql": {"psycopg": "psycopg"},
     "report": {"reportlab": "reportlab"},
     "ray": {"ray": "ray"},
+    "remote": {"fsspec": "fsspec", "s3fs": "s3fs"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
 

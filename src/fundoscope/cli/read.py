@@ -53,12 +53,13 @@ def _auto_joined(arguments: list[str]) -> Iterator[str]:
 
 def read(
     paths: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="PATH",
+            metavar="PATH|URL",
             help="Photographs, folders (with their subfolders), patterns ('eyes/*.jpg'), lists"
             " (.txt, a path a line), archives (.zip, .tar, .tar.gz), or tables (.csv, .xlsx) with"
-            " the column image and, optionally, id, patient and eye.",
+            " the column image and, optionally, id, patient and eye. Photographs may be in a store:"
+            " s3://BUCKET/FOLDER.",
             show_default=False,
         ),
     ],
@@ -210,6 +211,7 @@ def read(
     """
     from fundoscope.batch import processors
     from fundoscope.batch.run import Options, read_all
+    from fundoscope.batch.sources import remote
     from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
 
     drawn = out is not None and pictures and lesions
@@ -225,10 +227,12 @@ def read(
     _check_workbook(out, wanted=excel)
     _check_cluster(engine, address)
     spoken = _language_of_reports(out, language, wanted=report)
+    remote.refuse("--out", out)
+    given_paths = [remote.place(path) for path in paths]
     passed_over: Counter[str] = Counter()
     parallel = workers or processors.available()
     count, inputs = setup.inputs(
-        paths, out, names, passed_over, at_least=parallel, overwrite=overwrite
+        given_paths, out, names, passed_over, at_least=parallel, overwrite=overwrite
     )
     given: dict[str, Any] = {"lesions": "auto" if lesions_auto else lesions, "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
@@ -246,8 +250,10 @@ def read(
         reports=spoken,
         overwrite=overwrite,
         shard=setup.shard(shard),
-        arguments=setup.named(paths, out, grader, detector, paths_too=with_paths) | given | also,
-        command=setup.command(paths, grader, detector, given | {"paths": with_paths}),
+        arguments=setup.named(given_paths, out, grader, detector, paths_too=with_paths)
+        | given
+        | also,
+        command=setup.command(given_paths, grader, detector, given | {"paths": with_paths}),
     )
     on_cluster = engine == EngineName.RAY
     with (

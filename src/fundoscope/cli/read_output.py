@@ -88,6 +88,8 @@ def conclude(
     """Print the totals, and return the exit code."""
     if screen.closed:
         return PIPE_CLOSED
+    if tally.lost is not None:
+        screen.err(str(tally.lost))
     if tally.interrupted:
         kept = f"; their results are in {out}" if out is not None else ""
         if out is not None:

@@ -16,6 +16,7 @@ from fundoscope.quoting import shown
 if TYPE_CHECKING:
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.inputs import Input
+    from fundoscope.batch.sources.remote import Url
 
 SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
@@ -73,13 +74,13 @@ def cluster(
 
 
 def command(
-    paths: list[Path], grader: Path | None, detector: Path | None, given: dict[str, Any]
+    paths: list[Path | Url], grader: Path | None, detector: Path | None, given: dict[str, Any]
 ) -> dict[str, Any]:
     """What the results depend on, so that an unfinished run is known by it."""
     from fundoscope._version import __version__
 
     files = {
-        "paths": [str(path.absolute()) for path in paths],
+        "paths": [str(path.absolute()) if isinstance(path, Path) else path.text for path in paths],
         "grader": None if grader is None else str(grader.absolute()),
         "detector": None if detector is None else str(detector.absolute()),
     }
@@ -102,7 +103,7 @@ def shard(text: str | None) -> tuple[int, int]:
 
 
 def named(
-    paths: list[Path],
+    paths: list[Path | Url],
     out: Path | None,
     grader: Path | None,
     detector: Path | None,
@@ -124,7 +125,7 @@ def named(
 
 
 def inputs(
-    paths: list[Path],
+    paths: list[Path | Url],
     out: Path | None,
     names: str | None,
     passed_over: Counter[str],

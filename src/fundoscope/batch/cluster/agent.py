@@ -7,12 +7,14 @@ the cluster; all of that stays here. It ends with its parent.
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
 import os
+import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -27,7 +29,6 @@ from fundoscope.batch.worker_process import (
     Loaded,
     Message,
     WorkerLimits,
-    end_with_parent,
     failure_of,
     leave_signals_to_parent,
 )
@@ -119,7 +120,9 @@ def main(pipe: Connection, plan: Plan) -> None:
         plan: what to do.
     """
     leave_signals_to_parent()
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    if hasattr(os, "setsid"):
+        os.setsid()  # what Ray starts here joins this group, and ends with it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _silence()
     try:
         with connecting.cluster(plan.address, plan.workers, plan.folder) as workers:
@@ -128,6 +131,24 @@ def main(pipe: Connection, plan: Plan) -> None:
         _send(pipe, Reply(0, msgspec.msgpack.encode(Message(failure=failure_of(error)))))
     except (EOFError, ConnectionError):
         return  # The parent has no more jobs, or has ended.
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the parent, however that happens, and end all that was started then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        end_group(os.getpid())
+
+
+def end_group(leader: int) -> None:
+    """Kill a process and those of its group."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(leader, signal.SIGKILL)
+    else:
+        with suppress(OSError):
+            os.kill(leader, signal.SIGTERM)  # which ends a process at once on Windows
 
 
 def _silence() -> None:

@@ -1,7 +1,7 @@
 """What travels to the machines of a cluster: how a reader is made, and photographs.
 
 Those machines may not see the disk of this one, so files travel as their content: bundles and rule
-sets with the hash of each file, photographs as bytes.
+sets with the hash of each file, photographs as bytes. Photographs in a store travel as their URLs.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def reader(kit: Kit) -> PhotoReader:
 
 def with_content(job: Job) -> Job | Refusal:
     """A job that needs no file of this machine; a refusal if its file cannot be read."""
-    if isinstance(job.source, bytes):
+    if not isinstance(job.source, str):
         return job
     path = Path(job.source)
     try:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.errors import ConnectionLostError, FundoscopeError, UsageError
 
-QUIET: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+SETTINGS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+"""Of Ray, before it is imported: no telemetry."""
+ON_THIS_MACHINE: Final = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listen on 127.0.0.1 only
 }
-"""Settings of Ray, before it is imported."""
+"""Further ones for a cluster that is started here."""
+TOKEN: Final = "RAY_AUTH_TOKEN"
+"""The setting with the secret that a process must know to talk to the cluster."""
 AUTO: Final = "auto"
 """The address of the cluster that this machine belongs to."""
 REACHED_WITHIN: Final = 5.0
@@ -38,7 +42,9 @@ def cluster(address: str | None, workers: int | None, folder: str) -> Iterator[i
     Raises:
         FundoscopeError: there is no cluster, or it has fewer processors.
     """
-    os.environ.update(QUIET)
+    os.environ.update(SETTINGS)
+    if address is None:
+        os.environ.update(ON_THIS_MACHINE, **{TOKEN: secrets.token_hex()})
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
@@ -88,8 +94,11 @@ def check_versions(here: Mapping[str, str | None], there: Mapping[str, str | Non
     Raises:
         UsageError: it does not.
     """
-    others = [f"{name} {there.get(name)} instead of {here[name]}" for name in here
-              if there.get(name) != here[name]]
+    others = [
+        f"{name} {there.get(name)} instead of {version}"
+        for name, version in here.items()
+        if there.get(name) != version
+    ]
     if others:
         why = f"has other software: {', '.join(others)}"
         raise UsageError("a machine of the cluster", why, "install the same on each machine")
@@ -109,6 +118,6 @@ def check_creation(error: Exception) -> None:
         raise UsageError("a machine of the cluster", why, remedy)
 
 
-def lost(why: str) -> FundoscopeError:
+def lost(why: str) -> ConnectionLostError:
     """The error of a cluster that cannot go on."""
-    return FundoscopeError("the cluster", f"was lost: {why}", "look at it with ray status")
+    return ConnectionLostError("the cluster", f"was lost: {why}", "see how it is with ray status")

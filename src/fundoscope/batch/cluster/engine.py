@@ -14,9 +14,9 @@ from typing import Final, Self
 
 import msgspec
 
-from fundoscope.batch.cluster import agent, cargo
+from fundoscope.batch.cluster import agent, cargo, connecting
 from fundoscope.batch.cluster.agent import Plan, Reply
-from fundoscope.batch.engines import AHEAD_OF_PROCESSES, EngineLostError
+from fundoscope.batch.engines import AHEAD_OF_PROCESSES
 from fundoscope.batch.jobs import Answer, Job, PhotoReader, Refusal
 from fundoscope.batch.worker_process import Loaded, WorkerLimits
 from fundoscope.batch.workers import MESSAGES, error_of
@@ -80,9 +80,7 @@ class Cluster:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._folder = _private_folder()
-        plan = Plan(
-            self._address, self._workers, self._kit, self._limits, str(self._folder.path)
-        )
+        plan = Plan(self._address, self._workers, self._kit, self._limits, str(self._folder.path))
         self._process = spawn.Process(target=agent.main, args=(theirs, plan), daemon=True)
         self._process.start()
         theirs.close()
@@ -98,6 +96,8 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         """End the agent at once; Ray ends the actors of a command that has gone."""
         self._end(CancelledError())
+        if self._process.pid is not None:
+            agent.end_group(self._process.pid)
         self._process.kill()
         self._process.join()
         self._receiver.join()
@@ -140,8 +140,7 @@ class Cluster:
                 else:
                     future.set_result(result)
         except (EOFError, OSError):
-            why = "the connection to it ended"
-            self._end(EngineLostError("the cluster", why, "look at it with ray status"))
+            self._end(connecting.lost("Ray ended the connection"))
 
     def _end(self, error: Exception) -> None:
         """Give up what waits."""

@@ -319,11 +319,13 @@ def _packed(photograph: Input) -> str:
         (
             photograph.image, str(photograph.path), photograph.id, photograph.patient,
             photograph.eye, photograph.from_table, photograph.archive, photograph.place, parts,
+            photograph.url,
         )
     )  # fmt: skip
 
 
 def _unpacked(body: str) -> Input:
-    image, path, name, patient, eye, from_table, archive, place, parts = json.loads(body)
+    image, path, name, patient, eye, from_table, archive, place, parts, *url = json.loads(body)
     problem = None if parts is None else PhotoError(*parts[:3], code=parts[3])
-    return Input(image, Path(path), name, patient, eye, from_table, problem, archive, place)
+    known = (image, Path(path), name, patient, eye, from_table, problem, archive, place)
+    return Input(*known, *url)  # a ledger of an earlier version has no URLs

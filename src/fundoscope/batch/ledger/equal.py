@@ -12,6 +12,7 @@ from fundoscope.batch.jobs import Answer, Job
 from fundoscope.batch.ledger.database import Ledger
 from fundoscope.batch.ledger.folder import kept_picture
 from fundoscope.batch.ledger.record import Facts
+from fundoscope.batch.sources.remote import Url
 from fundoscope.photo.decode import name_of
 from fundoscope.reading import Reading
 
@@ -19,7 +20,8 @@ from fundoscope.reading import Reading
 def answer(job: Job, size: int, ledger: Ledger, out: Path | None) -> Answer | None:
     """The answer that the same file had before; ``None`` if it must be read.
 
-    Only a file of the size of an earlier one is looked into.
+    Only a file of the size of an earlier one is looked into, and none of a store: that would
+    download it.
 
     Args:
         job: what to read.
@@ -27,10 +29,10 @@ def answer(job: Job, size: int, ledger: Ledger, out: Path | None) -> Answer | No
         ledger: of the run.
         out: folder of results.
     """
-    if not ledger.has_size(size):
+    if isinstance(job.source, Url) or not ledger.has_size(size):
         return None
     try:
-        sha256 = _hash(job)
+        sha256 = _hash(job.source)
         for facts, line in ledger.lines_with(sha256):
             if names.eye_of(facts.eye) == job.eye:
                 return Answer(_renamed(line, job), _picture(facts, out) if job.picture else None)
@@ -39,15 +41,15 @@ def answer(job: Job, size: int, ledger: Ledger, out: Path | None) -> Answer | No
     return None
 
 
-def _hash(job: Job) -> str:
-    if isinstance(job.source, bytes):
-        return hashlib.sha256(job.source).hexdigest()
-    return checksums.of_file(Path(job.source))
+def _hash(source: str | bytes) -> str:
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    return checksums.of_file(Path(source))
 
 
 def _renamed(line: bytes, job: Job) -> Reading:
     reading = Reading.from_json(line)
-    name = job.name if isinstance(job.source, bytes) else name_of(Path(job.source))
+    name = name_of(Path(job.source)) if isinstance(job.source, str) else job.name
     return replace(reading, photo=replace(reading.photo, name=name))
 
 

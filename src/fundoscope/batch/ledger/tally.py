@@ -9,7 +9,7 @@ from typing import Any
 from fundoscope.batch.jobs import INTERNAL_ERROR
 from fundoscope.batch.ledger.record import Facts
 from fundoscope.batch.outcome import READ, REFUSED, STATUSES
-from fundoscope.errors import FundoscopeError, PhotoError
+from fundoscope.errors import ConnectionLostError, FundoscopeError, PhotoError
 from fundoscope.report.wording import NotAssessed
 
 
@@ -32,6 +32,7 @@ class Tally:
             that several photographs have are followed by the number of the photograph. They are
             listed at the end.
         interrupted: whether the run was stopped before its end.
+        lost: the error that stopped it, if a cluster or a store was lost.
         earlier: the number of photographs that were read before this command began.
     """
 
@@ -46,6 +47,7 @@ class Tally:
     troubled: list[dict[str, Any]] = field(default_factory=list)
     equal: list[dict[str, str]] = field(default_factory=list)
     interrupted: bool = False
+    lost: ConnectionLostError | None = None
     earlier: int = 0
 
     def add(self, facts: Facts) -> None:
