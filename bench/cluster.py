@@ -102,13 +102,15 @@ def kills(count: int, number: int, workers: int, seed: int, place: Path) -> int:
             wait_for_a_line(process, log)
     seen.update(printed(log))
     doubled = sum(times > 1 for times in seen.values())
-    same = results(out) == results(place / "local")
+    same = (out / "run.json").exists() and results(out) == results(place / "local")
     killed = ", ".join(f"{times} {kind}s" for kind, times in sorted(done.items()))
     print(
         f"ray: killed {killed or 'nothing'}; {time.monotonic() - began:.0f} s, exit code"
         f" {process.returncode}: {lost} lost, {doubled} doubled, {count - len(seen)} not printed,"
         f" results {'the same' if same else 'NOT the same'}, {load()}"
     )
+    if not same:
+        print(log.read_text())
     return 0 if same and not lost and not doubled else 1
 
 
@@ -126,11 +128,17 @@ def stops(count: int, workers: int, place: Path) -> int:
         code = process.wait()
         seconds = time.monotonic() - began
         seen = set(printed(log))
-        tables = {row.split(",")[0] for row in (out / "readings.csv").read_text().splitlines()[1:]}
+        table = out / "readings.csv"
+        rows = (
+            table.read_text().splitlines()[1:] if table.exists() else log.read_text().splitlines()
+        )
+        tables = {row.split(",")[0] for row in rows}
         time.sleep(SETTLED)
         left = sorted(set(tree) & set(processes()))
         whole = seen == recorded(out) == tables
         faults += not whole or bool(left)
+        if not whole:
+            print(log.read_text())
         print(
             f"{number.name}: ended after {seconds:.2f} s with {code}, {len(seen)} photographs"
             f" {'kept' if whole else 'NOT all kept'}, {len(left)} processes left, {load()}"
@@ -146,6 +154,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--seed", type=int, default=35)
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     with tempfile.TemporaryDirectory(prefix="fundoscope-cluster-") as place:
         if given.what == "stops":
             return stops(given.photographs, given.workers, Path(place))

@@ -259,7 +259,7 @@ def read(
     with (
         quiet_libraries(),
         stopping() as stop,
-        setup.cluster(made_with, address, workers, limit)
+        setup.cluster(made_with, address, workers, limit, stop)
         if on_cluster
         else setup.engine(made_with, parallel, count, limit) as reading,
         terminal() as screen,

@@ -14,6 +14,8 @@ from fundoscope.errors import UsageError
 from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.inputs import Input
     from fundoscope.batch.sources.remote import Url
@@ -56,7 +58,11 @@ def engine(
 
 
 def cluster(
-    made_with: dict[str, Any], address: str | None, workers: int | None, deadline: float | None
+    made_with: dict[str, Any],
+    address: str | None,
+    workers: int | None,
+    deadline: float | None,
+    stop: Event,
 ) -> Engine:
     """What reads the photographs on a Ray cluster."""
     from fundoscope import reader
@@ -70,6 +76,7 @@ def cluster(
         address=address,
         workers=workers,
         limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+        stop=stop,
     )
 
 

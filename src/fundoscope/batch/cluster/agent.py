@@ -128,9 +128,12 @@ def main(pipe: Connection, plan: Plan) -> None:
         with connecting.cluster(plan.address, plan.workers, plan.folder) as workers:
             _Agent(pipe, plan, workers).serve()
     except FundoscopeError as error:
-        _send(pipe, Reply(0, msgspec.msgpack.encode(Message(failure=failure_of(error)))))
-    except (EOFError, ConnectionError):
-        return  # The parent has no more jobs, or has ended.
+        _fail(pipe, error)
+    except (EOFError, BrokenPipeError):
+        return  # The parent has ended.
+    except Exception as error:  # noqa: BLE001 (Ray has many, also of other libraries)
+        said = " ".join(str(error).split())[: connecting.MESSAGE]
+        _fail(pipe, connecting.lost(f"{type(error).__name__}: {said}"))
 
 
 def _end_with_parent() -> None:
@@ -160,6 +163,10 @@ def _silence() -> None:
 
 def _send(pipe: Connection, reply: Reply) -> None:
     pipe.send_bytes(msgspec.msgpack.encode(reply))
+
+
+def _fail(pipe: Connection, error: FundoscopeError) -> None:
+    _send(pipe, Reply(0, msgspec.msgpack.encode(Message(failure=failure_of(error)))))
 
 
 class _Agent:
@@ -269,7 +276,7 @@ class _Agent:
         self._deaths += 1
         if self._deaths > DEATHS_IN_A_ROW * len(self._workers):
             raise connecting.lost("the processes that read end again and again")
-        tasks = list(worker.tasks.values())
+        tasks, worker.tasks, worker.loading = list(worker.tasks.values()), {}, None
         for task in tasks[:1]:  # it was being read
             task.attempts += 1
             if task.attempts >= ATTEMPTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from fundoscope.errors import ConnectionLostError, FundoscopeError, UsageError
+from fundoscope.quoting import shown
 
 SETTINGS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 """Of Ray, before it is imported: no telemetry."""
@@ -21,8 +23,15 @@ ON_THIS_MACHINE: Final = {
 """Further ones for a cluster that is started here."""
 TOKEN: Final = "RAY_AUTH_TOKEN"
 """The setting with the secret that a process must know to talk to the cluster."""
+QUIET: Final = {
+    "log_to_driver": False,
+    "logging_level": logging.CRITICAL,
+    "configure_logging": False,
+}
+"""What Ray is not to print."""
 AUTO: Final = "auto"
 """The address of the cluster that this machine belongs to."""
+PORT: Final = re.compile(r"[0-9]{1,5}")
 REACHED_WITHIN: Final = 5.0
 """Seconds in which a cluster must answer at its address."""
 MESSAGE: Final = 300
@@ -43,22 +52,15 @@ def cluster(address: str | None, workers: int | None, folder: str) -> Iterator[i
         FundoscopeError: there is no cluster, or it has fewer processors.
     """
     os.environ.update(SETTINGS)
+    alone = {"num_cpus": workers, "num_gpus": 0, "include_dashboard": False, "_temp_dir": folder}
     if address is None:
         os.environ.update(ON_THIS_MACHINE, **{TOKEN: secrets.token_hex()})
+    else:
+        check_address(address)
     import ray
 
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
     try:
-        if address is None:
-            ray.init(
-                "local", num_cpus=workers, num_gpus=0, include_dashboard=False, _temp_dir=folder,
-                **quiet,
-            )  # fmt: skip
-        else:
-            _check_address(address)
-            ray.init(address, **quiet)
-    except FundoscopeError:
-        raise
+        ray.init(address or "local", **QUIET, **(alone if address is None else {}))
     except Exception as error:
         raise _unreached(address, error) from error
     processors = int(ray.cluster_resources().get("CPU", 0))
@@ -68,18 +70,23 @@ def cluster(address: str | None, workers: int | None, folder: str) -> Iterator[i
     yield workers or processors
 
 
-def _check_address(address: str) -> None:
-    """Look whether something answers at an address: Ray itself would wait for a minute."""
+def check_address(address: str) -> None:
+    """Look whether something answers at an address: Ray itself would wait for a minute.
+
+    Raises:
+        UsageError: it is no address.
+        FundoscopeError: nothing answers.
+    """
     if address == AUTO:
         return
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "://" in address:
-        raise UsageError(f"--address {address}", "is no address of a cluster", START_IT)
+    if not host or not PORT.fullmatch(port) or "/" in address:
+        raise UsageError(f"--address {shown(address)}", "is no address of a cluster", START_IT)
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN).close()
-    except (OSError, OverflowError) as error:
-        why = f"cannot be reached ({error.strerror or error})" if isinstance(error, OSError) else ""
-        raise FundoscopeError(f"the cluster at {address}", why, START_IT) from None
+    except (OSError, OverflowError) as error:  # a port above 65535 is an overflow
+        why = f"cannot be reached ({getattr(error, 'strerror', None) or error})"
+        raise FundoscopeError(f"the cluster at {shown(address)}", why, START_IT) from None
 
 
 def _unreached(address: str | None, error: Exception) -> FundoscopeError:

@@ -18,11 +18,13 @@ from fundoscope.batch.cluster import agent, cargo, connecting
 from fundoscope.batch.cluster.agent import Plan, Reply
 from fundoscope.batch.engines import AHEAD_OF_PROCESSES
 from fundoscope.batch.jobs import Answer, Job, PhotoReader, Refusal
-from fundoscope.batch.worker_process import Loaded, WorkerLimits
+from fundoscope.batch.worker_process import Loaded, Message, WorkerLimits
 from fundoscope.batch.workers import MESSAGES, error_of
 from fundoscope.reading import ModelUsed
 from fundoscope.staging import PrivateFolder, left_behind, private_folder
 
+LOOK: Final = 0.1
+"""Seconds between two looks whether the cluster is there."""
 REPLIES: Final = msgspec.msgpack.Decoder(Reply)
 
 
@@ -39,6 +41,7 @@ class Cluster:
         address: str | None,
         workers: int | None,
         limits: WorkerLimits,
+        stop: threading.Event,
     ) -> None:
         """Describe the cluster; entering the context joins it.
 
@@ -48,12 +51,14 @@ class Cluster:
             address: ``HOST:PORT`` of the cluster, or ``auto``; ``None`` starts one on this machine.
             workers: photographs that are read at a time; ``None``: one for each processor.
             limits: of one photograph.
+            stop: once set, it is not waited for the cluster any longer.
 
         Raises:
             FundoscopeError: a bundle or a file of rules cannot be read.
         """
         self._kit = cargo.packed(make, options)
         self._address, self._workers, self._limits = address, workers, limits
+        self._stop = stop
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Future[Answer | Refusal]] = {}
         self._lock = threading.Lock()
@@ -76,6 +81,7 @@ class Cluster:
 
         Raises:
             FundoscopeError: there is no cluster, or the models cannot be loaded.
+            KeyboardInterrupt: the run is to stop.
         """
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
@@ -87,11 +93,19 @@ class Cluster:
         self._receiver = threading.Thread(target=self._receive, daemon=True)
         self._receiver.start()
         try:
-            self._loaded.result()
+            self._wait()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _wait(self) -> None:
+        """Wait until an actor has loaded its models."""
+        while not self._loaded.done():
+            if self._ending is not None:
+                raise self._ending
+            if self._stop.wait(LOOK):
+                raise KeyboardInterrupt
 
     def __exit__(self, *_: object) -> None:
         """End the agent at once; Ray ends the actors of a command that has gone."""
@@ -119,36 +133,37 @@ class Cluster:
 
     def _receive(self) -> None:
         """Take replies until the agent ends; the body of a thread."""
-        try:
+        with suppress(EOFError, OSError):
             while True:
                 reply = REPLIES.decode(self._pipe.recv_bytes())
                 message = MESSAGES.decode(reply.message)
-                if reply.number == 0 and message.loaded is not None:
+                if reply.number:
+                    self._answered(reply.number, message)
+                elif message.loaded is None:
+                    self._end(error_of(message.failure))
+                else:
                     self.ahead = AHEAD_OF_PROCESSES * reply.workers
                     self._loaded.set_result(message.loaded)
-                    continue
-                if reply.number == 0:
-                    self._end(error_of(message.failure))
-                    return
-                with self._lock:
-                    future = self._waiting.pop(reply.number, None)
-                result = message.answer or message.refusal
-                if future is None:
-                    continue
-                if result is None:
-                    future.set_exception(error_of(message.failure))
-                else:
-                    future.set_result(result)
-        except (EOFError, OSError):
-            self._end(connecting.lost("Ray ended the connection"))
+        self._end(connecting.lost("Ray ended the connection"))
+
+    def _answered(self, number: int, message: Message) -> None:
+        with self._lock:
+            future = self._waiting.pop(number, None)
+        result = message.answer or message.refusal
+        if future is None:
+            return  # The run has ended.
+        if result is None:
+            future.set_exception(error_of(message.failure))
+        else:
+            future.set_result(result)
 
     def _end(self, error: Exception) -> None:
-        """Give up what waits."""
+        """Give up what waits, unless that was done."""
         with self._lock:
-            self._ending = self._ending or error
+            if self._ending is not None:
+                return
+            self._ending = error
             waiting, self._waiting = list(self._waiting.values()), {}
-        if not self._loaded.done():
-            self._loaded.set_exception(error)
         for future in waiting:
             future.set_exception(error)
 
