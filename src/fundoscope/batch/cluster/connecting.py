@@ -19,6 +19,7 @@ SETTINGS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 ON_THIS_MACHINE: Final = {
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listen on 127.0.0.1 only
+    "RAY_worker_niceness": "0",  # as local processes
 }
 """Further ones for a cluster that is started here."""
 TOKEN: Final = "RAY_AUTH_TOKEN"
