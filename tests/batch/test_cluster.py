@@ -222,6 +222,11 @@ def test_an_address_needs_the_engine(capsys: pytest.CaptureFixture[str]) -> None
     assert "add --engine ray" in capsys.readouterr().err
 
 
+def test_a_cluster_reads_on_processors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["read", "a.jpg", "--engine", "ray", "--device", "cuda"]) == 2
+    assert "--device cuda: cannot be combined" in capsys.readouterr().err
+
+
 def test_without_ray_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,6 @@ MEANINGS: Final = {
     WRONG_USE: "The command was used wrongly, or an input such as a table or a bundle is faulty.",
     INCOMPLETE: "The command finished, but some photographs could not be read or graded, or a check"
     " found a problem.",
-    INTERRUPTED: "The command was interrupted with Ctrl-C.",
+    INTERRUPTED: "The command was interrupted with Ctrl-C, or lost its cluster or store.",
     PIPE_CLOSED: "The program that read the output stopped early, e.g. `head`.",
 }

@@ -16,6 +16,7 @@ from fundoscope.cli.extras import EXCEL, RAY, REPORT, require
 from fundoscope.cli.options import DetectorBundle, GraderBundle, WithPaths, Workers
 from fundoscope.cli.read_output import conclude, models, show
 from fundoscope.errors import UsageError
+from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
     from fundoscope.batch.outcome import Outcome
@@ -225,7 +226,7 @@ def read(
         auto=lesions_auto and not lesions,
     )
     _check_workbook(out, wanted=excel)
-    _check_cluster(engine, address)
+    _check_cluster(engine, address, device)
     spoken = _language_of_reports(out, language, wanted=report)
     remote.refuse("--out", out)
     given_paths = [remote.place(path) for path in paths]
@@ -280,9 +281,12 @@ def read(
     raise typer.Exit(conclude(tally, passed_over, screen, out, json=json))
 
 
-def _check_cluster(engine: EngineName, address: str | None) -> None:
+def _check_cluster(engine: EngineName, address: str | None, device: str | None) -> None:
     """Check that a cluster can be used, if one is wanted."""
     if engine == EngineName.RAY:
+        if device not in (None, "cpu"):
+            why = "cannot be combined with --engine ray, which reads on processors"
+            raise UsageError(f"--device {shown(device)}", why, "leave it out")
         require("fundoscope read --engine ray", RAY)
     elif address is not None:
         raise UsageError("--address", "is that of a Ray cluster", "add --engine ray")
