@@ -35,7 +35,7 @@ from fundoscope.errors import (
 
 Save = Callable[..., Path]
 SECRET = "Tr0ub4dor"
-NAMES = st.text("ab._-1", min_size=1, max_size=4).filter(lambda name: set(name) != {"."})
+NAMES = st.text("ab._-1:", min_size=1, max_size=4).filter(lambda name: set(name) != {"."})
 FILES = st.lists(
     st.tuples(
         st.lists(NAMES, max_size=2),
@@ -262,6 +262,17 @@ def fail_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
         raise error
 
     monkeypatch.setattr(LocalFileSystem, "info", fail)
+
+
+def test_a_name_is_no_chain_of_stores(tmp_path: Path, save_eye: Save) -> None:
+    eye, secret = save_eye(tmp_path / "eyes" / "a::file:" / "b.jpg"), tmp_path / "b.jpg"
+    secret.write_bytes(b"another file")
+    assert remote.read(url_of(eye)) == eye.read_bytes()
+    assert [each.text for each in listed(url_of(tmp_path / "eyes"))] == [f"file://{eye}"]
+
+
+def listed(folder: Url) -> list[Url]:
+    return list(remote.photographs(folder, PHOTOGRAPH_SUFFIXES, Counter()))
 
 
 def test_a_folder_is_no_photograph(tmp_path: Path) -> None:

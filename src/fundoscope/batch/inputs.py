@@ -14,12 +14,10 @@ from fundoscope.batch.sources.remote import Url
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.columns import names_of
-from fundoscope.data.files import parquet
-from fundoscope.data.table import WORKBOOKS, read_table
+from fundoscope.data.table import read_table
 from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.quoting import shown
 
-TABLE_SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES, *WORKBOOKS)
 IMAGE: Final = "image"
 SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
 """Suffixes that a cell may leave out."""
@@ -113,7 +111,7 @@ def stream(
     for path in given:
         if (
             isinstance(path, Path)
-            and path.suffix.lower() in TABLE_SUFFIXES
+            and path.suffix.lower() in patterns.TABLE_SUFFIXES
             and not _is_folder(path)
         ):
             yield from _of_table(path)

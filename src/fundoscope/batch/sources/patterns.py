@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope import limits
+from fundoscope.data.files import parquet
+from fundoscope.data.table import WORKBOOKS
 from fundoscope.errors import TableError, UsageError
 
 LIST_SUFFIX: Final = ".txt"
+TABLE_SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES, *WORKBOOKS)
 
 
 def expanded(paths: Iterable[Path]) -> Iterator[Path]:

@@ -152,8 +152,8 @@ def _listed(given: Url, suffixes: Collection[str], others: Counter[str]) -> Iter
 
 def _photograph(store: Any, key: str) -> Url:
     found = Url(str(store.unstrip_protocol(key)))
-    name = PurePosixPath(key)
-    if archives.is_archive(Path(key)) or name.suffix.lower() in (patterns.LIST_SUFFIX, ".csv"):
+    suffix = PurePosixPath(key).suffix.lower()
+    if archives.is_archive(Path(key)) or suffix in (patterns.LIST_SUFFIX, *patterns.TABLE_SUFFIXES):
         why = "is a table, list or archive, which must be on this machine"
         raise UsageError(found.text, why, "copy it to this machine; it may name URLs")
     return found
@@ -218,16 +218,17 @@ def _opened(given: Url) -> tuple[Any, str]:
     """
     protocol = given.text.partition(":")[0]
     try:
-        from fsspec.core import url_to_fs
+        import fsspec
 
-        store, key = url_to_fs(given.text, use_listings_cache=False)
+        # Not url_to_fs: it takes "::" in a name for a chain of stores, up to this machine's disk.
+        store: Any = fsspec.filesystem(protocol, use_listings_cache=False)
     except ImportError:
         if protocol in ("s3", "file"):
             raise MissingExtraError(f"reading {protocol}://", EXTRA) from None
         package = PACKAGES[protocol]
         why = f"needs the package {package}"
         raise UsageError(given.text, why, f"install it with: pip install {package}") from None
-    return store, str(key)
+    return store, str(store._strip_protocol(given.text))
 
 
 @contextmanager
