@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,14 @@ from fundoscope.errors import UsageError
 from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
+    from threading import Event
+
+    from fundoscope.batch.engines import Engine
+    from fundoscope.batch.inputs import Input
+    from fundoscope.batch.ledger.tally import Tally
     from fundoscope.batch.outcome import Outcome
+    from fundoscope.batch.run import Options
+    from fundoscope.cli.terminal import Terminal
 
 LESIONS, LESIONS_AUTO = "--lesions", "--lesions-auto"
 """Options; ``--lesions auto`` is written in one word, as an option may not take a value or none."""
@@ -211,9 +219,8 @@ def read(
     named with the reason), 2 for wrong use, 1 for any other failure.
     """
     from fundoscope.batch import processors
-    from fundoscope.batch.run import Options, read_all
+    from fundoscope.batch.run import Options
     from fundoscope.batch.sources import remote
-    from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
 
     drawn = out is not None and pictures and lesions
     _check(
@@ -256,29 +263,49 @@ def read(
         | also,
         command=setup.command(given_paths, grader, detector, given | {"paths": with_paths}),
     )
-    on_cluster = engine == EngineName.RAY
-    with (
-        quiet_libraries(),
-        stopping() as stop,
-        setup.cluster(made_with, address, workers, limit, stop)
-        if on_cluster
-        else setup.engine(made_with, parallel, count, limit) as reading,
-        terminal() as screen,
-    ):
+    start = partial(setup.engine, made_with, parallel, count, limit)
+    if engine == EngineName.RAY:
+        start = partial(setup.cluster, made_with, address, workers, limit)
+    show_one = partial(show, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
+    tally, screen = _run(inputs, options, start, show_one, verbose=verbose)
+    raise typer.Exit(conclude(tally, passed_over, screen, out, json=json))
+
+
+def _run(
+    inputs: Iterator[Input],
+    options: Options,
+    start: Callable[[Event], Engine],
+    show_one: Callable[[Outcome, Terminal], None],
+    *,
+    verbose: bool,
+) -> tuple[Tally, Terminal]:
+    """Read photographs while the terminal shows it.
+
+    Args:
+        inputs: the photographs.
+        options: of the run.
+        start: gives what reads them; its argument is set when the run is to stop.
+        show_one: prints an outcome.
+        verbose: whether to print the models.
+    """
+    from fundoscope.batch.run import read_all
+    from fundoscope.cli.terminal import quiet_libraries, stopping, terminal
+
+    with quiet_libraries(), stopping() as stop, start(stop) as engine, terminal() as screen:
         if verbose:
-            screen.err("\n".join(models(reading)))
+            screen.err("\n".join(models(engine)))
 
         def show_it(outcome: Outcome) -> None:
-            show(outcome, screen, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
+            show_one(outcome, screen)
             if screen.closed:
                 stop.set()
 
         def begin(total: int, earlier: int) -> None:
-            _check_rows(total, excel=excel)
+            _check_rows(total, excel=options.excel)
             screen.begin(total, earlier)
 
-        tally = read_all(inputs, reading, options, show=show_it, stop=stop, begin=begin)
-    raise typer.Exit(conclude(tally, passed_over, screen, out, json=json))
+        tally = read_all(inputs, engine, options, show=show_it, stop=stop, begin=begin)
+    return tally, screen
 
 
 def _check_cluster(engine: EngineName, address: str | None, device: str | None) -> None:

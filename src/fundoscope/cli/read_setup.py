@@ -39,9 +39,13 @@ def reader_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def engine(
-    made_with: dict[str, Any], workers: int, photographs: int, deadline: float | None
+    made_with: dict[str, Any],
+    workers: int,
+    photographs: int,
+    deadline: float | None,
+    _stop: Event,
 ) -> Engine:
-    """What reads the photographs."""
+    """What reads the photographs on this machine; it starts too soon to be stopped."""
     from fundoscope import reader
     from fundoscope.batch import engines, processors
     from fundoscope.batch.workers import WorkerLimits
