@@ -237,7 +237,8 @@ def test_without_ray_the_extra_is_named(
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """Twelve phantoms, one of them twice, and a file that is no photograph."""
+    """Twelve phantoms, one of them twice, and a file that is no photograph; for Ray alone."""
+    pytest.importorskip("ray")
     folder = tmp_path / "photographs"
     folder.mkdir()
     for seed in range(12):
@@ -329,7 +330,6 @@ def graded() -> Reader:
 def test_a_lost_cluster_stops_the_run_and_keeps_what_was_read(
     photographs: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("ray")
     shown: list[str] = []
     with cluster(workers=1) as engine:
 
