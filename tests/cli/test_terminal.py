@@ -130,7 +130,17 @@ def test_a_stderr_without_a_number_is_left_alone(monkeypatch: pytest.MonkeyPatch
         assert sys.stderr is stream
 
 
-def test_the_first_signal_asks_and_the_second_interrupts() -> None:
+def test_signals_that_come_together_are_one_request() -> None:
+    """``timeout`` sends SIGTERM twice, to the command and to its group."""
+    with stopping() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(5)
+        time.sleep(0.01)  # an interrupt would come here
+
+
+def test_the_first_signal_asks_and_the_second_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fundoscope.cli.terminal.AT_ONCE", 0.0)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stopping() as stop:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -27,6 +27,8 @@ STOPPING: Final = tuple(
 """Ctrl-C, the end of a service or a machine, and a terminal that is closed."""
 REPORTED_EVERY: Final = 60.0
 """Seconds between two lines of progress where standard error is no terminal, such as a log."""
+AT_ONCE: Final = 0.5
+"""Seconds within which several signals are one request to stop."""
 STDERR: Final = 2
 JSON_ENCODING: Final = "utf-8"
 
@@ -260,18 +262,26 @@ def _discard(descriptor: int) -> None:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """Give an event that the first signal of :data:`STOPPING` sets; a second interrupts as usual.
+    """Give an event that the first signal of :data:`STOPPING` sets; a later one interrupts.
 
-    A signal that is ignored stays so: ``nohup`` lets a command outlive its terminal.
+    Signals within :data:`AT_ONCE` count as one: ``timeout`` sends SIGTERM to a command and then to
+    its group, and a closed terminal sends SIGHUP from several sides. A signal that is ignored stays
+    so: ``nohup`` lets a command outlive its terminal.
     """
     stop = Event()
     before = {number: signal.getsignal(number) for number in STOPPING}
     before = {number: was for number, was in before.items() if was != signal.SIG_IGN}
 
-    def request(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        for number in before:
-            signal.signal(number, signal.default_int_handler)
+    first = 0.0
+
+    def request(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        now = time.monotonic()
+        if not stop.is_set():
+            first = now
+            stop.set()
+        elif now - first > AT_ONCE:
+            signal.default_int_handler(number, frame)
 
     try:
         for number in before:
