@@ -28,7 +28,7 @@ FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer sho
 
 
 def pixels(
-    data: bytes, image: Image.Image, eighths: int, notes: list[str]
+    data: bytes, image: Image.Image, eighths: int, notes: list[str], *, padded: bool = False
 ) -> tuple[NDArray[np.uint8], int]:
     """Decode a JPEG file.
 
@@ -37,20 +37,24 @@ def pixels(
         image: the same, opened by Pillow.
         eighths: the scale to decode at, 1 to 8.
         notes: sentences about faults are added to them.
+        padded: whether pixels may have a fourth byte, which means nothing; see
+            :func:`fundoscope.photo.scales.takes_padded`.
 
     Returns:
-        ``uint8 (H, W, 3)`` RGB, and the scale in eighths at which it was decoded.
+        ``uint8 (H, W, 3)`` RGB, or with ``padded`` perhaps ``(H, W, 4)``, and the scale in eighths
+        at which it was decoded.
 
     Raises:
         ValueError: pixels are missing or damaged.
     """
+    colours = scales.PADDED if padded else "RGB"
     try:
-        return _decoded(data, image.size, eighths), eighths
+        return _decoded(data, image.size, eighths, colours), eighths
     except ValueError as error:
         fault = " ".join(str(error).split())
     if not data.endswith(END) and CUT in fault:
         # With the end put back, libjpeg complains only if pixels are missing.
-        whole = _decoded(data + END, image.size, eighths)
+        whole = _decoded(data + END, image.size, eighths, colours)
         notes.append(INCOMPLETE)
         return whole, eighths
     if not any(words in fault for words in HARMLESS):
@@ -61,14 +65,14 @@ def pixels(
     return decoded, scales.BLOCK
 
 
-def _decoded(data: bytes, size: tuple[int, int], eighths: int) -> NDArray[np.uint8]:
+def _decoded(data: bytes, size: tuple[int, int], eighths: int, colours: str) -> NDArray[np.uint8]:
     import simplejpeg
 
     width, height = size
     whole = eighths == scales.BLOCK
     decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(
         data,
-        colorspace="RGB",
+        colorspace=colours,
         min_height=0 if whole else scales.side(height, eighths),
         min_width=0 if whole else scales.side(width, eighths),
         strict=True,
