@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fundoscope.photo import scales
 from fundoscope.photo.strips import rgb
+from fundoscope.photo.structure.jpeg import without_junk
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,8 +22,12 @@ END: Final = b"\xff\xd9"
 """The last two bytes of a JPEG file."""
 CUT: Final = "remature end"
 """A part of libjpeg's words for a file that ends too early."""
-HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
-"""Faults, in libjpeg's words, that cost no pixel."""
+JUNK: Final = "extraneous bytes before marker"
+"""A part of libjpeg's words for bytes that belong to no part of a file. In the header they cost no
+pixel. Behind coded pixels they mean that a code is damaged: a file with one byte changed may show
+another grade, and none of 6,599 genuine photographs has them."""
+HARMLESS: Final = "Invalid SOS parameters"
+"""A part of libjpeg's words for a fault that costs no pixel."""
 INCOMPLETE: Final = "the file's end is missing, but no pixel is; copy it again if you can"
 FAULTY: Final = "the file has a fault that costs no pixel ({}); every viewer shows it whole"
 
@@ -57,9 +62,14 @@ def pixels(
         whole = _decoded(data + END, image.size, eighths, colours)
         notes.append(INCOMPLETE)
         return whole, eighths
-    if not any(words in fault for words in HARMLESS):
+    if JUNK in fault:
+        # Without the junk in its header, libjpeg complains only if pixels are damaged.
+        whole = _decoded(without_junk(data), image.size, eighths, colours)
+        notes.append(FAULTY.format(fault))
+        return whole, eighths
+    if HARMLESS not in fault:
         raise ValueError(fault)
-    # simplejpeg stops at any fault. Pillow passes over these.
+    # simplejpeg stops at any fault. Pillow passes over this one.
     decoded = rgb(image)
     notes.append(FAULTY.format(fault))
     return decoded, scales.BLOCK
