@@ -301,6 +301,7 @@ def start(count: int, place: Path) -> int:
     folder.mkdir()
     for number in range(count):
         (folder / f"{number}.jpg").touch()
+    os.sync()  # else the ledger's first sync would wait for the new files, too
     pixels, _ = draw(PhantomSpec(seed=5, width=SIDE, height=SIDE, grade=2))
     reading = Reader(lesions=False).read(encoded(pixels, ".jpg"))
     stop, began, seconds = Event(), time.monotonic(), 0.0

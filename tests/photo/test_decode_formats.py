@@ -232,7 +232,7 @@ def test_bytes_between_the_parts_of_a_jpeg_cost_nothing() -> None:
     assert any("costs no pixel" in warning for warning in photo.warnings)
 
 
-def test_bytes_left_over_behind_the_pixels_of_a_jpeg_mean_damage() -> None:
+def test_bytes_behind_the_pixels_of_a_jpeg_mean_damage() -> None:
     # So ends a file in whose coded pixels a byte has changed.
     left_over = JPEG_BYTES[:-2] + bytes(range(20)) + JPEG_BYTES[-2:]
     with pytest.raises(PhotoError, match=r"damaged .*extraneous bytes") as refusal:

@@ -22,7 +22,7 @@ NAME: Final = "openvino"
 """Of the device, of the package, and of the extra that installs it."""
 DEVICE: Final = "CPU"
 PRECISION: Final = "f32"
-"""OpenVINO would use bfloat16 where the processor can, which changes probabilities by 0.01."""
+"""OpenVINO would choose bfloat16, which is less exact, where the processor has it."""
 
 
 def installed() -> bool:
