@@ -1,6 +1,6 @@
 """Does a long run of `read` lose nothing when it is killed, scale, and keep its memory?
 
-    python bench/night.py kills [--photographs 2000] [--kills 100] [--seed 35]
+    python bench/night.py kills [--photographs 2000] [--kills 100] [--seed 35] [--out DIR]
     python bench/night.py stops [--photographs 200] [--stops 5]
     python bench/night.py scaling [--photographs 60] [--side 3500] [--lesions]
     python bench/night.py memory [--photographs 100000]
@@ -11,7 +11,8 @@
   SIGKILL again and again, at random moments after its start, until it ends or the kills are used
   up. If it ends before, it begins anew in another folder. A photograph that was printed before a
   kill must be in the ledger after it (else: lost), none may be printed twice (doubled), and all
-  results must have the same bytes.
+  results must have the same bytes. With `--out`, the measurement itself can be stopped and goes on
+  after the last run that ended.
 - `stops`: SIGTERM, SIGHUP and SIGINT; the seconds until the command has ended, and whether tables
   and ledger hold what was printed.
 - `scaling`: photographs a second with one and with two processes, and with two threads.
@@ -40,6 +41,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 from arguments import parser_of
@@ -60,9 +62,9 @@ PHANTOMS = 10
 SIDE = 500
 MARK = 8
 """Pixels of the mark that makes each photograph another."""
-STARTING, LONGEST_LIFE = 1.2, 3.0
+STARTING, LONGEST_LIFE, MOST_KILLS = 1.2, 3.0, 100
 """A process that is killed lives for at most so many times the seconds of its start, and those that
-its share of the photographs needs."""
+a hundredth of the photographs needs."""
 TIMES = ("started", "finished", "files_sha256", "own_sha256", "arguments")
 """What may differ in `run.json`."""
 MIB = 2**20
@@ -137,6 +139,26 @@ def load() -> str:
 
 
 def kills(count: int, number: int, seed: int, place: Path) -> int:
+    state = place / "state.json"
+    known = json.loads(state.read_text()) if state.exists() else undisturbed(count, place)
+    state.write_text(json.dumps(known))
+    faults, whole = Counter[str](known["faults"]), results(place / "undisturbed")
+    while known["killed"] < number:
+        killed = until_it_ends(known, number - known["killed"], seed, place, faults)
+        faults["other bytes"] += results(place / "killed") != whole
+        known |= {"killed": known["killed"] + killed, "runs": known["runs"] + 1, "faults": faults}
+        state.write_text(json.dumps(known))
+    faults["left behind"] = sum(path.name.startswith(".") for path in place.iterdir())
+    said = ", ".join(f"{faults[what]} {what}" for what in FAULTS)
+    runs = f"{known['killed']} kills of {known['runs']} runs"
+    print(f"{runs} over {known['photographs']} photographs: {said}; {load()}")
+    return int(faults.total() > 0)
+
+
+def undisturbed(count: int, place: Path) -> dict[str, Any]:
+    """Read a folder without disturbance; what is known before the first kill."""
+    for left in ("photographs", "undisturbed"):
+        shutil.rmtree(place / left, ignore_errors=True)
     folder = photographs(place / "photographs", count)
     began = time.monotonic()
     process = started(command(folder, place / "undisturbed"), place / "log")
@@ -147,33 +169,32 @@ def kills(count: int, number: int, seed: int, place: Path) -> int:
     seconds = time.monotonic() - began - starting
     took = f"{starting:.0f} + {seconds:.0f} s"
     print(f"undisturbed: {count} photographs in {took}, {load()}", flush=True)
-    random, share = np.random.default_rng(seed), seconds / max(1, number)
-    whole = results(place / "undisturbed")
-    faults: Counter[str] = Counter()
-    killed, runs = 0, 0
-    while killed < number:
-        runs += 1
-        out, times = place / f"killed-{runs}", Counter[str]()
-        while True:
-            process = started(command(folder, out), place / "log")
-            moment = random.uniform(0, STARTING * starting + LONGEST_LIFE * share)
-            try:
-                process.wait(moment if killed < number else None)
-                break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                killed += 1
-            times.update(printed(place / "log"))
-            faults["lost"] += len(set(times) - recorded(out))
+    measured = {"photographs": count, "starting": starting, "seconds": seconds}
+    return {**measured, "killed": 0, "runs": 0, "faults": {}}
+
+
+def until_it_ends(
+    known: dict[str, Any], most: int, seed: int, place: Path, faults: Counter[str]
+) -> int:
+    """Kill a run again and again, at most so many times, until it ends; return the kills."""
+    random = np.random.default_rng((seed, known["runs"]))
+    longest = STARTING * known["starting"] + LONGEST_LIFE * known["seconds"] / MOST_KILLS
+    out, times, killed = place / "killed", Counter[str](), 0
+    shutil.rmtree(out, ignore_errors=True)
+    while True:
+        process = started(command(place / "photographs", out), place / "log")
+        try:
+            process.wait(random.uniform(0, longest) if killed < most else None)
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
         times.update(printed(place / "log"))
-        faults["doubled"] += sum(number > 1 for number in times.values())
-        faults["other bytes"] += results(out) != whole
-        shutil.rmtree(out)
-    faults["left behind"] = sum(path.name.startswith(".") for path in place.iterdir())
-    said = ", ".join(f"{faults[what]} {what}" for what in FAULTS)
-    print(f"{killed} kills of {runs} runs over {count} photographs: {said}; {load()}")
-    return int(faults.total() > 0)
+        faults["lost"] += len(set(times) - recorded(out))
+    times.update(printed(place / "log"))
+    faults["doubled"] += sum(number > 1 for number in times.values())
+    return killed
 
 
 def stops(count: int, number: int, place: Path) -> int:
@@ -280,6 +301,7 @@ def start(count: int, place: Path) -> int:
     folder.mkdir()
     for number in range(count):
         (folder / f"{number}.jpg").touch()
+    os.sync()  # else the ledger's first sync would wait for the new files, too
     pixels, _ = draw(PhantomSpec(seed=5, width=SIDE, height=SIDE, grade=2))
     reading = Reader(lesions=False).read(encoded(pixels, ".jpg"))
     stop, began, seconds = Event(), time.monotonic(), 0.0
@@ -334,8 +356,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=35)
     parser.add_argument("--side", type=int, default=3500)
     parser.add_argument("--lesions", action="store_true")
+    parser.add_argument("--out", type=Path, help="folder that keeps the progress of kills")
     args = parser.parse_args()
-    place = Path(tempfile.mkdtemp(prefix="fundoscope-night-"))
+    place = args.out or Path(tempfile.mkdtemp(prefix="fundoscope-night-"))
+    place.mkdir(parents=True, exist_ok=True)
     try:
         match args.what:
             case "kills":
@@ -351,7 +375,8 @@ def main() -> None:
             case _:
                 code = workers(args.photographs or 500, place)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        if args.out is None:
+            shutil.rmtree(place, ignore_errors=True)
     raise SystemExit(code)
 
 

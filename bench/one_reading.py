@@ -43,13 +43,13 @@ class Difference:
     lesions: int
 
 
-def drawn(table: Path, count: int, seed: int) -> list[Path]:
-    """Draw JPEGs of the splits for training and validation, in equal shares of the sources."""
+def drawn(table: Path, count: int, seed: int, splits: tuple[str, ...] = SPLITS) -> list[Path]:
+    """Draw JPEGs of splits, in equal shares of the sources."""
     by_source: dict[str, list[Path]] = defaultdict(list)
     with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             path = table.parent / row["image"]
-            if row["split"] in SPLITS and path.suffix.lower() in (".jpg", ".jpeg"):
+            if row["split"] in splits and path.suffix.lower() in (".jpg", ".jpeg"):
                 by_source[row["source"]].append(path)
     rng = random.Random(seed)
     for paths in by_source.values():

@@ -99,18 +99,23 @@ def test_a_folder_that_may_not_be_opened_is_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touch(tmp_path / "a.png", tmp_path / "locked/b.png")
-    list_folder = Path.iterdir
+    list_folder = os.scandir
 
-    def guarded(self: Path) -> object:
-        if self.name == "locked":
+    def guarded(folder: Path) -> object:
+        if folder.name == "locked":
             raise PermissionError(13, "Permission denied")
-        return list_folder(self)
+        return list_folder(folder)
 
-    monkeypatch.setattr(Path, "iterdir", guarded)
+    monkeypatch.setattr(os, "scandir", guarded)
     ok, locked = gather([tmp_path]).photographs
     assert ok.problem is None
     assert locked.problem is not None
     assert locked.problem.code == "no_permission"
+
+
+def test_a_link_to_itself_is_taken_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
+    assert [each.path.name for each in gather([tmp_path]).photographs] == ["a.png"]
 
 
 def test_an_entry_that_may_not_be_looked_at_is_taken_for_a_file(

@@ -232,6 +232,18 @@ def test_bytes_between_the_parts_of_a_jpeg_cost_nothing() -> None:
     assert any("costs no pixel" in warning for warning in photo.warnings)
 
 
+def test_bytes_behind_the_pixels_of_a_jpeg_mean_damage() -> None:
+    # So ends a file in whose coded pixels a byte has changed.
+    left_over = JPEG_BYTES[:-2] + bytes(range(20)) + JPEG_BYTES[-2:]
+    with pytest.raises(PhotoError, match=r"damaged .*extraneous bytes") as refusal:
+        decode(left_over)
+    assert refusal.value.code == "truncated"
+    scan = left_over.index(b"\xff\xda")
+    both = left_over[:scan] + b"\x12\x34" + left_over[scan:]
+    with pytest.raises(PhotoError, match="damaged"):
+        decode(both)
+
+
 @pytest.mark.parametrize("cut", [3, 10, 60])
 def test_a_jpeg_that_lost_pixels_is_refused(cut: int) -> None:
     busy = saved(Image.fromarray(DEEP.astype(np.uint8)), "JPEG", quality=95)

@@ -53,6 +53,23 @@ def test_a_jpeg_of_any_size_is_averaged_like_an_array(eighths: int) -> None:
     assert scales.decoded((4288, 2848), eighths) == scales.BLOCK
 
 
+@pytest.mark.parametrize("eighths", [1, 2, 4])
+@pytest.mark.parametrize("turned", [False, True])
+def test_four_bytes_a_pixel_give_the_same_averages_as_three(
+    jpeg: bytes, eighths: int, turned: bool
+) -> None:
+    three, four = (simplejpeg.decode_jpeg(jpeg, colours) for colours in ("RGB", scales.PADDED))
+    if turned:
+        three, four = (np.ascontiguousarray(np.rot90(pixels)) for pixels in (three, four))
+    assert np.array_equal(scales.reduced(four, eighths), scales.reduced(three, eighths))
+
+
+def test_only_averages_are_made_of_four_bytes_a_pixel() -> None:
+    wanted = [eighths for eighths in range(1, 9) if scales.takes_padded(scales.BLOCK, eighths)]
+    assert wanted == [1, 2, 4]
+    assert not scales.takes_padded(4, 4)
+
+
 def test_only_a_very_large_jpeg_is_decoded_at_the_other_scales() -> None:
     assert scales.decoded((4288, 2848), 5) == 5
     assert scales.decoded((3504, 2336), 5) == scales.BLOCK

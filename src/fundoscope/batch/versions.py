@@ -10,6 +10,8 @@ CORE_LIBRARIES: Final = (
     "numpy", "scipy", "onnxruntime", "simplejpeg", "pillow", "msgspec", "typer", "rich",
 )  # fmt: skip
 """The packages that the core needs, by their names in pip."""
+OPENVINO: Final = "openvino"
+"""Named only where it is installed: it may run the networks."""
 
 
 def installed(name: str) -> str | None:
@@ -21,8 +23,10 @@ def installed(name: str) -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """The versions of fundoscope, Python and the libraries of the core, by name."""
+    """The versions of fundoscope, Python and what computes its results, by name."""
     from fundoscope._version import __version__
 
     libraries = {name: installed(name) for name in CORE_LIBRARIES}
+    if (openvino := installed(OPENVINO)) is not None:
+        libraries[OPENVINO] = openvino
     return {"fundoscope": __version__, "python": platform.python_version(), **libraries}

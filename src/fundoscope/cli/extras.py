@@ -38,6 +38,7 @@ EXTRAS: Final = {
     "report": {"reportlab": "reportlab"},
     "ray": {"ray": "ray"},
     "remote": {"fsspec": "fsspec", "s3fs": "s3fs"},
+    "openvino": {"openvino": "openvino"},
 }
 """For each extra: its packages by their name for pip, and the module that each is imported as."""
 

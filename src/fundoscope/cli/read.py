@@ -133,8 +133,8 @@ def read(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Device that runs the networks: a provider of ONNX Runtime, such as cuda."
-            " Default: cpu.",
+            help="Device that runs the networks: a provider of ONNX Runtime, such as cuda, or"
+            " openvino. Default: cpu.",
         ),
     ] = None,
     names: Annotated[

@@ -1,4 +1,4 @@
-"""Running models with ONNX Runtime; no other module does."""
+"""Running models with ONNX Runtime, which no other module does, or with OpenVINO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError, PhotoError, UsageError
-from fundoscope.models import graph
+from fundoscope.models import graph, openvino_session
 from fundoscope.models.bundle import Bundle, BundleManifest
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def available_providers(names: Sequence[str] | None = None) -> list[str]:
 
     Args:
         names: in the order of preference, e.g. ``["cuda"]`` or ``["CUDAExecutionProvider"]``;
-            ``None`` for the CPU.
+            ``None`` for the CPU. For ``["openvino"]`` see :func:`open_graph`.
 
     Returns:
         Their names. The CPU comes last, for nodes that the others cannot run.
@@ -128,10 +128,16 @@ def open_graph(
         title: the model's name, for messages.
         threads: processor threads for one call. One is best when several photographs are read in
             parallel, and gives the same result on every machine of a kind.
-        providers: as for :func:`available_providers`.
+        providers: as for :func:`available_providers`. For ``["openvino"]`` the package OpenVINO
+            runs the graph, unless ONNX Runtime has a provider of that name.
+
+    Returns:
+        A session of ONNX Runtime, or an
+        :class:`~fundoscope.models.openvino_session.OpenVinoSession`, which has the same methods.
 
     Raises:
-        BundleError: the graph reads weights from another file, or ONNX Runtime cannot load it.
+        BundleError: the graph reads weights from another file, or it cannot be loaded.
+        MissingExtraError: OpenVINO is not installed.
         UsageError: a provider is not available.
     """
     fault = graph.fault(model)
@@ -141,6 +147,8 @@ def open_graph(
             f"cannot be loaded by ONNX Runtime (its network {fault})",
             "get the bundle again, or export it again with its weights inside",
         )
+    if _takes_openvino(providers):
+        return _opened_by_openvino(model, title)
     onnxruntime = library()
     chosen = available_providers(providers)
     options = onnxruntime.SessionOptions()
@@ -165,6 +173,24 @@ def open_graph(
             "export it again, or update onnxruntime",
         ) from None
     return loaded
+
+
+def _takes_openvino(providers: Sequence[str] | None) -> bool:
+    wanted = [_short(name) for name in providers or ()][:1]
+    known = map(_short, library().get_available_providers())
+    return wanted == [openvino_session.NAME] and openvino_session.NAME not in known
+
+
+def _opened_by_openvino(model: bytes, title: str) -> InferenceSession:
+    openvino_session.require()
+    try:
+        return openvino_session.OpenVinoSession(model)
+    except RuntimeError as error:
+        raise BundleError(
+            title,
+            f"cannot be loaded by OpenVINO ({_first_line(error)})",
+            "leave out --device, or update openvino",
+        ) from None
 
 
 def run(model: InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:

@@ -154,7 +154,8 @@ def decode(data: bytes, *, name: str | None = None, min_side: int | None = None)
     if image.format == JPEG:
         with _damage_as_refusal(title):
             eighths = scales.decoded(image.size, wanted)
-            pixels, decoded = jpeg.pixels(data, image, eighths, notes)
+            padded = scales.takes_padded(eighths, wanted)
+            pixels, decoded = jpeg.pixels(data, image, eighths, notes, padded=padded)
     else:
         pixels = _decode_pillow(image, title, notes, lambda: _open(data, title))
     # After the pixels: asking a PNG for its EXIF block would decode it without our checks.

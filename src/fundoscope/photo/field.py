@@ -154,7 +154,7 @@ def crop(photo: Photo, field: FieldOfView, size: int) -> Pixels:
     sampling = Image.Resampling.BOX if x1 - x0 > 2 * size else Image.Resampling.BILINEAR
     square = around.resize((size, size), sampling, box=(x0 - left, y0 - top, x1 - left, y1 - top))
     pixels: Pixels = np.array(square)
-    pixels[~disc(size)] = 0
+    pixels *= _disc_of_colours(size)
     return pixels
 
 
@@ -188,7 +188,7 @@ def _visible(photo: Photo, field: FieldOfView) -> float:
     """The share of the disc that is lit, 0 to 1."""
     inside = disc(VISIBLE_SIDE)
     square = crop(photo, field, VISIBLE_SIDE)
-    return float((square.max(axis=2) > retina.UNLIT)[inside].mean())
+    return float(retina.is_lit(square)[inside].mean())
 
 
 def crop_map(field: FieldOfView, size: int) -> Affine:
@@ -209,6 +209,14 @@ def disc(size: int) -> NDArray[np.bool_]:
     """``bool (size, size)``: the pixels whose centre lies in the square's inscribed disc."""
     axis = (np.arange(size) + 0.5) * (2 / size) - 1
     inside: NDArray[np.bool_] = axis[:, None] ** 2 + axis**2 <= 1.0
+    inside.flags.writeable = False  # the cached array is shared by all callers
+    return inside
+
+
+@cache
+def _disc_of_colours(size: int) -> Pixels:
+    """``uint8 (size, size, 3)``: 1 in the disc. An index by :func:`disc` is 20 times as slow."""
+    inside = np.repeat(disc(size)[..., np.newaxis], 3, axis=2).view(np.uint8)
     inside.flags.writeable = False  # the cached array is shared by all callers
     return inside
 

@@ -63,6 +63,21 @@ def plausible(square: Pixels) -> bool:
     return values is not None and oddity(values) <= float(_machine()["bound"])
 
 
+def is_lit(pixels: Pixels) -> NDArray[np.bool_]:
+    """Which pixels belong to the picture.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)`` RGB.
+
+    Returns:
+        ``bool (H, W)``.
+    """
+    # One channel at a time: numpy is slow along an axis of length three.
+    red, green, blue = (pixels[..., c] > UNLIT for c in range(3))
+    lit: NDArray[np.bool_] = red | green | blue
+    return lit
+
+
 def colourless(square: Pixels) -> bool:
     """Whether red and green are equal everywhere, apart from the noise of a JPEG.
 
@@ -99,7 +114,7 @@ def features(square: Pixels) -> NDArray[np.float64] | None:
     Returns:
         ``float64 (K,)`` in the order of :data:`NAMES`, or ``None`` if too few pixels are lit.
     """
-    lit = _inner() & _eroded(square.max(axis=2) > UNLIT)
+    lit = _inner() & _eroded(is_lit(square))
     inner = _eroded(lit)
     if int(inner.sum()) < LEAST:
         return None

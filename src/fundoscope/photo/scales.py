@@ -30,6 +30,9 @@ BAND: Final = 64
 """Rows of blocks that are reduced at a time, so that their values stay in the cache."""
 AVERAGED_BAND: Final = 8
 """The same for averages. Pillow copies what it reduces; a copy that stays in the cache is fast."""
+PADDED: Final = "RGBX"
+"""Pillow's name for pixels of four bytes, the last of which means nothing. Pillow averages them
+where they are; those of three bytes it copies first."""
 
 
 def wanted(size: tuple[int, int], min_side: int | None) -> int:
@@ -60,6 +63,16 @@ def _is_average(eighths: int) -> bool:
     return BLOCK % eighths == 0
 
 
+def takes_padded(decoded: int, wanted: int) -> bool:
+    """Whether pixels are to be averaged, so that four bytes for each are faster than three.
+
+    Args:
+        decoded: the scale at which they are decoded, in eighths.
+        wanted: the scale to which they are reduced.
+    """
+    return decoded == BLOCK != wanted and _is_average(wanted)
+
+
 def side(pixels: int, eighths: int) -> int:
     """The length of a side at a scale, in pixels; a fraction of a pixel counts as one."""
     return -(-pixels * eighths // BLOCK)
@@ -69,11 +82,11 @@ def reduced(pixels: NDArray[np.uint8], eighths: int) -> NDArray[np.uint8]:
     """Reduce a picture.
 
     Args:
-        pixels: ``uint8 (H, W, 3)``.
+        pixels: ``uint8 (H, W, 3)``, or ``(H, W, 4)`` where :func:`takes_padded` says so.
         eighths: the scale, 1 to 8 eighths.
 
     Returns:
-        ``uint8`` with the sides of :func:`side`.
+        ``uint8 (h, w, 3)`` with the sides of :func:`side`.
     """
     if eighths == BLOCK:
         return pixels
@@ -98,7 +111,15 @@ def _filled(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _averaged(pixels: NDArray[np.uint8], eighths: int) -> NDArray[np.uint8]:
     """Average some rows of blocks."""
-    return np.asarray(Image.fromarray(_filled(pixels)).reduce(BLOCK // eighths))
+    return np.asarray(_picture(_filled(pixels)).reduce(BLOCK // eighths).convert("RGB"))
+
+
+def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Pillow's picture of pixels of three bytes (a copy), or of four (the same memory)."""
+    height, width, channels = pixels.shape
+    if channels == len(PADDED):
+        return Image.frombuffer(PADDED, (width, height), pixels, "raw", PADDED, 0, 1)
+    return Image.fromarray(pixels)
 
 
 def _of_band(pixels: NDArray[np.uint8], eighths: int) -> NDArray[np.uint8]:

@@ -124,6 +124,26 @@ def _until_scan(source: Source) -> tuple[Frame | None, int, int]:
         place += length
 
 
+def without_junk(data: bytes) -> bytes:
+    """A file without the bytes in its header that belong to no segment.
+
+    Args:
+        data: of a file that passed :func:`check`.
+    """
+    source, kept, place = InMemory("", data), [data[:2]], 2
+    while True:
+        marker, place = _next_marker(source, place)
+        if marker is None:
+            return data
+        kept.append(bytes((MARK, marker)))
+        if marker in (END_OF_IMAGE, SCAN):
+            return b"".join(kept) + data[place:]
+        if marker not in ALONE:
+            end = place + int.from_bytes(data[place : place + 2], "big")
+            kept.append(data[place:end])
+            place = end
+
+
 def _next_marker(source: Source, place: int) -> tuple[int | None, int]:
     """The next marker, and the place behind it; ``None`` at the end of the file."""
     head = source.piece(place, 2)
