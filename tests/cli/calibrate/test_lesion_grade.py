@@ -13,6 +13,7 @@ from fundoscope.calibrate.lesion_grade.photographs import Looked, Networks
 from fundoscope.cli.main import run
 from fundoscope.data import manifest as manifests
 from fundoscope.data.reserved import is_reserved
+from fundoscope.grading import grader as graders
 from fundoscope.grading import lesion_features
 from fundoscope.grading.rules.evidence import Evidence, PlacedLesion
 from fundoscope.lesions import detector as detectors
@@ -89,11 +90,11 @@ def test_photographs_are_read_once_even_after_a_stop(table: Path, tmp_path: Path
 
 
 def test_other_networks_have_other_features() -> None:
-    loaded = Networks(detectors.load(), landmarks.load())
-    other = Networks(detectors.load(), landmarks.load())
+    loaded = Networks(detectors.load(), landmarks.load(), graders.load())
+    other = Networks(detectors.load(), landmarks.load(), graders.load())
     assert photographs.key(loaded) == photographs.key(other)
     manifest = replace(loaded.detector.manifest, model_sha256="0" * 64)
-    moved = Networks(replace(loaded.detector, manifest=manifest), loaded.landmarker)
+    moved = Networks(replace(loaded.detector, manifest=manifest), loaded.landmarker, loaded.grader)
     assert photographs.key(moved) != photographs.key(loaded)
 
 

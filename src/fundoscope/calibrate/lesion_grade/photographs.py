@@ -13,6 +13,7 @@ from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
 from fundoscope.grading import lesion_features, lesion_grade
+from fundoscope.grading.grader import Grader
 from fundoscope.grading.lesion_features import Features
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, placing, summary
@@ -26,10 +27,18 @@ KEY_CHARACTERS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What looks at the photographs."""
+    """What looks at the photographs.
+
+    Attributes:
+        detector: sees the lesions.
+        landmarker: sees disc and fovea.
+        grader: its input decides at which scale the field of view is found, as in a reading. A
+            field that is half a pixel larger moves boxes.
+    """
 
     detector: Detector
     landmarker: Landmarker
+    grader: Grader
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,7 @@ def key(networks: Networks) -> str:
     parts = (
         networks.detector.manifest.model_sha256,
         networks.landmarker.manifest.model_sha256,
+        str(networks.grader.input.decode_side),
         *lesion_features.NAMES,
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:KEY_CHARACTERS]
@@ -116,10 +126,12 @@ def _kept(path: Path) -> dict[str, Features | None]:
 def _look(path: Path, image: str, networks: Networks) -> Looked:
     detector, landmarker = networks.detector, networks.landmarker
     try:
-        photo = sources.photo(sources.content(path), min_side=detector.decode_side)
-        fov = field.find(photo)
+        content = sources.content(path)
+        photo = sources.photo(content, min_side=networks.grader.input.decode_side)
+        fov = field.find(photo, textured=networks.grader.judge is None)
         if fov.radius is None:
             return Looked(image, problem=NO_FIELD.get(fov.reason or "no_disc", OTHERWISE))
+        photo = sources.photo(content, min_side=detector.decode_side)
         boxes = detectors.assessable(detector, photo, fov)
     except PhotoError as error:
         return Looked(image, problem=(error.why, error.remedy))

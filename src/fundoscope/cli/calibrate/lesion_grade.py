@@ -13,7 +13,7 @@ from fundoscope.cli import labels as label_tables
 from fundoscope.cli.calibrate.options import NewBundle, Split
 from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
 from fundoscope.cli.exit_codes import INCOMPLETE
-from fundoscope.cli.options import DetectorBundle, Labels, Overwrite, Where, Workers
+from fundoscope.cli.options import DetectorBundle, GraderBundle, Labels, Overwrite, Where, Workers
 
 if TYPE_CHECKING:
     from fundoscope.calibrate.lesion_grade.fit import Accuracy, Material
@@ -37,6 +37,7 @@ def lesion_grade(
         ),
     ] = False,
     detector: DetectorBundle = None,
+    grader: GraderBundle = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -53,6 +54,7 @@ def lesion_grade(
     from fundoscope.cli.terminal import terminal
     from fundoscope.data import reserved as reserve
     from fundoscope.data.selection import select
+    from fundoscope.grading import grader as graders
     from fundoscope.lesions import detector as detectors
     from fundoscope.lesions import landmarks
     from fundoscope.models import bundle as bundles
@@ -68,7 +70,7 @@ def lesion_grade(
     ]
     refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
     given = detector or bundles.shipped(bundles.DETECTION)
-    networks = photographs.Networks(detectors.load(given), landmarks.load())
+    networks = photographs.Networks(detectors.load(given), landmarks.load(), graders.load(grader))
     with terminal(len(rows)) as screen:
         looked = photographs.look(
             table,
