@@ -24,7 +24,7 @@ TELLING: Final = frozenset({MICROANEURYSM, HAEMORRHAGE, "hard_exudate", "soft_ex
 """The kinds of which an eye of grade 2 or more has at least one."""
 LIKELY, UNLIKELY = 0.5, 0.2
 """Probabilities by the lesions alone that an eye is referable. From the first on they contradict a
-grade of 0 or 1, below the second one of 2 or more. On validation the grade is wrong nearly twice as
+grade of 0 or 1, below the second one of 2 or more. On validation the grade is wrong 1.4 times as
 often there as elsewhere (`bench/opinions.py`)."""
 INTERNATIONAL: Final = "icdr"
 """The rule set of the International scale."""
