@@ -24,9 +24,10 @@ from pathlib import Path
 import numpy as np
 from arguments import parser_of
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from fundoscope.calibrate.clinic import FOLDS, folds
-from fundoscope.calibrate.lesion_grade.fit import equal_sources
+from fundoscope.calibrate.presence import equal_sources
 from fundoscope.data import manifest as manifests
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
@@ -37,7 +38,7 @@ from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading import contradictions, heads, lesion_features, lesion_grade, oedema
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import landmarks, placing, summary
+from fundoscope.lesions import landmarks, looking, summary
 from fundoscope.photo import sources
 from fundoscope.reader import Reader
 from fundoscope.reading import FieldOfView, Grade
@@ -93,12 +94,7 @@ class Looker:
         if fov.radius is None:
             return None
         photo = sources.photo(sources.content(path), min_side=self.detector.decode_side)
-        boxes = detectors.assessable(self.detector, photo, fov)
-        placed = None
-        if fov.radius >= self.landmarker.manifest.minimum_radius:
-            seen = landmarks.find(self.landmarker, photo, fov)
-            placed = placing.anatomy_of(seen, self.landmarker.manifest, fov)
-        findings = summary.findings(boxes, self.detector, photo, fov, placed=placed)
+        findings = looking.look(self.detector, self.landmarker, photo, fov)
         return opinions(image, reading.grade, findings, fov)
 
 
@@ -159,7 +155,7 @@ def show(name: str, words: Sequence[str], patients: Ints, statistic: Callable[[F
 def stacked(grader: Floats, lesions: Floats, labels: Ints, sources_of: Sequence[str]) -> Floats:
     """The two weights and four offsets with the least logistic loss."""
     above = np.where(labels[:, None] > np.arange(heads.GRADE_COUNT - 1), 1.0, -1.0)
-    weights = equal_sources(np.array(sources_of, dtype=np.str_))
+    weights = equal_sources(sources_of)
 
     def loss(values: Floats) -> float:
         z = values[0] * grader + values[1] * lesions + values[2:]
@@ -180,7 +176,7 @@ def combined(p: Floats, by_lesions: Floats, labels: Ints, names: Sequence[str],
         kept_names = [name for name, left in zip(names, out, strict=True) if not left]
         values = stacked(first[~out], second[~out], labels[~out], kept_names)
         z = values[0] * first[out] + values[1] * second[out] + values[2:]
-        joined[out] = heads.between(np.minimum.accumulate(1.0 / (1.0 + np.exp(-z)), axis=1))
+        joined[out] = heads.between(np.minimum.accumulate(expit(z), axis=1))
     everything = stacked(first, second, labels, names)
     print(f"weights: grader {everything[0]:.3f}, lesions {everything[1]:.3f}")
     return joined
@@ -262,12 +258,7 @@ def main() -> None:
     labels, names = np.array([row.grade for row in rows]), [row.source for row in rows]
     keys = cluster_keys(rows)
     p = np.array([each.probabilities for each in found])
-    values = np.array(
-        [
-            [np.nan if (v := each.features[n]) is None else v for n in model.features]
-            for each in found
-        ]
-    )
+    values = np.array([lesion_features.vector(each.features, model.features) for each in found])
     by_lesions = heads.probabilities(lesion_grade.log_odds_of(model, values))
     supported = np.array([each.supported for each in found])
     counts = np.array([each.beyond_mild for each in found], dtype=np.float64)

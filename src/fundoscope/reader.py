@@ -23,14 +23,14 @@ from fundoscope.grading.grader import Grader
 from fundoscope.grading.judge import Verdict
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import landmarks, placing, summary
+from fundoscope.lesions import landmarks, looking, summary
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.summary import Findings
 from fundoscope.opinions import HeatMap, LesionGrade, MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import advice, field, reasons, sources
 from fundoscope.photo.decode import Photo, Pixels
-from fundoscope.reading import EYES, Anatomy, FieldOfView, Grade, ModelUsed, Reading
+from fundoscope.reading import EYES, FieldOfView, Grade, ModelUsed, Reading
 
 if TYPE_CHECKING:
     from fundoscope.photo.sources import Source
@@ -303,16 +303,7 @@ class Reader:
             return Findings(summary=summary.NOT_GRADABLE)
         if not self._looks_for_lesions(opinion):
             return Findings(summary=summary.SURE_OF_GRADE_0)
-        boxes = detectors.assessable(self._detector, photo, fov)
-        placed = self._anatomy(photo, fov, eye)
-        return summary.findings(boxes, self._detector, photo, fov, placed=placed, eye=eye)
-
-    def _anatomy(self, photo: Photo, fov: FieldOfView, eye: str | None) -> Anatomy | None:
-        """The landmarks; ``None`` where no landmark network can see them."""
-        loaded = self._landmarker
-        if loaded is None or (fov.radius or 0.0) < loaded.manifest.minimum_radius:
-            return None
-        return placing.anatomy_of(landmarks.find(loaded, photo, fov), loaded.manifest, fov, eye)
+        return looking.look(self._detector, self._landmarker, photo, fov, eye)
 
 
 def _detector(wanted: str | Path | None, threads: int, providers: Sequence[str] | None) -> Detector:

@@ -113,3 +113,9 @@ def test_other_diseases_are_not_healthy() -> None:
     assert known_lesions.is_healthy(row(0))
     assert not known_lesions.is_healthy(row(0, other_disease="drusen"))
     assert not known_lesions.is_healthy(row(1))
+
+
+def test_each_source_counts_the_same() -> None:
+    weights = presence.equal_sources(["a", "a", "a", "b"])
+    assert weights[:3].sum() == pytest.approx(weights[3])
+    assert weights.sum() == pytest.approx(4)

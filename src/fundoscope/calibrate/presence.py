@@ -88,7 +88,7 @@ def fit(
     labels = np.array([each.known[kind] for each in used], dtype=bool)
     if min(labels.sum(), (~labels).sum()) < MIN_OF_EACH:
         return None
-    weights = _equal_sources([each.source for each in used])
+    weights = equal_sources([each.source for each in used])
     candidates = [_fitted(kind, used, labels, weights, floor) for floor in FLOORS]
     _, values, floor = min(candidates)
     model = PresenceModel(
@@ -104,7 +104,7 @@ def _probability(model: PresenceModel, kind: str, photograph: BoxedPhotograph) -
     return presence.probability(model, photograph.scores[kind])
 
 
-def _equal_sources(sources: Sequence[str]) -> Floats:
+def equal_sources(sources: Sequence[str]) -> Floats:
     """A weight for each photograph: every source has the same, and they sum to their number."""
     _, number, counts = np.unique(sources, return_inverse=True, return_counts=True)
     weights: Floats = len(sources) / (len(counts) * counts[number])

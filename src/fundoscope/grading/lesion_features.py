@@ -53,6 +53,16 @@ def features(evidence: Evidence, radius: float) -> Features:
     return values
 
 
+def vector(features: Features, names: Sequence[str]) -> list[float]:
+    """The values of some features, NaN where one is missing.
+
+    Args:
+        features: of a photograph.
+        names: of the wanted ones, in the wanted order.
+    """
+    return [math.nan if (value := features[name]) is None else value for name in names]
+
+
 def _of_kind(
     boxes: Sequence[PlacedLesion], evidence: Evidence
 ) -> Iterator[tuple[str, float | None]]:

@@ -58,7 +58,7 @@ def grade(model: LesionGradeModel, features: Features) -> LesionGrade:
         model: of the detector's bundle.
         features: of a photograph, with every feature that the model names.
     """
-    values = np.array([_number(features[name]) for name in model.features])
+    values = np.array(lesion_features.vector(features, model.features))
     log_odds = log_odds_of(model, values[np.newaxis])
     p = np.round(heads.probabilities(log_odds)[0], DIGITS)
     return LesionGrade(
@@ -80,7 +80,3 @@ def log_odds_of(model: LesionGradeModel, values: heads.Floats) -> heads.Floats:
     evidence = scaled @ np.array(model.weights) + absent @ np.array(model.missing)
     log_odds: heads.Floats = evidence[:, np.newaxis] + np.array(model.intercepts)
     return log_odds
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

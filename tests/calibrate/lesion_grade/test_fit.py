@@ -77,12 +77,6 @@ def test_a_feature_that_is_never_known_decides_nothing() -> None:
     assert model.weights[place] == 0.0
 
 
-def test_each_source_counts_the_same() -> None:
-    weights = fit.equal_sources(np.array(["a", "a", "a", "b"]))
-    assert weights[:3].sum() == pytest.approx(weights[3])
-    assert weights.sum() == pytest.approx(4)
-
-
 @pytest.mark.parametrize(("count", "grades"), [(100, 5), (400, 3)], ids=["few", "no severe eye"])
 def test_too_few_photographs_are_refused(count: int, grades: int) -> None:
     with pytest.raises(UsageError, match="too few to fit a grade to"):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.calibrate.clinic import FOLDS, folds
+from fundoscope.calibrate.presence import equal_sources
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.grading.figures import quadratic_kappa
@@ -35,8 +36,6 @@ MIN_ABOVE: Final = 10
 """Least photographs above a border, and least that reach it and are not above it."""
 SPREAD: Final = 1e-3
 """Least standard deviation of a feature."""
-LARGE: Final = 700.0
-"""Log-odds beyond which the exponential would overflow."""
 DIGITS: Final = 4
 """Decimals of the fitted values."""
 
@@ -81,7 +80,7 @@ def material(
 ) -> Material:
     """Put features and labels together; each argument has an entry for each photograph."""
     names = lesion_features.NAMES
-    values = [[np.nan if (v := each[name]) is None else v for name in names] for each in features]
+    values = [lesion_features.vector(each, names) for each in features]
     return Material(
         np.array(values, dtype=np.float64).reshape(len(features), len(names)),
         np.array(grades, dtype=np.int64),
@@ -154,7 +153,7 @@ def _fitted(given: Material, used: Flags) -> LesionGradeModel:
     spread = np.maximum(np.nan_to_num(np.nanstd(np.where(absent, centre, values), axis=0)), SPREAD)
     scaled = np.where(absent, 0.0, (values - centre) / spread)
     x = np.concatenate([scaled, absent], axis=1)
-    slopes, intercepts = _proportional(x, grades, equal_sources(given.sources[used]))
+    slopes, intercepts = _proportional(x, grades, equal_sources(given.sources[used].tolist()))
     count = values.shape[1]
     return LesionGradeModel(
         features=lesion_features.NAMES,
@@ -176,6 +175,7 @@ def _proportional(x: Floats, grades: Ints, weights: Floats) -> tuple[Floats, Flo
         weights: of the photographs, ``float64 (N,)``.
     """
     from scipy.optimize import minimize
+    from scipy.special import expit
 
     above = np.where(grades[:, np.newaxis] > np.arange(BORDERS), 1.0, -1.0)
     count = x.shape[1]
@@ -183,25 +183,13 @@ def _proportional(x: Floats, grades: Ints, weights: Floats) -> tuple[Floats, Flo
     def loss(values: Floats) -> tuple[float, Floats]:
         slopes, intercepts = values[:count], values[count:]
         margin = above * ((x @ slopes)[:, np.newaxis] + intercepts)
-        pull = -weights[:, np.newaxis] * above * _logistic(-margin)
+        pull = -weights[:, np.newaxis] * above * expit(-margin)
         total = weights @ np.logaddexp(0.0, -margin).sum(axis=1) + PENALTY / 2 * slopes @ slopes
         by_slopes = x.T @ pull.sum(axis=1) + PENALTY * slopes
         return float(total), np.concatenate([by_slopes, pull.sum(axis=0)])
 
     found = minimize(loss, np.zeros(count + BORDERS), jac=True, method="L-BFGS-B")
     return found.x[:count], found.x[count:]
-
-
-def _logistic(log_odds: Floats) -> Floats:
-    probability: Floats = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -LARGE, LARGE)))
-    return probability
-
-
-def equal_sources(sources: NDArray[np.str_]) -> Floats:
-    """A weight for each photograph: each source has the same, and they sum to their number."""
-    _, number, counts = np.unique(sources, return_inverse=True, return_counts=True)
-    weights: Floats = len(sources) / (len(counts) * counts[number])
-    return weights
 
 
 def _rounded(values: Floats) -> tuple[float, ...]:

@@ -15,8 +15,7 @@ from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
 from fundoscope.grading import lesion_features, lesion_grade
 from fundoscope.grading.grader import Grader
 from fundoscope.grading.lesion_features import Features
-from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import landmarks, placing, summary
+from fundoscope.lesions import looking
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.landmarks import Landmarker
 from fundoscope.photo import field, sources
@@ -124,7 +123,7 @@ def _kept(path: Path) -> dict[str, Features | None]:
 
 
 def _look(path: Path, image: str, networks: Networks) -> Looked:
-    detector, landmarker = networks.detector, networks.landmarker
+    detector = networks.detector
     try:
         content = sources.content(path)
         photo = sources.photo(content, min_side=networks.grader.input.decode_side)
@@ -132,14 +131,9 @@ def _look(path: Path, image: str, networks: Networks) -> Looked:
         if fov.radius is None:
             return Looked(image, problem=NO_FIELD.get(fov.reason or "no_disc", OTHERWISE))
         photo = sources.photo(content, min_side=detector.decode_side)
-        boxes = detectors.assessable(detector, photo, fov)
+        findings = looking.look(detector, networks.landmarker, photo, fov)
     except PhotoError as error:
         return Looked(image, problem=(error.why, error.remedy))
     except MemoryError:
         return Looked(image, problem=OUT_OF_MEMORY[1:])
-    placed = None
-    if fov.radius >= landmarker.manifest.minimum_radius:
-        seen = landmarks.find(landmarker, photo, fov)
-        placed = placing.anatomy_of(seen, landmarker.manifest, fov)
-    findings = summary.findings(boxes, detector, photo, fov, placed=placed)
     return Looked(image, lesion_grade.of_findings(findings, fov))

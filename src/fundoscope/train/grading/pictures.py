@@ -232,7 +232,7 @@ def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, trusted: bool) 
     """
     from fundoscope import photo
 
-    mark = "vouched:" if trusted else ""  # the word of version 0.1, so that its caches stay valid
+    mark = "trusted:" if trusted else ""
     digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:{mark}".encode())
     for row in rows:
         size = manifest.photograph(row).stat().st_size

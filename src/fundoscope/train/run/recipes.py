@@ -20,7 +20,7 @@ def text(name: str) -> str:
     """A configuration as TOML.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: no configuration has that name.
     """
     if name not in names():
         raise UsageError(

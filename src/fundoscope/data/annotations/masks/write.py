@@ -77,7 +77,7 @@ def write_masks(
 
     Raises:
         UsageError: the size of a photograph is not known or out of bounds, or its objects are too
-            large to be painted.
+            large to be drawn.
         OutputError: a file exists or cannot be written; then nothing was changed.
     """
     own: Counter[str] = Counter()
