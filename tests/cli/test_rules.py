@@ -140,7 +140,9 @@ def test_wrong_use_is_named(
     assert message in applied.err
 
 
-@pytest.mark.parametrize("content", [b"{}", b"not json", b"\xff\xfe", b"[1]"])
+@pytest.mark.parametrize(
+    "content", [b"{}", b"not json", b"\xff\xfe", b"[1]", b"[" * 100_000, b"1" * 5_000]
+)
 def test_a_file_of_something_else_is_refused_with_the_line(
     fundoscope: Command, tmp_path: Path, content: bytes
 ) -> None:

@@ -80,5 +80,5 @@ def readings_of(path: Path) -> Iterator[Reading]:
                     yield Reading.from_json(line)
     except OSError as error:
         raise UsageError(path.name, f"cannot be read ({error.strerror})", REMEDY) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         raise UsageError(f"{path.name}, line {number}", "is not a Reading", REMEDY) from None

@@ -165,7 +165,7 @@ def warnings(photo: Photo, field: FieldOfView) -> tuple[str, ...]:
     notes = []
     if field.stretch != 1.0:
         notes.append(
-            f"the photograph was squeezed before it came here (a pixel is {field.stretch:.2f} times"
+            f"the photograph is stored squeezed (a pixel is {field.stretch:.2f} times"
             " as wide as tall); this was undone for grading"
         )
     width, height = photo.facts.width, photo.facts.height
