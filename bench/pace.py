@@ -68,7 +68,7 @@ def detector_step(path: Path) -> Callable[[], None]:
     config = detector_checks.read_config(path)
     devices.set_up(config)
     fabric = devices.fabric(config)
-    data = detector.read_set(config)
+    data = detector.read_data(config)
     network = detector.network_of(config, data.kinds, data.anchors, init="none")
     task = detector.task_of(config, data, fabric.device, path.parent, None)
     generator = torch.Generator().manual_seed(config.seed)

@@ -37,6 +37,7 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "healthy.share": (0, 1),
     "healthy.validation": (1, math.inf),
     "healthy.pasted": (0, 1),
+    "healthy.around": (0, 1),
     "epochs": (1, math.inf),
 }
 """The lowest and the highest valid value of each number, besides those of every task

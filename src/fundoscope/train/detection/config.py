@@ -163,6 +163,8 @@ class Healthy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         validation: number of validation photographs of grade 0, of each source as many.
         pasted: share of these tiles that get the lesions of an annotated tile; needs ``data.masks``
             of all training photographs.
+        mined: file of ``scripts/mine`` with the boxes that an earlier detector found on these eyes.
+        around: share of the tiles that are drawn around such a box, where ``mined`` names some.
     """
 
     tables: tuple[str, ...] = ()
@@ -170,6 +172,8 @@ class Healthy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grades: tuple[int, ...] = (0, 1)
     validation: int = 40
     pasted: float = 0.0
+    mined: str = ""
+    around: float = 0.5
 
 
 class Partial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -217,9 +221,11 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         data: the photographs and their annotations.
         epochs: number of epochs of ``draw.tiles`` tiles each.
         head: a name of :data:`fundoscope.train.detection.registry.HEADS`.
-        start: ``best.pt`` of an earlier run of the same kinds, anchors and network, whose weights
-            the run starts from; by default only the backbone has weights (``backbone.init``). A
-            ``mask`` head may also start from the backbone of a run with a ``boxes`` head.
+        start: ``best.pt`` of an earlier run of the same kinds, anchors and network, or a bundle of
+            such a run that has no weights of eight bits: the weights that the run starts from; by
+            default only the backbone has weights (``backbone.init``). Further kinds may follow
+            those of a bundle. A ``mask`` head may also start from the backbone of a run with a
+            ``boxes`` head.
         backbone: the backbone.
         shape: sizes of the network of a ``boxes`` head.
         painter: sizes of the decoder of a ``mask`` head. Run folders store this key.

@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
-from fundoscope.errors import FundoscopeError, UsageError
-from fundoscope.train.detection import checks, registry
+from fundoscope.errors import FundoscopeError
+from fundoscope.train.detection import checks, registry, starting
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionData, Partial
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
-from fundoscope.train.detection.views import choose, healthy, view
+from fundoscope.train.detection.views import choose, healthy, mined, view
 from fundoscope.train.detection.views import coverage as coverages
 from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.view import AnnotatedView
@@ -146,7 +146,12 @@ def _healthy(
         digest.update(f"{photo.path.name}:{photo.source}:{photo.unassessed}".encode())
     radius, cache = config.data.radius, Path(config.data.cache)
     load = partial(view.load_healthy, radius=radius, cache=cache, progress=progress)
-    return tuple(load(train, enlarge=False)), tuple(load(val, enlarge=True))
+    well = load(train, enlarge=False)
+    if config.healthy.mined:
+        found = mined.read(Path(config.healthy.mined))
+        digest.update(repr(sorted(found.items())).encode())
+        well = mined.with_boxes(well, found)
+    return tuple(well), tuple(load(val, enlarge=True))
 
 
 def train(
@@ -243,12 +248,7 @@ def _require_network(config: DetectorConfig) -> int:
     weights = memory.require(
         lambda: network_of(config, ("",), (), init="none"), config.backbone.name
     )
-    if config.start and not Path(config.start).is_file():
-        raise UsageError(
-            f"start = {config.start}",
-            "is not a file",
-            "name best.pt of an earlier run, or leave it out",
-        )
+    starting.require_start(config)
     network_of(config, ("",), (), init=config.backbone.init)
     return weights
 
@@ -279,15 +279,7 @@ def _started(config: DetectorConfig, data: DetectionData) -> nn.Module:
     if not config.start:
         return network_of(config, data.kinds, data.anchors, init=config.backbone.init)
     network = network_of(config, data.kinds, data.anchors, init="none")
-    try:
-        stored = loop.read_checkpoint(Path(config.start))["network"]
-        registry.of(config).start(network, stored)
-    except (KeyError, RuntimeError, TypeError):
-        raise UsageError(
-            f"start = {config.start}",
-            "holds no weights of this network and class list",
-            "name best.pt of a run with the same backbone, shape, anchors and kinds",
-        ) from None
+    starting.start(network, config, data.kinds)
     return network
 
 

@@ -37,7 +37,7 @@ def choose(
         UsageError: there is no photograph to validate with.
     """
     train: list[HealthyPhotograph] = []
-    val: dict[str, list[HealthyPhotograph]] = defaultdict(list)
+    val: list[HealthyPhotograph] = []
     for table in settings.tables:
         manifest = manifests.read(Path(table))
         for row in manifest.rows:
@@ -46,14 +46,14 @@ def choose(
             if row.split == TRAIN and row.grade in settings.grades:
                 train.append(_photograph(manifest, row, kinds))
             elif row.split == VAL and row.grade == 0:
-                val[row.source].append(_photograph(manifest, row, kinds))
+                val.append(_photograph(manifest, row, kinds))
     if settings.tables and not val:
         raise UsageError(
             ", ".join(Path(table).name for table in settings.tables),
             "name no gradable photograph of grade 0 in the split val",
             "name a table that does, or leave healthy.tables out",
         )
-    return train, _even(val.values(), settings.validation, seed)
+    return train, even(val, settings.validation, seed)
 
 
 def _usable(row: Row) -> bool:
@@ -70,12 +70,21 @@ def _photograph(manifest: Manifest, row: Row, kinds: Sequence[str]) -> HealthyPh
     return HealthyPhotograph(manifest.photograph(row), row.source, unassessed)
 
 
-def _even(
-    by_source: Iterable[list[HealthyPhotograph]], count: int, seed: int
+def even(
+    photographs: Iterable[HealthyPhotograph], count: int, seed: int
 ) -> list[HealthyPhotograph]:
-    """Some photographs, of each source as many as there are of the others."""
+    """Some photographs, of each source as many as there are of the others.
+
+    Args:
+        photographs: to choose from.
+        count: of photographs; fewer are returned where there are no more.
+        seed: of the choice.
+    """
+    by_source: dict[str, list[HealthyPhotograph]] = defaultdict(list)
+    for photograph in photographs:
+        by_source[photograph.source].append(photograph)
     random = np.random.default_rng(seed)
-    shuffled = [[rows[i] for i in random.permutation(len(rows))] for rows in by_source]
+    shuffled = [[rows[i] for i in random.permutation(len(rows))] for rows in by_source.values()]
     chosen: list[HealthyPhotograph] = []
     while len(chosen) < count and any(shuffled):
         for rows in shuffled:

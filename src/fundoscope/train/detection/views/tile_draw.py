@@ -22,6 +22,8 @@ KEPT_SHARE: Final = 0.3
 """A lesion that the tile's edge cuts counts if at least this share of its box is on the tile."""
 LEAST_SIDE: Final = 2.0
 """Pixels; boxes with a smaller side on the tile cannot be found, and are left out."""
+AROUND: Final = 0.5
+"""A box lies at most this share of a tile's side from the middle of the tile drawn around it."""
 QUARTERS: Final = 4
 """Quarter turns that a square tile may be turned by."""
 
@@ -73,6 +75,8 @@ class Drawer:
         kinds: Sequence[str],
         size: tuple[int, int],
         settings: Draw,
+        *,
+        around: float = 0.0,
     ) -> None:
         """Sort the views by the kinds that they show.
 
@@ -81,6 +85,7 @@ class Drawer:
             kinds: the class list.
             size: height and width of a tile in pixels.
             settings: how tiles are drawn.
+            around: share of the tiles that lie around a mined box, where views have some.
         """
         self.views, self.size, self.settings = views, size, settings
         due = {
@@ -91,6 +96,7 @@ class Drawer:
         self.having = {label: some for label, some in having.items() if some and due[label] > 0}
         self.due = np.array([due[label] for label in self.having])
         self.due /= self.due.sum()
+        self.mined, self.around = [v for v in views if len(v.mined)], around
 
     def draw(self, random: Generator) -> Tile:
         """The next tile.
@@ -106,18 +112,18 @@ class Drawer:
         Raises:
             UsageError: a view is missing from the cache.
         """
-        if self.having and random.random() >= self.settings.anywhere:
-            label = int(random.choice(list(self.having), p=self.due))
-            chosen = self.having[label][int(random.integers(len(self.having[label])))]
-            box = random.choice(chosen.boxes[chosen.labels == label])
-            view = chosen.view
-            middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-            reach = 0.5
+        if self.mined and random.random() < self.around:
+            chosen, box = self._mined(random)
+            reach = AROUND
+        elif self.having and random.random() >= self.settings.anywhere:
+            chosen, box = self._lesion(random)
+            reach = AROUND
         else:
             chosen = self.views[int(random.integers(len(self.views)))]
-            view = chosen.view
-            middle = _on_retina(view, random)
+            box = np.tile(_on_retina(chosen.view, random), 2)
             reach = 0.0
+        view = chosen.view
+        middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
         reach_log = math.log1p(self.settings.scale)
         zoom = chosen.enlarge * math.exp(random.uniform(-reach_log, reach_log))
         height, width = (side / zoom for side in self.size)
@@ -132,6 +138,18 @@ class Drawer:
         )
         turns, mirrored = _turn(self.size, random) if self.settings.turns else (0, False)
         return Place(chosen, (x0, y0, x0 + width, y0 + height), zoom, self.size, turns, mirrored)
+
+    def _lesion(self, random: Generator) -> tuple[AnnotatedView, NDArray[np.float64]]:
+        """A photograph and one of its lesions; each kind is as likely as the others."""
+        label = int(random.choice(list(self.having), p=self.due))
+        chosen = self.having[label][int(random.integers(len(self.having[label])))]
+        return chosen, random.choice(chosen.boxes[chosen.labels == label])
+
+    def _mined(self, random: Generator) -> tuple[AnnotatedView, NDArray[np.float64]]:
+        """A photograph and one of its mined boxes; those with a high score are the likelier."""
+        chosen = self.mined[int(random.integers(len(self.mined)))]
+        scores = chosen.mined[:, 4]
+        return chosen, random.choice(chosen.mined[:, :4], p=scores / scores.sum())
 
 
 def cut(place: Place) -> Tile:

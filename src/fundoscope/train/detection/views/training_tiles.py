@@ -52,7 +52,7 @@ class TrainingTiles:
         size, draw = sides(config.data.tile), config.draw
         self._drawer = Drawer(train, kinds, size, draw)
         self._further = [
-            (share, Drawer(views, kinds, size, draw), place == 0)
+            (share, Drawer(views, kinds, size, draw, around=config.healthy.around), place == 0)
             for place, (share, views) in enumerate(further)
             if share and views
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,8 @@ from fundoscope.errors import OutputError, PhotoError, UsageError
 from fundoscope.geometry import Affine
 from fundoscope.lesions import view
 from fundoscope.lesions.view import View
-from fundoscope.photo import decode, field
+from fundoscope.photo import decode
+from fundoscope.photo import field as fields
 from fundoscope.photo.decode import Pixels
 from fundoscope.writing import write_files
 
@@ -65,6 +66,8 @@ class AnnotatedView:
         unassessed: labels of the kinds that nobody annotated here: they may be on the photograph
             without a box.
         source: the photograph's source, where a label table names it.
+        mined: ``float (M, 5)``: corners in the view's pixels and score of the boxes that an earlier
+            detector found here, where there are none.
     """
 
     photograph: Path
@@ -74,6 +77,7 @@ class AnnotatedView:
     enlarge: float = 1.0
     unassessed: tuple[int, ...] = ()
     source: str = ""
+    mined: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 5)))
 
     @property
     def name(self) -> str:
@@ -192,7 +196,7 @@ def _cached(path: Path, radius: float, cache: Path, *, enlarge: bool = True) -> 
         opened()
     except UsageError:
         photo = decode.decode(content, name=path.name, min_side=view.decode_side(radius))
-        fov = field.find(photo)
+        fov = fields.find(photo)
         if not fov.found:
             why = f"shows no field of view: {fov.reason}"
             raise PhotoError(path.name, why, "leave it out", code="no_field") from None

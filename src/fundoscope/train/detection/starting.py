@@ -1,0 +1,82 @@
+"""The weights that a detector's training starts from: of an earlier run, or of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fundoscope.errors import BundleError, UsageError
+from fundoscope.models import bundle as bundles
+from fundoscope.train.detection import registry
+from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.onnx import graph as onnx_graph
+from fundoscope.train.run import loop
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+REMEDY: Final = "name best.pt of a run with the same backbone, shape, anchors and kinds"
+
+
+def require_start(config: DetectorConfig) -> None:
+    """Check that what a run starts from exists.
+
+    Raises:
+        UsageError: there is no such file or folder.
+    """
+    if config.start and not Path(config.start).exists():
+        raise UsageError(
+            f"start = {config.start}",
+            "does not exist",
+            "name best.pt of an earlier run or a bundle with float weights, or leave it out",
+        )
+
+
+def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> None:
+    """Load the weights that ``config.start`` names into a new network.
+
+    Args:
+        network: of the configuration; its weights change.
+        config: of the run.
+        kinds: the class list. Those that a bundle does not know keep the weights that they have.
+
+    Raises:
+        UsageError: it holds no weights, or those of another network or class list.
+    """
+    path = Path(config.start)
+    try:
+        stored = _of_bundle(path, kinds) if _is_bundle(path) else _of_run(path)
+        registry.of(config).start(network, stored)
+    except (BundleError, KeyError, RuntimeError, TypeError):
+        raise UsageError(
+            f"start = {config.start}", "holds no weights of this network and class list", REMEDY
+        ) from None
+
+
+def _is_bundle(path: Path) -> bool:
+    return path.is_dir() or path.suffix == ".zip"
+
+
+def _of_run(best: Path) -> Mapping[str, Tensor]:
+    stored: Mapping[str, Tensor] = loop.read_checkpoint(best)["network"]
+    return stored
+
+
+def _of_bundle(path: Path, kinds: Sequence[str]) -> Mapping[str, Tensor]:
+    """The weights of a bundle. One with weights of eight bits has none that training can use.
+
+    Raises:
+        BundleError: the bundle cannot be read.
+        KeyError: its class list is no beginning of this one.
+    """
+    import torch
+
+    bundle = bundles.load_detector(path)
+    known = bundle.manifest.classes
+    if tuple(kinds[: len(known)]) != tuple(known):
+        raise KeyError(", ".join(known))
+    return {
+        name: torch.from_numpy(values.copy())
+        for name, values in onnx_graph.weights(bundle.model).items()
+    }
