@@ -72,6 +72,10 @@ KINDS: Final = {
 
 LESIONS: Final = tuple(key for key, kind in KINDS.items() if not kind.anatomy)
 ANATOMY: Final = tuple(key for key, kind in KINDS.items() if kind.anatomy)
+OF_RETINOPATHY: Final = tuple(
+    kind.key for kind in (MICROANEURYSM, HAEMORRHAGE, HARD_EXUDATE, SOFT_EXUDATE)
+)
+"""The kinds that an eye of grade 0 does not have, and of which one of grade 2 or more has some."""
 
 SYNONYMS: Final = {
     "microaneurysm": (

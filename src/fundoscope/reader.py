@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from fundoscope._version import __version__
 from fundoscope.errors import PhotoError, UsageError
-from fundoscope.grading import contradictions, heat, inputs, judge, lesion_grade, oedema
+from fundoscope.grading import (
+    contradictions,
+    heat,
+    inputs,
+    judge,
+    lesion_grade,
+    oedema,
+    withholding,
+)
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
 from fundoscope.grading.grader import Grader
@@ -26,6 +34,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, looking, summary
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.summary import Findings
+from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.opinions import HeatMap, LesionGrade, MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
 from fundoscope.photo import advice, field, reasons, sources
@@ -203,8 +212,9 @@ class Reader:
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
-        by_rules, macular_oedema = self._by_rules(findings, fov)
         by_lesions = self._by_lesions(findings, fov)
+        findings = withholding.withhold(findings, by_lesions, self._lesion_model)
+        by_rules, macular_oedema = self._by_rules(findings, fov)
         verdict = opinion.verdict
         grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)
         needs_reader = (
@@ -243,6 +253,10 @@ class Reader:
     def _lesions_side(self) -> int | None:
         return None if self._detector is None else self._detector.decode_side
 
+    @property
+    def _lesion_model(self) -> LesionGradeModel | None:
+        return None if self._detector is None else self._detector.manifest.lesion_grade
+
     def _looks_for_lesions(self, opinion: _Opinion) -> bool:
         if self._detector is None or not opinion.usable:
             return False
@@ -260,7 +274,7 @@ class Reader:
 
     def _by_lesions(self, findings: Findings, fov: FieldOfView) -> LesionGrade | None:
         """The grade by the lesions alone, where the detector's bundle has a model for it."""
-        model = None if self._detector is None else self._detector.manifest.lesion_grade
+        model = self._lesion_model
         if model is None or not fov.found:
             return None
         features = lesion_grade.of_findings(findings, fov)

@@ -19,8 +19,9 @@ from fundoscope.reading import (
     NEXT_STEPS,
     NOT_ASSESSED_REASONS,
 )
+from fundoscope.report.kind_names import kind_in_words
 from fundoscope.report.languages import ENGLISH, codes, language
-from fundoscope.report.wording import GRADE_NAMES, kind_in_words, percent
+from fundoscope.report.wording import GRADE_NAMES, percent
 
 
 def texts(code: str) -> dict[str, str]:

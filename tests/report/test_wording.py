@@ -27,13 +27,12 @@ from fundoscope.reading import (
     Reading,
     Referable,
 )
+from fundoscope.report.kind_names import SHORT_NAMES, kind_in_words
 from fundoscope.report.wording import (
     NEEDS_READER,
-    SHORT_NAMES,
     NotAssessed,
     certainty,
     certainty_in_words,
-    kind_in_words,
     lesions_in_words,
     listed,
     listed_over,

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Final
 
 from fundoscope.data.manifest import Row
+from fundoscope.kinds import OF_RETINOPATHY
 
 MICROANEURYSM, HAEMORRHAGE = "microaneurysm", "haemorrhage"
-HARD_EXUDATE, SOFT_EXUDATE = "hard_exudate", "soft_exudate"
-OF_RETINOPATHY: Final = (MICROANEURYSM, HAEMORRHAGE, HARD_EXUDATE, SOFT_EXUDATE)
-"""The kinds that grade 0 excludes."""
+HARD_EXUDATE: Final = "hard_exudate"
 OTHER_DISEASE: Final = "other_disease"
 """A column with the other diseases of an eye. They may bleed or leak, whatever the grade."""
 OEDEMA: Final = "dme"

@@ -162,7 +162,8 @@ def _conclude(tally: annotating.AnnotationTally, screen: Terminal, out: Path | N
 
 
 def _totals(tally: annotating.AnnotationTally, out: Path | None) -> list[str]:
-    from fundoscope.report.wording import kind_in_words, listed_over
+    from fundoscope.report.kind_names import kind_in_words
+    from fundoscope.report.wording import listed_over
 
     noun = "photograph" if tally.photographs == 1 else "photographs"
     lines = [

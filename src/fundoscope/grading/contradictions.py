@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fundoscope.kinds import LESIONS
+from fundoscope.kinds import LESIONS, OF_RETINOPATHY
 from fundoscope.opinions import LesionGrade, RuleGrade
 from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSummary
 
@@ -20,8 +20,7 @@ MICROANEURYSM, HAEMORRHAGE = "microaneurysm", "haemorrhage"
 MANY: Final = 10
 """Boxes that contradict a grade. The detector draws a few on healthy eyes, too: on validation
 photographs see docs/results.md."""
-TELLING: Final = frozenset({MICROANEURYSM, HAEMORRHAGE, "hard_exudate", "soft_exudate"})
-"""The kinds of which an eye of grade 2 or more has at least one."""
+TELLING: Final = frozenset(OF_RETINOPATHY)
 LIKELY, UNLIKELY = 0.5, 0.2
 """Probabilities by the lesions alone that an eye is referable. From the first on they contradict a
 grade of 0 or 1, below the second one of 2 or more. On validation the grade is wrong 1.4 times as

@@ -31,6 +31,8 @@ class LesionGradeModel:
         weights: F, of the features.
         missing: F numbers, each added where its feature is missing.
         intercepts: four, in descending order.
+        drawn_from: lesions are drawn on an eye whose probability of grade 1 or more, by this model,
+            is at least this; 0: on every eye.
         fitted_on: number of photographs by source.
     """
 
@@ -40,6 +42,7 @@ class LesionGradeModel:
     weights: Numbers
     missing: Numbers
     intercepts: Numbers
+    drawn_from: float = 0.0
     fitted_on: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -68,5 +71,7 @@ def _faults(model: LesionGradeModel) -> Iterator[str]:
     for numbers in (*rows.values(), model.intercepts):
         if not all(math.isfinite(number) and abs(number) <= MAX_NUMBER for number in numbers):
             yield f"lesion_grade has a number that is not within {MAX_NUMBER:g} of 0"
+    if not 0 <= model.drawn_from <= 1:
+        yield "lesion_grade.drawn_from is not from 0 to 1"
     if any(spread <= 0 for spread in model.spread):
         yield "lesion_grade.spread has a number that is not above 0"

@@ -6,7 +6,8 @@ from typing import Final
 
 from fundoscope.kinds import KINDS
 from fundoscope.opinions import LesionGrade, RuleGrade
-from fundoscope.report.wording import grade_in_words, kind_in_words, percent
+from fundoscope.report.kind_names import kind_in_words
+from fundoscope.report.wording import grade_in_words, percent
 
 PROLIFERATIVE: Final = 4
 UNSEEN: Final = "new vessels themselves are not looked for"

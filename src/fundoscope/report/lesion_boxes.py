@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fundoscope.geometry import Affine, Box
 from fundoscope.kinds import KINDS, OPTIC_DISC, Colour
-from fundoscope.report.wording import SHORT_NAMES
+from fundoscope.report.kind_names import SHORT_NAMES
 
 if TYPE_CHECKING:
     from fundoscope.reading import Lesion, OpticDisc

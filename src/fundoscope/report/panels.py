@@ -13,15 +13,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fundoscope.kinds import OPTIC_DISC, Colour
 from fundoscope.report.heat import HEAT
+from fundoscope.report.kind_names import SHORT_NAMES, kind_in_words
 from fundoscope.report.lesion_boxes import colour_of, sample
 from fundoscope.report.wording import (
     DISCLAIMER,
-    SHORT_NAMES,
     TOO_SMALL,
     NotAssessed,
     certainty_in_words,
     grade_in_words,
-    kind_in_words,
     lesion_counts,
     listed,
     not_assessed,
@@ -199,8 +198,11 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
 
 def _legend(reading: Reading, *, labels: bool) -> Iterator[Line]:
     """List each kind that was assessed, then those that the photograph is too small for."""
+    withheld = {lesions.kind: lesions.withheld for lesions in reading.lesion_summary}
     for kind, count in lesion_counts(reading).items():
-        text = f"{_name(kind, labels=labels)}: {count or 'none found'}"
+        doubtful = withheld.get(kind)
+        none = f"none drawn, {doubtful} possible" if doubtful else "none found"
+        text = f"{_name(kind, labels=labels)}: {count or none}"
         yield Line(text, SMALL, TEXT if count else QUIET, swatch=colour_of(kind), kind=kind)
     for lesions in reading.lesion_summary:
         if lesions.reason == TOO_SMALL:

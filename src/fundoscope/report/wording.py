@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fundoscope.kinds import KINDS
 from fundoscope.photo import advice
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.quoting import printable
 from fundoscope.reading import Grade, LesionSummary, Reading, Referable
+from fundoscope.report.kind_names import kind_in_words
 from fundoscope.report.plausible import next_step_in_words, plausible_in_words
 
 GRADE_NAMES: Final = (
@@ -42,30 +42,6 @@ NEEDS_READER_OTHERWISE: Final = "a person should look at this photograph"
 
 DISCLAIMER: Final = "research use, not a diagnosis"
 
-PARTS: Final = {
-    "neovascularisation": "area",
-    "fibrous_proliferation": "area",
-    "venous_beading": "stretch",
-}
-"""The unit in which lesions of kinds without a plural are counted."""
-PLURALS: Final = {"irma": "intraretinal microvascular abnormalities", "stretch": "stretches"}
-"""Plurals that are not the name with an s."""
-SHORT_NAMES: Final = {
-    "microaneurysm": "MA",
-    "haemorrhage": "HE",
-    "hard_exudate": "EX",
-    "soft_exudate": "SE",
-    "neovascularisation": "NV",
-    "vitreous_haemorrhage": "VH",
-    "preretinal_haemorrhage": "PRH",
-    "fibrous_proliferation": "FP",
-    "irma": "IRMA",
-    "venous_beading": "VB",
-    "laser_scar": "LS",
-    "optic_disc": "OD",
-    "fovea": "FC",
-}
-"""Abbreviations of the kinds, as in IDRiD, DDR and textbooks."""
 NOT_ASSESSED: Final = {
     "no_detector": "",
     "unknown_to_detector": "this detector was not trained for them",
@@ -85,6 +61,7 @@ WHY_NO_OEDEMA: Final = {"fovea": "the place of the fovea is not certain enough"}
 ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""
 TOO_SMALL: Final = "photograph_too_small"
+LOOKS_HEALTHY: Final = "taken together, the lesions look like a healthy eye's"
 ALL_LESIONS: Final = "lesions"
 
 
@@ -270,24 +247,6 @@ def listed_over(counts: Mapping[NotAssessed, int], photographs: int) -> str:
     return listed(missing)
 
 
-def kind_in_words(kind: str, count: int) -> str:
-    """Name N lesions of a kind: ``"haemorrhage"`` for 1, else ``"haemorrhages"``.
-
-    Args:
-        kind: a key of :data:`fundoscope.kinds.KINDS`; any other is used as it is.
-        count: N; 0 for the kind in general.
-    """
-    if kind not in KINDS:
-        return kind
-    name = KINDS[kind].name
-    part = PARTS.get(kind)
-    if part is None:
-        return name if count == 1 else PLURALS.get(kind, f"{name}s")
-    if count == 0:
-        return name
-    return f"{part if count == 1 else PLURALS.get(part, f'{part}s')} of {name}"
-
-
 def lesion_counts(reading: Reading) -> dict[str, int]:
     """Count the lesions of each assessed kind; kinds that were not assessed have no entry.
 
@@ -303,7 +262,9 @@ def lesion_counts(reading: Reading) -> dict[str, int]:
 def lesions_in_words(reading: Reading) -> str:
     """Say which lesions were found and which not; ``""`` where none was looked for.
 
-    E.g. ``"12 microaneurysms, 1 haemorrhage, no hard exudates or soft exudates found"``.
+    E.g. ``"12 microaneurysms, 1 haemorrhage, no hard exudates or soft exudates found"``. Lesions
+    that are not drawn because the eye looks healthy are added: ``"3 possible haemorrhages not drawn
+    (taken together, the lesions look like a healthy eye's)"``.
     """
     counts = lesion_counts(reading)
     parts = [f"{n} {kind_in_words(kind, n)}" for kind, n in counts.items() if n]
@@ -311,7 +272,19 @@ def lesions_in_words(reading: Reading) -> str:
     if not_found:
         *first, last = not_found
         parts.append(f"no {', '.join(first)} or {last} found" if first else f"no {last} found")
+    if withheld := withheld_in_words(reading):
+        parts.append(withheld)
     return ", ".join(parts)
+
+
+def withheld_in_words(reading: Reading) -> str:
+    """Say which boxes are not drawn because the eye looks healthy; ``""`` where there are none."""
+    parts = [
+        f"{lesions.withheld} possible {kind_in_words(lesions.kind, lesions.withheld)}"
+        for lesions in reading.lesion_summary
+        if lesions.withheld
+    ]
+    return f"{', '.join(parts)} not drawn ({LOOKS_HEALTHY})" if parts else ""
 
 
 def headline(grade: Grade) -> str:

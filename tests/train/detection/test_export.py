@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +109,42 @@ def test_a_run_on_other_kinds_is_no_start(
 ) -> None:
     data = msgspec.structs.replace(detector_config.data, kinds=("haemorrhage",))
     other = msgspec.structs.replace(detector_config, data=data, start=str(run / "best.pt"))
+    with pytest.raises(UsageError, match="no weights of this network"):
+        detector.train(other, tmp_path / "other")
+
+
+def test_a_run_starts_from_a_bundle_and_learns_a_further_kind(
+    run: Path,
+    detector_config: DetectorConfig,
+    save_lesions: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    detector_export.export(run, tmp_path / "bundle")
+    photos = {f"scar{i}": {"laser_scar": 3} for i in range(4)}
+    scars = save_lesions(photos, {"train": list(photos)[:3], "val": list(photos)[3:]}, "scars")
+    more = msgspec.structs.replace(
+        detector_config,
+        epochs=1,
+        start=str(tmp_path / "bundle"),
+        optimiser=msgspec.structs.replace(detector_config.optimiser, rate=1e-12),
+        partial=(configs.Partial(str(scars), ("laser_scar",), share=0.3),),
+    )
+    detector.train(more, tmp_path / "second")
+    before, after = (
+        torch.load(folder / loop.BEST, weights_only=True)["network"]
+        for folder in (run, tmp_path / "second")
+    )
+    name = "roi_heads.box_predictor.cls_score.weight"
+    assert len(after[name]) == len(before[name]) + 1
+    assert torch.allclose(before[name], after[name][: len(before[name])], atol=1e-3)
+
+
+def test_a_bundle_of_other_kinds_is_no_start(
+    run: Path, detector_config: DetectorConfig, tmp_path: Path
+) -> None:
+    detector_export.export(run, tmp_path / "bundle")
+    data = msgspec.structs.replace(detector_config.data, kinds=("hard_exudate",))
+    other = msgspec.structs.replace(detector_config, data=data, start=str(tmp_path / "bundle"))
     with pytest.raises(UsageError, match="no weights of this network"):
         detector.train(other, tmp_path / "other")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -41,14 +42,17 @@ def with_model(
     """
     bundle = bundles.load_detector(given)
     manifest = replace(bundle.manifest, lesion_grade=model)
-    section = _section(figures, table_sha256, fitted_at)
+    section = _section(model, figures, table_sha256, fitted_at)
     bundles.write(folder, manifest, bundle.model, cards.with_section(bundles.card(given), section))
     return manifest
 
 
-def _section(figures: Mapping[str, Accuracy], table_sha256: str, fitted_at: str) -> str:
+def _section(
+    model: LesionGradeModel, figures: Mapping[str, Accuracy], table_sha256: str, fitted_at: str
+) -> str:
     rows = "\n".join(
         f"| {name or 'all'} | {accuracy.photographs} | {accuracy.kappa:.3f} | {accuracy.auc:.3f} |"
+        f" {_share(accuracy.healthy_drawn)} | {_share(accuracy.referable_drawn)} |"
         for name, accuracy in figures.items()
     )
     return f"""{TITLE}
@@ -57,7 +61,15 @@ A model of a few hundred numbers grades the eye by the boxes alone, weak ones to
 {fitted_at} to the label table with the sha256 `{table_sha256}`. The figures come from a
 cross-validation by patient: each photograph was graded by a model that was fitted without it.
 
-| source | photographs | quadratic kappa | AUC of "referable" |
-|---|---|---|---|
+Lesions are drawn where the probability of grade 1 or more reaches {model.drawn_from:.4f}. On other
+eyes they are counted as withheld. The last two columns say on which share of the healthy eyes, and
+of those of grade 2 or more, that is.
+
+| source | photographs | quadratic kappa | AUC of "referable" | healthy, drawn | referable, drawn |
+|---|---|---|---|---|---|
 {rows}
 """
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"

@@ -7,16 +7,17 @@ kappa lower by 0.05 on validation.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.calibrate.clinic import FOLDS, folds
-from fundoscope.calibrate.presence import equal_sources
+from fundoscope.calibrate.presence import equal_sources, limit_of
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.grading.figures import quadratic_kappa
@@ -38,6 +39,7 @@ SPREAD: Final = 1e-3
 """Least standard deviation of a feature."""
 DIGITS: Final = 4
 """Decimals of the fitted values."""
+STEPS: Final = 10**DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,14 @@ class Material:
         grades: ``int64 (N,)``, by readers.
         sources: N names of data sets.
         patients: N keys; photographs with the same key belong together.
+        healthy: ``bool (N,)``, of the eyes without retinopathy and without another disease.
     """
 
     values: Floats
     grades: Ints
     sources: NDArray[np.str_]
     patients: Sequence[Hashable]
+    healthy: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,28 @@ class Accuracy:
         photographs: their number.
         kappa: quadratic, of the most probable grade.
         auc: of "referable".
+        healthy_drawn: share of the healthy eyes on which lesions are drawn; NaN without any.
+        referable_drawn: share of the referable eyes on which they are; NaN without any.
     """
 
     photographs: int
     kappa: float
     auc: float
+    healthy_drawn: float
+    referable_drawn: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model, and how accurate it is on photographs that it was not fitted to.
+
+    Attributes:
+        model: of all photographs.
+        figures: by source and, under ``""``, of all photographs together.
+    """
+
+    model: LesionGradeModel
+    figures: Mapping[str, Accuracy]
 
 
 def material(
@@ -77,6 +98,7 @@ def material(
     grades: Sequence[int],
     sources: Sequence[str],
     patients: Sequence[Hashable],
+    healthy: Sequence[bool],
 ) -> Material:
     """Put features and labels together; each argument has an entry for each photograph."""
     names = lesion_features.NAMES
@@ -86,24 +108,38 @@ def material(
         np.array(grades, dtype=np.int64),
         np.array(sources, dtype=np.str_),
         patients,
+        np.array(healthy, dtype=bool),
     )
 
 
-def fit(given: Material) -> LesionGradeModel:
-    """Fit the model.
+def fit(given: Material, healthy_share: float) -> Fitted:
+    """Fit the model, and choose from which probability on lesions are drawn.
 
     Args:
         given: photographs that the detector did not learn from, of all grades.
+        healthy_share: lesions are drawn on at most this share of the healthy eyes of each source,
+            0 to 1.
 
     Raises:
         UsageError: they are too few.
     """
     _require_enough(given.grades)
-    return _fitted(given, np.ones(len(given.grades), dtype=bool))
+    p = cross_validated(given)
+    diseased = 1.0 - p[:, 0]
+    healthy = list(zip(given.sources[given.healthy].tolist(), diseased[given.healthy], strict=True))
+    drawn_from = min(1.0, math.ceil(limit_of(healthy, healthy_share) * STEPS) / STEPS)
+    model = _fitted(given, np.ones(len(given.grades), dtype=bool))
+    every = np.ones(len(p), dtype=bool)
+    shown = {source: given.sources == source for source in np.unique(given.sources).tolist()}
+    figures = {
+        name: accuracy_of(p[of], given.grades[of], given.healthy[of], diseased[of] >= drawn_from)
+        for name, of in {"": every, **shown}.items()
+    }
+    return Fitted(replace(model, drawn_from=drawn_from), figures)
 
 
-def cross_validated(given: Material) -> Mapping[str, Accuracy]:
-    """How accurate the model is, by source and, under ``""``, on all photographs together.
+def cross_validated(given: Material) -> Floats:
+    """Probabilities of the grades, ``float64 (N, 5)``, by models fitted without the photograph.
 
     The photographs of a patient are left out together.
 
@@ -115,9 +151,7 @@ def cross_validated(given: Material) -> Mapping[str, Accuracy]:
     for part in range(FOLDS):
         out = parts == part
         p[out] = probabilities(_fitted(given, ~out), given.values[out])
-    every = np.ones(len(p), dtype=bool)
-    shown = {source: given.sources == source for source in np.unique(given.sources).tolist()}
-    return {name: accuracy_of(p[of], given.grades[of]) for name, of in {"": every, **shown}.items()}
+    return p
 
 
 def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
@@ -125,13 +159,30 @@ def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
     return heads.probabilities(log_odds_of(model, values))
 
 
-def accuracy_of(p: Floats, grades: Ints) -> Accuracy:
-    """How well probabilities ``float64 (N, 5)`` tell the grades ``int64 (N,)``."""
+def accuracy_of(p: Floats, grades: Ints, healthy: Flags, drawn: Flags) -> Accuracy:
+    """How well the lesions tell the grades of N photographs.
+
+    Args:
+        p: probabilities, ``float64 (N, 5)``.
+        grades: by readers, ``int64 (N,)``.
+        healthy: which eyes are, ``bool (N,)``.
+        drawn: on which lesions are drawn, ``bool (N,)``.
+    """
     counts = np.zeros((GRADE_COUNT, GRADE_COUNT))
     np.add.at(counts, (grades, heads.most_probable(p)), 1)
     weights = np.ones((1, len(grades)))
     auc = area_under_curve(grades >= REFERABLE_GRADE, heads.referable(p), weights)
-    return Accuracy(len(grades), float(quadratic_kappa(counts)), float(np.squeeze(auc)))
+    return Accuracy(
+        len(grades),
+        float(quadratic_kappa(counts)),
+        float(np.squeeze(auc)),
+        _share(drawn, healthy),
+        _share(drawn, grades >= REFERABLE_GRADE),
+    )
+
+
+def _share(of: Flags, among: Flags) -> float:
+    return float(of[among].mean()) if among.any() else float("nan")
 
 
 def _require_enough(grades: Ints) -> None:

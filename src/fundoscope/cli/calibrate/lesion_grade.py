@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,7 @@ from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import DetectorBundle, GraderBundle, Labels, Overwrite, Where, Workers
 
 if TYPE_CHECKING:
-    from fundoscope.calibrate.lesion_grade.fit import Accuracy, Material
+    from fundoscope.calibrate.lesion_grade.fit import Fitted, Material
     from fundoscope.calibrate.lesion_grade.photographs import Looked
     from fundoscope.data.manifest import Row
 
@@ -36,6 +36,15 @@ def lesion_grade(
             help="Use only the quarter of the patients that no training of a detector sees.",
         ),
     ] = False,
+    healthy_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Largest share of the healthy eyes of a source on which lesions are drawn.",
+        ),
+    ] = 0.10,
     detector: DetectorBundle = None,
     grader: GraderBundle = None,
     workers: Workers = None,
@@ -45,6 +54,9 @@ def lesion_grade(
 
     The network is not changed. Prints how well the grade agrees with the readers', by source, on
     photographs that it was not fitted to. A stopped run goes on where it was.
+
+    An eye whose lesions, taken together, look like a healthy eye's has them withheld: counted, and
+    not drawn. How sure that must be follows from the healthy eyes.
 
     Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.
@@ -81,11 +93,11 @@ def lesion_grade(
             on_read=screen.advance,
         )
     material = _material(looked, rows)
-    model, figures = fit.fit(material), fit.cross_validated(material)
+    fitted = fit.fit(material, healthy_share)
     manifest = written.with_model(
-        given, out, model, figures, table_sha256=table.sha256, fitted_at=started
+        given, out, fitted.model, fitted.figures, table_sha256=table.sha256, fitted_at=started
     )
-    _print(figures, looked)
+    _print(fitted, looked)
     typer.echo(f"{printable(str(out))}: {manifest.name}")
     if any(row.split == TEST for row in rows):
         typer.echo("fitted to rows of the split test, which can no longer test it", err=True)
@@ -95,6 +107,7 @@ def lesion_grade(
 
 def _material(looked: Sequence[Looked], rows: Sequence[Row]) -> Material:
     """What to fit to: the photographs on which at least one kind was assessed."""
+    from fundoscope.calibrate.known_lesions import is_healthy
     from fundoscope.calibrate.lesion_grade import fit
     from fundoscope.evaluate.grading.evaluation import cluster_keys
 
@@ -108,15 +121,19 @@ def _material(looked: Sequence[Looked], rows: Sequence[Row]) -> Material:
         [row.grade for _, row, _ in used],
         [row.source for _, row, _ in used],
         [patient for _, _, patient in used],
+        [is_healthy(row) for _, row, _ in used],
     )
 
 
-def _print(figures: Mapping[str, Accuracy], looked: Sequence[Looked]) -> None:
-    for name, accuracy in figures.items():
+def _print(fitted: Fitted, looked: Sequence[Looked]) -> None:
+    for name, accuracy in fitted.figures.items():
         typer.echo(
             f"{name or 'all'}: {accuracy.photographs} photographs,"
-            f" quadratic kappa {accuracy.kappa:.3f}, AUC of referable {accuracy.auc:.3f}"
+            f" quadratic kappa {accuracy.kappa:.3f}, AUC of referable {accuracy.auc:.3f},"
+            f" lesions drawn on {accuracy.healthy_drawn:.3f} of the healthy eyes and on"
+            f" {accuracy.referable_drawn:.3f} of the referable ones"
         )
+    typer.echo(f"lesions are drawn from a probability of {fitted.model.drawn_from:.4f} on")
     small = sum(each.features is None and each.problem is None for each in looked)
     if small:
         typer.echo(f"{small} photographs were left out: too small for every kind of lesion")

@@ -93,7 +93,7 @@ def lesions(
 
 def _print(fitted: Mapping[str, FittedPresence], manifest: DetectorManifest, out: Path) -> None:
     from fundoscope.quoting import printable
-    from fundoscope.report.wording import kind_in_words
+    from fundoscope.report.kind_names import kind_in_words
 
     for kind, fit in fitted.items():
         healthy = ", ".join(

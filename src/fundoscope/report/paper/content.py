@@ -245,8 +245,8 @@ def _short(share: float) -> str:
 def _findings(reading: Reading, words: Language) -> Iterator[Finding]:
     for summary in reading.lesion_summary:
         if summary.assessed:
-            count = str(summary.count) if summary.count else words.say("paper.none_found")
-            yield Finding(summary.kind, f"{words.say(f'kind.{summary.kind}')}: {count}")
+            kind = words.say(f"kind.{summary.kind}")
+            yield Finding(summary.kind, f"{kind}: {sentences.count(summary, words)}")
     if reading.anatomy.disc.found:
         disc = words.say("paper.disc", kind=words.say(f"kind.{OPTIC_DISC.key}"))
         yield Finding(OPTIC_DISC.key, disc)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fundoscope.opinions import LesionGrade
 from fundoscope.quoting import printable
-from fundoscope.reading import Reading
+from fundoscope.reading import LesionSummary, Reading
 from fundoscope.report.by_lesions import PROLIFERATIVE
 from fundoscope.report.languages import Language
 
@@ -80,6 +80,13 @@ def agreement(reading: Reading, words: Language) -> str:
     return words.say(f"agreement.{reading.agreement or 'unknown'}")
 
 
+def count(summary: LesionSummary, words: Language) -> str:
+    """How many lesions of a kind were found."""
+    if summary.withheld:
+        return words.say("paper.withheld", count=summary.withheld)
+    return str(summary.count) if summary.count else words.say("paper.none_found")
+
+
 def by_lesions(grade: LesionGrade, words: Language) -> str:
     """The grade that the lesions alone look like."""
     name, probability = words.say(f"grade.{grade.icdr}"), words.percent(grade.referable_probability)
@@ -110,6 +117,8 @@ def rows(reading: Reading, words: Language) -> Iterator[tuple[str, str]]:
         yield words.say("paper.agreement"), agreement(reading, words)
     if reading.lesion_grade is not None:
         yield words.say("paper.by_lesions"), by_lesions(reading.lesion_grade, words)
+    if any(kind.withheld for kind in reading.lesion_summary):
+        yield words.say("paper.not_drawn"), words.say("paper.not_drawn_why")
     yield words.say("paper.quality"), quality(reading, words)
 
 

@@ -244,7 +244,7 @@ class ReadingView {
     });
     const counts = new Map();
     this.kindToggles = new Map();
-    const kinds = assessed.map(({ kind }) => {
+    const kinds = assessed.map(({ kind, withheld }) => {
       const key = KIND_KEYS[kind];
       const count = make('span.count');
       counts.set(kind, count);
@@ -254,7 +254,7 @@ class ReadingView {
         this.redraw();
       }, { ...(key ? { key } : {}), data: { kind } });
       this.kindToggles.set(kind, made);
-      return make('li', {}, sample(kind), made, count);
+      return make('li', {}, sample(kind), made, count, withheld ? make('span', {}, say('paper.withheld', { count: withheld })) : null);
     });
     this.count(counts);
     return make('section', { 'aria-label': say('paper.lesions') }, make('h2', {}, say('paper.lesions')),

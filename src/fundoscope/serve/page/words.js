@@ -80,6 +80,7 @@ export function rows(reading) {
   found.push([say('paper.oedema'), oedema(reading)]);
   if (graded) found.push([say('paper.agreement'), say(`agreement.${reading.agreement || 'unknown'}`)]);
   if (reading.lesion_grade) found.push([say('paper.by_lesions'), byLesions(reading.lesion_grade)]);
+  if (reading.lesion_summary.some(({ withheld }) => withheld)) found.push([say('paper.not_drawn'), say('paper.not_drawn_why')]);
   found.push([say('paper.quality'), quality(reading)]);
   return found;
 }

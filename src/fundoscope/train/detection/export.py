@@ -6,7 +6,6 @@ import hashlib
 import math
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +17,8 @@ import numpy as np
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
-from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import DetectorManifest
@@ -174,11 +171,7 @@ def _evaluated(
     manifest: DetectorManifest, graph: _Graph, data: DetectionData
 ) -> tuple[DetectorManifest, dict[str, Sizes]]:
     """The manifest with all that is chosen on validation, and the figures by size."""
-    limits = _healthy_limits(_loaded(manifest, graph.model), data)
-    thresholds = {
-        kind: max(operating.threshold(kind, graph.matched[kind]), limits.get(kind, 0.0))
-        for kind in data.kinds
-    }
+    thresholds = {kind: operating.threshold(kind, graph.matched[kind]) for kind in data.kinds}
     sizes = small_photographs.sizes(_loaded(manifest, graph.model), data.val, thresholds)
     radii = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     evaluated = replace(
@@ -189,21 +182,6 @@ def _evaluated(
         validation=figures(graph.matched, thresholds),
     )
     return evaluated, sizes
-
-
-def _healthy_limits(detector: Detector, data: DetectionData) -> dict[str, float]:
-    """For each kind of lesion the lowest threshold that spares healthy eyes, in every source."""
-    by_source: dict[str, list[DetectedBoxes]] = defaultdict(list)
-    for photograph in data.healthy_val:
-        by_source[photograph.source].append(detectors.on_view(detector, photograph.view))
-    return {
-        kind: max(
-            operating.healthy_limit(operating.highest_scores(boxes, label))
-            for boxes in by_source.values()
-        )
-        for label, kind in enumerate(data.kinds, start=1)
-        if kind not in ANATOMY and by_source
-    }
 
 
 def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fundoscope.errors import BundleError, UsageError
 from fundoscope.models import bundle as bundles
 from fundoscope.train.detection import registry
+from fundoscope.train.detection.boxes.head import PREDICTOR
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.onnx import graph as onnx_graph
 from fundoscope.train.run import loop
@@ -16,6 +17,8 @@ from fundoscope.train.run import loop
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+COUNTER: Final = "num_batches_tracked"
+"""Of batch normalisation; a graph does not hold it, and no result depends on it."""
 REMEDY: Final = "name best.pt of a run with the same backbone, shape, anchors and kinds"
 
 
@@ -46,7 +49,7 @@ def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> N
     """
     path = Path(config.start)
     try:
-        stored = _of_bundle(path, kinds) if _is_bundle(path) else _of_run(path)
+        stored = _of_bundle(path, network, kinds) if _is_bundle(path) else _of_run(path)
         registry.of(config).start(network, stored)
     except (BundleError, KeyError, RuntimeError, TypeError):
         raise UsageError(
@@ -63,8 +66,10 @@ def _of_run(best: Path) -> Mapping[str, Tensor]:
     return stored
 
 
-def _of_bundle(path: Path, kinds: Sequence[str]) -> Mapping[str, Tensor]:
-    """The weights of a bundle. One with weights of eight bits has none that training can use.
+def _of_bundle(path: Path, network: nn.Module, kinds: Sequence[str]) -> Mapping[str, Tensor]:
+    """The weights of a bundle, and the network's own for kinds that the bundle does not know.
+
+    Those of a bundle with weights of eight bits do not fit: training cannot use them.
 
     Raises:
         BundleError: the bundle cannot be read.
@@ -76,7 +81,13 @@ def _of_bundle(path: Path, kinds: Sequence[str]) -> Mapping[str, Tensor]:
     known = bundle.manifest.classes
     if tuple(kinds[: len(known)]) != tuple(known):
         raise KeyError(", ".join(known))
-    return {
+    own = network.state_dict()
+    stored = {
         name: torch.from_numpy(values.copy())
         for name, values in onnx_graph.weights(bundle.model).items()
     }
+    for name, values in stored.items():
+        if name.startswith(PREDICTOR) and len(values) < len(own[name]):
+            stored[name] = torch.cat((values, own[name][len(values) :]))
+    counters = {name: value for name, value in own.items() if name.endswith(COUNTER)}
+    return {**counters, **stored}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,17 @@ def test_tiles_anywhere_show_photographs_without_a_lesion_too():
     assert counts.count(0) > 30
     middle = [tile_draw._on_retina(drawer.views[0].view, random) for _ in range(200)]
     assert all(np.hypot(x - 200, y - 150) <= 210 for x, y in middle)
+
+
+def test_tiles_lie_around_what_an_earlier_detector_found():
+    mined = np.array([[20, 20, 40, 40, 0.9], [340, 240, 360, 260, 0.1]], float)
+    found = replace(view_of([(20, 20, 40, 40)], labels=[]), boxes=np.zeros((0, 4)), mined=mined)
+    drawer = Drawer([view_of([]), found], KINDS, (64, 64), Draw(scale=0.0), around=1.0)
+    random = np.random.default_rng(6)
+    shown = [bool(drawer.draw(random).pixels.max() >= HALF) for _ in range(200)]
+    assert 160 < sum(shown) < 200
+    never = Drawer([view_of([]), found], KINDS, (64, 64), Draw(anywhere=1.0), around=0.0)
+    assert sum(never.draw(random).pixels.max() >= HALF for _ in range(100)) < 30
 
 
 @pytest.mark.parametrize(

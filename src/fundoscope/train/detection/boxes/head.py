@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 LOSSES: Final = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
 PREDICTOR: Final = "roi_heads.box_predictor."
 """The weights whose rows belong to kinds: the background, then the class list."""
-COUNTER: Final = "num_batches_tracked"
-"""Of batch normalisation; a graph does not hold it, and no result depends on it."""
 MOST_ANCHORS: Final = 100
 """Per level."""
 LEAST_OBJECTNESS: Final = 0.35
@@ -128,25 +126,8 @@ def _placeholders(config: DetectorConfig) -> Anchors:
 
 
 def start(network: nn.Module, stored: Mapping[str, Tensor]) -> None:
-    """Load the weights of an earlier run with the same network and class list.
-
-    Where the class list has become longer, the new kinds keep the weights that they have.
-    """
-    own = network.state_dict()
-    longer = {
-        name: _continued(stored[name], own[name]) for name in stored if name.startswith(PREDICTOR)
-    }
-    counters = {name: value for name, value in own.items() if name.endswith(COUNTER)}
-    network.load_state_dict({**counters, **stored, **longer})
-
-
-def _continued(stored: Tensor, own: Tensor) -> Tensor:
-    """Weights whose first rows are stored, and whose further rows are the network's own."""
-    import torch
-
-    return (
-        torch.cat((stored.to(own.dtype), own[len(stored) :])) if len(stored) < len(own) else stored
-    )
+    """Load the weights of an earlier run with the same network and class list."""
+    network.load_state_dict(stored)
 
 
 def targets(

@@ -1,0 +1,64 @@
+"""Leaving out the lesions of an eye that, by all its lesions taken together, looks healthy.
+
+A detector draws single boxes on healthy eyes, too. Raising the thresholds until it does not would
+lose most lesions of sick eyes. But a sick eye seldom has a single faint box: the model of the grade
+by lesions (:mod:`fundoscope.grading.lesion_grade`) sees that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from fundoscope.kinds import OF_RETINOPATHY
+from fundoscope.lesions.summary import Findings
+from fundoscope.models.lesion_grade import LesionGradeModel
+from fundoscope.opinions import LesionGrade
+from fundoscope.reading import LesionSummary
+
+
+def retinopathy_probability(by_lesions: LesionGrade) -> float:
+    """The probability, by the lesions alone, that the eye has grade 1 or more."""
+    return 1.0 - by_lesions.probabilities[0]
+
+
+def withhold(
+    findings: Findings, by_lesions: LesionGrade | None, model: LesionGradeModel | None
+) -> Findings:
+    """Leave out lesions where the eye looks healthy, and say how many.
+
+    Args:
+        findings: of a photograph.
+        by_lesions: the grade by its lesions; ``None`` if there is none: then nothing is left out.
+        model: that gave it.
+
+    Returns:
+        The findings with ``withheld`` in the summary of each kind of retinopathy that was assessed.
+        Other kinds, such as scars of laser treatment, are drawn whatever the eye looks like.
+    """
+    if by_lesions is None or model is None or model.drawn_from == 0:
+        return findings
+    drawn = retinopathy_probability(by_lesions) >= model.drawn_from
+    doubtful = Counter(each.kind for each in findings.lesions if each.kind in OF_RETINOPATHY)
+    return replace(
+        findings,
+        lesions=tuple(each for each in findings.lesions if drawn or each.kind not in doubtful),
+        summary=tuple(
+            _summary(each, 0 if drawn else doubtful[each.kind]) for each in findings.summary
+        ),
+    )
+
+
+def _summary(of_kind: LesionSummary, withheld: int) -> LesionSummary:
+    if not of_kind.assessed or of_kind.kind not in OF_RETINOPATHY:
+        return of_kind
+    if not withheld:
+        return replace(of_kind, withheld=0)
+    return replace(
+        of_kind,
+        count=0,
+        box_area=0.0,
+        box_area_discs=None if of_kind.box_area_discs is None else 0.0,
+        present=None if of_kind.present is None else False,
+        withheld=withheld,
+    )
