@@ -10,12 +10,18 @@ which took no part in the detector's annotations (column lesion_photo). What was
 2. the International rules alone: AUC of the count behind them, sensitivity and specificity;
 3. both opinions combined by stacking, cross-validated, against the plain grader, paired;
 4. how often the grade is wrong, by how far the two opinions lie apart;
-5. macular oedema by exudates, against the columns dme (IDRiD) and dme_adjudicated (Messidor-2).
+5. macular oedema by exudates, against the columns dme (IDRiD) and dme_adjudicated (Messidor-2);
+6. on how many healthy eyes a haemorrhage or an exudate is drawn; how well the lesions separate
+   grade 0 from grade 2 and more; on how many photographs each kind is assessed.
+
+The rules and the counts see the lesions that are drawn: those of eyes that look healthy are
+withheld, as in a reading.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -34,17 +40,21 @@ from fundoscope.errors import PhotoError
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.intervals import estimate, numbered
+from fundoscope.evaluate.photographs import in_order
 from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading import contradictions, heads, lesion_features, lesion_grade, oedema
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, looking, summary
+from fundoscope.models.manifest import DetectorManifest
 from fundoscope.photo import sources
 from fundoscope.reader import Reader
 from fundoscope.reading import FieldOfView, Grade
 
 REFERABLE = heads.REFERABLE_GRADE
 MICROANEURYSM = "microaneurysm"
+LARGE = 768
+"""Pixels of the width from which a photograph should have every kind assessed."""
 
 
 @dataclass(frozen=True)
@@ -98,27 +108,38 @@ class Looker:
         return opinions(image, reading.grade, findings, fov)
 
 
-def read(table: Manifest, rows: Sequence[Row], looker: Looker, cache: Path) -> list[Opinions]:
+def key_of(manifest: DetectorManifest) -> str:
+    """A name for what a detector with these thresholds sees."""
+    parts = (manifest.model_sha256, manifest.thresholds, manifest.minimum_radius)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def read(
+    table: Manifest, rows: Sequence[Row], looker: Looker, cache: Path, workers: int
+) -> list[Opinions]:
     """The opinions of all rows that have both, from the cache where they are there."""
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"opinions-{looker.detector.manifest.model_sha256[:16]}.jsonl"
+    path = cache / f"opinions-{key_of(looker.detector.manifest)}.jsonl"
     kept: dict[str, Opinions | None] = {}
     if path.exists():
         for line in path.read_text().splitlines():
             entry = json.loads(line)
             kept[entry["image"]] = Opinions(**entry) if "features" in entry else None
+
+    def look(row: Row) -> tuple[str, Opinions | None]:
+        try:
+            return row.image, looker.look(table.photograph(row), row.image)
+        except PhotoError as error:
+            print(f"{error}", flush=True)
+            return row.image, None
+
+    missing = [row for row in rows if row.image not in kept]
     with path.open("a") as file:
-        for row in rows:
-            if row.image not in kept:
-                try:
-                    kept[row.image] = looker.look(table.photograph(row), row.image)
-                except PhotoError as error:
-                    print(f"{error}", flush=True)
-                    kept[row.image] = None
-                entry = kept[row.image]
-                line = {"image": row.image} if entry is None else asdict(entry)
-                file.write(json.dumps(line) + "\n")
-                file.flush()
+        for image, entry in in_order(look, missing, workers=workers, on_done=lambda: None):
+            kept[image] = entry
+            line = {"image": image} if entry is None else asdict(entry)
+            file.write(json.dumps(line) + "\n")
+            file.flush()
     return [found for row in rows if (found := kept[row.image]) is not None]
 
 
@@ -211,7 +232,7 @@ def by_distance(p: Floats, by_lesions: Floats, labels: Ints, agreement: Sequence
         rates(f"by rules, {code or 'no agreement'}", np.array(agreement) == code, wrong)
 
 
-def of_oedema(rows: Sequence[Row], found: Sequence[Opinions]) -> None:
+def of_oedema(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags) -> None:
     near = np.array([each.features[lesion_features.NEAR_FOVEA] or 0.0 for each in found])
     for column, worst in (("dme", "2"), ("dme_adjudicated", "1")):
         chosen = [n for n, row in enumerate(rows) if row.text(column)]
@@ -220,7 +241,7 @@ def of_oedema(rows: Sequence[Row], found: Sequence[Opinions]) -> None:
         sick = np.array([rows[n].text(column) == worst for n in chosen])
         states = [found[n].oedema for n in chosen]
         told = np.array([state != "cannot_tell" for state in states])
-        possible = np.array([state == "possible" for state in states])
+        possible = np.array([state == "possible" for state in states]) & drawn[chosen]
         print(f"{column} = {worst}: {sick.sum()} of {len(sick)}; told on {told.sum()}", flush=True)
         if told.any():
             print(f"  accuracy where told: {(possible == sick)[told].mean():.3f}")
@@ -234,6 +255,42 @@ def of_oedema(rows: Sequence[Row], found: Sequence[Opinions]) -> None:
         )
 
 
+def of_healthy(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags, p: Floats) -> None:
+    """What is drawn on healthy eyes, and how well the lesions separate them from sick ones."""
+    labels = np.array([row.grade for row in rows])
+    names = np.array([row.source for row in rows])
+    beyond = np.array([each.beyond_mild for each in found])
+    large = np.array([int(row.text("width") or 0) >= LARGE for row in rows])
+    areas = []
+    for name in sorted(set(names.tolist())):
+        of = names == name
+        healthy, sick = of & (labels == 0), of & (labels >= REFERABLE)
+        both = healthy | sick
+        title = f"{name} ({healthy.sum()} of grade 0, {sick.sum()} of grade 2 or more)"
+        alone, shown = (float((beyond[healthy] > 0)[kept].mean()) if kept.any() else 0.0
+                        for kept in (np.ones(healthy.sum(), bool), drawn[healthy]))  # fmt: skip
+        shown *= float(drawn[healthy].mean())
+        print(f"{title}: beyond microaneurysms, drawn on {shown:.3f} of grade 0"
+              f" ({alone:.3f} without withholding) and on"
+              f" {((beyond > 0) & drawn)[sick].mean():.3f} of grade 2 or more")  # fmt: skip
+        patients = numbered(
+            cluster_keys([row for row, kept in zip(rows, both, strict=True) if kept])
+        )
+        s, q = sick[both], 1.0 - p[both, 0]
+        areas.append(float(np.squeeze(area_under_curve(s, q, np.ones((1, len(s)))))))
+        show("  grade 0 against grade 2 or more, by the lesions alone", ("AUC",), patients,
+             lambda w, s=s, q=q: area_under_curve(s, q, w)[:, None])  # fmt: skip
+        seen = of & large
+        shares = [
+            f"{kind} {np.mean([f.features[f'{kind}: assessed'] for f, k in zip(found, seen, strict=True) if k]):.3f}"
+            for kind in lesion_features.KINDS
+        ] if seen.any() else []  # fmt: skip
+        print(
+            f"  assessed on photographs of {LARGE} px and more ({seen.sum()}): {', '.join(shares)}"
+        )
+    print(f"mean AUC of the sources, grade 0 against grade 2 or more: {np.mean(areas):.3f}")
+
+
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--labels", type=Path, required=True)
@@ -241,6 +298,7 @@ def main() -> None:
     parser.add_argument("--source", action="append", help="only these sources; all by default")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--detector", type=Path)
+    parser.add_argument("--workers", type=int, default=2)
     args: argparse.Namespace = parser.parse_args()
     table = manifests.read(args.labels)
     rows = [
@@ -251,7 +309,7 @@ def main() -> None:
     ]  # fmt: skip
     looker = Looker(args.detector)
     model = looker.detector.manifest.lesion_grade
-    found = read(table, rows, looker, args.cache)
+    found = read(table, rows, looker, args.cache, args.workers)
     of = {row.image: row for row in rows}
     rows = [of[each.image] for each in found]
     print(f"{len(found)} photographs of {args.split} with a grade and an assessed kind of lesion")
@@ -260,8 +318,9 @@ def main() -> None:
     p = np.array([each.probabilities for each in found])
     values = np.array([lesion_features.vector(each.features, model.features) for each in found])
     by_lesions = heads.probabilities(lesion_grade.log_odds_of(model, values))
-    supported = np.array([each.supported for each in found])
-    counts = np.array([each.beyond_mild for each in found], dtype=np.float64)
+    drawn = 1.0 - by_lesions[:, 0] >= model.drawn_from
+    supported = np.array([each.supported for each in found]) * drawn
+    counts = np.array([each.beyond_mild for each in found], dtype=np.float64) * drawn
     sick = labels >= REFERABLE
     for name in ("", *sorted(set(names))):
         of_source = np.array([not name or other == name for other in names])
@@ -295,7 +354,8 @@ def main() -> None:
             signed=True,
         )
     by_distance(p, by_lesions, labels, [each.agreement for each in found])
-    of_oedema(rows, found)
+    of_oedema(rows, found, drawn)
+    of_healthy(rows, found, drawn, by_lesions)
 
 
 if __name__ == "__main__":
