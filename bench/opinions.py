@@ -280,13 +280,13 @@ def of_healthy(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags, p: 
         areas.append(float(np.squeeze(area_under_curve(s, q, np.ones((1, len(s)))))))
         show("  grade 0 against grade 2 or more, by the lesions alone", ("AUC",), patients,
              lambda w, s=s, q=q: area_under_curve(s, q, w)[:, None])  # fmt: skip
-        seen = of & large
+        seen = [each for each, kept in zip(found, of & large, strict=True) if kept]
         shares = [
-            f"{kind} {np.mean([f.features[f'{kind}: assessed'] for f, k in zip(found, seen, strict=True) if k]):.3f}"
-            for kind in lesion_features.KINDS
-        ] if seen.any() else []  # fmt: skip
+            f"{kind} {np.mean([each.features[f'{kind}: assessed'] for each in seen]):.3f}"
+            for kind in (lesion_features.KINDS if seen else ())
+        ]
         print(
-            f"  assessed on photographs of {LARGE} px and more ({seen.sum()}): {', '.join(shares)}"
+            f"  assessed on photographs of {LARGE} px and more ({len(seen)}): {', '.join(shares)}"
         )
     print(f"mean AUC of the sources, grade 0 against grade 2 or more: {np.mean(areas):.3f}")
 

@@ -212,6 +212,9 @@ class Recolour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blur_factor: float = 1.5
     jpeg: float = 0.0
     jpeg_quality: int = 50
+    webp: float = 0.0
+    webp_quality: int = 50
+    noise: float = 0.0
 
 
 class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fundoscope.errors import BundleError, UsageError
+from fundoscope.errors import UsageError
 from fundoscope.models import bundle as bundles
 from fundoscope.train.detection import registry
 from fundoscope.train.detection.boxes.head import PREDICTOR
 from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.onnx import graph as onnx_graph
+from fundoscope.train.networks import weights
 from fundoscope.train.run import loop
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> N
 
     Raises:
         UsageError: it holds no weights, or those of another network or class list.
+        BundleError: as :func:`fundoscope.train.networks.weights.stored`.
     """
     path = Path(config.start)
     try:
         stored = _of_bundle(path, network, kinds) if _is_bundle(path) else _of_run(path)
         registry.of(config).start(network, stored)
-    except (BundleError, KeyError, RuntimeError, TypeError):
+    except (KeyError, RuntimeError, TypeError):
         raise UsageError(
             f"start = {config.start}", "holds no weights of this network and class list", REMEDY
         ) from None
@@ -69,23 +70,16 @@ def _of_run(best: Path) -> Mapping[str, Tensor]:
 def _of_bundle(path: Path, network: nn.Module, kinds: Sequence[str]) -> Mapping[str, Tensor]:
     """The weights of a bundle, and the network's own for kinds that the bundle does not know.
 
-    Those of a bundle with weights of eight bits do not fit: training cannot use them.
-
     Raises:
-        BundleError: the bundle cannot be read.
+        BundleError: the bundle cannot be read, or has weights of eight bits.
         KeyError: its class list is no beginning of this one.
     """
     import torch
 
-    bundle = bundles.load_detector(path)
-    known = bundle.manifest.classes
+    known = bundles.load_detector(path).manifest.classes
     if tuple(kinds[: len(known)]) != tuple(known):
         raise KeyError(", ".join(known))
-    own = network.state_dict()
-    stored = {
-        name: torch.from_numpy(values.copy())
-        for name, values in onnx_graph.weights(bundle.model).items()
-    }
+    own, stored = network.state_dict(), weights.stored(path)
     for name, values in stored.items():
         if name.startswith(PREDICTOR) and len(values) < len(own[name]):
             stored[name] = torch.cat((values, own[name][len(values) :]))

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from fundoscope.train.networks import compression
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator, Tensor
 
+    from fundoscope.photo.decode import Pixels
     from fundoscope.train.run.plan import PictureSize
 
 LUMA: Final = (0.299, 0.587, 0.114)
@@ -27,7 +32,7 @@ MIRRORED: Final = 0.5
 INSIDE: Final = 0.5
 """A resampled pixel belongs to the retina if more than this share of it does."""
 BEST_QUALITY: Final = 95
-"""Highest JPEG quality that is drawn; above it the loss is invisible."""
+"""Highest quality that is drawn; above it the loss is invisible."""
 
 
 class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +56,9 @@ class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             smaller.
         jpeg: share of the photographs that are compressed as JPEG once more.
         jpeg_quality: lowest quality of that compression; the highest is :data:`BEST_QUALITY`.
+        webp: share of the photographs that are compressed as WebP once more.
+        webp_quality: lowest quality of that compression; the highest is :data:`BEST_QUALITY`.
+        noise: standard deviation of the strongest noise, in levels of 0 to 255.
         equalise: share of the photographs whose channels are histogram-equalised, each separately.
         fill: level, 0 to 255, of everything outside of the frame or the retina.
     """
@@ -70,6 +78,9 @@ class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blur_factor: float = 2.0
     jpeg: float = 0.0
     jpeg_quality: int = 30
+    webp: float = 0.0
+    webp_quality: int = 50
+    noise: float = 0.0
     equalise: float = 0.0
     fill: float = 0.0
 
@@ -88,6 +99,9 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "blur_factor": (1, 100),
     "jpeg": (0, 1),
     "jpeg_quality": (1, BEST_QUALITY),
+    "webp": (0, 1),
+    "webp_quality": (1, BEST_QUALITY),
+    "noise": (0, FULL),
     "equalise": (0, 1),
     "fill": (0, FULL),
 }
@@ -132,7 +146,8 @@ def augment_with_maps(
     pixels, inside = warped[:, :3], warped[:, 3:]
     pixels = _blur(pixels, generator, jitter)
     pixels = _recolour(pixels, generator, jitter)
-    pixels = _jpeg(pixels, generator, jitter).mul_(inside > INSIDE)
+    pixels = _noise(pixels, generator, jitter)
+    pixels = _stored(pixels, generator, jitter).mul_(inside > INSIDE)
     if jitter.fill:
         pixels = pixels.add_(jitter.fill * (inside <= INSIDE))
     return pixels, theta
@@ -153,7 +168,8 @@ def recolour(pictures: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
     pixels = resize(pictures, (height, width))
     inside = pixels.amax(dim=1, keepdim=True) > 0
     changed = _recolour(_blur(pixels, generator, jitter), generator, jitter)
-    return _jpeg(changed, generator, jitter).mul_(inside)
+    changed = _noise(changed, generator, jitter)
+    return _stored(changed, generator, jitter).mul_(inside)
 
 
 def resize(pictures: Tensor, size: PictureSize) -> Tensor:
@@ -282,18 +298,38 @@ def _recolour(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
     return recoloured.reshape(count, *pixels.shape[2:], 3).permute(0, 3, 1, 2)
 
 
-def _jpeg(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
-    """Compress some photographs as JPEG; ``pixels`` is changed in place."""
-    import simplejpeg
+def _noise(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
+    """Add a sensor's noise, of another strength to each photograph; ``pixels`` is changed."""
     import torch
 
-    if jitter.jpeg == 0:
+    if jitter.noise == 0:
         return pixels
-    chosen = torch.rand(len(pixels), generator=generator) < jitter.jpeg
+    strength = torch.rand((len(pixels), 1, 1, 1), generator=generator) * jitter.noise
+    grain = torch.randn(pixels.shape, generator=generator) * strength
+    return pixels.add_(grain.to(pixels.device)).clamp_(0, FULL)
+
+
+def _stored(pixels: Tensor, generator: Generator, jitter: Jitter) -> Tensor:
+    """Compress some photographs as JPEG and some as WebP; ``pixels`` is changed in place."""
+    pixels = _compressed(pixels, generator, jitter.jpeg, jitter.jpeg_quality, compression.jpeg)
+    return _compressed(pixels, generator, jitter.webp, jitter.webp_quality, compression.webp)
+
+
+def _compressed(
+    pixels: Tensor,
+    generator: Generator,
+    share: float,
+    lowest: int,
+    store: Callable[[Pixels, int], Pixels],
+) -> Tensor:
+    import torch
+
+    if share == 0:
+        return pixels
+    chosen = torch.rand(len(pixels), generator=generator) < share
     draws = torch.rand(len(pixels), generator=generator)
     for i in chosen.nonzero().flatten().tolist():
-        quality = jitter.jpeg_quality + (BEST_QUALITY - jitter.jpeg_quality) * draws[i].item()
+        quality = round(lowest + (BEST_QUALITY - lowest) * draws[i].item())
         picture = pixels[i].permute(1, 2, 0).round().to(torch.uint8).cpu().contiguous().numpy()
-        stored = simplejpeg.encode_jpeg(picture, quality=round(quality))
-        pixels[i] = torch.from_numpy(simplejpeg.decode_jpeg(stored)).permute(2, 0, 1)
+        pixels[i] = torch.from_numpy(store(picture, quality)).permute(2, 0, 1)
     return pixels
