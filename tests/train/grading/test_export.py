@@ -7,9 +7,10 @@ import hashlib
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from fundoscope import phantom
-from fundoscope.errors import BundleError, FundoscopeError, OutputError, UsageError
+from fundoscope.errors import FundoscopeError, OutputError, UsageError
 from fundoscope.grading import heads
 from fundoscope.models import bundle as bundles
 from fundoscope.phantom import PhantomSpec
@@ -214,9 +215,13 @@ def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
     assert "eight bits" in (tmp_path / "bundle" / bundles.CARD).read_text()
     grade = Reader(tmp_path / "bundle", lesions=False).read(eye)
     assert Reader(tmp_path / "bundle", lesions=False, threads=3).read(eye) == grade
+    # The bundle also holds float weights to train on from.
     init = str(tmp_path / "bundle")
-    with pytest.raises(BundleError, match=r"of eight bits.*; use best\.pt of its run, or"):
-        weights.start("sequential-spp", 4, networks.InputSize(32, 48), dropout=0.0, init=init)
+    size = networks.InputSize(32, 48)
+    started = weights.start("sequential-spp", 4, size, dropout=0.0, init=init).state_dict()
+    trained = torch.load(run / loop.BEST, weights_only=True)["network"]
+    for name, values in trained.items():
+        assert torch.allclose(started[name], values, atol=1e-3), name
 
 
 @pytest.mark.usefixtures("two_layers")

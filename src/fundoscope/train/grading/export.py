@@ -205,7 +205,7 @@ def _stored(
     """
     head = run.config.head
     weights, small = storing.smaller(
-        whole, lambda: one_by_one(run.load(calibration_rows(run.rows))), int8=int8
+        whole, lambda: one_by_one(run.load(calibration_rows(run.rows))), int8=int8, carry=True
     )
     smaller_outputs = outputs_of(small, data, head)
     before, after = (calibrated(each, data, head) for each in (outputs, smaller_outputs))

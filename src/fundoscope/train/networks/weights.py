@@ -122,13 +122,16 @@ def stored(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return _safetensors(path)
     bundle = bundles.load(path)
-    if bundle.manifest.stored is not None and bundle.manifest.stored.weights == bundles.INT8:
+    arrays = onnx_graph.weights(bundle.model)
+    eight_bits = (
+        bundle.manifest.stored is not None and bundle.manifest.stored.weights == bundles.INT8
+    )
+    if not arrays and eight_bits:
         raise BundleError(
             path.name,
             "has weights of eight bits, from which training cannot start",
             "use best.pt of its run, or a bundle that was exported without --int8",
         )
-    arrays = onnx_graph.weights(bundle.model)
     if not arrays:
         raise BundleError(
             path.name,

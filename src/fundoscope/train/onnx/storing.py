@@ -20,6 +20,7 @@ def smaller(
     int8: bool,
     left: Sequence[str] = (),
     products: bool = False,
+    carry: bool = False,
 ) -> tuple[str, bytes]:
     """A graph with smaller weights.
 
@@ -30,6 +31,8 @@ def smaller(
         int8: store the weights in eight bits, and calculate with them; else in half precision.
         left: parts of the names of layers that stay in float.
         products: quantise matrix products, too.
+        carry: whether a graph of eight bits holds the float weights, too, for training to start
+            from. They take as much room as a graph in half precision.
 
     Returns:
         How the weights are stored, as a bundle calls it, and the bytes of the graph.
@@ -39,7 +42,7 @@ def smaller(
     """
     if int8:
         model = quantise.quantise(whole, shown(), left=left, products=products)
-        return bundles.INT8, model
+        return bundles.INT8, onnx_graph.carrying(model, whole) if carry else model
     return bundles.FLOAT16, onnx_graph.halve(whole)
 
 
