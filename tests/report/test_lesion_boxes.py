@@ -225,6 +225,17 @@ def test_the_legend_tells_found_from_none_and_none_from_not_assessed() -> None:
     assert swatches == [KINDS[kind].colour for kind in KNOWN[1:]]
 
 
+def test_the_legend_counts_what_is_not_drawn() -> None:
+    reading = reading_of(photo_of(800, 600))
+    summary = tuple(
+        replace(each, withheld=2) if each.kind == "hard_exudate" else each
+        for each in reading.lesion_summary
+    )
+    lines = said(replace(reading, lesion_summary=summary))
+    assert "hard exudates: none drawn, 2 possible" in lines
+    assert "haemorrhages: none found" in lines
+
+
 def test_the_legend_of_labels_says_what_they_stand_for() -> None:
     photo = photo_of(800, 600)
     reading = reading_of(photo, Lesion("unheard_of", (200.0, 300.0, 300.0, 360.0), 0.9))

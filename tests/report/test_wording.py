@@ -184,6 +184,18 @@ def found(kind: str, count: int) -> LesionSummary:
 TOO_SMALL = LesionSummary("microaneurysm", False, "photograph_too_small")
 
 
+def test_lesions_that_are_not_drawn_are_counted_in_words() -> None:
+    haemorrhages = replace(found("haemorrhage", 0), withheld=3)
+    exudate = replace(found("hard_exudate", 0), withheld=1)
+    words = lesions_in_words(with_summary(haemorrhages, exudate))
+    assert words == (
+        "no haemorrhages or hard exudates found, 3 possible haemorrhages, 1 possible hard exudate"
+        " not drawn (taken together, the lesions look like a healthy eye's)"
+    )
+    drawn = replace(found("haemorrhage", 2), withheld=0)
+    assert "possible" not in lesions_in_words(with_summary(drawn))
+
+
 def test_what_is_never_assessed() -> None:
     assert [str(one) for one in not_assessed(GRADED)] == [
         "image quality", "lesions", "macular oedema",

@@ -39,7 +39,7 @@ COLUMNS: Final = (
     "rules", "agreement", "oedema", "oedema_distance",
     "grade_set", "set_coverage", "abstained", "next_step", "next_step_reason",
     "familiar", "quality_score", "quality_limit",
-    "lesion_grade", "lesion_referable_probability",
+    "lesion_grade", "lesion_referable_probability", "lesions_withheld",
 )  # fmt: skip
 """The columns of ``readings.csv``; empty where a photograph has no value."""
 
@@ -239,6 +239,9 @@ def _of_lesions(reading: Reading) -> Iterator[tuple[str, str]]:
     for summary in reading.lesion_summary:
         names = (f"{summary.kind}_{what}" for what in OF_A_KIND)
         yield from zip(names, _of_kind(summary), strict=True)
+    withheld = [each.withheld for each in reading.lesion_summary if each.withheld is not None]
+    if withheld:
+        yield "lesions_withheld", str(sum(withheld))
 
 
 def _of_kind(summary: LesionSummary) -> tuple[str, str, str, str]:

@@ -252,6 +252,13 @@ def test_more_photographs_take_more_pages() -> None:
     assert "Page 2 of 2" in text
 
 
+def test_lesions_of_an_eye_that_looks_healthy_are_counted_as_possible() -> None:
+    withheld = LesionSummary("haemorrhage", True, None, 0, 0.0, 0.0, withheld=3)
+    text = " ".join("".join(page_of(examined(lesion_summary=(withheld,))).text).split())
+    assert ": none drawn, 3 possible" in text
+    assert "Not drawn" in text
+
+
 def test_the_right_eye_stands_first() -> None:
     made = report([examined("left"), examined("right"), examined(None)])
     assert [eye.title.split()[0] for eye in made.eyes] == ["Right", "Left", "Eye"]
