@@ -1,0 +1,73 @@
+"""``scripts/mine``: what a detector boxes on healthy eyes."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+
+from fundoscope import phantom
+from fundoscope.lesions import detector as detectors
+from fundoscope.lesions import looking
+from fundoscope.lesions.summary import Findings
+from fundoscope.phantom import PhantomSpec
+from fundoscope.reading import Lesion
+from fundoscope.train.detection import checks
+from fundoscope.train.detection.views import healthy
+from fundoscope.train.detection.views.view import HealthyPhotograph
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "mine"
+BOX = (10.0, 20.0, 30.0, 40.0)
+SEEN = (
+    Lesion("haemorrhage", BOX, 0.9),
+    Lesion("microaneurysm", BOX, 0.8),
+    Lesion("haemorrhage", BOX, 0.3),
+)
+looks: list[str] = []
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    loader = importlib.machinery.SourceFileLoader("mine", str(SCRIPT))
+    spec = importlib.util.spec_from_loader("mine", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    Image.fromarray(phantom.draw(PhantomSpec(seed=1, width=400, height=350))[0]).save(
+        tmp_path / "eye.png"
+    )
+    (tmp_path / "text.png").write_text("no picture")
+    photographs = [
+        HealthyPhotograph(tmp_path / "eye.png", "a", (1,)),
+        HealthyPhotograph(tmp_path / "text.png", "b", ()),
+    ]
+    manifest = SimpleNamespace(classes=("microaneurysm", "haemorrhage"))
+    detector = SimpleNamespace(manifest=manifest, decode_side=300)
+    monkeypatch.setattr(checks, "read_config", lambda _: SimpleNamespace(healthy=None, seed=1))
+    monkeypatch.setattr(detectors, "load", lambda *_, **__: detector)
+    monkeypatch.setattr(healthy, "choose", lambda *_: (photographs, []))
+    monkeypatch.setattr(looking, "look", lambda *_: looks.append("") or Findings(seen=SEEN))
+    looks.clear()
+    return module
+
+
+def test_false_boxes_are_kept_and_what_an_eye_may_show_is_not(
+    mine: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "mined.jsonl"
+    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(out)])
+    assert mine.main() == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    found = {Path(line["image"]).name: line["boxes"] for line in lines}
+    assert found == {"eye.png": [[*BOX, 0.9]], "text.png": []}
+    assert mine.main() == 0
+    assert len(out.read_text().splitlines()) == 2
+    assert len(looks) == 1
