@@ -17,7 +17,8 @@ FASTEST: Final = 0
 
 def jpeg(picture: Pixels, quality: int) -> Pixels:
     """A picture, ``uint8 (H, W, 3)`` RGB, after it was stored as JPEG of a quality of 1 to 100."""
-    return simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(picture, quality=quality))
+    pixels: Pixels = simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(picture, quality=quality))
+    return pixels
 
 
 def webp(picture: Pixels, quality: int) -> Pixels:
