@@ -31,6 +31,8 @@ def chosen(**more):
         ({"where": ["source=idrid"]}, "ab"),
         ({"where": ["source=idrid", "gradable=1"]}, "a"),
         ({"where": ["source=idrid", "source=aptos"]}, "abc"),
+        ({"where": ["source!=idrid"]}, "c"),
+        ({"where": ["gradable!="]}, "abc"),
         ({"split": "test", "where": [" grade = 2 "]}, "c"),
         ({"split": "excluded", "where": ["gradable="]}, "d"),
     ],
@@ -46,6 +48,7 @@ def test_conditions_narrow_and_values_of_one_column_widen(asked, images):
         ({"where": ["source=drive"]}, "it has: aptos, idrid"),
         ({"where": ["camera=x"]}, "has no column 'camera'; name one of: image, grade"),
         ({"where": ["source"]}, "has no equals sign"),
+        ({"where": ["source!=idrid", "source!=aptos"]}, "where source is not aptos or idrid"),
         ({"split": "test", "where": ["split=train"]}, "no row where split is train"),
     ],
 )

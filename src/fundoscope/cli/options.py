@@ -20,7 +20,8 @@ Where = Annotated[
     list[str] | None,
     typer.Option(
         metavar="COLUMN=VALUE",
-        help="Use only the rows with this value. Repeat the option to narrow further.",
+        help="Use only the rows with this value; with COLUMN!=VALUE, the others. Repeat the option"
+        " to narrow further.",
     ),
 ]
 Workers = Annotated[
