@@ -49,7 +49,14 @@ def as_voc(boxes: list[Row]) -> list[Row]:
 def table(path: Path) -> list[Row]:
     with path.open() as stream:
         return [
-            (row["image"], row["class"], *(float(row[c]) for c in ("xmin", "ymin", "xmax", "ymax")))
+            (
+                row["image"],
+                row["class"],
+                float(row["xmin"]),
+                float(row["ymin"]),
+                float(row["xmax"]),
+                float(row["ymax"]),
+            )
             for row in csv.DictReader(stream)
         ]
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import timeit
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -163,7 +163,8 @@ def faults(grader: Grader, squares: dict[str, Pixels]) -> Iterator[str]:
         for square in given:
             verdict = verdict_of(grader, degraded(square, name, fault.strong, random))
             called += not gradable(verdict)
-            right += verdict.retina is False or verdict.quality.reasons[:1] == (fault.reason,)
+            reasons = verdict.quality.reasons or ()
+            right += verdict.retina is False or reasons[:1] == (fault.reason,)
         total = len(given)
         yield f"| strong {name}: called ungradable | {share(called, total)} |"
         yield f"| strong {name}: {fault.reason} named first | {share(right, total)} |"
@@ -198,7 +199,7 @@ def times(grader: Grader, data: Path, rows: Sequence[manifest.Row]) -> Iterator[
         square = square_of(grader, (data / "grading" / row.image).read_bytes())
         if square is None:
             continue
-        ways = {
+        ways: dict[str, Callable[[], object]] = {
             "graded": partial(graders.look, plain, square),
             "graded and judged": partial(graders.look, grader, square),
             "field, with texture": partial(field.find, photo),

@@ -46,7 +46,7 @@ def random_bundle(folder: Path) -> Path:
     torch.manual_seed(SEED)
     network = networks.create("sequential", heads.OUTPUTS["softmax"], networks.InputSize(*SIZE))
     with torch.no_grad():
-        network.get_submodule("10").weight.mul_(SPREAD)
+        network.get_parameter("10.weight").mul_(SPREAD)
     mode = "samplewise"
     model = onnx_graph.to_onnx(network, networks.normalisation("sequential", mode), *SIZE)
     manifest = bundles.GraderManifest(
@@ -55,7 +55,7 @@ def random_bundle(folder: Path) -> Path:
         input=inputs.SQUASH,
         input_size=SIZE,
         head="softmax",
-        classes=keras_import.CLASSES,
+        classes=heads.CLASSES,
         cut_points=(0.5, 1.5, 2.5, 3.5),
         temperature=1.0,
         referable_threshold=0.5,

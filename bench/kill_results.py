@@ -125,7 +125,8 @@ def run_held(out: Path, trees: dict[str, dict[str, bytes]]) -> str | None:
 
 def undisturbed(command: Command, folder: Path) -> tuple[dict[str, dict[str, bytes]], float]:
     """The files of both runs, and the longest duration of one that replaces another."""
-    trees, seconds = {}, 0.0
+    trees: dict[str, dict[str, bytes]] = {}
+    seconds = 0.0
     out = folder / "undisturbed"
     for run in (NEW, OLD, NEW, OLD)[: RUNS + 1]:
         began = time.monotonic()

@@ -36,7 +36,11 @@ def rows_of_table(path: Path) -> Counter[Row]:
             (
                 row["image"],
                 row["class"],
-                *(int(row[name]) for name in ("xmin", "ymin", "xmax", "ymax", "area_px")),
+                int(row["xmin"]),
+                int(row["ymin"]),
+                int(row["xmax"]),
+                int(row["ymax"]),
+                int(row["area_px"]),
             )
             for row in csv.DictReader(file)
         )

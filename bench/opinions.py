@@ -26,6 +26,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from arguments import parser_of
@@ -137,8 +138,8 @@ def read(
     with path.open("a") as file:
         for image, entry in in_order(look, missing, workers=workers, on_done=lambda: None):
             kept[image] = entry
-            line = {"image": image} if entry is None else asdict(entry)
-            file.write(json.dumps(line) + "\n")
+            stored: dict[str, Any] = {"image": image} if entry is None else asdict(entry)
+            file.write(json.dumps(stored) + "\n")
             file.flush()
     return [found for row in rows if (found := kept[row.image]) is not None]
 
@@ -185,6 +186,23 @@ def stacked(grader: Floats, lesions: Floats, labels: Ints, sources_of: Sequence[
         )
 
     return minimize(loss, np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])).x
+
+
+def area_of(sick: Flags, score: Floats) -> Callable[[Floats], Floats]:
+    """A statistic of resampled weights ``(R, N)``: the area under the curve, ``(R, 1)``."""
+
+    def statistic(weights: Floats) -> Floats:
+        area: Floats = area_under_curve(sick, score, weights)[:, None]
+        return area
+
+    return statistic
+
+
+def difference(
+    new: Callable[[Floats], Floats], old: Callable[[Floats], Floats]
+) -> Callable[[Floats], Floats]:
+    """A statistic that is one statistic less another."""
+    return lambda weights: new(weights) - old(weights)
 
 
 def combined(p: Floats, by_lesions: Floats, labels: Ints, names: Sequence[str],
@@ -251,7 +269,7 @@ def of_oedema(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags) -> N
             "  exudates near the fovea, weak boxes too",
             ("AUC",),
             patients,
-            lambda w, sick=sick, score=score: area_under_curve(sick, score, w)[:, None],
+            area_of(sick, score),
         )
 
 
@@ -279,7 +297,7 @@ def of_healthy(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags, p: 
         s, q = sick[both], 1.0 - p[both, 0]
         areas.append(float(np.squeeze(area_under_curve(s, q, np.ones((1, len(s)))))))
         show("  grade 0 against grade 2 or more, by the lesions alone", ("AUC",), patients,
-             lambda w, s=s, q=q: area_under_curve(s, q, w)[:, None])  # fmt: skip
+             area_of(s, q))  # fmt: skip
         seen = [each for each, kept in zip(found, of & large, strict=True) if kept]
         shares = [
             f"{kind} {np.mean([each.features[f'{kind}: assessed'] for each in seen]):.3f}"
@@ -309,6 +327,8 @@ def main() -> None:
     ]  # fmt: skip
     looker = Looker(args.detector)
     model = looker.detector.manifest.lesion_grade
+    if model is None:
+        raise SystemExit("this detector does not grade by lesions: fit it with scripts/refit")
     found = read(table, rows, looker, args.cache, args.workers)
     of = {row.image: row for row in rows}
     rows = [of[each.image] for each in found]
@@ -334,7 +354,7 @@ def main() -> None:
             f"{title}, rules alone, boxes beyond microaneurysms",
             ("AUC",),
             patients,
-            lambda w, s=s, c=counts[of_source]: area_under_curve(s, c, w)[:, None],
+            area_of(s, counts[of_source]),
         )
         print(
             f"{title}, rules alone: sensitivity {positive[s].mean():.3f},"
@@ -350,7 +370,7 @@ def main() -> None:
             f"{name or 'all'}, combined - grader",
             ("kappa", "AUC"),
             patients,
-            lambda w, new=new, old=old: new(w) - old(w),
+            difference(new, old),
             signed=True,
         )
     by_distance(p, by_lesions, labels, [each.agreement for each in found])

@@ -67,9 +67,9 @@ def ways(size: int, reader: Reader) -> dict[str, Callable[[Path], object]]:
             return network(tensor(image)).sigmoid()
 
     def careful(path: Path) -> object:
-        image = Image.open(path)
-        image.draft("RGB", (size, size))
-        image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+        file = Image.open(path)
+        file.draft("RGB", (size, size))
+        image = file.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
         with torch.inference_mode():
             return flat(tensor(image).to(memory_format=torch.channels_last)).sigmoid()
 
@@ -91,7 +91,9 @@ def report_padding(paths: list[Path], rounds: int) -> None:
     def averaged(colours: str, path: Path) -> object:
         return scales.reduced(simplejpeg.decode_jpeg(path.read_bytes(), colours), 1)
 
-    calls = {colours: partial(averaged, colours) for colours in ("RGB", scales.PADDED)}
+    calls: dict[str, Callable[[Path], object]] = {
+        colours: partial(averaged, colours) for colours in ("RGB", scales.PADDED)
+    }
     three, four = measure(paths, calls, rounds, time.process_time).values()
     print(
         f"decoded in full and averaged, three bytes a pixel: {interval(three)} ms of processor"
@@ -177,7 +179,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     reader = Reader(lesions=False)
-    size = reader._grader.manifest.input_size
+    size, _ = reader._grader.manifest.height_width
     folder = args.data / "lesions" / "idrid" / "JPEGImages"
     paths = sorted(folder.glob("*.jpg"))[:: max(1, 81 // args.photographs)][: args.photographs]
     print(

@@ -97,7 +97,10 @@ def main() -> None:
 
 def print_halves(p: Floats, labels: Ints, sources: Ints, splits: int) -> None:
     """Print figures on halves of validation, with values that were fitted to the other halves."""
-    measured = {"most probable, as it was": [], "most probable, corrected": []}
+    measured: dict[str, list[tuple[float, ...]]] = {
+        "most probable, as it was": [],
+        "most probable, corrected": [],
+    }
     for half in halves(labels, sources, splits):
         out = ~half
         q = heads.corrected(p[out], fitting.fit(p[half], labels[half], sources[half]))

@@ -47,8 +47,8 @@ def main() -> None:
         config, _ = configs.of_run(args.runs / run)
         network, _, _ = export.best_network(args.runs / run, config)
         if shape is not None:
-            data = msgspec.structs.replace(config.data, input=inputs.SQUASH, crop_size=shape)
-            config = msgspec.structs.replace(config, data=data)
+            squashed = msgspec.structs.replace(config.data, input=inputs.SQUASH, crop_size=shape)
+            config = msgspec.structs.replace(config, data=squashed)
         size = shape or config.stages[-1].size
         wanted = inputs.Input(config.data.input, *sides(size))
         data = pictures.load(table, some, wanted, args.cache)

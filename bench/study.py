@@ -31,7 +31,8 @@ def row(title: str, line: dict[str, Any], sources: list[str]) -> str:
     """Write one line of the table; a source that was not used has a dash."""
     means = pair(line["score"], line["mean_auc"], 4)
     by_source = line["by_source"]
-    cells = [pair(*by_source[s].values(), 3) if s in by_source else "-" for s in sources]
+    given = (by_source.get(source) for source in sources)
+    cells = ["-" if each is None else pair(each["kappa"], each["auc"], 3) for each in given]
     return " | ".join(("", title, means, *cells, "")).strip()
 
 
