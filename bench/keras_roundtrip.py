@@ -167,8 +167,9 @@ def main() -> None:
                 [model.predict_on_batch(sample[np.newaxis]) for sample in normalised(pixels, mode)]
             )
             print(f"to Keras, {suffix}: largest difference {np.abs(theirs - ours).max():.1e}")
-            keras_import.from_keras(written.path, here / "back", options_for(manifest, mode))
-            back = grade_probabilities(graders.load(here / "back"), pixels)
+            again = here / f"back{suffix}"
+            keras_import.from_keras(written.path, again, options_for(manifest, mode))
+            back = grade_probabilities(graders.load(again), pixels)
             first = grade_probabilities(grader, pixels)
             print(f"back, {suffix}: largest difference {np.abs(back - first).max():.1e}")
         if written.network == "sequential":
