@@ -338,7 +338,7 @@ def main() -> None:
     p = np.array([each.probabilities for each in found])
     values = np.array([lesion_features.vector(each.features, model.features) for each in found])
     by_lesions = heads.probabilities(lesion_grade.log_odds_of(model, values))
-    drawn = 1.0 - by_lesions[:, 0] >= model.drawn_from
+    drawn = (1.0 - by_lesions[:, 0] >= model.drawn_from) | (heads.most_probable(p) >= REFERABLE)
     supported = np.array([each.supported for each in found]) * drawn
     counts = np.array([each.beyond_mild for each in found], dtype=np.float64) * drawn
     sick = labels >= REFERABLE

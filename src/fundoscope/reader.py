@@ -213,7 +213,7 @@ class Reader:
             photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
         by_lesions = self._by_lesions(findings, fov)
-        findings = withholding.withhold(findings, by_lesions, self._lesion_model)
+        findings = withholding.withhold(findings, grade, by_lesions, self._lesion_model)
         by_rules, macular_oedema = self._by_rules(findings, fov)
         verdict = opinion.verdict
         grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)

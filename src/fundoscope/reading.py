@@ -209,9 +209,9 @@ class LesionSummary:
             to be drawn; ``None`` if the bundle has no model of it.
         present: whether that probability reaches the bundle's limit. At most one healthy eye in
             ten does.
-        withheld: number of boxes that are not drawn, because the lesions of the eye, taken
-            together, look like a healthy eye's; they are counted nowhere else. ``None`` if the
-            kind was not assessed, or the bundle does not withhold boxes.
+        withheld: number of boxes that are not drawn, because the eye as a whole looks healthy, by
+            its grade and by its lesions; they are counted nowhere else. ``None`` if the kind was
+            not assessed, or the bundle does not withhold boxes.
     """
 
     kind: str

@@ -10,7 +10,7 @@ from fundoscope.grading.withholding import retinopathy_probability, withhold
 from fundoscope.lesions.summary import Findings
 from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.opinions import LesionGrade
-from fundoscope.reading import Lesion, LesionSummary
+from fundoscope.reading import Grade, Lesion, LesionSummary
 
 MODEL = LesionGradeModel(
     features=("haemorrhage: area",),
@@ -40,7 +40,7 @@ FINDINGS = Findings(
 
 
 def test_the_lesions_of_an_eye_that_looks_healthy_are_counted_and_not_drawn() -> None:
-    left = withhold(FINDINGS, HEALTHY, MODEL)
+    left = withhold(FINDINGS, Grade(1), HEALTHY, MODEL)
     assert [lesion.kind for lesion in left.lesions] == ["laser_scar"]
     haemorrhages, exudates, small, scars = left.summary
     assert haemorrhages == LesionSummary(
@@ -53,16 +53,22 @@ def test_the_lesions_of_an_eye_that_looks_healthy_are_counted_and_not_drawn() ->
 
 
 def test_the_lesions_of_a_sick_eye_are_drawn() -> None:
-    left = withhold(FINDINGS, DISEASED, MODEL)
+    left = withhold(FINDINGS, Grade(0), DISEASED, MODEL)
     assert left.lesions == FINDINGS.lesions
     assert [each.count for each in left.summary] == [2, 0, None, 1]
     assert left.summary[0].withheld == 0
     assert left.summary[0].present is True
 
 
+@pytest.mark.parametrize("icdr", [2, 3, 4])
+def test_the_lesions_of_an_eye_that_the_grader_calls_sick_are_drawn(icdr: int) -> None:
+    left = withhold(FINDINGS, Grade(icdr), HEALTHY, MODEL)
+    assert left.lesions == FINDINGS.lesions
+
+
 def test_the_limit_itself_is_enough() -> None:
     at_limit = replace(MODEL, drawn_from=retinopathy_probability(DISEASED))
-    assert withhold(FINDINGS, DISEASED, at_limit).lesions == FINDINGS.lesions
+    assert withhold(FINDINGS, Grade(), DISEASED, at_limit).lesions == FINDINGS.lesions
 
 
 @pytest.mark.parametrize(
@@ -73,4 +79,4 @@ def test_the_limit_itself_is_enough() -> None:
 def test_nothing_is_withheld_without_a_limit(
     grade: LesionGrade | None, model: LesionGradeModel | None
 ) -> None:
-    assert withhold(FINDINGS, grade, model) is FINDINGS
+    assert withhold(FINDINGS, Grade(0), grade, model) is FINDINGS

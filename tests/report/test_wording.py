@@ -190,7 +190,7 @@ def test_lesions_that_are_not_drawn_are_counted_in_words() -> None:
     words = lesions_in_words(with_summary(haemorrhages, exudate))
     assert words == (
         "no haemorrhages or hard exudates found, 3 possible haemorrhages, 1 possible hard exudate"
-        " not drawn (taken together, the lesions look like a healthy eye's)"
+        " not drawn (the eye as a whole looks healthy)"
     )
     drawn = replace(found("haemorrhage", 2), withheld=0)
     assert "possible" not in lesions_in_words(with_summary(drawn))

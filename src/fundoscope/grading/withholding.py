@@ -1,8 +1,8 @@
-"""Leaving out the lesions of an eye that, by all its lesions taken together, looks healthy.
+"""Leaving out the lesions of an eye that looks healthy as a whole.
 
 A detector draws single boxes on healthy eyes, too. Raising the thresholds until it does not would
-lose most lesions of sick eyes. But a sick eye seldom has a single faint box: the model of the grade
-by lesions (:mod:`fundoscope.grading.lesion_grade`) sees that.
+lose most lesions of sick eyes. So both opinions on the whole eye decide: the grade, and the grade
+that all lesions together look like (:mod:`fundoscope.grading.lesion_grade`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from fundoscope.grading.heads import REFERABLE_GRADE
 from fundoscope.kinds import OF_RETINOPATHY
 from fundoscope.lesions.summary import Findings
 from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.opinions import LesionGrade
-from fundoscope.reading import LesionSummary
+from fundoscope.reading import Grade, LesionSummary
 
 
 def retinopathy_probability(by_lesions: LesionGrade) -> float:
@@ -23,12 +24,16 @@ def retinopathy_probability(by_lesions: LesionGrade) -> float:
 
 
 def withhold(
-    findings: Findings, by_lesions: LesionGrade | None, model: LesionGradeModel | None
+    findings: Findings,
+    grade: Grade,
+    by_lesions: LesionGrade | None,
+    model: LesionGradeModel | None,
 ) -> Findings:
-    """Leave out lesions where the eye looks healthy, and say how many.
+    """Leave out lesions where both opinions see a healthy eye, and say how many.
 
     Args:
         findings: of a photograph.
+        grade: of the photograph. From grade 2 on, all lesions are drawn.
         by_lesions: the grade by its lesions; ``None`` if there is none: then nothing is left out.
         model: that gave it.
 
@@ -38,7 +43,8 @@ def withhold(
     """
     if by_lesions is None or model is None or model.drawn_from == 0:
         return findings
-    drawn = retinopathy_probability(by_lesions) >= model.drawn_from
+    referable = grade.icdr is not None and grade.icdr >= REFERABLE_GRADE
+    drawn = referable or retinopathy_probability(by_lesions) >= model.drawn_from
     doubtful = Counter(each.kind for each in findings.lesions if each.kind in OF_RETINOPATHY)
     return replace(
         findings,

@@ -53,7 +53,7 @@ BAR, BAR_GAP, BAR_HEIGHT = 34, 14, 56
 """Width, distance and height of the five bars of probability."""
 BARS_WIDTH: Final = 5 * BAR + 4 * BAR_GAP
 BARS_CAPTION: Final = "probability of each grade"
-INDEPENDENT: Final = "The grade and the lesion boxes are computed independently of each other."
+INDEPENDENT: Final = "The grade and the lesion boxes come from separate networks."
 HEAT_EXPLAINED: Final = "what speaks for a referable grade, by the grader's network (coarse)"
 LABEL_GAP: Final = 6
 """Distance between a bar and the numbers above and below it."""

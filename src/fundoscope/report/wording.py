@@ -61,7 +61,7 @@ WHY_NO_OEDEMA: Final = {"fovea": "the place of the fovea is not certain enough"}
 ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""
 TOO_SMALL: Final = "photograph_too_small"
-LOOKS_HEALTHY: Final = "taken together, the lesions look like a healthy eye's"
+LOOKS_HEALTHY: Final = "the eye as a whole looks healthy"
 ALL_LESIONS: Final = "lesions"
 
 
@@ -264,7 +264,7 @@ def lesions_in_words(reading: Reading) -> str:
 
     E.g. ``"12 microaneurysms, 1 haemorrhage, no hard exudates or soft exudates found"``. Lesions
     that are not drawn because the eye looks healthy are added: ``"3 possible haemorrhages not drawn
-    (taken together, the lesions look like a healthy eye's)"``.
+    (the eye as a whole looks healthy)"``.
     """
     counts = lesion_counts(reading)
     parts = [f"{n} {kind_in_words(kind, n)}" for kind, n in counts.items() if n]

@@ -18,8 +18,10 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
+from fundoscope.models import bundle as bundles
 from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection import export as detector_export
+from fundoscope.train.detection import starting
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.grading import config as grader_config
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 SAME = ("network.name", "head", "normalise", "data.input")
 """Settings that runs of graders must share."""
 SAME_OF_DETECTORS = ("backbone.name", "head")
+SECONDS = 60
 REMEDY = "average runs of one network, the later ones started from the earlier ones"
 
 
@@ -46,7 +49,8 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     Args:
         parts: folders of runs, all of graders or all of detectors, and the share of each. The
             configuration (with a detector's scale), the photographs and the versions are those of
-            the last one.
+            the last one. Of detectors, the others may be bundles with float weights; kinds that
+            these do not know have the weights of the last run alone.
         folder: of the new run.
         size: side in pixels at which photographs are shown to a grader; by default that of the last
             run.
@@ -61,15 +65,17 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     _require_parts(parts)
     if any((folder / name).exists() for name in (runs.CONFIG, loop.BEST)):
         raise UsageError(str(folder), "holds a run", "choose another --out")
+    if _is_bundle(folders[-1]):
+        raise UsageError(str(folders[-1]), "is a bundle", "name a run last: it has the settings")
     detectors = runs.stored(folders[-1]).task == runs.DETECTION
     if detectors:
         _require_detectors(folders, size)
     else:
         _require_graders(folders, size)
-    stored = [runs.best(run) for run in folders]
-    last = stored[-1]
+    last = runs.best(folders[-1])
+    states = [_state(part, folders[-1], last["network"]) for part in folders]
     best = {
-        "network": _mixed([each["network"] for each in stored], [s for _, s in parts], folders),
+        "network": _mixed(states, [s for _, s in parts], folders),
         "epoch": last["epoch"],
         "size": size or last["size"],
     }
@@ -95,9 +101,31 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
         loop.write_whole(folder / name, content)
 
 
-def _name(run: Path) -> str:
-    """The name of a run in a bundle."""
-    return run.resolve().name
+def _is_bundle(part: Path) -> bool:
+    return part.suffix == ".zip" or (part / bundles.MANIFEST).is_file()
+
+
+def _state(part: Path, last: Path, own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights of a part.
+
+    Args:
+        part: a run, or a detector's bundle.
+        last: the last run.
+        own: the weights of the last run.
+    """
+    if not _is_bundle(part):
+        network: Mapping[str, Tensor] = runs.best(part)["network"]
+        return network
+    kinds, _ = detector_export.description(last)
+    try:
+        return starting.of_bundle(part, own, kinds)
+    except KeyError:
+        raise UsageError(str(part), f"has other kinds than {last}", REMEDY) from None
+
+
+def _name(part: Path) -> str:
+    """The name of a run or of a bundle in the new bundle."""
+    return bundles.load(part).manifest.name if _is_bundle(part) else part.resolve().name
 
 
 def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
@@ -117,6 +145,8 @@ def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
 
 def _seconds(run: Path) -> float:
     """How long a run was trained; ``best.pt`` may exist before the first line of figures."""
+    if _is_bundle(run):
+        return (bundles.load(run).manifest.trained_on.minutes or 0.0) * SECONDS
     lines = runs.metrics(run)
     return float(lines[-1]["training_seconds"]) if lines else 0.0
 
@@ -131,6 +161,7 @@ def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
 def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
+    folders = [run for run in folders if not _is_bundle(run)]
     configs = [detector_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME_OF_DETECTORS, folders)
     kinds = [detector_export.description(run)[0] for run in folders]

@@ -139,6 +139,27 @@ def test_a_run_starts_from_a_bundle_and_learns_a_further_kind(
     assert torch.allclose(before[name], after[name][: len(before[name])], atol=1e-3)
 
 
+def test_a_run_is_averaged_with_a_bundle(run: Path, tmp_path: Path) -> None:
+    detector_export.export(run, tmp_path / "bundle", name="earlier")
+    later = shutil.copytree(run, tmp_path / "later")
+    best = loop.read_checkpoint(later / loop.BEST)
+    best["network"] = {
+        key: value + 1 if value.is_floating_point() else value
+        for key, value in best["network"].items()
+    }
+    torch.save(best, later / loop.BEST)
+    average.average([(tmp_path / "bundle", 0.25), (later, 0.75)], tmp_path / "both")
+    before, after = (
+        loop.read_checkpoint(f / loop.BEST)["network"] for f in (run, tmp_path / "both")
+    )
+    for name, values in before.items():
+        if values.is_floating_point():
+            assert torch.allclose(after[name], values + 0.75, atol=1e-3), name
+    assert runs.averaged(tmp_path / "both") == {"earlier": 0.25, "later": 0.75}
+    with pytest.raises(UsageError, match="is a bundle; name a run last"):
+        average.average([(later, 0.75), (tmp_path / "bundle", 0.25)], tmp_path / "third")
+
+
 def test_a_bundle_of_other_kinds_is_no_start(
     run: Path, detector_config: DetectorConfig, tmp_path: Path
 ) -> None:

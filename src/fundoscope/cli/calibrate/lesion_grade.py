@@ -42,9 +42,10 @@ def lesion_grade(
             metavar="SHARE",
             min=0.0,
             max=1.0,
-            help="Largest share of the healthy eyes of a source on which lesions are drawn.",
+            help="Largest share of the healthy eyes of a source on which lesions are drawn for what"
+            " they look like together. Those that the grader grades 2 or more come on top.",
         ),
-    ] = 0.10,
+    ] = 0.05,
     detector: DetectorBundle = None,
     grader: GraderBundle = None,
     workers: Workers = None,
@@ -55,8 +56,8 @@ def lesion_grade(
     The network is not changed. Prints how well the grade agrees with the readers', by source, on
     photographs that it was not fitted to. A stopped run goes on where it was.
 
-    An eye whose lesions, taken together, look like a healthy eye's has them withheld: counted, and
-    not drawn. How sure that must be follows from the healthy eyes.
+    An eye that looks healthy by its grade and by all its lesions together has them withheld:
+    counted, and not drawn. How sure that must be follows from the healthy eyes.
 
     Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.

@@ -16,7 +16,8 @@ def average(
         list[Path],
         typer.Argument(
             metavar="RUN",
-            help="Run folders. Settings are taken from the last one.",
+            help="Run folders. Settings are taken from the last one. Of detectors, the others may"
+            " be bundles.",
             show_default=False,
         ),
     ],

@@ -50,7 +50,8 @@ def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> N
     """
     path = Path(config.start)
     try:
-        stored = _of_bundle(path, network, kinds) if _is_bundle(path) else _of_run(path)
+        own = network.state_dict()
+        stored = of_bundle(path, own, kinds) if _is_bundle(path) else _of_run(path)
         registry.of(config).start(network, stored)
     except (KeyError, RuntimeError, TypeError):
         raise UsageError(
@@ -67,8 +68,13 @@ def _of_run(best: Path) -> Mapping[str, Tensor]:
     return stored
 
 
-def _of_bundle(path: Path, network: nn.Module, kinds: Sequence[str]) -> Mapping[str, Tensor]:
-    """The weights of a bundle, and the network's own for kinds that the bundle does not know.
+def of_bundle(path: Path, own: Mapping[str, Tensor], kinds: Sequence[str]) -> Mapping[str, Tensor]:
+    """The weights of a bundle, and a network's own for kinds that the bundle does not know.
+
+    Args:
+        path: of the bundle.
+        own: the weights of the network.
+        kinds: its class list.
 
     Raises:
         BundleError: the bundle cannot be read, or has weights of eight bits.
@@ -79,7 +85,7 @@ def _of_bundle(path: Path, network: nn.Module, kinds: Sequence[str]) -> Mapping[
     known = bundles.load_detector(path).manifest.classes
     if tuple(kinds[: len(known)]) != tuple(known):
         raise KeyError(", ".join(known))
-    own, stored = network.state_dict(), weights.stored(path)
+    stored = weights.stored(path)
     for name, values in stored.items():
         if name.startswith(PREDICTOR) and len(values) < len(own[name]):
             stored[name] = torch.cat((values, own[name][len(values) :]))
