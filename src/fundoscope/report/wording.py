@@ -268,12 +268,13 @@ def lesions_in_words(reading: Reading) -> str:
     """
     counts = lesion_counts(reading)
     parts = [f"{n} {kind_in_words(kind, n)}" for kind, n in counts.items() if n]
-    not_found = [kind_in_words(kind, 0) for kind, n in counts.items() if not n]
+    withheld = {lesions.kind for lesions in reading.lesion_summary if lesions.withheld}
+    not_found = [kind_in_words(k, 0) for k, n in counts.items() if not n and k not in withheld]
     if not_found:
         *first, last = not_found
         parts.append(f"no {', '.join(first)} or {last} found" if first else f"no {last} found")
-    if withheld := withheld_in_words(reading):
-        parts.append(withheld)
+    if withheld:
+        parts.append(withheld_in_words(reading))
     return ", ".join(parts)
 
 
