@@ -41,6 +41,7 @@ from fundoscope.report.wording import (
     percent,
     probability_in_words,
     reader_needed,
+    short_percent,
     summary,
     why_not_assessed,
     why_not_graded,
@@ -182,6 +183,14 @@ def found(kind: str, count: int) -> LesionSummary:
 
 
 TOO_SMALL = LesionSummary("microaneurysm", False, "photograph_too_small")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "0 %"), (0.003, "<1 %"), (0.36, "36 %"), (0.998, ">99 %"), (1.0, "100 %")],
+)
+def test_a_small_share_is_not_none(share: float, words: str) -> None:
+    assert short_percent(share) == words
 
 
 def test_lesions_that_are_not_drawn_are_counted_in_words() -> None:

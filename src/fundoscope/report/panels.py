@@ -26,6 +26,7 @@ from fundoscope.report.wording import (
     not_assessed,
     percent,
     reader_needed,
+    short_percent,
     verdict,
     why_not_assessed,
     why_not_graded,
@@ -157,7 +158,7 @@ def _bars(strip: Strip, grade: Grade, left: float) -> None:
         top = bottom - max(1, round(probability * BAR_HEIGHT))
         strip.fill(x, top, x + BAR, bottom, TEXT if given else FAINT)
         colour, middle = TEXT if given else QUIET, x + BAR / 2
-        strip.text(middle, top - LABEL_GAP, f"{probability:.0%}", SMALL, colour, "ms")
+        strip.text(middle, top - LABEL_GAP, short_percent(probability), SMALL, colour, "ms")
         strip.text(middle, bottom + LABEL_GAP, str(icdr), SMALL, colour, "mt")
     below = bottom + SMALL + 2 * LABEL_GAP
     strip.text(left + BARS_WIDTH / 2, below, BARS_CAPTION, SMALL, QUIET, "mt")

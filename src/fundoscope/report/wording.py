@@ -108,6 +108,15 @@ def certainty_in_words(grade: Grade) -> str:
     return f"{words} ({likeliest} is likelier: {percent(probabilities[likeliest])})"
 
 
+def short_percent(share: float) -> str:
+    """A share as a whole percentage; one that would be rounded to 0 or 100 has a sign."""
+    if 0.0 < share < ROUNDED_AWAY:
+        return "<1 %"
+    if 1.0 - ROUNDED_AWAY < share < 1.0:
+        return ">99 %"
+    return f"{share * 100:.0f} %"
+
+
 def percent(share: float) -> str:
     """Write a share as a whole percentage, e.g. ``"61 %"``.
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from fundoscope.kinds import OPTIC_DISC
 from fundoscope.quoting import printable
 from fundoscope.reading import EYES, Laterality, ModelUsed, Reading
-from fundoscope.report.languages import ENGLISH, ROUNDED_AWAY, Language, language
+from fundoscope.report.languages import ENGLISH, Language, language
 from fundoscope.report.paper import advice, sentences
 from fundoscope.report.paper.advice import Advice
 from fundoscope.report.paper.picture import Picture, draw
+from fundoscope.report.wording import short_percent
 
 if TYPE_CHECKING:
     from fundoscope.photo.decode import Photo
@@ -230,16 +231,7 @@ def _source_of_eye(examined: Examined, words: Language) -> str:
 def _bars(reading: Reading, words: Language) -> Iterator[Bar]:
     for icdr, share in enumerate(reading.grade.probabilities or ()):
         given = icdr == reading.grade.icdr
-        yield Bar(str(icdr), share, words.percent(share), _short(share), given)
-
-
-def _short(share: float) -> str:
-    """A share as a whole percentage; one that would be rounded to 0 or 100 has a sign."""
-    if 0.0 < share < ROUNDED_AWAY:
-        return "<1 %"
-    if 1.0 - ROUNDED_AWAY < share < 1.0:
-        return ">99 %"
-    return f"{share * 100:.0f} %"
+        yield Bar(str(icdr), share, words.percent(share), short_percent(share), given)
 
 
 def _findings(reading: Reading, words: Language) -> Iterator[Finding]:
