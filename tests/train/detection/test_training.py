@@ -164,7 +164,10 @@ def test_other_errors_stay_what_they_are():
         ({"backbone": {"init": "nonsense"}}, "nonsense: is not a file"),
         ({"anchors": ((((8.0, 8.0),),))}, "anchors: are of 1 levels"),
         ({"data": {"kinds": ("irma",)}}, "has no box of irma"),
-        ({"start": "nowhere/best.pt"}, "start = nowhere/best.pt: does not exist"),
+        (
+            {"start": "nowhere/best.pt"},
+            "start = nowhere/best.pt: is neither best.pt of a run nor a bundle",
+        ),
     ],
 )
 def test_errors_are_reported_before_there_is_a_run(detector_config, tmp_path, changes, why):

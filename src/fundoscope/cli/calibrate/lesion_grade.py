@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fundoscope.cli import labels as label_tables
-from fundoscope.cli.calibrate.options import NewBundle, Split
+from fundoscope.cli.calibrate.options import NewBundle, Split, share
 from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import DetectorBundle, GraderBundle, Labels, Overwrite, Where, Workers
@@ -38,12 +38,9 @@ def lesion_grade(
     ] = False,
     healthy_share: Annotated[
         float,
-        typer.Option(
-            metavar="SHARE",
-            min=0.0,
-            max=1.0,
-            help="Largest share of the healthy eyes of a source on which lesions are drawn for what"
-            " they look like together. Those that the grader grades 2 or more come on top.",
+        share(
+            "Largest share of the healthy eyes of a source on which lesions are drawn for what they"
+            " look like together. Those that the grader grades 2 or more come on top."
         ),
     ] = 0.05,
     detector: DetectorBundle = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fundoscope.cli import labels as label_tables
-from fundoscope.cli.calibrate.options import NewBundle, NewName, Split
+from fundoscope.cli.calibrate.options import NewBundle, NewName, Split, share
 from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
 from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import DetectorBundle, Labels, Overwrite, Where, Workers
@@ -28,12 +28,7 @@ def lesions(
     detector: DetectorBundle = None,
     healthy_share: Annotated[
         float,
-        typer.Option(
-            metavar="SHARE",
-            min=0.0,
-            max=1.0,
-            help="Largest share of the healthy eyes of a source on which a kind may be present.",
-        ),
+        share("Largest share of the healthy eyes of a source on which a kind may be present."),
     ] = 0.10,
     raise_thresholds: Annotated[
         bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,3 +15,8 @@ NewName = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Name of the bundle. Default: the old one, -calibrated."),
 ]
+
+
+def share(help_: str) -> Any:
+    """An option that takes a share, 0 to 1."""
+    return typer.Option(metavar="SHARE", min=0.0, max=1.0, help=help_)

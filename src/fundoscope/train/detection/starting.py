@@ -28,10 +28,11 @@ def require_start(config: DetectorConfig) -> None:
     Raises:
         UsageError: there is no such file or folder.
     """
-    if config.start and not Path(config.start).exists():
+    path = Path(config.start)
+    if config.start and not (path.is_file() or is_bundle(path)):
         raise UsageError(
             f"start = {config.start}",
-            "does not exist",
+            "is neither best.pt of a run nor a bundle",
             "name best.pt of an earlier run or a bundle with float weights, or leave it out",
         )
 
@@ -51,7 +52,7 @@ def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> N
     path = Path(config.start)
     try:
         own = network.state_dict()
-        stored = of_bundle(path, own, kinds) if _is_bundle(path) else _of_run(path)
+        stored = of_bundle(path, own, kinds) if is_bundle(path) else _of_run(path)
         registry.of(config).start(network, stored)
     except (KeyError, RuntimeError, TypeError):
         raise UsageError(
@@ -59,8 +60,9 @@ def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> N
         ) from None
 
 
-def _is_bundle(path: Path) -> bool:
-    return path.is_dir() or path.suffix == ".zip"
+def is_bundle(path: Path) -> bool:
+    """Whether a path is a bundle, and not a run or its ``best.pt``."""
+    return path.suffix == ".zip" or (path / bundles.MANIFEST).is_file()
 
 
 def _of_run(best: Path) -> Mapping[str, Tensor]:
