@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError
 from fundoscope.kinds import KINDS
-from fundoscope.lesions import heads, merge, segmentation, tiles
+from fundoscope.lesions import comparable, heads, merge, segmentation, tiles
 from fundoscope.lesions import view as views
 from fundoscope.lesions.components import Components
 from fundoscope.lesions.heads import DetectedBoxes
@@ -259,7 +259,10 @@ def _boxed(detector: Detector, maps: NDArray[np.uint8], view: View) -> DetectedB
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     order = np.argsort(-scores, kind="stable")
-    return DetectedBoxes(np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order])
+    found = DetectedBoxes(
+        np.zeros(len(order), np.int64), boxes[order], labels[order], scores[order]
+    )
+    return comparable.all_corrected(found, detector.manifest, view)
 
 
 def _merged(detector: Detector, view: View) -> DetectedBoxes:
@@ -279,7 +282,8 @@ def _merged(detector: Detector, view: View) -> DetectedBoxes:
         view.pixels.shape[:2],
         detector.manifest.suppress,
     )
-    return heads.subset(merged, np.flatnonzero(views.on_retina(view, merged.boxes)))
+    found = heads.subset(merged, np.flatnonzero(views.on_retina(view, merged.boxes)))
+    return comparable.all_corrected(found, detector.manifest, view)
 
 
 def _layout(detector: Detector, view: View) -> tuple[int, int, list[tiles.Corner]]:

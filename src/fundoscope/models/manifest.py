@@ -154,6 +154,8 @@ class DetectorManifest(BundleManifest):
         suppress: if two boxes of one kind overlap by more than this (IoU), the better one is kept.
         levels: for a ``mask`` head, for each kind the probability from which a pixel belongs to a
             lesion.
+        size_correction: for each kind, what is added to the log-odds of its scores for each halving
+            of the field below ``radius``; 0 for those that are missing.
         presence: for each kind, how its boxes tell whether it is in the eye at all; empty in
             bundles to which this was not fitted.
         lesion_grade: how the lesions tell the grade; ``None`` in bundles to which this was not
@@ -169,6 +171,7 @@ class DetectorManifest(BundleManifest):
     step: int
     suppress: float
     levels: Mapping[str, float] = field(default_factory=dict)
+    size_correction: Mapping[str, float] = field(default_factory=dict)
     presence: Mapping[str, PresenceModel] = field(default_factory=dict)
     lesion_grade: LesionGradeModel | None = None
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.photo.decode import Pixels
-from fundoscope.photo.rim import Signal
 
 Colour = NDArray[np.float64]
 """``float64 (3,)``: red, green, blue, 0 to 255."""
+Plane = NDArray[np.uint8]
+"""``uint8 (H, W)``."""
 
 CORNER: Final = 0.03
 """Side of the corner patches that are measured, as a share of the shorter side."""
@@ -40,14 +41,14 @@ def colour(pixels: Pixels) -> Colour:
         for rows in (slice(None, side), slice(-side, None))
         for columns in (slice(None, side), slice(-side, None))
     ]
-    corners = np.array([np.median(patch, axis=0) for patch in patches])
+    corners = np.median(patches, axis=1)
     middle = np.median(corners, axis=0)
     agree = np.abs(corners - middle).max(axis=1) < CORNER_AGREEMENT
     border = corners[agree].mean(axis=0) if agree.sum() >= 3 else np.zeros(3)
     return np.zeros(3) if _is_inside(pixels, border) else border
 
 
-def distance(pixels: Pixels, border: Colour) -> Signal:
+def distance(pixels: Pixels, border: Colour) -> Plane:
     """How much each pixel differs from the border.
 
     Inside a coloured frame there is often a black border too, so a pixel that is near either colour
@@ -58,7 +59,7 @@ def distance(pixels: Pixels, border: Colour) -> Signal:
         border: from :func:`colour`.
 
     Returns:
-        ``float32 (H, W)``, 0 (border) to 255: the largest difference over the three channels.
+        ``uint8 (H, W)``, 0 (border) to 255: the largest difference over the three channels.
     """
     away = _away(pixels, border)
     return np.minimum(away, _away(pixels, np.zeros(3))) if coloured(border) else away
@@ -69,10 +70,12 @@ def coloured(border: Colour) -> bool:
     return float(border.max()) > BLACK
 
 
-def _away(pixels: Pixels, colour: Colour) -> Signal:
-    # One channel at a time: numpy is slow along an axis of length three.
-    planes = [np.abs(pixels[..., c] - np.float32(colour[c])) for c in range(3)]
-    away: Signal = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
+def _away(pixels: Pixels, colour: Colour) -> Plane:
+    # Whole bytes, one channel at a time: numpy is slow along an axis of length three.
+    away: Plane = np.zeros(pixels.shape[:2], dtype=np.uint8)
+    for channel, level in enumerate(np.rint(colour).astype(np.uint8)):
+        plane = np.ascontiguousarray(pixels[..., channel])
+        np.maximum(away, np.maximum(plane, level) - np.minimum(plane, level), out=away)
     return away
 
 

@@ -39,10 +39,13 @@ corners between two discs part them."""
 SEAM_SHAPE: Final = 1.3
 """Two pictures that meet are at least this many times as long as broad: two of 3:2, one above the
 other, have 4:3. Most pictures of one eye without a border are square."""
+SEAM_SIDE: Final = 352
+"""Longer side in pixels of the copy in which a seam is looked for: on a smaller one, the vessels
+have edges as sharp."""
 SEAM_PLACE: Final = 0.2
 """Least distance of a seam from the ends of the picture, as a share of its length."""
 SEAM_NEAR, SEAM_FAR = 5, 10
-"""The places that a seam is compared with, in working pixels from it."""
+"""The places that a seam is compared with, in pixels of that copy from it."""
 SEAM_RATIO: Final = 2.2
 """Least difference at a seam, as a multiple of the largest at those places. Chosen on
 photographs of the training and validation splits and a few others: pieces cut out of single eyes
@@ -51,17 +54,24 @@ SEAM_OFFSET: Final = 1.0
 """Grey levels added to both, so that even areas have no seam."""
 
 
-def seam(pixels: NDArray[np.uint8], mask: Mask) -> bool:
-    """Whether two pictures without a border meet at a straight line across the whole picture.
+def may_meet(mask: Mask) -> bool:
+    """Whether a picture has the shape of two pictures without a border that meet.
 
     Args:
-        pixels: ``uint8 (H, W, 3)``, the small copy.
         mask: the lit pixels.
     """
+    breadth, length = sorted(mask.shape)
+    return length >= SEAM_SHAPE * breadth and float(mask.mean()) >= WHOLE
+
+
+def seam(pixels: NDArray[np.uint8]) -> bool:
+    """Whether two pictures meet at a straight line across the whole picture.
+
+    Args:
+        pixels: ``uint8 (H, W, 3)``, a copy whose longer side is :data:`SEAM_SIDE`.
+    """
     upright = pixels if pixels.shape[1] > pixels.shape[0] else pixels.transpose(1, 0, 2)
-    breadth, length = upright.shape[:2]
-    if length < SEAM_SHAPE * breadth or mask.mean() < WHOLE:
-        return False
+    length = upright.shape[1]
     values = upright.astype(np.int16)
     steps = np.abs(np.diff(values, axis=1)).max(axis=2).mean(axis=0) + SEAM_OFFSET
     near = np.abs(np.arange(-SEAM_FAR, SEAM_FAR + 1)) >= SEAM_NEAR
@@ -90,10 +100,10 @@ def parts(mask: Mask, field: FieldOfView, to_pixels: Affine) -> Iterator[Mask]:
         to_pixels: the map from the photograph's pixels to those of the mask.
     """
     to_unit = to_pixels.inverse().then(field.to_unit())
-    distance = _distance(mask.shape, to_unit)
-    least = max(LEAST_AREA * float((distance <= 1.0).sum()), 1.0)
-    outside = mask & (distance > BEYOND)
-    if outside.sum() < least:
+    square = _square_of_distance(mask.shape, to_unit)
+    least = max(LEAST_AREA * np.count_nonzero(square <= 1.0), 1.0)
+    outside = mask & (square > BEYOND**2)
+    if np.count_nonzero(outside) < least:
         return
     # Bridges of text or glare between two discs go; a disc stays.
     outside = ndimage.binary_opening(outside, iterations=2)
@@ -106,13 +116,16 @@ def parts(mask: Mask, field: FieldOfView, to_pixels: Affine) -> Iterator[Mask]:
         yield labels == label
 
 
-def _distance(shape: tuple[int, ...], to_unit: Affine) -> NDArray[np.float64]:
-    """Distance of the pixels of a mask from the centre of a field, in its radii."""
-    rows, columns = (np.arange(length) + 0.5 for length in shape)
-    down = rows[:, None]
-    across = to_unit.xx * columns + to_unit.xy * down + to_unit.x0
-    down = to_unit.yx * columns + to_unit.yy * down + to_unit.y0
-    return np.sqrt(across * across + down * down)
+def _square_of_distance(shape: tuple[int, ...], to_unit: Affine) -> NDArray[np.float32]:
+    """Square of the distance of a mask's pixels from the centre of a field, in its radii.
+
+    Args:
+        shape: the mask's.
+        to_unit: its map to the field's disc, which turns nothing.
+    """
+    down = to_unit.yy * (np.arange(shape[0]) + 0.5) + to_unit.y0
+    across = to_unit.xx * (np.arange(shape[1]) + 0.5) + to_unit.x0
+    return (down**2).astype(np.float32)[:, None] + (across**2).astype(np.float32)
 
 
 def covers(ellipse: Ellipse, part: Mask) -> bool:

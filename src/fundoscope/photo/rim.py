@@ -17,8 +17,11 @@ from fundoscope.geometry import Points
 Signal = NDArray[np.float32]
 """``float32 (H, W)``: difference of each pixel from the border's colour, 0 (border) to 255."""
 
-TRIALS: Final = 250
-"""Random ellipses tried. If half of the points are good, one draw in 16 has four good points."""
+TRIALS: Final = (50, 200)
+"""Random ellipses tried at first, and further ones if too few points agree on the best of them. If
+half of the points are good, one draw in 16 has four good points."""
+AGREED: Final = 0.7
+"""The share of the points that is enough."""
 VOTERS: Final = 240
 """Outline points that vote; more take longer and change nothing."""
 INLIER: Final = 0.015
@@ -36,7 +39,7 @@ MIN_POINTS: Final = 8
 ROUNDS: Final = ((0.12, 180), (0.06, 180), (0.04, 360))
 """The rounds of the search: half-width of the ring that is searched, as a share of the radius, and
 the number of directions."""
-QUICK_ROUNDS: Final = ((0.12, 72), (0.04, 180))
+QUICK_ROUNDS: Final = ((0.12, 60), (0.04, 120))
 """The rounds that are tried first. They are enough for most photographs."""
 CLEAN_SPREAD, CLEAN_COVERAGE = 0.0025, 0.4
 """A fit is clean if its spread is below the first and its coverage above the second. The best
@@ -179,8 +182,36 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
     generator = np.random.default_rng(0)
     # Scaled coordinates keep the small systems well conditioned.
     scale = float(max(size))
-    x, y = (points / scale).T
-    draws = generator.integers(0, len(points), size=(TRIALS, unknowns))
+    best, most = None, 0
+    for trials in TRIALS:
+        draws = generator.integers(0, len(points), size=(trials, unknowns))
+        candidates = _through(points / scale, draws, stretch)
+        votes = _votes(points / scale, candidates)
+        if len(votes) and votes.max() > most:
+            most = int(votes.max())
+            best = candidates[votes.argmax()]
+        if most >= AGREED * len(points):
+            break
+    if best is None:
+        return None
+    x, y, radius, stretched = (float(value) for value in best)
+    return Ellipse(x * scale, y * scale, radius * scale, stretched)
+
+
+def _through(
+    points: Points, draws: NDArray[np.int64], stretch: float | None
+) -> NDArray[np.float64]:
+    """The possible ellipses through drawn points.
+
+    Args:
+        points: ``float (N, 2)``, as shares of the picture's longer side.
+        draws: ``(M, K)``, rows of ``points``: K is 3 for a fixed stretch, else 4.
+        stretch: as for :func:`guess`.
+
+    Returns:
+        ``float64 (E, 4)``: centre, radius and stretch of each.
+    """
+    x, y = points.T
     if stretch is None:
         terms = np.stack([x * x, x, y, np.ones_like(x)], axis=1)
         targets = -y * y
@@ -189,8 +220,6 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
         targets = -(y * y + (stretch * x) ** 2)
     systems = terms[draws]
     good = np.abs(np.linalg.det(systems)) > SINGULAR
-    if not good.any():
-        return None
     solved = np.linalg.solve(systems[good], targets[draws[good]][..., None])[..., 0]
     square = solved[:, 0] if stretch is None else np.full(len(solved), stretch**2)
     linear_x, linear_y, constant = solved[:, -3], solved[:, -2], solved[:, -1]
@@ -206,18 +235,29 @@ def guess(points: Points, size: tuple[int, int], *, stretch: float | None = None
             & (radii < RADII[1])
             & (radii / stretches < RADII[1])
         )
-    if not possible.any():
-        return None
-    stretches, centre_x, centre_y, radii = (
-        value[possible] for value in (stretches, centre_x, centre_y, radii)
-    )
-    across = (x - centre_x[:, None]) * (stretches / radii)[:, None]
-    down = (y - centre_y[:, None]) / radii[:, None]
+    ellipses = np.stack([centre_x, centre_y, radii, stretches], axis=1)
+    chosen: NDArray[np.float64] = ellipses[possible]
+    return chosen
+
+
+def _votes(points: Points, ellipses: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many points lie near each ellipse.
+
+    Args:
+        points: as for :func:`_through`.
+        ellipses: ``float64 (E, 4)`` from there.
+
+    Returns:
+        ``int64 (E,)``.
+    """
+    x, y = points.T
+    centre_x, centre_y, radii, stretches = ellipses.T[..., np.newaxis]
+    across = (x - centre_x) * (stretches / radii)
+    down = (y - centre_y) / radii
     # Near the rim |d² - 1| is about 2·|d - 1|, and it needs no square root.
-    votes = (np.abs(across * across + down * down - 1) < 2 * INLIER).sum(axis=1)
-    best = int(votes.argmax())
-    circle = [float(values[best]) * scale for values in (centre_x, centre_y, radii)]
-    return Ellipse(circle[0], circle[1], circle[2], float(stretches[best]))
+    near = np.abs(across * across + down * down - 1) < 2 * INLIER
+    votes: NDArray[np.int64] = near.sum(axis=1)
+    return votes
 
 
 def refine(signal: Signal, start: Ellipse, *, free: bool) -> Ellipse:

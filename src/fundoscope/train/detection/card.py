@@ -113,7 +113,11 @@ def _sizes(manifest: DetectorManifest, exported: Exported) -> str:
 
 Precision and recall at the threshold on smaller copies of the validation photographs, by the radius
 of their field in pixels. A kind is assessed down to the smallest radius that keeps {KEPT:.0%} of
-both at full size. On a smaller photograph it is "not assessed", never "none found".
+both at full size. Where smaller copies were read better than larger ones, that is chance, and their
+mean counts. On a smaller photograph a kind is "not assessed", never "none found".
+
+For each halving of the radius below {manifest.radius:g} pixels, the log-odds of the scores are
+corrected, so that one threshold holds for all sizes: {_corrections(manifest)}.
 
 | kind | assessed from | {head} |
 |---|---|{"---|" * len(radii)}
@@ -124,6 +128,12 @@ both at full size. On a smaller photograph it is "not assessed", never "none fou
 def _least(manifest: DetectorManifest, kind: str) -> str:
     radius = manifest.minimum_radius.get(kind)
     return "never" if radius is None else f"{radius:.0f} px"
+
+
+def _corrections(manifest: DetectorManifest) -> str:
+    return ", ".join(
+        f"{KINDS[kind].name} {value:+.2f}" for kind, value in manifest.size_correction.items()
+    )
 
 
 def _graph(manifest: DetectorManifest, exported: Exported) -> str:

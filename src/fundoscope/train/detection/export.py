@@ -172,12 +172,15 @@ def _evaluated(
 ) -> tuple[DetectorManifest, dict[str, Sizes]]:
     """The manifest with all that is chosen on validation, and the figures by size."""
     thresholds = {kind: operating.threshold(kind, graph.matched[kind]) for kind in data.kinds}
-    sizes = small_photographs.sizes(_loaded(manifest, graph.model), data.val, thresholds)
+    copies = small_photographs.read(_loaded(manifest, graph.model), data.val)
+    correction = small_photographs.corrections(copies, thresholds)
+    sizes = small_photographs.sizes(copies, thresholds, correction)
     radii = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     evaluated = replace(
         manifest,
         thresholds=thresholds,
         minimum_radius={kind: radius for kind, radius in radii.items() if radius is not None},
+        size_correction=correction,
         model_sha256=hashlib.sha256(graph.model).hexdigest(),
         validation=figures(graph.matched, thresholds),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,9 @@ from fundoscope.data.annotations.pictures import picture_size
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.geometry import Affine
+from fundoscope.kinds import LESIONS
+from fundoscope.lesions import comparable, view
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import view
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.photo import decode, field
@@ -35,15 +37,27 @@ the recall of microaneurysms is 0.43, of haemorrhages 0.25 and of hard exudates 
 0.41, 0.25 and 0.50. Without JPEG, that of microaneurysms would be 0.62."""
 
 
-def sizes(
-    detector: Detector, val: Sequence[AnnotatedView], thresholds: Mapping[str, float]
-) -> dict[str, Sizes]:
-    """Precision and recall of each kind by the radius of the field.
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What a detector finds on copies of the validation photographs, of one size.
+
+    Attributes:
+        radius: of their fields in pixels, the mean.
+        halvings: how often that is smaller by half than the working scale's; 0 if it is larger.
+        matched: the boxes on each copy, matched with its lesions, by kind.
+    """
+
+    radius: float
+    halvings: float
+    matched: Mapping[str, Sequence[Matched]]
+
+
+def read(detector: Detector, val: Sequence[AnnotatedView]) -> list[Copies]:
+    """Read smaller and smaller copies of photographs; the first are of full size.
 
     Args:
-        detector: the detector.
+        detector: without thresholds, and without a correction of its scores by size.
         val: the validation photographs.
-        thresholds: for each kind, the score from which a box counts.
     """
     kinds = detector.manifest.classes
     scales = _scales(val)
@@ -60,16 +74,59 @@ def sizes(
                 truth = each.boxes[each.labels == label]
                 boxes = hits.match(found.boxes[of_kind], found.scores[of_kind], truth)
                 matched[scale].setdefault(kind, []).append(operating.counted(kind, boxes))
-    radius = float(np.mean(radii))
+    full = float(np.mean(radii))
+    return [
+        Copies(
+            full * scale,
+            math.log2(max(1.0, detector.manifest.radius / (full * scale))),
+            matched[scale],
+        )
+        for scale in scales
+    ]
+
+
+def corrections(copies: Sequence[Copies], thresholds: Mapping[str, float]) -> dict[str, float]:
+    """For each kind of lesion, the correction with which its threshold holds for all sizes.
+
+    Args:
+        copies: from :func:`read`.
+        thresholds: for each kind, the score from which a box counts at full size.
+    """
+    return {
+        kind: operating.size_correction(
+            kind, threshold, [(each.halvings, each.matched[kind]) for each in copies]
+        )
+        for kind, threshold in thresholds.items()
+        if kind in LESIONS
+    }
+
+
+def sizes(
+    copies: Sequence[Copies], thresholds: Mapping[str, float], correction: Mapping[str, float]
+) -> dict[str, Sizes]:
+    """Precision and recall of each kind by the radius of the field.
+
+    Args:
+        copies: from :func:`read`.
+        thresholds: for each kind, the score from which a box counts.
+        correction: of the scores, from :func:`corrections`.
+    """
     return {
         kind: {
-            float(round(radius * scale)): hits.at_threshold(
-                hits.pooled(matched[scale][kind]), thresholds[kind]
+            float(round(each.radius)): hits.at_threshold(
+                _corrected(
+                    hits.pooled(each.matched[kind]), correction.get(kind, 0.0), each.halvings
+                ),
+                threshold,
             )
-            for scale in scales
+            for each in copies
         }
-        for kind in kinds
+        for kind, threshold in thresholds.items()
     }
+
+
+def _corrected(matched: Matched, correction: float, halvings: float) -> Matched:
+    return replace(matched, scores=comparable.corrected(matched.scores, correction, halvings))
 
 
 def _scales(val: Sequence[AnnotatedView]) -> list[float]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fundoscope.evaluate.lesions.hits import Matched
+from fundoscope.lesions import comparable
 from fundoscope.train.detection.views import operating
 
 
@@ -59,11 +60,36 @@ def test_a_landmark_is_the_best_box_of_a_photograph() -> None:
     assert len(operating.counted("haemorrhage", photographs[0]).hit) == 2
 
 
+def test_the_correction_makes_one_threshold_hold_for_all_sizes() -> None:
+    odds = np.array([3.0, 1.0, -1.0, -3.0])
+
+    def at(halved: float, lost: float) -> tuple[float, list[Matched]]:
+        scores = 1 / (1 + np.exp(-(odds - lost)))
+        return halved, [Matched(scores, np.array([True, True, False, False]), 2)]
+
+    sizes = [at(0.0, 0.0), at(1.0, 0.8), at(2.0, 1.6)]
+    full = operating.threshold("haemorrhage", sizes[0][1])
+    correction = operating.size_correction("haemorrhage", full, sizes)
+    assert correction == pytest.approx(0.8, abs=0.2)
+    for halved, (photograph,) in sizes:
+        scores = comparable.corrected(photograph.scores, correction, halved)
+        assert (scores >= full).sum() == photograph.lesions
+
+
+def test_nothing_is_corrected_for_what_is_never_found() -> None:
+    nothing = [matched([0.9], [False], 1)]
+    assert operating.size_correction("haemorrhage", 0.5, [(0.0, nothing), (1.0, nothing)]) == 0
+    assert operating.size_correction("haemorrhage", operating.NEVER, [(1.0, nothing)]) == 0
+
+
 @pytest.mark.parametrize(
     ("sizes", "smallest"),
     [
         ({1000.0: (0.8, 0.8), 500.0: (0.7, 0.8), 250.0: (0.8, 0.3)}, 500.0),
-        ({1000.0: (0.8, 0.8), 500.0: (0.5, 0.9), 250.0: (0.8, 0.8)}, 1000.0),
+        ({1000.0: (0.8, 0.8), 500.0: (0.5, 0.9), 250.0: (0.5, 0.8)}, 1000.0),
+        # The smallest is read as well as the largest: the dip between them is chance.
+        ({1000.0: (0.8, 0.8), 500.0: (0.5, 0.9), 250.0: (0.8, 0.8)}, 250.0),
+        ({1000.0: (0.8, 0.8), 500.0: (0.8, 0.5), 250.0: (0.8, 0.6)}, 1000.0),
         ({1000.0: (0.8, 0.8), 500.0: (float("nan"), 0.0)}, 1000.0),
         ({1000.0: (0.0, 0.0), 500.0: (0.5, 0.5)}, None),
         ({1000.0: (float("nan"), 0.0)}, None),

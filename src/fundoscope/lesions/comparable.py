@@ -1,0 +1,72 @@
+"""Scores that mean the same on small and on large photographs.
+
+A small photograph is enlarged to the working scale. Its lesions are blurred there, so a network
+gives them lower scores. A bundle says how much lower for each kind, and the scores are corrected by
+that, so that one threshold holds for all sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundoscope.lesions import heads
+from fundoscope.lesions.heads import DetectedBoxes
+from fundoscope.lesions.view import View
+from fundoscope.models.bundle import DetectorManifest
+
+Scores = NDArray[np.float64]
+"""``float64 (N,)``, 0 to 1."""
+
+SURE: Final = 1 - 1e-9
+"""Log-odds are taken of scores between this and its complement."""
+
+
+def halvings(view: View) -> float:
+    """How often the photograph's field is smaller by half than the view's; 0 if it is larger."""
+    return math.log2(max(1.0, view.to_view.yy))
+
+
+def corrected(scores: Scores, correction: float, halved: float) -> Scores:
+    """Add a correction to the log-odds of scores.
+
+    Args:
+        scores: of the boxes of one kind.
+        correction: for each halving of the field.
+        halved: from :func:`halvings`.
+    """
+    if correction == 0 or halved == 0:
+        return scores
+    odds = np.log(np.clip(scores, 1 - SURE, SURE) / (1 - np.clip(scores, 1 - SURE, SURE)))
+    return np.asarray(1 / (1 + np.exp(-(odds + correction * halved))), np.float64)
+
+
+def all_corrected(boxes: DetectedBoxes, manifest: DetectorManifest, view: View) -> DetectedBoxes:
+    """Boxes of all kinds with corrected scores; highest score first.
+
+    Args:
+        boxes: on a view.
+        manifest: with the corrections.
+        view: that was read.
+    """
+    halved = halvings(view)
+    if halved == 0 or not any(manifest.size_correction.values()):
+        return boxes
+    scores = boxes.scores.astype(np.float64)
+    for label, correction in _by_label(manifest).items():
+        of_kind = boxes.labels == label
+        scores[of_kind] = corrected(scores[of_kind], correction, halved)
+    order = np.argsort(-scores, kind="stable")
+    return heads.subset(replace(boxes, scores=scores), order)
+
+
+def _by_label(manifest: DetectorManifest) -> Mapping[int, float]:
+    return {
+        label: manifest.size_correction.get(kind, 0.0)
+        for label, kind in enumerate(manifest.classes, start=1)
+    }
