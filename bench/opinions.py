@@ -43,7 +43,14 @@ from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.intervals import estimate, numbered
 from fundoscope.evaluate.photographs import in_order
 from fundoscope.evaluate.roc import area_under_curve
-from fundoscope.grading import contradictions, heads, lesion_features, lesion_grade, oedema
+from fundoscope.grading import (
+    contradictions,
+    heads,
+    lesion_features,
+    lesion_grade,
+    oedema,
+    withholding,
+)
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, looking, summary
@@ -111,7 +118,12 @@ class Looker:
 
 def key_of(manifest: DetectorManifest) -> str:
     """A name for what a detector with these thresholds sees."""
-    parts = (manifest.model_sha256, manifest.thresholds, manifest.minimum_radius)
+    parts = (
+        manifest.model_sha256,
+        manifest.thresholds,
+        manifest.minimum_radius,
+        manifest.size_correction,
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -338,7 +350,10 @@ def main() -> None:
     p = np.array([each.probabilities for each in found])
     values = np.array([lesion_features.vector(each.features, model.features) for each in found])
     by_lesions = heads.probabilities(lesion_grade.log_odds_of(model, values))
-    drawn = (1.0 - by_lesions[:, 0] >= model.drawn_from) | (heads.most_probable(p) >= REFERABLE)
+    drawn = np.array([
+        withholding.are_drawn(bool(graded >= REFERABLE), 1.0 - healthy, model.drawn_from)
+        for graded, healthy in zip(heads.most_probable(p), by_lesions[:, 0], strict=True)
+    ])  # fmt: skip
     supported = np.array([each.supported for each in found]) * drawn
     counts = np.array([each.beyond_mild for each in found], dtype=np.float64) * drawn
     sick = labels >= REFERABLE

@@ -61,9 +61,14 @@ def test_the_lesions_of_a_sick_eye_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("icdr", [2, 3, 4])
-def test_the_lesions_of_an_eye_that_the_grader_calls_sick_are_drawn(icdr: int) -> None:
-    left = withhold(FINDINGS, Grade(icdr), HEALTHY, MODEL)
-    assert left.lesions == FINDINGS.lesions
+def test_where_the_grader_sees_disease_less_evidence_is_enough(icdr: int) -> None:
+    assert withhold(FINDINGS, Grade(icdr), HEALTHY, MODEL).lesions == FINDINGS.lesions
+    assert withhold(FINDINGS, Grade(1), HEALTHY, MODEL).lesions != FINDINGS.lesions
+
+
+def test_the_grade_alone_draws_nothing() -> None:
+    clear = LesionGrade(0, (0.9, 0.1, 0.0, 0.0, 0.0), 0.0)
+    assert withhold(FINDINGS, Grade(2), clear, MODEL).summary[0].withheld == 2
 
 
 def test_the_limit_itself_is_enough() -> None:

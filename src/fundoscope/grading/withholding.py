@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Final
 
 from fundoscope.grading.heads import REFERABLE_GRADE
 from fundoscope.kinds import OF_RETINOPATHY
@@ -17,10 +18,25 @@ from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.opinions import LesionGrade
 from fundoscope.reading import Grade, LesionSummary
 
+LIKELIER: Final = 0.5
+"""Where the grader gives grade 2 or more, lesions are drawn if they make retinopathy at least this
+likely. Of the healthy validation eyes that are graded so, half have less."""
+
 
 def retinopathy_probability(by_lesions: LesionGrade) -> float:
     """The probability, by the lesions alone, that the eye has grade 1 or more."""
     return 1.0 - by_lesions.probabilities[0]
+
+
+def are_drawn(referable: bool, probability: float, drawn_from: float) -> bool:
+    """Whether the lesions of an eye are drawn.
+
+    Args:
+        referable: whether the grader gives grade 2 or more.
+        probability: of grade 1 or more, by the lesions alone.
+        drawn_from: the model's limit on it.
+    """
+    return probability >= drawn_from or (referable and probability >= LIKELIER)
 
 
 def withhold(
@@ -33,7 +49,7 @@ def withhold(
 
     Args:
         findings: of a photograph.
-        grade: of the photograph. From grade 2 on, all lesions are drawn.
+        grade: of the photograph. From grade 2 on, less evidence is enough to draw lesions.
         by_lesions: the grade by its lesions; ``None`` if there is none: then nothing is left out.
         model: that gave it.
 
@@ -44,7 +60,7 @@ def withhold(
     if by_lesions is None or model is None or model.drawn_from == 0:
         return findings
     referable = grade.icdr is not None and grade.icdr >= REFERABLE_GRADE
-    drawn = referable or retinopathy_probability(by_lesions) >= model.drawn_from
+    drawn = are_drawn(referable, retinopathy_probability(by_lesions), model.drawn_from)
     doubtful = Counter(each.kind for each in findings.lesions if each.kind in OF_RETINOPATHY)
     return replace(
         findings,

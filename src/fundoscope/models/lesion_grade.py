@@ -32,7 +32,8 @@ class LesionGradeModel:
         missing: F numbers, each added where its feature is missing.
         intercepts: four, in descending order.
         drawn_from: lesions are drawn on an eye whose probability of grade 1 or more, by this model,
-            is at least this, and on one that the grader grades 2 or more; 0: on every eye.
+            is at least this; less is enough where the grader gives grade 2 or more
+            (:mod:`fundoscope.grading.withholding`). 0: they are drawn on every eye.
         fitted_on: number of photographs by source.
     """
 

@@ -256,6 +256,10 @@ def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
     assert [{view.unassessed for view in views} for views in data.partial] == [{(1, 2, 3)}]
     assert {view.unassessed for view in data.healthy} == {(3,)}
     assert all(set(view.labels.tolist()) == {4} for view in data.partial[0])
+    counted = data.photographs(config)
+    assert counted["scars"] == 3
+    assert data.annotated == len(data.train) + 3
+    assert sum(counted.values()) == data.annotated + len(data.healthy)
     (line,) = runs.metrics(tmp_path / "run")
     lesions = {"haemorrhage", "hard_exudate", "laser_scar"}
     assert set(line["healthy_share"]) == set(line["healthy_recall"]) == lesions

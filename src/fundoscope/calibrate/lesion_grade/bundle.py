@@ -10,6 +10,7 @@ from typing import Final
 
 from fundoscope.calibrate import cards
 from fundoscope.calibrate.lesion_grade.fit import Accuracy
+from fundoscope.grading.withholding import LIKELIER
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.models.lesion_grade import LesionGradeModel
@@ -61,10 +62,10 @@ A model of a few hundred numbers grades the eye by the boxes alone, weak ones to
 {fitted_at} to the label table with the sha256 `{table_sha256}`. The figures come from a
 cross-validation by patient: each photograph was graded by a model that was fitted without it.
 
-Lesions are drawn where the probability of grade 1 or more reaches {model.drawn_from:.4f}, and on
-eyes that the grader grades 2 or more. On all others they are counted as withheld. The last two
-columns say on which share of the healthy eyes, and of those of grade 2 or more, they are drawn by
-that probability alone.
+Lesions are drawn where the probability of grade 1 or more reaches {model.drawn_from:.4f}, and from
+{LIKELIER:g} on where the grader gives grade 2 or more. On all other eyes they are counted as
+withheld. The last two columns say on which share of the healthy eyes, and of those of grade 2 or
+more, they are drawn by that probability alone.
 
 | source | photographs | quadratic kappa | AUC of "referable" | healthy, drawn | referable, drawn |
 |---|---|---|---|---|---|

@@ -40,7 +40,7 @@ def lesion_grade(
         float,
         share(
             "Largest share of the healthy eyes of a source on which lesions are drawn for what they"
-            " look like together. Those that the grader grades 2 or more come on top."
+            " look like together. Some of those that the grader grades 2 or more come on top."
         ),
     ] = 0.05,
     detector: DetectorBundle = None,

@@ -38,11 +38,13 @@ def text(manifest: DetectorManifest, exported: Exported) -> str:
 
 
 def _title(manifest: DetectorManifest) -> str:
-    names = ", ".join(KINDS[kind].name for kind in manifest.classes)
+    found = [KINDS[kind].name for kind in manifest.classes if kind in manifest.minimum_radius]
+    others = [KINDS[kind].name for kind in manifest.classes if kind not in manifest.minimum_radius]
+    never = f" It has learnt, but never draws: {', '.join(others)}." if others else ""
     return f"""# {manifest.name}
 
-Finds on a photograph of the retina: {names}. For research; it is not a medical device, and its
-results are not a diagnosis.
+Finds on a photograph of the retina: {", ".join(found)}.{never}
+For research; it is not a medical device, and its results are not a diagnosis.
 
 Licence of the weights: {manifest.licence}.
 """
@@ -53,10 +55,13 @@ def _training(manifest: DetectorManifest, exported: Exported) -> str:
     sources = ", ".join(f"{name} {count:,}" for name, count in trained.photographs.items())
     minutes = f"{trained.minutes:.0f} minutes" if trained.minutes is not None else "unknown time"
     versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
+    number = sum(trained.photographs.values())
+    well = number - exported.annotated
+    without = f" {well:,} of them are eyes of a low grade, without boxes." if well else ""
     return f"""## Training
 
-Trained on {sum(trained.photographs.values()):,} photographs ({sources}); sha256 of photographs and
-annotations `{trained.manifest_sha256}`. Seed {trained.seed}, {minutes}.
+Trained on {number:,} photographs ({sources}); sha256 of photographs and annotations
+`{trained.manifest_sha256}`.{without} Seed {trained.seed}, {minutes}.
 {_chosen(manifest, exported)}
 Versions: {versions}.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.view import AnnotatedView
+
+UNNAMED: Final = "healthy eyes"
+"""Eyes without lesions from a label table that names no source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,19 @@ class DetectionData:
     healthy_val: tuple[AnnotatedView, ...] = ()
     partial: tuple[tuple[AnnotatedView, ...], ...] = ()
     coverage: MaskTargets | None = None
+
+    def photographs(self, config: DetectorConfig) -> dict[str, int]:
+        """The number of training photographs of each source, those without lesions included."""
+        counts = Counter({Path(config.data.annotations).name: len(self.train)})
+        counts.update(each.source or UNNAMED for each in self.healthy)
+        for settings, found in zip(config.partial, self.partial, strict=True):
+            counts[Path(settings.annotations).name] += len(found)
+        return dict(counts)
+
+    @property
+    def annotated(self) -> int:
+        """The number of training photographs whose lesions were annotated."""
+        return len(self.train) + sum(map(len, self.partial))
 
     def further(self, config: DetectorConfig) -> list[tuple[float, tuple[AnnotatedView, ...]]]:
         """The sets besides ``train``, each with its share of the training tiles."""

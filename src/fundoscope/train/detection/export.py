@@ -119,6 +119,7 @@ def export(
         graph.taken,
         manifest.validation,
         sizes,
+        data.annotated,
     )
     manifest = replace(manifest, stored=exported.stored)
     bundles.write(folder, manifest, graph.model, card.text(manifest, exported))
@@ -307,7 +308,7 @@ def manifest_of(
             run,
             msgspec.to_builtins(config),
             data.sha256,
-            {Path(settings.annotations).name: len(data.train)},
+            data.photographs(config),
             start=config.start,
         ),
         licence=settings.licence,

@@ -25,6 +25,8 @@ class Exported:
         taken: whether they are stored so; else they are in full precision.
         validation: figures of each kind; see :func:`fundoscope.train.detection.export.figures`.
         sizes: precision and recall of each kind by the radius of the field.
+        annotated: the number of training photographs whose lesions were annotated; the others show
+            eyes without lesions.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Exported:
     taken: bool
     validation: Mapping[str, Mapping[str, float | None]]
     sizes: Mapping[str, Sizes]
+    annotated: int
 
     @property
     def stored(self) -> bundles.Stored:
