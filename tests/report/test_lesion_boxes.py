@@ -220,7 +220,7 @@ def test_the_legend_tells_found_from_none_and_none_from_not_assessed() -> None:
     assert not any(line.startswith(("microaneurysms: none", "laser scars:")) for line in lines)
     missing = next(line for line in lines if line.startswith("Not assessed: "))
     assert "microaneurysms (photograph too small)" in missing
-    assert "laser scars (this detector was not trained for them)" in missing
+    assert "laser scars (this detector does not find them)" in missing
     swatches = [line.swatch for line in panels._notes(reading) if line.swatch is not None]
     assert swatches == [KINDS[kind].colour for kind in KNOWN[1:]]
 

@@ -223,8 +223,8 @@ def test_lesions_without_a_detector_or_a_field_are_listed_together() -> None:
 def test_kinds_that_could_not_be_seen_are_listed_one_by_one_with_the_reason() -> None:
     listed_apart = list(map(str, not_assessed(with_summary(TOO_SMALL, found("haemorrhage", 0)))))
     assert "microaneurysms (photograph too small)" in listed_apart
-    assert "laser scars (this detector was not trained for them)" in listed_apart
-    assert "neovascularisation (this detector was not trained for them)" in listed_apart
+    assert "laser scars (this detector does not find them)" in listed_apart
+    assert "neovascularisation (this detector does not find them)" in listed_apart
     assert not any(one.startswith("haemorrhages") for one in listed_apart)
     assert len(listed_apart) == len(LESIONS) - 1 + 2
 

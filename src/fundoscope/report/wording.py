@@ -44,7 +44,7 @@ DISCLAIMER: Final = "research use, not a diagnosis"
 
 NOT_ASSESSED: Final = {
     "no_detector": "",
-    "unknown_to_detector": "this detector was not trained for them",
+    "unknown_to_detector": "this detector does not find them",
     "no_field": "no field of view",
     "photograph_too_small": "photograph too small",
     "overexposed": "photograph overexposed",
