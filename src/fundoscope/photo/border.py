@@ -65,6 +65,22 @@ def distance(pixels: Pixels, border: Colour) -> Plane:
     return np.minimum(away, _away(pixels, np.zeros(3))) if coloured(border) else away
 
 
+def smoothed(distance: Plane) -> NDArray[np.float32]:
+    """The mean of each pixel and its eight neighbours; the outermost pixels count twice.
+
+    Args:
+        distance: ``uint8 (H, W)``.
+
+    Returns:
+        ``float32 (H, W)``, 0 to 255.
+    """
+    padded = np.pad(distance, 1, mode="edge").astype(np.uint16)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    sums = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    mean: NDArray[np.float32] = sums * np.float32(1 / 9)
+    return mean
+
+
 def coloured(border: Colour) -> bool:
     """Whether a border has a colour other than black."""
     return float(border.max()) > BLACK

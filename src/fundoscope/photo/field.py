@@ -282,20 +282,11 @@ class Light(NamedTuple):
 def _light(pixels: Pixels) -> Light:
     """The difference of each pixel from the border, and which pixels are lit."""
     colour = border.colour(pixels)
-    smooth = _smoothed(border.distance(pixels, colour))
+    smooth = border.smoothed(border.distance(pixels, colour))
     bright = float(np.percentile(smooth[::2, ::2], 90))
     mask = smooth > max(LIT_FLOOR, LIT_SHARE * bright)
     framed = border.coloured(colour) and float(mask.mean()) < FULL
     return Light(smooth, border.without_line(mask) if framed else mask)
-
-
-def _smoothed(distance: Pixels) -> Signal:
-    """The mean of each pixel and its eight neighbours; the outermost pixels count twice."""
-    padded = np.pad(distance, 1, mode="edge").astype(np.uint16)
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    sums = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    smooth: Signal = sums * np.float32(1 / 9)
-    return smooth
 
 
 def _ellipse(light: Light) -> Ellipse | None:
