@@ -113,7 +113,7 @@ def walk(reader: Reader, path: Path) -> list[float]:
     moments.append(time.perf_counter())
     photo = sources.photo(content, min_side=grader.input.decode_side)
     moments.append(time.perf_counter())
-    fov = field.find(photo)
+    fov = field.find(photo, textured=False)
     moments.append(time.perf_counter())
     pixels = inputs.make(photo, fov, grader.input)
     moments.append(time.perf_counter())
