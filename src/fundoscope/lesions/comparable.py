@@ -8,12 +8,11 @@ that, so that one threshold holds for all sizes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from fundoscope.lesions import heads
 from fundoscope.lesions.heads import DetectedBoxes
@@ -23,13 +22,14 @@ from fundoscope.models.bundle import DetectorManifest
 Scores = NDArray[np.float64]
 """``float64 (N,)``, 0 to 1."""
 
-SURE: Final = 1 - 1e-9
-"""Log-odds are taken of scores between this and its complement."""
 
+def halvings(enlarged: float) -> float:
+    """How often a photograph is smaller by half than what it is read at; 0 if it is larger.
 
-def halvings(view: View) -> float:
-    """How often the photograph's field is smaller by half than the view's; 0 if it is larger."""
-    return math.log2(max(1.0, view.to_view.yy))
+    Args:
+        enlarged: factor by which it is enlarged.
+    """
+    return math.log2(max(1.0, enlarged))
 
 
 def corrected(scores: Scores, correction: float, halved: float) -> Scores:
@@ -40,10 +40,7 @@ def corrected(scores: Scores, correction: float, halved: float) -> Scores:
         correction: for each halving of the field.
         halved: from :func:`halvings`.
     """
-    if correction == 0 or halved == 0:
-        return scores
-    odds = np.log(np.clip(scores, 1 - SURE, SURE) / (1 - np.clip(scores, 1 - SURE, SURE)))
-    return np.asarray(1 / (1 + np.exp(-(odds + correction * halved))), np.float64)
+    return np.asarray(expit(logit(scores) + correction * halved), np.float64)
 
 
 def all_corrected(boxes: DetectedBoxes, manifest: DetectorManifest, view: View) -> DetectedBoxes:
@@ -54,19 +51,13 @@ def all_corrected(boxes: DetectedBoxes, manifest: DetectorManifest, view: View) 
         manifest: with the corrections.
         view: that was read.
     """
-    halved = halvings(view)
+    halved = halvings(view.to_view.yy)
     if halved == 0 or not any(manifest.size_correction.values()):
         return boxes
     scores = boxes.scores.astype(np.float64)
-    for label, correction in _by_label(manifest).items():
+    for label, kind in enumerate(manifest.classes, start=1):
         of_kind = boxes.labels == label
+        correction = manifest.size_correction.get(kind, 0.0)
         scores[of_kind] = corrected(scores[of_kind], correction, halved)
     order = np.argsort(-scores, kind="stable")
     return heads.subset(replace(boxes, scores=scores), order)
-
-
-def _by_label(manifest: DetectorManifest) -> Mapping[int, float]:
-    return {
-        label: manifest.size_correction.get(kind, 0.0)
-        for label, kind in enumerate(manifest.classes, start=1)
-    }

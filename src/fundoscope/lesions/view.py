@@ -18,7 +18,7 @@ from PIL import Image
 
 from fundoscope.geometry import Affine
 from fundoscope.photo.decode import Photo, Pixels
-from fundoscope.photo.field import WORKING_SIDE
+from fundoscope.photo.field import DECODED_SIDE
 from fundoscope.reading import FieldOfView
 
 CLIPPED: Final = 0.83
@@ -52,7 +52,7 @@ class View:
 
 def decode_side(radius: float) -> int:
     """The ``min_side`` to decode a photograph with, for a view of this radius in pixels."""
-    return max(math.floor(2 * radius * CLIPPED), WORKING_SIDE * 3 // 4)
+    return max(math.floor(2 * radius * CLIPPED), DECODED_SIDE)
 
 
 def make(photo: Photo, fov: FieldOfView, radius: float, *, threads: int = 1) -> View:

@@ -31,6 +31,8 @@ from fundoscope.reading import FieldOfView
 WORKING_SIDE: Final = 256
 """Longer side in pixels of the small copy: 1 % of a radius is then about a pixel. With 352 pixels
 the error on the photographs marked by hand is the same, and it takes half as long again."""
+DECODED_SIDE: Final = 264
+"""Least shorter side in pixels of the decoded photograph, whatever is cut out of it."""
 DECODE_MARGIN: Final = 1.1
 """Shorter side of the decoded photograph, as a multiple of the crop's side. The disc is rarely much
 smaller than the shorter side, so a crop is nearly always scaled down, not up."""
@@ -94,7 +96,7 @@ def decode_side(size: int) -> int:
     Returns:
         Pixels on the shorter side, enough for the crop and for the finder.
     """
-    return max(math.ceil(size * DECODE_MARGIN), WORKING_SIDE * 3 // 4)
+    return max(math.ceil(size * DECODE_MARGIN), DECODED_SIDE)
 
 
 def find(photo: Photo, *, textured: bool = True) -> FieldOfView:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -78,7 +77,7 @@ def read(detector: Detector, val: Sequence[AnnotatedView]) -> list[Copies]:
     return [
         Copies(
             full * scale,
-            math.log2(max(1.0, detector.manifest.radius / (full * scale))),
+            comparable.halvings(detector.manifest.radius / (full * scale)),
             matched[scale],
         )
         for scale in scales

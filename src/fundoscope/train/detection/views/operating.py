@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
+from scipy.special import logit
 
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
@@ -85,15 +86,11 @@ def size_correction(
         The correction; 0 if no size is smaller or the kind is never found.
     """
     smaller = [(halved, threshold(kind, boxes)) for halved, boxes in by_halvings if halved > 0]
-    points = [(halved, _log_odds(full) - _log_odds(at)) for halved, at in smaller if 0 < at < 1]
+    points = [(halved, logit(full) - logit(at)) for halved, at in smaller if 0 < at < 1]
     if not points or not 0 < full < 1:
         return 0.0
     halved, lower = np.array(points).T
     return float((halved @ lower) / (halved @ halved))
-
-
-def _log_odds(score: float) -> float:
-    return math.log(score / (1 - score))
 
 
 def healthy_limit(highest: Sequence[float]) -> float:
