@@ -24,7 +24,7 @@ from fundoscope.train.detection import checks as detector_checks
 from fundoscope.train.detection import training as detector
 from fundoscope.train.grading import config as grader_configs
 from fundoscope.train.grading import training as grader
-from fundoscope.train.networks import catalogue
+from fundoscope.train.networks import catalogue, depthwise
 from fundoscope.train.run import devices
 
 WARM, TIMED = 2, 4
@@ -80,6 +80,7 @@ def detector_step(path: Path) -> Callable[[], None]:
 
 def _step(network: nn.Module, fabric: Fabric, loss: Callable[[], Tensor]) -> Callable[[], None]:
     network.to(memory_format=torch.channels_last)
+    depthwise.replace_all(network)
     optimiser = torch.optim.SGD((p for p in network.parameters() if p.requires_grad), lr=1e-6)
 
     def step() -> None:

@@ -33,7 +33,7 @@ def fabric(config: Hardware) -> Fabric:
 
 
 def _precision(wanted: str) -> Any:
-    """bf16 on a GPU; float32 on a processor, where bf16 was slower (7.8 against 11.6 a second)."""
+    """bf16 on a GPU; float32 on a processor, where bf16 is faster only with AMX."""
     import torch
 
     if wanted != "auto":

@@ -225,8 +225,12 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
 
     import torch
 
+    from fundoscope.train.networks import depthwise
+
     network = network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False).to(fabric.device)
+    if fabric.device.type == "cpu":
+        depthwise.replace_all(network)
     optimiser = optimisers.make(network, plan.optimiser)
     wrapped, optimiser = fabric.setup(network, optimiser)
     return _State(wrapped, average, optimiser)
