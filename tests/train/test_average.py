@@ -67,6 +67,21 @@ def test_its_bundle_says_of_what_it_is_made(run, tmp_path):
     assert "average of the weights of the runs" in (tmp_path / "bundle" / "card.md").read_text()
 
 
+def test_a_grader_is_averaged_with_the_bundle_that_it_started_from(run, other, tmp_path):
+    export.export(run, tmp_path / "bundle")
+    average.average([(tmp_path / "bundle", 0.25), (other, 0.75)], tmp_path / "both")
+    before = loop.read_checkpoint(run / loop.BEST)["network"]
+    after = loop.read_checkpoint(tmp_path / "both" / loop.BEST)["network"]
+    assert before.keys() == after.keys()
+    for key, value in before.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(after[key], value + 0.75, rtol=1e-5, atol=1e-5)
+    assert runs.averaged(tmp_path / "both") == {
+        bundles.load(tmp_path / "bundle").manifest.name: 0.25,
+        "other": 0.75,
+    }
+
+
 @pytest.mark.parametrize(
     ("shares", "message"),
     [

@@ -27,6 +27,7 @@ from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.grading import config as grader_config
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import catalogue as networks
+from fundoscope.train.networks import weights
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop, torch_files
 from fundoscope.train.run.plan import PictureSize
@@ -49,8 +50,8 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     Args:
         parts: folders of runs, all of graders or all of detectors, and the share of each. The
             configuration (with a detector's scale), the photographs and the versions are those of
-            the last one. Of detectors, the others may be bundles with float weights; kinds that
-            these do not know have the weights of the last run alone.
+            the last one. The others may be bundles with float weights. Kinds of lesion that these
+            do not know have the weights of the last run alone.
         folder: of the new run.
         size: side in pixels at which photographs are shown to a grader; by default that of the last
             run.
@@ -73,7 +74,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     else:
         _require_graders(folders, size)
     last = runs.best(folders[-1])
-    states = [_state(part, folders[-1], last["network"]) for part in folders]
+    states = [_state(part, folders[-1], last["network"], detectors=detectors) for part in folders]
     best = {
         "network": _mixed(states, [s for _, s in parts], folders),
         "epoch": last["epoch"],
@@ -101,17 +102,22 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
         loop.write_whole(folder / name, content)
 
 
-def _state(part: Path, last: Path, own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def _state(
+    part: Path, last: Path, own: Mapping[str, Tensor], *, detectors: bool
+) -> Mapping[str, Tensor]:
     """The weights of a part.
 
     Args:
-        part: a run, or a detector's bundle.
+        part: a run, or a bundle.
         last: the last run.
         own: the weights of the last run.
+        detectors: whether the parts are detectors, not graders.
     """
     if not starting.is_bundle(part):
         network: Mapping[str, Tensor] = runs.best(part)["network"]
         return network
+    if not detectors:
+        return {**starting.counters(own), **weights.stored(part)}
     kinds, _ = detector_export.description(last)
     try:
         return starting.of_bundle(part, own, kinds)
@@ -148,6 +154,7 @@ def _seconds(run: Path) -> float:
 
 
 def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
+    folders = [run for run in folders if not starting.is_bundle(run)]
     configs = [grader_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME, folders)
     if size is not None:

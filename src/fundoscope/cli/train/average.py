@@ -16,8 +16,8 @@ def average(
         list[Path],
         typer.Argument(
             metavar="RUN",
-            help="Run folders. Settings are taken from the last one. Of detectors, the others may"
-            " be bundles.",
+            help="Run folders. Settings are taken from the last one. The others may be bundles with"
+            " float weights.",
             show_default=False,
         ),
     ],

@@ -91,5 +91,9 @@ def of_bundle(path: Path, own: Mapping[str, Tensor], kinds: Sequence[str]) -> Ma
     for name, values in stored.items():
         if name.startswith(PREDICTOR) and len(values) < len(own[name]):
             stored[name] = torch.cat((values, own[name][len(values) :]))
-    counters = {name: value for name, value in own.items() if name.endswith(COUNTER)}
-    return {**counters, **stored}
+    return {**counters(own), **stored}
+
+
+def counters(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The counters of batch normalisation among a network's weights."""
+    return {name: value for name, value in own.items() if name.endswith(COUNTER)}
