@@ -18,7 +18,10 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from fundoscope.kinds import KINDS
+from fundoscope.lesions import discs
+from fundoscope.photo import advice, jpeg, reasons
 from fundoscope.report.languages import codes, language
+from fundoscope.report.languages.warnings import translated
 from fundoscope.report.paper import sentences
 from fundoscope.serve import app, export
 from fundoscope.serve.store import tokens
@@ -127,6 +130,26 @@ def test_what_is_not_saved_survives_another_language(site: Any, open_page: Open)
     page.get_by_label("Comment").fill("look at the disc")
     page.get_by_role("combobox").first.select_option("zh")
     expect(page.get_by_label(language("zh").say("page.comment"))).to_have_value("look at the disc")
+
+
+@pytest.mark.parametrize("code", codes())
+def test_the_page_translates_warnings_as_reports_do(site: Any, open_page: Open, code: str) -> None:
+    warnings = [
+        advice.sentence(("out_of_focus", "too_dark"), forced=False),
+        advice.sentence((), forced=True),
+        reasons.sentence("framed"),
+        discs.TURNED,
+        jpeg.FAULTY.format("3 extraneous bytes (of 10)"),
+        "the picture shows only 55% of the field of view; the rest is cut off",
+        "a warning of a later version",
+    ]
+    translate = """async ([code, warnings]) => {
+        const language = await import('/page/language.js');
+        await language.load(code);
+        return warnings.map((warning) => language.translated(warning));
+    }"""
+    shown = open_page(site.address).evaluate(translate, [code, warnings])
+    assert shown == [translated(warning, language(code)) for warning in warnings]
 
 
 def test_the_page_knows_all_kinds_and_languages() -> None:

@@ -9,6 +9,7 @@ from fundoscope.quoting import printable
 from fundoscope.reading import LesionSummary, Reading
 from fundoscope.report.by_lesions import PROLIFERATIVE
 from fundoscope.report.languages import Language
+from fundoscope.report.languages.warnings import translated
 
 
 def grade(reading: Reading, words: Language) -> str:
@@ -135,7 +136,8 @@ def missing(reading: Reading, words: Language) -> str:
 
 
 def notes(reading: Reading, words: Language) -> Iterator[str]:
-    """What is unusual about a photograph; warnings are in English."""
+    """What is unusual about a photograph."""
     for code in reading.needs_reader:
         yield words.say(f"why.{code}")
-    yield from map(printable, reading.warnings)
+    for warning in reading.warnings:
+        yield printable(translated(warning, words))

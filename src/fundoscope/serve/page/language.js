@@ -8,7 +8,11 @@ const ENGLISH = 'en';
 /** Half a percent; what is nearer to 0 or 1 would be rounded to it. */
 const ROUNDED_AWAY = 0.005;
 
+/** The values of warnings that are translated, too, by the section of their texts. */
+const SECTION_OF = { wrong: 'wrong', wrong_too: 'wrong', remedy: 'remedy' };
+
 const names = {};
+let english = {};
 let texts = {};
 let code = ENGLISH;
 
@@ -18,7 +22,8 @@ export async function load(wanted = chosen('language', null)) {
   code = [wanted, ...browsers].find((each) => LANGUAGES.includes(each)) || ENGLISH;
   const all = await Promise.all(LANGUAGES.map(read));
   LANGUAGES.forEach((each, place) => { names[each] = all[place].language; });
-  texts = { ...all[LANGUAGES.indexOf(ENGLISH)], ...all[LANGUAGES.indexOf(code)] };
+  english = all[LANGUAGES.indexOf(ENGLISH)];
+  texts = { ...english, ...all[LANGUAGES.indexOf(code)] };
   document.documentElement.lang = code;
 }
 
@@ -50,6 +55,29 @@ export function say(key, values = {}) {
   const text = texts[key];
   if (text === undefined) return key.slice(key.indexOf('.') + 1).replaceAll('_', ' ');
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/**
+ * A warning of a reading, which is in English, in the language in use; one of another version stays.
+ * The counterpart of `fundoscope/report/languages/warnings.py`.
+ */
+export function translated(sentence, section = 'warning') {
+  for (const [key, text] of Object.entries(english)) {
+    const match = key.startsWith(`${section}.`) && pattern(text).exec(sentence);
+    if (match) {
+      const values = Object.entries(match.groups || {}).map(
+        ([name, value]) => [name, SECTION_OF[name] ? translated(value, SECTION_OF[name]) : value],
+      );
+      return say(key, Object.fromEntries(values));
+    }
+  }
+  return sentence;
+}
+
+/** What matches an English text with any values. */
+function pattern(text) {
+  const escaped = text.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replace(/\{(\w+)\}/g, '(?<$1>.+?)')}$`);
 }
 
 /** A share as a whole percentage; only what is certain is 0 % or 100 %. */

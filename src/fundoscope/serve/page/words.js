@@ -1,6 +1,6 @@
 /** A Reading in words; the counterpart of `fundoscope/report/paper/sentences.py`. */
 
-import { knows, percent, say } from '/page/language.js';
+import { knows, percent, say, translated } from '/page/language.js';
 
 /** The grade with its name, or why there is none. */
 export function sentenceOfGrade(reading) {
@@ -95,9 +95,10 @@ export function missing(reading) {
   return [...groups].map(([reason, kinds]) => `${kinds.join(', ')} (${say(`missing.${reason}`)})`).join('; ');
 }
 
-/** What is unusual about a photograph; warnings are in English. */
+/** What is unusual about a photograph. */
 export function notes(reading) {
-  return [...reading.needs_reader.map((code) => say(`why.${code}`)), ...reading.warnings];
+  const reasons = reading.needs_reader.map((code) => say(`why.${code}`));
+  return [...reasons, ...reading.warnings.map((warning) => translated(warning))];
 }
 
 /** Which eye it is and who says so. */

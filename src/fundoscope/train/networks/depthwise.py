@@ -38,13 +38,13 @@ class DepthwiseConv2d(nn.Conv2d):
         )
         self.weight = original.weight
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor) -> Tensor:
         """Convolve ``(N, C, H, W)``. Only bfloat16 in training takes a path of its own."""
-        if input.dtype != torch.bfloat16 or not self.training:
-            return super().forward(input)
+        if pixels.dtype != torch.bfloat16 or not self.training:
+            return super().forward(pixels)
         with torch.autocast("cpu", enabled=False):
             result: Tensor = _Convolution.apply(
-                input, self.weight, self.stride[0], int(self.padding[0])
+                pixels, self.weight, self.stride[0], int(self.padding[0])
             )
         return result
 
