@@ -24,8 +24,8 @@ from fundoscope.train.detection import checks as detector_checks
 from fundoscope.train.detection import training as detector
 from fundoscope.train.grading import config as grader_configs
 from fundoscope.train.grading import training as grader
-from fundoscope.train.networks import catalogue, depthwise
-from fundoscope.train.run import devices
+from fundoscope.train.networks import catalogue
+from fundoscope.train.run import depthwise, devices
 
 WARM, TIMED = 2, 4
 """Steps before the timed ones, which are slower, and timed steps."""

@@ -225,7 +225,7 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
 
     import torch
 
-    from fundoscope.train.networks import depthwise
+    from fundoscope.train.run import depthwise
 
     network = network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False).to(fabric.device)

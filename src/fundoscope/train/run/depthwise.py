@@ -9,7 +9,7 @@ EfficientNet-Lite0 (16 pictures of 320 pixels, one thread of a Xeon) takes 1.9 s
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +25,12 @@ class DepthwiseConv2d(nn.Conv2d):
     def __init__(self, original: nn.Conv2d) -> None:
         """Take over a convolution for which :func:`is_depthwise` holds."""
         channels = original.in_channels
-        rows, columns = original.kernel_size
         super().__init__(
             channels,
             channels,
-            (rows, columns),
-            (original.stride[0], original.stride[1]),
-            original.padding,
+            original.kernel_size[0],
+            original.stride[0],
+            int(original.padding[0]),
             groups=channels,
             bias=False,
             device="meta",  # its own weights are not needed
@@ -60,7 +59,7 @@ def replace_all(network: nn.Module) -> None:
                 setattr(parent, name, DepthwiseConv2d(part))
 
 
-def is_depthwise(part: nn.Module) -> bool:
+def is_depthwise(part: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether a part is a square depthwise convolution that :class:`DepthwiseConv2d` can replace.
 
     It has one filter for each channel, no bias, no dilation, and zeros around the picture.

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fundoscope.train.networks import depthwise
+from fundoscope.train.run import depthwise
 
 ROUNDING = 0.02
 """Allowed error of bfloat16, which has 8 bits of precision, as a share of the largest value."""
