@@ -57,7 +57,8 @@ def main() -> None:
                 network, data, positions, config, size, normalisation_of(config)
             )
     for one, other in combinations(list(outputs), 2):
-        outputs[f"{one}, and {other}"] = (outputs[one] + outputs[other]) / 2
+        together = (outputs[one] + outputs[other]) / 2
+        outputs[f"{one}, and {other}"] = together.astype(np.float32)
     print_table(outputs, rows, config)
 
 
