@@ -228,3 +228,12 @@ def test_a_queue_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> No
 def test_the_queue_of_the_repository_names_configurations_that_exist() -> None:
     for run in script().read_queue(SCRIPT.parents[1] / "configs" / "campaign.toml"):
         assert run.kind == "command" or (SCRIPT.parents[1] / run.config).is_file()
+
+
+def test_an_average_has_no_epoch_with_a_score(tmp_path: Path) -> None:
+    campaign = script()
+    folder = tmp_path / "runs" / "average"
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text('{"epoch": 1, "size": 416, "training_seconds": 9}\n')
+    row = campaign.row_of(campaign.Campaign(tmp_path), campaign.Run("average", "command"))
+    assert (row["epoch"], row["best_epoch"], row["score"], row["figures"]) == (0, "", "", "")
