@@ -117,7 +117,7 @@ def _state(
         network: Mapping[str, Tensor] = runs.best(part)["network"]
         return network
     if not detectors:
-        return {**starting.counters(own), **weights.stored(part)}
+        return {**weights.counters(own), **weights.stored(part)}
     kinds, _ = detector_export.description(last)
     try:
         return starting.of_bundle(part, own, kinds)

@@ -17,8 +17,6 @@ from fundoscope.train.run import loop
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-COUNTER: Final = "num_batches_tracked"
-"""Of batch normalisation; a graph does not hold it, and no result depends on it."""
 REMEDY: Final = "name best.pt of a run with the same backbone, shape, anchors and kinds"
 
 
@@ -91,9 +89,4 @@ def of_bundle(path: Path, own: Mapping[str, Tensor], kinds: Sequence[str]) -> Ma
     for name, values in stored.items():
         if name.startswith(PREDICTOR) and len(values) < len(own[name]):
             stored[name] = torch.cat((values, own[name][len(values) :]))
-    return {**counters(own), **stored}
-
-
-def counters(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The counters of batch normalisation among a network's weights."""
-    return {name: value for name, value in own.items() if name.endswith(COUNTER)}
+    return {**weights.counters(own), **stored}

@@ -141,6 +141,14 @@ def stored(path: Path) -> dict[str, Tensor]:
     return {key: torch.from_numpy(value.copy()) for key, value in arrays.items()}
 
 
+def counters(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The counters of batch normalisation among a network's weights.
+
+    A graph does not hold them, and no result depends on them.
+    """
+    return {name: value for name, value in own.items() if name.endswith(COUNTERS)}
+
+
 def _torch_file(path: Path) -> dict[str, Tensor]:
     import torch
 
