@@ -3,8 +3,8 @@
 On processors with AMX, torch computes plain convolutions in bfloat16 several times as fast as in
 float32, but the gradients of depthwise ones three times as slowly, because oneDNN has no kernel for
 some of them. Here they are computed with kernels that it does have. A training step of
-EfficientNet-Lite0 (16 pictures of 320 pixels, one thread of a Xeon) takes 1.9 seconds instead of
-5.5; in float32 it takes 3.6.
+EfficientNet-Lite0 (16 pictures of 448 pixels, two threads of a Xeon, ``bench/pace.py``) takes 0.79
+of the time that float32 takes; before, bfloat16 took 1.43 times as long as float32.
 """
 
 from __future__ import annotations
