@@ -38,7 +38,7 @@ from fundoscope.reading import (
     Referable,
 )
 
-# A shell lets its background commands ignore these, as scripts/test starts the core's tests.
+# A shell lets its background commands ignore these, and the tests may run in the background.
 for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(

@@ -237,3 +237,24 @@ def test_an_average_has_no_epoch_with_a_score(tmp_path: Path) -> None:
     (folder / "metrics.jsonl").write_text('{"epoch": 1, "size": 416, "training_seconds": 9}\n')
     row = campaign.row_of(campaign.Campaign(tmp_path), campaign.Run("average", "command"))
     assert (row["epoch"], row["best_epoch"], row["score"], row["figures"]) == (0, "", "", "")
+
+
+def test_the_table_keeps_the_lines_of_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = script()
+    monkeypatch.setattr(campaign, "TABLE", tmp_path / "campaign.csv")
+    elsewhere, here = campaign.Run("elsewhere", "command"), campaign.Run("here", "command")
+    home = campaign.Campaign(tmp_path / "there")
+    for run in (elsewhere, here):
+        campaign.write_state(home, run, campaign.State(status=campaign.DONE, hours=3.0))
+    campaign.write_table(home, [elsewhere, here])
+    new = campaign.Campaign(tmp_path / "new")
+    campaign.write_state(new, here, campaign.State(status=campaign.STOPPED, hours=1.0))
+    campaign.write_table(new, [here, campaign.Run("next", "command")])
+    lines = {line["name"]: (line["state"], line["hours"]) for line in campaign.read_table()}
+    assert lines == {
+        "elsewhere": (campaign.DONE, "3.00"),
+        "here": (campaign.STOPPED, "1.00"),
+        "next": (campaign.WAITING, "0.00"),
+    }

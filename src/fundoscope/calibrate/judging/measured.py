@@ -6,6 +6,7 @@ So an interrupted run goes on where it was.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope import ordered
 from fundoscope.grading import grader as graders
 from fundoscope.grading.grader import Grader
 from fundoscope.grading.judge import Seen
@@ -22,6 +24,8 @@ from fundoscope.photo.decode import Pixels
 PART: Final = 50
 """Photographs of a cached part."""
 BATCH: Final = 16
+WORKERS: Final = os.cpu_count() or 1
+"""Threads that read photographs and make their copies, which is most of the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def measure(
     Args:
         grader: whose network has features.
         names: of the photographs; with the network's hash they name the cached parts.
-        copies: from the number of a photograph to the squares that show it.
+        copies: from the number of a photograph to the squares that show it; called from several
+            threads.
         cache: folder of the parts; created if it does not exist.
         progress: called after each photograph.
     """
@@ -107,8 +112,13 @@ def _part(
 ) -> Measured:
     seen, places, kinds = list[Seen](), [], []
     waiting = list[Pixels]()
-    for number in numbers:
-        for kind, square in copies(number):
+
+    def all_of(number: int) -> list[tuple[str, Pixels]]:
+        return list(copies(number))
+
+    shown = ordered.in_order(numbers, all_of, WORKERS)
+    for number, squares in zip(numbers, shown, strict=True):
+        for kind, square in squares:
             places.append(number - numbers[0])
             kinds.append(kind)
             waiting.append(square)
