@@ -37,7 +37,8 @@ from fundoscope.grading import (
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, looking, summary
-from fundoscope.models.manifest import DetectorManifest
+from fundoscope.models import bundle as bundles
+from fundoscope.models.manifest import DetectorManifest, GraderManifest
 from fundoscope.photo import sources
 from fundoscope.reader import Reader
 from fundoscope.reading import FieldOfView, Grade
@@ -109,6 +110,7 @@ class Looker:
 
     def __init__(self, detector: Path | None) -> None:
         self.grader = Reader(lesions=False, force=True)
+        self.grading = bundles.load_grader(bundles.shipped(bundles.GRADING)).manifest
         self.detector = detectors.load(detector)
         self.landmarker = landmarks.load()
 
@@ -122,9 +124,12 @@ class Looker:
         return opinions(image, reading.grade, findings, fov)
 
 
-def key_of(manifest: DetectorManifest) -> str:
-    """A name for what a detector with these thresholds sees."""
+def key_of(manifest: DetectorManifest, grader: GraderManifest) -> str:
+    """A name for what this grader, and a detector with these thresholds, say."""
     parts = (
+        grader.model_sha256,
+        grader.temperature,
+        grader.correction,
         manifest.model_sha256,
         manifest.thresholds,
         manifest.minimum_radius,
@@ -138,7 +143,7 @@ def _read(
 ) -> list[Opinions]:
     """The opinions of all rows that have both, from the cache where they are there."""
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"opinions-{key_of(looker.detector.manifest)}.jsonl"
+    path = cache / f"opinions-{key_of(looker.detector.manifest, looker.grading)}.jsonl"
     kept: dict[str, Opinions | None] = {}
     if path.exists():
         for line in path.read_text().splitlines():

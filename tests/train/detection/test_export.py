@@ -139,6 +139,27 @@ def test_a_run_starts_from_a_bundle_and_learns_a_further_kind(
     assert torch.allclose(before[name], after[name][: len(before[name])], atol=1e-3)
 
 
+def test_a_run_starts_from_a_bundle_of_eight_bits(
+    run: Path, detector_config: DetectorConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector_storage, "MAX_FALL", 1.0)
+    detector_export.export(run, tmp_path / "bundle", int8=True)
+    second = msgspec.structs.replace(
+        detector_config,
+        epochs=1,
+        start=str(tmp_path / "bundle"),
+        optimiser=msgspec.structs.replace(detector_config.optimiser, rate=1e-12),
+    )
+    detector.train(second, tmp_path / "second")
+    name = "roi_heads.box_head.fc7.weight"  # nothing is merged into it: only its bits are fewer
+    before, after = (
+        torch.load(folder / loop.BEST, weights_only=True)["network"][name]
+        for folder in (run, tmp_path / "second")
+    )
+    assert not torch.equal(before, after)
+    assert torch.allclose(before, after, atol=float(before.abs().max()) / 63)
+
+
 def test_a_run_is_averaged_with_a_bundle(run: Path, tmp_path: Path) -> None:
     detector_export.export(run, tmp_path / "bundle", name="earlier")
     later = shutil.copytree(run, tmp_path / "later")

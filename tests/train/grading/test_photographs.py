@@ -161,6 +161,13 @@ def test_a_source_that_is_left_out_takes_no_part():
         choose(*SOURCES, without=("her",))
 
 
+def test_photographs_of_an_unmarked_source_count_as_ungradable():
+    chosen = choose(*SOURCES, unmarked=("here",))
+    assert {(row.source, row.gradable) for row in chosen} == {("here", False), ("there", None)}
+    with pytest.raises(UsageError, match=r"data.unmarked: her: .* write one of here, there"):
+        choose(*SOURCES, unmarked=("her",))
+
+
 def test_how_often_a_source_is_shown():
     data = Data("labels.csv", shown={"there": 0.5})
     assert photographs.times(SOURCES, data).tolist() == [1.0] * 7 + [0.5] * 7

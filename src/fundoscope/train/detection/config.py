@@ -225,10 +225,9 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         epochs: number of epochs of ``draw.tiles`` tiles each.
         head: a name of :data:`fundoscope.train.detection.registry.HEADS`.
         start: ``best.pt`` of an earlier run of the same kinds, anchors and network, or a bundle of
-            such a run that has no weights of eight bits: the weights that the run starts from; by
-            default only the backbone has weights (``backbone.init``). Further kinds may follow
-            those of a bundle. A ``mask`` head may also start from the backbone of a run with a
-            ``boxes`` head.
+            such a run: the weights that the run starts from; by default only the backbone has
+            weights (``backbone.init``). Further kinds may follow those of a bundle. A ``mask``
+            head may also start from the backbone of a run with a ``boxes`` head.
         backbone: the backbone.
         shape: sizes of the network of a ``boxes`` head.
         painter: sizes of the decoder of a ``mask`` head. Run folders store this key.

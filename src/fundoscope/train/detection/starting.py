@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,8 @@ from fundoscope.models import bundle as bundles
 from fundoscope.train.detection import registry
 from fundoscope.train.detection.boxes.head import PREDICTOR
 from fundoscope.train.detection.config import DetectorConfig
-from fundoscope.train.networks import weights
+from fundoscope.train.networks import unmerged, weights
+from fundoscope.train.onnx import merged
 from fundoscope.train.run import loop
 
 if TYPE_CHECKING:
@@ -31,24 +32,35 @@ def require_start(config: DetectorConfig) -> None:
         raise UsageError(
             f"start = {config.start}",
             "is neither best.pt of a run nor a bundle",
-            "name best.pt of an earlier run or a bundle with float weights, or leave it out",
+            "name best.pt of an earlier run or a bundle, or leave it out",
         )
 
 
-def start(network: nn.Module, config: DetectorConfig, kinds: Sequence[str]) -> None:
+def start(
+    network: nn.Module,
+    config: DetectorConfig,
+    kinds: Sequence[str],
+    batches: Callable[[], Iterable[Tensor]],
+) -> None:
     """Load the weights that ``config.start`` names into a new network.
 
     Args:
         network: of the configuration; its weights change.
         config: of the run.
         kinds: the class list. Those that a bundle does not know keep the weights that they have.
+        batches: gives training tiles, normalised ``(N, 3, H, W)``; it is called for a bundle of
+            eight bits, see :mod:`fundoscope.train.networks.unmerged`.
 
     Raises:
         UsageError: it holds no weights, or those of another network or class list.
-        BundleError: as :func:`fundoscope.train.networks.weights.stored`.
+        BundleError: the bundle cannot be read, or was not made by ``fundoscope train``.
     """
     path = Path(config.start)
     try:
+        if is_bundle(path) and weights.only_merged(bundle := bundles.load(path)):
+            _require_kinds(path, kinds)
+            unmerged.load(network, merged.layers(bundle.model), batches())
+            return
         own = network.state_dict()
         stored = of_bundle(path, own, kinds) if is_bundle(path) else _of_run(path)
         registry.of(config).start(network, stored)
@@ -82,11 +94,15 @@ def of_bundle(path: Path, own: Mapping[str, Tensor], kinds: Sequence[str]) -> Ma
     """
     import torch
 
-    known = bundles.load_detector(path).manifest.classes
-    if tuple(kinds[: len(known)]) != tuple(known):
-        raise KeyError(", ".join(known))
+    _require_kinds(path, kinds)
     stored = weights.stored(path)
     for name, values in stored.items():
         if name.startswith(PREDICTOR) and len(values) < len(own[name]):
             stored[name] = torch.cat((values, own[name][len(values) :]))
     return {**weights.counters(own), **stored}
+
+
+def _require_kinds(path: Path, kinds: Sequence[str]) -> None:
+    known = bundles.load_detector(path).manifest.classes
+    if tuple(kinds[: len(known)]) != tuple(known):
+        raise KeyError(", ".join(known))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from fundoscope.train.run.settings import sides
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+SHOWN: Final = 16
+"""Batches of :meth:`DetectionTask.shown`."""
 
 
 class DetectionTask:
@@ -57,6 +60,15 @@ class DetectionTask:
             data.train, data.kinds, config, data.further(config), data.coverage
         )
         self.normalisation = normalisation(config)
+
+    def shown(self) -> Iterator[Tensor]:
+        """Some training tiles before the training, normalised ``(N, 3, H, W)``."""
+        import torch
+
+        generator = torch.Generator().manual_seed(self.config.seed)
+        for _ in range(SHOWN):
+            pixels, _ = self.tiles.draw(self.config.optimiser.batch, generator, self.device)
+            yield self.normalisation(pixels)
 
     def batch(
         self,

@@ -192,9 +192,12 @@ def train(
         described = {"kinds": data.kinds, "anchors": data.anchors}
         loop.write_whole(folder / DETECTOR, msgspec.json.encode(described))
     torch.manual_seed(config.seed)
-    network = _started(config, data)
+    init = "none" if config.start else config.backbone.init
+    network = network_of(config, data.kinds, data.anchors, init=init)
     fabric = devices.fabric(config)
     task = task_of(config, data, fabric.device, folder, listeners.picture)
+    if config.start:
+        starting.start(network, config, data.kinds, task.shown)
     with memory_explained():
         loop.train(
             network, task, plan_of(config), fabric, folder, resume=resume, listeners=listeners
@@ -268,19 +271,6 @@ def network_of(
         UsageError: there is no such backbone, or its weights cannot be read.
     """
     return registry.of(config).create(config, kinds, anchors, init=init)
-
-
-def _started(config: DetectorConfig, data: DetectionData) -> nn.Module:
-    """The network with its starting weights.
-
-    Raises:
-        UsageError: the file of the earlier run has no weights, or those of another network.
-    """
-    if not config.start:
-        return network_of(config, data.kinds, data.anchors, init=config.backbone.init)
-    network = network_of(config, data.kinds, data.anchors, init="none")
-    starting.start(network, config, data.kinds)
-    return network
 
 
 @contextmanager

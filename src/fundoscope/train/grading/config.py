@@ -51,6 +51,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             They are trusted to show retinas and not checked for it, because equalised pictures
             would fail the check.
         without: sources of ``manifest`` that are left out of training and validation.
+        unmarked: sources whose ungradable photographs nobody has marked. Threshold and sets of
+            grades are not fitted to them.
         shown: how often an epoch shows each photograph of a source; 1 for sources that are not
             named. With 0.5 each epoch shows another half of them.
         cache: folder of the cached pictures.
@@ -70,6 +72,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sample: int = 0
     also: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    unmarked: tuple[str, ...] = ()
     shown: dict[str, float] = {}
     licence: str = "not stated; the terms of the training photographs apply"
 
@@ -165,7 +168,7 @@ def on_other_data(config: GraderConfig, table: Path) -> GraderConfig:
         config: the configuration.
         table: a label table, or a folder of class folders.
     """
-    cleared = {"also": (), "without": (), "shown": {}, "licence": Data().licence}
+    cleared = {"also": (), "without": (), "unmarked": (), "shown": {}, "licence": Data().licence}
     data = msgspec.structs.replace(config.data, manifest=str(table), **cleared)
     return msgspec.structs.replace(config, data=data)
 

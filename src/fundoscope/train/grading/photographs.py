@@ -122,8 +122,14 @@ def choose(table: Manifest, data: Data, seed: int) -> tuple[Row, ...]:
     """
     require_apart(table.rows, table.path.name)
     rows = tuple(row for row in table.rows if row.split in (TRAIN, VAL))
-    _require_sources(data.without, {row.source for row in rows}, "data.without")
-    rows = tuple(row for row in rows if row.source not in data.without)
+    known = {row.source for row in rows}
+    for name, named in (("data.without", data.without), ("data.unmarked", data.unmarked)):
+        _require_sources(named, known, name)
+    rows = tuple(
+        msgspec.structs.replace(row, gradable=False) if row.source in data.unmarked else row
+        for row in rows
+        if row.source not in data.without
+    )
     for split in (TRAIN, VAL):
         if not any(row.split == split for row in rows):
             raise UsageError(

@@ -123,10 +123,7 @@ def stored(path: Path) -> dict[str, Tensor]:
         return _safetensors(path)
     bundle = bundles.load(path)
     arrays = onnx_graph.weights(bundle.model)
-    eight_bits = (
-        bundle.manifest.stored is not None and bundle.manifest.stored.weights == bundles.INT8
-    )
-    if not arrays and eight_bits:
+    if only_merged(bundle):
         raise BundleError(
             path.name,
             "has weights of eight bits, from which training cannot start",
@@ -139,6 +136,13 @@ def stored(path: Path) -> dict[str, Tensor]:
             "use a bundle that fundoscope trained",
         )
     return {key: torch.from_numpy(value.copy()) for key, value in arrays.items()}
+
+
+def only_merged(bundle: bundles.Bundle[bundles.BundleManifest]) -> bool:
+    """Whether a bundle has weights of eight bits alone, with batch normalisation merged in."""
+    how = bundle.manifest.stored
+    eight_bits = how is not None and how.weights == bundles.INT8
+    return eight_bits and not onnx_graph.weights(bundle.model)
 
 
 def counters(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
