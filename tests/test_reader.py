@@ -244,9 +244,8 @@ def test_the_real_photograph_that_comes_with_scikit_image(reader: Reader) -> Non
 
 
 REJECTED = {
-    "eyepacs_330_right", "eyepacs_203_left", "eyepacs_84_left", "eyepacs_343_right",
-    "eyepacs_111_left", "eyepacs_95_left", "eyepacs_177_left", "eyepacs_195_right",
-    "eyepacs_95_right",
+    "eyepacs_174_left", "eyepacs_203_left", "eyepacs_84_left", "eyepacs_343_right",
+    "eyepacs_111_left", "eyepacs_95_left", "eyepacs_177_left", "eyepacs_95_right",
 }  # fmt: skip
 """Readers call these ungradable, by the column gradable or by EyeQ's."""
 UNEVEN = {"fundus_image_toolbox_fundus1"}
