@@ -11,7 +11,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from fundoscope.errors import UsageError
+from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import TrainedOn
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
@@ -37,7 +40,7 @@ OMITTED: Final = ("data.cache",)
 def described(settings: Settings) -> Settings:
     """Settings with bare names in place of paths.
 
-    The ``best.pt`` of the run that it started from is replaced by that run's own settings.
+    The ``best.pt`` or the bundle that it started from is replaced by the settings behind it.
 
     Args:
         settings: of a run of any task; they are not changed.
@@ -70,10 +73,14 @@ def _bare(paths: Any) -> Any:
 
 
 def _started_from(weights: str) -> str | Settings:
-    """A word; the settings of the run whose ``best.pt`` it is; or the name of a file."""
+    """A word; the settings of the run or bundle that it belongs to; or the name of a file."""
     earlier = _run_of(weights)
     if earlier is not None:
         return described(earlier.settings)
+    if (Path(weights) / bundles.MANIFEST).is_file():
+        known = bundles.load(Path(weights)).manifest.trained_on.configuration
+        if known:
+            return dict(msgspec.to_builtins(known))
     return origin(Path(weights)) or Path(weights).name
 
 
