@@ -93,6 +93,7 @@ class Both:
         p: `float (N, 5)`, the grader's probabilities.
         by_lesions: `float (N, 5)`, those by the lesions alone.
         drawn: `bool (N,)`, whether the lesions are drawn.
+        drawn_from: the limit of the detector's bundle on the probability by the lesions.
     """
 
     rows: list[Row]
@@ -103,6 +104,7 @@ class Both:
     p: Floats
     by_lesions: Floats
     drawn: Flags
+    drawn_from: float
 
 
 class Looker:
@@ -205,7 +207,9 @@ def load(doc: str | None) -> Both:
     ])  # fmt: skip
     labels = np.array([row.grade for row in rows])
     names = [row.source for row in rows]
-    return Both(rows, found, labels, names, cluster_keys(rows), p, by_lesions, drawn)
+    return Both(
+        rows, found, labels, names, cluster_keys(rows), p, by_lesions, drawn, model.drawn_from
+    )
 
 
 def show(name: str, words: Sequence[str], patients: Ints, statistic: Callable[[Floats], Floats],

@@ -6,7 +6,9 @@ Prints for each source, of the photographs of bench/both_opinions.py:
 
 - on how many eyes of grade 0, and of grade 2 and more, a haemorrhage or an exudate is drawn;
 - the area under the curve of the grade by lesions for these two, with 95 % intervals by patient;
-- on how many photographs of 768 pixels and more each kind is assessed.
+- on how many photographs of 768 pixels and more each kind is assessed;
+- what would be drawn if less of a grade were enough to draw lesions that make retinopathy as likely
+  as not: a probability of "referable", instead of grade 2 or more.
 """
 
 from __future__ import annotations
@@ -14,15 +16,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from both_opinions import REFERABLE, Opinions, area_of, load, show
+from both_opinions import REFERABLE, Both, Opinions, area_of, load, show
 
 from fundoscope.data.manifest import Row
 from fundoscope.evaluate.arrays import Flags, Floats
 from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.intervals import numbered
 from fundoscope.evaluate.roc import area_under_curve
-from fundoscope.grading import lesion_features
+from fundoscope.grading import heads, lesion_features, withholding
 
+ENOUGH = (0.3, 0.2, 0.15, 0.1)
+"""Probabilities of "referable" that are tried in place of grade 2."""
 LARGE = 768
 """Pixels of the width from which a photograph should have every kind assessed."""
 
@@ -63,9 +67,28 @@ def of_healthy(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags, p: 
     print(f"mean AUC of the sources, grade 0 against grade 2 or more: {np.mean(areas):.3f}")
 
 
+def of_other_limits(both: Both, drawn_from: float) -> None:
+    """What is drawn if a lower probability of "referable" is enough."""
+    names = np.array(both.names)
+    boxed = np.array([each.beyond_mild > 0 for each in both.found])
+    for enough in ENOUGH:
+        drawn = boxed & np.array([
+            withholding.are_drawn(bool(referable >= enough), 1.0 - healthy, drawn_from)
+            for referable, healthy in zip(heads.referable(both.p), both.by_lesions[:, 0],
+                                          strict=True)
+        ])  # fmt: skip
+        shares = [
+            f"{name} {drawn[(names == name) & (both.labels == 0)].mean():.3f} and"
+            f" {drawn[(names == name) & (both.labels >= REFERABLE)].mean():.3f}"
+            for name in sorted(set(both.names))
+        ]
+        print(f"drawn on grade 0 and on 2 or more, from {enough} of referable: {'; '.join(shares)}")
+
+
 def main() -> None:
     both = load(__doc__)
     of_healthy(both.rows, both.found, both.drawn, both.by_lesions)
+    of_other_limits(both, both.drawn_from)
 
 
 if __name__ == "__main__":

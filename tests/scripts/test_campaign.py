@@ -248,7 +248,7 @@ def test_the_table_keeps_the_lines_of_another_machine(
     home = campaign.Campaign(tmp_path / "there")
     for run in (elsewhere, here):
         campaign.write_state(home, run, campaign.State(status=campaign.DONE, hours=3.0))
-    campaign.write_table(home, [elsewhere, here])
+    campaign.write_table(home, [elsewhere, here, campaign.Run("never begun", "command")])
     new = campaign.Campaign(tmp_path / "new")
     campaign.write_state(new, here, campaign.State(status=campaign.STOPPED, hours=1.0))
     campaign.write_table(new, [here, campaign.Run("next", "command")])

@@ -129,6 +129,11 @@ def shipped(task: str = GRADING) -> Path:
     return path
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether a path is a bundle, a folder or a zip file; its content is not checked."""
+    return path.suffix == ".zip" or (path / MANIFEST).is_file()
+
+
 def load(path: str | Path) -> Bundle[BundleManifest]:
     """Read a bundle and verify it.
 

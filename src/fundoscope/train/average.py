@@ -66,7 +66,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     _require_parts(parts)
     if any((folder / name).exists() for name in (runs.CONFIG, loop.BEST)):
         raise UsageError(str(folder), "holds a run", "choose another --out")
-    if starting.is_bundle(folders[-1]):
+    if bundles.is_bundle(folders[-1]):
         raise UsageError(str(folders[-1]), "is a bundle", "name a run last: it has the settings")
     detectors = runs.stored(folders[-1]).task == runs.DETECTION
     if detectors:
@@ -113,7 +113,7 @@ def _state(
         own: the weights of the last run.
         detectors: whether the parts are detectors, not graders.
     """
-    if not starting.is_bundle(part):
+    if not bundles.is_bundle(part):
         network: Mapping[str, Tensor] = runs.best(part)["network"]
         return network
     if not detectors:
@@ -127,7 +127,7 @@ def _state(
 
 def _name(part: Path) -> str:
     """The name of a run or of a bundle in the new bundle."""
-    return bundles.load(part).manifest.name if starting.is_bundle(part) else part.resolve().name
+    return bundles.load(part).manifest.name if bundles.is_bundle(part) else part.resolve().name
 
 
 def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
@@ -147,14 +147,14 @@ def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
 
 def _seconds(run: Path) -> float:
     """How long a run was trained; ``best.pt`` may exist before the first line of figures."""
-    if starting.is_bundle(run):
+    if bundles.is_bundle(run):
         return (bundles.load(run).manifest.trained_on.minutes or 0.0) * SECONDS
     lines = runs.metrics(run)
     return float(lines[-1]["training_seconds"]) if lines else 0.0
 
 
 def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
-    folders = [run for run in folders if not starting.is_bundle(run)]
+    folders = [run for run in folders if not bundles.is_bundle(run)]
     configs = [grader_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME, folders)
     if size is not None:
@@ -164,7 +164,7 @@ def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
 def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
-    folders = [run for run in folders if not starting.is_bundle(run)]
+    folders = [run for run in folders if not bundles.is_bundle(run)]
     configs = [detector_config.of_run(run)[0] for run in folders]
     _require_same(configs, SAME_OF_DETECTORS, folders)
     kinds = [detector_export.description(run)[0] for run in folders]

@@ -28,7 +28,7 @@ def require_start(config: DetectorConfig) -> None:
         UsageError: there is no such file or folder.
     """
     path = Path(config.start)
-    if config.start and not (path.is_file() or is_bundle(path)):
+    if config.start and not (path.is_file() or bundles.is_bundle(path)):
         raise UsageError(
             f"start = {config.start}",
             "is neither best.pt of a run nor a bundle",
@@ -57,22 +57,17 @@ def start(
     """
     path = Path(config.start)
     try:
-        if is_bundle(path) and weights.only_merged(bundle := bundles.load(path)):
+        if bundles.is_bundle(path) and weights.only_merged(bundle := bundles.load(path)):
             _require_kinds(path, kinds)
             unmerged.load(network, merged.layers(bundle.model), batches())
             return
         own = network.state_dict()
-        stored = of_bundle(path, own, kinds) if is_bundle(path) else _of_run(path)
+        stored = of_bundle(path, own, kinds) if bundles.is_bundle(path) else _of_run(path)
         registry.of(config).start(network, stored)
     except (KeyError, RuntimeError, TypeError):
         raise UsageError(
             f"start = {config.start}", "holds no weights of this network and class list", REMEDY
         ) from None
-
-
-def is_bundle(path: Path) -> bool:
-    """Whether a path is a bundle, and not a run or its ``best.pt``."""
-    return path.suffix == ".zip" or (path / bundles.MANIFEST).is_file()
 
 
 def _of_run(best: Path) -> Mapping[str, Tensor]:

@@ -77,7 +77,7 @@ def _started_from(weights: str) -> str | Settings:
     earlier = _run_of(weights)
     if earlier is not None:
         return described(earlier.settings)
-    if (Path(weights) / bundles.MANIFEST).is_file():
+    if bundles.is_bundle(Path(weights)):
         known = bundles.load(Path(weights)).manifest.trained_on.configuration
         if known:
             return dict(msgspec.to_builtins(known))
