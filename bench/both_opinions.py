@@ -2,7 +2,7 @@
 
 Gradable photographs are read on which at least one kind of lesion is assessed, and which took no
 part in the detector's annotations (column lesion_photo). What was read is kept in a folder, so that
-an interrupted run goes on, and so that the scripts share it.
+an interrupted run can be resumed, and so that the scripts share it.
 """
 
 from __future__ import annotations

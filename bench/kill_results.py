@@ -6,7 +6,7 @@
 processes over the results of an earlier run on other photographs. Each is killed by SIGKILL at
 moments drawn at random over the duration of an undisturbed one. After each kill the folder must
 hold exactly the files of the earlier or of the new run: for `read`, by the checksums in `run.json`,
-and beside what is kept to go on with.
+and beside what is kept to resume.
 Then the same command is given again, has to finish, and must leave no unfinished files. Photographs
 are phantoms, so no data are needed.
 """

@@ -5,7 +5,7 @@
 Each case of `tests/hostile/mutate.py` (a kind of file and a number) is run in a child process.
 It fails if anything but a result or a refusal of one line comes out, if it takes more than 2 s of
 processor time, if memory grows beyond 1 GB, or if the process dies. With `--out`, failures are
-appended to `failures.jsonl`, and a run that was stopped goes on where it was (`state.json`).
+appended to `failures.jsonl`, and a run that was stopped is resumed (`state.json`).
 `--case` runs one case alone, and shows its traceback. Exits with 1 if a case failed.
 """
 

@@ -11,7 +11,7 @@
   SIGKILL again and again, at random moments after its start, until it ends or the kills are used
   up. If it ends before, it begins anew in another folder. A photograph that was printed before a
   kill must be in the ledger after it (else: lost), none may be printed twice (doubled), and all
-  results must have the same bytes. With `--out`, the measurement itself can be stopped and goes on
+  results must have the same bytes. With `--out`, the measurement itself can be stopped and resumes
   after the last run that ended.
 - `stops`: SIGTERM, SIGHUP and SIGINT; the seconds until the command has ended, and whether tables
   and ledger hold what was printed.

@@ -90,6 +90,19 @@ def test_what_is_not_a_photograph_is_refused_with_what_is(
         reader.read(source)
 
 
+def test_what_fails_while_it_is_read_is_refused_in_words(reader: Reader, jpeg: bytes) -> None:
+    """A picture that PIL opened and did not read yet, and a file on a disk that fails."""
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(5, "Input/output error", size)
+
+    cut = Image.open(io.BytesIO(jpeg[: len(jpeg) // 2]))
+    for source in (cut, Failing()):
+        with pytest.raises(PhotoError, match="cannot be read"):
+            reader.read(source)
+
+
 def test_a_picture_with_more_than_eight_bits_is_refused(reader: Reader) -> None:
     with pytest.raises(PhotoError, match="path of its file"):
         reader.read(Image.new("I;16", (400, 400)))

@@ -11,7 +11,7 @@ import pytest
 
 from fundoscope import writing
 from fundoscope.errors import OutputError, UsageError
-from fundoscope.writing import TextFile, text_files, write_whole
+from fundoscope.writing import write_whole
 
 
 def full(*_: object, **__: object) -> None:
@@ -96,28 +96,18 @@ def test_failure_to_publish_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_text_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
-    with text_files(tmp_path, ["a", "b"]) as (a, b):
-        a.write("1\n")
-        b.write("é\n")
-        assert not (tmp_path / "a").exists()
-    assert (tmp_path / "a").read_bytes() == b"1\n"
-    assert (tmp_path / "b").read_bytes() == "é\n".encode()
-    assert listing(tmp_path) == ["a", "b"]
-
-
-def write_both(folder: Path, meanwhile: Callable[[TextFile], object]) -> None:
+def write_both(folder: Path, meanwhile: Callable[[], object]) -> None:
     """Write two files, with something happening before the block ends."""
-    with text_files(folder, ["a", "b"]) as (a, b):
-        a.write("1")
-        b.write("2")
-        meanwhile(a)
+    with writing.staged(folder, ["a", "b"]) as stage:
+        (stage / "a").write_text("1")
+        (stage / "b").write_text("2")
+        meanwhile()
 
 
 def test_nothing_appears_when_the_block_raises(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("before")
     with pytest.raises(ZeroDivisionError):
-        write_both(tmp_path, lambda a: 1 / 0)
+        write_both(tmp_path, lambda: 1 / 0)
     assert listing(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "before"
 
@@ -126,27 +116,12 @@ def test_nothing_appears_when_the_block_raises(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    with pytest.raises(OutputError, match=r"a: cannot be written \(No space left on device\)"):
-        write_both(tmp_path, lambda a: monkeypatch.setattr(call, full))
-    assert listing(tmp_path) == []
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("size", [10, 2**20])
-def test_a_stream_that_fails_while_it_is_written(tmp_path: Path, size: int) -> None:
-    def fill_up(a: TextFile) -> None:
-        with Path("/dev/full").open("w") as no_room:
-            os.dup2(no_room.fileno(), a._stream.fileno())
-        a.write("x" * size)
-
-    with pytest.raises(OutputError, match="No space left"):
-        write_both(tmp_path, fill_up)
+    with pytest.raises(OutputError, match=r"cannot be written to \(No space left on device\)"):
+        write_both(tmp_path, lambda: monkeypatch.setattr(call, full))
     assert listing(tmp_path) == []
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No such file"), text_files(tmp_path / "no", ["a"]):
-        pass
     with pytest.raises(OutputError, match="No such file"):
         write_whole(tmp_path / "no" / "a", b"1")
 
@@ -170,16 +145,9 @@ def test_write_whole_on_a_full_disk_keeps_what_was_there(
     assert (tmp_path / "a").read_bytes() == b"before"
 
 
-def test_names_that_are_no_text_are_written_out(tmp_path: Path) -> None:
-    with text_files(tmp_path, ["a"]) as (a,):
-        a.write("x\udcff")
-    assert (tmp_path / "a").read_text() == "x\\udcff"
-
-
 def test_the_longest_name_has_room_for_a_temporary_one(tmp_path: Path) -> None:
     name = "n" * 255
-    with text_files(tmp_path, [name]) as (a,):
-        a.write("1")
+    write_whole(tmp_path / name, b"1")
     write_whole(tmp_path / name, b"2")
     assert listing(tmp_path) == [name]
 
@@ -230,8 +198,7 @@ def test_an_error_without_a_reason_of_the_system_is_told_in_its_own_words(tmp_pa
 def test_files_get_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").write_bytes(b"")
     write_whole(tmp_path / "a", b"1")
-    with text_files(tmp_path, ["b"]):
-        pass
+    writing.write_text(tmp_path / "b", "1")
     with writing.staged(tmp_path, ["c"]) as stage:
         (stage / "c").write_bytes(b"1")
     usual = (tmp_path / "usual").stat().st_mode

@@ -92,6 +92,12 @@ class OutputError(FundoscopeError):
     """A result could not be written: disk full, no permission, or the file exists already."""
 
 
+class ExistsError(OutputError):
+    """A result exists already, and nobody asked to replace it. Nothing was computed."""
+
+    exit_code = UsageError.exit_code
+
+
 class PhotoError(FundoscopeError):
     """A file cannot be read as a photograph; when a folder is read, the other files are still read.
 

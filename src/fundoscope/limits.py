@@ -108,7 +108,7 @@ MASK_PIXELS_A_BYTE: Final = 2_000
 """Further ones for a byte of the file: run lengths of a whole field of view need a byte for 500
 pixels, those of lesions for far fewer."""
 
-MAX_PAINTED: Final = 8 * MAX_PIXELS
+MAX_DRAWN_PIXELS: Final = 8 * MAX_PIXELS
 """Pixels of all objects of a photograph that is turned into masks: fifty objects that cover twelve
 megapixels."""
 

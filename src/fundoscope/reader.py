@@ -258,7 +258,7 @@ class Reader:
         return None if self._detector is None else self._detector.manifest.lesion_grade
 
     def _looks_for_lesions(self, opinion: _Opinion) -> bool:
-        if self._detector is None or not opinion.usable:
+        if self._detector is None or not opinion.usable or not opinion.field.found:
             return False
         return not (self._leave_out and opinion.grade.set == SURE_OF_GRADE_0)
 

@@ -209,8 +209,8 @@ class LesionSummary:
             to be drawn; ``None`` if the bundle has no model of it.
         present: whether that probability reaches the bundle's limit. At most one healthy eye in
             ten does.
-        withheld: number of boxes that are not drawn, because the eye as a whole looks healthy, by
-            its grade and by its lesions; they are counted nowhere else. ``None`` if the kind was
+        withheld: number of boxes that are not drawn, because all lesions together are not enough to
+            tell the eye from a healthy one; they are counted nowhere else. ``None`` if the kind was
             not assessed, or the bundle does not withhold boxes.
     """
 
@@ -305,7 +305,7 @@ class ModelUsed:
     """A bundle that was used.
 
     Attributes:
-        task: what it does, ``"grading"`` or ``"detection"``.
+        task: what it does: ``"grading"``, ``"detection"`` or ``"landmarks"``.
         name: the bundle's name.
         sha256: of its ``model.onnx``.
     """
@@ -384,7 +384,8 @@ class Reading:
         """The Reading in a text that :meth:`to_json` wrote.
 
         Raises:
-            msgspec.ValidationError: the text is not a Reading.
+            msgspec.MsgspecError, ValueError, OverflowError, RecursionError: the text is not a
+                Reading.
         """
         return decoding.decoded(text, cls)
 

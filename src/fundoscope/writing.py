@@ -7,12 +7,12 @@ disk, and renamed. Files that belong together switch together (:mod:`fundoscope.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
-from fundoscope.errors import OutputError, UsageError
+from fundoscope.errors import ExistsError, OutputError, UsageError
 from fundoscope.staging import private_folder
 from fundoscope.switching import (
     Switch,
@@ -129,101 +129,11 @@ def _write_single(path: Path, data: bytes, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def text_files(folder: Path, names: Sequence[str]) -> Iterator[list[TextFile]]:
-    """Open text files that all appear when the block ends, or none if it raises.
-
-    Earlier files of these names are replaced. All are flushed to the disk before the first gets its
-    name.
-
-    Args:
-        folder: where the files will be; it must exist.
-        names: their names, in the order of the yielded list.
-
-    Raises:
-        OutputError: a file could not be written.
-    """
-    first = folder / names[0]
-    with explained(first):
-        folder.stat()
-    with (
-        staged(folder, names, what=first, why=UNWRITTEN) as stage,
-        opened(folder, stage, names) as files,
-    ):
-        yield files
-
-
-@contextmanager
-def opened(folder: Path, stage: Path, names: Sequence[str]) -> Iterator[list[TextFile]]:
-    """Open text files in a staging folder; they are flushed and closed when the block ends.
-
-    Args:
-        folder: where the files will be, for messages.
-        stage: where they are written, see :func:`staged`.
-        names: their names, in the order of the yielded list.
-
-    Raises:
-        OutputError: a file could not be written.
-    """
-    files: list[TextFile] = []
-    try:
-        files.extend(TextFile(folder / name, stage / name) for name in names)
-        yield files
-        for file in files:
-            file.finish()
-    finally:
-        for file in files:
-            file.close()
-
-
-class TextFile:
-    """A text file (UTF-8) that is being written; :func:`text_files` makes them."""
-
-    def __init__(self, path: Path, part: Path) -> None:
-        """Open the temporary file.
-
-        Args:
-            path: the final name, for messages.
-            part: the temporary name to write to.
-
-        Raises:
-            OutputError: it could not be opened.
-        """
-        self._path = path
-        with explained(path):
-            self._stream = _opened(part)
-
-    def write(self, text: str) -> int:
-        """Append text and return the number of characters written.
-
-        Raises:
-            OutputError: it could not be written.
-        """
-        with explained(self._path):
-            return self._stream.write(text)
-
-    def finish(self) -> None:
-        """Flush everything to the disk.
-
-        Raises:
-            OutputError: it could not be written.
-        """
-        with explained(self._path):
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-
-    def close(self) -> None:
-        """Close the file; errors are ignored."""
-        with suppress(OSError):  # closing flushes the buffer, which fails on a full disk
-            self._stream.close()
-
-
-@contextmanager
 def staged(
     folder: Path,
     names: Collection[str],
     *,
     whole: bool = True,
-    what: Path | None = None,
     why: str = "cannot be written to",
     remedy: str = REMEDY,
 ) -> Iterator[Path]:
@@ -239,22 +149,20 @@ def staged(
             two runs are never mixed. The block may add to a list or set.
         whole: whether the folder may be exchanged as a whole. Otherwise the files of the earlier
             run move out one after another, then the new ones move in.
-        what: the file or folder that an error names; by default the folder.
         why: what the error says is wrong.
         remedy: what the error says to do.
 
     Raises:
         OutputError: a file could not be written. Nothing was changed.
     """
-    what = what or folder
-    with explained(what, why, remedy):
+    with explained(folder, why, remedy):
         switch = Switch(folder, whole=whole)
         try:
             yield switch.new
             switch.publish(names)
         except UnfinishedError as error:
             raise OutputError(
-                str(what),
+                str(folder),
                 f"{why} ({error.strerror}), and holds a part of the results only",
                 f"{remedy}; the next run into this folder first completes it",
             ) from None
@@ -304,14 +212,15 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Refuse to replace a file unless asked.
 
     Raises:
-        OutputError: the file exists and ``overwrite`` is false, or the path is a folder.
+        ExistsError: the file exists and ``overwrite`` is false.
+        OutputError: the path is a folder.
     """
     with explained(path):
         folder, exists = path.is_dir(), os.path.lexists(path)
     if folder:
         raise OutputError(str(path), "is a folder", "name a file")
     if exists and not overwrite:
-        raise OutputError(str(path), "exists already", "add --overwrite to replace it")
+        raise ExistsError(str(path), "exists already", "add --overwrite to replace it")
 
 
 def refuse_results(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
@@ -357,8 +266,3 @@ def explained(path: Path, why: str = UNWRITTEN, remedy: str = REMEDY) -> Iterato
         yield
     except OSError as error:
         raise OutputError(str(path), f"{why} ({error.strerror or error})", remedy) from None
-
-
-def _opened(part: Path) -> TextIO:
-    # A file name may contain bytes that are not text; they are written as escapes.
-    return part.open("w", encoding="utf-8", errors="backslashreplace", newline="")

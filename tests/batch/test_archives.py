@@ -109,6 +109,14 @@ def test_archives_that_are_damaged_or_do_harm(
         gather([packed(empty(tmp_path), "eyes.tar.gz")])
 
 
+def test_damaged_lzma_is_an_error_in_words(folder: Path, tmp_path: Path) -> None:
+    """lzma's error is of no common kind, so it used to be an internal error."""
+    archive = packed(folder, "eyes.tar.xz")
+    archive.write_bytes(archive.read_bytes()[:64] + bytes(range(256)) * 40)
+    with pytest.raises(UsageError, match="cannot be read"):
+        gather([archive])
+
+
 def empty(tmp_path: Path) -> Path:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "readme.md").write_text("")
@@ -139,7 +147,7 @@ def test_lists_and_patterns(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     (folder / "[x].png").write_bytes((folder / "z_g0.png").read_bytes())
     assert [each.image for each in gather([Path("[x].png")]).photographs] == ["[x].png"]
     table.write_bytes(b"\xff\xfe\n")
-    with pytest.raises(TableError, match="is no text"):
+    with pytest.raises(TableError, match="is not UTF-8 text"):
         gather([table])
     table.write_text("x" * 5000)
     with pytest.raises(TableError, match="line 1: does not name a photograph"):

@@ -58,7 +58,8 @@ def test_what_a_person_needs_is_there() -> None:
                   "truncated1", "not gradable1", "dark1"):  # fmt: skip
         assert words in elements.text.replace("\n", ""), words
     first = text.index("A person should look at these first (2)")
-    assert first < text.index("Unfamiliar photographs (1)") < text.index("Refused (1)")
+    second = text.index("Referable, besides those (1)")
+    assert first < second < text.index("Unfamiliar photographs (1)") < text.index("Refused (1)")
     assert "b%201-00000000.png" in elements.addresses
     assert "boxes differ" in elements.text
 

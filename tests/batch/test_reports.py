@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fundoscope.batch import reports
+from fundoscope.batch.inputs import gather
+from fundoscope.batch.sources.archives import SharedArchives
+from fundoscope.reader import Reader
 
 Save = Callable[..., Path]
 Command = Callable[..., Any]
@@ -66,6 +71,19 @@ def test_each_patient_has_a_report_and_so_has_a_photograph_of_nobody(
     listed = json.loads((out / "run.json").read_text(encoding="utf-8"))["files_sha256"]
     assert {path.name for path in out.glob("report-*")} <= listed.keys()
     assert fundoscope("verify", out).code == 0
+
+
+def test_a_report_shows_photographs_of_an_archive(tmp_path: Path, save_eye: Save) -> None:
+    """They used to be taken for photographs that somebody had changed."""
+    photograph = save_eye(tmp_path / "a_g2.jpg")
+    with zipfile.ZipFile(tmp_path / "eyes.zip", "w") as archive:
+        archive.write(photograph, "below/a_g2.jpg")
+    reading = Reader(lesions=False).read(photograph)
+    (given,) = gather([tmp_path / "eyes.zip"]).photographs
+    with closing(SharedArchives()) as archives:
+        photo = reports._again(given, reading, archives)
+    assert photo is not None
+    assert photo.facts.sha256 == reading.photo.sha256
 
 
 @needs_report

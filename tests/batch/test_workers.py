@@ -124,6 +124,12 @@ def test_models_that_cannot_be_loaded() -> None:
         pass
 
 
+def test_a_process_that_cannot_be_started_is_an_error_and_no_endless_wait() -> None:
+    """What cannot be sent to a process used to end the thread that everybody waited for."""
+    with pytest.raises(Exception, match="pickle"), WorkerPool(1, lambda: faulty_readers.Obedient()):
+        pass
+
+
 def test_closing_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
     with WorkerPool(1, faulty_readers.Obedient) as pool:
         futures = [pool.submit(Job(str(tmp_path / "hang.jpg"))) for _ in range(3)]

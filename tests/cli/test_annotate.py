@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,16 @@ def test_misuse(
     said = fundoscope("annotate", save_eye(tmp_path / "a.jpg"), *options)
     assert said.code == 2
     assert said.err.startswith(complaint)
+
+
+def test_archives_are_refused_in_words(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:
+    save_eye(tmp_path / "a.jpg")
+    with zipfile.ZipFile(tmp_path / "eyes.zip", "w") as archive:
+        archive.write(tmp_path / "a.jpg", "a.jpg")
+    said = fundoscope("annotate", tmp_path / "eyes.zip", "--out", tmp_path / "out")
+    assert said.code == 2
+    assert "unpack or download the photographs" in said.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_out_is_a_folder(tmp_path: Path, save_eye: Save, fundoscope: Command) -> None:

@@ -55,7 +55,7 @@ def test_a_varied_set_is_numbered_from_nought(
 def test_nothing_is_replaced_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "eye.jpg"
     out.write_bytes(b"mine")
-    assert run(["phantom", str(out), *SMALL]) == 1
+    assert run(["phantom", str(out), *SMALL]) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert out.read_bytes() == b"mine"
     assert run(["phantom", str(out), "--overwrite", *SMALL]) == 0

@@ -198,8 +198,8 @@ def test_lesions_that_are_not_drawn_are_counted_in_words() -> None:
     exudate = replace(found("hard_exudate", 0), withheld=1)
     words = lesions_in_words(with_summary(haemorrhages, exudate, found("soft_exudate", 0)))
     assert words == (
-        "no soft exudates found, 3 possible haemorrhages, 1 possible hard exudate not drawn (the"
-        " eye as a whole looks healthy)"
+        "no soft exudates found, 3 possible haemorrhages, 1 possible hard exudate not drawn"
+        " (together not enough to tell this eye from a healthy one)"
     )
     drawn = replace(found("haemorrhage", 2), withheld=0)
     assert "possible" not in lesions_in_words(with_summary(drawn))

@@ -95,6 +95,7 @@ def repository(tmp_path: Path) -> Path:
     python = tmp_path / "home" / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
+    (tmp_path / "home" / "venv" / "complete").touch()
     return made
 
 

@@ -162,6 +162,20 @@ def test_reviews_come_back_from_every_format(clinic: Clinic, tmp_path: Path, for
     export(clinic.store, out, form, by="test", overwrite=True)
 
 
+def test_a_photograph_found_ungradable_later_is_not_exported_with_its_earlier_grade(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    first, second = clinic.upload(2, shade=1), clinic.upload(1, shade=2)
+    clinic.review(first, grade=2)
+    clinic.review(first, ungradable=True)
+    clinic.review(second, ungradable=True)
+    clinic.review(second, grade=1)
+    done = export(clinic.store, tmp_path / "out", "voc", by="test")
+    assert (done.photographs, done.graded) == (1, 1)
+    rows = list(csv.DictReader((tmp_path / "out" / "labels.csv").read_text("utf-8").splitlines()))
+    assert [row["grade"] for row in rows] == ["1"]
+
+
 def test_without_reviews_there_is_nothing_to_export(clinic: Clinic, tmp_path: Path) -> None:
     clinic.upload(2)
     with pytest.raises(UsageError, match="no finished review"):

@@ -172,6 +172,11 @@ def test_wrong_settings_are_refused(fundoscope: Command, tmp_path: Path) -> None
     data = ("--data", tmp_path / "data")
     assert "needs --key" in fundoscope("serve", *data, "--certificate", "x").err
     assert "is not a file" in fundoscope("serve", *data, "--certificate", "x", "--key", "y").err
+    for name in ("a.pem", "b.pem"):
+        (tmp_path / name).write_text("no certificate")
+    pair = ("--certificate", tmp_path / "a.pem", "--key", tmp_path / "b.pem")
+    said = fundoscope("serve", *data, *pair)
+    assert (said.code, "does not fit --key" in said.err) == (2, True)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = fundoscope("serve", *data, "--port", taken.getsockname()[1])
     assert (said.code, "choose another --port" in said.err) == (1, True)

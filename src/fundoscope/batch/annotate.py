@@ -138,15 +138,14 @@ def annotate(
         FundoscopeError: reading failed for a reason that concerns all photographs.
     """
     tally = AnnotationTally(len(photographs))
-    kept = [photograph for photograph in photographs if files.keeps(photograph)]
-    for result in (Annotated(photograph, kept=True) for photograph in kept):
-        tally.add(result)
-        show(result)
-    waiting = [
-        _checked(photograph, names[photograph.path])
-        for photograph in photographs
-        if photograph not in kept
-    ]
+    waiting = []
+    for photograph in photographs:
+        if files.keeps(photograph):
+            result = Annotated(photograph, kept=True)
+            tally.add(result)
+            show(result)
+        else:
+            waiting.append(_checked(photograph, names[photograph.path]))
     with closing(in_order(waiting, partial(examine, reader=reader), workers)) as outcomes:
         for outcome in outcomes:
             result = _annotated(outcome, names[outcome.input.path], disc=disc)

@@ -16,7 +16,8 @@ from fundoscope.batch.workers import WorkerLimits, WorkerPool
 from fundoscope.reading import ModelUsed
 
 PROCESSES_FROM: Final = 8
-"""Photographs from which on processes pay: each takes one to two seconds to load its models."""
+"""From this number of photographs on, processes are worth their start: each takes one to two
+seconds to load its models."""
 AHEAD_OF_THREADS: Final = 2
 """Photographs in progress or waiting to be taken, for each thread: enough to keep it busy while a
 slow one delays the others, few enough for memory."""
@@ -78,7 +79,7 @@ class Threads:
         return self._pool.submit(answer, job, self._reader)
 
     def __enter__(self) -> Self:
-        """Nothing: threads start when they are needed."""
+        """Return the engine; threads start when they are needed."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -55,6 +55,11 @@ class Input:
     place: int = 0
     url: str = ""
 
+    @property
+    def member(self) -> str:
+        """Its name in the archive."""
+        return self.path.relative_to(self.archive).as_posix()
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

@@ -60,7 +60,7 @@ class Job:
 
     Attributes:
         source: the path of a file, its bytes, or its URL in a store.
-        name: the file's bare name, where ``source`` is no path and the name is known.
+        name: the file's bare name, where ``source`` is not a path and the name is known.
         eye: ``"right"`` or ``"left"`` if that is known.
         picture: whether to draw the picture of the reading, too.
         labels: whether the picture has kind and score at each lesion.

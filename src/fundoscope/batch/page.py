@@ -1,6 +1,7 @@
 """``index.html``: a page for a person about a run, which needs no network and runs no script.
 
-First come the photographs that a person should look at, each with its picture.
+First come the photographs that a person should look at, then the other referable ones, each with
+its picture.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def lines(tally: Tally, facts: AllFacts) -> Iterator[str]:
             yield _table(title, counter.items())
     needing = (each for each in facts() if each[1].attention)
     yield from _list("A person should look at these first", "attention", needing)
+    referable = (each for each in facts() if _referable(each[1]) and not each[1].attention)
+    yield from _list("Referable, besides those", "referable", referable)
     strange = (each for each in facts() if each[1].familiar is False)
     yield from _list("Unfamiliar photographs", "unfamiliar", strange)
     ungraded = (each for each in facts() if each[1].status == NOT_GRADED)
@@ -63,6 +66,10 @@ def lines(tally: Tally, facts: AllFacts) -> Iterator[str]:
     refused = (each for each in facts() if each[1].status == REFUSED)
     yield from _list("Refused", "refused", refused)
     yield f"<footer><p>{escape(DISCLAIMER)}</p></footer>\n</main>\n</body>\n</html>\n"
+
+
+def _referable(facts: Facts) -> bool:
+    return facts.status == READ and facts.positive
 
 
 def _head(tally: Tally) -> Iterator[str]:

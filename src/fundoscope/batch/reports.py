@@ -21,6 +21,7 @@ from fundoscope.batch.names import eye_of
 from fundoscope.batch.outcome import REFUSED
 from fundoscope.batch.shown import stem_for_a_file
 from fundoscope.batch.sources import remote
+from fundoscope.batch.sources.archives import SharedArchives
 from fundoscope.batch.sources.remote import Url
 from fundoscope.errors import ConnectionLostError, PhotoError
 from fundoscope.ordered import in_order
@@ -67,6 +68,14 @@ class Patient:
     photographs: list[Photographed] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the readings of a run are, and the photographs that lie in archives."""
+
+    readings: Path
+    archives: SharedArchives
+
+
 def write(
     stage: Path,
     *,
@@ -94,13 +103,15 @@ def write(
     """
     path = stage / READINGS_JSONL
     patients = _patients(inputs, stage / READINGS_CSV, path)
-    make = partial(_report, readings=path, spoken=spoken, day=day or date.today())
     names: list[str] = []
-    with closing(in_order(patients, make, workers)) as made:
-        for file, pdf, html in made:
-            for suffix, content in ((PDF, pdf), (HTML, html.encode("utf-8"))):
-                (stage / f"{file}{suffix}").write_bytes(content)
-                names.append(f"{file}{suffix}")
+    with closing(SharedArchives()) as archives:
+        source = _Source(path, archives)
+        make = partial(_report, source=source, spoken=spoken, day=day or date.today())
+        with closing(in_order(patients, make, workers)) as made:
+            for file, pdf, html in made:
+                for suffix, content in ((PDF, pdf), (HTML, html.encode("utf-8"))):
+                    (stage / f"{file}{suffix}").write_bytes(content)
+                    names.append(f"{file}{suffix}")
     return names
 
 
@@ -145,12 +156,12 @@ def _file(patient: str, row: dict[str, str]) -> str:
     return f"{PREFIX}{stem_for_a_file(name)}-{digest[:HASH_CHARACTERS]}"
 
 
-def _report(patient: Patient, *, readings: Path, spoken: str, day: date) -> tuple[str, bytes, str]:
+def _report(patient: Patient, *, source: _Source, spoken: str, day: date) -> tuple[str, bytes, str]:
     """Name, PDF and HTML of the report of a patient."""
     from fundoscope.report.paper import content, html, pdf
 
     report: Report = content.report(
-        [_examined(each, readings) for each in patient.photographs],
+        [_examined(each, source) for each in patient.photographs],
         identity=content.Identity(patient=patient.patient),
         date=day.isoformat(),
         spoken=spoken,
@@ -158,20 +169,20 @@ def _report(patient: Patient, *, readings: Path, spoken: str, day: date) -> tupl
     return patient.file, pdf.render(report), html.render(report)
 
 
-def _examined(photographed: Photographed, readings: Path) -> Examined:
+def _examined(photographed: Photographed, source: _Source) -> Examined:
     from fundoscope.report.paper.content import Examined
 
     eye = eye_of(photographed.input.eye)
     if photographed.line is None:
         return Examined(trouble=photographed.trouble, eye=eye)
-    with readings.open("rb") as lines:
+    with source.readings.open("rb") as lines:
         lines.seek(photographed.line)
         reading = Reading.from_json(lines.readline())
-    photo = _again(photographed.input, reading)
+    photo = _again(photographed.input, reading, source.archives)
     return Examined(reading, photo, "" if photo else CHANGED, eye)
 
 
-def _again(photograph: Input, reading: Reading) -> Photo | None:
+def _again(photograph: Input, reading: Reading, archives: SharedArchives) -> Photo | None:
     """The photograph as it was read; ``None`` if it was changed or removed since."""
     from fundoscope.photo.decode import decode, decode_file
     from fundoscope.report.paper.picture import WIDTH
@@ -179,6 +190,11 @@ def _again(photograph: Input, reading: Reading) -> Photo | None:
     try:
         if photograph.url:
             photo = decode(remote.read(Url(photograph.url)), min_side=WIDTH)
+        elif photograph.archive:
+            photo = decode(
+                archives.read(photograph.archive, photograph.place, photograph.member),
+                min_side=WIDTH,
+            )
         else:
             photo = decode_file(photograph.path, min_side=WIDTH)
     except (PhotoError, ConnectionLostError):

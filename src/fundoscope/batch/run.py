@@ -234,8 +234,7 @@ def _job(photograph: Input, options: Options, archives: Archives) -> Job:
         return replace(plain, source=Url(photograph.url), name=name_of(photograph.path))
     if not photograph.archive:
         return plain
-    member = photograph.path.relative_to(photograph.archive).as_posix()
-    data = archives.read(photograph.archive, photograph.place, member)
+    data = archives.read(photograph.archive, photograph.place, photograph.member)
     return replace(plain, source=data, name=name_of(photograph.path))
 
 

@@ -1,6 +1,6 @@
 """The process of a worker: it loads a reader once, then reads what it is sent.
 
-It ends by its own when its parent has ended, however that happened, even while it reads.
+It ends on its own when its parent has ended, however that happened, even while it reads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAPPED_WITH_A_GPU: Final = 2**34
 """Bytes of address space from which on the driver of a GPU must have mapped some: CUDA maps tens of
 gigabytes at its start, and more later. Our models and libraries map less than one."""
 STATM: Final = "/proc/{}/statm"
-"""Where Linux tells the memory of a process, in pages: address space, then resident memory."""
+"""Where Linux reports the memory of a process, in pages: address space, then resident memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _send(pipe: Connection, message: Message) -> None:
 
 
 def resident_bytes(process: int) -> int | None:
-    """The resident memory of a process; ``None`` where the system does not tell it."""
+    """The resident memory of a process; ``None`` where the system does not report it."""
     return _memory(process, 1)
 
 

@@ -194,7 +194,7 @@ class WorkerPool:
     def _answer(
         self, worker: _Process | None, job: Job, future: Future[Answer | Refusal]
     ) -> _Process | None:
-        """Answer one job; the worker to go on with, ``None`` if a new one is needed."""
+        """Answer one job; return the worker for the next one, ``None`` if a new one is needed."""
         for _ in range(ATTEMPTS):
             try:
                 worker = worker or self._started()
@@ -206,7 +206,7 @@ class WorkerPool:
             except CancelledError:
                 worker = None
                 break
-            except FundoscopeError as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits for the future gets it
                 future.set_exception(error)
                 return None
             else:
@@ -235,12 +235,14 @@ class WorkerPool:
                     worker.end()
                     return refusal, None
                 if self._closing.is_set():
-                    worker.end()
                     raise CancelledError
             message = _received(worker.pipe)
-        except (EOFError, OSError):
+        except (EOFError, OSError, msgspec.MsgspecError):
             worker.end()
             raise _DiedError from None
+        except BaseException:
+            worker.end()
+            raise
         result = message.answer or message.refusal
         if result is None:
             worker.end()
@@ -266,7 +268,7 @@ class WorkerPool:
         """Start a process; the first error goes to whoever waits for the pool."""
         try:
             return self._started()
-        except (FundoscopeError, _DiedError, CancelledError) as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits for the pool gets it
             with self._lock:
                 if not self._loaded.done():
                     self._loaded.set_exception(_of_start(error))
@@ -298,7 +300,7 @@ class WorkerPool:
             message = _received(ours)
             if message.loaded is None:
                 raise error_of(message.failure)
-        except (EOFError, OSError):
+        except (EOFError, OSError, msgspec.MsgspecError):
             worker.end()
             raise _DiedError from None
         except BaseException:

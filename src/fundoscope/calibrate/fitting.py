@@ -80,7 +80,7 @@ def fit(
     Args:
         p: ``(N, 5)`` probabilities without a correction.
         labels: ``(N,)`` grades, 0 to 4.
-        source: ``(N,)`` numbers of the sources, each of which weighs the same.
+        source: ``(N,)`` numbers of the sources, each of which has the same weight.
         start: where the search starts, and what few photographs are pulled to.
         prior: strength of that pull, in photographs.
         resamples: samples drawn with replacement, always the same; 0: one fit to all photographs.

@@ -1,4 +1,4 @@
-"""Fit how a detector's boxes tell whether a kind of lesion is in the eye at all.
+"""Fit the model that decides from the boxes whether a kind of lesion is in the eye at all.
 
 Each kind gets a logistic model of two features (:mod:`fundoscope.lesions.presence`) and a limit
 from which it is present: the lowest probability that few enough healthy eyes of any source reach.

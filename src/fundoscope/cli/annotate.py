@@ -121,6 +121,13 @@ def _photographs(paths: list[Path], out: Path | None) -> list[Input]:
 
     apart = out is not None and not any(path.exists() and _same(path, out) for path in paths)
     inputs = gather(paths, leave_out=out if apart else None)
+    for photo in inputs.photographs:
+        if photo.archive or photo.url:
+            raise UsageError(
+                photo.archive or photo.url,
+                "is an archive or an address: annotations need photographs in a folder",
+                "unpack or download the photographs, and name their folder",
+            )
     return list({photo.path.absolute(): photo for photo in reversed(inputs.photographs)}.values())[
         ::-1
     ]

@@ -16,8 +16,9 @@ PIPE_CLOSED: Final = 141
 
 MEANINGS: Final = {
     DONE: "Everything was done.",
-    FAILED: "Something failed, e.g. the disk is full or a result exists already.",
-    WRONG_USE: "The command was used wrongly, or an input such as a table or a bundle is faulty.",
+    FAILED: "Something failed, e.g. the disk is full.",
+    WRONG_USE: "The command was used wrongly, an input such as a table or a bundle is faulty, or a"
+    " result exists already.",
     INCOMPLETE: "The command finished, but some photographs could not be read or graded, or a check"
     " found a problem.",
     INTERRUPTED: "The command was interrupted with Ctrl-C, or lost its cluster or store.",

@@ -16,6 +16,8 @@ from fundoscope.cli.exit_codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from fundoscope.cli.extras import extra_of
 from fundoscope.errors import FundoscopeError, MissingExtraError, OutputError
 
+PRINTING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE, errno.EBADF)
+"""Why printing fails: a full disk behind a redirection, a closed stream."""
 COMMANDS: Final = (
     "read",
     "annotate",
@@ -168,11 +170,11 @@ def _explained(error: Exception) -> FundoscopeError:
         extra = extra_of(missing)
         if extra is not None:
             return MissingExtraError(f"this command (it uses {missing})", extra)
-    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
-        return _unwritten(error.errno)  # A command printed; files are named in their errors.
     if isinstance(error, OSError) and error.filename is not None:
         why = f"cannot be read or written ({error.strerror})"
         return FundoscopeError(str(error.filename), why, "check its name and its permissions")
+    if isinstance(error, OSError) and error.errno is not None and error.errno in PRINTING:
+        return _unwritten(error.errno)  # A command printed; files are named in their errors.
     return FundoscopeError(
         "internal error",
         f"{type(error).__name__}: {error}",

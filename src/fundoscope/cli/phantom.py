@@ -69,7 +69,11 @@ def phantom(
     ] = 1,
     varied: Annotated[
         bool,
-        typer.Option("--varied", help="Vary shape, size, eye and grade from picture to picture."),
+        typer.Option(
+            "--varied",
+            help="Vary shape, size, eye and grade from picture to picture, in place of the options"
+            " for them. Pictures are numbered from 0.",
+        ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:

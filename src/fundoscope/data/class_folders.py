@@ -154,7 +154,7 @@ def _is_foreign(inner: Path, root: Path) -> bool:
 
 
 def _require_understood(parent: Path, root: Path, *, by_words: bool) -> None:
-    """Reject numbers that are no grades, and names of no class beside classes named by words."""
+    """Reject numbers that are not grades, and names of no class beside classes named by words."""
     for inner in _subfolders(parent):
         if inner.name.isdecimal() and inner.name not in GRADES:
             raise TableError(str(inner), "is named by a number that is not a grade", REMEDY)

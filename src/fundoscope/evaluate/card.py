@@ -37,8 +37,8 @@ photograph that is referable, has no grade, is abstained from, or is flagged `ne
 Macular oedema, glaucoma and other diseases need a reader in any case.""",
     bundles.DETECTION: """\
 For research on photographs of the retina of people with diabetes, and to draw first boxes that a
-person corrects. Boxes are no finding until a person who is qualified to read retinal photographs
-has confirmed them. An eye without boxes may still have lesions.""",
+person corrects. A box is not a finding until a person who is qualified to read retinal photographs
+has confirmed it. An eye without boxes may still have lesions.""",
 }
 """By task: what a bundle is for, and who must supervise it."""
 GRADER_FIGURES: Final = (

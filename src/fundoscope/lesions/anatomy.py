@@ -13,7 +13,18 @@ import math
 from typing import Final
 
 from fundoscope.geometry import Box
-from fundoscope.reading import Anatomy, FieldOfView, Fovea, Laterality, OpticDisc
+from fundoscope.reading import (
+    ESTIMATED,
+    FOUND,
+    LEFT,
+    NOT_FOUND,
+    RIGHT,
+    Anatomy,
+    FieldOfView,
+    Fovea,
+    Laterality,
+    OpticDisc,
+)
 
 TEMPORAL_OF_DISC: Final = 2.57
 BELOW_DISC: Final = 0.24
@@ -26,25 +37,23 @@ CENTRAL_DISC: Final = 0.12
 either eye: the photograph is centred on the disc."""
 DISC_RADIUS: Final = 0.5
 """In disc diameters."""
-RIGHT, LEFT = "right", "left"
 SUPERIOR, INFERIOR = "superior", "inferior"
 TEMPORAL, NASAL = "temporal", "nasal"
-FOUND, ESTIMATED, NOT_FOUND = "found", "estimated", "not_found"
 Point = tuple[float, float]
 
 
-def of_disc(disc: OpticDisc, fov: FieldOfView, told: str | None = None) -> Anatomy:
+def of_disc(disc: OpticDisc, fov: FieldOfView, given: str | None = None) -> Anatomy:
     """The landmarks that follow from the optic disc: side and the usual place of the fovea.
 
     Args:
         disc: found or not.
         fov: of the photograph, found.
-        told: the eye that was given, ``"right"`` or ``"left"``; it overrules the photograph.
+        given: the eye that was given, ``"right"`` or ``"left"``; it overrules the photograph.
     """
     seen = side_of(disc, fov)
-    contradiction = None not in (seen, told) and seen != told
-    eye = told or seen
-    source = "given" if told else ("image" if seen else None)
+    contradiction = None not in (seen, given) and seen != given
+    eye = given or seen
+    source = "given" if given else ("image" if seen else None)
     laterality = Laterality(eye, source, contradiction)
     return Anatomy(disc, estimated_fovea(disc, fov, eye), laterality)
 

@@ -136,6 +136,7 @@ def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ..
 
     Raises:
         MemoryError: there is too little memory for the network.
+        PhotoError: the network failed, or gave values that are not finite.
     """
     return accepted(detector, assessable(detector, photo, fov), fov)
 

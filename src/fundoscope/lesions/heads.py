@@ -75,6 +75,7 @@ def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> DetectedBoxes
 
     Raises:
         MemoryError: there is too little memory for the graph.
+        PhotoError: the network failed, or gave values that are not finite.
         PhotoError: the graph gives numbers that are not finite.
     """
     tile, corners, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)

@@ -108,7 +108,7 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
     ):
         raise BundleError(
             path.name,
-            f"its network takes {takes[1:]} and gives {gives[1:]}, which are no maps of landmarks",
+            f"its network takes {takes[1:]} and gives {gives[1:]}, which are not maps of landmarks",
             "export it again",
         )
     return Landmarker(bundle.manifest, session)

@@ -32,22 +32,22 @@ SURE: Final = 0.9
 """Certainty from which the photograph may contradict the eye that was given."""
 
 
-def of(disc: OpticDisc, fovea: Fovea, fov: FieldOfView, told: str | None = None) -> Laterality:
+def of(disc: OpticDisc, fovea: Fovea, fov: FieldOfView, given: str | None = None) -> Laterality:
     """Which eye it is. An eye that was given overrules the photograph.
 
     Args:
         disc: found or not.
         fovea: found or not.
         fov: the field of view, found.
-        told: the eye that was given, one of :data:`fundoscope.reading.EYES`; ``None``: none.
+        given: the eye that was given, one of :data:`fundoscope.reading.EYES`; ``None``: none.
     """
     shown, certainty = _shown(disc, fovea, fov)
-    if told is None:
+    if given is None:
         return Laterality(shown, None if shown is None else IMAGE, certainty=certainty)
     if shown is None or certainty is None:
-        return Laterality(told, GIVEN)
-    contradicted = shown != told and certainty >= SURE
-    return Laterality(told, GIVEN, contradicted, certainty if shown == told else 1 - certainty)
+        return Laterality(given, GIVEN)
+    contradicted = shown != given and certainty >= SURE
+    return Laterality(given, GIVEN, contradicted, certainty if shown == given else 1 - certainty)
 
 
 def warnings(eye: Laterality) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The way from a photograph to its findings: boxes, landmarks, summary. All readers take it."""
+"""From a photograph to its findings (boxes, landmarks and summary), as a reading has them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def look(
 
     Raises:
         MemoryError: there is too little memory for the network.
+        PhotoError: the network failed, or gave values that are not finite.
     """
     boxes = detectors.assessable(detector, photo, fov)
     placed = _anatomy(landmarker, photo, fov, eye)

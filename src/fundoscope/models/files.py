@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from fundoscope.compression import LZMA_ERRORS
 from fundoscope.errors import BundleError
 from fundoscope.regular import size_of
 
-UNREADABLE: Final = (
+UNREADABLE: Final[tuple[type[Exception], ...]] = (
     OSError,
     EOFError,
     IndexError,
@@ -23,6 +24,7 @@ UNREADABLE: Final = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
+    *LZMA_ERRORS,
 )
 """What zipfile and its decompressors raise at damaged files. RuntimeError: encrypted, or compressed
 in an unknown way. ValueError: names that are not text."""
@@ -98,11 +100,6 @@ def _from_zip(path: Path, name: str, bound: int) -> bytes:
         raise
     except UNREADABLE as error:
         raise _damaged(path, error) from None
-    except Exception as error:
-        # lzma is optional in Python, so its error cannot be named above.
-        if type(error).__name__ == "LZMAError":
-            raise _damaged(path, error) from None
-        raise
 
 
 def _damaged(path: Path, error: Exception) -> BundleError:

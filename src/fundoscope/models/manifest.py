@@ -156,10 +156,10 @@ class DetectorManifest(BundleManifest):
             lesion.
         size_correction: for each kind, what is added to the log-odds of its scores for each halving
             of the field below ``radius``; 0 for those that are missing.
-        presence: for each kind, how its boxes tell whether it is in the eye at all; empty in
-            bundles to which this was not fitted.
-        lesion_grade: how the lesions tell the grade; ``None`` in bundles to which this was not
-            fitted.
+        presence: for each kind, the model that decides from its boxes whether it is in the eye;
+            empty in bundles to which this was not fitted.
+        lesion_grade: the model that grades by lesions alone; ``None`` in bundles to which this was
+            not fitted.
     """
 
     head: str

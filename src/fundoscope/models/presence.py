@@ -1,4 +1,4 @@
-"""How a detector's boxes tell whether a kind of lesion is in the eye at all."""
+"""The model that decides from a detector's boxes whether a kind of lesion is in the eye at all."""
 
 from __future__ import annotations
 

@@ -202,6 +202,7 @@ def run(model: InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
 
     Raises:
         MemoryError: there is too little memory.
+        PhotoError: the network failed, or gave values that are not finite.
     """
     output: NDArray[np.float32] = outputs(model, batch, [model.get_outputs()[0].name])[0]
     return output

@@ -58,8 +58,6 @@ DECODER_ERRORS: Final = (
 """What Pillow raises on damaged files; it depends on the format and on the damage."""
 PILLOW: Final = re.compile(r"PIL\.")
 """The modules of Pillow, for the filter of warnings."""
-MAX_PAGES: Final = 16
-"""Most pictures in a TIFF file whose first one is read; reductions halve the size each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +305,7 @@ def _has_further_pictures(image: Image.Image) -> bool:
     """
     # The pages of a TIFF are a linked list in the file, which may be damaged too.
     pages = getattr(image, "n_frames", 1)
-    if image.format != TIFF or pages > MAX_PAGES:
+    if image.format != TIFF or pages > limits.MAX_TIFF_PAGES:
         return pages > 1
     width, height = image.size
     for page in range(1, pages):
@@ -370,8 +368,3 @@ def _check_planes(image: Image.Image, title: str, *, is_deep: bool) -> None:
             "store it as 8-bit RGB",
             code="unsupported_mode",
         )
-
-
-def without_name(photo: Photo) -> Photo:
-    """The photograph without the name of its file."""
-    return replace(photo, facts=replace(photo.facts, name=None))

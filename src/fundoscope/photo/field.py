@@ -227,7 +227,7 @@ def _disc_of_colours(size: int) -> Pixels:
 
 
 def _reduced(photo: Photo, side: int = WORKING_SIDE) -> Photo:
-    """A small copy of a photograph, whose longer side has so many pixels at most."""
+    """A small copy of a photograph, with at most ``side`` pixels on its longer side."""
     height, width = photo.pixels.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:

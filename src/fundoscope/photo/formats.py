@@ -70,7 +70,7 @@ DOCUMENTS: Final = (
     (b"<!DOCTYPE", "a web page"), (b"<!doctype", "a web page"), (b"<html", "a web page"),
     (b"version https://git-lfs", "a Git LFS pointer"),
 )  # fmt: skip
-"""First bytes and name of files that are no pictures."""
+"""First bytes and name of files that are not pictures."""
 DOCUMENT_REMEDIES: Final = {
     "a PDF document": "export the photograph in it as PNG or JPEG",
     "a ZIP archive or an office document": "unpack it, and give the JPEG, PNG or TIFF file",

@@ -76,7 +76,10 @@ def content(source: Any) -> File | Pixels:
             " other, or all of them to Reader.read_many"
         )
     if hasattr(source, "read"):
-        data = source.read(limits.MAX_FILE_BYTES + 1)
+        try:
+            data = source.read(limits.MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise _unreadable("the open file", error) from None
         if isinstance(data, bytes):
             return File(None, data)
         raise TypeError("this file is open in text mode: open it with mode 'rb'")
@@ -119,4 +122,12 @@ def _pixels_of(picture: Image.Image) -> Pixels:
             "give the path of its file, or convert it to 8-bit RGB",
             code="unsupported_mode",
         )
-    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    try:
+        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    except decode.DECODER_ERRORS as error:  # a picture that PIL has opened and not read yet
+        raise _unreadable("the picture", error) from None
+
+
+def _unreadable(what: str, error: Exception) -> PhotoError:
+    why = f"cannot be read ({str(error) or type(error).__name__})"
+    return PhotoError(what, why, "check the file that it comes from", code="unreadable")

@@ -61,7 +61,7 @@ WHY_NO_OEDEMA: Final = {"fovea": "the place of the fovea is not certain enough"}
 ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""
 TOO_SMALL: Final = "photograph_too_small"
-LOOKS_HEALTHY: Final = "the eye as a whole looks healthy"
+LOOKS_HEALTHY: Final = "together not enough to tell this eye from a healthy one"
 ALL_LESIONS: Final = "lesions"
 
 
@@ -272,8 +272,8 @@ def lesions_in_words(reading: Reading) -> str:
     """Say which lesions were found and which not; ``""`` where none was looked for.
 
     E.g. ``"12 microaneurysms, 1 haemorrhage, no hard exudates or soft exudates found"``. Lesions
-    that are not drawn because the eye looks healthy are added: ``"3 possible haemorrhages not drawn
-    (the eye as a whole looks healthy)"``.
+    that are not drawn are added: ``"3 possible haemorrhages not drawn (together not enough to tell
+    this eye from a healthy one)"``.
     """
     counts = lesion_counts(reading)
     parts = [f"{n} {kind_in_words(kind, n)}" for kind, n in counts.items() if n]
@@ -288,7 +288,7 @@ def lesions_in_words(reading: Reading) -> str:
 
 
 def withheld_in_words(reading: Reading) -> str:
-    """Say which boxes are not drawn because the eye looks healthy; ``""`` where there are none."""
+    """Say which boxes are not drawn, and why; ``""`` where there are none."""
     parts = [
         f"{lesions.withheld} possible {kind_in_words(lesions.kind, lesions.withheld)}"
         for lesions in reading.lesion_summary

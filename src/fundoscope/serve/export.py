@@ -115,6 +115,8 @@ def _photographs(store: Store) -> Iterable[_Photograph]:
     by_hash: dict[str, _Photograph] = {}
     for record, review, first in reviews.finished(store):
         each = by_hash.setdefault(record.photograph, _Photograph(record))
+        if review.opinion.ungradable:
+            each.graded = None
         if review.opinion.grade is not None:
             each.graded, each.record, each.first_grade = review, record, first
         if review.opinion.boxes is not None:

@@ -73,12 +73,17 @@ class Pictures:
         Raises:
             Problem: it could not be drawn.
         """
+        pool, future = None, None
         try:
             future = self._submit(_drawn, draw, *arguments)
+            pool = self._pool
             async with asyncio.timeout(self._limits.deadline_s):
                 result = await asyncio.wrap_future(future)
-        except (BrokenProcessPool, MemoryError, TimeoutError):
-            self.close()
+        except (BrokenProcessPool, MemoryError, TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and not (future and future.cancelled()):
+                raise  # the request was cancelled, not the picture
+            if pool is None or pool is self._pool:  # else another one has replaced it already
+                self.close()
             raise Problem(
                 500, "no_picture", "the picture could not be drawn", "try again, or report it"
             ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,22 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
                 say(line)
             _ignore_signals_after_the_stop()
             web = app.make(settings, store, pool, pictures)
-            uvicorn.Server(_configured(web, settings)).run(sockets=[listening])
+            _run(uvicorn.Server(_configured(web, settings)), listening)
+
+
+def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until a signal stops it.
+
+    Raises:
+        FundoscopeError: the service could not start.
+    """
+    try:
+        server.run(sockets=[listening])
+    except SystemExit:  # uvicorn ends so where the start fails
+        if server.started:
+            raise
+    if not server.started:
+        raise FundoscopeError("the service", "did not start", "see what was logged above")
 
 
 def _configured(web: ASGIApp, settings: Settings) -> uvicorn.Config:
@@ -125,6 +141,16 @@ def _check(settings: Settings) -> None:
     for option, path in (("--certificate", settings.certificate), ("--key", settings.key)):
         if path is not None and not path.is_file():
             raise UsageError(f"{option} {path}", "is not a file", "check its name")
+    if settings.certificate is not None:
+        try:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(settings.certificate, settings.key)
+        except ssl.SSLError:
+            raise UsageError(
+                f"--certificate {settings.certificate}",
+                "does not fit --key, or one of them is damaged",
+                "name a certificate in PEM and its key",
+            ) from None
 
 
 def _require_token(settings: Settings, store: Store) -> None:

@@ -171,7 +171,7 @@ def test_a_report_is_not_replaced_unasked(fundoscope, table, tmp_path):
     labels = table(("a.png", 0, "p", "train"))
     (tmp_path / "check.json").write_text("mine")
     said = fundoscope("data", "check", labels, "--json", tmp_path / "check.json")
-    assert said.code == 1
+    assert said.code == 2
     assert "--overwrite" in said.err
     assert (tmp_path / "check.json").read_text() == "mine"
     assert (

@@ -52,7 +52,7 @@ def test_nothing_is_replaced_unasked(
     out = tmp_path / "out.json"
     out.write_text("mine")
     said = fundoscope("data", "convert", drawn, out, "--to", "coco")
-    assert said.code == 1
+    assert said.code == 2
     assert "exists already; add --overwrite to replace it" in said.err
     assert out.read_text() == "mine"
     assert fundoscope("data", "convert", drawn, out, "--to", "coco", "--overwrite").code == 0

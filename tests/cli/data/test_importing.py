@@ -65,7 +65,7 @@ def test_nothing_is_overwritten_unasked(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "labels.csv").write_text("mine")
     said = fundoscope("data", "import", "eyepacs", eyepacs)
-    assert said.code == 1
+    assert said.code == 2
     assert "labels.csv: exists already; add --overwrite to replace it" in said.complaints
     assert (tmp_path / "labels.csv").read_text() == "mine"
     assert fundoscope("data", "import", "eyepacs", eyepacs, "--overwrite").code == 0

@@ -47,7 +47,7 @@ def test_there_and_back(
 def test_twice_is_refused(fundoscope: Command, table: Path, tmp_path: Path) -> None:
     assert fundoscope("data", "sort", table, tmp_path / "sorted").code == 0
     said = fundoscope("data", "sort", table, tmp_path / "sorted")
-    assert said.code == 1
+    assert said.code == 2
     assert "exists already; add --overwrite" in said.err
     assert fundoscope("data", "sort", table, tmp_path / "sorted", "--overwrite").code == 0
 

@@ -83,7 +83,7 @@ def test_nothing_is_overwritten_unasked(fundoscope: Command, table: Path) -> Non
     pytest.importorskip("sklearn")
     before = table.read_bytes()
     said = fundoscope("data", "split", table, "--out", table)
-    assert said.code == 1
+    assert said.code == 2
     assert table.read_bytes() == before
     assert fundoscope("data", "split", table, "--out", table, "--overwrite").code == 0
     assert manifests.read(table).columns == ("image", "grade", "patient", "split")

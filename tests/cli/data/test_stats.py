@@ -79,7 +79,7 @@ def test_nothing_is_replaced_unasked(fundoscope, labels, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "stats.png").write_text("mine")
     said = fundoscope("data", "stats", labels, "--out", tmp_path / "out")
-    assert said.code == 1
+    assert said.code == 2
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["stats.png"]
     assert fundoscope("data", "stats", labels, "--out", tmp_path / "out", "--overwrite").code == 0
 

@@ -75,14 +75,14 @@ def check_address(address: str) -> None:
     """Look whether something answers at an address: Ray itself would wait for a minute.
 
     Raises:
-        UsageError: it is no address.
+        UsageError: it is not an address.
         FundoscopeError: nothing answers.
     """
     if address == AUTO:
         return
     host, _, port = address.rpartition(":")
     if not host or not PORT.fullmatch(port) or "/" in address:
-        raise UsageError(f"--address {shown(address)}", "is no address of a cluster", START_IT)
+        raise UsageError(f"--address {shown(address)}", "is not the address of a cluster", START_IT)
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN).close()
     except (OSError, OverflowError) as error:  # a port above 65535 is an overflow

@@ -22,6 +22,7 @@ from fundoscope.batch.worker_process import Loaded, Message, WorkerLimits
 from fundoscope.batch.workers import MESSAGES, error_of
 from fundoscope.reading import ModelUsed
 from fundoscope.staging import PrivateFolder, left_behind, private_folder
+from fundoscope.switching import JOURNAL
 
 LOOK: Final = 0.1
 """Seconds between two looks whether the cluster is there."""
@@ -51,7 +52,7 @@ class Cluster:
             address: ``HOST:PORT`` of the cluster, or ``auto``; ``None`` starts one on this machine.
             workers: photographs that are read at a time; ``None``: one for each processor.
             limits: of one photograph.
-            stop: once set, it is not waited for the cluster any longer.
+            stop: once set, waiting for the cluster ends.
 
         Raises:
             FundoscopeError: a bundle or a file of rules cannot be read.
@@ -172,5 +173,8 @@ def _private_folder() -> PrivateFolder:
     """A folder for Ray's files; those that killed runs left are removed."""
     parent = Path(tempfile.gettempdir())
     for folder in left_behind(parent):
-        folder.remove()
+        if (folder.path / JOURNAL).exists():
+            folder.release()  # results in the middle of a switch, which their next run completes
+        else:
+            folder.remove()
     return private_folder(parent)

@@ -99,7 +99,7 @@ class Ledger:
             self._sqlite.close()
 
     def __enter__(self) -> Self:
-        """Nothing; the ledger is open."""
+        """Return the ledger, which is open already."""
         return self
 
     def __exit__(self, *_: object) -> None:

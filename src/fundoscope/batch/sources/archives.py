@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import threading
 import zipfile
 import zlib
 from collections import Counter
@@ -13,14 +14,16 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final, Protocol
 
 from fundoscope import limits
+from fundoscope.compression import LZMA_ERRORS
 from fundoscope.errors import PhotoError, UsageError
 
 ZIP_SUFFIXES: Final = (".zip",)
 TAR_SUFFIXES: Final = (
     ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz",
 )  # fmt: skip
-DAMAGE: Final = (
+DAMAGE: Final[tuple[type[Exception], ...]] = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError,
+    *LZMA_ERRORS,
 )  # fmt: skip
 """What the libraries raise on damaged, encrypted or unreadable archives; a compression that they do
 not know is a kind of RuntimeError."""
@@ -141,6 +144,23 @@ class Archives:
         if self._archive is not None:
             self._archive.close()
         self._archive, self._entries = None, iter(())
+
+
+class SharedArchives:
+    """As :class:`Archives`, for several threads: they read one after the other."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._archives, self._lock = Archives(), threading.Lock()
+
+    def read(self, path: str, place: int, name: str) -> bytes:
+        """As :meth:`Archives.read`."""
+        with self._lock:
+            return self._archives.read(path, place, name)
+
+    def close(self) -> None:
+        """Close the archive that is open."""
+        self._archives.close()
 
 
 class _Archive(Protocol):

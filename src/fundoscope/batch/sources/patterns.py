@@ -53,7 +53,7 @@ def lines(path: Path) -> Iterator[str]:
                 if name := line.strip("\r\n"):
                     yield name
     except UnicodeDecodeError:
-        why, remedy = "is no text in UTF-8", "write one path a line"
+        why, remedy = "is not UTF-8 text", "write one path a line"
         raise TableError(path.name, why, remedy) from None
     except OSError as error:
         why = f"cannot be read ({error.strerror})"

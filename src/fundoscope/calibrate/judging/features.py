@@ -21,7 +21,7 @@ from fundoscope.errors import PhotoError
 from fundoscope.grading import inputs
 from fundoscope.grading.grader import Grader
 from fundoscope.phantom import impostors, variety
-from fundoscope.photo import field, sources
+from fundoscope.photo import decode, field, sources
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.sources import File
 from fundoscope.reading import FieldOfView
@@ -211,7 +211,7 @@ def chosen(rows: Sequence[Row], most: int | None) -> list[Row]:
 def _of_photograph(grader: Grader, path: Path, random: np.random.Generator) -> Copies:
     """A photograph's own square and those of its copies; none where no field is located."""
     try:
-        square = square_of(grader, path.read_bytes())
+        square = square_of(grader, decode.read_bytes(path))
     except PhotoError:
         return
     if square is None:

@@ -123,11 +123,11 @@ def material(
     """Put features and labels together.
 
     Args:
-        unlabelled: sources with ungradable photographs that nobody has marked.
-        phantoms: of drawn eyes.
         measured: of the photographs of ``rows`` and their copies.
         rows: with ``gradable`` and, where known, ``quality_eyeq``.
         pictures: of other things.
+        phantoms: of drawn eyes.
+        unlabelled: sources with ungradable photographs that nobody has marked.
     """
     of = [rows[place] for place in measured.place]
     bad = np.array([row.gradable is False for row in of])
@@ -260,7 +260,7 @@ def _groups(given: Material) -> NDArray[np.int64]:
     """The photographs that are left out together, ``int64 (N,)``, from 0.
 
     They are those of a source. A source with photographs that a reader called ungradable is left
-    out in parts, because without all of it nothing tells what ungradable is. Copies of a photograph
+    out in parts, because without all of it nothing shows what ungradable is. Copies of a photograph
     follow each other, so that they are in one part.
     """
     groups = np.empty(len(given.x), np.int64)

@@ -1,6 +1,6 @@
 """Squares as the network of a grader sees them, kept in a folder part by part.
 
-So an interrupted run goes on where it was.
+Run the same command again to resume an interrupted run.
 """
 
 from __future__ import annotations

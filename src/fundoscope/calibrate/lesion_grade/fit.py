@@ -63,7 +63,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How well grades by lesions tell, on photographs that the model was not fitted to.
+    """How accurate grades by lesions are, on photographs that the model was not fitted to.
 
     Attributes:
         photographs: their number.
@@ -160,7 +160,7 @@ def probabilities(model: LesionGradeModel, values: Floats) -> Floats:
 
 
 def accuracy_of(p: Floats, grades: Ints, healthy: Flags, drawn: Flags) -> Accuracy:
-    """How well the lesions tell the grades of N photographs.
+    """How well the grades by lesions of N photographs agree with the readers'.
 
     Args:
         p: probabilities, ``float64 (N, 5)``.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
@@ -98,13 +100,13 @@ def look(
 
 
 def key(networks: Networks) -> str:
-    """A name for features of these networks: other networks or other features get another."""
-    parts = (
-        networks.detector.manifest.model_sha256,
-        networks.landmarker.manifest.model_sha256,
-        str(networks.grader.input.decode_side),
-        *lesion_features.NAMES,
+    """A name for features of these bundles: other bundles or other features get another."""
+    manifests = (
+        networks.detector.manifest,
+        networks.landmarker.manifest,
+        networks.grader.manifest,
     )
+    parts = (*(msgspec.json.encode(each).decode() for each in manifests), *lesion_features.NAMES)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:KEY_CHARACTERS]
 
 

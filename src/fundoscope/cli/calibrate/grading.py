@@ -79,7 +79,7 @@ def grading(
     if any(row.split == TEST for row in rows):
         typer.echo("fitted to rows of the split test, which can no longer test it", err=True)
     lacking = [(o.row.image, o.reason, o.remedy) for o in outcomes if o not in graded]
-    if name_lacking(lacking, out):
+    if name_lacking(lacking):
         raise typer.Exit(INCOMPLETE)
 
 

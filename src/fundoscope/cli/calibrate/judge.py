@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from fundoscope.cli import labels as label_tables
 from fundoscope.cli.calibrate.options import NewBundle
 from fundoscope.cli.options import GraderBundle, Labels, Overwrite
 from fundoscope.errors import UsageError
+
+if TYPE_CHECKING:
+    from fundoscope.data.manifest import Row
 
 TRAINED_ON = ("train", "val")
 """The splits that are used."""
@@ -69,13 +73,15 @@ def judge(
             "add them with fundoscope bundle features; its network must have residual blocks",
         )
     rows = features.chosen([row for row in table.rows if row.split in TRAINED_ON], most)
+    pictures = features.pictures_in(natural, most)
+    _require_material(rows, labels, pictures, natural)
     paths = [table.photograph(row) for row in rows]
     measured = beside(
         features.of_rows(loaded, rows, paths, cache / "photographs"),
         features.of_slides(loaded, rows, paths, cache / "slides"),
     )
     others = together(
-        features.of_pictures(loaded, features.pictures_in(natural, most), cache / "natural"),
+        features.of_pictures(loaded, pictures, cache / "natural"),
         features.of_impostors(loaded, cache / "impostors"),
     )
     phantoms = features.of_phantoms(loaded, cache / "phantoms")
@@ -90,3 +96,26 @@ def judge(
         f"{out}: {manifest.name}, judge fitted to {sum(fitted.fitted_on.values())} photographs and"
         f" {len(set(others.place.tolist()))} other pictures"
     )
+
+
+def _require_material(
+    rows: Sequence[Row], labels: Path, pictures: Sequence[Path], natural: Path
+) -> None:
+    """Refuse, before photographs are read, what the fit could not learn from."""
+    if not pictures:
+        raise UsageError(
+            f"--natural {natural}", "holds no pictures", "name a folder of pictures of other things"
+        )
+    ungradable = {row.source for row in rows if row.gradable is False}
+    if not ungradable:
+        raise UsageError(
+            str(labels),
+            f"has no photograph with gradable = 0 in the splits {' and '.join(TRAINED_ON)}",
+            "mark ungradable photographs, or join a table that has some",
+        )
+    if ungradable.issuperset(row.source for row in rows):
+        raise UsageError(
+            str(labels),
+            "has ungradable photographs in every source, so no limit can be fitted",
+            "add a source whose photographs are all gradable",
+        )

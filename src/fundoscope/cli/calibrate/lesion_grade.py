@@ -48,10 +48,10 @@ def lesion_grade(
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fit the grade that lesions alone tell, to photographs that the detector did not learn from.
+    """Fit the model that grades by lesions alone, to photographs unknown to the detector.
 
     The network is not changed. Prints how well the grade agrees with the readers', by source, on
-    photographs that it was not fitted to. A stopped run goes on where it was.
+    photographs that it was not fitted to. Run the same command again to resume a stopped run.
 
     An eye that looks healthy by its grade and by all its lesions together has them withheld:
     counted, and not drawn. How sure that must be follows from the healthy eyes.
@@ -99,7 +99,7 @@ def lesion_grade(
     typer.echo(f"{printable(str(out))}: {manifest.name}")
     if any(row.split == TEST for row in rows):
         typer.echo("fitted to rows of the split test, which can no longer test it", err=True)
-    if name_lacking([(each.image, *each.problem) for each in looked if each.problem], out):
+    if name_lacking([(each.image, *each.problem) for each in looked if each.problem]):
         raise typer.Exit(INCOMPLETE)
 
 

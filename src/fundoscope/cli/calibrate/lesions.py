@@ -82,7 +82,7 @@ def lesions(
     _print(fitted, manifest, out)
     if any(row.split == TEST for row in rows):
         typer.echo("fitted to rows of the split test, which can no longer test it", err=True)
-    if name_lacking([(each.image, each.reason, each.remedy) for each in unread], out):
+    if name_lacking([(each.image, each.reason, each.remedy) for each in unread]):
         raise typer.Exit(INCOMPLETE)
 
 

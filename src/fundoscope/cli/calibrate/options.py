@@ -13,7 +13,10 @@ NewBundle = Annotated[
 Split = Annotated[str | None, typer.Option(metavar="NAME", help="Use only the rows of this split.")]
 NewName = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Name of the bundle. Default: the old one, -calibrated."),
+    typer.Option(
+        metavar="NAME",
+        help="Name of the bundle. Default: the given one's name with -calibrated added.",
+    ),
 ]
 
 

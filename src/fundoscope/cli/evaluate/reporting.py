@@ -85,17 +85,18 @@ def keeps_looks(folder: Path) -> bool:
     return False
 
 
-def name_lacking(lacking: Sequence[tuple[str, str, str]], run: Path) -> bool:
+def name_lacking(lacking: Sequence[tuple[str, str, str]], run: Path | None = None) -> bool:
     """Name the photographs without a result; returns whether there are any.
 
     Args:
         lacking: image, reason and remedy of each.
-        run: the file that names them all.
+        run: the file that names them all, if there is one.
     """
     from fundoscope.quoting import printable
 
     for image, reason, remedy in lacking[:NAMED_AT_MOST]:
         typer.echo(f"{printable(image)}: {reason}; {remedy}", err=True)
     if len(lacking) > NAMED_AT_MOST:
-        typer.echo(f"and {len(lacking) - NAMED_AT_MOST} more, named in {run}", err=True)
+        where = "" if run is None else f", named in {run}"
+        typer.echo(f"and {len(lacking) - NAMED_AT_MOST} more{where}", err=True)
     return bool(lacking)

@@ -25,7 +25,7 @@ TRANSPOSED: Final = range(5, 9)
 """EXIF orientations that swap width and height."""
 
 FORMAT_BYTES: Final = 1024
-"""Bytes at the start of a file from which its format is told."""
+"""Bytes at the start of a file that show its format."""
 
 PictureSize = tuple[int, int]
 """Width and height in pixels."""

@@ -60,7 +60,7 @@ def read_rows(title: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
         is not blank.
 
     Raises:
-        TableError: it is no workbook, is damaged or too large, or a cell holds an error or a
+        TableError: it is not a workbook, is damaged or too large, or a cell holds an error or a
             formula without a result.
         MissingExtraError: openpyxl is not installed.
     """

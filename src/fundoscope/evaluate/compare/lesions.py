@@ -183,7 +183,7 @@ def _of_kind(
     try:
         counts = np.array([[float(p[name]) for name in columns] for p in photographs])
         scores = [np.array([float(box["score"]) for box in some], np.float64) for some in boxes]
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise folders.not_as_written(results.folder, folder.PREDICTIONS, error) from None
     hits = [np.array([box["hit"] == "true" for box in some], bool) for some in boxes]
     return _KindResults(counts, ranked_boxes(scores, hits, counts[:, 0].tolist()))

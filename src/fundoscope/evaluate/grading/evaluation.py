@@ -213,7 +213,7 @@ def measure(
 
 
 def _reliability(outcomes: Sequence[Outcome]) -> tuple[Bin, ...]:
-    """The table of the graded ones; a grade alone is no probability."""
+    """The table of the graded ones; a grade alone is not a probability."""
     chances = [
         (o.grade.referable.probability, o.row.grade >= REFERABLE_GRADE)
         for o in outcomes

@@ -105,7 +105,7 @@ def second_grades(manifest: Manifest, rows: Sequence[Row], column: str) -> list[
     """Take the second reader's grade of each row; ``None`` where the cell is empty.
 
     Raises:
-        UsageError: the column does not exist, a cell is no grade, or all are empty.
+        UsageError: the column does not exist, a cell is not a grade, or all are empty.
     """
     require_column(manifest, column)
     cells = [row.text(column) for row in rows]

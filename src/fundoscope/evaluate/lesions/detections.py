@@ -100,7 +100,7 @@ def _detect(detector: Detector, path: Path) -> Detections:
 def boxes_of(lesions: tuple[Lesion, ...], kind: str) -> ScoredBoxes:
     """Select the boxes of one kind, best first.
 
-    Of a landmark only the best is kept: an eye has one, and a reading shows one.
+    Of a landmark only the best box is kept: an eye has one.
     """
     chosen = sorted(
         (lesion for lesion in lesions if lesion.kind == kind), key=lambda each: -each.score

@@ -199,7 +199,7 @@ def _pixels_of(kind: str, detections: Detections, mask: Mask) -> PixelCounts:
 def _disc_distance(
     photograph: Photograph, detections: Detections, thresholds: Mapping[str, float]
 ) -> float | None:
-    """Measure the distance of the best box that reaches the threshold, the one a reading shows."""
+    """Measure the distance of the detector's best disc box, if it reaches the threshold."""
     if photograph.disc is None:
         return None
     boxes = detections.of_kind(OPTIC_DISC.key)

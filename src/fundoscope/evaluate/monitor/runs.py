@@ -121,11 +121,6 @@ def grouped(runs: Sequence[Period], every: str) -> tuple[Period, ...]:
     return tuple(_joined(name, parts) for name, parts in together.items())
 
 
-def joined(name: str, runs: Sequence[Period]) -> Period:
-    """Make one period of several runs."""
-    return _joined(name, sorted(runs, key=lambda run: run.started))
-
-
 def _joined(name: str, runs: Sequence[Period]) -> Period:
     photographs = tuple(seen for run in runs for seen in run.photographs)
     models = frozenset(model for run in runs for model in run.models)

@@ -33,7 +33,7 @@ OWN_SECTIONS: Final = (
     *("version", "n", "by", "mean", "intervals", "graded", "recall", "precision", "readers"),
     *("certainty", "sources"),
 )
-"""Entries of ``metrics.json`` that a section of its own shows, or that are no figures."""
+"""Entries of ``metrics.json`` that a section of its own shows, or that are not figures."""
 SEVERAL_LOOKS: Final = (
     "The gap is the figure of the group less that of all other photographs. p is of a normal test"
     " with the spread of the resamples; the last column is corrected for all gaps of this page"

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from fundoscope.grading.rules.evidence import Evidence, PlacedLesion
 from fundoscope.lesions import anatomy as geometry
-from fundoscope.reading import Anatomy, FieldOfView, Fovea, Laterality, Lesion, LesionSummary
+from fundoscope.reading import (
+    FOUND,
+    NOT_FOUND,
+    Anatomy,
+    FieldOfView,
+    Fovea,
+    Laterality,
+    Lesion,
+    LesionSummary,
+)
 
 
 def evidence(
@@ -53,8 +62,8 @@ def _uncontradicted(anatomy: Anatomy) -> Anatomy:
     """
     if not anatomy.laterality.contradiction:
         return anatomy
-    seen = anatomy.fovea.state == geometry.FOUND
-    fovea = anatomy.fovea if seen else Fovea(geometry.NOT_FOUND)
+    seen = anatomy.fovea.state == FOUND
+    fovea = anatomy.fovea if seen else Fovea(NOT_FOUND)
     return replace(anatomy, fovea=fovea, laterality=Laterality(contradiction=True))
 
 

@@ -2,7 +2,7 @@
 
 A reading has its warnings as English sentences, for every program that reads it. The English texts
 whose keys begin with ``warning`` are these sentences, with names in braces in the places of values;
-so a sentence tells its key, and the key has a text in every language.
+so the sentence identifies its key, and the key has a text in every language.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def report(
 
     Args:
         examined: the photographs of the patient, usually one of each eye.
-        identity: of the patient, as far as it shall be printed.
+        identity: of the patient: what is to be printed.
         date: of the report; ``""`` prints none.
         spoken: the code of a language, one of :func:`fundoscope.report.languages.codes`.
 

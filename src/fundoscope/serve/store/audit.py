@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, select
 
 from fundoscope.reading import ModelUsed
 from fundoscope.serve.store.database import looking
@@ -164,12 +164,6 @@ def entries(engine: Engine) -> Iterator[Entry]:
     with looking(engine) as connection:
         for row in connection.execute(select(audit).order_by(audit.c.number)):
             yield _entry(row)
-
-
-def count(engine: Engine) -> int:
-    """The number of entries."""
-    with looking(engine) as connection:
-        return int(connection.execute(select(func.count()).select_from(audit)).scalar_one())
 
 
 def _values(entry: Entry) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def of_bundle(path: Path, own: Mapping[str, Tensor], kinds: Sequence[str]) -> Ma
 
     Raises:
         BundleError: the bundle cannot be read, or has weights of eight bits.
-        KeyError: its class list is no beginning of this one.
+        KeyError: this class list does not begin with its classes.
     """
     import torch
 

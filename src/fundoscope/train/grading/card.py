@@ -195,5 +195,6 @@ LIMITATIONS = """## Limitations
 - In the public sets, some cameras have photographed sicker patients than others, so a network can
   guess the grade from the camera. Changing shape and colour at random in training makes that
   harder, but does not rule it out.
-- It grades every photograph with a field of view, even one that is too poor to be graded.
+- Without a judge of image quality (`fundoscope calibrate judge`) it grades every photograph with a
+  field of view, even one that is too poor to be graded. A judge does not find all of these.
 """

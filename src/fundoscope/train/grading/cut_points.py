@@ -69,7 +69,7 @@ def fit_cut_points(
     Args:
         expected: ``(N,)`` expected grades, 0 to 4.
         labels: ``(N,)`` grades.
-        source: ``(N,)`` numbers of the sources, each of which weighs the same.
+        source: ``(N,)`` numbers of the sources, each of which has the same weight.
     """
     random = np.random.default_rng(0)
     samples = []

@@ -26,7 +26,7 @@ class Targets:
 
     Attributes:
         points: ``float32 (N, 2, 2)``: x and y of disc and fovea.
-        shown: ``bool (N, 2)``: whether each is to be seen.
+        shown: ``bool (N, 2)``: whether each is visible.
         diameter: ``float32 (N,)`` of the disc in radii of the field; NaN where not measured.
     """
 

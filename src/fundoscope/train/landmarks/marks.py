@@ -2,8 +2,8 @@
 
 The table is a CSV file with the columns ``image``, ``split`` (``train`` or ``val``), ``disc_x``,
 ``disc_y``, ``disc_width``, ``disc_height``, ``fovea_x`` and ``fovea_y``, and optionally
-``source``. Marks are in pixels of the photograph as stored. A landmark without a centre is not to
-be seen. A disc without a width is seen, but its size was not measured. Paths are relative to the
+``source``. Marks are in pixels of the photograph as stored. A landmark without a centre is not
+visible. A disc without a width is visible, but its size was not measured. Paths are relative to the
 folder of the table.
 """
 
@@ -45,9 +45,9 @@ class Mark:
         image: its path in the table.
         split: ``train`` or ``val``.
         source: the data set; ``""`` if the table does not say.
-        disc: centre; ``None`` if it is not to be seen.
+        disc: centre; ``None`` if it is not visible.
         disc_sides: width and height; ``None`` if not measured.
-        fovea: centre; ``None`` if it is not to be seen.
+        fovea: centre; ``None`` if it is not visible.
     """
 
     image: str

@@ -181,7 +181,7 @@ def moved(truth: Tensor, maps: Tensor) -> Targets:
 def cut(
     pictures: Tensor, targets: Targets, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Targets]:
-    """Cut some pictures off at one side, as a sensor does; what lies beyond is not to be seen.
+    """Cut some pictures off at one side, as a sensor does; what lies beyond is not visible.
 
     Args:
         pictures: ``(N, 3, S, S)``, black outside of the retina.

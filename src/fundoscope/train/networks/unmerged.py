@@ -1,4 +1,4 @@
-"""A network that goes on from weights into which batch normalisation was merged.
+"""Continue training from weights into which batch normalisation was merged.
 
 In a graph of eight bits, each batch normalisation is a part of the convolution before it. A network
 that is trained needs it apart: it divides by the spread of the batch. So each convolution gets the

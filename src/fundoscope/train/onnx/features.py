@@ -193,7 +193,9 @@ def add_to_bundle(given: Path, folder: Path) -> GraderManifest:
     model = with_features(bundle.model)
     if model is None:
         raise BundleError(
-            given.name, "ends in no linear layer, so it has no features", "name another bundle"
+            given.name,
+            "does not end in a linear layer, so it has no features",
+            "name another bundle",
         )
     manifest = replace(bundle.manifest, model_sha256=hashlib.sha256(model).hexdigest())
     bundles.write(folder, manifest, model, bundles.card(given))

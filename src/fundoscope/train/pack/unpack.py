@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from fundoscope import limits
+from fundoscope.compression import LZMA_ERRORS
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.grading.inputs import CROP
 from fundoscope.train.detection import config as detector_config
@@ -45,7 +46,7 @@ from fundoscope.train.run.settings import sides
 
 KEY: Final = 12
 """Hexadecimal digits of a folder's name in the cache."""
-UNREADABLE: Final = (
+UNREADABLE: Final[tuple[type[Exception], ...]] = (
     EOFError,
     IndexError,
     OverflowError,
@@ -54,10 +55,14 @@ UNREADABLE: Final = (
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
+    *LZMA_ERRORS,
 )
-"""What zipfile raises at damaged files."""
+"""What zipfile raises on damaged files."""
 NOT_JSON: Final = (msgspec.MsgspecError, OverflowError, RecursionError, ValueError)
 """What msgspec raises at wrong JSON. ValueError: not UTF-8, or a number of thousands of digits."""
+
+NOT_OPENED: Final[tuple[type[Exception], ...]] = (*UNREADABLE, OSError)
+NOT_A_PART: Final[tuple[type[Exception], ...]] = (*UNREADABLE, KeyError, *NOT_JSON)
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -74,7 +79,7 @@ def is_pack(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return CONTENTS in archive.namelist()
-    except (*UNREADABLE, OSError):
+    except NOT_OPENED:
         return False
 
 
@@ -244,7 +249,7 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(file) as archive:
                 said = msgspec.json.decode(archive.read(PART), type=Part)
-        except (*UNREADABLE, KeyError, *NOT_JSON) as error:
+        except NOT_A_PART as error:
             raise _damaged(file, error) from None
         if said != Part(contents.key, number):
             raise UsageError(file.name, f"is of another pack than {pack.name}", "pack again")
@@ -252,7 +257,7 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
 
 
 def _require_harmless(archive: zipfile.ZipFile, pack: Path) -> None:
-    """Reject names that lead out of the folder, and more bytes than :data:`MOST_BYTES`."""
+    """Reject names that lead out of the folder, and more bytes than ``limits.MAX_PACK_BYTES``."""
     for info in archive.infolist():
         path = PurePosixPath(info.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in info.filename:

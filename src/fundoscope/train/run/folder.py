@@ -1,7 +1,8 @@
-"""The folder of a run: its configuration, the table it was trained on, and where it ran.
+"""The folder of a run: its configuration, the hash of its data, and where it ran.
 
-A run folder stores the configuration as plain settings. :mod:`fundoscope.train.grading.config` and
-:mod:`fundoscope.train.detection.config` turn them into their own types.
+A run folder stores the configuration as plain settings. :mod:`fundoscope.train.grading.config`,
+:mod:`fundoscope.train.detection.config` and :mod:`fundoscope.train.landmarks.config` turn them into
+their own types.
 """
 
 from __future__ import annotations

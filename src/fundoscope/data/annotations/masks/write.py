@@ -101,7 +101,7 @@ def _files(
     stems = _stems(annotations)
     for photo in annotations.photos:
         width, height = stated_size(photo)
-        _require_paintable(photo)
+        _require_drawable(photo)
         names = (name for name, images in annotations.splits.items() if photo.image in images)
         ending = (photo.source, SPLIT_MARK.join(names))
         head = (photo.image, width, height)
@@ -138,22 +138,22 @@ def _masks(items: list[Annotation], photo: AnnotatedPhoto) -> Iterator[Mask | No
         yield pixels_of(item, photo.width, photo.height)
 
 
-def _require_paintable(photo: AnnotatedPhoto) -> None:
-    """Check the area of all objects of a photograph, which is the work to paint them.
+def _require_drawable(photo: AnnotatedPhoto) -> None:
+    """Check the area of all objects of a photograph, which is the work to draw them.
 
     Raises:
-        UsageError: it is above :data:`fundoscope.limits.MAX_PAINTED`.
+        UsageError: it is above :data:`fundoscope.limits.MAX_DRAWN_PIXELS`.
     """
     area = sum(
         max(min(x1, photo.width) - max(x0, 0.0), 1.0)
         * max(min(y1, photo.height) - max(y0, 0.0), 1.0)
         for x0, y0, x1, y1 in (item.box for item in photo.annotations)
     )
-    if area > limits.MAX_PAINTED:
+    if area > limits.MAX_DRAWN_PIXELS:
         raise UsageError(
             photo.image,
             f"has objects of {area / 10**6:.0f} million pixels together, more than"
-            f" {limits.MAX_PAINTED // 10**6}",
+            f" {limits.MAX_DRAWN_PIXELS // 10**6}",
             "convert to a format of boxes, or leave objects out that cover the photograph",
         )
 

@@ -22,8 +22,8 @@ def choose(
 ) -> Anchors:
     """Cluster the lesions' boxes by shape and size (k-means over log width and log height).
 
-    Every kind weighs the same, so that the few large soft exudates and the disc have anchors beside
-    thousands of small hard exudates.
+    Every kind has the same weight, so that the few large soft exudates and the disc have anchors
+    beside thousands of small hard exudates.
 
     Args:
         sides: ``(N, 2)``, width and height of every training box, in a tile's pixels.

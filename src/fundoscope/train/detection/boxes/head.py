@@ -92,7 +92,7 @@ def digest(
     train: Sequence[AnnotatedView],  # noqa: ARG001
     images: Path,  # noqa: ARG001
 ) -> bytes:
-    """Nothing: it learns from photographs and boxes alone."""
+    """Return no bytes: it learns from photographs and boxes alone."""
     return b""
 
 
@@ -234,7 +234,7 @@ def manifest_fields(
     detector: Detector,  # noqa: ARG001 (as Head)
     val: Sequence[AnnotatedView],  # noqa: ARG001
 ) -> dict[str, Any]:
-    """None."""
+    """Return no further values."""
     return {}
 
 

@@ -33,7 +33,7 @@ def create(parts: dict[str, Any], *, hardest: bool) -> nn.Module:
             image_shapes: list[tuple[int, int]],
             targets: Sequence[Target] | None = None,
         ) -> Any:
-            """PhotographBoxes and losses as of ``RoIHeads``."""
+            """Detections and losses, as of ``RoIHeads``."""
             if not self.training or targets is None:
                 return super().forward(features, proposals, image_shapes)
             wanted = [{"boxes": target.boxes, "labels": target.labels} for target in targets]
