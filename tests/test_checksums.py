@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,18 @@ def test_a_record_names_nothing_outside_of_its_folder(results: Path) -> None:
     text = checksums.sealed({"version": "1"}, {"../secret": "0" * 64})
     (results / "run.json").write_bytes(text)
     assert checksums.verify(results).faults == (("../secret", "is not a file of this folder"),)
+
+
+def test_a_run_with_a_name_that_is_no_text_has_all_its_tables(
+    tmp_path: Path, fundoscope: Command, save_eye: Save
+) -> None:
+    """One such refused file used to lose a whole run, also when the command was given again."""
+    save_eye(tmp_path / "eyes" / "a.jpg")
+    (tmp_path / "eyes" / os.fsdecode(b"M\xfcller.png")).write_bytes(b"")
+    said = fundoscope("read", tmp_path / "eyes", "--out", tmp_path / "out")
+    assert said.code == 3
+    assert (tmp_path / "out" / "readings.csv").is_file()
+    assert fundoscope("verify", tmp_path / "out").code == 0
 
 
 def test_results_without_checksums(tmp_path: Path) -> None:

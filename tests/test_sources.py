@@ -157,3 +157,18 @@ def test_a_reading_is_drawn_on_its_photograph(reader: Reader, path: Path, jpeg: 
     assert np.array_equal(np.array(drawn), np.array(fundoscope.draw(jpeg, reading)))
     with pytest.raises(ValueError, match="another photograph"):
         fundoscope.draw(np.zeros((100, 100, 3), np.uint8), reading)
+
+
+def test_a_reading_is_not_drawn_on_another_photograph_of_the_same_size(
+    reader: Reader, path: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jpg"
+    with Image.open(path) as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
+    with pytest.raises(ValueError, match="is another file"):
+        fundoscope.draw(other, reader.read(path))
+
+
+def test_a_path_that_cannot_be_one_is_a_refusal(reader: Reader) -> None:
+    (refusal,) = reader.read_many(["a\0b"])
+    assert isinstance(refusal, PhotoError)

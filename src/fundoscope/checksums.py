@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.quoting import encodable
 
 RECORDS: Final = ("run.json", "compare.json")
 """Files that hold checksums; a folder of results has one of them."""
@@ -34,10 +35,12 @@ class Verified:
     Attributes:
         intact: the number of files that are as they were written.
         faults: for each other file, its name and what is wrong with it.
+        interrupted: whether the run was stopped before its end, as its record says.
     """
 
     intact: int
     faults: tuple[tuple[str, str], ...]
+    interrupted: bool = False
 
 
 def of_file(path: Path) -> str:
@@ -62,11 +65,22 @@ def sealed(document: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
     """
     import msgspec
 
-    content = {**document, FILES: dict(files), OWN: EMPTY}
+    content = _encodable({**document, FILES: dict(files), OWN: EMPTY})
     text = bytes(msgspec.json.format(msgspec.json.encode(content), indent=2)) + b"\n"
     start = text.rindex(EMPTY.encode())
     own = hashlib.sha256(text).hexdigest()
     return text[:start] + own.encode() + text[start + len(EMPTY) :]
+
+
+def _encodable(value: Any) -> Any:
+    """A value of JSON whose texts UTF-8 can hold: names of files may have other bytes."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_encodable(each) for each in value]
+    return value
 
 
 def seal(folder: Path, record: str) -> None:
@@ -92,6 +106,8 @@ def verify(folder: Path) -> Verified:
         UsageError: the folder holds no results, or results of a version without checksums.
         OutputError: its record cannot be read.
     """
+    import msgspec
+
     record = next((name for name in RECORDS if (folder / name).is_file()), None)
     if record is None:
         raise UsageError(
@@ -117,7 +133,8 @@ def verify(folder: Path) -> Verified:
     faults = [
         (name, why) for name, sha256 in files.items() if (why := _fault(folder, name, sha256))
     ]
-    return Verified(1 + len(files) - len(faults), tuple(faults))
+    interrupted = msgspec.json.decode(text).get("interrupted") is True
+    return Verified(1 + len(files) - len(faults), tuple(faults), interrupted)
 
 
 def listed(record: Path) -> tuple[str, ...]:

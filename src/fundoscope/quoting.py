@@ -27,6 +27,11 @@ def printable(text: str) -> str:
     )
 
 
+def encodable(text: str) -> str:
+    """``text`` as UTF-8 can hold it: bytes of a file name that are not text become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def bare(path: str) -> str:
     """The last part of a path; the path itself where it has only one, such as ``.``."""
     parts = [part for part in SEPARATORS.split(path) if part]

@@ -88,7 +88,7 @@ class Reader:
             referable_threshold: the lowest probability of grade 2 or more, above 0 and at most 1,
                 at which an eye is referable; ``None`` means the bundle's.
             providers: of ONNX Runtime, in the order of preference, e.g. ``["cuda"]``; ``None``
-                means the processor. Other devices may round differently.
+                means the processor. Others may round differently.
             rules: the rule sets that are applied to the lesions, each a name
                 (``fundoscope rules`` lists them) or a file that ends in ``.toml``.
             force: whether photographs that are not gradable are graded all the same.
@@ -98,7 +98,10 @@ class Reader:
             BundleError: a bundle is missing or damaged.
             UsageError: the threshold or a rule set is invalid, a provider is not available, or the
                 grader gives no heat map.
+            ValueError: ``lesions`` or ``threads`` is invalid.
         """
+        if lesions not in (True, False, "auto") or threads < 1:
+            raise ValueError("lesions is True, False or 'auto', and threads at least 1")
         self._rules = tuple(rulesets.load(name) for name in rules)
         self._grader = (
             grader if isinstance(grader, Grader) else graders.load(grader, providers=providers)

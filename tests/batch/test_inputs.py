@@ -62,6 +62,15 @@ def test_the_folder_of_results_is_not_entered(tmp_path: Path) -> None:
     assert names(tmp_path, leave_out=tmp_path / "elsewhere") == ["a.png", "out/a-12345678.png"]
 
 
+def test_results_of_earlier_runs_are_not_read_as_photographs(tmp_path: Path) -> None:
+    for name in ("eyes/a.jpg", "eyes/old/b-1234.png", "eyes/old/run.json", "eyes/old/readings.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    inputs = gather([tmp_path / "eyes"])
+    assert [photograph.path.name for photograph in inputs.photographs] == ["a.jpg"]
+    assert inputs.passed_over == {"folder of results": 1}
+
+
 def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:
     touch(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"--out .* is also the folder of the photographs"):

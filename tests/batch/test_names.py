@@ -36,6 +36,10 @@ from fundoscope.errors import UsageError
         ("IMG_OD.jpg", "right", ""),
         ("fundus_left.jpg", "left", ""),
         ("left.jpg", "left", ""),
+        # A surname or an initial is no eye.
+        ("Nguyen_Le_2.jpg", "", ""),
+        ("L. Smith 1.jpg", "", ""),
+        ("R_12_OS.jpg", "left", "R_12"),
         # Neither is.
         ("IMG_0001.jpg", "", ""),
         ("IDRiD_001.jpg", "", ""),

@@ -14,12 +14,14 @@ from fundoscope.batch.ledger.tally import Tally
 
 EVIL = '<script>alert(1)</script>"&\n.jpg'
 FACTS = (
-    Facts("a.jpg", "Anna", "left", "read", picture="a-00000000.png", icdr=2),
-    Facts("b.jpg", "", "", "read", picture="b 1-00000000.png", icdr=0, attention=("boxes differ",)),
+    Facts("a.jpg", "Anna", "left", "read", picture="a-00000000.png", icdr=2, probability=0.6),
+    Facts("b.jpg", "", "", "read", picture="b 1-00000000.png", icdr=0, positive=False,
+          attention=("boxes differ",)),
     Facts(EVIL, EVIL, EVIL, "refused", "truncated", EVIL, "copy it", attention=()),
     Facts("d.jpg", "", "", "not_graded", "not_gradable", "is too dark", "retake it",
           quality=("dark",)),
-    Facts("e.jpg", "", "", "read", icdr=4, familiar=False, attention=("unfamiliar",)),
+    Facts("e.jpg", "", "", "read", icdr=4, probability=0.9, familiar=False,
+          attention=("unfamiliar",)),
 )  # fmt: skip
 
 
@@ -57,9 +59,13 @@ def test_what_a_person_needs_is_there() -> None:
     for words in ("Photographs5", "Graded3", "Not graded1", "Refused1", "2 moderate NPDR1",
                   "truncated1", "not gradable1", "dark1"):  # fmt: skip
         assert words in elements.text.replace("\n", ""), words
-    first = text.index("A person should look at these first (2)")
-    second = text.index("Referable, besides those (1)")
-    assert first < second < text.index("Unfamiliar photographs (1)") < text.index("Refused (1)")
+    titles = (
+        "Referable, the likeliest first (2)", "A person should look at these, too (1)",
+        "Not graded (1)", "Refused (1)",
+    )  # fmt: skip
+    places = [text.index(title) for title in titles]
+    assert places == sorted(places)
+    assert text.index("No. 5") < text.index("No. 1")  # the likelier one stands first
     assert "b%201-00000000.png" in elements.addresses
     assert "boxes differ" in elements.text
 
@@ -80,5 +86,5 @@ def test_a_page_of_a_stopped_run_says_so() -> None:
 def test_a_long_list_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "MOST_SHOWN", 1)
     _, elements = parsed()
-    assert "look at these first (2)" in elements.text
+    assert "Referable, the likeliest first (2)" in elements.text
     assert "and 1 more: see summary.csv" in elements.text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fundoscope.batch.inputs import Input
+from fundoscope.batch.ledger.patients import BY_GAP, BY_GRADE, COLUMNS, NONE, ONE_EYE, Patient
+from fundoscope.batch.ledger.record import record
 from fundoscope.batch.outcome import Outcome, row
-from fundoscope.batch.patients import BY_GAP, BY_GRADE, COLUMNS, NONE, Patient
 from fundoscope.errors import PhotoError
 from fundoscope.reading import (
     FieldOfView,
@@ -41,8 +43,8 @@ REFUSED = Outcome(
 
 def patient(*outcomes: Outcome) -> dict[str, str]:
     one = Patient("P")
-    for outcome in outcomes:
-        one.add(outcome)
+    for number, outcome in enumerate(outcomes, 1):
+        one.add(record(outcome, number).facts)
     cells = one.row()
     assert tuple(cells) == COLUMNS
     return cells
@@ -59,6 +61,20 @@ def test_the_worse_eye_decides() -> None:
 def test_two_healthy_eyes() -> None:
     cells = patient(graded(0, "left"), graded(0, "right"))
     assert (cells["icdr"], cells["referable"], cells["because"]) == ("0", "false", NONE)
+
+
+def test_one_eye_alone_is_not_a_healthy_patient() -> None:
+    cells = patient(graded(0, "left"), graded(1, "OS"), graded(0, "L"))
+    assert (cells["eyes_read"], cells["because"]) == ("left", ONE_EYE)
+
+
+def test_a_doubt_about_an_eye_reaches_the_patient() -> None:
+    """patients.csv used to say "none is referable" where a person should look."""
+    doubtful = graded(0, "right")
+    assert doubtful.reading is not None
+    doubtful = replace(doubtful, reading=replace(doubtful.reading, needs_reader=("unfamiliar",)))
+    assert "unlike" in patient(graded(0, "left"), doubtful)["look_at"]
+    assert patient(graded(0, "left"))["look_at"] == ""
 
 
 @pytest.mark.parametrize("lacking", [graded(None, "left"), REFUSED])

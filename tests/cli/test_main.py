@@ -57,7 +57,16 @@ def test_python_m(tmp_path: Path) -> None:
     assert done.stdout == f"fundoscope {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["read"], ["read", "--workers", "0", "a"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["read"],
+        ["read", "--workers", "0", "a"],
+        ["read", "a", "--out", ""],
+        ["read", "a", "--out="],
+    ],
+)
 def test_misuse_exits_2(arguments: list[str], fundoscope: Command) -> None:
     said = fundoscope(*arguments)
     assert said.code == 2

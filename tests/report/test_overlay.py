@@ -25,7 +25,7 @@ from fundoscope.reading import (
     Reading,
     Referable,
 )
-from fundoscope.report import panels
+from fundoscope.report import grid, panels
 from fundoscope.report.overlay import MAX_WIDTH, MIN_WIDTH, OUTLINE, draw
 
 GREY = 90
@@ -224,5 +224,11 @@ def test_the_grid_names_the_quadrants_and_circles_the_fovea() -> None:
     assert changed[:, 428:433].sum() > 300
     for radius in (80 / 3, 80, 160):
         assert changed[405:416, round(430 + radius) - 3 : round(430 + radius) + 3].any()
+    names = [name for name, _ in grid._names(anatomy, field)]
+    assert sorted(names) == ["IN", "IT", "SN", "ST"]
+    for name, (x, y) in grid._names(anatomy, field):
+        assert (x > 430) == name.endswith("N")  # nasal is where the disc is
+        assert (y < 410) == name.startswith("S")
+        assert math.hypot(x - 400, y - 400) <= 0.95 * 380
     bare = replace(reading, anatomy=Anatomy())
     assert draw(photo, bare, quadrants=True) == draw(photo, bare)

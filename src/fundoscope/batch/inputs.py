@@ -20,6 +20,9 @@ from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.quoting import shown
 
 IMAGE: Final = "image"
+RESULTS: Final = ("run.json", "readings.csv")
+"""Files by which a folder of results is known."""
+OWN_RESULTS: Final = "folder of results"
 SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
 """Suffixes that a cell may leave out."""
 
@@ -252,6 +255,9 @@ def _of_folder(
     for name, is_folder in entries:
         entry = folder / name
         if is_folder:
+            if all((entry / file).is_file() for file in RESULTS):
+                others[OWN_RESULTS] += 1  # Their pictures are no photographs.
+                continue
             identity = _identity(entry)
             if identity not in entered:
                 entered.add(identity)

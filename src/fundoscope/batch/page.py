@@ -1,7 +1,7 @@
 """``index.html``: a page for a person about a run, which needs no network and runs no script.
 
-First come the photographs that a person should look at, then the other referable ones, each with
-its picture.
+First come the referable eyes, the likeliest first, then those that a person should look at, too,
+each with its picture. A photograph is in one list only.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from heapq import nsmallest
 from html import escape
-from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
@@ -55,21 +55,29 @@ def lines(tally: Tally, facts: AllFacts) -> Iterator[str]:
     for title, counter in counters.items():
         if counter:
             yield _table(title, counter.items())
-    needing = (each for each in facts() if each[1].attention)
-    yield from _list("A person should look at these first", "attention", needing)
-    referable = (each for each in facts() if _referable(each[1]) and not each[1].attention)
-    yield from _list("Referable, besides those", "referable", referable)
-    strange = (each for each in facts() if each[1].familiar is False)
-    yield from _list("Unfamiliar photographs", "unfamiliar", strange)
-    ungraded = (each for each in facts() if each[1].status == NOT_GRADED)
-    yield from _list("Not graded", "not-graded", ungraded)
-    refused = (each for each in facts() if each[1].status == REFUSED)
-    yield from _list("Refused", "refused", refused)
+    likeliest = "Referable, the likeliest first"
+    yield from _list(likeliest, "referable", facts, _referable, key=_likeliest)
+    yield from _list("A person should look at these, too", "attention", facts, _uncertain)
+    yield from _list("Not graded", "not-graded", facts, lambda each: each.status == NOT_GRADED)
+    yield from _list("Refused", "refused", facts, lambda each: each.status == REFUSED)
     yield f"<footer><p>{escape(DISCLAIMER)}</p></footer>\n</main>\n</body>\n</html>\n"
 
 
 def _referable(facts: Facts) -> bool:
     return facts.status == READ and facts.positive
+
+
+def _uncertain(facts: Facts) -> bool:
+    """Whether a person should look although the eye is not referable."""
+    return facts.status == READ and not facts.positive and bool(facts.attention)
+
+
+def _in_order(photograph: tuple[int, Facts]) -> float:
+    return photograph[0]
+
+
+def _likeliest(photograph: tuple[int, Facts]) -> float:
+    return -(photograph[1].probability or 0.0)
 
 
 def _head(tally: Tally) -> Iterator[str]:
@@ -101,6 +109,8 @@ def _counts(tally: Tally) -> Iterator[str]:
         "Refused": counts[REFUSED],
         "The same file as an earlier one": tally.equal_files,
     }
+    if tally.unfamiliar:
+        words[f"{FAMILIAR[0].upper()}{FAMILIAR[1:]}"] = tally.unfamiliar
     yield _table("Counts", words.items())
     yield f'<p>Every photograph is in <a href="{SUMMARY}">{SUMMARY}</a>.</p>\n'
 
@@ -136,15 +146,21 @@ def _table(title: str, rows: Iterable[tuple[str, int]]) -> str:
     return f"<h2>{escape(title)}</h2>\n<table>\n{body}</table>\n"
 
 
-def _list(title: str, name: str, photographs: Iterator[tuple[int, Facts]]) -> Iterator[str]:
-    """A list of photographs with their pictures; nothing if there are none."""
-    shown = list(islice(photographs, MOST_SHOWN))
+def _list(
+    title: str,
+    name: str,
+    facts: AllFacts,
+    wanted: Callable[[Facts], bool],
+    key: Callable[[tuple[int, Facts]], float] = _in_order,
+) -> Iterator[str]:
+    """A list of the wanted photographs, lowest ``key`` first; nothing if there are none."""
+    shown = nsmallest(MOST_SHOWN, (each for each in facts() if wanted(each[1])), key=key)
     if not shown:
         return
-    others = sum(1 for _ in photographs)
+    others = sum(wanted(each) for _, each in facts()) - len(shown)
     yield f'<h2 id="{name}">{escape(title)} ({len(shown) + others:,})</h2>\n<ul class="eyes">\n'
-    for number, facts in shown:
-        yield _item(number, facts)
+    for number, each in shown:
+        yield _item(number, each)
     yield "</ul>\n"
     if others:
         yield f"<p>and {others:,} more: see {SUMMARY}.</p>\n"

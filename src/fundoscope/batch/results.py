@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from fundoscope import checksums
 from fundoscope.batch import outcome as outcomes
-from fundoscope.batch import page, patients, shown, summary
+from fundoscope.batch import page, shown, summary
 from fundoscope.batch.earlier import pictures_of, reports_of
+from fundoscope.batch.ledger import patients
 from fundoscope.batch.ledger.database import Ledger
 from fundoscope.batch.ledger.folder import UNFINISHED, discard, is_unfinished, kept_picture
 from fundoscope.batch.ledger.record import ENCODING, csv_line, summary_line

@@ -20,6 +20,7 @@ from fundoscope.report.wording import (
     lesions_in_words,
     listed,
     not_assessed,
+    oedema_in_words,
     reader_needed,
 )
 
@@ -125,5 +126,6 @@ def _remarks(outcome: Outcome) -> str:
     cause = trouble(outcome)
     parts = [f"{cause['reason']}; {cause['remedy']}"] if cause else []
     if outcome.reading is not None and outcome.status != REFUSED:
-        parts.extend((*reader_needed(outcome.reading), *outcome.reading.warnings))
-    return "; ".join(dict.fromkeys(parts))
+        reading = outcome.reading
+        parts += [*reader_needed(reading), oedema_in_words(reading), *reading.warnings]
+    return "; ".join(dict.fromkeys(filter(None, parts)))

@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import sys
+from itertools import pairwise
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,7 +15,7 @@ from typer.main import get_command, get_group
 
 from fundoscope.cli.exit_codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from fundoscope.cli.extras import extra_of
-from fundoscope.errors import FundoscopeError, MissingExtraError, OutputError
+from fundoscope.errors import FundoscopeError, MissingExtraError, OutputError, UsageError
 
 PRINTING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE, errno.EBADF)
 """Why printing fails: a full disk behind a redirection, a closed stream."""
@@ -134,6 +135,7 @@ def run(arguments: list[str]) -> int:
         The exit code, see :mod:`fundoscope.cli.exit_codes`.
     """
     try:
+        _require_values(arguments)
         app(arguments, prog_name="fundoscope")
     except SystemExit as leaving:  # how Typer ends every command, also one used wrongly
         return PIPE_CLOSED if _output_was_closed() else _code(leaving)
@@ -148,6 +150,18 @@ def run(arguments: list[str]) -> int:
         _complain(str(explained))
         return explained.exit_code
     return DONE  # pragma: no cover (Typer always leaves by SystemExit)
+
+
+def _require_values(arguments: list[str]) -> None:
+    """Refuse ``--out ""``, as a script with an unset variable writes it: it is the working folder.
+
+    Raises:
+        UsageError: the value of an option is empty.
+    """
+    for option, value in pairwise([*arguments, "end"]):
+        name, equals, given = option.partition("=")
+        if name.startswith("--") and (value if not equals else given) == "":
+            raise UsageError(name, "has an empty value", "give one, or leave the option out")
 
 
 def _output_was_closed() -> bool:

@@ -73,7 +73,8 @@ def read(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder to write tables and pictures into.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to write tables and pictures into."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print each reading as a line of JSON.")

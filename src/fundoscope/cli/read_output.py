@@ -141,5 +141,11 @@ def _by_patient(tally: Tally, out: Path) -> str:
 
     if tally.patients:
         noun = "patient" if tally.patients == 1 else "patients"
-        return f"the worse eye decides: {out / PATIENTS_CSV} ({tally.patients} {noun})"
+        left = ""
+        if tally.nameless:
+            left = (
+                f"; {tally.nameless} photographs name no patient and are not in it,"
+                f" {tally.nameless_referable} of them referable or not graded"
+            )
+        return f"the worse eye decides: {out / PATIENTS_CSV} ({tally.patients} {noun}){left}"
     return f"for {PATIENTS_CSV}, give a table with the column patient, or --names eye,patient"

@@ -36,7 +36,9 @@ def verify(
             typer.echo(printable(f"{folder / name}: {why}"), err=True)
         noun = "file is" if result.intact == 1 else "files are"
         if not result.faults:
-            typer.echo(printable(f"{folder}: all {result.intact} {noun} as they were written"))
+            stopped = "; the run was stopped before its end" if result.interrupted else ""
+            said = f"{folder}: all {result.intact} {noun} as they were written{stopped}"
+            typer.echo(printable(said))
         elif result.intact:
             typer.echo(printable(f"{folder}: {result.intact} {noun} as they were written"))
     if faulty:

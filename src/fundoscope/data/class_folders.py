@@ -20,7 +20,7 @@ from typing import Final
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
 
-PHOTOGRAPH_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+PHOTOGRAPH_SUFFIXES: Final = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff")
 SPLITS: Final = {
     "train": "train",
     "training": "train",

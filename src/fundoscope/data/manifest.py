@@ -23,7 +23,7 @@ import msgspec
 from fundoscope.data.files import parquet
 from fundoscope.data.table import Table, place, read_table
 from fundoscope.errors import TableError, UsageError
-from fundoscope.quoting import quoted
+from fundoscope.quoting import encodable, quoted
 from fundoscope.writing import write_bytes
 
 IMAGE, GRADE, GRADABLE = "image", "grade", "gradable"
@@ -246,7 +246,7 @@ def _require_writable(rows: Sequence[Row]) -> None:
         try:
             row.image.encode()
         except UnicodeEncodeError:
-            name = row.image.encode(errors="backslashreplace").decode()
+            name = encodable(row.image)
             raise UsageError(
                 name, "has a name that is not UTF-8 text", "rename the file, then try again"
             ) from None

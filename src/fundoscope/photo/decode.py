@@ -29,6 +29,7 @@ from fundoscope.photo.formats import JPEG, TIFF
 from fundoscope.photo.strips import rgb
 from fundoscope.photo.structure.check import check as check_structure
 from fundoscope.photo.structure.source import InMemory
+from fundoscope.quoting import encodable, quoted
 from fundoscope.reading import PhotoFacts
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def decode_file(path: str | Path, *, min_side: int | None = None) -> Photo:
 
 def name_of(path: Path) -> str:
     """A bare file name as text. Bytes that are not text, which JSON cannot hold, become escapes."""
-    return path.name.encode("utf-8", "backslashreplace").decode()
+    return encodable(path.name)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -103,7 +104,9 @@ def read_bytes(path: Path) -> bytes:
         PhotoError: with the code ``not_found``, ``not_a_file``, ``no_permission``, ``unreadable``
             or ``too_large``.
     """
-    name = path.name
+    name = encodable(path.name)
+    if "\0" in name:
+        raise PhotoError(quoted(name), "is not a file name", "check the path", code="not_found")
     try:
         if path.is_dir():
             raise PhotoError(name, "is a folder", "name the photographs in it", code="not_a_file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,10 @@ GRID: Final[Colour] = (235, 235, 235)
 DASH: Final = 0.02
 """Length of a dash and of the gap after it, as a share of the field's radius."""
 CIRCLE_POINTS: Final = 180
-NAME_AT: Final = 0.62
+NAME_AT: Final = 0.4
 """Where a quadrant's name stands: this share of the radius from the crossing, each way."""
+RIM: Final = 0.9
+"""Names stand no further from the field's centre than this share of its radius."""
 NAMES: Final = {
     "superior_temporal": "ST", "superior_nasal": "SN",
     "inferior_temporal": "IT", "inferior_nasal": "IN",
@@ -85,12 +88,22 @@ def _names(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[str, Point]]:
     to_unit = field.to_unit()
     back = to_unit.inverse()
     seen = geometry.quadrants_seen(anatomy, field)
+    x, y = to_unit.point(*centre)
     for across in (-NAME_AT, NAME_AT):
         for down in (-NAME_AT, NAME_AT):
-            place = back.point(across, down)
+            share = _within(x, y, across, down)
+            place = back.point(x + share * across, y + share * down)
             quadrant = geometry.quadrant(place, anatomy)
             if quadrant in seen and quadrant is not None:
                 yield NAMES[quadrant], place
+
+
+def _within(x: float, y: float, across: float, down: float) -> float:
+    """The largest share of a step from a point, 0 to 1, that stays within :data:`RIM`."""
+    # The positive root of |(x, y) + share * (across, down)| = RIM.
+    length, along = across**2 + down**2, x * across + y * down
+    short = RIM**2 - x**2 - y**2
+    return min(1.0, (math.sqrt(max(along**2 + length * short, 0.0)) - along) / length)
 
 
 def _circle(radius: float) -> list[Point]:

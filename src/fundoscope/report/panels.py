@@ -24,6 +24,7 @@ from fundoscope.report.wording import (
     lesion_counts,
     listed,
     not_assessed,
+    oedema_in_words,
     percent,
     reader_needed,
     short_percent,
@@ -188,6 +189,8 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
         yield Line(INDEPENDENT, SMALL, QUIET)
     for sentence in reader_needed(reading):
         yield Line(f"{sentence[0].upper()}{sentence[1:]}.", SMALL, ALERT)
+    if oedema := oedema_in_words(reading):
+        yield Line(f"{oedema[0].upper()}{oedema[1:]}.", SMALL, ALERT)
     for warning in reading.warnings:
         yield Line(f"Note: {warning}.", SMALL, ALERT)
     yield Line(f"Not assessed: {listed(not_assessed(reading))}.", SMALL, QUIET)

@@ -28,7 +28,7 @@ def draw(source: Source, reading: Reading, *, labels: bool = False) -> Image.Ima
         An RGB picture, up to 2400 pixels wide.
 
     Raises:
-        ValueError: the photograph has another size than that of the reading.
+        ValueError: the reading is of another photograph: another size, or another file.
         PhotoError: the photograph cannot be read.
         TypeError: ``source`` is not a photograph.
     """
@@ -41,4 +41,6 @@ def draw(source: Source, reading: Reading, *, labels: bool = False) -> Image.Ima
             f"the reading is of another photograph: {read.width} x {read.height} pixels, not"
             f" {facts.width} x {facts.height}"
         )
+    if None not in (facts.name, read.name) and facts.sha256 != read.sha256:
+        raise ValueError(f"the reading is of {read.name}, and {facts.name} is another file")
     return overlay.draw(photo, reading, labels=labels)

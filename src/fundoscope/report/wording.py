@@ -109,22 +109,24 @@ def certainty_in_words(grade: Grade) -> str:
 
 
 def short_percent(share: float) -> str:
-    """A share as a whole percentage; one that would be rounded to 0 or 100 has a sign."""
-    if 0.0 < share < ROUNDED_AWAY:
+    """A probability as a whole percentage. No network is certain: never 0 or 100."""
+    if share < ROUNDED_AWAY:
         return "<1 %"
-    if 1.0 - ROUNDED_AWAY < share < 1.0:
+    if share > 1.0 - ROUNDED_AWAY:
         return ">99 %"
     return f"{share * 100:.0f} %"
 
 
 def percent(share: float) -> str:
-    """Write a share as a whole percentage, e.g. ``"61 %"``.
+    """Write a probability as a whole percentage, e.g. ``"61 %"``.
 
-    Only what is certain is 0 % or 100 %: ``"more than 99 %"``, ``"less than 1 %"``.
+    No network is certain, so it is never 0 % or 100 %, but ``"less than 1 %"`` or ``"more than
+    99 %"``. Exactly 0 comes out where two outputs of the network cross
+    (:func:`fundoscope.grading.heads.probabilities`).
     """
-    if 0.0 < share < ROUNDED_AWAY:
+    if share < ROUNDED_AWAY:
         return "less than 1 %"
-    if 1.0 - ROUNDED_AWAY < share < 1.0:
+    if share > 1.0 - ROUNDED_AWAY:
         return "more than 99 %"
     return f"{share * 100:.0f} %"
 

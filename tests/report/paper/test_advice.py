@@ -93,7 +93,7 @@ def test_the_rule_set_that_the_user_chose_gives_the_interval() -> None:
     ada = RuleGrade("ada-recall", "ADA", 2017, "0", "none", recall="1 to 2 years")
     own = RuleGrade("our-programme", "Ours", 2026, "0", "none", recall="9 months")
     chosen = replace(reading(1, "routine_recall"), rules=(own, ada))
-    (line,) = advice.of([("right", chosen)], ENGLISH).interval
+    (line,) = advice.of([("right", chosen), ("left", chosen)], ENGLISH).interval
     assert "Interval: 1 year (mild NPDR). Source: Solomon et al." in line
 
 
@@ -106,6 +106,13 @@ def test_an_eye_without_a_photograph_is_named() -> None:
     assert advice.of([("left", reading(0, "routine_recall"))], ENGLISH).lines[-1] == (
         "No photograph of the right eye was read."
     )
+
+
+@pytest.mark.parametrize("eye", ["left", None])
+def test_nobody_is_recalled_as_usual_by_one_eye(eye: str | None) -> None:
+    given = advice.of([(eye, reading(0, "routine_recall"))], ENGLISH)
+    assert given.title == ENGLISH.say("step.one_eye")
+    assert given.interval == (ENGLISH.say("paper.interval_one_eye"),)
 
 
 def test_an_unknown_eye_is_to_be_checked() -> None:

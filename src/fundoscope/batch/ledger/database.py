@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from fundoscope.batch.inputs import Input
+from fundoscope.batch.ledger.patients import Patient
 from fundoscope.batch.ledger.record import Facts, Record
-from fundoscope.batch.patients import Patient
 from fundoscope.errors import OutputError, PhotoError, UsageError
+from fundoscope.quoting import encodable
 from fundoscope.writing import REMEDY, UNWRITTEN
 
 VERSION: Final = 1
@@ -202,7 +203,7 @@ class Ledger:
         """
         facts = record.facts
         values = (
-            record.number, record.sha256, record.size, facts.status, _key(facts.patient),
+            record.number, record.sha256, record.size, facts.status, encodable(facts.patient),
             facts.picture, record.picture_sha256, facts.to_text(),
             record.line, record.row, record.summary,
         )  # fmt: skip
@@ -265,7 +266,7 @@ class Ledger:
             for name, photographs in groupby(all_facts, key=lambda facts: facts.patient):
                 patient = Patient(name)
                 for each in photographs:
-                    patient.count(each.eye, each.status, each.icdr, each.positive, each.probability)
+                    patient.add(each)
                 yield patient
 
     def _all(self, column: str) -> Iterator[tuple[int, Any]]:
@@ -304,11 +305,6 @@ def _error(error: sqlite3.Error, path: Path | None) -> OutputError | UsageError:
         return OutputError(what, f"{UNWRITTEN} ({error})", REMEDY)
     why = f"is not a ledger that can be resumed ({error})"
     return DamagedError(what, why, "name another folder, or add --overwrite to begin anew")
-
-
-def _key(text: str) -> str:
-    """A text as SQLite can hold it, whatever bytes it was read from."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _packed(photograph: Input) -> str:

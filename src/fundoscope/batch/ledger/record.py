@@ -17,7 +17,7 @@ from fundoscope.batch import outcome as outcomes
 from fundoscope.batch import shown, summary
 from fundoscope.batch.outcome import Outcome, trouble
 from fundoscope.quoting import printable
-from fundoscope.report.wording import NotAssessed, not_assessed, reader_needed
+from fundoscope.report.wording import NotAssessed, not_assessed, oedema_in_words, reader_needed
 
 READER: Final = "reader"
 """One of :data:`fundoscope.reading.NEXT_STEPS`."""
@@ -45,7 +45,7 @@ class Facts:
         probability: of being referable.
         threshold: from which on it is referable.
         unseen: what was not assessed and why.
-        attention: why a person should look first.
+        attention: why a person should look at it.
         quality: why the photograph is not gradable.
         familiar: whether it is like those that the grader learnt from; ``None`` where unknown.
     """
@@ -176,7 +176,7 @@ def _facts(outcome: Outcome, image: str, picture: str) -> Facts:
     if reading is None:
         return facts
     referable, next_step = reading.grade.referable, reading.next_step
-    attention = reader_needed(reading)
+    attention = (*reader_needed(reading), *filter(None, (oedema_in_words(reading),)))
     if not attention and next_step is not None and next_step.step == READER:
         attention = (printable(next_step.words),)
     return replace(

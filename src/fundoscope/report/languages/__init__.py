@@ -52,10 +52,10 @@ class Language:
         return key in self.texts
 
     def percent(self, share: float) -> str:
-        """A share as a whole percentage; only what is certain is 0 % or 100 %."""
-        if 0.0 < share < ROUNDED_AWAY:
+        """A probability as a whole percentage; it is never 0 % or 100 %."""
+        if share < ROUNDED_AWAY:
             return self.say("percent.less")
-        if 1.0 - ROUNDED_AWAY < share < 1.0:
+        if share > 1.0 - ROUNDED_AWAY:
             return self.say("percent.more")
         return self.say("percent", number=f"{share * 100:.0f}")
 

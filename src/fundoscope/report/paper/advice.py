@@ -47,14 +47,15 @@ def of(eyes: Sequence[Eye], words: Language) -> Advice:
         eyes: the photographs; at least one.
         words: the language.
     """
-    step = _step(eyes)
+    step, gaps = _step(eyes), _gaps(eyes, words)
     lines = [f"{_name(eye, words)}: {_line(reading, words)}" for eye, reading in eyes]
-    return Advice(
-        step,
-        words.say(f"step.{step or 'unknown'}"),
-        (*lines, *_gaps(eyes, words)),
-        _interval(step, eyes, words),
-    )
+    if step == ROUTINE_RECALL and gaps:
+        # Nobody is recalled as usual by one eye.
+        title = words.say("step.one_eye")
+        interval: tuple[str, ...] = (words.say("paper.interval_one_eye"),)
+    else:
+        title, interval = words.say(f"step.{step or 'unknown'}"), _interval(step, eyes, words)
+    return Advice(step, title, (*lines, *gaps), interval)
 
 
 def _step(eyes: Sequence[Eye]) -> str | None:

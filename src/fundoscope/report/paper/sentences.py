@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fundoscope.kinds import OF_RETINOPATHY
 from fundoscope.opinions import LesionGrade
 from fundoscope.quoting import printable
 from fundoscope.reading import LesionSummary, Reading
 from fundoscope.report.by_lesions import PROLIFERATIVE
 from fundoscope.report.languages import Language
 from fundoscope.report.languages.warnings import translated
+from fundoscope.report.wording import ESTIMATED
 
 
 def grade(reading: Reading, words: Language) -> str:
@@ -78,7 +80,11 @@ def quality(reading: Reading, words: Language) -> str:
 
 def agreement(reading: Reading, words: Language) -> str:
     """How far the grade and the lesions agree."""
-    return words.say(f"agreement.{reading.agreement or 'unknown'}")
+    text = words.say(f"agreement.{reading.agreement or 'unknown'}")
+    assessed = {each.kind for each in reading.lesion_summary if each.assessed}
+    if reading.agreement is None or assessed.issuperset(OF_RETINOPATHY):
+        return text
+    return words.say("agreement.partly", text=text)
 
 
 def count(summary: LesionSummary, words: Language) -> str:
@@ -100,7 +106,9 @@ def oedema(reading: Reading, words: Language) -> str:
     state, distance = reading.oedema.state, reading.oedema.distance
     if state == "possible" and distance is not None:
         key = "oedema.possible" if distance else "oedema.on_fovea"
-        return words.say(key, distance=f"{distance:.1f}")
+        text = words.say(key, distance=f"{distance:.1f}")
+        estimated = reading.anatomy.fovea.state == ESTIMATED
+        return words.say("oedema.estimated", text=text) if estimated else text
     return words.say(f"oedema.{state or 'unknown'}")
 
 

@@ -80,10 +80,10 @@ function pattern(text) {
   return new RegExp(`^${escaped.replace(/\{(\w+)\}/g, '(?<$1>.+?)')}$`);
 }
 
-/** A share as a whole percentage; only what is certain is 0 % or 100 %. */
+/** A probability as a whole percentage; it is never 0 % or 100 %. */
 export function percent(share) {
-  if (share > 0 && share < ROUNDED_AWAY) return say('percent.less');
-  if (share > 1 - ROUNDED_AWAY && share < 1) return say('percent.more');
+  if (share < ROUNDED_AWAY) return say('percent.less');
+  if (share > 1 - ROUNDED_AWAY) return say('percent.more');
   return say('percent', { number: Math.round(share * 100) });
 }
 

@@ -3,7 +3,7 @@
 import * as api from '/page/api.js';
 import { announce, button, choice, field, fill, make } from '/page/dom.js';
 import { say } from '/page/language.js';
-import { sentenceOfGrade } from '/page/words.js';
+import { sentenceOfGrade, verdict } from '/page/words.js';
 
 /** Uploads at the same time: while one is read, the next is sent. */
 const AT_ONCE = 2;
@@ -28,12 +28,13 @@ export function panel(session, done) {
   });
   const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
   const patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', oninput: () => { said.patient = patient.value.trim(); } });
+  const eye = choice(eyes, '', (value) => { said.eye = value; });
   const keep = make('input', { type: 'checkbox', onchange: () => { said.keepName = keep.checked; } });
   const drop = make('div.drop', {},
     make('label', { for: 'files' }, say('page.drop')), input,
     make('div.row', {},
       field(say('paper.patient'), patient),
-      field(say('page.eye'), choice(eyes, '', (value) => { said.eye = value; })),
+      field(say('page.eye'), eye),
       make('label.check', {}, keep, say('page.keep_name'))));
   const region = make('section.upload', { 'aria-label': say('page.upload') }, drop, list);
 
@@ -54,7 +55,15 @@ export function panel(session, done) {
 
   function take(files) {
     for (const file of files) waiting.push(new Upload(file, { ...said }, list));
+    forget();
     next();
+  }
+
+  /** The next photographs may be of somebody else. */
+  function forget() {
+    Object.assign(said, { patient: '', eye: '' });
+    patient.value = '';
+    eye.value = '';
   }
 
   async function next() {
@@ -108,7 +117,7 @@ class Upload {
 
   finish(answer) {
     const link = make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` },
-      answer.reading ? sentenceOfGrade(answer.reading) : say('page.open'));
+      answer.reading ? [sentenceOfGrade(answer.reading), verdict(answer.reading)].filter(Boolean).join(' · ') : say('page.open'));
     const again = answer.same_as ? ` (${say('page.same_as')})` : '';
     this.bar.remove();
     fill(this.words, link, again);

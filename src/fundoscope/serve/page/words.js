@@ -53,13 +53,22 @@ export function quality(reading) {
 }
 
 /** What hard exudates say about macular oedema. */
-export function oedema({ oedema: { state, distance } }) {
+export function oedema({ oedema: { state, distance }, anatomy }) {
   if (state === 'possible' && distance !== null) {
-    return say(distance ? 'oedema.possible' : 'oedema.on_fovea', { distance: distance.toFixed(1) });
+    const text = say(distance ? 'oedema.possible' : 'oedema.on_fovea', { distance: distance.toFixed(1) });
+    return anatomy.fovea.state === 'estimated' ? say('oedema.estimated', { text }) : text;
   }
   return say(`oedema.${state || 'unknown'}`);
 }
 
+/** How far the grade and the lesions agree. */
+function agreement({ agreement: found, lesion_summary: summary }) {
+  const text = say(`agreement.${found || 'unknown'}`);
+  const partly = summary.some(({ kind, assessed }) => OF_RETINOPATHY.includes(kind) && !assessed);
+  return found && partly ? say('agreement.partly', { text }) : text;
+}
+
+const OF_RETINOPATHY = ['microaneurysm', 'haemorrhage', 'hard_exudate', 'soft_exudate'];
 const PROLIFERATIVE = 4;
 
 function byLesions({ icdr, referable_probability: probability }) {
@@ -78,7 +87,7 @@ export function rows(reading) {
     found.push([say('paper.referable'), say('paper.threshold', values)]);
   }
   found.push([say('paper.oedema'), oedema(reading)]);
-  if (graded) found.push([say('paper.agreement'), say(`agreement.${reading.agreement || 'unknown'}`)]);
+  if (graded) found.push([say('paper.agreement'), agreement(reading)]);
   if (reading.lesion_grade) found.push([say('paper.by_lesions'), byLesions(reading.lesion_grade)]);
   if (reading.lesion_summary.some(({ withheld }) => withheld)) found.push([say('paper.not_drawn'), say('paper.not_drawn_why')]);
   found.push([say('paper.quality'), quality(reading)]);

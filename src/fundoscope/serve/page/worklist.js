@@ -143,7 +143,9 @@ function row(item) {
 function gradeOf(item) {
   if (item.status !== 'read') return say(`page.status_${item.status}`);
   if (item.withheld) return say('page.withheld_short');
-  return item.grade === null ? say('grade.none') : `${item.grade} ${say(`grade.${item.grade}`)}`;
+  if (item.grade === null) return say('grade.none');
+  const grade = `${item.grade} ${say(`grade.${item.grade}`)}`;
+  return item.referable ? `${grade} · ${say('referable.yes')}` : grade;
 }
 
 function stepOf(item) {

@@ -152,7 +152,7 @@ def _where(
     if wanted.reviewed is not None:
         conditions.append(final if wanted.reviewed else ~final)
     if wanted.patient is not None:
-        conditions.append(readings.c.patient == wanted.patient)
+        conditions.append(readings.c.patient.icontains(wanted.patient, autoescape=True))
     if wanted.status is None:
         conditions.append(readings.c.status != REFUSED)
     else:

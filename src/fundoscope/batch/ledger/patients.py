@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from fundoscope.batch.outcome import READ, REFUSED, Outcome
+from fundoscope.batch.ledger.record import Facts
+from fundoscope.batch.names import eye_of
+from fundoscope.batch.outcome import READ, REFUSED
 from fundoscope.report.wording import grade_in_words
 
 COLUMNS: Final = (
     "patient", "icdr", "grade", "worse_eye", "referable", "referable_probability", "because",
-    "eyes_read", "eyes_not_read", "photographs", "read", "not_graded", "refused",
+    "eyes_read", "eyes_not_read", "photographs", "read", "not_graded", "refused", "look_at",
 )  # fmt: skip
 """The columns of ``patients.csv``."""
 
 BY_GRADE: Final = "a photograph is referable"
 BY_GAP: Final = "a photograph could not be graded"
 NONE: Final = "all photographs were graded, none is referable"
+ONE_EYE: Final = "one eye alone was read, and it is not referable"
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class Patient:
         not_graded: the number of photographs that could be read but not graded.
         refused: the number of photographs that could not be read.
         eyes: whether each eye has a graded photograph.
+        reasons: why a person should look at graded photographs.
     """
 
     name: str
@@ -44,44 +48,24 @@ class Patient:
     not_graded: int = 0
     refused: int = 0
     eyes: dict[str, bool] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, facts: Facts) -> None:
         """Add one photograph of this patient."""
-        grade = None if outcome.reading is None else outcome.reading.grade
-        referable = None if grade is None else grade.referable
-        self.count(
-            outcome.input.eye,
-            outcome.status,
-            None if grade is None else grade.icdr,
-            outcome.referable,
-            None if referable is None else referable.probability,
-        )
-
-    def count(
-        self, eye: str, status: str, icdr: int | None, positive: bool, probability: float | None
-    ) -> None:
-        """Add one photograph of this patient.
-
-        Args:
-            eye: as in the table.
-            status: one of :data:`fundoscope.batch.outcome.STATUSES`.
-            icdr: its grade.
-            positive: whether it is referable.
-            probability: of being referable.
-        """
-        graded = status == READ
+        graded, eye = facts.status == READ, eye_of(facts.eye) or facts.eye
         if eye:
             self.eyes[eye] = self.eyes.get(eye, False) or graded
         if not graded:
-            self.refused += status == REFUSED
-            self.not_graded += status != REFUSED
+            self.refused += facts.status == REFUSED
+            self.not_graded += facts.status != REFUSED
             return
         self.read += 1
-        self.positive |= positive
-        if icdr is not None and (self.icdr is None or icdr > self.icdr):
-            self.icdr, self.worse_eye = icdr, eye
-        if probability is not None:
-            self.probability = max(self.probability or 0.0, probability)
+        self.positive |= facts.positive
+        self.reasons += [reason for reason in facts.attention if reason not in self.reasons]
+        if facts.icdr is not None and (self.icdr is None or facts.icdr > self.icdr):
+            self.icdr, self.worse_eye = facts.icdr, eye
+        if facts.probability is not None:
+            self.probability = max(self.probability or 0.0, facts.probability)
 
     @property
     def referable(self) -> bool:
@@ -95,7 +79,8 @@ class Patient:
 
     def row(self) -> dict[str, str]:
         """Text cells by column."""
-        because = BY_GRADE if self.positive else BY_GAP if self.referable else NONE
+        none = ONE_EYE if len(self.eyes) == 1 else NONE
+        because = BY_GRADE if self.positive else BY_GAP if self.referable else none
         return {
             "patient": self.name,
             "icdr": "" if self.icdr is None else str(self.icdr),
@@ -110,6 +95,7 @@ class Patient:
             "read": str(self.read),
             "not_graded": str(self.not_graded),
             "refused": str(self.refused),
+            "look_at": "; ".join(self.reasons),
         }
 
 
