@@ -109,11 +109,8 @@ class Reader:
         if referable_threshold is not None:
             self._grader = graders.with_threshold(self._grader, referable_threshold)
         if heat_map and not heat.available(self._grader):
-            raise UsageError(
-                self._grader.manifest.name,
-                "gives no heat map",
-                "add it with fundoscope bundle features, or leave out --heat",
-            )
+            remedy = "add it with fundoscope bundle features, or leave out --heat"
+            raise UsageError(self._grader.manifest.name, "gives no heat map", remedy)
         self._heat_map = heat_map
         self._force = force
         self._leave_out = lesions == "auto"
