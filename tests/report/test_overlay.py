@@ -19,6 +19,7 @@ from fundoscope.reading import (
     Grade,
     Laterality,
     ModelUsed,
+    NextStep,
     OpticDisc,
     PhotoFacts,
     Quality,
@@ -94,9 +95,15 @@ def test_a_stretched_field_is_an_ellipse() -> None:
     assert down == pytest.approx(2 * 300, abs=4)
 
 
+def of_grade(grade: Grade) -> Reading:
+    photo = photo_of(800, 800)
+    field = FieldOfView(True, centre=(400.0, 400.0), radius=380.0, stretch=1.0)
+    return replace(reading_of(photo, field), grade=grade)
+
+
 def test_the_header_leads_with_referable_and_keeps_clear_of_the_bars() -> None:
     grade = Grade(0, (0.5, 0.0, 0.0, 0.0, 0.5), 2.0, Referable(0.3702, True, 0.37))
-    lines = list(panels._graded(grade))
+    lines = list(panels._graded(of_grade(grade)))
     assert [line.text for line in lines] == [
         "Referable",
         "0 no apparent retinopathy, certainty 50 %",
@@ -109,9 +116,15 @@ def test_the_header_leads_with_referable_and_keeps_clear_of_the_bars() -> None:
     height = panels.MARGIN + sum(line.size * panels.LEADING for line in lines)
     assert height < 2 * panels.MARGIN + panels.BARS_HEIGHT
     calm = Grade(0, (0.97, 0.02, 0.01, 0.0, 0.0), 0.1, Referable(0.01, False, 0.37))
-    said = [line.text for line in panels._graded(calm)]
+    said = [line.text for line in panels._graded(of_grade(calm))]
     assert said[0] == "Not referable"
     assert said[2] == "Moderate or worse: 1 %; referable from 37 % on"
+    doubtful = replace(calm, set=(0, 1), set_coverage=0.9)
+    told = replace(of_grade(doubtful), next_step=NextStep("routine_recall", "not_referable", ""))
+    lines = list(panels._graded(told))
+    assert lines[-1].text == "Grades 0 to 1 plausible (90 %); next: recall as usual"
+    height = panels.MARGIN + sum(line.size * panels.LEADING for line in lines)
+    assert height < 2 * panels.MARGIN + panels.BARS_HEIGHT
 
 
 def test_without_a_field_nothing_is_outlined_and_it_is_said() -> None:

@@ -15,6 +15,7 @@ from fundoscope.kinds import OPTIC_DISC, Colour
 from fundoscope.report.heat import HEAT
 from fundoscope.report.kind_names import SHORT_NAMES, kind_in_words
 from fundoscope.report.lesion_boxes import colour_of, sample
+from fundoscope.report.plausible import next_step_in_words, plausible_in_words
 from fundoscope.report.wording import (
     DISCLAIMER,
     TOO_SMALL,
@@ -124,7 +125,7 @@ def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
         return _panel(lines, units, scale)
     strip, y = Strip(units, 2 * MARGIN + BARS_HEIGHT, scale), float(MARGIN)
     room = units - 3 * MARGIN - BARS_WIDTH
-    for line in _graded(reading.grade):
+    for line in _graded(reading):
         text = _plain(line.text)
         strip.text(MARGIN, y, text, _fitting(text, line.size, room), line.colour)
         y += line.size * LEADING
@@ -132,7 +133,8 @@ def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
     return strip.picture
 
 
-def _graded(grade: Grade) -> Iterator[Line]:
+def _graded(reading: Reading) -> Iterator[Line]:
+    grade = reading.grade
     certain, referable, unlike = certainty_in_words(grade), grade.referable, why_unlike_grade(grade)
     if referable is not None:
         said = verdict(referable)
@@ -148,6 +150,11 @@ def _graded(grade: Grade) -> Iterator[Line]:
     elif referable is not None:
         has, limit = percent(referable.probability), percent(referable.threshold)
         yield Line(f"Moderate or worse: {has}; referable from {limit} on", SMALL, QUIET)
+        following, likely = next_step_in_words(reading), plausible_in_words(grade)
+        if likely and "plausible" not in following:
+            following = f"{likely}; {following}" if following else likely
+        if following:
+            yield Line(f"{following[0].upper()}{following[1:]}", SMALL, QUIET)
 
 
 def _bars(strip: Strip, grade: Grade, left: float) -> None:

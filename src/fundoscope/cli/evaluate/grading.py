@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from fundoscope.cli.options import (
     Workers,
 )
 from fundoscope.errors import UsageError
+from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
     from fundoscope.data.manifest import Manifest, Row
@@ -41,7 +43,13 @@ if TYPE_CHECKING:
     from fundoscope.evaluate.intervals import Figure
     from fundoscope.reading import ModelUsed
 
-SHOWN: Final = ("accuracy", "quadratic_kappa", "referable_auc")
+SHOWN: Final = (
+    "accuracy",
+    "quadratic_kappa",
+    "referable_auc",
+    "referable_sensitivity",
+    "referable_specificity",
+)
 """The figures that are printed; all others are in metrics.json."""
 PAIRS: Final = ("software_and_first", "software_and_second", "first_and_second")
 """The pairs of software and readers whose kappa is printed."""
@@ -114,6 +122,7 @@ def grading(
     _refuse_contradiction(grader, predictions, threshold)
     table = label_tables.read(labels)
     rows = select(table, split=split, where=where or ())
+    _name_repeated(rows)
     folder.check(out, results.FILES, overwrite=overwrite)
     asked = _Asked(tuple(by or ()), second_grade, workers or os.cpu_count() or 1, force)
     if predictions is None:
@@ -212,6 +221,19 @@ def _take(
         err=True,
     )
     return evaluation, (matched.used,)
+
+
+def _name_repeated(rows: Sequence[Row]) -> None:
+    """Say which photographs several rows name: each row counts, whatever its label."""
+    times = Counter(row.image for row in rows)
+    repeated = [image for image, count in times.items() if count > 1]
+    if repeated:
+        typer.echo(
+            f"note: several rows name {shown(repeated[0])}"
+            f"{f' and {len(repeated) - 1} others' if repeated[1:] else ''}: each counts; see"
+            " fundoscope data check",
+            err=True,
+        )
 
 
 def _print_figures(evaluation: Evaluation) -> None:
