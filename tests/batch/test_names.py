@@ -63,6 +63,15 @@ def test_two_patients_never_become_one() -> None:
     assert parse("OD_smith_john.jpg") != parse("OD_smith_jane.jpg")
 
 
+def test_equal_names_in_several_folders_are_noticed() -> None:
+    places = ("A/12_left.jpg", "B/12_left.jpg", "A/13_left.jpg", "A/13_right.jpg")
+    joined: set[str] = set()
+    photographs = (Input(place, Path(place)) for place in places)
+    named = list(completed(photographs, ("eye", "patient"), joined))
+    assert [each.patient for each in named] == ["12", "12", "13", "13"]
+    assert joined == {"12"}
+
+
 def test_cells_of_a_table_are_kept_and_only_what_was_asked_for_is_taken() -> None:
     given = Input("x", Path("59_left.jpg"), patient="seven", from_table=True)
     bare = Input("y", Path("60_right.jpg"))

@@ -118,14 +118,25 @@ def chosen(text: str) -> tuple[str, ...]:
     return words
 
 
-def completed(photographs: Iterable[Input], what: Sequence[str]) -> Iterator[Input]:
+def completed(
+    photographs: Iterable[Input], what: Sequence[str], joined: set[str] | None = None
+) -> Iterator[Input]:
     """Yield photographs with eye and patient from their names. Cells of a table are kept.
 
     Args:
         photographs: to complete.
         what: of :data:`CHOICES`.
+        joined: gets the patients whose photographs lie in several folders: they may be several
+            people, whose files have the same names.
     """
-    return (_completed(photograph, what) for photograph in photographs)
+    folders: dict[str, PurePath] = {}
+    for photograph in photographs:
+        done = _completed(photograph, what)
+        if done.patient and not photograph.patient and joined is not None:
+            folder = photograph.path.parent
+            if folders.setdefault(done.patient, folder) != folder:
+                joined.add(done.patient)
+        yield done
 
 
 def _completed(photograph: Input, what: Sequence[str]) -> Input:

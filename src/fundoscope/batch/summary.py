@@ -127,5 +127,8 @@ def _remarks(outcome: Outcome) -> str:
     parts = [f"{cause['reason']}; {cause['remedy']}"] if cause else []
     if outcome.reading is not None and outcome.status != REFUSED:
         reading = outcome.reading
-        parts += [*reader_needed(reading), oedema_in_words(reading), *reading.warnings]
+        if cause:  # Once is enough.
+            parts += [each for each in reading.warnings if cause["reason"] not in each]
+        else:
+            parts += [*reader_needed(reading), oedema_in_words(reading), *reading.warnings]
     return "; ".join(dict.fromkeys(filter(None, parts)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -80,6 +80,7 @@ def show(
 def conclude(
     tally: Tally,
     passed_over: Mapping[str, int],
+    joined: Collection[str],
     screen: Terminal,
     out: Path | None,
     *,
@@ -97,6 +98,8 @@ def conclude(
         done = f"{tally.done} of {tally.photographs} photographs were read"
         typer.echo(f"interrupted: {done}{kept}", err=True)
         return INTERRUPTED
+    if joined:
+        screen.err(_joined(joined))
     if not json:
         for line in _totals(tally, passed_over, out):
             screen.out(line)
@@ -123,6 +126,18 @@ def _totals(tally: Tally, passed_over: Mapping[str, int], out: Path | None) -> l
         lines.append(f"results: {out}")
         lines.append(_by_patient(tally, out))
     return [*lines, DISCLAIMER]
+
+
+def _joined(patients: Collection[str]) -> str:
+    """A warning about patients who may be several people."""
+    from fundoscope.quoting import shown
+
+    some = ", ".join(shown(each) for each in sorted(patients)[:EQUAL_SHOWN])
+    more = f", and {len(patients) - EQUAL_SHOWN} more" if len(patients) > EQUAL_SHOWN else ""
+    return (
+        "check that each of these is one person: photographs in several folders have the same name"
+        f" of a patient ({some}{more}); if not, give a table with the column patient"
+    )
 
 
 def _equal(equal: list[dict[str, str]]) -> str:

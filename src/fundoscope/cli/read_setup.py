@@ -140,6 +140,7 @@ def inputs(
     out: Path | None,
     names: str | None,
     passed_over: Counter[str],
+    joined: set[str],
     at_least: int,
     *,
     overwrite: bool,
@@ -158,7 +159,7 @@ def inputs(
     from fundoscope.batch.results import check_folder
 
     from_names = () if names is None else naming.chosen(names)
-    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names)
+    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names, joined)
     first = list(islice(inputs, max(at_least, engines.PROCESSES_FROM)))
     if out is not None:
         check_folder(out, overwrite=overwrite)
