@@ -24,7 +24,6 @@ from fundoscope.errors import PhotoError
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.intervals import estimate
-from fundoscope.evaluate.photographs import in_order
 from fundoscope.evaluate.roc import area_under_curve
 from fundoscope.grading import (
     contradictions,
@@ -39,6 +38,7 @@ from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import landmarks, looking, summary
 from fundoscope.models import bundle as bundles
 from fundoscope.models.manifest import DetectorManifest, GraderManifest
+from fundoscope.ordered import in_order
 from fundoscope.photo import sources
 from fundoscope.reader import Reader
 from fundoscope.reading import FieldOfView, Grade
@@ -161,7 +161,7 @@ def _read(
 
     missing = [row for row in rows if row.image not in kept]
     with path.open("a") as file:
-        for image, entry in in_order(look, missing, workers=workers, on_done=lambda: None):
+        for image, entry in in_order(missing, look, workers):
             kept[image] = entry
             stored: dict[str, Any] = {"image": image} if entry is None else asdict(entry)
             file.write(json.dumps(stored) + "\n")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError, PhotoError
     from fundoscope.reader import Reader, read
     from fundoscope.reading import Reading
-    from fundoscope.report.recipe import draw
+    from fundoscope.report.drawing import draw
 
 _MODULE_OF = {
     "read": "fundoscope.reader",
-    "draw": "fundoscope.report.recipe",
+    "draw": "fundoscope.report.drawing",
     "Reader": "fundoscope.reader",
     "Reading": "fundoscope.reading",
     "FundoscopeError": "fundoscope.errors",

@@ -1,31 +1,16 @@
 from __future__ import annotations
 
-import time
-
-import pytest
-
 from fundoscope.evaluate import photographs
-from fundoscope.evaluate.photographs import in_order
+from fundoscope.evaluate.photographs import reported
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_results_come_in_the_order_of_the_items(workers):
-    def slow_first(number):
-        time.sleep(0.02 if number == 0 else 0.0)
-        return number * 10
-
+def test_each_result_is_passed_on_and_reported():
     done = []
-    results = in_order(slow_first, range(4), workers=workers, on_done=lambda: done.append(1))
-    assert list(results) == [0, 10, 20, 30]
-    assert len(done) == 4
-
-
-def test_an_error_ends_the_work():
-    def fail(number):
-        raise ValueError(number)
-
-    with pytest.raises(ValueError, match="0"):
-        list(in_order(fail, range(2), workers=1, on_done=lambda: None))
+    results = reported(iter([1, 2]), lambda: done.append(len(done)))
+    assert next(results) == 1
+    assert done == [0]
+    assert list(results) == [2]
+    assert done == [0, 1]
 
 
 def test_names_without_folders_that_differ():

@@ -11,11 +11,12 @@ from fundoscope.calibrate.presence import BoxedPhotograph
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.grading.evaluation import cluster_keys
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
+from fundoscope.evaluate.photographs import OUT_OF_MEMORY, reported
 from fundoscope.kinds import LESIONS
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
 from fundoscope.lesions.detector import Detector
+from fundoscope.ordered import in_order
 from fundoscope.photo import field, sources
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 
@@ -61,7 +62,7 @@ def read(
     def look(row: Row) -> Scores | Unread:
         return _scores(manifest.photograph(row), row.image, detector)
 
-    seen = tuple(in_order(look, rows, workers=workers, on_done=on_read))
+    seen = tuple(reported(in_order(rows, look, workers), on_read))
     photographs = tuple(
         BoxedPhotograph(scores, known(row), is_healthy(row), row.source, patient)
         for row, patient, scores in zip(rows, cluster_keys(rows), seen, strict=True)

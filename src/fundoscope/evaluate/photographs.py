@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from fundoscope.quoting import bare
@@ -23,7 +22,6 @@ OUT_OF_MEMORY: Final = (
 NUMBER: Final = re.compile(r" \(No\. \d+\)$")
 """Behind a name that several photographs have."""
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -50,25 +48,8 @@ def file_name(name: str) -> str:
     return NUMBER.sub("", bare(name))
 
 
-def in_order(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    workers: int,
-    on_done: Callable[[], None],
-) -> Iterator[Result]:
-    """Apply a function to every item in threads: decoding and inference release Python's lock.
-
-    Args:
-        function: called once an item.
-        items: what it is applied to.
-        workers: how many threads.
-        on_done: called after each result, to report progress.
-
-    Yields:
-        The results, in the order of the items.
-    """
-    with ThreadPoolExecutor(workers) as pool:
-        for result in pool.map(function, items):
-            on_done()
-            yield result
+def reported(results: Iterable[Result], on_done: Callable[[], None]) -> Iterator[Result]:
+    """Pass results on, one after the other, and call ``on_done`` after each."""
+    for result in results:
+        on_done()
+        yield result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -42,6 +43,10 @@ def results(eyes, seen_as, tmp_path, monkeypatch):
     return tmp_path / "results"
 
 
+def boxes_of(record):
+    return gzip.decompress((record / boxes.PACKED).read_bytes()).decode()
+
+
 def test_a_record_gives_its_figures_and_names_nobody(results, tmp_path):
     record = tmp_path / "record"
     boxes.write(results, record)
@@ -49,7 +54,8 @@ def test_a_record_gives_its_figures_and_names_nobody(results, tmp_path):
     assert set(computed["classes"]) == {MA, EX}
     stored = boxes.narrowed(figures.stored(record), computed)
     assert figures.differences(stored, computed, exact=1e-6) == []
-    text = "".join(path.read_text() for path in record.iterdir())
+    plain = [path for path in record.iterdir() if path.suffix != ".gz"]
+    text = "".join(path.read_text() for path in plain) + boxes_of(record)
     for word in (*LESIONS, "30.0", ".png"):
         assert word not in text
     assert checksums.verify(record).faults == ()
@@ -58,10 +64,10 @@ def test_a_record_gives_its_figures_and_names_nobody(results, tmp_path):
 
 def test_a_changed_hit_is_noticed(results, tmp_path):
     boxes.write(results, tmp_path / "record")
-    table = tmp_path / "record" / "predictions.csv"
-    lines = table.read_text().splitlines()
+    lines = boxes_of(tmp_path / "record").splitlines()
     lines[1] = lines[1].replace("true,true", "true,false")
-    table.write_text("\n".join(lines) + "\n")
+    packed = gzip.compress("\n".join([*lines, ""]).encode())
+    (tmp_path / "record" / boxes.PACKED).write_bytes(packed)
     computed = boxes.computed(tmp_path / "record")
     stored = boxes.narrowed(figures.stored(tmp_path / "record"), computed)
     assert any("ap_hit" in each for each in figures.differences(stored, computed, exact=1e-6))

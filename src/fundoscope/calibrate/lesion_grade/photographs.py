@@ -13,13 +13,14 @@ import msgspec
 
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, in_order
+from fundoscope.evaluate.photographs import OUT_OF_MEMORY, reported
 from fundoscope.grading import lesion_features, lesion_grade
 from fundoscope.grading.grader import Grader
 from fundoscope.grading.lesion_features import Features
 from fundoscope.lesions import looking
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.landmarks import Landmarker
+from fundoscope.ordered import in_order
 from fundoscope.photo import field, sources
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 
@@ -91,7 +92,7 @@ def look(
             return _look(manifest.photograph(row), row.image, networks)
 
         looked = []
-        for each in in_order(of_row, rows, workers=workers, on_done=on_read):
+        for each in reported(in_order(rows, of_row, workers), on_read):
             looked.append(each)
             if each.image not in known and each.problem is None:
                 file.write(json.dumps({"image": each.image, "features": each.features}) + "\n")

@@ -7,10 +7,12 @@ annotations: any other difference would say nothing about the bundles.
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -131,21 +133,30 @@ def require_same_rows(
 def read_csv(folder: Path, name: str, required: Sequence[str]) -> list[dict[str, str]]:
     """Read the rows of a table that an evaluation wrote; it may have none.
 
+    A record keeps a large table compressed: ``NAME.gz`` is read where there is no ``NAME``.
+
     Raises:
         UsageError: the table cannot be read, or lacks a column.
     """
     try:
-        with (folder / name).open(encoding="utf-8", newline="") as file:
+        with _opened(folder / name) as file:
             table = csv.DictReader(file, strict=True)
             missing = set(required) - set(table.fieldnames or ())
             rows = list(table)
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
         raise _no_results(folder, name, error) from None
     if missing:
         raise UsageError(
             str(folder / name), f"has no column {', '.join(sorted(missing))}", "evaluate again"
         )
     return rows
+
+
+def _opened(path: Path) -> TextIO:
+    packed = path.with_name(f"{path.name}.gz")
+    if packed.is_file() and not path.exists():
+        return gzip.open(packed, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
 
 
 def not_as_written(folder: Path, name: str, error: Exception) -> UsageError:

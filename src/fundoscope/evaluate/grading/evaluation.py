@@ -32,8 +32,9 @@ from fundoscope.evaluate.grading.figures import (
 from fundoscope.evaluate.grading.readers import Readers, agreement, second_grades
 from fundoscope.evaluate.grading.summary import Metrics, ScoredPhotographs, summarise
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED, in_order
+from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED, reported
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
+from fundoscope.ordered import in_order
 from fundoscope.reading import Grade, Reading
 from fundoscope.report.wording import why_not_graded
 
@@ -243,7 +244,7 @@ def read_rows(
     def read(row: Row) -> Outcome:
         return _read(manifest, row, reader)
 
-    return tuple(in_order(read, rows, workers=workers, on_done=on_read))
+    return tuple(reported(in_order(rows, read, workers), on_read))
 
 
 def scores_of(outcomes: Sequence[Outcome]) -> Scores:

@@ -20,9 +20,10 @@ from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.evaluate.lesions.masks import Mask
 from fundoscope.evaluate.lesions.pixels import PixelCounts
 from fundoscope.evaluate.lesions.truth import Photograph, Truth
-from fundoscope.evaluate.photographs import READ, in_order
+from fundoscope.evaluate.photographs import READ, reported
 from fundoscope.kinds import OPTIC_DISC
 from fundoscope.lesions import segmentation
+from fundoscope.ordered import in_order
 
 Detect = Callable[[Path], Detections]
 """Finds what is on a file, as :func:`fundoscope.evaluate.lesions.detections.detect` does."""
@@ -114,7 +115,7 @@ def evaluate(
     def compared(photograph: Photograph) -> Compared:
         return compare(photograph, detect(photograph.path), truth.kinds, thresholds)
 
-    photographs = tuple(in_order(compared, truth.photographs, workers=workers, on_done=on_read))
+    photographs = tuple(reported(in_order(truth.photographs, compared, workers), on_read))
     figures = measure(photographs, truth.kinds, thresholds, resamples=resamples, seed=seed)
     return Evaluation(truth, dict(thresholds), has_maps, photographs, figures)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,9 @@ from fundoscope.evaluate.lesions.results import PHOTOGRAPHS, PREDICTED
 from fundoscope.evaluate.record.anonymous import key
 from fundoscope.evaluate.record.figures import nameless, stored
 
-FILES: Final = (METRICS, PREDICTIONS, PHOTOGRAPHS, RUN)
+PACKED: Final = f"{PREDICTIONS}.gz"
+"""The boxes, compressed: they are tens of thousands."""
+FILES: Final = (METRICS, PACKED, PHOTOGRAPHS, RUN)
 """The files of a record."""
 CORNERS: Final = ("x0", "y0", "x1", "y1")
 """Left out: the place of a lesion would identify the eye, and no figure of a record needs it."""
@@ -49,6 +52,10 @@ def write(results: Path, out: Path) -> None:
     with folders.staged(out, FILES) as stage:
         for name, rows in tables.items():
             folders.write_csv(stage / name, _hashed(rows))
+        # Without the time, so that equal records are equal files.
+        packed = gzip.compress((stage / PREDICTIONS).read_bytes(), mtime=0)
+        (stage / PACKED).write_bytes(packed)
+        (stage / PREDICTIONS).unlink()
         folders.write_json(stage / METRICS, stored(results))
         folders.write_json(stage / RUN, nameless(results, NAMING))
 
