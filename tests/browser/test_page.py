@@ -365,8 +365,11 @@ def test_files_are_dropped_onto_the_page(site: Any, open_page: Open) -> None:
         }""",
         ["dropped.jpg", list(file.read_bytes())],
     )
+    page.get_by_label("Patient").first.fill("007")
     page.dispatch_event("section.upload", "drop", {"dataTransfer": data})
-    expect(page.locator(".uploads a")).to_have_text("3 severe NPDR")
+    # The next photograph may be of somebody else.
+    expect(page.get_by_label("Patient").first).to_have_value("")
+    expect(page.locator(".uploads a")).to_have_text("3 severe NPDR · Referable")
     assert "the same file was read before" in page.locator(".uploads").inner_text()
 
 
