@@ -25,7 +25,7 @@ FEWEST: Final = 2
 ASPECT_SPREAD: Final = 0.03
 """``only_aspect`` takes photographs whose shape differs by at most this share. Sensors of 3:2
 differ by 1 % from each other, and by 11 % from 4:3."""
-KIN: Final = {"equalised": "eyepacs"}
+KIN: Final = {"equalised": "eyepacs", "grey": "eyepacs"}
 """For each further table (``data.also``), by name, the source that its photographs belong to."""
 MOST_SHOWN: Final = 100
 """Largest number of times that an epoch may show a photograph."""
