@@ -50,6 +50,7 @@ def test_every_cell_comes_out_as_it_went_in(table):
     ("text", "where"),
     [
         ("image,grade\na.jpg,7\n", "labels.csv, line 2, column grade: is '7'"),
+        ("image,grade\na.jpg,7\nb.jpg,0\nc.jpg,x\nd.jpg,\n", "more such cells: 2 (lines 4, 5)"),
         ("image,grade\na.jpg,2\n\nb.jpg,\n", "labels.csv, line 4, column grade: is ''"),
         ("image,grade\na.jpg,-1\n", "line 2, column grade"),
         ("image,grade\na.jpg,2.0\n", "line 2, column grade"),

@@ -33,6 +33,8 @@ KNOWN: Final = (*REQUIRED, *TEXT_COLUMNS, GRADABLE)
 GRADES: Final = ("0", "1", "2", "3", "4")
 EXCLUDED: Final = "excluded"
 """The split of rows that no command trains or tests on (duplicates of another split's)."""
+NAMED_AT_MOST: Final = 5
+"""Further wrong cells that an error names."""
 GRADABLE_VALUES: Final = {"": None, "0": False, "1": True}
 """The cells of the column ``gradable`` and their values."""
 
@@ -186,27 +188,32 @@ def _require_cells(table: Table) -> None:
     """Check whole columns first: that is fast, and a wrong cell is rare."""
     grades = table.cells[GRADE]
     if not set(grades) <= set(GRADES):
-        row, grade = next((i, cell) for i, cell in enumerate(grades) if cell not in GRADES)
-        raise TableError(
-            table.place(row, GRADE), f"is {quoted(grade, 40)}, not a grade", "write 0, 1, 2, 3 or 4"
-        )
-    for row, image in enumerate(table.cells[IMAGE]):
-        if not image or "\0" in image:
-            raise TableError(
-                table.place(row, IMAGE),
-                "does not name a photograph",
-                "write the path of the photograph",
-            )
+        wrong = [row for row, cell in enumerate(grades) if cell not in GRADES]
+        why = f"is {quoted(grades[wrong[0]], 40)}, not a grade"
+        raise _wrong(table, GRADE, wrong, why, "write 0, 1, 2, 3 or 4")
+    images = table.cells[IMAGE]
+    wrong = [row for row, image in enumerate(images) if not image or "\0" in image]
+    if wrong:
+        why, remedy = "does not name a photograph", "write the path of the photograph"
+        raise _wrong(table, IMAGE, wrong, why, remedy)
     gradable = table.cells.get(GRADABLE, ())
     if not set(gradable) <= set(GRADABLE_VALUES):
-        row, cell = next(
-            (i, cell) for i, cell in enumerate(gradable) if cell not in GRADABLE_VALUES
-        )
-        raise TableError(
-            table.place(row, GRADABLE),
-            f"is {quoted(cell, 40)}",
+        wrong = [row for row, cell in enumerate(gradable) if cell not in GRADABLE_VALUES]
+        why, remedy = (
+            f"is {quoted(gradable[wrong[0]], 40)}",
             "write 1, 0 or nothing where it is unknown",
         )
+        raise _wrong(table, GRADABLE, wrong, why, remedy)
+
+
+def _wrong(table: Table, column: str, rows: Sequence[int], why: str, remedy: str) -> TableError:
+    """The error for the first of some wrong cells of a column; the next ones are named."""
+    first, *others = rows
+    if others:
+        named = ", ".join(str(table.lines[row]) for row in others[:NAMED_AT_MOST])
+        more = ", …" if len(others) > NAMED_AT_MOST else ""
+        remedy = f"{remedy}; more such cells: {len(others)} (lines {named}{more})"
+    return TableError(table.place(first, column), why, remedy)
 
 
 def _rows(table: Table) -> tuple[Row, ...]:
