@@ -94,7 +94,7 @@ Chosen = tuple[Path, str, dict[str, str]]
 def filtered(table: Path) -> Iterator[Chosen]:
     """The photographs that somebody else filtered."""
     for row in rows(table):
-        if row["gradable"] != "0":
+        if row["split"] == "train" and row["gradable"] != "0":
             yield table.parent / row["image"], "filtered", row
 
 

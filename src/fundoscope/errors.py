@@ -7,6 +7,7 @@ FundoscopeError            exit 1   something failed that the caller could not f
 │   └── BundleError        exit 2   a model bundle is missing or damaged, or its hash is wrong
 ├── ConnectionLostError    exit 1   a cluster or store cannot be reached; what was read is kept
 ├── OutputError            exit 1   a result could not be written
+│   └── ExistsError        exit 2   it exists already, and nobody asked to replace it
 └── PhotoError             exit 3   a file cannot be read as a photograph
 """
 
@@ -89,7 +90,7 @@ class ConnectionLostError(FundoscopeError):
 
 
 class OutputError(FundoscopeError):
-    """A result could not be written: disk full, no permission, or the file exists already."""
+    """A result could not be written: the disk is full, or there is no permission."""
 
 
 class ExistsError(OutputError):

@@ -69,6 +69,8 @@ def test_results_of_earlier_runs_are_not_read_as_photographs(tmp_path: Path) -> 
     inputs = gather([tmp_path / "eyes"])
     assert [photograph.path.name for photograph in inputs.photographs] == ["a.jpg"]
     assert inputs.passed_over == {"folder of results": 1}
+    with pytest.raises(UsageError, match="results of an earlier run"):
+        gather([tmp_path / "eyes" / "old"])
 
 
 def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ from fundoscope.errors import UsageError
         ("Nguyen_Le_2.jpg", "", ""),
         ("L. Smith 1.jpg", "", ""),
         ("R_12_OS.jpg", "left", "R_12"),
+        ("Patient088_L_2.jpg", "left", "Patient088"),
+        ("L_001.jpg", "left", "001"),
+        ("12_L_R.jpg", "", ""),
+        ("12_R_L.jpg", "", ""),
         # Neither is.
         ("IMG_0001.jpg", "", ""),
         ("IDRiD_001.jpg", "", ""),

@@ -68,6 +68,10 @@ def test_one_eye_alone_is_not_a_healthy_patient() -> None:
     assert (cells["eyes_read"], cells["because"]) == ("left", ONE_EYE)
 
 
+def test_without_eyes_nobody_knows_that_both_were_read() -> None:
+    assert patient(graded(0), graded(0))["because"] == ONE_EYE
+
+
 def test_a_doubt_about_an_eye_reaches_the_patient() -> None:
     """patients.csv used to say "none is referable" where a person should look."""
     doubtful = graded(0, "right")

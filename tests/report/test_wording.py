@@ -368,8 +368,8 @@ def test_macular_oedema_is_listed_where_it_was_not_assessed(
         (0.996, "more than 0.99"),
         (0.004, "less than 0.01"),
         (0.994, "0.99"),
-        (1.0, "1.00"),
-        (0.0, "0.00"),
+        (1.0, "more than 0.99"),
+        (0.0, "less than 0.01"),
     ],
 )
 def test_a_probability_is_not_rounded_to_certainty(value: float, words: str) -> None:

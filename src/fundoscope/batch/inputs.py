@@ -155,6 +155,9 @@ def _of_path(
         yield from _some(path.text, map(_of_url, urls), others)
         passed_over.update(others)
     elif _is_folder(path):
+        if _holds_results(path):
+            why = "holds the results of an earlier run, not photographs"
+            raise UsageError(str(path), why, "name the folder of the photographs")
         entered = {_identity(path)}
         if leave_out is not None and leave_out.is_dir():
             entered.add(_identity(leave_out))
@@ -242,6 +245,14 @@ def _identity(folder: Path) -> tuple[int, int]:
     return (status.st_dev, status.st_ino)
 
 
+def _holds_results(folder: Path) -> bool:
+    """Whether an earlier run wrote its results into a folder."""
+    try:
+        return all((folder / file).is_file() for file in RESULTS)
+    except OSError:  # No permission: entering it reports that.
+        return False
+
+
 def _of_folder(
     folder: Path, entered: set[tuple[int, int]], others: Counter[str]
 ) -> Iterator[Input]:
@@ -255,7 +266,7 @@ def _of_folder(
     for name, is_folder in entries:
         entry = folder / name
         if is_folder:
-            if all((entry / file).is_file() for file in RESULTS):
+            if _holds_results(entry):
                 others[OWN_RESULTS] += 1  # Their pictures are no photographs.
                 continue
             identity = _identity(entry)

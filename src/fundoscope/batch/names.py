@@ -2,7 +2,7 @@
 
 A name is split at ``_``, ``-``, blanks and dots. The eye is the part that says left or right, such
 as in ``59_left``, ``Patient088_L``, ``smith_OD_2`` or ``265_l1``. Words that may be a name or an
-initial (``Le``, ``L.``) say it only at the end. The patient is the rest of the
+initial (``Le``, ``L.``) say it only at the end, or before numbers. The patient is the rest of the
 name before it, or behind it if the eye comes first. A name that does not say one of the two clearly
 gives no patient: two patients must never become one.
 """
@@ -27,9 +27,10 @@ SIDES: Final = {
     RIGHT: ("right", "r", "od", "re", "dex", "dexter", "rechts", "droite", "righteye"),
 }
 """Words for an eye: English, Latin (oculus sinister and dexter), French and German."""
-LAST_ONLY: Final = frozenset(("l", "r", "le", "re", "og"))
-"""Words that say an eye only as the last part of a name: elsewhere they may be a surname or an
-initial."""
+SURNAMES: Final = frozenset(("le", "re", "og"))
+"""Words that say an eye only as the last part of a name: elsewhere they may be a surname."""
+INITIALS: Final = frozenset(("l", "r"))
+"""Words that say an eye only at the end or before numbers: elsewhere they may be an initial."""
 SIDE_OF: Final = {word: side for side, words in SIDES.items() for word in words}
 PARTS: Final = re.compile(r"[\s_.\-]+")
 """What separates the parts of a name."""
@@ -71,11 +72,8 @@ def parse(image: str) -> Named:
         _side(part) or (_side(match[2]) if match else "")
         for part, match in zip(parts, joined, strict=True)
     ]
-    last = len(parts) - 1
-    places = [
-        n for n, side in enumerate(sides) if side and (n == last or not _may_be_name(parts[n]))
-    ]
-    if len(places) != 1:
+    places = [n for n, side in enumerate(sides) if side and _says_eye(parts, n)]
+    if len(places) != 1 or (places[0] and sides[places[0] - 1]):
         return Named()
     place = places[0]
     match = joined[place]
@@ -89,9 +87,14 @@ def _side(part: str) -> str:
     return SIDE_OF.get(shot[1], "") if shot else ""
 
 
-def _may_be_name(part: str) -> bool:
-    shot = SHOT.fullmatch(part.lower())
-    return shot is not None and shot[1] in LAST_ONLY
+def _says_eye(parts: Sequence[str], place: int) -> bool:
+    """Whether a word for an eye is meant as one: some may be a surname or an initial."""
+    shot = SHOT.fullmatch(parts[place].lower())
+    word = shot[1] if shot else ""
+    rest = parts[place + 1 :]
+    if word in INITIALS:
+        return all(part.isdecimal() for part in rest)
+    return word not in SURNAMES or not rest
 
 
 def _patient(parts: Sequence[str]) -> str:

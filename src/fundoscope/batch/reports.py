@@ -106,6 +106,8 @@ def write(
     names: list[str] = []
     with closing(SharedArchives()) as archives:
         source = _Source(path, archives)
+        if any(given.archive for given in inputs):
+            workers = 1  # Members are read fastest in the order of their archive.
         make = partial(_report, source=source, spoken=spoken, day=day or date.today())
         with closing(in_order(patients, make, workers)) as made:
             for file, pdf, html in made:

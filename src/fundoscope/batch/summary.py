@@ -122,13 +122,17 @@ def _of_lesions(outcome: Outcome) -> tuple[str, str]:
     return lesions_in_words(outcome.reading), listed(not_assessed(outcome.reading))
 
 
+def _same(reason: str, warning: str) -> bool:
+    return reason in warning or warning in reason
+
+
 def _remarks(outcome: Outcome) -> str:
     cause = trouble(outcome)
     parts = [f"{cause['reason']}; {cause['remedy']}"] if cause else []
     if outcome.reading is not None and outcome.status != REFUSED:
         reading = outcome.reading
         if cause:  # Once is enough.
-            parts += [each for each in reading.warnings if cause["reason"] not in each]
+            parts += [each for each in reading.warnings if not _same(cause["reason"], each)]
         else:
             parts += [*reader_needed(reading), oedema_in_words(reading), *reading.warnings]
     return "; ".join(dict.fromkeys(filter(None, parts)))

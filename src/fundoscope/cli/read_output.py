@@ -158,9 +158,11 @@ def _by_patient(tally: Tally, out: Path) -> str:
         noun = "patient" if tally.patients == 1 else "patients"
         left = ""
         if tally.nameless:
+            one = tally.nameless == 1
             left = (
-                f"; {tally.nameless} photographs name no patient and are not in it,"
-                f" {tally.nameless_referable} of them referable or not graded"
+                f"; {tally.nameless} {'photograph names' if one else 'photographs name'} no patient"
+                f" and {'is' if one else 'are'} not in it, of which {tally.nameless_referable} are"
+                " referable or have no grade"
             )
         return f"the worse eye decides: {out / PATIENTS_CSV} ({tally.patients} {noun}){left}"
     return f"for {PATIENTS_CSV}, give a table with the column patient, or --names eye,patient"

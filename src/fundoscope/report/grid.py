@@ -92,6 +92,8 @@ def _names(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[str, Point]]:
     for across in (-NAME_AT, NAME_AT):
         for down in (-NAME_AT, NAME_AT):
             share = _within(x, y, across, down)
+            if share <= 0.0:  # The crossing lies at the rim, and this quadrant beyond it.
+                continue
             place = back.point(x + share * across, y + share * down)
             quadrant = geometry.quadrant(place, anatomy)
             if quadrant in seen and quadrant is not None:
@@ -99,7 +101,7 @@ def _names(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[str, Point]]:
 
 
 def _within(x: float, y: float, across: float, down: float) -> float:
-    """The largest share of a step from a point, 0 to 1, that stays within :data:`RIM`."""
+    """The largest share of a step from a point, at most 1, that ends within :data:`RIM`."""
     # The positive root of |(x, y) + share * (across, down)| = RIM.
     length, along = across**2 + down**2, x * across + y * down
     short = RIM**2 - x**2 - y**2

@@ -23,6 +23,7 @@ from fundoscope.report.wording import (
     certainty_in_words,
     grade_in_words,
     lesion_counts,
+    limit_percent,
     listed,
     not_assessed,
     oedema_in_words,
@@ -146,9 +147,10 @@ def _graded(reading: Reading) -> Iterator[Line]:
         # On two lines, because one would reach below the bars.
         first, comma, second = unlike.partition(", ")
         yield Line(f"{first[0].upper()}{first[1:]}{comma.rstrip()}", SMALL, ALERT)
-        yield Line(f"{second}.", SMALL, ALERT)
+        following = next_step_in_words(reading)
+        yield Line(f"{second}; {following}." if following else f"{second}.", SMALL, ALERT)
     elif referable is not None:
-        has, limit = percent(referable.probability), percent(referable.threshold)
+        has, limit = percent(referable.probability), limit_percent(referable.threshold)
         yield Line(f"Moderate or worse: {has}; referable from {limit} on", SMALL, QUIET)
         following, likely = next_step_in_words(reading), plausible_in_words(grade)
         if likely and "plausible" not in following:

@@ -131,9 +131,14 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def limit_percent(limit: float) -> str:
+    """Write a limit as a whole percentage; other than a probability it may be 0 % or 100 %."""
+    return percent(limit) if 0.0 < limit < 1.0 else f"{limit * 100:.0f} %"
+
+
 def probability_in_words(value: float) -> str:
-    """Write a probability, e.g. ``"0.83"``; what is uncertain is never 0 or 1."""
-    if 0.0 < value < 1.0 and f"{value:.2f}" in ("0.00", "1.00"):
+    """Write a probability, e.g. ``"0.83"``; it is never 0 or 1."""
+    if f"{value:.2f}" in ("0.00", "1.00"):
         return "more than 0.99" if value > 0.5 else "less than 0.01"
     return f"{value:.2f}"
 

@@ -80,7 +80,10 @@ class Pictures:
             async with asyncio.timeout(self._limits.deadline_s):
                 result = await asyncio.wrap_future(future)
         except (BrokenProcessPool, MemoryError, TimeoutError, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and not (future and future.cancelled()):
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (
+                not (future and future.cancelled()) or (task and task.cancelling())
+            ):
                 raise  # the request was cancelled, not the picture
             if pool is None or pool is self._pool:  # else another one has replaced it already
                 self.close()

@@ -145,7 +145,11 @@ def _check(settings: Settings) -> None:
         try:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(settings.certificate, settings.key)
-        except ssl.SSLError:
+        except OSError as error:
+            if not isinstance(error, ssl.SSLError):
+                why = f"cannot be read, or its key cannot ({error.strerror})"
+                what = f"--certificate {settings.certificate}"
+                raise UsageError(what, why, "check their permissions") from None
             raise UsageError(
                 f"--certificate {settings.certificate}",
                 "does not fit --key, or one of them is damaged",

@@ -115,6 +115,13 @@ def test_nobody_is_recalled_as_usual_by_one_eye(eye: str | None) -> None:
     assert given.interval == (ENGLISH.say("paper.interval_one_eye"),)
 
 
+def test_a_further_photograph_of_an_unknown_eye_changes_nothing() -> None:
+    eyes = [(eye, reading(0, "routine_recall")) for eye in ("right", "left", None)]
+    given = advice.of(eyes, ENGLISH)
+    assert given.title == ENGLISH.say("step.routine_recall")
+    assert "1 to 2 years" in given.interval[0]
+
+
 def test_an_unknown_eye_is_to_be_checked() -> None:
     assert advice.of([(None, reading(0, "routine_recall"))], ENGLISH).lines[-1] == (
         "Which eye it is, is not known: check before filing."

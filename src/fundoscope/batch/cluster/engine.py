@@ -134,7 +134,7 @@ class Cluster:
 
     def _receive(self) -> None:
         """Take replies until the agent ends; the body of a thread."""
-        with suppress(EOFError, OSError):
+        with suppress(EOFError, OSError, msgspec.MsgspecError):
             while True:
                 reply = REPLIES.decode(self._pipe.recv_bytes())
                 message = MESSAGES.decode(reply.message)

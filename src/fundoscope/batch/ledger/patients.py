@@ -19,7 +19,7 @@ COLUMNS: Final = (
 BY_GRADE: Final = "a photograph is referable"
 BY_GAP: Final = "a photograph could not be graded"
 NONE: Final = "all photographs were graded, none is referable"
-ONE_EYE: Final = "one eye alone was read, and it is not referable"
+ONE_EYE: Final = "none is referable, and it is not known that both eyes were read"
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Patient:
     Attributes:
         name: of the patient, as in the table.
         icdr: the highest grade, 0 to 4; ``None`` before the first one.
-        worse_eye: the eye with that grade, as in the table.
+        worse_eye: the eye with that grade: ``left`` or ``right`` where the table's word is known.
         probability: the highest probability of being referable.
         positive: whether a photograph is referable.
         read: the number of graded photographs.
@@ -79,7 +79,7 @@ class Patient:
 
     def row(self) -> dict[str, str]:
         """Text cells by column."""
-        none = ONE_EYE if len(self.eyes) == 1 else NONE
+        none = NONE if {"left", "right"} <= self.eyes.keys() else ONE_EYE
         because = BY_GRADE if self.positive else BY_GAP if self.referable else none
         return {
             "patient": self.name,

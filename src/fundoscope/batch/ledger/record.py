@@ -19,6 +19,8 @@ from fundoscope.batch.outcome import Outcome, trouble
 from fundoscope.quoting import printable
 from fundoscope.report.wording import NotAssessed, not_assessed, oedema_in_words, reader_needed
 
+POSSIBLE_OEDEMA: Final = "possible_oedema"
+"""A reason for a next step; it is said with its evidence."""
 READER: Final = "reader"
 """One of :data:`fundoscope.reading.NEXT_STEPS`."""
 LINE_END: Final = "\n"
@@ -176,9 +178,11 @@ def _facts(outcome: Outcome, image: str, picture: str) -> Facts:
     if reading is None:
         return facts
     referable, next_step = reading.grade.referable, reading.next_step
-    attention = (*reader_needed(reading), *filter(None, (oedema_in_words(reading),)))
-    if not attention and next_step is not None and next_step.step == READER:
-        attention = (printable(next_step.words),)
+    attention, said = reader_needed(reading), (*reading.needs_reader, POSSIBLE_OEDEMA)
+    if next_step is not None and next_step.step == READER and next_step.reason not in said:
+        attention = (*attention, printable(next_step.words))
+    if oedema := oedema_in_words(reading):
+        attention = (*attention, oedema)
     return replace(
         facts,
         icdr=reading.grade.icdr,

@@ -208,11 +208,17 @@ def chosen(rows: Sequence[Row], most: int | None) -> list[Row]:
     return rest
 
 
+UNREACHABLE: Final = ("not_found", "no_permission", "not_a_file", "unreadable")
+"""Codes of files that cannot be opened at all."""
+
+
 def _of_photograph(grader: Grader, path: Path, random: np.random.Generator) -> Copies:
     """A photograph's own square and those of its copies; none where no field is located."""
     try:
         square = square_of(grader, decode.read_bytes(path))
-    except PhotoError:
+    except PhotoError as error:
+        if error.code in UNREACHABLE:
+            raise  # The path is wrong, not the photograph.
         return
     if square is None:
         return

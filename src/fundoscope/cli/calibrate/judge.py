@@ -74,7 +74,8 @@ def judge(
         )
     rows = features.chosen([row for row in table.rows if row.split in TRAINED_ON], most)
     pictures = features.pictures_in(natural, most)
-    _require_material(rows, labels, pictures, natural)
+    _require_material([row for row in rows if row.source not in (unlabelled or ())], labels)
+    _require_pictures(pictures, natural)
     paths = [table.photograph(row) for row in rows]
     measured = beside(
         features.of_rows(loaded, rows, paths, cache / "photographs"),
@@ -98,14 +99,20 @@ def judge(
     )
 
 
-def _require_material(
-    rows: Sequence[Row], labels: Path, pictures: Sequence[Path], natural: Path
-) -> None:
-    """Refuse, before photographs are read, what the fit could not learn from."""
+def _require_pictures(pictures: Sequence[Path], natural: Path) -> None:
     if not pictures:
         raise UsageError(
             f"--natural {natural}", "holds no pictures", "name a folder of pictures of other things"
         )
+
+
+def _require_material(rows: Sequence[Row], labels: Path) -> None:
+    """Refuse, before photographs are read, what the fit could not learn from.
+
+    Args:
+        rows: of sources whose ungradable photographs are marked.
+        labels: their table.
+    """
     ungradable = {row.source for row in rows if row.gradable is False}
     if not ungradable:
         raise UsageError(

@@ -48,8 +48,9 @@ def write(results: Path, out: Path) -> None:
         PHOTOGRAPHS: read_csv(results, PHOTOGRAPHS, ("image",)),
         PREDICTIONS: read_csv(results, PREDICTIONS, PREDICTED),
     }
-    folders.check(out, FILES, overwrite=True)
-    with folders.staged(out, FILES) as stage:
+    written = (*FILES, PREDICTIONS)  # Records of an earlier version have these uncompressed.
+    folders.check(out, written, overwrite=True)
+    with folders.staged(out, written) as stage:
         for name, rows in tables.items():
             folders.write_csv(stage / name, _hashed(rows))
         # Without the time, so that equal records are equal files.

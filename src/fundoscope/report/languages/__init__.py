@@ -59,6 +59,12 @@ class Language:
             return self.say("percent.more")
         return self.say("percent", number=f"{share * 100:.0f}")
 
+    def limit(self, limit: float) -> str:
+        """A limit as a whole percentage; other than a probability it may be 0 % or 100 %."""
+        if 0.0 < limit < 1.0:
+            return self.percent(limit)
+        return self.say("percent", number=f"{limit * 100:.0f}")
+
 
 def codes() -> tuple[str, ...]:
     """The codes of the languages, in alphabetical order."""

@@ -49,7 +49,7 @@ def of(eyes: Sequence[Eye], words: Language) -> Advice:
     """
     step, gaps = _step(eyes), _gaps(eyes, words)
     lines = [f"{_name(eye, words)}: {_line(reading, words)}" for eye, reading in eyes]
-    if step == ROUTINE_RECALL and gaps:
+    if step == ROUTINE_RECALL and not {eye for eye, _ in eyes}.issuperset(EYES):
         # Nobody is recalled as usual by one eye.
         title = words.say("step.one_eye")
         interval: tuple[str, ...] = (words.say("paper.interval_one_eye"),)

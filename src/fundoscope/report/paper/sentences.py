@@ -118,7 +118,8 @@ def rows(reading: Reading, words: Language) -> Iterator[tuple[str, str]]:
     if reading.grade.icdr is not None:
         yield words.say("paper.certainty"), certainty(reading, words)
     if reading.grade.icdr is not None and referable is not None:
-        probability, threshold = map(words.percent, (referable.probability, referable.threshold))
+        probability = words.percent(referable.probability)
+        threshold = words.limit(referable.threshold)
         text = words.say("paper.threshold", probability=probability, threshold=threshold)
         yield words.say("paper.referable"), text
     yield words.say("paper.oedema"), oedema(reading, words)

@@ -87,6 +87,11 @@ export function percent(share) {
   return say('percent', { number: Math.round(share * 100) });
 }
 
+/** A limit as a whole percentage; other than a probability it may be 0 % or 100 %. */
+export function limitPercent(limit) {
+  return limit > 0 && limit < 1 ? percent(limit) : say('percent', { number: Math.round(limit * 100) });
+}
+
 /** A time of the service, in UTC, as people here write it. */
 export function moment(text) {
   const when = new Date(text);

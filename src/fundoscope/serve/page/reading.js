@@ -4,7 +4,7 @@ import * as api from '/page/api.js';
 import { announce, button, fill, make, toggle } from '/page/dom.js';
 import { Eye, firstSight } from '/page/eye.js';
 import * as keys from '/page/keys.js';
-import { current, moment, percent, say } from '/page/language.js';
+import { current, limitPercent, moment, percent, say } from '/page/language.js';
 import { Review } from '/page/review.js';
 import { hasGrid, hasQuadrants } from '/page/viewer/anatomy.js';
 import { sample } from '/page/viewer/lesions.js';
@@ -232,12 +232,12 @@ class ReadingView {
     const scores = reading.lesions.map(({ score }) => score);
     const least = scores.length ? Math.floor(Math.min(...scores) * 100) / 100 : 0;
     this.shown.threshold = Math.max(this.shown.threshold, least);
-    const value = make('output', {}, percent(this.shown.threshold));
+    const value = make('output', {}, limitPercent(this.shown.threshold));
     this.slider = make('input', {
       type: 'range', min: String(least), max: '1', step: '0.01', id: 'threshold', value: String(this.shown.threshold),
       oninput: () => {
         this.shown.threshold = Number(this.slider.value);
-        value.textContent = percent(this.shown.threshold);
+        value.textContent = limitPercent(this.shown.threshold);
         this.count(counts);
         this.redraw();
       },

@@ -23,7 +23,7 @@ export function panel(session, done) {
   const said = { eye: '', patient: '', keepName: false };
   const list = make('ul.uploads', { 'aria-label': say('page.uploads') });
   const input = make('input', {
-    type: 'file', multiple: true, accept: 'image/jpeg,image/png,image/tiff,.jpg,.jpeg,.png,.tif,.tiff',
+    type: 'file', multiple: true, accept: 'image/jpeg,image/png,image/tiff,.jpg,.jpeg,.jpe,.jfif,.png,.tif,.tiff',
     id: 'files', onchange: () => { take(input.files); input.value = ''; },
   });
   const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
@@ -54,6 +54,7 @@ export function panel(session, done) {
   });
 
   function take(files) {
+    if (!files.length) return;
     for (const file of files) waiting.push(new Upload(file, { ...said }, list));
     forget();
     next();

@@ -38,7 +38,8 @@ export async function show(main, session) {
     filters, caption, make('div.scroll', {}, table), more);
 
   async function look() {
-    const answer = await api.worklist({ ...wanted, limit: Math.min(rows, 200) });
+    const { patient, ...others } = wanted;
+    const answer = await api.worklist({ ...others, patient_part: patient, limit: Math.min(rows, 200) });
     if (JSON.stringify(answer) === JSON.stringify(shown) && body.children.length) return;
     shown = answer;
     draw();

@@ -44,6 +44,15 @@ def worklist(
     patient: Annotated[
         str | None, Query(min_length=1, max_length=PATIENT_CHARACTERS, pattern=NO_NUL)
     ] = None,
+    patient_part: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=PATIENT_CHARACTERS,
+            pattern=NO_NUL,
+            description="A part of the patient's name, in small or capital letters.",
+        ),
+    ] = None,
     sort: Annotated[Order, Query(description="A minus sorts downwards.")] = Order.NEWEST,
     limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = 50,
     offset: Annotated[int, Query(ge=0, le=MOST_OFFSET)] = 0,
@@ -53,6 +62,17 @@ def worklist(
     In a blind programme the software's opinion is left out where you have not given a grade; such
     readings match no filter by it.
     """
-    wanted = Wanted(grade, needs_reader, ungradable, reviewed, status, patient, sort, limit, offset)
+    wanted = Wanted(
+        grade,
+        needs_reader,
+        ungradable,
+        reviewed,
+        status,
+        patient,
+        patient_part,
+        sort,
+        limit,
+        offset,
+    )
     blind = service.settings.blind
     return answered(lists.worklist(service.store, wanted, caller.person, blind=blind))

@@ -37,6 +37,7 @@ class Wanted:
         status: one of :data:`fundoscope.serve.store.tables.STATUSES`; ``None`` leaves out the
             photographs that could not be read.
         patient: whose photographs.
+        patient_part: a part of the patient's name, in small or capital letters.
         sort: the order.
         limit: the most items.
         offset: how many items to leave out at the beginning.
@@ -48,6 +49,7 @@ class Wanted:
     reviewed: bool | None = None
     status: str | None = None
     patient: str | None = None
+    patient_part: str | None = None
     sort: Order = Order.NEWEST
     limit: int = 50
     offset: int = 0
@@ -152,7 +154,9 @@ def _where(
     if wanted.reviewed is not None:
         conditions.append(final if wanted.reviewed else ~final)
     if wanted.patient is not None:
-        conditions.append(readings.c.patient.icontains(wanted.patient, autoescape=True))
+        conditions.append(readings.c.patient == wanted.patient)
+    if wanted.patient_part is not None:
+        conditions.append(readings.c.patient.icontains(wanted.patient_part, autoescape=True))
     if wanted.status is None:
         conditions.append(readings.c.status != REFUSED)
     else:
