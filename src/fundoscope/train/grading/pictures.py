@@ -1,4 +1,4 @@
-"""The pictures that a network is trained on, made once and cached in one file.
+"""The pictures that a network is trained on, made once and cached.
 
 They are made by :mod:`fundoscope.grading.inputs`, the code that makes them in reading as well.
 """
@@ -139,8 +139,9 @@ def load(
 ) -> Pictures:
     """The pictures of some rows, read from the cache or made now.
 
-    The name of the cache file holds a hash of the rows, the input and the code that makes it, so a
-    stale file is never used.
+    Each source and split has a file of its own, so that a run without a source, or an export that
+    needs validation alone, finds what an earlier run made. The name of a file holds a hash of its
+    rows, the input and the code that makes it, so a stale file is never used.
 
     Args:
         manifest: the table.
@@ -156,33 +157,56 @@ def load(
         OutputError: the cache cannot be written, or has no room.
     """
     rows = tuple(row for row in rows if row.split != EXCLUDED)
-    stem = (
-        cache
-        / f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted, trusted)}"
-    )
-    made = _listed(stem, len(rows))
-    if made is None:
-        paths = [manifest.photograph(row) for row in rows]
-        made = _build(paths, partial(make, wanted=wanted, trusted=trusted), wanted, stem, progress)
-    kept = [(row, each) for row, each in zip(rows, made, strict=True) if not each.reason]
-    if not kept:
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place, row in enumerate(rows):
+        groups.setdefault((row.source, row.split), []).append(place)
+    seen: dict[int, Pixels | str] = {}
+    for places in groups.values():
+        of_group = [rows[place] for place in places]
+        reported = _from(len(seen), len(rows), progress)
+        seen |= zip(
+            places, _of_group(manifest, of_group, wanted, cache, trusted, reported), strict=True
+        )
+    kept = [(row, seen[place]) for place, row in enumerate(rows)]
+    if not any(not isinstance(picture, str) for _, picture in kept):
         raise UsageError(
             manifest.path.name,
             "has no photograph with a field of view in the splits that are needed",
             "check the column split and the photographs",
         )
     return Pictures(
-        tuple(row for row, _ in kept),
-        tuple(
-            LeftOut(row.image, each.reason)
-            for row, each in zip(rows, made, strict=True)
-            if each.reason
-        ),
-        parts(
-            np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r"),
-            [(each.height, each.width) for _, each in kept],
-        ),
+        tuple(row for row, picture in kept if not isinstance(picture, str)),
+        tuple(LeftOut(row.image, why) for row, why in kept if isinstance(why, str)),
+        tuple(picture for _, picture in kept if not isinstance(picture, str)),
     )
+
+
+def _from(done_before: int, count: int, progress: Progress | None) -> Progress | None:
+    """The progress of a part of some photographs, as progress of all."""
+    return progress and (lambda done, _: progress(done_before + done, count))
+
+
+def _of_group(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    wanted: Input,
+    cache: Path,
+    trusted: bool,
+    progress: Progress | None,
+) -> Iterator[Pixels | str]:
+    """The picture of each row out of one file, or why there is none."""
+    name = f"{wanted.kind}-{wanted.height}x{wanted.width}-{_key(manifest, rows, wanted, trusted)}"
+    stem = cache / name
+    made = _listed(stem, len(rows))
+    if made is None:
+        paths = [manifest.photograph(row) for row in rows]
+        made = _build(paths, partial(make, wanted=wanted, trusted=trusted), wanted, stem, progress)
+    sides = [(each.height, each.width) for each in made if not each.reason]
+    if not sides:
+        return (each.reason for each in made)
+    content = np.memmap(stem.with_suffix(SUFFIX), np.uint8, "r")
+    pictures = iter(parts(content, sides))
+    return (each.reason or next(pictures) for each in made)
 
 
 def parts(content: Pixels, sides: Sequence[tuple[int, int]]) -> tuple[Pixels, ...]:
