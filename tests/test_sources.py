@@ -170,5 +170,6 @@ def test_a_reading_is_not_drawn_on_another_photograph_of_the_same_size(
 
 
 def test_a_path_that_cannot_be_one_is_a_refusal(reader: Reader) -> None:
-    (refusal,) = reader.read_many(["a\0b"])
-    assert isinstance(refusal, PhotoError)
+    refusals = list(reader.read_many(["a\0b", "https://clinic.example/eye.jpg"]))
+    assert [type(refusal) for refusal in refusals] == [PhotoError, PhotoError]
+    assert "is an address, not a file" in str(refusals[1])

@@ -218,6 +218,7 @@ def test_processes_are_stopped_at_once(tmp_path: Path, save_eye: Save) -> None:
     "options",
     [
         ("--labels",),
+        ("--heat",),
         ("--labels", "--out", "out", "--no-pictures"),
         ("--labels", "--out", "out", "--no-lesions"),
         ("--detector", "mine", "--no-lesions"),

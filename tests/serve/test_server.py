@@ -172,6 +172,9 @@ def test_wrong_settings_are_refused(fundoscope: Command, tmp_path: Path) -> None
     data = ("--data", tmp_path / "data")
     assert "needs --key" in fundoscope("serve", *data, "--certificate", "x").err
     assert "is not a file" in fundoscope("serve", *data, "--certificate", "x", "--key", "y").err
+    (tmp_path / "file").write_text("")
+    said = fundoscope("serve", "--data", tmp_path / "file")
+    assert (said.code, "is not a folder" in said.err) == (2, True)
     for name in ("a.pem", "b.pem"):
         (tmp_path / name).write_text("no certificate")
     pair = ("--certificate", tmp_path / "a.pem", "--key", tmp_path / "b.pem")

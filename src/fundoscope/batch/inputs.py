@@ -192,7 +192,9 @@ def _of_list(path: Path) -> Iterator[Input]:
         if remote.is_url(name):
             yield _of_url(_url(name, f"{path.name}, entry {number}"))
         else:
-            yield Input(name, path.parent / name)
+            blanks = not _exists(path.parent / name) and _exists(path.parent / name.strip())
+            kept = name.strip() if blanks else name
+            yield Input(kept, path.parent / kept)
 
 
 def _url(text: str, where: str) -> Url:

@@ -228,6 +228,7 @@ def read(
         overwrite=overwrite and out is None,
         labels=labels and not drawn,
         grid=grid and not drawn,
+        heat=heat and out is None and not json,
         detector=detector is not None and not lesions,
         rules=rules is not None and not lesions,
         loudness=quiet and (verbose or json),
@@ -333,6 +334,7 @@ def _check(
     overwrite: bool,
     labels: bool,
     grid: bool,
+    heat: bool,
     detector: bool,
     rules: bool,
     loudness: bool,
@@ -347,6 +349,9 @@ def _check(
             "needs pictures with lesions",
             "name a folder with --out DIR, and leave out --no-lesions and --no-pictures",
         )
+    if heat:
+        why = "shows in pictures and in JSON alone"
+        raise UsageError("--heat", why, "name a folder with --out DIR, or add --json")
     if detector:
         raise UsageError("--detector", "cannot be combined with --no-lesions", "leave one out")
     if rules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -14,6 +15,7 @@ from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.photo import decode
 from fundoscope.photo.decode import Photo, Pixels
+from fundoscope.quoting import shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,6 +36,8 @@ TAKEN: Final = (
     " RGB, or a PIL picture"
 )
 """The kinds of :data:`Source` in words."""
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+"""How the address of something on a network begins."""
 PLAIN_MODES: Final = ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr")
 """Modes of PIL pictures that have 8 bits a channel or fewer, and convert to RGB without loss."""
 
@@ -63,6 +67,9 @@ def content(source: Any) -> File | Pixels:
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return File(None, bytes(source))
+    if isinstance(source, str) and ADDRESS.match(source):
+        why, remedy = "is an address, not a file", "download the photograph, and give its bytes"
+        raise PhotoError(shown(source), why, remedy, code="not_found")
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         return File(decode.name_of(path), decode.read_bytes(path))

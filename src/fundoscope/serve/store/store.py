@@ -41,7 +41,7 @@ def opened(data: Path, url: str | None = None, *, make: bool = False) -> Iterato
         make: whether a folder that does not exist is made.
 
     Raises:
-        UsageError: the folder does not exist, or the URL is not valid.
+        UsageError: the folder does not exist or is a file, or the URL is not valid.
         OutputError: the folder cannot be made.
         DatabaseError: the database cannot be used.
     """
@@ -49,6 +49,8 @@ def opened(data: Path, url: str | None = None, *, make: bool = False) -> Iterato
         raise UsageError(
             str(data), "is not a data folder of the service", "name it with --data DIR"
         )
+    if data.exists() and not data.is_dir():
+        raise UsageError(str(data), "is not a folder", "name another one with --data DIR")
     with explained(data):
         photographs.prepare(data)
     engine = database.opened(data, url)
