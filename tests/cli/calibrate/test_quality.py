@@ -102,3 +102,36 @@ def test_too_few_photographs_are_refused(
     assert code == 2
     assert "too few" in err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "pictures", "complaint"),
+    [
+        (("a,0", "b,"), 0, "holds no pictures"),
+        (("a,1", "b,"), 1, "has no photograph with gradable = 0"),
+        (("a,0", "b,0"), 1, "has ungradable photographs in every source"),
+        (("a,0", "c,"), 1, "has ungradable photographs in every source"),
+        (("c,0", "b,"), 1, "has no photograph with gradable = 0"),
+    ],
+)
+def test_a_judge_is_not_begun_with_what_it_cannot_learn_from(
+    command: Command,
+    eyes: Path,
+    tmp_path: Path,
+    rows: tuple[str, str],
+    pictures: int,
+    complaint: str,
+) -> None:
+    """It used to read all photographs first, and then to end in an internal error."""
+    pytest.importorskip("sklearn")
+    lines = ["image,grade,split,source,gradable", *(f"0.png,0,train,{row}" for row in rows)]
+    (eyes / "labels.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "natural").mkdir()
+    for number in range(pictures):
+        Image.new("RGB", (64, 64)).save(tmp_path / "natural" / f"{number}.png")
+    words = ["calibrate", "judge", eyes / "labels.csv", "--natural", tmp_path / "natural"]
+    words += ["--unlabelled", "c", "--out", tmp_path / "new", "--cache", tmp_path / "cache"]
+    code, _, err = command(*words)
+    assert code == 2
+    assert complaint in err
+    assert not (tmp_path / "new").exists()
