@@ -83,7 +83,7 @@ def test_a_detectors_card(tmp_path: Path) -> None:
     folder = results(tmp_path / "r", bundles.DETECTION, metrics, "evaluate lesions")
     manifest = bundles.load(bundles.shipped(bundles.DETECTION)).manifest
     use, figures = card.sections(manifest, folder)
-    assert "Boxes are no finding until" in use
+    assert "A box is not a finding until" in use
     assert "on 27 photographs" in figures
     assert "| microaneurysm | 1,085 | 0.640 (0.630 to 0.650) |" in figures
     assert "lowest for soft exudate, 0.220" in figures
