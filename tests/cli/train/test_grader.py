@@ -103,7 +103,7 @@ def test_a_start_from_a_bundle(native, save_config, tmp_path, command):
     code, out, err = command(
         "grader", toml, "--out", tmp_path / "x", "--bundle", tmp_path / "bundle"
     )
-    assert (code, out) == (1, "")  # before anything is trained
+    assert (code, out) == (2, "")  # before anything is trained
     assert not (tmp_path / "x").exists()
     assert "exists already; add --overwrite to replace it" in err
 
