@@ -22,7 +22,7 @@ from fundoscope.lesions.view import View
 from fundoscope.photo import decode
 from fundoscope.photo import field as fields
 from fundoscope.photo.decode import Pixels
-from fundoscope.writing import write_files
+from fundoscope.writing import write_bytes
 
 VERSION: Final = 3
 """Increase it when the view of the same photograph changes."""
@@ -227,13 +227,17 @@ def _open(stem: Path) -> View:
 
 
 def _store(made: View, stem: Path) -> None:
-    """Write a view; several runs may write the same one at the same time."""
+    """Write a view; several runs may write the same one at the same time.
+
+    Each file is replaced in one step, so that another run finds it at any moment.
+    """
     content = io.BytesIO()
     np.save(content, made.pixels)
     place = msgspec.json.encode((made.to_view, made.centre, made.radius))
     files = ((stem.with_suffix(".npy"), content.getvalue()), (stem.with_suffix(".json"), place))
     try:
-        write_files(files, overwrite=True)
+        for path, data in files:
+            write_bytes(path, data, overwrite=True)
     except OutputError as error:
         raise OutputError(
             str(stem.parent), error.why, "free some space, or choose another cache"
