@@ -4,6 +4,8 @@ manifests of bundles."""
 from __future__ import annotations
 
 import hashlib
+import importlib.machinery
+import importlib.util
 import io
 import os
 import re
@@ -14,6 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -325,3 +328,23 @@ def run_alone(tmp_path: Path) -> Callable[..., None]:
             assert (TALKING if unused_socket else INTERNET).findall(calls) == []
 
     return run
+
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+@pytest.fixture(scope="session")
+def load_script() -> Callable[[str], ModuleType]:
+    """Load a script of ``scripts`` as a module, whether or not its name ends in ``.py``."""
+
+    def load(name: str) -> ModuleType:
+        title = name.removesuffix(".py")
+        loader = importlib.machinery.SourceFileLoader(title, str(SCRIPTS / name))
+        spec = importlib.util.spec_from_loader(title, loader)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[title] = module  # where dataclasses look for their types
+        loader.exec_module(module)
+        return module
+
+    return load

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,13 +26,8 @@ AUC {referable_auc:i} on {n:n} photographs
 
 
 @pytest.fixture(scope="module")
-def evidence() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("evidence", str(ROOT / "scripts" / "evidence"))
-    spec = importlib.util.spec_from_loader("evidence", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+def evidence(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("evidence")
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.machinery
-import importlib.util
 import os
 import signal
 import subprocess
@@ -192,19 +190,14 @@ def test_the_source_may_change_while_a_run_trains(repository: Path) -> None:
     assert table(repository)["first"]["state"] == "done"
 
 
-def script() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("campaign", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("campaign", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["campaign"] = module
-    loader.exec_module(module)
-    return module
+@pytest.fixture
+def campaign(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("campaign")
 
 
-def test_settings_replace_those_of_the_head_alone() -> None:
+def test_settings_replace_those_of_the_head_alone(campaign: ModuleType) -> None:
     text = '# a\nthreads = 2\nprecision = "auto"\nseed = 1\n[data]\nthreads = 3\n'
-    changed = script().with_settings(text, "bf16-mixed", 1)
+    changed = campaign.with_settings(text, "bf16-mixed", 1)
     assert changed.startswith('precision = "bf16-mixed"\nthreads = 1\n# a\nseed = 1')
     assert changed.endswith("[data]\nthreads = 3\n")
 
@@ -219,20 +212,20 @@ def test_settings_replace_those_of_the_head_alone() -> None:
         '[[run]]\nname = "a"\nkind = "grader"\nsurprise = 1',
     ],
 )
-def test_a_queue_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
-    campaign = script()
+def test_a_queue_that_makes_no_sense_is_refused(
+    campaign: ModuleType, tmp_path: Path, text: str
+) -> None:
     (tmp_path / "queue.toml").write_text(text)
     with pytest.raises(campaign.CampaignError, match=r"queue\.toml"):
         campaign.read_queue(tmp_path / "queue.toml")
 
 
-def test_the_queue_of_the_repository_names_configurations_that_exist() -> None:
-    for run in script().read_queue(SCRIPT.parents[1] / "configs" / "campaign.toml"):
+def test_the_queue_of_the_repository_names_configurations_that_exist(campaign: ModuleType) -> None:
+    for run in campaign.read_queue(SCRIPT.parents[1] / "configs" / "campaign.toml"):
         assert run.kind == "command" or (SCRIPT.parents[1] / run.config).is_file()
 
 
-def test_an_average_has_no_epoch_with_a_score(tmp_path: Path) -> None:
-    campaign = script()
+def test_an_average_has_no_epoch_with_a_score(campaign: ModuleType, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "average"
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text('{"epoch": 1, "size": 416, "training_seconds": 9}\n')
@@ -241,9 +234,8 @@ def test_an_average_has_no_epoch_with_a_score(tmp_path: Path) -> None:
 
 
 def test_the_table_keeps_the_lines_of_another_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    campaign: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign = script()
     monkeypatch.setattr(campaign, "TABLE", tmp_path / "campaign.csv")
     elsewhere, here = campaign.Run("elsewhere", "command"), campaign.Run("here", "command")
     home = campaign.Campaign(tmp_path / "there")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -23,14 +23,8 @@ COLUMNS = ("image", "grade", "patient", "eye", "split", "source", "camera", "gro
 
 
 @pytest.fixture(scope="module")
-def grey_eyes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("grey_eyes", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["grey_eyes"] = module  # for the processes that make the crops
-    spec.loader.exec_module(module)
-    return module
+def grey_eyes(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("grey_eyes.py")
 
 
 def squashed(grey_eyes: ModuleType, pixels: np.ndarray) -> np.ndarray:

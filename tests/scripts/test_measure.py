@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,13 +17,8 @@ ROW = "2026-12-01,abc,fundoscope evaluate,test,3,accuracy 1.0"
 
 
 @pytest.fixture
-def measure() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("measure", str(ROOT / "scripts" / "measure"))
-    spec = importlib.util.spec_from_loader("measure", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+def measure(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("measure")
 
 
 def steps(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -35,12 +34,10 @@ looks: list[str] = []
 
 
 @pytest.fixture
-def mine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("mine", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("mine", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
+def mine(
+    load_script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ModuleType:
+    module = load_script("mine")
     Image.fromarray(phantom.draw(PhantomSpec(seed=1, width=400, height=350))[0]).save(
         tmp_path / "eye.png"
     )
