@@ -15,7 +15,7 @@ Command = Callable[..., Any]
     ("arguments", "complaint"),
     [
         (("--input", "squash", "--classes", "0,one"), "--classes 0,one: is invalid"),
-        (("--input", "squash", "--classes", ""), "--classes : is invalid"),
+        (("--input", "squash", "--classes", ""), "--classes: has an empty value"),
         (("--input", "squash", "--size", "300"), "--size 300: is invalid"),
         (("--input", "squash", "--size", "0x300"), "--size 0x300: is invalid"),
         (("--input", "squash", "--size", "300x200x3"), "height first"),
