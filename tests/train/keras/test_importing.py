@@ -327,7 +327,7 @@ def test_the_command_and_the_pipeline(
     assert "largest difference of a probability" in printed
     assert "students-1, 24x36, head sigmoid" in printed
     made = (tmp_path / "bundle" / bundles.MANIFEST).read_bytes()
-    assert main.run([*arguments, "--name", "students-2"]) == 1
+    assert main.run([*arguments, "--name", "students-2"]) == 2
     assert "exists already; add --overwrite" in capsys.readouterr().err
     assert (tmp_path / "bundle" / bundles.MANIFEST).read_bytes() == made
     assert main.run([*arguments, "--name", "students-1", "--overwrite"]) == 0
