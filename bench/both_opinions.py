@@ -222,11 +222,11 @@ def show(name: str, words: Sequence[str], patients: Ints, statistic: Callable[[F
     print(f"{name}: {values}", flush=True)
 
 
-def area_of(sick: Flags, score: Floats) -> Callable[[Floats], Floats]:
+def area_of(positive: Flags, score: Floats) -> Callable[[Floats], Floats]:
     """A statistic of resampled weights ``(R, N)``: the area under the curve, ``(R, 1)``."""
 
     def statistic(weights: Floats) -> Floats:
-        area: Floats = area_under_curve(sick, score, weights)[:, None]
+        area: Floats = area_under_curve(positive, score, weights)[:, None]
         return area
 
     return statistic

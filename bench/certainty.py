@@ -40,7 +40,7 @@ GROUPS = {
 """Grades with a common limit, by the name of the way."""
 WEIGHTS = ("photographs", "sources")
 """What counts the same in the fit."""
-HANDED = 0.2
+DEFERRED_SHARE = 0.2
 """The share of photographs that goes to a reader."""
 MEASURES: dict[str, Callable[[Floats], Floats]] = {
     "entropy": lambda p: -conformal.entropy(p),
@@ -138,13 +138,14 @@ def print_measures(p: Floats, labels: Ints, threshold: float) -> None:
     right, severe = heads.most_probable(p) == labels, labels > heads.REFERABLE_GRADE
     missed = severe & (heads.referable(p) < threshold)
     print(
-        f"\nThe least certain {HANDED:.0%} handed to a reader; accuracy of all {right.mean():.3f}\n"
+        f"\nThe least certain {DEFERRED_SHARE:.0%} referred to a reader; accuracy of all"
+        f" {right.mean():.3f}\n"
     )
     print("| certainty | accuracy of the rest | grade 3 and 4 in the rest | not called referable |")
     print("|---|---|---|---|")
     for name, measure in MEASURES.items():
         order = np.argsort(measure(p), kind="stable")
-        rest = order[round(HANDED * len(order)) :]
+        rest = order[round(DEFERRED_SHARE * len(order)) :]
         print(
             f"| {name} | {right[rest].mean():.3f} | {severe[rest].sum()} | {missed[rest].sum()} |"
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from arguments import add_data, grading_table, parser_of
 
-from fundoscope.data import check, manifest, subjects
+from fundoscope.data import check, checked_photographs, manifest
 from fundoscope.data.fingerprint_cache import user_cache
 from fundoscope.data.manifest import Manifest, Row
 
@@ -51,7 +51,7 @@ def timed(
     name: str, table: Manifest, rows: Sequence[Row], cache: Path, workers: int
 ) -> check.Report:
     wall, busy = time.perf_counter(), time.process_time()
-    report = check.check(subjects.of_rows(table, rows), cache=cache, workers=workers)
+    report = check.check(checked_photographs.of_rows(table, rows), cache=cache, workers=workers)
     wall, busy = time.perf_counter() - wall, time.process_time() - busy
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(

@@ -218,9 +218,9 @@ def shape_alone(table: Manifest, rows: tuple[Row, ...]) -> Any:
     _, sources = calibrate.source_numbers([row.source for row in val])
     cuts = cut_points.fit_cut_points(heads.expected(p), labels(val), sources)
     gradable = np.array([row.gradable is not False for row in val])
-    sick = labels(val) >= heads.REFERABLE_GRADE
+    positive = labels(val) >= heads.REFERABLE_GRADE
     threshold = fitting.referable_threshold(
-        heads.referable(p)[gradable], sick[gradable], calibrate.TARGET_SENSITIVITY
+        heads.referable(p)[gradable], positive[gradable], calibrate.TARGET_SENSITIVITY
     )
     referable = heads.referable(q)
     return Scores(

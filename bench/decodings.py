@@ -82,9 +82,9 @@ def line(p: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_], names: 
     for name in names:
         of = groups == name
         counts = confusions(labels[of], heads.most_probable(p[of]), np.zeros(of.sum(), np.int64))
-        sick = labels[of] >= heads.REFERABLE_GRADE
+        referable = labels[of] >= heads.REFERABLE_GRADE
         weights = np.ones((1, int(of.sum())))
-        auc = area_under_curve(sick, heads.referable(p[of]), weights)[0]
+        auc = area_under_curve(referable, heads.referable(p[of]), weights)[0]
         figures.append((float(quadratic_kappa(counts)[0]), float(auc)))
     means = np.mean([pair for name, pair in zip(names, figures, strict=True) if name != OTHER], 0)
     cells = [f"{kappa:.3f} / {auc:.3f}" for kappa, auc in figures]

@@ -1,4 +1,4 @@
-"""On how many healthy eyes is a lesion drawn, and do lesions separate them from sick ones?
+"""On how many healthy eyes is a lesion drawn, and do lesions separate them from referable ones?
 
     python bench/healthy_eyes.py --labels TABLE --split val --cache DIR [--detector BUNDLE]
 
@@ -32,7 +32,7 @@ LARGE = 768
 
 
 def of_healthy(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags, p: Floats) -> None:
-    """What is drawn on healthy eyes, and how well the lesions separate them from sick ones."""
+    """What is drawn on healthy eyes, and how well the lesions separate them from referable ones."""
     labels = np.array([row.grade for row in rows])
     names = np.array([row.source for row in rows])
     beyond = np.array([each.beyond_mild for each in found])
@@ -40,19 +40,19 @@ def of_healthy(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags, p: 
     areas = []
     for name in sorted(set(names.tolist())):
         of = names == name
-        healthy, sick = of & (labels == 0), of & (labels >= REFERABLE)
-        both = healthy | sick
-        title = f"{name} ({healthy.sum()} of grade 0, {sick.sum()} of grade 2 or more)"
+        healthy, referable = of & (labels == 0), of & (labels >= REFERABLE)
+        both = healthy | referable
+        title = f"{name} ({healthy.sum()} of grade 0, {referable.sum()} of grade 2 or more)"
         alone, shown = (float((beyond[healthy] > 0)[kept].mean()) if kept.any() else 0.0
                         for kept in (np.ones(healthy.sum(), bool), drawn[healthy]))  # fmt: skip
         shown *= float(drawn[healthy].mean())
         print(f"{title}: beyond microaneurysms, drawn on {shown:.3f} of grade 0"
               f" ({alone:.3f} without withholding) and on"
-              f" {((beyond > 0) & drawn)[sick].mean():.3f} of grade 2 or more")  # fmt: skip
+              f" {((beyond > 0) & drawn)[referable].mean():.3f} of grade 2 or more")  # fmt: skip
         patients = numbered(
             cluster_keys([row for row, kept in zip(rows, both, strict=True) if kept])
         )
-        s, q = sick[both], 1.0 - p[both, 0]
+        s, q = referable[both], 1.0 - p[both, 0]
         areas.append(float(np.squeeze(area_under_curve(s, q, np.ones((1, len(s)))))))
         show("  grade 0 against grade 2 or more, by the lesions alone", ("AUC",), patients,
              area_of(s, q))  # fmt: skip

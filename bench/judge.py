@@ -71,7 +71,7 @@ def square_of(grader: Grader, content: bytes | Pixels) -> Pixels | None:
 
 
 def verdict_of(grader: Grader, square: Pixels | None) -> Verdict:
-    return Verdict(retina=False) if square is None else graders.look(grader, square)[1]
+    return Verdict(retina=False) if square is None else graders.grade_and_check(grader, square)[1]
 
 
 def gradable(verdict: Verdict) -> bool:
@@ -200,8 +200,8 @@ def times(grader: Grader, data: Path, rows: Sequence[manifest.Row]) -> Iterator[
         if square is None:
             continue
         ways: dict[str, Callable[[], object]] = {
-            "graded": partial(graders.look, plain, square),
-            "graded and judged": partial(graders.look, grader, square),
+            "graded": partial(graders.grade_and_check, plain, square),
+            "graded and judged": partial(graders.grade_and_check, grader, square),
             "field, with texture": partial(field.find, photo),
             "field alone": partial(field.find, photo, textured=False),
         }

@@ -63,8 +63,8 @@ SIDE = 500
 MARK = 8
 """Pixels of the mark that makes each photograph another."""
 STARTING, LONGEST_LIFE, MOST_KILLS = 1.2, 3.0, 100
-"""A process that is killed lives for at most so many times the seconds of its start, and those that
-a hundredth of the photographs needs."""
+"""A process is killed at the latest after ``STARTING`` times the seconds that a start takes, plus
+``LONGEST_LIFE`` times those that one in ``MOST_KILLS`` of the photographs take."""
 TIMES = ("started", "finished", "files_sha256", "own_sha256", "arguments")
 """What may differ in `run.json`."""
 MIB = 2**20

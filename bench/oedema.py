@@ -26,20 +26,23 @@ def of_oedema(rows: Sequence[Row], found: Sequence[Opinions], drawn: Flags) -> N
         chosen = [n for n, row in enumerate(rows) if row.text(column)]
         if not chosen:
             continue
-        sick = np.array([rows[n].text(column) == worst for n in chosen])
+        has_oedema = np.array([rows[n].text(column) == worst for n in chosen])
         states = [found[n].oedema for n in chosen]
         told = np.array([state != "cannot_tell" for state in states])
         possible = np.array([state == "possible" for state in states]) & drawn[chosen]
-        print(f"{column} = {worst}: {sick.sum()} of {len(sick)}; told on {told.sum()}", flush=True)
+        print(
+            f"{column} = {worst}: {has_oedema.sum()} of {len(has_oedema)}; told on {told.sum()}",
+            flush=True,
+        )
         if told.any():
-            print(f"  accuracy where told: {(possible == sick)[told].mean():.3f}")
+            print(f"  accuracy where told: {(possible == has_oedema)[told].mean():.3f}")
         patients = numbered(cluster_keys([rows[n] for n in chosen]))
         score = near[chosen]
         show(
             "  exudates near the fovea, weak boxes too",
             ("AUC",),
             patients,
-            area_of(sick, score),
+            area_of(has_oedema, score),
         )
 
 

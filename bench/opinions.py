@@ -41,11 +41,11 @@ def figures(p: Floats, labels: Ints) -> Callable[[Floats], Floats]:
     """A statistic of resampled weights ``(R, N)``: kappa and AUC, ``(R, 2)``."""
     from fundoscope.evaluate.grading.figures import quadratic_kappa
 
-    given, score, sick = heads.most_probable(p), heads.referable(p), labels >= REFERABLE
+    given, score, referable = heads.most_probable(p), heads.referable(p), labels >= REFERABLE
 
     def statistic(weights: Floats) -> Floats:
         kappa = quadratic_kappa(confusion(labels, given, weights))
-        return np.column_stack([kappa, area_under_curve(sick, score, weights)])
+        return np.column_stack([kappa, area_under_curve(referable, score, weights)])
 
     return statistic
 
@@ -132,17 +132,17 @@ def each_alone(both: Both) -> None:
         for opinion, q in (("grader", both.p), ("lesions alone", both.by_lesions)):
             statistic = figures(q[chosen], both.labels[chosen])
             show(f"{title}, {opinion}", ("kappa", "AUC"), patients, statistic)
-        sick = both.labels[chosen] >= REFERABLE
+        referable = both.labels[chosen] >= REFERABLE
         positive = (supported >= REFERABLE)[chosen]
         show(
             f"{title}, rules alone, boxes beyond microaneurysms",
             ("AUC",),
             patients,
-            area_of(sick, counts[chosen]),
+            area_of(referable, counts[chosen]),
         )
         print(
-            f"{title}, rules alone: sensitivity {positive[sick].mean():.3f},"
-            f" specificity {(~positive[~sick]).mean():.3f}"
+            f"{title}, rules alone: sensitivity {positive[referable].mean():.3f},"
+            f" specificity {(~positive[~referable]).mean():.3f}"
         )
 
 

@@ -123,13 +123,13 @@ def values_of(p: Floats, grades: Ints, labels: Ints, sources: Ints) -> tuple[flo
     counts = confusions(labels, grades, sources)
     accuracies = np.einsum("sii->s", counts) / counts.sum(axis=(1, 2))
     weights = np.ones((1, len(labels)))
-    sick = labels >= heads.REFERABLE_GRADE
+    referable = labels >= heads.REFERABLE_GRADE
     return (
         quadratic_kappa(counts).mean(),
         quadratic_kappa(counts.sum(axis=0)),
         accuracies.mean(),
         (grades == labels).mean(),
-        area_under_curve(sick, heads.referable(p), weights)[0],
+        area_under_curve(referable, heads.referable(p), weights)[0],
         *of_probabilities(p, labels, weights)[0],
     )
 

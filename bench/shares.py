@@ -7,7 +7,8 @@ Reads the pictures that the configuration names, as its training does, from the 
 there. A share of 0 is the earlier grader, a share of 1 the best epoch of the run. The last rows are
 two networks that read the same photographs: their outputs are averaged instead of their weights.
 Prints AUC (referable) and kappa for each folder of photographs, and their means. Eyes with other
-diseases (column `other_disease`) count for themselves, and not in the means.
+diseases (where the label table has `other_disease`) get their own column and are left out of the
+means.
 """
 
 from __future__ import annotations

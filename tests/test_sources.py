@@ -119,6 +119,23 @@ def test_many_photographs_come_in_their_order(reader: Reader, path: Path, jpeg: 
     assert list(reader.read_many([])) == []
 
 
+def test_a_photograph_that_memory_cannot_hold_does_not_end_the_others(
+    reader: Reader, path: Path, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Reader.read
+
+    def poor(self: Reader, source: object, **options: object) -> Reading:
+        if source is path:
+            raise MemoryError
+        return read(self, source, **options)
+
+    monkeypatch.setattr(Reader, "read", poor)
+    refused, reading = reader.read_many([path, jpeg])
+    assert isinstance(refused, PhotoError)
+    assert (refused.code, refused.what) == ("out_of_memory", path.name)
+    assert isinstance(reading, Reading)
+
+
 def test_a_reading_as_a_dictionary(reader: Reader, path: Path) -> None:
     reading = reader.read(path)
     assert reading.to_dict() == json.loads(reading.to_json())

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from fundoscope.errors import OutputError, UsageError
-from fundoscope.quoting import encodable
+from fundoscope.quoting import encodable_throughout
 
 RECORDS: Final = ("run.json", "compare.json")
 """Files that hold checksums; a folder of results has one of them."""
@@ -65,22 +65,11 @@ def sealed(document: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
     """
     import msgspec
 
-    content = _encodable({**document, FILES: dict(files), OWN: EMPTY})
+    content = encodable_throughout({**document, FILES: dict(files), OWN: EMPTY})
     text = bytes(msgspec.json.format(msgspec.json.encode(content), indent=2)) + b"\n"
     start = text.rindex(EMPTY.encode())
     own = hashlib.sha256(text).hexdigest()
     return text[:start] + own.encode() + text[start + len(EMPTY) :]
-
-
-def _encodable(value: Any) -> Any:
-    """A value of JSON whose texts UTF-8 can hold: names of files may have other bytes."""
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, Mapping):
-        return {_encodable(key): _encodable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_encodable(each) for each in value]
-    return value
 
 
 def seal(folder: Path, record: str) -> None:

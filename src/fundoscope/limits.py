@@ -76,7 +76,7 @@ TIFF_SMALL_BLOCK: Final = 16 * 2**20
 small one."""
 
 MAX_RUN_LENGTH_BYTES: Final = 4 * 2**20
-"""Largest bitmap of run lengths. Pillow reads them byte by byte; a mask has some kilobytes."""
+"""Largest run-length encoded bitmap. Pillow reads it byte by byte; a mask has some kilobytes."""
 
 MAX_XML_TAGS: Final = 1_000_000
 """Tags of an XML file of annotations, and attributes in it. The 17,270 objects of IDRiD have some
@@ -153,10 +153,10 @@ MAX_PATH_CHARACTERS: Final = 4_096
 """Longest path in a list of photographs (the bound of Linux)."""
 
 MAX_BUNDLE_JSON_BYTES: Final = 1 * 2**20
-"""Largest ``bundle.json``. Those that ship have 6 and 8 kB."""
+"""Largest ``bundle.json``. Those that ship have 6 to 110 kB."""
 
 MAX_CARD_BYTES: Final = 1 * 2**20
-"""Largest ``card.md``. Those that ship have 6 kB."""
+"""Largest ``card.md``. Those that ship have 6 to 17 kB."""
 
 MAX_RULESET_BYTES: Final = 1 * 2**20
 """Largest file with a rule set. Those that ship have 4 kB."""
@@ -172,7 +172,7 @@ MAX_SEAL_BYTES: Final = 4 * 2**10
 """Largest ``bundle.sha256``: a line of some 80 bytes for each file."""
 
 MAX_CLASSES: Final = 100
-"""Kinds of lesion that a detector may find. Those that ship find five."""
+"""Kinds of lesion that a detector may find. The one that ships has six."""
 
 MAX_MODEL_BYTES: Final = 1 * 2**30
 """Largest ``model.onnx`` that is loaded."""

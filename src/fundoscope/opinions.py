@@ -105,7 +105,8 @@ class MacularOedema:
             ``None`` if it was not looked for.
         distance: of the nearest hard exudate from the fovea's centre, in disc diameters; ``None``
             without one, or without a fovea.
-        reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates) or ``"fovea"``.
+        reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates), ``"fovea"``, or
+            ``"withheld"``: only exudates that are not drawn lie near the fovea.
     """
 
     state: str | None = None
@@ -122,9 +123,9 @@ class HeatMap:
     """Where the grader's network saw what speaks for or against "referable".
 
     Attributes:
-        values: rows of numbers, from the top left of the square around the field of view (the unit
-            circle's) to its bottom right: what that place adds to the log-odds of "referable",
-            times the number of places. Above 0 speaks for it, below 0 against it.
+        values: h rows of w numbers, from the top left of the square around the field of view: what
+            each place adds to the network's score for "referable", times the number of places.
+            Above 0 speaks for referable, below 0 against.
     """
 
     values: tuple[tuple[float, ...], ...]

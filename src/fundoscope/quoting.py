@@ -6,7 +6,8 @@ A folder may be named after a patient, so results name files by their bare names
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 SHOWN: Final = 80
 """Characters of a quoted name, cell or number; a longer one is cut in the middle."""
@@ -30,6 +31,19 @@ def printable(text: str) -> str:
 def encodable(text: str) -> str:
     """``text`` as UTF-8 can hold it: bytes of a file name that are not text become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def encodable_throughout(value: Any) -> Any:
+    """A value of JSON in which every text is :func:`encodable`."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {
+            encodable_throughout(key): encodable_throughout(each) for key, each in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [encodable_throughout(each) for each in value]
+    return value
 
 
 def bare(path: str) -> str:

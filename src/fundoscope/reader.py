@@ -78,17 +78,17 @@ class Reader:
             grader: a grading bundle (folder or zip), or a loaded grader; ``None`` means the one
                 that ships.
             detector: a detection bundle (folder or zip); ``None`` means the one that ships.
-            lesions: whether to look for lesions; ``"auto"`` leaves them out where the grader is
-                sure of grade 0, see :data:`SURE_OF_GRADE_0`.
+            lesions: whether to look for lesions; ``"auto"`` does not if 0 is the only plausible
+                grade, see :data:`SURE_OF_GRADE_0`.
             landmarks: the landmark bundle (folder or zip) that finds disc and fovea beside the
                 lesions; ``True`` means the one that ships, ``False`` none: then the disc is the
                 detector's.
-            threads: processor threads for one photograph. More than one helps when fewer
-                photographs are read in parallel than there are processors. The result is the same.
+            threads: CPU threads for one photograph. More than one helps when fewer photographs are
+                read in parallel than there are CPUs. The result is the same.
             referable_threshold: the lowest probability of grade 2 or more, above 0 and at most 1,
                 at which an eye is referable; ``None`` means the bundle's.
             providers: of ONNX Runtime, in the order of preference, e.g. ``["cuda"]``; ``None``
-                means the processor. Others may round differently.
+                means the CPU. Others may round differently.
             rules: the rule sets that are applied to the lesions, each a name
                 (``fundoscope rules`` lists them) or a file that ends in ``.toml``.
             force: whether photographs that are not gradable are graded all the same.
@@ -190,6 +190,10 @@ class Reader:
             if raise_refusals:
                 raise
             return refusal.with_traceback(None)
+        except MemoryError:
+            if raise_refusals:
+                raise
+            return sources.too_large_for_memory(source)
 
     def examine(self, source: Source, *, eye: str | None = None) -> tuple[Photo, Reading]:
         """Read one photograph and return its decoded pixels too, for drawing.
@@ -213,8 +217,9 @@ class Reader:
             photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
         by_lesions = self._by_lesions(findings, fov)
-        findings = withholding.withhold(findings, grade, by_lesions, self._lesion_model)
-        by_rules, macular_oedema = self._by_rules(findings, fov)
+        drawn = withholding.withhold(findings, grade, by_lesions, self._lesion_model)
+        by_rules, macular_oedema = self._by_rules(drawn, findings, fov)
+        findings = drawn
         verdict = opinion.verdict
         grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)
         needs_reader = (
@@ -263,14 +268,16 @@ class Reader:
         return not (self._leave_out and opinion.grade.set == SURE_OF_GRADE_0)
 
     def _by_rules(
-        self, findings: Findings, fov: FieldOfView
+        self, drawn: Findings, found: Findings, fov: FieldOfView
     ) -> tuple[tuple[RuleGrade, ...], MacularOedema]:
-        """What rules say about the lesions; nothing where no kind was assessed."""
-        if not any(kind.assessed for kind in findings.summary):
+        """What rules say about the lesions that are drawn; nothing where no kind was assessed."""
+        if not any(kind.assessed for kind in drawn.summary):
             return (), MacularOedema()
-        evidence = places.evidence(findings.lesions, findings.summary, findings.anatomy, fov)
+        evidence, of_found = (
+            places.evidence(of.lesions, of.summary, of.anatomy, fov) for of in (drawn, found)
+        )
         outcomes = (engine.apply(ruleset, evidence) for ruleset in self._rules)
-        return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence)
+        return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence, of_found)
 
     def _by_lesions(self, findings: Findings, fov: FieldOfView) -> LesionGrade | None:
         """The grade by the lesions alone, where the detector's bundle has a model for it."""
@@ -293,7 +300,7 @@ class Reader:
             why = _too_small(fov.radius, minimum) if fov.radius else reasons.sentence(fov.reason)
             return _Opinion(fov, warnings=(why,))
         pixels = inputs.make(photo, fov, grader.input)
-        grade, verdict = graders.look(grader, pixels)
+        grade, verdict = graders.grade_and_check(grader, pixels)
         if verdict.retina is False:
             refused = FieldOfView(False, reason=NOT_A_RETINA)
             return _Opinion(refused, warnings=(reasons.sentence(NOT_A_RETINA),))
@@ -359,7 +366,8 @@ class _Opinion:
 
 def _too_small(radius: float, minimum: float) -> str:
     return (
-        f"not graded: the field's radius is {radius:.0f} pixels, and the grader needs {minimum:.0f}"
+        f"not graded: the field of view is too small (radius {radius:.0f} pixels, at least"
+        f" {minimum:.0f} needed); give the original photograph"
     )
 
 

@@ -129,7 +129,7 @@ class Referable:
     Attributes:
         probability: p2 + p3 + p4, 0 to 1.
         positive: whether the probability reaches the threshold.
-        threshold: the operating point of the bundle.
+        threshold: the operating point that was used: the bundle's, or the caller's.
     """
 
     probability: float
@@ -207,8 +207,8 @@ class LesionSummary:
             found.
         presence_probability: that the eye has this kind at all, 0 to 1, also from boxes too weak
             to be drawn; ``None`` if the bundle has no model of it.
-        present: whether that probability reaches the bundle's limit. At most one healthy eye in
-            ten does.
+        present: whether that probability reaches the bundle's limit; ``None`` likewise. At most
+            one healthy eye in ten does.
         withheld: number of boxes that are not drawn, because all lesions together are not enough to
             tell the eye from a healthy one; they are counted nowhere else. ``None`` if the kind was
             not assessed, or the bundle does not withhold boxes.

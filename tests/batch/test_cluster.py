@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.batch.cluster import cargo, connecting
+from fundoscope.batch.cluster import connecting, transfer
 from fundoscope.batch.cluster.actor import Actor, Arrival
 from fundoscope.batch.cluster.engine import Cluster
 from fundoscope.batch.engines import Engine, Processes
@@ -65,7 +65,7 @@ class Recorded:
 
 def made(**options: Any) -> Recorded:
     """A reader that was packed here and made elsewhere."""
-    reader = cargo.reader(cargo.packed(Recorded, options))
+    reader = transfer.reader(transfer.reader_spec(Recorded, options))
     assert isinstance(reader, Recorded)
     return reader
 
@@ -85,13 +85,13 @@ def test_a_zipped_bundle_loads_elsewhere_as_it_does_here(tmp_path: Path) -> None
     with zipfile.ZipFile(path, "w") as archive:
         for file in bundle.shipped().iterdir():
             archive.write(file, file.name)
-    kit = cargo.packed(Reader, {"grader": path, "lesions": False})
-    assert cargo.reader(kit).models == Reader(path, lesions=False).models
+    spec = transfer.reader_spec(Reader, {"grader": path, "lesions": False})
+    assert transfer.reader(spec).models == Reader(path, lesions=False).models
 
 
 def test_a_bundle_that_is_none_is_refused_before_it_travels(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
-        cargo.packed(Reader, {"grader": tmp_path / "none"})
+        transfer.reader_spec(Reader, {"grader": tmp_path / "none"})
 
 
 def test_rules_of_a_file_travel_and_names_stay(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_rules_of_a_file_travel_and_names_stay(tmp_path: Path) -> None:
     assert reader.rules == ["own rules"]
     assert reader.options["rules"][0] == "icdr"
     with pytest.raises(UsageError, match=r"none\.toml: cannot be read"):
-        cargo.packed(Recorded, {"rules": (str(tmp_path / "none.toml"),)})
+        transfer.reader_spec(Recorded, {"rules": (str(tmp_path / "none.toml"),)})
 
 
 @given(st.data())
@@ -108,19 +108,21 @@ def test_damage_on_the_way_is_noticed(data: st.DataObject) -> None:
     content = data.draw(st.binary(min_size=1, max_size=20))
     place = data.draw(st.integers(0, len(content) - 1))
     flipped = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
-    file = cargo.File("bundle.json", content, hashlib.sha256(content).hexdigest())
-    kit = cargo.Kit(Recorded, {}, {"grader": ("mine", (replace(file, content=flipped),))}, ())
+    file = transfer.File("bundle.json", content, hashlib.sha256(content).hexdigest())
+    spec = transfer.ReaderSpec(
+        Recorded, {}, {"grader": ("mine", (replace(file, content=flipped),))}, ()
+    )
     with pytest.raises(BundleError, match=r"mine: its bundle\.json did not arrive whole"):
-        cargo.reader(kit)
+        transfer.reader(spec)
 
 
 def test_a_photograph_travels_as_its_bytes_or_its_url(tmp_path: Path, save_eye: Save) -> None:
     eye = save_eye(tmp_path / "a.jpg")
-    job = cargo.with_content(Job(str(eye), eye="left", picture=True))
+    job = transfer.with_content(Job(str(eye), eye="left", picture=True))
     assert job == Job(eye.read_bytes(), name="a.jpg", eye="left", picture=True)
     remote = Job(Url("s3://eyes/a.jpg"), name="a.jpg")
-    assert cargo.with_content(remote) is remote
-    refused = cargo.with_content(Job(str(tmp_path / "none.jpg")))
+    assert transfer.with_content(remote) is remote
+    refused = transfer.with_content(Job(str(tmp_path / "none.jpg")))
     assert isinstance(refused, Refusal)
     assert refused.code == "not_found"
 
@@ -164,8 +166,8 @@ def actor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Actor]]:
     monkeypatch.setattr(sys.modules["__main__"], "__file__", None)
     made = []
 
-    def make(kit: cargo.Kit) -> Actor:
-        made.append(Actor(kit, LIMITS))
+    def make(spec: transfer.ReaderSpec) -> Actor:
+        made.append(Actor(spec, LIMITS))
         return made[-1]
 
     yield make
@@ -176,7 +178,7 @@ def actor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Actor]]:
 def test_an_actor_answers_as_a_local_worker_does(
     actor: Callable[..., Actor], tmp_path: Path, save_eye: Save
 ) -> None:
-    ours = actor(cargo.packed(faulty_readers.Obedient, {}))
+    ours = actor(transfer.reader_spec(faulty_readers.Obedient, {}))
     arrival = msgspec.msgpack.decode(ours.load(), type=Arrival)
     assert arrival.message.loaded is not None
     assert arrival.message.loaded.models == (faulty_readers.MODEL,)
@@ -193,9 +195,9 @@ def test_an_actor_answers_as_a_local_worker_does(
 
 
 def test_an_actor_says_why_its_models_cannot_be_loaded(actor: Callable[..., Actor]) -> None:
-    damaged = cargo.File("bundle.json", b"{}", "0" * 64)
-    kit = cargo.Kit(faulty_readers.Obedient, {}, {"grader": ("mine", (damaged,))}, ())
-    arrival = msgspec.msgpack.decode(actor(kit).load(), type=Arrival)
+    damaged = transfer.File("bundle.json", b"{}", "0" * 64)
+    spec = transfer.ReaderSpec(faulty_readers.Obedient, {}, {"grader": ("mine", (damaged,))}, ())
+    arrival = msgspec.msgpack.decode(actor(spec).load(), type=Arrival)
     assert arrival.message.failure is not None
     assert "did not arrive whole" in arrival.message.failure.why
 

@@ -56,6 +56,12 @@ def test_what_is_reached_twice_is_read_once(tmp_path: Path) -> None:
     assert names(tmp_path, tmp_path / "b.png", tmp_path, tmp_path / "b.png") == ["b.png", "a.png"]
 
 
+def test_a_line_that_a_list_repeats_is_read_once(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", tmp_path / "b.png")
+    (tmp_path / "list.txt").write_text("b.png\na.png\nb.png\n")
+    assert names(tmp_path, tmp_path / "list.txt") == ["b.png", "a.png"]
+
+
 def test_the_folder_of_results_is_not_entered(tmp_path: Path) -> None:
     touch(tmp_path / "a.png", tmp_path / "out/a-12345678.png")
     assert names(tmp_path, leave_out=tmp_path / "out") == ["a.png"]

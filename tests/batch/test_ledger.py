@@ -185,7 +185,7 @@ def test_photographs_that_vanish_while_others_are_read(
             return super().examine(source, eye=eye)
 
     tally = read(eyes, Vanishing(fake_reader), tmp_path / "out")
-    assert {entry["number"]: entry["code"] for entry in tally.troubled}[19] == "not_found"
+    assert {entry["number"]: entry["code"] for entry in tally.ungraded}[19] == "not_found"
 
 
 def test_equal_photographs_are_read_once(tmp_path: Path, eyes: Path, fake_reader: Any) -> None:
@@ -242,7 +242,7 @@ def test_processes_lose_one_photograph_to_each_fault(tmp_path: Path, save_eye: S
     with chosen:
         options = Options(tmp_path / "out", pictures=False)
         tally = read_all(inputs, chosen, options, show=shown.append, stop=Event())
-    assert [each["code"] for each in tally.troubled if each["status"] == "refused"] == [
+    assert [each["code"] for each in tally.ungraded if each["status"] == "refused"] == [
         "deadline", "worker_died",
     ]  # fmt: skip
     assert [each.input for each in shown] == list(inputs)

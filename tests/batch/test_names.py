@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ def test_cells_of_a_table_are_kept_and_only_what_was_asked_for_is_taken() -> Non
     assert (taken.patient, taken.eye) == ("60", "right")
     (eye_only,) = completed([bare], ("eye",))
     assert (eye_only.patient, eye_only.eye) == ("", "right")
+
+
+def test_a_patient_has_a_name_that_utf_8_can_hold() -> None:
+    """A disk of the nineties has names in Latin-1; tables and JSON are UTF-8."""
+    (named,) = completed([Input("x", Path(os.fsdecode(b"M\xfcller_OD.jpg")))], ("patient",))
+    assert named.patient == "M\\udcfcller"
 
 
 def test_choices() -> None:

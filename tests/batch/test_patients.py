@@ -58,6 +58,13 @@ def test_the_worse_eye_decides() -> None:
     assert (cells["photographs"], cells["read"]) == ("3", "3")
 
 
+def test_two_eyes_of_one_grade_are_both_the_worse_one() -> None:
+    right, left = graded(2, "right"), graded(2, "left")
+    assert patient(right, left)["worse_eye"] == patient(left, right)["worse_eye"] == "both"
+    assert patient(right, right)["worse_eye"] == "right"
+    assert patient(right, left, graded(3, "left"))["worse_eye"] == "left"
+
+
 def test_two_healthy_eyes() -> None:
     cells = patient(graded(0, "left"), graded(0, "right"))
     assert (cells["icdr"], cells["referable"], cells["because"]) == ("0", "false", NONE)

@@ -321,7 +321,7 @@ def test_results_need_a_folder_of_this_machine(
     out = f"s3://key:{SECRET}@eyes/out"
     assert main.run(["read", str(tmp_path), "--out", out]) == 2
     said = capsys.readouterr().err
-    assert "--out: must be a folder of this machine" in said
+    assert "--out: must be a folder on this computer" in said
     assert SECRET not in said
 
 

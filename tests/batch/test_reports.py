@@ -123,7 +123,7 @@ def test_a_photograph_that_was_changed_since_is_not_shown(
     ("options", "said"),
     [
         (("--report",), "--report: needs a folder of results; name it with --out DIR"),
-        (("--language", "zh"), "--language: is the language of reports; add --report"),
+        (("--language", "zh"), "--language: works with --report only; add --report"),
     ],
 )
 def test_options_without_effect_are_refused(

@@ -293,7 +293,7 @@ def test_a_fault_of_ours_on_one_photograph_does_not_cost_the_others(
     assert [row["code"] for row in rows(tmp_path / "out" / "readings.csv")] == [
         "", "internal_error", "out_of_memory",
     ]  # fmt: skip
-    assert "ZeroDivisionError: oops" in tally.troubled[0]["reason"]
+    assert "ZeroDivisionError: oops" in tally.ungraded[0]["reason"]
     assert tally.exit_code == 1
 
 
@@ -322,7 +322,7 @@ def test_a_problem_known_before_is_a_refusal(fake_reader: Any) -> None:
         show=lambda outcome: None,
         stop=Event(),
     )
-    assert tally.troubled[0]["code"] == "no_permission"
+    assert tally.ungraded[0]["code"] == "no_permission"
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,24 @@ def test_too_few_photographs_or_one_class_are_refused(labels: list[int], sentenc
     assert "label at least 50" in str(error.value)
 
 
-def test_one_patient_is_refused() -> None:
-    with pytest.raises(UsageError, match="photographs of 2 patients"):
-        clinic.require_enough([0, 2] * 50, ["a", "b"] * 50, "clinic.csv")
+@pytest.mark.parametrize(
+    ("patients", "grades"),
+    [
+        (["a"] * 50 + list(range(50)), "grade 2 to 4"),
+        (list(range(50)) + ["a"] * 50, "grade 0 or 1"),
+    ],
+)
+def test_one_patient_with_all_referable_eyes_is_refused(
+    patients: list[object], grades: str
+) -> None:
+    """Cross-validation would leave out all of them at once."""
+    with pytest.raises(UsageError, match=f"{grades} of one patient"):
+        clinic.require_enough([2] * 50 + [0] * 50, patients, "clinic.csv")
+
+
+def test_few_patients_are_refused() -> None:
+    with pytest.raises(UsageError, match="photographs of 4 patients"):
+        clinic.require_enough([0, 2] * 50, ["a", "b", "c", "d"] * 25, "clinic.csv")
     clinic.require_enough([0, 2] * 50, range(100), "clinic.csv")
 
 

@@ -82,6 +82,9 @@ def test_features_are_measured_once(eyes: Path, tmp_path: Path) -> None:
     )
     assert len(seen) == len(paths)
     np.testing.assert_array_equal(measured.features, again.features)
+    Image.open(paths[0]).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(paths[0])
+    other = features.of_rows(loaded, rows(), paths, tmp_path / "cache")
+    assert not np.array_equal(other.features, measured.features)
     np.testing.assert_array_equal(measured.stages, again.stages)
 
 
@@ -179,8 +182,22 @@ def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
     assert {head.limit for head in fitted.reasons.values()} == {3.0}
     assert fitted.clinic == 60
     assert fitted.other == given.other
+    assert judged.refused(given, qualities(60, 3.0)) == 60
+    assert judged.refused(fitted, qualities(60, 3.0)) == 0
     with pytest.raises(UsageError, match="too few"):
         judged.for_clinic(given, qualities(10, 3.0), "clinic")
+
+
+def test_a_single_reason_over_its_limit_makes_a_photograph_ungradable() -> None:
+    given = fit.judge(made())[0]
+    reason, *others = QUALITY_REASONS
+    limits = {name: head.limit for name, head in given.reasons.items()}
+    scores = (
+        QualityScore(reason, limits[reason] + 1.0, limits[reason]),
+        *(QualityScore(name, limits[name] - 1.0, limits[name]) for name in others),
+    )
+    seen = Quality(gradable=False, scores=scores, score=given.ungradable.limit - 1.0)
+    assert judged.refused(given, [seen]) == 1
 
 
 def test_a_bundle_with_a_judge_says_so_in_its_card(tmp_path: Path) -> None:

@@ -309,7 +309,9 @@ def test_ctrl_c_keeps_what_was_finished(
 
     import fundoscope.reader as readers
 
-    class Slow(readers.Reader):  # type: ignore[misc]
+    genuine = readers.Reader
+
+    class Slow(genuine):  # type: ignore[misc,valid-type]
         def examine(self, source: Path, *, eye: str | None = None) -> Any:
             time.sleep(0.02)
             if source.name.startswith("09"):
@@ -326,6 +328,50 @@ def test_ctrl_c_keeps_what_was_finished(
         f"interrupted: {done} of 40 photographs were read; their results are in {tmp_path / 'out'}"
     )
     assert signal.getsignal(signal.SIGINT) is before
+    examined = list[str]()
+
+    class Watched(genuine):  # type: ignore[misc,valid-type]
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
+            examined.append(source.name)
+            return super().examine(source)
+
+    monkeypatch.setattr("fundoscope.reader.Reader", Watched)
+    again = fundoscope("read", tmp_path / "in", "--out", tmp_path / "out", "--workers", 1)
+    assert again.code == 0
+    assert f"{done} of 40" in again.err
+    # Two photographs are copies of earlier ones, and are not read again.
+    assert len(examined) > 20
+    assert min(examined) == f"{done:02}_g1.jpg"
+    whole = tmp_path / "whole"
+    assert fundoscope("read", tmp_path / "in", "--out", whole, "--workers", 1).code == 0
+    for name in ("readings.csv", "readings.jsonl", "summary.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_edited_rules_are_not_mixed_with_earlier_ones(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fundoscope.reader as readers
+    from fundoscope.grading.rules import rulesets
+
+    class Interrupting(readers.Reader):  # type: ignore[misc]
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
+            if source.name.startswith("2"):
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().examine(source)
+
+    monkeypatch.setattr("fundoscope.reader.Reader", Interrupting)
+    for index in range(9):
+        save_eye(tmp_path / "in" / f"{index}_g1.jpg", shade=index)
+    own = tmp_path / "own.toml"
+    text = (Path(rulesets.__file__).parent.parent / "rulesets" / "icdr.toml").read_text()
+    own.write_text(text.replace('id = "icdr"', 'id = "own"', 1))
+    command = ("read", tmp_path / "in", "--out", tmp_path / "out", "--rules", own)
+    assert fundoscope(*command, "--workers", 1).code == 130
+    own.write_text(own.read_text() + "\n# edited\n")
+    said = fundoscope(*command, "--workers", 1)
+    assert said.code == 2
+    assert "another command" in said.err
 
 
 def test_ctrl_c_without_results(

@@ -129,7 +129,7 @@ def test_a_photograph_without_assessed_lesions_says_so(fundoscope: Command, tmp_
     [
         (("--image", "other.jpg"), "no Reading of other.jpg"),
         (("--acuity", "good"), "the acuity 'good'"),
-        (("--fact", "stable=yes"), "they ask for nothing"),
+        (("--fact", "stable=yes"), "they ask: nothing"),
     ],
 )
 def test_wrong_use_is_named(

@@ -10,9 +10,9 @@ from PIL import Image
 from fundoscope.data import check as checking
 from fundoscope.data import shortcuts
 from fundoscope.data.check import Member, check
+from fundoscope.data.checked_photographs import CheckedPhotograph, labelled, of_folder
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.manifest import Row
-from fundoscope.data.subjects import Subject, labelled, of_folder
 from fundoscope.errors import TableError
 from fundoscope.phantom import PhantomSpec, draw
 from fundoscope.reading import FieldOfView
@@ -33,7 +33,7 @@ def take(tmp_path):
             path.write_bytes(content)
         elif content is not None:
             Image.fromarray(content).save(path)
-        return Subject(image, path, Row(image, grade, **labels))
+        return CheckedPhotograph(image, path, Row(image, grade, **labels))
 
     return make
 
@@ -180,7 +180,7 @@ def test_shortcuts_are_audited_where_all_is_labelled(take, monkeypatch):
     of = [take(f"{k}.png", grade=4 * (k % 2)) for k in range(200)]
     report = check(of)
     assert report.findings["shortcuts"] == 1
-    bare = check([Subject(one.image, one.path) for one in of])
+    bare = check([CheckedPhotograph(one.image, one.path) for one in of])
     assert bare.shortcuts == ()
     assert bare.counts == {}
 

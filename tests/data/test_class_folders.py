@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fundoscope.data import subjects
+from fundoscope.data import checked_photographs
 from fundoscope.data.class_folders import from_class_folders, grade_of
 from fundoscope.data.importers import class_folders
 from fundoscope.errors import TableError
@@ -156,8 +156,8 @@ def test_a_check_takes_words_only_where_all_are_of_grades(tmp_path):
     plant(
         tmp_path, "a/normal/a.jpg", "a/glaucoma/b.jpg", "b/train/No_DR/a.jpg", "b/train/Mild/b.jpg"
     )
-    assert subjects.labelled(tmp_path / "a") is None
-    table = subjects.labelled(tmp_path / "b")
+    assert checked_photographs.labelled(tmp_path / "a") is None
+    table = checked_photographs.labelled(tmp_path / "b")
     assert {(row.image, row.grade) for row in table.rows} == {
         ("train/No_DR/a.jpg", 0),
         ("train/Mild/b.jpg", 1),

@@ -139,6 +139,20 @@ def test_a_second_run_opens_only_what_changed(tmp_path, photograph, opened):
     assert len(done) == len(paths)
 
 
+def test_a_lack_of_memory_is_not_remembered(tmp_path, photograph, monkeypatch):
+    """Whoever follows the remedy, and gives fewer workers, must not get the same answer."""
+
+    def poor(path, **_options):
+        raise MemoryError
+
+    with monkeypatch.context() as short:
+        short.setattr("fundoscope.data.fingerprint.decode_file", poor)
+        (before,) = fingerprints([photograph], cache=tmp_path / "cache")
+    (after,) = fingerprints([photograph], cache=tmp_path / "cache")
+    assert before.code == "out_of_memory"
+    assert isinstance(after, Fingerprint)
+
+
 def test_a_file_of_other_content_is_opened_again(tmp_path, photograph, opened):
     (before,) = fingerprints([photograph], cache=tmp_path)
     status = photograph.stat()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.data.leaks import keys, require_apart, torn
+from fundoscope.data.leaks import keys, require_apart, split_leaks
 from fundoscope.data.manifest import Row
 from fundoscope.errors import TableError
 
@@ -36,9 +36,9 @@ def test_who_is_apart(cells: list[tuple[str, str, str, str]]) -> None:
 
 
 def test_a_patient_on_both_sides_is_named() -> None:
-    torn = rows(("a", "p1", "", "train"), ("a", "p2", "", "test"), ("a", "p1", "", "val"))
+    leaking = rows(("a", "p1", "", "train"), ("a", "p2", "", "test"), ("a", "p1", "", "val"))
     with pytest.raises(TableError, match=r"labels\.csv: .*\(patient p1; 1 in all\)") as caught:
-        require_apart(torn, "labels.csv")
+        require_apart(leaking, "labels.csv")
     assert caught.value.exit_code == 2
     assert "put all of them into one split" in str(caught.value)
 
@@ -75,7 +75,7 @@ def test_the_students_fault_one_eye_on_both_sides() -> None:
     ]
     with pytest.raises(TableError, match="group 17; 1 in all"):
         require_apart(one_eye, "labels.csv")
-    assert [one.splits for one in torn(one_eye)] == [("train", "val")]
+    assert [one.splits for one in split_leaks(one_eye)] == [("train", "val")]
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["", "1", "2"])] * 4), max_size=12))
@@ -88,4 +88,4 @@ def test_apart_means_that_no_two_rows_of_two_splits_share_a_key(
         for one in drawn
         for other in drawn
     )
-    assert bool(torn(drawn)) == clash
+    assert bool(split_leaks(drawn)) == clash

@@ -33,6 +33,7 @@ def chosen(**more):
         ({"where": ["source=idrid", "source=aptos"]}, "abc"),
         ({"where": ["source!=idrid"]}, "c"),
         ({"where": ["gradable!="]}, "abc"),
+        ({"where": ["split!=test"]}, "a"),
         ({"split": "test", "where": [" grade = 2 "]}, "c"),
         ({"split": "excluded", "where": ["gradable="]}, "d"),
     ],

@@ -10,8 +10,8 @@ from fundoscope.data.shortcuts import (
     ALL,
     CROSS_VALIDATED,
     FAIR,
-    LEAST,
     MAJORITY,
+    MIN_PHOTOGRAPHS,
     WHOLE,
     audit,
 )
@@ -128,7 +128,7 @@ def test_a_patient_is_in_one_fold():
 
 
 def test_too_few_and_photographs_without_disc_or_file(grades):
-    few = rows_of(grades[: LEAST - 1])
+    few = rows_of(grades[: MIN_PHOTOGRAPHS - 1])
     assert audit(few, [seen()] * len(few)) == ()
     assert audit([], []) == ()
     prints = [None if k % 2 else seen(has_field=k % 4 == 0) for k in range(len(grades))]

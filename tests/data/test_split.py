@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundoscope.data import manifest as manifests
-from fundoscope.data.leaks import torn
+from fundoscope.data.leaks import split_leaks
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.split import counts, into_folds, into_shares, together
 from fundoscope.errors import UsageError
@@ -34,7 +34,7 @@ def people(count: int, sources: tuple[str, ...] = ("a", "b")) -> list[Row]:
 
 def test_shares_by_patient_with_every_grade_and_source() -> None:
     drawn = into_shares(table(people(200)), test=0.2, val=0.1, seed=0)
-    assert not torn(drawn.rows)
+    assert not split_leaks(drawn.rows)
     assert drawn.columns == ("image", "grade", "split")
     drawn_as = counts(drawn.rows)
     assert list(drawn_as) == ["train", "val", "test"]
@@ -74,7 +74,7 @@ def test_without_validation() -> None:
 
 def test_folds() -> None:
     drawn = into_folds(table(people(50)), folds=5, seed=0)
-    assert not torn(drawn.rows)
+    assert not split_leaks(drawn.rows)
     drawn_as = counts(drawn.rows)
     assert list(drawn_as) == ["fold1", "fold2", "fold3", "fold4", "fold5"]
     assert all(sum(grades.values()) == 20 and len(grades) == 5 for grades in drawn_as.values())
@@ -153,7 +153,7 @@ def test_nobody_ever_stands_on_two_sides(cells: list[tuple[int, str, str]]) -> N
         drawn = into_shares(table(rows), test=0.25, val=0.25, seed=0)
     except UsageError:
         return
-    assert not torn(drawn.rows)
+    assert not split_leaks(drawn.rows)
     assert [row.image for row in drawn.rows] == [row.image for row in rows]
 
 
@@ -161,7 +161,7 @@ def test_nobody_ever_stands_on_two_sides(cells: list[tuple[int, str, str]]) -> N
 @pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")
 def test_the_real_table() -> None:
     drawn = into_shares(manifests.read(REAL), test=0.2, val=0.1, seed=0)
-    assert not torn(drawn.rows)
+    assert not split_leaks(drawn.rows)
     drawn_as = counts(drawn.rows)
     whole = sum(sum(grades.values()) for split, grades in drawn_as.items() if split != "excluded")
     for split, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):

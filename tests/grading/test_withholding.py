@@ -44,7 +44,7 @@ def test_the_lesions_of_an_eye_that_looks_healthy_are_counted_and_not_drawn() ->
     assert [lesion.kind for lesion in left.lesions] == ["laser_scar"]
     haemorrhages, exudates, small, scars = left.summary
     assert haemorrhages == LesionSummary(
-        "haemorrhage", True, None, 0, 0.0, 0.0, 0.9, False, withheld=2
+        "haemorrhage", True, None, 0, 0.0, 0.0, 0.9, True, withheld=2
     )
     assert (exudates.count, exudates.withheld) == (0, 0)
     assert small == FINDINGS.summary[2]

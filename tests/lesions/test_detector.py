@@ -151,11 +151,11 @@ def test_a_bundle_is_loaded_and_named(tmp_path: Path, manifest: DetectorManifest
     [
         (
             {"head": "masks"},
-            "has a 'masks' head for microaneurysm, optic_disc: unknown here",
+            "needs another version: 'masks' head for microaneurysm, optic_disc is unknown here",
         ),
         (
             {"classes": ("drusen", "optic_disc")},
-            "has a 'boxes' head for drusen: unknown here",
+            "needs another version: 'boxes' head for drusen is unknown here",
         ),
     ],
 )

@@ -44,7 +44,7 @@ def test_of_a_landmark_the_largest_part_on_the_retina_is_the_one(blank_view: Bla
 def test_of_a_speckled_map_only_the_best_parts_are_kept(
     blank_view: Blank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmentation, "MOST", 2)
+    monkeypatch.setattr(segmentation, "MAX_LESIONS", 2)
     shown = spots((10, 20, 4, 150), (20, 20, 4, 250), (30, 20, 4, 200), (40, 20, 8, 140))
     detected = segmentation.lesions(shown, 0.5, "hard_exudate", blank_view(60, 60))
     assert detected.boxes[:, 0].tolist() == [20, 30]

@@ -41,7 +41,8 @@ SENTENCES = [
     *laterality.warnings(Laterality("left", "given", contradiction=True)),
     *laterality.warnings(Laterality("right", "given", contradiction=True)),
     jpeg.INCOMPLETE,
-    "not graded: the field's radius is 90 pixels, and the grader needs 112",
+    "not graded: the field of view is too small (radius 90 pixels, at least 112 needed); give the"
+    " original photograph",
     "the photograph's transparency was ignored",
     "16-bit values were converted to 8 bits by their 0.1 % and 99.9 % percentiles",
     "16-bit colours were reduced to their upper 8 bits",

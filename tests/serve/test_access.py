@@ -194,7 +194,7 @@ def test_what_cannot_be_logged_is_not_shown(clinic: Clinic) -> None:
 def test_of_many_looks_the_oldest_is_forgotten(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fundoscope.serve.looks.MOST", 1)
+    monkeypatch.setattr("fundoscope.serve.looks.MAX_REMEMBERED", 1)
     first, second = clinic.upload(1, shade=1), clinic.upload(2, shade=2)
     for id_ in (first, first, second, first):
         clinic.get(f"/v1/readings/{id_}")

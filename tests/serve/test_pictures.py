@@ -98,3 +98,15 @@ def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:
         pytest.raises(Problem, match="could not be drawn"),
     ):
         asyncio.run(pictures.make(time.sleep, 60))  # type: ignore[arg-type]
+
+
+def test_the_time_of_a_picture_begins_when_it_is_drawn() -> None:
+    """Five pictures of 0.4 seconds each wait for one another, longer than one may take."""
+
+    async def draw(pictures: Pictures) -> list[bytes]:
+        await pictures.make(time.sleep, 0)  # type: ignore[arg-type]
+        pictures._limits = WorkerLimits(deadline_s=1.5)
+        return await asyncio.gather(*(pictures.make(time.sleep, 0.4) for _ in range(5)))  # type: ignore[arg-type]
+
+    with Pictures(WorkerLimits()) as pictures:
+        assert len(asyncio.run(draw(pictures))) == 5

@@ -137,6 +137,8 @@ def test_the_worklist_is_filtered_and_sorted(clinic: Clinic) -> None:
     assert clinic.get("/v1/worklist", limit=1).json()["total"] == 5
     problem(clinic.get("/v1/worklist", sort="colour"), 422, "invalid")
     problem(clinic.get("/v1/worklist", offset=10**30), 422, "invalid")
+    umlaut = clinic.upload(3, patient="MÜLLER")
+    assert listed(patient_part="müll") == [umlaut]
 
 
 @pytest.mark.parametrize("form", ["voc", "coco", "labelstudio"])

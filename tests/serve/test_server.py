@@ -170,7 +170,7 @@ def test_others_may_call_only_where_somebody_has_a_token(
 
 def test_wrong_settings_are_refused(fundoscope: Command, tmp_path: Path) -> None:
     data = ("--data", tmp_path / "data")
-    assert "needs --key" in fundoscope("serve", *data, "--certificate", "x").err
+    assert "belong together" in fundoscope("serve", *data, "--certificate", "x").err
     assert "is not a file" in fundoscope("serve", *data, "--certificate", "x", "--key", "y").err
     (tmp_path / "file").write_text("")
     said = fundoscope("serve", "--data", tmp_path / "file")

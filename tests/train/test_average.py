@@ -87,7 +87,7 @@ def test_a_grader_is_averaged_with_the_bundle_that_it_started_from(run, other, t
     [
         ((1.0,), "too few for an average; name two or more"),
         ((0.5, 0.6), r"--share: sums to 1\.1; give shares that sum to 1"),
-        ((0.5, 0.5), "called run: have the same name"),
+        ((0.5, 0.5), "called run: cannot be told apart"),
     ],
 )
 def test_runs_and_shares_that_make_no_average_are_reported(tmp_path, shares, message):

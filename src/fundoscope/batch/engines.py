@@ -71,7 +71,7 @@ class Threads:
 
     @property
     def lesion_thresholds(self) -> Mapping[str, float]:
-        """Those of the reader."""
+        """For each kind that is looked for, the lowest score of a lesion."""
         return self._reader.lesion_thresholds
 
     def begin(self, job: Job) -> Future[Answer | Refusal]:
@@ -111,7 +111,7 @@ class Processes:
 
     @property
     def lesion_thresholds(self) -> Mapping[str, float]:
-        """Those of the readers."""
+        """For each kind that is looked for, the lowest score of a lesion."""
         return self._pool.loaded.lesion_thresholds
 
     def begin(self, job: Job) -> Future[Answer | Refusal]:
@@ -148,7 +148,7 @@ def engine(
         make: makes a reader; a class or function of a module.
         options: what it is called with.
         workers: photographs that are read at a time, at least 1.
-        threads: processor threads for one photograph.
+        threads: CPU threads for one photograph.
         photographs: their number; a lower bound will do.
         limits: of one photograph; threads have none.
         processes: whether to use processes; ``None`` decides by the number of photographs.

@@ -117,6 +117,9 @@ def stream(
     """
     seen: set[Path | str] = set()
     given = list(_expanded(paths))
+    single = len(given) == 1 and (
+        isinstance(given[0], Url) or given[0].suffix.lower() != patterns.LIST_SUFFIX
+    )
     for path in given:
         if (
             isinstance(path, Path)
@@ -126,8 +129,8 @@ def stream(
             yield from _of_table(path)
             continue
         for photograph in _of_path(path, leave_out, passed_over):
-            # Nothing is reached twice from one path, and its photographs may be very many.
-            if len(given) == 1 or _first_time(photograph, seen):
+            # A single folder or archive reaches nothing twice, and may hold very many photographs.
+            if single or _first_time(photograph, seen):
                 yield photograph
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from fundoscope.batch.sources import remote
 from fundoscope.batch.sources.remote import Url
 from fundoscope.errors import FundoscopeError, PhotoError
+from fundoscope.quoting import encodable
 from fundoscope.reading import ModelUsed, Reading
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ class Answer:
 def title(job: Job) -> str:
     """How messages name the photograph of a job."""
     if isinstance(job.source, str):
-        return Path(job.source).name
-    return job.name or "photograph"
+        return encodable(Path(job.source).name)
+    return encodable(job.name or "photograph")
 
 
 def answer(job: Job, reader: PhotoReader) -> Answer | Refusal:
@@ -168,7 +169,7 @@ def unchanged(path: Path, read: Callable[[Path], _Result]) -> _Result:
             if _state(path) == before:
                 return result
     why, remedy = "changes while it is read", "read it again when it is complete"
-    raise PhotoError(path.name, why, remedy, code=CHANGING)
+    raise PhotoError(encodable(path.name), why, remedy, code=CHANGING)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

@@ -17,6 +17,7 @@ from typing import Final
 
 from fundoscope.batch.inputs import Input
 from fundoscope.errors import UsageError
+from fundoscope.quoting import encodable
 
 EYE, PATIENT = "eye", "patient"
 CHOICES: Final = (EYE, PATIENT)
@@ -145,5 +146,6 @@ def completed(
 def _completed(photograph: Input, what: Sequence[str]) -> Input:
     named = parse(photograph.path.name)
     eye = named.eye if EYE in what else ""
-    patient = named.patient if PATIENT in what else ""
+    # Tables and JSON are UTF-8; a name may have other bytes.
+    patient = encodable(named.patient) if PATIENT in what else ""
     return replace(photograph, eye=photograph.eye or eye, patient=photograph.patient or patient)

@@ -336,7 +336,7 @@ def _conclude(ledger: Ledger, tally: Tally) -> None:
         if facts.status != READ:
             named = {"image": facts.image, "number": number, "status": facts.status}
             cause = {"code": facts.code, "reason": facts.reason, "remedy": facts.remedy}
-            tally.troubled.append(named | cause)
+            tally.ungraded.append(named | cause)
 
 
 def _reports(ledger: Ledger, options: Options) -> Callable[[Path], list[str]]:
@@ -362,8 +362,8 @@ def _manifest(engine: Engine, tally: Tally, options: Options, started: str) -> d
         },
         "counts": tally.counts(),
         "not_assessed": [str(what) for what in tally.unseen],
-        "refused": [entry for entry in tally.troubled if entry["status"] == REFUSED],
-        "not_graded": [entry for entry in tally.troubled if entry["status"] == NOT_GRADED],
+        "refused": [entry for entry in tally.ungraded if entry["status"] == REFUSED],
+        "not_graded": [entry for entry in tally.ungraded if entry["status"] == NOT_GRADED],
         "equal": tally.equal,
         "started": started,
         "finished": _now(),

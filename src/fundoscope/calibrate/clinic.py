@@ -28,10 +28,14 @@ MIN_PHOTOGRAPHS: Final = 50
 MIN_OF_A_KIND: Final = 10
 """Least photographs in all, and least referable and least not referable ones. With ten referable
 ones a sensitivity of 0.9 depends on one photograph; with fewer it says nothing."""
+MIN_PATIENTS_OF_A_KIND: Final = 2
+"""Least patients with referable eyes, and least with others: cross-validation leaves patients
+out, and the rest must have some of both."""
+REFERABLE_GRADES, OTHER_GRADES = "grade 2 to 4", "grade 0 or 1"
 PRIOR: Final = 80.0
-"""Strength of the pull to the given bundle's correction, in photographs. Fitted to
-single sources of validation (60 to 198 photographs), a pull of 1 cost up to 0.08 of accuracy by
-cross-validation, and one of 80 at most 0.007."""
+"""L2 penalty on the distance from the given bundle's correction, as :data:`fitting.PRIOR`. Fitted
+to single sources of validation (60 to 198 photographs), a penalty of 1 cost up to 0.08 of accuracy
+by cross-validation, and one of 80 at most 0.007."""
 FOLDS: Final = 5
 SEED: Final = 0
 TARGET_SENSITIVITY: Final = 0.90
@@ -121,7 +125,7 @@ def require_enough(labels: Sequence[int], patients: Sequence[Hashable], title: s
     )
     if len(labels) < MIN_PHOTOGRAPHS:
         raise UsageError(title, f"has {len(labels)} graded photographs, too few to fit to", remedy)
-    for count, grades in ((referable, "grade 2 to 4"), (healthy, "grade 0 or 1")):
+    for count, grades in ((referable, REFERABLE_GRADES), (healthy, OTHER_GRADES)):
         if count < MIN_OF_A_KIND:
             has = (
                 ("no photograph", "only 1 photograph")[count]
@@ -129,6 +133,17 @@ def require_enough(labels: Sequence[int], patients: Sequence[Hashable], title: s
                 else f"only {count} photographs"
             )
             raise UsageError(title, f"has {has} of {grades}, too few to fit to", remedy)
+        of_kind = {
+            patient
+            for label, patient in zip(labels, patients, strict=True)
+            if (label >= heads.REFERABLE_GRADE) == (grades == REFERABLE_GRADES)
+        }
+        if len(of_kind) < MIN_PATIENTS_OF_A_KIND:
+            raise UsageError(
+                title,
+                f"has photographs of {grades} of one patient only, too few to fit to",
+                f"add photographs of {grades} of other patients",
+            )
     if len(set(patients)) < FOLDS:
         raise UsageError(
             title,
@@ -194,12 +209,12 @@ def folds(referable: Flags, patients: Sequence[Hashable]) -> Ints:
         patients: N keys.
     """
     numbers = numbered(patients)
-    sick = np.zeros(int(numbers.max()) + 1, dtype=bool)
-    np.logical_or.at(sick, numbers, referable)
-    shuffled = np.random.default_rng(SEED).permutation(len(sick))
-    order = np.concatenate([shuffled[sick[shuffled]], shuffled[~sick[shuffled]]])
-    part = np.empty(len(sick), dtype=np.int64)
-    part[order] = np.arange(len(sick)) % FOLDS
+    has_referable = np.zeros(int(numbers.max()) + 1, dtype=bool)
+    np.logical_or.at(has_referable, numbers, referable)
+    shuffled = np.random.default_rng(SEED).permutation(len(has_referable))
+    order = np.concatenate([shuffled[has_referable[shuffled]], shuffled[~has_referable[shuffled]]])
+    part = np.empty(len(has_referable), dtype=np.int64)
+    part[order] = np.arange(len(has_referable)) % FOLDS
     return part[numbers]
 
 

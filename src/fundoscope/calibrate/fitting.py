@@ -29,8 +29,8 @@ SHARPNESS: Final = 8.0
 """The power of the probabilities in the smooth kappa. With 4 less of kappa was gained for the same
 log-likelihood."""
 PRIOR: Final = 1.0
-"""Strength of the pull to where the fit starts, in photographs. It decides for a grade that hardly
-any photograph has."""
+"""L2 penalty on the distance from where the fit starts, divided by the number of photographs. It
+matters for a grade that hardly any photograph has."""
 RESAMPLES: Final = 25
 """The correction is the mean of those that fit this many samples, so that few photographs move it
 less. From each grade of each source as many are drawn as it has: otherwise the mean lies away from
@@ -81,8 +81,8 @@ def fit(
         p: ``(N, 5)`` probabilities without a correction.
         labels: ``(N,)`` grades, 0 to 4.
         source: ``(N,)`` numbers of the sources, each of which has the same weight.
-        start: where the search starts, and what few photographs are pulled to.
-        prior: strength of that pull, in photographs.
+        start: where the search starts, and from where the penalty counts the distance.
+        prior: the L2 penalty, as :data:`PRIOR`.
         resamples: samples drawn with replacement, always the same; 0: one fit to all photographs.
     """
     odds = heads.log_odds(p)
@@ -125,12 +125,12 @@ def _search(sample: _Sample, start: GradeCorrection, prior: float) -> Floats:
 
 
 def _loss(values: Floats, sample: _Sample, first: Floats, prior: float) -> float:
-    """Negative log-likelihood less weighted kappa, plus the pull to the start."""
+    """Negative log-likelihood less weighted kappa, plus the L2 penalty."""
     p = heads.between(heads.shifted(sample.odds, float(values[0]), values[1:]))
     of_label = np.maximum(p[np.arange(len(p)), sample.labels], TINY)
     likelihood = float(sample.weights @ np.log(of_label))
-    pull = prior / len(p) * float(((values - first) ** 2).sum())
-    return pull - likelihood - KAPPA_WEIGHT * _smooth_kappa(p, sample.members)
+    penalty = prior / len(p) * float(((values - first) ** 2).sum())
+    return penalty - likelihood - KAPPA_WEIGHT * _smooth_kappa(p, sample.members)
 
 
 def _smooth_kappa(p: Floats, members: Floats) -> float:
@@ -186,8 +186,8 @@ def referable_threshold(
     Raises:
         ValueError: no photograph is referable.
     """
-    sick = np.sort(probability[positive])
-    if len(sick) == 0:
+    of_positive = np.sort(probability[positive])
+    if len(of_positive) == 0:
         raise ValueError("no referable photograph to fit a threshold on")
-    missed = min(int(np.floor((1 - sensitivity) * len(sick) + TINY)), len(sick) - 1)
-    return float(sick[missed])
+    missed = min(int(np.floor((1 - sensitivity) * len(of_positive) + TINY)), len(of_positive) - 1)
+    return float(of_positive[missed])

@@ -20,8 +20,8 @@ from fundoscope.models.presence import MAX_COEFFICIENT, PresenceModel
 FLOORS: Final = (presence.WEAKEST, 0.2, 0.3, 0.5)
 """Lowest scores of a box that counts; the one with the best likelihood is taken."""
 RIDGE: Final = 1.0
-"""Strength of the pull of the two slopes to 0, in photographs. It decides where few photographs
-show a kind."""
+"""L2 (ridge) penalty on the two slopes, beside a loss that is summed over the photographs. It
+matters where few photographs show a kind."""
 MIN_OF_EACH: Final = 10
 """Least photographs with a kind, and least without it. With fewer no model is fitted."""
 MIN_HEALTHY: Final = 10
@@ -122,8 +122,8 @@ def _fitted(
 
     def loss(values: Floats) -> float:
         log_odds = signs * (values[0] + x @ values[1:])
-        pull = RIDGE / 2 * float((values[1:] ** 2).sum())
-        return float(weights @ np.logaddexp(0.0, -log_odds)) + pull
+        penalty = RIDGE / 2 * float((values[1:] ** 2).sum())
+        return float(weights @ np.logaddexp(0.0, -log_odds)) + penalty
 
     bounds = [(-MAX_COEFFICIENT, MAX_COEFFICIENT), *[(0.0, MAX_COEFFICIENT)] * 2]
     result = minimize(loss, np.array([0.0, 0.1, 0.1]), method="L-BFGS-B", bounds=bounds)

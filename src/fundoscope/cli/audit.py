@@ -21,7 +21,7 @@ def verify(
         str | None,
         typer.Option(
             metavar="HASH",
-            help="Hash that an earlier check printed: the log must still hold its entry.",
+            help="Hash printed by an earlier check; reports a fault if its entry is gone.",
         ),
     ] = None,
 ) -> None:

@@ -12,7 +12,7 @@ Labels = Annotated[
     typer.Argument(
         metavar="TABLE|FOLDER",
         help="Label table (.csv, .xlsx or .parquet) with the columns image and grade, or a folder"
-        " with class folders: 0 to 4, or their words.",
+        " with class folders: 0 to 4, or No_DR, Mild, Moderate, Severe, Proliferative.",
         show_default=False,
     ),
 ]
@@ -29,7 +29,7 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Number of photographs to process at the same time. Default: one per processor.",
+        help="Number of photographs to process at the same time. Default: one per CPU.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]

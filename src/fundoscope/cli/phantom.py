@@ -43,8 +43,8 @@ def phantom(
         list[str] | None,
         typer.Option(
             metavar="WORD",
-            help="How the retina lies in the picture: full, clipped (by the edges) or square (no"
-            " border). Repeat the option to add: notch, label, frame, grey, noisy (border), dark.",
+            help="View of the retina: full, clipped (cut by the edges) or square (no border)."
+            " Repeat the option to add notch, label, frame, grey (border), noisy (border), dark.",
         ),
     ] = None,
     stretch: Annotated[

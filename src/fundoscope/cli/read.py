@@ -87,7 +87,8 @@ def read(
         bool,
         typer.Option(
             LESIONS_AUTO,
-            help="Leave lesions out where the grader is sure of grade 0; also --lesions auto.",
+            help="Do not look for lesions if 0 is the only plausible grade. Same as --lesions"
+            " auto.",
         ),
     ] = False,
     detector: DetectorBundle = None,
@@ -156,11 +157,11 @@ def read(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Grade photographs that are not gradable, too, with a mark."),
+        typer.Option("--force", help="Also grade photographs that are not gradable; mark them."),
     ] = False,
     heat: Annotated[
         bool,
-        typer.Option("--heat", help="Also show which places speak for a referable grade."),
+        typer.Option("--heat", help="Also draw a heat map of what raises the referable score."),
     ] = False,
     grid: Annotated[
         bool,
@@ -217,7 +218,8 @@ def read(
     same command resumes it.
 
     Exit codes: 0 if all photographs were graded, 3 if some could not be read or graded (each is
-    named with the reason), 2 for wrong use, 1 for any other failure.
+    named with the reason), 2 for wrong use, 130 if the run was stopped or lost its cluster or
+    store, 1 for any other failure.
     """
     from fundoscope.batch import processors
     from fundoscope.batch.run import Options
@@ -314,11 +316,11 @@ def _check_cluster(engine: EngineName, address: str | None, device: str | None) 
     """Check that a cluster can be used, if one is wanted."""
     if engine == EngineName.RAY:
         if device not in (None, "cpu"):
-            why = "cannot be combined with --engine ray, which reads on processors"
+            why = "cannot be combined with --engine ray, which runs on CPUs"
             raise UsageError(f"--device {shown(device)}", why, "leave it out")
         require("fundoscope read --engine ray", RAY)
     elif address is not None:
-        raise UsageError("--address", "is that of a Ray cluster", "add --engine ray")
+        raise UsageError("--address", "works with --engine ray only", "add --engine ray")
 
 
 def _check_rows(photographs: int, *, excel: bool) -> None:
@@ -350,7 +352,7 @@ def _check(
             "name a folder with --out DIR, and leave out --no-lesions and --no-pictures",
         )
     if heat:
-        why = "shows in pictures and in JSON alone"
+        why = "has no effect without pictures or JSON"
         raise UsageError("--heat", why, "name a folder with --out DIR, or add --json")
     if detector:
         raise UsageError("--detector", "cannot be combined with --no-lesions", "leave one out")
@@ -380,7 +382,7 @@ def _language_of_reports(out: Path | None, language: str | None, *, wanted: bool
 
     if not wanted:
         if language is not None:
-            raise UsageError("--language", "is the language of reports", "add --report")
+            raise UsageError("--language", "works with --report only", "add --report")
         return None
     if out is None:
         raise UsageError("--report", "needs a folder of results", "name it with --out DIR")

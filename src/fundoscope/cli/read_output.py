@@ -157,12 +157,12 @@ def _by_patient(tally: Tally, out: Path) -> str:
     if tally.patients:
         noun = "patient" if tally.patients == 1 else "patients"
         left = ""
-        if tally.nameless:
-            one = tally.nameless == 1
+        if tally.without_patient:
+            one = tally.without_patient == 1
             left = (
-                f"; {tally.nameless} {'photograph names' if one else 'photographs name'} no patient"
-                f" and {'is' if one else 'are'} not in it, of which {tally.nameless_referable} are"
-                " referable or have no grade"
+                f"; {tally.without_patient} {'photograph' if one else 'photographs'} without a"
+                f" patient {'is' if one else 'are'} not in it (referable or not graded:"
+                f" {tally.without_patient_referable})"
             )
         return f"the worse eye decides: {out / PATIENTS_CSV} ({tally.patients} {noun}){left}"
     return f"for {PATIENTS_CSV}, give a table with the column patient, or --names eye,patient"

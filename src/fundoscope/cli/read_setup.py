@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -94,8 +95,22 @@ def command(
         "paths": [str(path.absolute()) if isinstance(path, Path) else path.text for path in paths],
         "grader": None if grader is None else str(grader.absolute()),
         "detector": None if detector is None else str(detector.absolute()),
+        "rules": dict(map(_ruleset_of, given["rules"] or ())),
     }
     return {"version": __version__, "files": files, "given": given}
+
+
+def _ruleset_of(name: str) -> tuple[str, str]:
+    """A set of rules and, where it is a file, the SHA-256 of its content.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    from fundoscope.grading.rules import rulesets
+
+    rulesets.load(name)
+    in_file = name.endswith(rulesets.SUFFIX)
+    return name, hashlib.sha256(Path(name).read_bytes()).hexdigest() if in_file else ""
 
 
 def shard(text: str | None) -> tuple[int, int]:
@@ -108,8 +123,8 @@ def shard(text: str | None) -> tuple[int, int]:
         return (1, 1)
     match = SHARD.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        why = "is not a part of the photographs"
-        raise UsageError(f"--shard {shown(text)}", why, "give i/n with i from 1 to n, such as 2/20")
+        why = "is not a valid part: I must be 1 to N"
+        raise UsageError(f"--shard {shown(text)}", why, "write I/N, such as 2/20")
     return int(match[1]), int(match[2])
 
 

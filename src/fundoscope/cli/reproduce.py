@@ -71,7 +71,7 @@ def grader(
         typer.Option(
             metavar="N",
             min=0,
-            help="Number of processor threads; 0 uses all. Default: as the bundle was trained.",
+            help="Number of CPU threads; 0 uses all. Default: as the bundle was trained.",
         ),
     ] = None,
 ) -> None:

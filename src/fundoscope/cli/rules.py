@@ -94,12 +94,18 @@ def apply(
     ] = None,
     acuity: Annotated[
         str | None,
-        typer.Option(metavar="6/12|0.5", help="Best corrected visual acuity of the eye."),
+        typer.Option(
+            metavar="6/12|0.5",
+            help="Best corrected visual acuity of the eye: Snellen fraction (6/12, 20/40) or"
+            " decimal (0.5).",
+        ),
     ] = None,
     fact: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=yes|no", help="Answer to a question of a rule set. Repeat it for several."
+            metavar="KEY=yes|no",
+            help="Your answer to a question of a rule set (fundoscope rules show NAME lists them)."
+            " Repeat it for several.",
         ),
     ] = None,
 ) -> None:

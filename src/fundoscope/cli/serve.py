@@ -17,8 +17,8 @@ def serve(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Address to listen on. Any but this computer's own needs a token first"
-            " (fundoscope store add-token).",
+            help="Address to listen on. Before other computers can connect, add a token (fundoscope"
+            " store add-token).",
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port.")] = 8766,
@@ -26,8 +26,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Host name under which browsers may call, besides IP addresses and localhost;"
-            " repeat it for several.",
+            help="Host name that browsers may use, besides IP addresses and localhost; repeat it"
+            " for several.",
         ),
     ] = None,
     database: Database = None,
@@ -37,8 +37,8 @@ def serve(
         typer.Option(
             metavar="N",
             min=1,
-            help="Photographs in the service at the same time; more are asked to come again."
-            " Default: four for each worker.",
+            help="Most photographs that may wait or be read at once; further uploads are rejected"
+            " for now (HTTP 503). Default: four for each worker.",
         ),
     ] = None,
     blind: Annotated[

@@ -1,8 +1,8 @@
 """Check labelled photographs before training on them.
 
 The check finds files that are missing or cannot be read, duplicates, contradictory labels, patients
-in several splits, and grades that can be predicted from the frame alone. Boxes have their own check
-in :mod:`fundoscope.data.annotations.faults`; the report includes its result.
+in several splits, and grades that size, shape, border or source alone predict. Boxes have their own
+check in :mod:`fundoscope.data.annotations.faults`; the report includes its result.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fundoscope.data.checked_photographs import CheckedPhotograph
 from fundoscope.data.duplicates import SAME, Link, groups, near_duplicates
 from fundoscope.data.fingerprint import Fingerprint, Refusal
 from fundoscope.data.fingerprint_cache import FingerprintResult, fingerprints
-from fundoscope.data.leaks import torn
+from fundoscope.data.leaks import split_leaks
 from fundoscope.data.manifest import EXCLUDED, Row
 from fundoscope.data.shortcuts import Audit, audit
-from fundoscope.data.subjects import Subject
+from fundoscope.quoting import encodable_throughout
 
 if TYPE_CHECKING:
     from fundoscope.data.annotations.faults import Fault
@@ -156,7 +157,7 @@ class Report:
 
 
 def check(
-    subjects: Sequence[Subject],
+    photographs: Sequence[CheckedPhotograph],
     *,
     faults: Sequence[Fault] = (),
     cache: Path | None = None,
@@ -167,7 +168,7 @@ def check(
     """Check photographs and their labels.
 
     Args:
-        subjects: the photographs.
+        photographs: the photographs.
         faults: of their boxes, for the report.
         cache: folder of fingerprints; see :func:`fundoscope.data.fingerprint_cache.fingerprints`.
         workers: photographs decoded at a time.
@@ -178,20 +179,20 @@ def check(
         OutputError, UsageError: of the cache.
         ModuleNotFoundError: scikit-learn is not installed, and there are labels.
     """
-    paths = [subject.path for subject in subjects]
+    paths = [photograph.path for photograph in photographs]
     results = fingerprints(paths, cache=cache, workers=workers, on_done=on_done)
-    troubles = tuple(_troubles(subjects, results))
+    troubles = tuple(_troubles(photographs, results))
     linked = _linked(results, same)
-    rows = [subject.row for subject in subjects if subject.row is not None]
-    labelled = len(rows) == len(subjects)
+    rows = [photograph.row for photograph in photographs if photograph.row is not None]
+    labelled = len(rows) == len(photographs)
     return Report(
-        photographs=len(subjects),
+        photographs=len(photographs),
         missing=tuple(trouble for trouble in troubles if trouble.code == MISSING),
         unreadable=tuple(trouble for trouble in troubles if trouble.code != MISSING),
-        no_retina=tuple(_without_retina(subjects, results)),
-        duplicates=tuple(_duplicates(subjects, linked)),
-        contradictions=tuple(_contradictions(subjects, linked)),
-        leaks=(*_declared_leaks(rows), *_found_leaks(subjects, linked)),
+        no_retina=tuple(_without_retina(photographs, results)),
+        duplicates=tuple(_duplicates(photographs, linked)),
+        contradictions=tuple(_contradictions(photographs, linked)),
+        leaks=(*_declared_leaks(rows), *_found_leaks(photographs, linked)),
         counts=_counts(rows),
         shapes=_shapes(results),
         shortcuts=audit(rows, [_fingerprint(result) for result in results]) if labelled else (),
@@ -213,7 +214,8 @@ def to_json(report: Report) -> bytes:
     import msgspec
 
     content = msgspec.to_builtins(report) | {"findings": report.findings}
-    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+    encoded = msgspec.json.encode(encodable_throughout(content))
+    return msgspec.json.format(encoded, indent=2) + b"\n"
 
 
 def _fingerprint(result: FingerprintResult) -> Fingerprint | None:
@@ -221,24 +223,24 @@ def _fingerprint(result: FingerprintResult) -> Fingerprint | None:
 
 
 def _troubles(
-    subjects: Sequence[Subject], results: Sequence[FingerprintResult]
+    photographs: Sequence[CheckedPhotograph], results: Sequence[FingerprintResult]
 ) -> Iterator[Trouble]:
-    for subject, result in zip(subjects, results, strict=True):
+    for photograph, result in zip(photographs, results, strict=True):
         if isinstance(result, Refusal):
-            yield _trouble(subject, result.code, result.reason, result.remedy)
+            yield _trouble(photograph, result.code, result.reason, result.remedy)
 
 
 def _without_retina(
-    subjects: Sequence[Subject], results: Sequence[FingerprintResult]
+    photographs: Sequence[CheckedPhotograph], results: Sequence[FingerprintResult]
 ) -> Iterator[Trouble]:
-    for subject, result in zip(subjects, results, strict=True):
+    for photograph, result in zip(photographs, results, strict=True):
         if isinstance(result, Fingerprint) and result.field.reason is not None:
-            yield _trouble(subject, result.field.reason, *NO_RETINA)
+            yield _trouble(photograph, result.field.reason, *NO_RETINA)
 
 
-def _trouble(subject: Subject, code: str, reason: str, remedy: str) -> Trouble:
-    line = subject.row.line if subject.row else 0
-    return Trouble(subject.image, line, code, reason, remedy)
+def _trouble(photograph: CheckedPhotograph, code: str, reason: str, remedy: str) -> Trouble:
+    line = photograph.row.line if photograph.row else 0
+    return Trouble(photograph.image, line, code, reason, remedy)
 
 
 def _linked(results: Sequence[FingerprintResult], same: float) -> _Linked:
@@ -258,7 +260,7 @@ def _linked(results: Sequence[FingerprintResult], same: float) -> _Linked:
     return _Linked(equal, alike, groups(len(results), pairs))
 
 
-def _duplicates(subjects: Sequence[Subject], linked: _Linked) -> Iterator[Duplicates]:
+def _duplicates(photographs: Sequence[CheckedPhotograph], linked: _Linked) -> Iterator[Duplicates]:
     equal = set(linked.equal)
     by_first: dict[int, list[Link]] = {}
     for link in linked.alike:
@@ -266,60 +268,62 @@ def _duplicates(subjects: Sequence[Subject], linked: _Linked) -> Iterator[Duplic
     for places in linked.groups:
         pairs = tuple(
             Pair(
-                subjects[link.first].image,
-                subjects[link.second].image,
+                photographs[link.first].image,
+                photographs[link.second].image,
                 link.correlation,
                 link.mirrored,
             )
             for place in places
             for link in by_first.get(place, ())
         )
-        rows = (subjects[place].row for place in places)
+        rows = (photographs[place].row for place in places)
         names = {row.group if row else "" for row in rows}
         declared = len(names) == 1 and "" not in names
-        yield Duplicates(_members(subjects, places), places in equal, pairs, declared)
+        yield Duplicates(_members(photographs, places), places in equal, pairs, declared)
 
 
-def _members(subjects: Sequence[Subject], places: Sequence[int]) -> tuple[Member, ...]:
-    return tuple(_member(subjects[place].image, subjects[place].row) for place in places)
+def _members(photographs: Sequence[CheckedPhotograph], places: Sequence[int]) -> tuple[Member, ...]:
+    return tuple(_member(photographs[place].image, photographs[place].row) for place in places)
 
 
 def _member(image: str, row: Row | None) -> Member:
     return Member(image) if row is None else Member(image, row.grade, row.split, row.patient)
 
 
-def _contradictions(subjects: Sequence[Subject], linked: _Linked) -> Iterator[tuple[Member, ...]]:
+def _contradictions(
+    photographs: Sequence[CheckedPhotograph], linked: _Linked
+) -> Iterator[tuple[Member, ...]]:
     declared: dict[str, list[int]] = {}
-    for place, subject in enumerate(subjects):
-        if subject.row is not None and subject.row.group:
-            declared.setdefault(subject.row.group, []).append(place)
+    for place, photograph in enumerate(photographs):
+        if photograph.row is not None and photograph.row.group:
+            declared.setdefault(photograph.row.group, []).append(place)
     pairs = [
         (places[0], other)
         for places in (*linked.groups, *declared.values())
         for other in places[1:]
     ]
-    for places in groups(len(subjects), pairs):
+    for places in groups(len(photographs), pairs):
         members = _members(
-            subjects, [place for place in places if _counts_as_labelled(subjects[place])]
+            photographs, [place for place in places if _counts_as_labelled(photographs[place])]
         )
         if len({member.grade for member in members}) > 1:
             yield members
 
 
-def _counts_as_labelled(subject: Subject) -> bool:
-    return subject.row is not None and subject.row.split != EXCLUDED
+def _counts_as_labelled(photograph: CheckedPhotograph) -> bool:
+    return photograph.row is not None and photograph.row.split != EXCLUDED
 
 
 def _declared_leaks(rows: Sequence[Row]) -> Iterator[Leak]:
-    for leak in torn(rows):
+    for leak in split_leaks(rows):
         members = tuple(_member(row.image, row) for row in leak.rows)
         yield Leak(leak.column, leak.name, leak.splits, members)
 
 
-def _found_leaks(subjects: Sequence[Subject], linked: _Linked) -> Iterator[Leak]:
+def _found_leaks(photographs: Sequence[CheckedPhotograph], linked: _Linked) -> Iterator[Leak]:
     for places in linked.groups:
         members = _members(
-            subjects, [place for place in places if _counts_as_labelled(subjects[place])]
+            photographs, [place for place in places if _counts_as_labelled(photographs[place])]
         )
         splits = tuple(sorted({member.split for member in members if member.split}))
         if len(splits) > 1:

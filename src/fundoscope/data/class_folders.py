@@ -182,5 +182,7 @@ def _subfolders(folder: Path) -> list[Path]:
         raise TableError(str(folder), "does not exist", "check the path") from None
     except OSError as error:
         raise TableError(
-            str(folder), f"cannot be opened ({error.strerror})", "name a folder that you may read"
+            str(folder),
+            f"cannot be opened ({error.strerror})",
+            "check its permissions, or name another",
         ) from None

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from fundoscope.data.fingerprint import Fingerprint, Refusal, fingerprint
+from fundoscope.data.fingerprint import OUT_OF_MEMORY, Fingerprint, Refusal, fingerprint
 from fundoscope.errors import OutputError, UsageError
 
 VERSION: Final = 1
@@ -36,6 +36,8 @@ PATIENCE_SECONDS: Final = 60.0
 """How long to wait while another check writes to the same file."""
 
 FingerprintResult = Fingerprint | Refusal
+PASSING: Final = frozenset((OUT_OF_MEMORY[0], "no_permission", "not_found", "unreadable"))
+"""Codes of refusals that a file does not keep: memory, permissions and disks change."""
 """The fingerprint of a file, or why there is none."""
 State = tuple[int, int]
 """Size in bytes, and the time of the last change in nanoseconds."""
@@ -100,13 +102,18 @@ def _in_order(
             path, state, result = window.popleft()
             if isinstance(result, Future):
                 result = result.result()
-                if cache is not None and state is not None:
+                if cache is not None and state is not None and _lasts(result):
                     cache.put(path, state, result)
             yield result
             for following in islice(waiting, 1):
                 begin(following)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _lasts(result: FingerprintResult) -> bool:
+    """Whether the content alone decided: the same file may be readable tomorrow."""
+    return isinstance(result, Fingerprint) or result.code not in PASSING
 
 
 def _state(path: Path) -> State | None:

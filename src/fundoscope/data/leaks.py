@@ -14,7 +14,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Torn:
+class SplitLeak:
     """A patient or a group with photographs in several splits.
 
     Attributes:
@@ -33,7 +33,7 @@ class Torn:
         return tuple(sorted({row.split for row in self.rows}))
 
 
-def torn(rows: Iterable[Row]) -> tuple[Torn, ...]:
+def split_leaks(rows: Iterable[Row]) -> tuple[SplitLeak, ...]:
     """Every patient and every group with photographs in two splits or more.
 
     Patients of different sources are different; rows that are ``excluded`` or have no split do not
@@ -45,14 +45,14 @@ def torn(rows: Iterable[Row]) -> tuple[Torn, ...]:
             for key in keys(row):
                 together.setdefault(key, []).append(row)
     return tuple(
-        Torn(key[0], key[-1], tuple(of_key))
+        SplitLeak(key[0], key[-1], tuple(of_key))
         for key, of_key in together.items()
         if any(row.split != of_key[0].split for row in of_key)
     )
 
 
 def require_apart(rows: Iterable[Row], title: str) -> None:
-    """Check that no patient and no group has photographs in two splits; see :func:`torn`.
+    """Check that no patient and no group has photographs in two splits; see :func:`split_leaks`.
 
     Args:
         rows: of one label table.
@@ -61,7 +61,7 @@ def require_apart(rows: Iterable[Row], title: str) -> None:
     Raises:
         TableError: some have; the message names the first ones and their number.
     """
-    leaks = torn(rows)
+    leaks = split_leaks(rows)
     if leaks:
         named = ", ".join(f"{leak.column} {leak.name}" for leak in leaks[:SHOWN])
         raise TableError(

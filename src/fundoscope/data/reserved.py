@@ -1,7 +1,7 @@
-"""The patients whose photographs no training of a detector sees.
+"""Patients that are kept out of every training of a detector.
 
-A grade that is learnt from what a detector finds needs eyes that the detector did not learn from:
-on those that it did, it finds too much that is right.
+A model that grades by detected lesions must be fitted to eyes that the detector was not trained on:
+on its training eyes the detector is too accurate.
 """
 
 from __future__ import annotations

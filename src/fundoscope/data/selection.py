@@ -34,7 +34,7 @@ def select(
     conditions = _conditions(where)
     if split is not None:
         conditions = [_Condition("split", False, {split}), *conditions]
-    by_split = any(condition.column == "split" for condition in conditions)
+    by_split = any(each.column == "split" and not each.other for each in conditions)
     rows = tuple(row for row in manifest.rows if by_split or row.split != EXCLUDED)
     for condition in conditions:
         require_column(manifest, condition.column)

@@ -1,8 +1,7 @@
 """How well shape, size, border colour and source alone predict the grade.
 
-If a few decision trees can predict the grade from the frame of a photograph, a network learns that
-shortcut too, and fails on the next camera. The retina itself is not used. Needs the extra
-[evaluate].
+If a few decision trees can predict the grade from these, a network learns that shortcut too, and
+fails on the next camera. The retina itself is not used. Needs the extra [evaluate].
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ LEAF: Final = 10
 predicts the commonest grade (nearest neighbours would predict that of a random photograph)."""
 FOLDS: Final = 5
 SEED: Final = 0
-LEAST: Final = 100
+MIN_PHOTOGRAPHS: Final = 100
 """Fewest photographs to learn from and to test on."""
 TRAIN, VAL, TEST = "train", "val", "test"
 CROSS_VALIDATED: Final = f"{FOLDS}-fold cross-validation"
@@ -91,7 +90,7 @@ def audit(rows: Sequence[Row], prints: Sequence[Fingerprint | None]) -> tuple[Au
         prints: the fingerprint of each photograph; photographs without one are not used.
 
     Returns:
-        Nothing for fewer than ``LEAST`` photographs.
+        Nothing for fewer than ``MIN_PHOTOGRAPHS`` photographs.
     """
     used = [
         (row, print_)
@@ -131,9 +130,9 @@ def _folds(rows: Sequence[Row], label: Ints) -> tuple[list[tuple[Ints, Ints]], s
     train = np.flatnonzero(split == TRAIN)
     for name in (TEST, VAL):
         other = np.flatnonzero(split == name)
-        if min(len(train), len(other)) >= LEAST:
+        if min(len(train), len(other)) >= MIN_PHOTOGRAPHS:
             return [(train, other)], f"{TRAIN} to {name}"
-    if len(rows) < LEAST:
+    if len(rows) < MIN_PHOTOGRAPHS:
         return [], ""
     return _cross_validation(rows, label), CROSS_VALIDATED
 

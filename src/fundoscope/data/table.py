@@ -156,7 +156,9 @@ def read_bytes(path: Path) -> bytes:
         raise TableError(path.name, "does not exist", "check the path of the table") from None
     except OSError as error:
         raise TableError(
-            path.name, f"cannot be read ({error.strerror})", "name a file that you may read"
+            path.name,
+            f"cannot be read ({error.strerror})",
+            "check its permissions, or name another",
         ) from None
     if not data.strip():
         raise TableError(path.name, "is empty", "write a header and a row for each photograph")

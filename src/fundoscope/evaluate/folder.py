@@ -14,7 +14,7 @@ import msgspec
 
 from fundoscope import checksums, writing
 from fundoscope.evaluate.intervals import Figure
-from fundoscope.quoting import bare
+from fundoscope.quoting import bare, encodable_throughout
 from fundoscope.reading import ModelUsed
 
 METRICS, PREDICTIONS, RUN = "metrics.json", "predictions.csv", "run.json"
@@ -114,7 +114,8 @@ def _bare(argument: Any) -> Any:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON, indented by two spaces."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    encoded = msgspec.json.encode(encodable_throughout(content))
+    path.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:

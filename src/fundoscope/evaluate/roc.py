@@ -88,8 +88,8 @@ def sensitivity_at(specificity: float, positives: Floats, negatives: Floats) -> 
     # ones lie is the lowest threshold that will do.
     allowed = passed - negatives >= specificity * total - ROUNDING
     called = np.where(allowed, positives, 0.0).sum(axis=1)
-    sick = positives.sum(axis=1)
-    return np.where(total[:, 0] > 0, share(called, sick), np.nan)
+    positive = positives.sum(axis=1)
+    return np.where(total[:, 0] > 0, share(called, positive), np.nan)
 
 
 def specificity_at(sensitivity: float, positives: Floats, negatives: Floats) -> Floats:

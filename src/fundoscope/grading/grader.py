@@ -65,8 +65,8 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
     if not _usable(manifest, wanted):
         raise BundleError(
             path.name,
-            f"has the head {manifest.head!r} and the input {manifest.input!r}, which this version"
-            " does not know, so it cannot grade",
+            f"needs another version: head {manifest.head!r} with input {manifest.input!r} is"
+            " unknown here",
             "use the fundoscope version that it was made with, or name another grading bundle",
         )
     session = runtime.session(bundle, providers=providers)
@@ -161,10 +161,10 @@ def grade(grader: Grader, pixels: Pixels) -> Grade:
     Raises:
         PhotoError: the network gives numbers that are not finite.
     """
-    return look(grader, pixels)[0]
+    return grade_and_check(grader, pixels)[0]
 
 
-def look(grader: Grader, pixels: Pixels) -> tuple[Grade, judge.Verdict]:
+def grade_and_check(grader: Grader, pixels: Pixels) -> tuple[Grade, judge.Verdict]:
     """Grade one photograph, and judge whether the grade can be believed.
 
     Args:
@@ -179,19 +179,21 @@ def look(grader: Grader, pixels: Pixels) -> tuple[Grade, judge.Verdict]:
         outputs = runtime.run(grader.session, batch)
         runtime.require_finite(grader.manifest.name, outputs)
         return _of_outputs(grader.manifest, outputs), judge.Verdict()
-    outputs, seen = see(grader, batch)
+    outputs, seen = forward(grader, batch)
     return _of_outputs(grader.manifest, outputs), judge.verdict(grader.judge, seen)
 
 
-def see(grader: Grader, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], judge.Seen]:
-    """The logits of squares, and what the judge needs of them.
+def forward(
+    grader: Grader, batch: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], judge.NetworkFeatures]:
+    """Run the network on squares.
 
     Args:
         grader: whose network gives its features and stages.
         batch: ``uint8 (N, H, W, 3)`` RGB, from :func:`fundoscope.grading.inputs.make`.
 
     Returns:
-        ``float32 (N, outputs)``, and the rest.
+        The logits, ``float32 (N, outputs)``, and what the judge needs.
 
     Raises:
         PhotoError: the network gives numbers that are not finite.
@@ -199,7 +201,7 @@ def see(grader: Grader, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], 
     names = [grader.session.get_outputs()[0].name, FEATURES, STAGES]
     outputs, features, stages = runtime.outputs(grader.session, batch, names)
     runtime.require_finite(grader.manifest.name, outputs, features, stages)
-    return outputs, judge.Seen(features, stages)
+    return outputs, judge.NetworkFeatures(features, stages)
 
 
 def gives_features(grader: Grader) -> bool:

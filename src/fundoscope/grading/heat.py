@@ -50,12 +50,14 @@ def heat(grader: Grader, pixels: Pixels) -> HeatMap | None:
 
 
 def referable(shares: Floats, head: str) -> Floats:
-    """What each place adds to the log-odds of "referable", ``float32 (h, w)``.
+    """What each place adds to the network's score for "referable", ``float32 (h, w)``.
 
     Args:
-        shares: ``float32 (outputs, h, w)``, in each output of the network.
-        head: a key of :data:`fundoscope.grading.heads.OUTPUTS`. For ``softmax`` it is the mean of
-            the referable grades less that of the others; ``regression`` has grades for log-odds.
+        shares: ``float32 (outputs, h, w)``, what each place adds to each output of the network.
+        head: a key of :data:`fundoscope.grading.heads.OUTPUTS`. The score is, for ``cumulative``,
+            the log-odds of grade 2 or more; for ``corn``, the same given grade 1 or more; for
+            ``softmax``, the mean logit of the referable grades less that of the others; else the
+            only output.
     """
     count = heads.OUTPUTS[head]
     values: Floats

@@ -27,8 +27,8 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the judge knows of N photographs.
+class NetworkFeatures:
+    """What the network gives of N photographs, for the judge.
 
     Attributes:
         features: ``float32 (N, K)``, the network's output of that name.
@@ -99,7 +99,7 @@ def ready(bundled: stored.Judge) -> Judge:
     )
 
 
-def scores(judge: Judge, seen: Seen) -> Floats:
+def scores(judge: Judge, seen: NetworkFeatures) -> Floats:
     """The scores of the heads, ``float32 (N, 2 + R)``: "other", "ungradable", then the reasons.
 
     Args:
@@ -111,7 +111,7 @@ def scores(judge: Judge, seen: Seen) -> Floats:
     return values + judge.bias
 
 
-def all_inputs(seen: Seen) -> Floats:
+def all_inputs(seen: NetworkFeatures) -> Floats:
     """What the head of "other" takes, ``float32 (N, K + S)``; the others take the stages alone.
 
     The last stage has learnt to overlook blur and light, so the heads of quality do without it.
@@ -148,7 +148,7 @@ def directions(features: Floats) -> Floats:
     return scaled
 
 
-def verdict(judge: Judge, seen: Seen) -> Verdict:
+def verdict(judge: Judge, seen: NetworkFeatures) -> Verdict:
     """Judge one photograph.
 
     Args:

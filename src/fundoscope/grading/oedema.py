@@ -20,14 +20,26 @@ NEAR: Final = "2"
 HARD_EXUDATE: Final = "hard_exudate"
 POSSIBLE, NOT_SEEN, CANNOT_TELL = "possible", "no_exudates_near", "cannot_tell"
 NOT_ASSESSED: Final = "not_assessed"
+WITHHELD: Final = "withheld"
+"""Reasons why it cannot be told, beside :data:`FOVEA`."""
 
 
-def oedema(evidence: Evidence) -> MacularOedema:
+def oedema(evidence: Evidence, withheld: Evidence | None = None) -> MacularOedema:
     """Whether hard exudates lie near the fovea.
 
     Args:
         evidence: of one photograph.
+        withheld: the same with the lesions that are not drawn because the eye looks healthy
+            (:mod:`fundoscope.grading.withholding`). If only these lie near the fovea, nobody can
+            say that there are none.
     """
+    drawn = _of(evidence)
+    if drawn.state == NOT_SEEN and withheld is not None and _of(withheld).state == POSSIBLE:
+        return MacularOedema(CANNOT_TELL, None, WITHHELD)
+    return drawn
+
+
+def _of(evidence: Evidence) -> MacularOedema:
     outcome = engine.apply(rulesets.shipped(RULESET), evidence)
     distance = min(
         (

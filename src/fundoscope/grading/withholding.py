@@ -81,6 +81,5 @@ def _summary(of_kind: LesionSummary, withheld: int) -> LesionSummary:
         count=0,
         box_area=0.0,
         box_area_discs=None if of_kind.box_area_discs is None else 0.0,
-        present=None if of_kind.present is None else False,
         withheld=withheld,
     )

@@ -24,7 +24,7 @@ Scores = NDArray[np.float64]
 
 
 def halvings(enlarged: float) -> float:
-    """How often a photograph is smaller by half than what it is read at; 0 if it is larger.
+    """Base-2 logarithm of the enlargement to the working scale; 0 if it is not enlarged.
 
     Args:
         enlarged: factor by which it is enlarged.

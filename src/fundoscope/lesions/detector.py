@@ -41,7 +41,7 @@ class Detector:
     Attributes:
         manifest: of the bundle.
         session: the loaded network.
-        threads: processor threads for one photograph.
+        threads: CPU threads for one photograph.
     """
 
     manifest: DetectorManifest
@@ -77,7 +77,7 @@ def load(
 
     Args:
         path: the bundle's folder or zip file; ``None`` means the one that ships.
-        threads: processor threads for one photograph. Each reads tiles of its own, on one thread
+        threads: CPU threads for one photograph. Each reads tiles of its own, on one thread
             of ONNX Runtime, so the result does not depend on their number.
         providers: see :func:`fundoscope.models.runtime.available_providers`.
 
@@ -92,8 +92,8 @@ def load(
     if manifest.head not in heads.HEADS or unknown:
         raise BundleError(
             path.name,
-            f"has a {manifest.head!r} head for {', '.join(unknown or manifest.classes)}: unknown"
-            " here",
+            f"needs another version: {manifest.head!r} head for"
+            f" {', '.join(unknown or manifest.classes)} is unknown here",
             "use the fundoscope version that it was made with",
         )
     session = runtime.session(bundle, providers=providers)

@@ -30,7 +30,7 @@ SHAPES: Final = (0.55, 1.7)
 """Width over height of the box on the retina; discs at the rim look narrow."""
 USUAL_SIZE: Final = 0.33
 """Diameter over the field's radius of most boxes."""
-LEAST: Final = 0.3
+MIN_PROBABILITY: Final = 0.3
 """The least probability of a disc. Fitted on these 200 photographs, with the weights."""
 WEIGHTS: Final = (0.79, -0.271, -2.199, 1.467, 1.883, 6.605, 0.169, -4.251, 2.433, 6.337)
 INTERCEPT: Final = -10.967
@@ -50,7 +50,7 @@ AROUND: Final = 30.0
 """Standard deviation in pixels of the filter that gives the local level and spread."""
 INSIDE, RING = 0.85, (1.15, 1.8)
 """The disc, and the ring around it that it is compared with, as multiples of the box's ellipse."""
-FEWEST: Final = 5
+MIN_PIXELS: Final = 5
 """Pixels of disc and of ring that must be seen, or the box is not measured."""
 VERTICAL: Final = 60.0
 """Degrees from the horizontal from which a disc lies above or below the middle. On the 200
@@ -96,7 +96,7 @@ def best(candidates: Sequence[Lesion], photo: Photo, fov: FieldOfView) -> Lesion
     rows = features(likely, photo, fov)
     odds = rows @ np.array(WEIGHTS) + INTERCEPT
     place = int(odds.argmax())
-    return likely[place] if 1 / (1 + math.exp(-odds[place])) >= LEAST else None
+    return likely[place] if 1 / (1 + math.exp(-odds[place])) >= MIN_PROBABILITY else None
 
 
 def features(candidates: Sequence[Lesion], photo: Photo, fov: FieldOfView) -> NDArray[np.float64]:
@@ -178,7 +178,7 @@ def _features(candidate: Lesion, retina: _Retina) -> list[float]:
         abs(math.log(width / height)),
         centre,
     ]
-    if inside.sum() <= FEWEST or ring.sum() <= FEWEST:
+    if inside.sum() <= MIN_PIXELS or ring.sum() <= MIN_PIXELS:
         return [*first, *(0.0 for _ in FEATURES[len(first) :])]
     brighter = [
         float(plane[inside].mean() - np.median(plane[ring]))

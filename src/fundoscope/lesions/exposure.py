@@ -13,7 +13,7 @@ SIDE: Final = 256
 WASHED_OUT: Final = 250
 """Green, 0 to 255, from which retina is washed out: vessels and lesions differ from it no more.
 Red is often saturated on good photographs; green is so only on the disc and on bright exudates."""
-MOST: Final = 0.05
+MAX_WASHED_OUT_SHARE: Final = 0.05
 """Share of the field that may be washed out; the optic disc takes 3 %. Of the 836 photographs of
 the validation splits 1 has more."""
 
@@ -27,4 +27,4 @@ def is_overexposed(photo: Photo, fov: FieldOfView) -> bool:
     """
     inside = field.disc(SIDE)
     green = field.crop(photo, fov, SIDE)[..., 1]
-    return float((green[inside] >= WASHED_OUT).mean()) > MOST
+    return float((green[inside] >= WASHED_OUT).mean()) > MAX_WASHED_OUT_SHARE

@@ -76,7 +76,6 @@ def boxes(session: onnxruntime.InferenceSession, tiles: Pixels) -> DetectedBoxes
     Raises:
         MemoryError: there is too little memory for the graph.
         PhotoError: the network failed, or gave values that are not finite.
-        PhotoError: the graph gives numbers that are not finite.
     """
     tile, corners, labels, scores = runtime.outputs(session, _filled(session, tiles), OUTPUTS)
     runtime.require_finite("the detector", corners, scores)
@@ -120,6 +119,7 @@ def maps(session: onnxruntime.InferenceSession, tiles: Pixels) -> NDArray[np.uin
 
     Raises:
         MemoryError: there is too little memory for the graph.
+        PhotoError: the network failed.
     """
     (output,) = runtime.outputs(session, _filled(session, tiles), (MAPS,))
     real: NDArray[np.uint8] = output[: len(tiles)]

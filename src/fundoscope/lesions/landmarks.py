@@ -108,7 +108,7 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
     ):
         raise BundleError(
             path.name,
-            f"its network takes {takes[1:]} and gives {gives[1:]}, which are not maps of landmarks",
+            f"is not a landmark network: input {takes[1:]}, output {gives[1:]}",
             "export it again",
         )
     return Landmarker(bundle.manifest, session)

@@ -16,7 +16,7 @@ from fundoscope.lesions import view as views
 from fundoscope.lesions.components import Components, Map
 from fundoscope.lesions.view import View
 
-MOST: Final = 5_000
+MAX_LESIONS: Final = 5_000
 """Most lesions of one kind on a photograph. An untrained network finds specks everywhere."""
 
 
@@ -50,7 +50,7 @@ def lesions(probability: Map, level: float, kind: str, view: View) -> Components
     inside = np.flatnonzero(views.on_retina(view, parts.boxes))
     if kind in ANATOMY:
         inside = inside[np.argsort(-parts.areas[inside], kind="stable")[:1]]
-    return components.subset(parts, inside[:MOST])
+    return components.subset(parts, inside[:MAX_LESIONS])
 
 
 def on_photograph(segmentation: Segmentation, kind: str, width: int, height: int) -> Map:

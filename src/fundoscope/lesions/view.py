@@ -62,7 +62,7 @@ def make(photo: Photo, fov: FieldOfView, radius: float, *, threads: int = 1) -> 
         photo: decoded with :func:`decode_side`.
         fov: its field of view, which must have been found.
         radius: of the field in the view, in pixels.
-        threads: processor threads; the result does not depend on their number.
+        threads: CPU threads; the result does not depend on their number.
 
     Raises:
         ValueError: the field was not found.

@@ -27,7 +27,7 @@ MAX_SCORE: Final = 1e4
 MAX_FEATURES: Final = 16_384
 """Most features; VGG16 has 4,096."""
 MAX_AXES: Final = 256
-"""Most axes of the familiar photographs; 32 are fitted."""
+"""Most axes of the familiar photographs; 16 are fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class Head:
 class Familiar:
     """The photographs that a grader learnt from, as a cloud of features.
 
-    The distance is Mahalanobis's along the axes in which the cloud is widest, and the rest's length
-    in all others.
+    The squared distance is the mean squared z-score along the axes of largest variance, plus the
+    squared length of the remainder divided by ``rest`` squared.
 
     Attributes:
         centre: K numbers of :data:`HALF`.

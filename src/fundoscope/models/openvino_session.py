@@ -45,7 +45,7 @@ class Node:
     """An input or output of a network.
 
     Attributes:
-        name: of it.
+        name: as the network names it.
         type: of its values, as ONNX Runtime names it, e.g. ``"tensor(uint8)"``.
         shape: its sides; ``None`` for a free one.
     """

@@ -126,7 +126,7 @@ def open_graph(
     Args:
         model: the bytes of an ``.onnx`` file.
         title: the model's name, for messages.
-        threads: processor threads for one call. One is best when several photographs are read in
+        threads: CPU threads for one call. One is best when several photographs are read in
             parallel, and gives the same result on every machine of a kind.
         providers: as for :func:`available_providers`. For ``["openvino"]`` the package OpenVINO
             runs the graph, unless ONNX Runtime has a provider of that name.

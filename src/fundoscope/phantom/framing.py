@@ -36,13 +36,8 @@ class Framing:
     """The disc in the picture.
 
     Attributes:
-        left: of the photograph inside its frame, in pixels.
-        top: of the same.
-        right: of the same.
-        bottom: of the same.
-        centre: see :class:`fundoscope.phantom.spec.TrueField`.
-        radius: see there.
-        stretch: see there.
+        left, top, right, bottom: edges of the photograph inside its frame, in pixels.
+        centre, radius, stretch: of the disc, as in :class:`fundoscope.phantom.spec.TrueField`.
     """
 
     left: int

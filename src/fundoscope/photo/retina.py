@@ -25,7 +25,7 @@ INNER: Final = 0.92
 """The part of the radius that is measured; the rim has its own glare and shadow."""
 UNLIT: Final = 3
 """Grey level up to which a pixel does not belong to the picture (cut off, or masked)."""
-LEAST: Final = 200
+MIN_PIXELS: Final = 200
 """The fewest pixels that can be measured."""
 OFFSET: Final = 8.0
 """Added before the logarithm, so that noise in dark parts does not count as contrast."""
@@ -123,7 +123,7 @@ def features(square: Pixels) -> NDArray[np.float64] | None:
     """
     lit = _inner() & _eroded(is_lit(square))
     inner = _eroded(lit)
-    if int(inner.sum()) < LEAST:
+    if int(inner.sum()) < MIN_PIXELS:
         return None
     red, green, blue = (np.log(square[..., c].astype(np.float32) + OFFSET) for c in range(3))
     weights = [_blur(lit.astype(np.float32), s) + np.float32(1e-6) for s in SCALES]

@@ -15,7 +15,7 @@ from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.photo import decode
 from fundoscope.photo.decode import Photo, Pixels
-from fundoscope.quoting import shown
+from fundoscope.quoting import encodable, shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -133,6 +133,19 @@ def _pixels_of(picture: Image.Image) -> Pixels:
         return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
     except decode.DECODER_ERRORS as error:  # a picture that PIL has opened and not read yet
         raise _unreadable("the picture", error) from None
+
+
+def too_large_for_memory(source: Any) -> PhotoError:
+    """The error for a photograph that did not fit into memory.
+
+    Args:
+        source: as for :func:`content`.
+    """
+    what = Path(source).name if isinstance(source, str | os.PathLike) else "the photograph"
+    remedy = "use fewer workers, or store the photograph at a smaller size"
+    return PhotoError(
+        encodable(what), "needs more memory than is available", remedy, code="out_of_memory"
+    )
 
 
 def _unreadable(what: str, error: Exception) -> PhotoError:

@@ -56,7 +56,10 @@ MACULAR_OEDEMA: Final = "macular oedema"
 OEDEMA_POSSIBLE: Final = "possible"
 OEDEMA_LOOKED_FOR: Final = (OEDEMA_POSSIBLE, "no_exudates_near")
 """States of :class:`fundoscope.reading.MacularOedema` in which exudates were looked for."""
-WHY_NO_OEDEMA: Final = {"fovea": "the place of the fovea is not certain enough"}
+WHY_NO_OEDEMA: Final = {
+    "fovea": "the place of the fovea is not certain enough",
+    "withheld": "the exudates near the fovea are too doubtful to be drawn",
+}
 """Words for why it cannot be assessed; that hard exudates were not assessed is said beside them."""
 ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""

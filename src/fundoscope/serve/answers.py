@@ -323,7 +323,7 @@ PROBLEM_WORDS: Final = {
     409: "The photograph is not read yet, or could not be read.",
     413: "The body is too large.",
     415: "The body has another type.",
-    421: "The service is not called by this name.",
+    421: "The host name is not allowed.",
     422: "A value is not valid, or the file cannot be read as a photograph.",
     500: "Internal error.",
     501: "An optional part of fundoscope is not installed.",

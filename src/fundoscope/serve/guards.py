@@ -107,8 +107,8 @@ class Guards:
             return Problem(
                 421,
                 "host",
-                "the service is not called by this name",
-                "use its address, or start it with --name NAME",
+                "this host name is not allowed",
+                "use the IP address, or start the service with --name NAME",
             )
         if scope["method"] in SAFE_METHODS:
             return None

@@ -16,7 +16,7 @@ from fundoscope.serve.store.store import Store
 
 AGAIN_S: Final = 3600
 """Seconds after which a person's look at the same reading is logged again."""
-MOST: Final = 10_000
+MAX_REMEMBERED: Final = 10_000
 """Looks that are remembered: those of a large clinic in an hour. An older one is logged again."""
 
 
@@ -51,5 +51,5 @@ class Looks:
                     audit.append(connection, person, audit.LOOKED, reading)
                 before = now
             self._logged[person, reading] = before
-            if len(self._logged) > MOST:
+            if len(self._logged) > MAX_REMEMBERED:
                 del self._logged[next(iter(self._logged))]

@@ -45,6 +45,7 @@ class Pictures:
         """
         self._limits = limits
         self._pool: ProcessPoolExecutor | None = None
+        self._turn = asyncio.Semaphore(1)
 
     def __enter__(self) -> Self:
         """The pictures."""
@@ -73,6 +74,10 @@ class Pictures:
         Raises:
             Problem: it could not be drawn.
         """
+        async with self._turn:  # its time begins when it is drawn, not while others are
+            return await self._make(draw, *arguments)
+
+    async def _make(self, draw: Callable[..., bytes], *arguments: Any) -> bytes:
         pool, future = None, None
         try:
             future = self._submit(_drawn, draw, *arguments)

@@ -30,8 +30,8 @@ NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NOT_FOUND_WORDS: Final = {
     HTTPStatus.NOT_FOUND: ("there is nothing at this address", "check it"),
     HTTPStatus.METHOD_NOT_ALLOWED: (
-        "this address does not take this method",
-        "the header Allow names those that it takes",
+        "this address does not allow this HTTP method",
+        "use one of the methods in the header Allow",
     ),
 }
 

@@ -137,7 +137,7 @@ def log_to_standard_error() -> None:
 
 def _check(settings: Settings) -> None:
     if (settings.certificate is None) != (settings.key is None):
-        raise UsageError("--certificate", "needs --key, and the other way round", "give both")
+        raise UsageError("--certificate and --key", "belong together", "give both, or neither")
     for option, path in (("--certificate", settings.certificate), ("--key", settings.key)):
         if path is not None and not path.is_file():
             raise UsageError(f"{option} {path}", "is not a file", "check its name")
@@ -147,8 +147,8 @@ def _check(settings: Settings) -> None:
             context.load_cert_chain(settings.certificate, settings.key)
         except OSError as error:
             if not isinstance(error, ssl.SSLError):
-                why = f"cannot be read, or its key cannot ({error.strerror})"
-                what = f"--certificate {settings.certificate}"
+                what = f"--certificate {settings.certificate} or --key {settings.key}"
+                why = f"cannot be read ({error.strerror})"
                 raise UsageError(what, why, "check their permissions") from None
             raise UsageError(
                 f"--certificate {settings.certificate}",

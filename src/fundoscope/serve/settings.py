@@ -35,7 +35,7 @@ class Settings:
         database: the URL of PostgreSQL; ``None`` means SQLite in ``data``.
         host: the address to listen on.
         port: likewise.
-        names: host names under which browsers may call the service, besides IP addresses and
+        names: host names that browsers may use for the service, besides IP addresses and
             localhost.
         workers: photographs that are read at the same time.
         queue: photographs in the service at the same time; more get 503.

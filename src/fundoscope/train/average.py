@@ -122,7 +122,7 @@ def _state(
     try:
         return starting.of_bundle(part, own, kinds)
     except KeyError:
-        raise UsageError(str(part), f"has other kinds than {last}", REMEDY) from None
+        raise UsageError(str(part), f"finds other lesions than {last}", REMEDY) from None
 
 
 def _name(part: Path) -> str:
@@ -139,9 +139,9 @@ def _require_parts(parts: Sequence[tuple[Path, float]]) -> None:
     (name, count), *_ = Counter(_name(run) for run, _ in parts).most_common(1)
     if count > 1:
         raise UsageError(
-            f"the runs called {name}",
-            "have the same name, and the bundle names the runs that it was made of",
-            "name each once, and rename the folder of one",
+            f"two runs called {name}",
+            "cannot be told apart in the bundle, which lists its runs by name",
+            "give each run once, or rename one of the folders",
         )
 
 
@@ -170,7 +170,7 @@ def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> Non
     kinds = [detector_export.description(run)[0] for run in folders]
     for its, folder in zip(kinds, folders, strict=True):
         if its != kinds[-1]:
-            raise UsageError(str(folder), f"has other kinds than {folders[-1]}", REMEDY)
+            raise UsageError(str(folder), f"finds other lesions than {folders[-1]}", REMEDY)
 
 
 def _require_same(

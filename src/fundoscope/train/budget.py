@@ -47,7 +47,7 @@ CHECKPOINT_SECONDS: Final = 60.0
 _Config = TypeVar("_Config", GraderConfig, DetectorConfig)
 
 
-class Kept(msgspec.Struct, frozen=True):
+class StoredBudget(msgspec.Struct, frozen=True):
     """What ``budget.json`` says.
 
     Attributes:
@@ -99,7 +99,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled(Generic[_Config]):
+class BudgetedConfig(Generic[_Config]):
     """A configuration that fits.
 
     Attributes:
@@ -120,7 +120,7 @@ def settle_grader(
     *,
     resume: bool = True,
     listeners: Listeners[Pictures] | None = None,
-) -> Settled[GraderConfig]:
+) -> BudgetedConfig[GraderConfig]:
     """The configuration with as many epochs in its stages as fit into a budget.
 
     Where not even one epoch of each stage fits, the last stages are left out, and then training
@@ -161,7 +161,7 @@ def settle_detector(
     *,
     resume: bool = True,
     listeners: Listeners[DetectionData] | None = None,
-) -> Settled[DetectorConfig]:
+) -> BudgetedConfig[DetectorConfig]:
     """The same for a detector: as many epochs as fit, or one of fewer tiles.
 
     Args: as of :func:`settle_grader`.
@@ -187,17 +187,17 @@ def _settled(
     measure: Callable[[], tuple[_Config, tuple[Pace, ...]]],
     *,
     resume: bool,
-) -> Settled[_Config]:
+) -> BudgetedConfig[_Config]:
     """What an earlier call chose, or else what is measured and chosen now, which is then kept."""
     _require_one_device(config.devices)
     earlier = _kept(folder, config, resume=resume)
     if earlier is not None:
         hardware = {key: getattr(config, key) for key in settings.HARDWARE}
         chosen = msgspec.structs.replace(read(earlier.chosen), **hardware)
-        return Settled(chosen, earlier.paces, True)
+        return BudgetedConfig(chosen, earlier.paces, True)
     chosen, measured = measure()
     _keep(folder, config, chosen, budget, measured)
-    return Settled(chosen, measured, False)
+    return BudgetedConfig(chosen, measured, False)
 
 
 def fit_grader(
@@ -307,7 +307,9 @@ def _require_one_device(devices: int) -> None:
         )
 
 
-def _kept(folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool) -> Kept | None:
+def _kept(
+    folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool
+) -> StoredBudget | None:
     """What an earlier call chose for this configuration.
 
     Raises:
@@ -316,7 +318,7 @@ def _kept(folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool) 
     if not resume or not any((folder / result).is_file() for result in runs.RESULTS):
         return None
     try:
-        kept = msgspec.json.decode((folder / BUDGET).read_bytes(), type=Kept)
+        kept = msgspec.json.decode((folder / BUDGET).read_bytes(), type=StoredBudget)
     except (OSError, msgspec.DecodeError):
         kept = None
     if kept is None or runs.identity(kept.asked) != runs.identity(_plain(config)):
@@ -335,7 +337,7 @@ def _keep(
     budget: Budget,
     measured: tuple[Pace, ...],
 ) -> None:
-    kept = Kept(_plain(asked), _plain(chosen), budget.minutes, measured)
+    kept = StoredBudget(_plain(asked), _plain(chosen), budget.minutes, measured)
     content = msgspec.json.format(msgspec.json.encode(kept)) + b"\n"
     write_bytes(folder / BUDGET, content, overwrite=True)
 

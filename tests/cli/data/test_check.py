@@ -184,7 +184,7 @@ def test_the_shortcuts_are_a_table(fundoscope, table, monkeypatch, tmp_path):
     from fundoscope.data import shortcuts
 
     monkeypatch.setattr(shortcuts, "TREES", 3)
-    monkeypatch.setattr(shortcuts, "LEAST", 4)
+    monkeypatch.setattr(shortcuts, "MIN_PHOTOGRAPHS", 4)
     monkeypatch.setattr(shortcuts, "LEAF", 1)
     rows = [(f"{k}.png", 4 * (k % 2), "", "train" if k < 8 else "test") for k in range(12)]
     labels = table(*rows, seeds=[1] * 12)

@@ -93,7 +93,7 @@ def test_three_rows_without_patients(call, table_of, tmp_path):
     rows = [(f"{i}-says{i}.jpg", i) for i in (0, 2, 3)]
     assert call("grading", table_of(rows), "--out", tmp_path / "o")[0] == 0
     assert checked(tmp_path / "o")["intervals"]["clusters"] == {"photograph": 3}
-    assert "nothing per patient, without a column patient" in words_of(
+    assert "no figures per patient: there is no column patient" in words_of(
         tmp_path / "o", call, tmp_path
     )
 
@@ -157,7 +157,7 @@ def test_a_grader_without_calibration_has_no_sets(call, table_of, tmp_path):
     rows = [(f"{i}-says{i % 5}.jpg", i % 5, f"p{i}", "x") for i in range(10)]
     code, out, _ = call("grading", table_of(rows, PARTS), "--out", tmp_path / "o")
     assert code == 0
-    assert "sets of plausible grades: not fitted for this grader" in out
+    assert "prediction sets (plausible grades): not fitted for this grader" in out
     reason = checked(tmp_path / "o")["certainty"]["sets"]["set_coverage"]["reason"]
     assert reason.startswith("the bundle has no fitted sets")
     assert "not given: the bundle has no fitted sets" in words_of(tmp_path / "o", call, tmp_path)

@@ -46,8 +46,8 @@ def test_one_line_with_intervals_and_the_files(evaluate, table_of, tmp_path):
     assert err == ""
     assert out.count("\n") == 3
     assert out.startswith("accuracy 1.000, quadratic kappa undefined")
-    assert "least certain 20% handed to a reader: accuracy of the rest 1.000" in out
-    assert out.endswith("sets of plausible grades: not fitted for this grader\n")
+    assert "least certain 20% referred to a reader: accuracy on the others 1.000" in out
+    assert out.endswith("prediction sets (plausible grades): not fitted for this grader\n")
     assert "n 1" in out
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["n"] == 1
 

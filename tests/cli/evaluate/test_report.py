@@ -78,8 +78,8 @@ def test_one_class_and_three_rows_say_why_not(call, table_of, tmp_path):
     text = tmp_path / "page.md"
     assert call("report", tmp_path / "o", "--out", text)[0] == 0
     written = text.read_text()
-    assert "no photograph is sick" in written
-    assert "without a column patient" in written
+    assert "no photograph is referable (grade 2 to 4)" in written
+    assert "there is no column patient" in written
     assert not re.search(r"\bnan\b", written, re.IGNORECASE)
 
 
@@ -113,7 +113,7 @@ def test_a_second_reader(call, labels, tmp_path):
 
     code, out, _ = call("grading", labels, "--out", tmp_path / "o", "--second-grade", "second")
     assert code == 0
-    assert "with a second reader" in out
+    assert "photographs with two readers" in out
     first, second = [row[1] for row in ROWS], [int(row[5]) for row in ROWS]
     expected = cohen_kappa_score(first, second, weights="quadratic")
     found = metrics(tmp_path / "o")["readers"]["first_and_second"]["value"]

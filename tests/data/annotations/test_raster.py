@@ -99,7 +99,7 @@ def test_a_mask_that_reaches_beyond_the_photograph_is_cut() -> None:
 
 def test_a_polygon_of_too_much_work_is_refused() -> None:
     zigzag = tuple((float(n % 90), 16_000.0 * (n % 2)) for n in range(2_000))
-    with pytest.raises(UsageError, match="edges of 31986000 rows, more than 10000000"):
+    with pytest.raises(UsageError, match="edges cross 31986000 rows, at most 10000000"):
         fill_outlines((zigzag,), 90, 16_000)
 
 

@@ -141,6 +141,18 @@ def test_patients_then_groups_then_photographs_are_drawn_together():
     assert len(set(keys)) == 4  # Patient 7, group 7, and two photographs.
 
 
+def test_patients_of_two_clinics_may_have_the_same_number():
+    rows = [
+        Row("a", 0, patient="7", source="A"),
+        Row("b", 0, patient="7", source="B"),
+        Row("c", 0, group="7", source="A"),
+        Row("d", 0, group="7", source="B"),
+    ]
+    first, second, *group = cluster_keys(rows)
+    assert first != second
+    assert group[0] == group[1]
+
+
 def test_clusters_are_counted_by_kind(manifest_of, evaluated):
     rows = [("a-says0.jpg", 0, "p", ""), ("b-says0.jpg", 0, "p", "3"), ("c-says2.jpg", 2, "", "3")]
     evaluation = evaluated(manifest_of(rows, ("image", "grade", "patient", "group")))

@@ -198,6 +198,6 @@ def test_the_report_has_every_part(pages: dict[str, Path]) -> None:
     titles = re.findall(r"<h2 [^>]*>([^<]*)</h2>", html)
     assert {"Certainty", "Lesions", "Worst errors", "Curves"} <= set(titles)
     assert "FROC curves of c. microaneurysm: 0.50 at 0.125" in html
-    assert "Accuracy over the share handed to a reader" in html
+    assert "Accuracy over the share referred to a reader" in html
     assert html.count("image/jpeg") == 2  # each grader's
     assert "cannot be read here" in html

@@ -183,25 +183,25 @@ RULE = '[[rules]]\nid = "{id}"\nlevel = "B"\ntitle = "t"\nwhen = {when}\n'
         (VALID.replace('"haemorrhage"', '"hemorrhage"'), "counts 'hemorrhage', which is not one"),
         (VALID.replace('level = "B"', 'level = "C"'), "'some' has the unknown level 'C'"),
         (VALID.replace("at_least = 3", "at_least = 0"), "at_least 0, which is less than 1"),
-        (VALID.replace('id = "mine"', 'id = "My rules"'), "is not made of small letters"),
+        (VALID.replace('id = "mine"', 'id = "My rules"'), "may have lower-case letters"),
         (VALID.replace('id = "B"', 'id = "A"', 1), "has the level 'A' twice"),
         (VALID + RULE.format(id="some", when='{ kinds = ["irma"] }'), "has the rule 'some' twice"),
         (VALID + RULE.format(id="x", when='{ rule = "y" }'), "refers to the unknown rule 'y'"),
-        (VALID + RULE.format(id="x", when='{ rule = "x" }'), "in a circle: 'x'"),
+        (VALID + RULE.format(id="x", when='{ rule = "x" }'), "in a loop: 'x'"),
         (
             VALID + RULE.format(id="x", when='{ any = [{ rule = "y" }] }')
             + RULE.format(id="y", when='{ all = [{ rule = "x" }] }'),
-            "in a circle: 'x', 'y'",
+            "in a loop: 'x', 'y'",
         ),
-        (VALID + RULE.format(id="x", when="{}"), "with none of any, all, kinds"),
+        (VALID + RULE.format(id="x", when="{}"), "exactly one of any, all, .* it has none"),
         (
             VALID + RULE.format(id="x", when='{ kinds = ["irma"], fact = "f" }'),
-            "with kinds, fact of",
+            "; it has kinds, fact",
         ),
         (VALID + RULE.format(id="x", when='{ fact = "f" }'), "asks for the fact 'f'"),
         (
             VALID + RULE.format(id="x", when='{ rule = "some", within = 1.0 }'),
-            "counts lesions and has rule in one condition",
+            "mixes a lesion count with rule",
         ),
         (
             VALID + RULE.format(id="x", when='{ kinds = ["irma"], divided = "quadrants" }'),

@@ -71,3 +71,18 @@ def test_macular_oedema(
         PlacedLesion(kind, index, None, distance) for index, (kind, distance) in enumerate(lesions)
     )
     assert oedema.oedema(Evidence(placed, assessed, macula_shown=1.0)) == expected
+
+
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [
+        (0.1, MacularOedema("cannot_tell", None, "withheld")),
+        (3.0, MacularOedema("no_exudates_near")),
+    ],
+)
+def test_withheld_exudates_near_the_fovea_leave_it_open(
+    distance: float, expected: MacularOedema
+) -> None:
+    drawn = Evidence((), ALL, macula_shown=1.0)
+    withheld = Evidence((PlacedLesion("hard_exudate", 0, None, distance),), ALL, macula_shown=1.0)
+    assert oedema.oedema(drawn, withheld) == expected

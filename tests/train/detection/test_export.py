@@ -284,6 +284,6 @@ def test_detectors_that_make_no_average_are_rejected(run: Path, tmp_path: Path) 
     stored = json.loads((twin / detector.DETECTOR).read_text())
     stored["kinds"] = stored["kinds"][::-1]
     (twin / detector.DETECTOR).write_text(json.dumps(stored))
-    with pytest.raises(UsageError, match="twin: has other kinds than"):
+    with pytest.raises(UsageError, match="twin: finds other lesions than"):
         average.average(parts, tmp_path / "both")
     assert not (tmp_path / "both").exists()

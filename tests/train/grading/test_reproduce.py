@@ -227,7 +227,7 @@ def with_settings(bundle, sha256=None, **sections):
 @pytest.mark.parametrize("began", ["best.pt", {"network": {"init": "imagenet"}, "seed": 7}])
 def test_what_a_bundle_began_at_is_asked_for(bundle, labels, tmp_path, begun, began):
     later = with_settings(bundle, network={"init": began})
-    with pytest.raises(UsageError, match=r"started from best\.pt: .*best\.pt with --init"):
+    with pytest.raises(UsageError, match=r"the starting weights best\.pt: .*best\.pt with --init"):
         reproduce.reproduce(later, tmp_path / "again", data=labels)
     with pytest.raises(StoppedError):
         reproduce.reproduce(later, tmp_path / "again", data=labels, init="elsewhere/start.pt")

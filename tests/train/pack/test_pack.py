@@ -217,16 +217,14 @@ def test_parts_that_are_missing_damaged_or_of_another_pack_are_reported(in_parts
     path, files = in_parts
     content = files[1].read_bytes()
     files[1].unlink()
-    with pytest.raises(
-        UsageError, match=r"the first of \d+ files, and grader-2\.zip is not beside"
-    ):
+    with pytest.raises(UsageError, match=r"is part 1 of \d+, and grader-2\.zip is missing"):
         unpack.grader(config, path)
     files[1].write_bytes(content[:100])
     with pytest.raises(UsageError, match=r"grader-2\.zip: is damaged"):
         unpack.grader(config, path)
     pack.write_grader(config, tmp_path / "o" / "grader.zip", quality=90, limit=12000 / 2**20)
     files[1].write_bytes((tmp_path / "o" / "grader-2.zip").read_bytes())
-    with pytest.raises(UsageError, match=r"grader-2\.zip: is of another pack than grader\.zip"):
+    with pytest.raises(UsageError, match=r"grader-2\.zip: does not belong to grader\.zip"):
         unpack.grader(config, path)
     assert not list(Path(config.data.cache).glob("pack-*"))
     files[1].write_bytes(content)
@@ -417,7 +415,7 @@ def test_only_the_further_tables_that_are_asked_for_are_trained_on(config, tmp_p
     assert unpack.grader(config, tmp_path / "p.zip").data.also == ()
     assert len(unpack.grader(both, tmp_path / "p.zip").data.also) == 1
     other = configs.replaced(config, data={"also": ("elsewhere/other.csv",)})
-    with pytest.raises(UsageError, match="holds no further table other; pack again"):
+    with pytest.raises(UsageError, match=r"lacks the table other of data\.also; pack again"):
         unpack.grader(other, tmp_path / "p.zip")
     (tmp_path / "twin").mkdir()
     twin = tmp_path / "twin" / "more.csv"

@@ -1,4 +1,4 @@
-"""What runs on each processor of a cluster: an actor that reads photographs.
+"""What runs on each CPU of a cluster: an actor that reads photographs.
 
 Its reader is in a process of its own, with the deadline and memory limit of a local worker. Answers
 leave as MessagePack, as they come from that process.
@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from fundoscope.batch import workers
-from fundoscope.batch.cluster import cargo
+from fundoscope.batch.cluster import transfer
 from fundoscope.batch.jobs import Job, Refusal
 from fundoscope.batch.versions import versions
 from fundoscope.batch.worker_process import Message, WorkerLimits, failure_of
@@ -36,16 +36,16 @@ class Arrival:
 class Actor:
     """Reads one photograph after the other."""
 
-    def __init__(self, kit: cargo.Kit, limits: WorkerLimits) -> None:
+    def __init__(self, spec: transfer.ReaderSpec, limits: WorkerLimits) -> None:
         """Describe the reader.
 
         Args:
-            kit: how the reader is made.
+            spec: how the reader is made.
             limits: of one photograph.
         """
         # multiprocessing would run Ray's own script again in the process of the reader.
         sys.modules["__main__"].__file__ = None
-        self._pool = workers.WorkerPool(1, partial(cargo.reader, kit), limits)
+        self._pool = workers.WorkerPool(1, partial(transfer.reader, spec), limits)
 
     def load(self) -> bytes:
         """Load the models.

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fundoscope.batch.cluster import cargo, connecting
+from fundoscope.batch.cluster import connecting, transfer
 from fundoscope.batch.cluster.actor import Actor, Arrival
 from fundoscope.batch.jobs import Job, Refusal
 from fundoscope.batch.versions import versions
@@ -55,15 +55,15 @@ class Plan:
 
     Attributes:
         address: of the cluster; ``None`` starts one on this machine.
-        workers: the number of actors; ``None`` means one for each processor.
-        kit: how their readers are made.
+        workers: the number of actors; ``None`` means one for each CPU.
+        spec: how their readers are made.
         limits: of one photograph.
         folder: for the files of a cluster on this machine.
     """
 
     address: str | None
     workers: int | None
-    kit: cargo.Kit
+    spec: transfer.ReaderSpec
     limits: WorkerLimits
     folder: str
 
@@ -96,9 +96,9 @@ class _Worker:
 
     Attributes:
         actor: Ray's handle.
-        loading: until its models are loaded, what it will say then.
-        tasks: what it has, by the answer that will come, oldest first.
-        since: when it was last heard of, on the monotonic clock.
+        loading: Ray's reference to its first message; ``None`` once its models are loaded.
+        tasks: its jobs, by Ray's references to their answers, oldest first.
+        since: the time of its last message, in seconds of the monotonic clock.
     """
 
     actor: Any
@@ -108,7 +108,7 @@ class _Worker:
 
     @property
     def answers(self) -> list[Any]:
-        """What it owes."""
+        """Ray's references to the answers that are still to come."""
         return [*self.tasks] if self.loading is None else [self.loading]
 
 
@@ -181,7 +181,7 @@ class _Agent:
         self._class = ray.remote(Actor).options(
             num_cpus=1, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
-        self._kit = ray.put(plan.kit)  # travels to each machine once
+        self._spec = ray.put(plan.spec)  # travels to each machine once
         self._waiting: deque[_Task] = deque()
         self._loaded: Loaded | None = None
         self._deaths = 0
@@ -214,7 +214,7 @@ class _Agent:
                     self._hand(self._waiting.popleft(), worker)
 
     def _hand(self, task: _Task, worker: _Worker) -> None:
-        job = cargo.with_content(task.job)
+        job = transfer.with_content(task.job)
         if isinstance(job, Refusal):
             self._answer(task, Message(refusal=job))
             return
@@ -267,7 +267,7 @@ class _Agent:
         elif loaded.models != self._loaded.models:
             raise FundoscopeError(
                 "a machine of the cluster",
-                "has other networks than the others",
+                "has other models than the other machines",
                 "install the same fundoscope on each machine",
             )
 
@@ -275,7 +275,7 @@ class _Agent:
         """Start an actor in the place of a dead one, and have what that had read again."""
         self._deaths += 1
         if self._deaths > DEATHS_IN_A_ROW * len(self._workers):
-            raise connecting.lost("the processes that read end again and again")
+            raise connecting.lost("its worker processes failed repeatedly")
         tasks, worker.tasks, worker.loading = list(worker.tasks.values()), {}, None
         for task in tasks[:1]:  # it was being read
             task.attempts += 1
@@ -285,7 +285,7 @@ class _Agent:
         self._workers[self._workers.index(worker)] = self._started()
 
     def _started(self) -> _Worker:
-        actor = self._class.remote(self._kit, self._limits)
+        actor = self._class.remote(self._spec, self._limits)
         return _Worker(actor, actor.load.remote())
 
     def _check_time(self) -> None:
@@ -300,7 +300,7 @@ class _Agent:
             if worker.tasks and now - worker.since > longest:
                 self._ray.kill(worker.actor)
         if all(worker.loading and now - worker.since > START for worker in self._workers):
-            raise connecting.lost("no processor was free, or no reader could start")
+            raise connecting.lost("no CPU was free, or no worker could start")
 
     def _answer(self, task: _Task, message: Message) -> None:
         _send(self._pipe, Reply(task.number, msgspec.msgpack.encode(message)))

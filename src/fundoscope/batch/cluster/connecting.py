@@ -46,11 +46,11 @@ def cluster(address: str | None, workers: int | None, folder: str) -> Iterator[i
 
     Args:
         address: ``HOST:PORT`` or :data:`AUTO`; ``None`` starts a cluster on this machine.
-        workers: the number of actors; ``None`` means one for each processor.
+        workers: the number of actors; ``None`` means one for each CPU.
         folder: for the files of a cluster on this machine.
 
     Raises:
-        FundoscopeError: there is no cluster, or it has fewer processors.
+        FundoscopeError: there is no cluster, or it has fewer CPUs.
     """
     os.environ.update(SETTINGS)
     alone = {"num_cpus": workers, "num_gpus": 0, "include_dashboard": False, "_temp_dir": folder}
@@ -64,11 +64,11 @@ def cluster(address: str | None, workers: int | None, folder: str) -> Iterator[i
         ray.init(address or "local", **QUIET, **(alone if address is None else {}))
     except Exception as error:
         raise _unreached(address, error) from error
-    processors = int(ray.cluster_resources().get("CPU", 0))
-    if (workers or 1) > processors:
-        why = f"needs more processors than the cluster has: {processors}"
+    cpus = int(ray.cluster_resources().get("CPU", 0))
+    if (workers or 1) > cpus:
+        why = f"is more than the {cpus} CPUs of the cluster"
         raise UsageError(f"--workers {workers or 1}", why, "give fewer --workers")
-    yield workers or processors
+    yield workers or cpus
 
 
 def check_address(address: str) -> None:
@@ -108,7 +108,7 @@ def check_versions(here: Mapping[str, str | None], there: Mapping[str, str | Non
         if there.get(name) != version
     ]
     if others:
-        why = f"has other software: {', '.join(others)}"
+        why = f"has other software versions: {', '.join(others)}"
         raise UsageError("a machine of the cluster", why, "install the same on each machine")
 
 
@@ -128,4 +128,4 @@ def check_creation(error: Exception) -> None:
 
 def lost(why: str) -> ConnectionLostError:
     """The error of a cluster that cannot go on."""
-    return ConnectionLostError("the cluster", f"was lost: {why}", "see how it is with ray status")
+    return ConnectionLostError("the cluster", f"was lost: {why}", "check it with: ray status")

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import msgspec
 
-from fundoscope.batch.cluster import agent, cargo, connecting
+from fundoscope.batch.cluster import agent, connecting, transfer
 from fundoscope.batch.cluster.agent import Plan, Reply
 from fundoscope.batch.engines import AHEAD_OF_PROCESSES
 from fundoscope.batch.jobs import Answer, Job, PhotoReader, Refusal
@@ -50,14 +50,14 @@ class Cluster:
             make: makes the reader of each actor; a class or function of a module.
             options: what it is called with.
             address: ``HOST:PORT`` of the cluster, or ``auto``; ``None`` starts one on this machine.
-            workers: photographs that are read at a time; ``None``: one for each processor.
+            workers: photographs that are read at a time; ``None``: one for each CPU.
             limits: of one photograph.
             stop: once set, waiting for the cluster ends.
 
         Raises:
             FundoscopeError: a bundle or a file of rules cannot be read.
         """
-        self._kit = cargo.packed(make, options)
+        self._spec = transfer.reader_spec(make, options)
         self._address, self._workers, self._limits = address, workers, limits
         self._stop = stop
         self._numbers = itertools.count(1)
@@ -74,7 +74,7 @@ class Cluster:
 
     @property
     def lesion_thresholds(self) -> Mapping[str, float]:
-        """Those of the readers."""
+        """For each kind that is looked for, the lowest score of a lesion."""
         return self._loaded.result().lesion_thresholds
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class Cluster:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._folder = _private_folder()
-        plan = Plan(self._address, self._workers, self._kit, self._limits, str(self._folder.path))
+        plan = Plan(self._address, self._workers, self._spec, self._limits, str(self._folder.path))
         self._process = spawn.Process(target=agent.main, args=(theirs, plan), daemon=True)
         self._process.start()
         theirs.close()

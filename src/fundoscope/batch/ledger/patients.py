@@ -19,6 +19,8 @@ COLUMNS: Final = (
 BY_GRADE: Final = "a photograph is referable"
 BY_GAP: Final = "a photograph could not be graded"
 NONE: Final = "all photographs were graded, none is referable"
+BOTH: Final = "both"
+"""Both eyes have the highest grade."""
 ONE_EYE: Final = "none is referable, and it is not known that both eyes were read"
 
 
@@ -29,7 +31,8 @@ class Patient:
     Attributes:
         name: of the patient, as in the table.
         icdr: the highest grade, 0 to 4; ``None`` before the first one.
-        worse_eye: the eye with that grade: ``left`` or ``right`` where the table's word is known.
+        worse_eye: the eye with that grade: ``left`` or ``right`` where the table's word is known;
+            ``both`` if both have it.
         probability: the highest probability of being referable.
         positive: whether a photograph is referable.
         read: the number of graded photographs.
@@ -64,6 +67,8 @@ class Patient:
         self.reasons += [reason for reason in facts.attention if reason not in self.reasons]
         if facts.icdr is not None and (self.icdr is None or facts.icdr > self.icdr):
             self.icdr, self.worse_eye = facts.icdr, eye
+        elif facts.icdr == self.icdr and eye and self.worse_eye and eye != self.worse_eye:
+            self.worse_eye = BOTH
         if facts.probability is not None:
             self.probability = max(self.probability or 0.0, facts.probability)
 

@@ -26,10 +26,10 @@ class Tally:
         unseen: what was not assessed, in order, and on how many photographs that opened.
         equal_files: the number of photographs whose file was read before in this run.
         unfamiliar: the number of photographs unlike those that the grader learnt from.
-        nameless: the number of photographs without a patient.
-        nameless_referable: the number of these that are referable, or have no grade.
+        without_patient: the number of photographs without a patient.
+        without_patient_referable: the number of these that are referable, or have no grade.
         patients: the number of patients; known at the end.
-        troubled: image, number among the inputs from 1, status, code, reason and remedy of each
+        ungraded: image, number among the inputs from 1, status, code, reason and remedy of each
             photograph without a grade; listed at the end.
         equal: the photographs whose file was read before in this run, and under which name. Names
             that several photographs have are followed by the number of the photograph. They are
@@ -47,10 +47,10 @@ class Tally:
     unseen: Counter[NotAssessed] = field(default_factory=Counter)
     equal_files: int = 0
     unfamiliar: int = 0
-    nameless: int = 0
-    nameless_referable: int = 0
+    without_patient: int = 0
+    without_patient_referable: int = 0
     patients: int = 0
-    troubled: list[dict[str, Any]] = field(default_factory=list)
+    ungraded: list[dict[str, Any]] = field(default_factory=list)
     equal: list[dict[str, str]] = field(default_factory=list)
     interrupted: bool = False
     lost: ConnectionLostError | None = None
@@ -62,8 +62,8 @@ class Tally:
         self.equal_files += bool(facts.same_as)
         self.unfamiliar += facts.familiar is False
         if not facts.patient:
-            self.nameless += 1
-            self.nameless_referable += facts.positive or facts.status != READ
+            self.without_patient += 1
+            self.without_patient_referable += facts.positive or facts.status != READ
         if facts.status != REFUSED:
             self.unseen.update(facts.not_assessed())
         if facts.threshold is not None:

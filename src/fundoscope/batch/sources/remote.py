@@ -90,7 +90,7 @@ def url(text: str) -> Url:
         raise UsageError(what, "holds a password, a key or a signature", f"leave it out; {SECRETS}")
     if protocol not in PACKAGES:
         known = ", ".join(f"{name}://" for name in PACKAGES)
-        why = f"is of a kind that is not read (these are: {known})"
+        why = f"has an unsupported protocol (supported: {known})"
         raise UsageError(f"the URL {shown(protocol)}://…", why, "copy the photographs to a disk")
     return Url(text)
 
@@ -111,7 +111,7 @@ def refuse(option: str, path: Path | None) -> None:
         UsageError: the path was given as a URL.
     """
     if path is not None and AS_A_PATH.match(str(path)):
-        why = "must be a folder of this machine, not a URL: its ledger is a database"
+        why = "must be a folder on this computer, not a URL: its ledger is a database"
         raise UsageError(option, why, "name a folder, and copy it to the store when the run ends")
 
 

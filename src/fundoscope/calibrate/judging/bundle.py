@@ -73,6 +73,20 @@ def for_clinic(judge: Judge, qualities: Sequence[Quality], title: str) -> Judge:
     )
 
 
+def refused(judge: Judge, qualities: Sequence[Quality]) -> int:
+    """How many photographs a judge calls not gradable, as in a reading.
+
+    Args:
+        judge: whose limits count.
+        qualities: of the photographs, with scores of its heads.
+    """
+    return sum(
+        (quality.score or 0.0) > judge.ungradable.limit
+        or any(each.score > judge.reasons[each.reason].limit for each in quality.scores or ())
+        for quality in qualities
+    )
+
+
 def _limited(head: Head, scores: Sequence[float], share: float) -> Head:
     return replace(head, limit=float(np.quantile(scores, share)))
 

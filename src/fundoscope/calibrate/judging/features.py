@@ -16,6 +16,7 @@ from fundoscope import phantom
 from fundoscope.calibrate.judging import slides
 from fundoscope.calibrate.judging.degrade import FAULTS, degraded
 from fundoscope.calibrate.judging.measured import Copies, Measured, Progress, measure
+from fundoscope.calibrate.versions import version
 from fundoscope.data.manifest import Row
 from fundoscope.errors import PhotoError
 from fundoscope.grading import inputs
@@ -81,7 +82,7 @@ def of_rows(
         random = np.random.default_rng(_seed(rows[number].image))
         return _of_photograph(grader, paths[number], random)
 
-    names = [row.image for row in rows]
+    names = [f"{row.image} {version(path)}" for row, path in zip(rows, paths, strict=True)]
     return measure(grader, names, copies, cache, progress)
 
 
@@ -108,7 +109,7 @@ def of_slides(
             random = np.random.default_rng(_seed(rows[number].image))
             yield from _slide_of(grader, sources.content(paths[number]), random)
 
-    names = [f"{SLIDE} {row.image}" for row in rows]
+    names = [f"{SLIDE} {row.image} {version(path)}" for row, path in zip(rows, paths, strict=True)]
     return measure(grader, names, copies, cache, progress)
 
 
@@ -123,7 +124,7 @@ def of_pictures(
     def copies(number: int) -> Copies:
         return _of_picture(grader, paths[number])
 
-    return measure(grader, [path.name for path in paths], copies, cache, progress)
+    return measure(grader, [version(path) for path in paths], copies, cache, progress)
 
 
 def of_phantoms(grader: Grader, cache: Path) -> Measured:

@@ -24,8 +24,8 @@ from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.quality import QUALITY_REASONS
 
-PENALTY_OTHER, PENALTY_UNGRADABLE, PENALTY_REASON = 1e-2, 3e-3, 1e-2
-"""Inverse strength of the penalty on the weights, on values of unit variance."""
+C_OTHER, C_UNGRADABLE, C_REASON = 1e-2, 3e-3, 1e-2
+"""Inverse L2 penalty of each head (scikit-learn's ``C``), on features of unit variance."""
 ITERATIONS: Final = 300
 PARTS: Final = 5
 """Parts in which a source with ungradable photographs is left out."""
@@ -227,7 +227,7 @@ def other(given: Material) -> Linear:
     x = np.concatenate([given.x, given.other])
     y = np.arange(len(x)) >= len(given.x)
     weights = np.concatenate([_weights(given), np.ones(len(given.other))])
-    return _logistic(x, y, weights, PENALTY_OTHER)
+    return _logistic(x, y, weights, C_OTHER)
 
 
 def ungradable(given: Material) -> Linear:
@@ -236,14 +236,14 @@ def ungradable(given: Material) -> Linear:
     Made faults have heads of their own. Fitted together, each kind hid the other.
     """
     used = ~given.doubtful & ~given.strong
-    return _logistic(given.stages[used], given.bad[used], _weights(given)[used], PENALTY_UNGRADABLE)
+    return _logistic(given.stages[used], given.bad[used], _weights(given)[used], C_UNGRADABLE)
 
 
 def reason(given: Material, *, code: str) -> Linear:
     """Fit the head of one reason, to good photographs with that fault against all others."""
     used = ~given.bad & ~given.doubtful
     y = np.isin(given.kind, _kinds(code))
-    return _logistic(given.stages[used], y[used], _weights(given)[used], PENALTY_REASON)
+    return _logistic(given.stages[used], y[used], _weights(given)[used], C_REASON)
 
 
 def left_out(given: Material, fit: Callable[[Material], Linear]) -> Floats:
@@ -313,12 +313,12 @@ def _weights(given: Material) -> Floats:
     return np.where(given.source == PHANTOM, PHANTOM_WEIGHT, 1.0)
 
 
-def _logistic(x: Floats, y: Flags, weights: Floats, penalty: float) -> Linear:
+def _logistic(x: Floats, y: Flags, weights: Floats, inverse_penalty: float) -> Linear:
     """A logistic regression on features of unit variance, in terms of the features as they are."""
     from sklearn.linear_model import LogisticRegression
 
     centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), SPREAD)
-    model = LogisticRegression(C=penalty, class_weight="balanced", max_iter=ITERATIONS)
+    model = LogisticRegression(C=inverse_penalty, class_weight="balanced", max_iter=ITERATIONS)
     model.fit((x - centre) / spread, y, sample_weight=weights)
     found = model.coef_[0] / spread
     return Linear(found, float(model.intercept_[0] - found @ centre))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fundoscope import ordered
 from fundoscope.grading import grader as graders
 from fundoscope.grading.grader import Grader
-from fundoscope.grading.judge import Seen
+from fundoscope.grading.judge import NetworkFeatures
 from fundoscope.photo.decode import Pixels
 
 PART: Final = 50
@@ -45,10 +45,10 @@ class Measured:
     kind: NDArray[np.str_]
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> NetworkFeatures:
         """What the judge takes."""
         single = np.float32
-        return Seen(self.features.astype(single), self.stages.astype(single))
+        return NetworkFeatures(self.features.astype(single), self.stages.astype(single))
 
 
 Copies = Iterator[tuple[str, Pixels]]
@@ -110,7 +110,7 @@ def measure(
 def _part(
     grader: Grader, numbers: Sequence[int], copies: Callable[[int], Copies], progress: Progress
 ) -> Measured:
-    seen, places, kinds = list[Seen](), [], []
+    seen, places, kinds = list[NetworkFeatures](), [], []
     waiting = list[Pixels]()
 
     def all_of(number: int) -> list[tuple[str, Pixels]]:
@@ -123,11 +123,11 @@ def _part(
             kinds.append(kind)
             waiting.append(square)
             if len(waiting) == BATCH:
-                seen.append(graders.see(grader, np.stack(waiting))[1])
+                seen.append(graders.forward(grader, np.stack(waiting))[1])
                 waiting = []
         progress()
     square = np.zeros((1, grader.input.height, grader.input.width, 3), np.uint8)
-    seen.append(graders.see(grader, np.stack(waiting) if waiting else square)[1])
+    seen.append(graders.forward(grader, np.stack(waiting) if waiting else square)[1])
     count, half = len(places), np.float16
     return Measured(
         np.concatenate([each.features for each in seen])[:count].astype(half),

@@ -29,8 +29,8 @@ from fundoscope.grading.lesion_grade import log_odds_of
 from fundoscope.models.lesion_grade import BORDERS, LesionGradeModel
 
 PENALTY: Final = 50.0
-"""Strength of the pull of the weights to 0, on values of unit variance, in photographs. Chosen on
-validation."""
+"""L2 (ridge) penalty on the weights of values of unit variance, beside a loss that is summed over
+the photographs. Chosen on validation."""
 MIN_PHOTOGRAPHS: Final = 200
 """Fewer say too little for the number of weights."""
 MIN_ABOVE: Final = 10

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from fundoscope.calibrate.versions import version
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.photographs import OUT_OF_MEMORY, reported
@@ -86,16 +87,18 @@ def look(
     known = _kept(path)
     with path.open("a", encoding="utf-8") as file:
 
-        def of_row(row: Row) -> Looked:
-            if row.image in known:
-                return Looked(row.image, known[row.image])
-            return _look(manifest.photograph(row), row.image, networks)
+        def of_row(row: Row) -> tuple[str, Looked]:
+            photograph = manifest.photograph(row)
+            state = version(photograph)
+            if state in known:
+                return state, Looked(row.image, known[state])
+            return state, _look(photograph, row.image, networks)
 
         looked = []
-        for each in reported(in_order(rows, of_row, workers), on_read):
+        for state, each in reported(in_order(rows, of_row, workers), on_read):
             looked.append(each)
-            if each.image not in known and each.problem is None:
-                file.write(json.dumps({"image": each.image, "features": each.features}) + "\n")
+            if state not in known and each.problem is None:
+                file.write(json.dumps({"photograph": state, "features": each.features}) + "\n")
                 file.flush()
     return looked
 
@@ -121,7 +124,8 @@ def _kept(path: Path) -> dict[str, Features | None]:
             entry = json.loads(line)
         except ValueError:
             continue
-        kept[entry["image"]] = entry["features"]
+        if "photograph" in entry:  # a cache of 0.1 named photographs by their cell of the table
+            kept[entry["photograph"]] = entry["features"]
     return kept
 
 

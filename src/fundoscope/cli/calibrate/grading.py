@@ -83,7 +83,7 @@ def grading(
         raise typer.Exit(INCOMPLETE)
 
 
-def _patients(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+def _patients(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     from fundoscope.evaluate.grading.evaluation import cluster_keys
 
     return cluster_keys(rows)

@@ -24,7 +24,7 @@ def judge(
     labels: Labels,
     natural: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Folder of pictures of anything but retinas."),
+        typer.Option(metavar="DIR", help="Folder of pictures that do not show a retina."),
     ],
     out: NewBundle,
     cache: Annotated[
@@ -34,20 +34,23 @@ def judge(
     most: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Most photographs of each source that has no ungradable ones."
+            metavar="N",
+            min=1,
+            help="Use at most N photographs of each source whose photographs are all gradable, and"
+            " at most N pictures of each subfolder of --natural.",
         ),
     ] = None,
     unlabelled: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SOURCE",
-            help="A source with ungradable photographs that nobody has marked: it says nothing"
-            " about quality. Repeat it for several.",
+            help="Source whose ungradable photographs are not marked. It is not used to fit image"
+            " quality. Repeat it for several.",
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fit the judge of a grader: is it a retina, gradable, and like what the grader learnt from?
+    """Fit a grader's input check: is it a retina, gradable, and like the training photographs?
 
     The network is not changed. It must give its features and stages: see `fundoscope bundle
     features`. Uses the splits train and val of the table, with its columns gradable and

@@ -33,14 +33,15 @@ def lesion_grade(
         bool,
         typer.Option(
             "--reserved",
-            help="Use only the quarter of the patients that no training of a detector sees.",
+            help="Use only the reserved patients (one in four), on whom no detector is trained.",
         ),
     ] = False,
     healthy_share: Annotated[
         float,
         share(
-            "Largest share of the healthy eyes of a source on which lesions are drawn for what they"
-            " look like together. Some of those that the grader grades 2 or more come on top."
+            "Largest share of the healthy eyes of a source on which lesions may be drawn because of"
+            " their combined probability. Healthy eyes that the grader grades 2 or more may add to"
+            " it."
         ),
     ] = 0.05,
     detector: DetectorBundle = None,
@@ -53,8 +54,8 @@ def lesion_grade(
     The network is not changed. Prints how well the grade agrees with the readers', by source, on
     photographs that it was not fitted to. Run the same command again to resume a stopped run.
 
-    An eye that looks healthy by its grade and by all its lesions together has them withheld:
-    counted, and not drawn. How sure that must be follows from the healthy eyes.
+    If grade and lesions together suggest a healthy eye, its lesions are counted but not drawn. The
+    limit for this is fitted to the healthy eyes.
 
     Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.

@@ -25,8 +25,8 @@ def quality(
 ) -> None:
     """Fit the limits of "not gradable" to photographs of your camera that can be graded.
 
-    Needs at least 50 photographs. About 2.5 % of them will be above the new limit; leave out those
-    that nobody could grade. Neither the network nor the grades change.
+    Needs at least 50 photographs. Each limit is set so that about 2 % of them, or fewer, are above
+    it; leave out those that nobody could grade. Neither the network nor the grades change.
 
     Exit codes: 0 if all photographs were read, 3 if some were not (the limits are fitted to the
     others), 2 for wrong use, 1 for any other failure.
@@ -54,8 +54,7 @@ def quality(
     qualities = [reading.quality for reading in read if reading.quality.score is not None]
     fitted = judged.for_clinic(earlier, qualities, folder.name)
     manifest = judged.with_judge(given, out, fitted)
-    before = sum((q.score or 0.0) > earlier.ungradable.limit for q in qualities)
-    after = sum((q.score or 0.0) > fitted.ungradable.limit for q in qualities)
+    before, after = (judged.refused(judge, qualities) for judge in (earlier, fitted))
     typer.echo(
         f"{out}: {manifest.name}, fitted to {len(qualities)} photographs; not gradable:"
         f" {before} before, {after} now"

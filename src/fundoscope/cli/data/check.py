@@ -17,8 +17,8 @@ from fundoscope.errors import PhotoError, TableError, UsageError
 
 if TYPE_CHECKING:
     from fundoscope.data.annotations.faults import Fault
+    from fundoscope.data.checked_photographs import CheckedPhotograph
     from fundoscope.data.manifest import Manifest
-    from fundoscope.data.subjects import Subject
 
 
 def check(
@@ -27,7 +27,8 @@ def check(
         typer.Argument(
             metavar="TABLE|FOLDER",
             help="Label table (.csv, .xlsx or .parquet), a folder with class folders (0 to 4, or"
-            " their words), or any folder of photographs without labels.",
+            " No_DR, Mild, Moderate, Severe, Proliferative), or any folder of photographs without"
+            " labels.",
             show_default=False,
         ),
     ],
@@ -56,9 +57,10 @@ def check(
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Find missing, damaged and duplicate photographs, leaks, and frames that give away the grade.
+    """Find missing, damaged and duplicate photographs, leaks, and shortcuts to the grade.
 
-    A leak is a patient or a duplicate in two parts of a split. Needs the optional part evaluate.
+    A leak is a patient or a duplicate in two parts of a split. A shortcut is a grade that image
+    size, shape, border or source alone predict. Needs the optional part evaluate.
 
     Exit codes: 0 if nothing was found, 3 if something was, 2 for wrong use, 1 for any other
     failure.
@@ -74,14 +76,14 @@ def check(
 
     for file in filter(None, (json, groups)):
         refuse_existing(file, overwrite=overwrite)
-    table, subjects = _subjects(labels, where or ())
+    table, photographs = _photographs(labels, where or ())
     if groups is not None and table is None:
         raise UsageError("--groups", "needs labels", "name a label table")
     folder = labels if table is None else table.folder or table.path.parent
     faults = () if annotations is None else _faults(annotations, folder)
-    with quiet_libraries(), terminal(len(subjects)) as screen:
+    with quiet_libraries(), terminal(len(photographs)) as screen:
         report = checking.check(
-            subjects,
+            photographs,
             faults=faults,
             cache=cache or user_cache(),
             workers=workers or os.cpu_count() or 1,
@@ -100,19 +102,21 @@ def check(
         raise typer.Exit(INCOMPLETE)
 
 
-def _subjects(labels: Path, where: Sequence[str]) -> tuple[Manifest | None, tuple[Subject, ...]]:
+def _photographs(
+    labels: Path, where: Sequence[str]
+) -> tuple[Manifest | None, tuple[CheckedPhotograph, ...]]:
     """The label table, if there is one, and the photographs to check."""
-    from fundoscope.data import manifest, subjects
+    from fundoscope.data import checked_photographs, manifest
     from fundoscope.data.selection import select
 
-    table = subjects.labelled(labels) if labels.is_dir() else manifest.read(labels)
+    table = checked_photographs.labelled(labels) if labels.is_dir() else manifest.read(labels)
     if table is None:
         if where:
             raise UsageError("--where", "needs labels", "name a label table")
-        return None, subjects.of_folder(labels)
+        return None, checked_photographs.of_folder(labels)
     # Excluded rows are checked as well: often they were excluded because they are duplicates.
     rows = select(table, where=where) if where else table.rows
-    return table, subjects.of_rows(table, rows)
+    return table, checked_photographs.of_rows(table, rows)
 
 
 def _faults(annotations: Path, images: Path) -> tuple[Fault, ...]:

@@ -90,7 +90,7 @@ def _shortcuts(audits: Sequence[Audit]) -> Table:
     """The audit; what counts as a finding is marked with a star."""
     from fundoscope.data.shortcuts import FAIR
 
-    title = f"The grade from the frame alone (* quadratic kappa above {FAIR})"
+    title = f"Shortcuts to the grade (* quadratic kappa above {FAIR})"
     columns = ("accuracy", "quadratic kappa", "referable AUC", "photographs")
     table = _table(title, ("of", "guessed from"), columns)
     for audit in audits:

@@ -251,7 +251,7 @@ def _print_figures(evaluation: Evaluation) -> None:
     if evaluation.readers is not None:
         readers = evaluation.readers
         pairs = ", ".join(f"{_name(name)} {with_interval(readers.figures[name])}" for name in PAIRS)
-        typer.echo(f"quadratic kappa of {readers.n} with a second reader: {pairs}")
+        typer.echo(f"quadratic kappa, {readers.n} photographs with two readers: {pairs}")
     _print_certainty(evaluation.certainty)
 
 
@@ -275,20 +275,22 @@ def _sources(evaluation: Evaluation, column: str = "", value: str = "") -> str:
 
 def _print_certainty(certainty: Certainty) -> None:
     """Print what the grader is sure of, where there is anything to say."""
-    from fundoscope.evaluate.grading.certainty import HANDED
+    from fundoscope.evaluate.grading.certainty import DEFERRED_SHARE
 
-    handed = certainty.handed
+    deferred = certainty.deferred
     typer.echo(
-        f"least certain {HANDED:.0%} handed to a reader: accuracy of the rest"
-        f" {with_interval(handed['accuracy_of_the_rest'])}, gain {with_interval(handed['gain'])}"
+        f"least certain {DEFERRED_SHARE:.0%} referred to a reader: accuracy on the others"
+        f" {with_interval(deferred['accuracy_of_the_rest'])},"
+        f" gain {with_interval(deferred['gain'])}"
     )
     if certainty.coverage is None:
-        typer.echo("sets of plausible grades: not fitted for this grader")
+        typer.echo("prediction sets (plausible grades): not fitted for this grader")
         return
-    typer.echo(f"sets at {certainty.coverage:.0%}: {_of_sets(certainty.sets)}")
+    typer.echo(f"prediction sets for {certainty.coverage:.0%}: {_of_sets(certainty.sets)}")
     for column, values in certainty.by.items():
         for value, figures in values.items():
-            typer.echo(f"sets at {certainty.coverage:.0%}, {column}={value}: {_of_sets(figures)}")
+            sets = f"prediction sets for {certainty.coverage:.0%}, {column}={value}"
+            typer.echo(f"{sets}: {_of_sets(figures)}")
 
 
 def _of_sets(figures: Mapping[str, Figure]) -> str:

@@ -41,8 +41,8 @@ def report(
         typer.Option(
             metavar="DIR",
             help="Folder of the photographs. With it the page shows pictures of the worst errors,"
-            " and what their frame alone gives away. Photographs are found by their paths, else by"
-            " their names in the folder and below it.",
+            " and how well image size, shape, border and source alone predict the grade."
+            " Photographs are found by their paths, else by their names in the folder or below.",
         ),
     ] = None,
     workers: Workers = None,

@@ -41,7 +41,7 @@ def average(
         ),
     ] = None,
 ) -> None:
-    """Average the weights of runs of which each was started from an earlier one.
+    """Average the weights of several runs, each started from an earlier one of them.
 
     The average often does better on new photographs than any of the runs. Export it like any run.
     """

@@ -24,7 +24,7 @@ Threads = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Number of processor threads; 0 uses all. Default: as configured.",
+        help="Number of CPU threads; 0 uses all. Default: as configured.",
     ),
 ]
 Devices = Annotated[

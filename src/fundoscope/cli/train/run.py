@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from fundoscope.errors import FundoscopeError
-    from fundoscope.train.budget import Budget, Settled
+    from fundoscope.train.budget import Budget, BudgetedConfig
     from fundoscope.train.detection.config import DetectorConfig
     from fundoscope.train.detection.data import DetectionData
     from fundoscope.train.grading.config import GraderConfig
@@ -132,7 +132,7 @@ def run(kind: Kind[Config, Data], config: Config, options: Options) -> None:
     _finish(options, Path(config.data.cache))
 
 
-def _print_settled(settled: Settled[Any], budget: Budget, schedule: str) -> None:
+def _print_settled(settled: BudgetedConfig[Any], budget: Budget, schedule: str) -> None:
     """Print what was measured, and the epochs that fit into the time budget."""
     measured = ", ".join(f"{pace.step:.3f} + {pace.closing:.1f}" for pace in settled.paces)
     typer.echo(f"seconds per step and at the end of an epoch, for each stage: {measured}")

@@ -57,7 +57,9 @@ def _bytes(path: Path) -> bytes:
         raise TableError(str(path), "does not exist", "check the path") from None
     except OSError as error:
         raise TableError(
-            str(path), f"cannot be read ({error.strerror})", "name a file that you may read"
+            str(path),
+            f"cannot be read ({error.strerror})",
+            "check its permissions, or name another",
         ) from None
 
 
@@ -144,7 +146,7 @@ def decode_json(data: bytes | Raw, schema: type[T], where: str) -> T:
     except msgspec.ValidationError as error:
         raise TableError(
             where,
-            f"has another structure ({shown(error, LONGEST_REASON)})",
+            f"does not have the structure of this format ({shown(error, LONGEST_REASON)})",
             "check that the format is the one you named",
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -56,7 +56,9 @@ class Pictures:
             return cls(folder, PhotographNames(sorted(_walk(folder))))
         except OSError as error:
             raise TableError(
-                str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
+                str(folder),
+                f"cannot be read ({error.strerror})",
+                "check its permissions, or name another",
             ) from None
 
     @property

@@ -80,7 +80,8 @@ def _require_crossings(polygons: list[NDArray[np.float64]]) -> None:
     if crossed > limits.MAX_CROSSINGS:
         raise UsageError(
             "a polygon",
-            f"has edges of {crossed:.0f} rows, more than {limits.MAX_CROSSINGS}",
+            f"is too complex: its edges cross {crossed:.0f} rows, at most {limits.MAX_CROSSINGS}"
+            " are allowed",
             "draw it with fewer corners",
         )
 

@@ -79,7 +79,9 @@ def files_named(folder: Path, *patterns: str) -> list[Path]:
         ]
     except OSError as error:
         raise TableError(
-            str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
+            str(folder),
+            f"cannot be read ({error.strerror})",
+            "check its permissions, or name another",
         ) from None
     return sorted(paths, key=lambda path: (len(path.parts), path))
 

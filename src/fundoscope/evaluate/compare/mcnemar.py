@@ -43,12 +43,15 @@ def tests(old: Scores, new: Scores) -> dict[str, McNemar]:
     Returns:
         By the name of the figure; a figure without a photograph that counts is left out.
     """
-    sick = old.label >= REFERABLE_GRADE
-    right = (old.positive == sick, new.positive == sick)
+    referable = old.label >= REFERABLE_GRADE
+    right = (old.positive == referable, new.positive == referable)
     results = {}
     if len(old) and not ((old.given == UNKNOWN).any() or (new.given == UNKNOWN).any()):
         results["accuracy"] = mcnemar(old.given == old.label, new.given == new.label)
-    for name, chosen in (("referable_sensitivity", sick), ("referable_specificity", ~sick)):
+    for name, chosen in (
+        ("referable_sensitivity", referable),
+        ("referable_specificity", ~referable),
+    ):
         if chosen.any():
             results[name] = mcnemar(right[0][chosen], right[1][chosen])
     return results

@@ -20,8 +20,8 @@ from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 from fundoscope.reading import Grade
 
 SHARES: Final = tuple(percent / 100 for percent in range(0, 55, 5))
-"""Shares of the photographs that are handed to a reader, for the curve."""
-HANDED: Final = 0.2
+"""Shares of the photographs that are referred to a reader, for the curve."""
+DEFERRED_SHARE: Final = 0.2
 """The share for which the gain of accuracy is given with its interval."""
 SEVERE: Final = REFERABLE_GRADE + 1
 """The lowest grade that must not be missed (severe, International Clinical scale)."""
@@ -34,7 +34,7 @@ PLACEHOLDER: Final = (1.0 / GRADE_COUNT,) * GRADE_COUNT
 NO_SETS: Final = "the bundle has no fitted sets of grades, or no photograph was graded"
 NO_GRADE: Final = "no photograph was graded"
 SET_FIGURES: Final = ("set_coverage", "set_size", "abstained_share")
-HANDED_FIGURES: Final = ("accuracy", "accuracy_of_the_rest", "gain")
+DEFERRAL_FIGURES: Final = ("accuracy", "accuracy_of_the_rest", "gain")
 CALLS: Final = ("referable_sensitivity", "referable_specificity")
 NO_CALL: Final = (
     "there is no photograph of grade 2 to 4",
@@ -43,11 +43,11 @@ NO_CALL: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class DeferralPoint:
     """The photographs that remain when the least certain ones go to a reader.
 
     Attributes:
-        share: of the graded photographs that is handed over.
+        share: of the graded photographs that is referred.
         n: number of those that remain.
         accuracy: of those that remain; ``None`` if there are none.
         severe: how many of them have grade 3 or 4 by their label.
@@ -72,8 +72,8 @@ class Certainty:
         sets: coverage, mean size and share of abstentions, by :data:`SET_FIGURES`.
         by: the same by column and value.
         curve: an entry for each of :data:`SHARES`.
-        handed: for the share :data:`HANDED`, the accuracy of all, of the rest, and the difference,
-            by :data:`HANDED_FIGURES`.
+        deferred: for the share :data:`DEFERRED_SHARE`, the accuracy of all, of the rest, and the
+            difference, by :data:`DEFERRAL_FIGURES`.
         calls: sensitivity and specificity of "referable", with the photographs that were not graded
             or abstained from counted as positive, and with them left out; by :data:`CALLS`.
     """
@@ -82,8 +82,8 @@ class Certainty:
     coverage: float | None
     sets: Mapping[str, Figure]
     by: Mapping[str, Mapping[str, Mapping[str, Figure]]]
-    curve: tuple[Handed, ...]
-    handed: Mapping[str, Figure]
+    curve: tuple[DeferralPoint, ...]
+    deferred: Mapping[str, Figure]
     calls: Mapping[str, Mapping[str, Figure]]
 
 
@@ -98,7 +98,7 @@ class _Graded:
         called: ``(N,)``, whether called referable or not.
         positive: ``(N,)``, whether called referable; true where not called.
         certain: ``(N,)``, the probability of the given grade.
-        uncertain: ``(N,)``, entropy of the probabilities, by which photographs are handed over.
+        uncertain: ``(N,)``, entropy of the probabilities, by which photographs are referred.
         held: ``(N,)``, whether the set holds the label.
         size: ``(N,)``, grades of the set; 0 without one.
         abstained: ``(N,)``, whether the grade is not to be used without a reader.
@@ -158,8 +158,8 @@ def evaluate(
     )
 
 
-def curve(labels: Ints, grades: Sequence[Grade]) -> tuple[Handed, ...]:
-    """What remains for each of :data:`SHARES` that is handed to a reader.
+def curve(labels: Ints, grades: Sequence[Grade]) -> tuple[DeferralPoint, ...]:
+    """What remains for each of :data:`SHARES` that is referred to a reader.
 
     Args:
         labels: ``(N,)``, 0 to 4.
@@ -263,10 +263,10 @@ def _rest(data: _Graded, part: float) -> Flags:
     return rest
 
 
-def _remaining(data: _Graded, part: float) -> Handed:
+def _remaining(data: _Graded, part: float) -> DeferralPoint:
     rest = _rest(data, part)
     severe = rest & (data.label >= SEVERE)
-    return Handed(
+    return DeferralPoint(
         part,
         int(rest.sum()),
         float(data.right[rest].mean()) if rest.any() else None,
@@ -276,7 +276,7 @@ def _remaining(data: _Graded, part: float) -> Handed:
 
 
 def _gain(data: _Graded, resampled: _Resampled) -> dict[str, Figure]:
-    right, rest = data.right.astype(np.float64), _rest(data, HANDED)
+    right, rest = data.right.astype(np.float64), _rest(data, DEFERRED_SHARE)
     graded = data.graded
 
     def statistic(weights: Floats) -> Floats:
@@ -287,20 +287,20 @@ def _gain(data: _Graded, resampled: _Resampled) -> dict[str, Figure]:
     figures = estimate(
         statistic,
         resampled.clusters,
-        [NO_GRADE] * len(HANDED_FIGURES),
+        [NO_GRADE] * len(DEFERRAL_FIGURES),
         resamples=resampled.resamples,
         seed=resampled.seed,
     )
-    return dict(zip(HANDED_FIGURES, figures, strict=True))
+    return dict(zip(DEFERRAL_FIGURES, figures, strict=True))
 
 
 def _calls(data: _Graded, chosen: Flags, resampled: _Resampled) -> dict[str, Figure]:
     """Sensitivity and specificity of the chosen ones; who goes to a reader is called positive."""
     called = data.positive | data.abstained
-    sick = data.label >= REFERABLE_GRADE
+    referable = data.label >= REFERABLE_GRADE
     means = resampled.means(
         chosen,
-        ((called.astype(np.float64), sick), ((~called).astype(np.float64), ~sick)),
+        ((called.astype(np.float64), referable), ((~called).astype(np.float64), ~referable)),
         NO_CALL,
     )
     return dict(zip(CALLS, means, strict=True))

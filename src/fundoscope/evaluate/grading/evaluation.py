@@ -190,7 +190,7 @@ def measure(
         scores,
         summarise(ScoredPhotographs(scores, keys, columns), resamples=resamples, seed=seed),
         _reliability(outcomes),
-        dict(Counter(kind for kind, _ in set(keys))),
+        dict(Counter(kind for kind, *_ in set(keys))),
         certainties.evaluate(
             scores.label,
             [outcome.grade for outcome in outcomes],
@@ -221,7 +221,8 @@ def _reliability(outcomes: Sequence[Outcome]) -> tuple[Bin, ...]:
         if o.grade.referable and (o.grade.icdr is None or o.grade.probabilities is not None)
     ]
     probability = np.array([chance for chance, _ in chances], dtype=np.float64)
-    return tuple(reliability(probability, np.array([sick for _, sick in chances], dtype=bool)))
+    referable = np.array([label for _, label in chances], dtype=bool)
+    return tuple(reliability(probability, referable))
 
 
 def read_rows(
@@ -293,18 +294,19 @@ def rank(icdr: int) -> float:
     return icdr / (GRADE_COUNT - 1)
 
 
-def cluster_keys(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+def cluster_keys(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     """Find the cluster of each row: its patient, else its group, else the photograph alone.
 
-    The column's name is part of the key, so that patient 7 and group 7 stay apart.
+    Patient 7 and group 7 stay apart, and so do the patients 7 of two sources: each clinic numbers
+    its own. A group may reach across sources (:func:`fundoscope.data.leaks.keys`).
     """
-    return tuple(
-        next(
-            ((name, row.text(name)) for name in CLUSTER_COLUMNS if row.text(name)),
-            ("photograph", str(place)),
-        )
-        for place, row in enumerate(rows)
-    )
+    return tuple(_cluster_key(row, place) for place, row in enumerate(rows))
+
+
+def _cluster_key(row: Row, place: int) -> tuple[str, ...]:
+    if row.patient:
+        return ("patient", row.source, row.patient)
+    return ("group", row.group) if row.group else ("photograph", str(place))
 
 
 def _read(manifest: Manifest, row: Row, reader: PhotographReader) -> Outcome:

@@ -11,7 +11,7 @@ import numpy as np
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.canvas import SIDE_INCHES, new_canvas, save
 from fundoscope.evaluate.grading.calibration import Bin
-from fundoscope.evaluate.grading.certainty import Handed
+from fundoscope.evaluate.grading.certainty import DeferralPoint
 from fundoscope.evaluate.grading.figures import NOT_GRADED, VISION_THREATENING_GRADE, Scores
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
@@ -162,8 +162,8 @@ def draw_reliability(
     save(canvas, path)
 
 
-def draw_reader_share(curve: Sequence[Handed], path: Path) -> None:
-    """Write the accuracy over the share of photographs that is handed to a reader as PNG.
+def draw_reader_share(curve: Sequence[DeferralPoint], path: Path) -> None:
+    """Write the accuracy over the share of photographs that is referred to a reader as PNG.
 
     Args:
         curve: from :func:`fundoscope.evaluate.grading.certainty.evaluate`.
@@ -172,7 +172,7 @@ def draw_reader_share(curve: Sequence[Handed], path: Path) -> None:
     canvas, axes = new_canvas()
     known = [(row.share * 100, row.accuracy * 100) for row in curve if row.accuracy is not None]
     axes.plot([x for x, _ in known], [y for _, y in known], marker="o", color=REFERABLE_COLOUR)
-    axes.set_xlabel("least certain photographs handed to a reader, %")
+    axes.set_xlabel("least certain photographs referred to a reader, %")
     axes.set_ylabel("accuracy of the rest, %")
     axes.set_ylim(top=101)
     graded = curve[0].n if curve else 0

@@ -23,7 +23,7 @@ from fundoscope.evaluate.folder import (
 )
 from fundoscope.evaluate.grading import plots, training
 from fundoscope.evaluate.grading.calibration import BINS, Bin, expected_calibration_error
-from fundoscope.evaluate.grading.certainty import HANDED, Certainty
+from fundoscope.evaluate.grading.certainty import DEFERRED_SHARE, Certainty
 from fundoscope.evaluate.grading.evaluation import (
     STATUSES,
     UNGRADED,
@@ -192,7 +192,7 @@ def _certainty(certainty: Certainty) -> dict[str, Any]:
             column: {value: documents(figures) for value, figures in values.items()}
             for column, values in certainty.by.items()
         },
-        "handed_to_a_reader": {"share": HANDED, **documents(certainty.handed)},
+        "handed_to_a_reader": {"share": DEFERRED_SHARE, **documents(certainty.deferred)},
         "without_grade_or_abstained": {
             way: documents(figures) for way, figures in certainty.calls.items()
         },

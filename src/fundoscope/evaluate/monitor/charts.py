@@ -13,7 +13,7 @@ import numpy as np
 from fundoscope.evaluate.arrays import Floats
 from fundoscope.evaluate.monitor import limits
 from fundoscope.evaluate.monitor.limits import Count
-from fundoscope.evaluate.monitor.runs import Period, Seen
+from fundoscope.evaluate.monitor.runs import MonitoredPhotograph, Period
 from fundoscope.grading.heads import GRADE_COUNT
 
 GRADES, FAILURES, FAMILIARITY, SCORES, CAMERAS = (
@@ -28,7 +28,7 @@ QUARTILES: Final = (25, 50, 75)
 SHOWN_SIZES: Final = 5
 """New sizes of photographs that are named, the most frequent first."""
 
-Look = Callable[[Seen], bool | None]
+Look = Callable[[MonitoredPhotograph], bool | None]
 """Whether a photograph has something; ``None`` if it was not looked at for it."""
 
 
@@ -133,11 +133,11 @@ def _looks(periods: Sequence[Period]) -> Iterator[tuple[str, str, Look]]:
     yield FAMILIARITY, ABSTAINED, lambda seen: seen.abstained
 
 
-def _has_grade(grade: int, seen: Seen) -> bool | None:
+def _has_grade(grade: int, seen: MonitoredPhotograph) -> bool | None:
     return None if seen.grade is None else seen.grade == grade
 
 
-def _has_reason(reason: str, seen: Seen) -> bool:
+def _has_reason(reason: str, seen: MonitoredPhotograph) -> bool:
     return reason in seen.reasons
 
 
@@ -158,7 +158,7 @@ def counted(period: Period, look: Look) -> Count:
     )
 
 
-def _patients(photographs: Sequence[Seen]) -> int:
+def _patients(photographs: Sequence[MonitoredPhotograph]) -> int:
     """The number of patients; a photograph whose patient is not known is one of its own."""
     named = {seen.patient for seen in photographs if seen.patient}
     return len(named) + sum(not seen.patient for seen in photographs)

@@ -28,7 +28,7 @@ GRADES: Final = {str(grade): grade for grade in range(GRADE_COUNT)}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MonitoredPhotograph:
     """What a monitor knows about a photograph; ``None`` where the run does not say.
 
     Attributes:
@@ -65,7 +65,7 @@ class Period:
 
     name: str
     started: datetime
-    photographs: tuple[Seen, ...]
+    photographs: tuple[MonitoredPhotograph, ...]
     models: frozenset[tuple[str, str]]
 
 
@@ -127,7 +127,7 @@ def _joined(name: str, runs: Sequence[Period]) -> Period:
     return Period(name, runs[0].started, photographs, models)
 
 
-def _seen(table: Table) -> Iterator[Seen]:
+def _seen(table: Table) -> Iterator[MonitoredPhotograph]:
     for place, (_, cells) in enumerate(table.rows):
         if cells.get("same_as"):
             continue
@@ -141,7 +141,7 @@ def _seen(table: Table) -> Iterator[Seen]:
             ) from None
 
 
-def _photograph(cells: Mapping[str, str]) -> Seen:
+def _photograph(cells: Mapping[str, str]) -> MonitoredPhotograph:
     """The facts of a row.
 
     Raises:
@@ -151,7 +151,7 @@ def _photograph(cells: Mapping[str, str]) -> Seen:
     if grade not in ("", *GRADES):
         raise ValueError(f"icdr is {grade!r:.40}")
     width, height = cells.get("width", ""), cells.get("height", "")
-    return Seen(
+    return MonitoredPhotograph(
         GRADES.get(grade),
         TRUTH.get(cells.get("referable", "")) if grade else None,
         _share(cells.get("referable_probability", "")) if grade else None,

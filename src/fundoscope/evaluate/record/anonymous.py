@@ -57,7 +57,10 @@ def rows_of(rows: Sequence[Row], labelled: Collection[str]) -> Iterator[Sequence
         labelled: the sources whose labels may be passed on.
     """
     yield COLUMNS
-    hidden = [_renumbered([row.text(column) for row in rows]) for column in CLUSTER_COLUMNS]
+    hidden = [
+        _renumbered([(row.source, row.patient) if row.patient else () for row in rows]),
+        _renumbered([(row.group,) if row.group else () for row in rows]),
+    ]
     for row, *clusters in zip(rows, *hidden, strict=True):
         cells = {
             IMAGE: key(row.source, row.image),
@@ -68,8 +71,8 @@ def rows_of(rows: Sequence[Row], labelled: Collection[str]) -> Iterator[Sequence
         yield [cells[name] if name in cells else row.text(name) for name in COLUMNS]
 
 
-def _renumbered(names: Sequence[str]) -> list[str]:
-    """Numbers from 1 instead of names; ``""`` where there is no name."""
+def _renumbered(names: Sequence[tuple[str, ...]]) -> list[str]:
+    """Numbers from 1 instead of names; ``""`` where there is none, as ``()`` says."""
     numbers = numbered([name for name in dict.fromkeys(names) if name])
     places = dict(zip((n for n in dict.fromkeys(names) if n), numbers.tolist(), strict=True))
     return [str(places[name] + 1) if name else "" for name in names]

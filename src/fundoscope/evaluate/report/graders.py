@@ -77,7 +77,7 @@ def sections(
         Section("Subgroups", tuple(_subgroups(all_graded, by, resamples))),
         Section("Per eye and per patient", tuple(_eyes(all_graded, resamples))),
         Section("Readers", tuple(_readers(all_graded))),
-        Section("What the frame alone gives away", _shortcuts(all_graded, photographs, workers)),
+        Section("Shortcuts to the grade", _shortcuts(all_graded, photographs, workers)),
         Section("Worst errors", tuple(b for g in all_graded for b in worst.blocks(g, photographs))),
         Section("At another prevalence", tuple(filter(None, map(_calculator, all_graded)))),
     ]
@@ -132,9 +132,9 @@ def _curves(all_graded: Sequence[Graded]) -> list[Block]:
     blocks: list[Block] = []
     curves = {}
     for graded in all_graded:
-        sick = graded.scores.label >= REFERABLE_GRADE
-        if sick.all() or not sick.any():
-            missing = "sick (grade 2 to 4)" if not sick.any() else "healthy (grade 0 or 1)"
+        referable = graded.scores.label >= REFERABLE_GRADE
+        if referable.all() or not referable.any():
+            missing = "of grade 0 or 1" if referable.any() else "referable (grade 2 to 4)"
             blocks.append(
                 Paragraph(f"{graded.name}: no curves, because no photograph is {missing}.")
             )
@@ -150,10 +150,10 @@ def _curves(all_graded: Sequence[Graded]) -> list[Block]:
     blocks.append(plots.precision_recall(scored))
     calibrated = {}
     for name, graded in curves.items():
-        sick, score = scored[name]
+        referable, score = scored[name]
         chosen = _with_probability(graded)
         if chosen.any():
-            calibrated[name] = (sick[chosen], score[chosen])
+            calibrated[name] = (referable[chosen], score[chosen])
         else:
             blocks.append(Paragraph(f"{name}: no calibration, because it gives no probability."))
     if calibrated:
@@ -299,9 +299,9 @@ def _eyes(all_graded: Sequence[Graded], resamples: int) -> list[Block]:
         ):
             known = [key for key in keys if key is not None]
             if not known:
-                column = "patient and eye" if what == "eye" else "patient"
+                column = "column patient or eye" if what == "eye" else "column patient"
                 blocks.append(
-                    Paragraph(f"{graded.name}: nothing per {what}, without a column {column}.")
+                    Paragraph(f"{graded.name}: no figures per {what}: there is no {column}.")
                 )
                 continue
             together = list(dict.fromkeys(known))

@@ -12,7 +12,7 @@ import numpy as np
 from fundoscope.evaluate.arrays import Flags, Floats, Ints
 from fundoscope.evaluate.canvas import SIDE_INCHES, new_canvas
 from fundoscope.evaluate.grading.calibration import BINS, reliability
-from fundoscope.evaluate.grading.certainty import Handed
+from fundoscope.evaluate.grading.certainty import DeferralPoint
 from fundoscope.evaluate.grading.plots import confusion_cells
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.evaluate.report.document import Picture
@@ -58,23 +58,23 @@ def confusion_matrix(matrix: Ints, name: str) -> Picture:
 
 
 def roc(curves: Mapping[str, tuple[Flags, Floats, Flags, float | None]]) -> Picture:
-    """Draw the receiver operating characteristics of referable, each with its frozen point.
+    """Draw the ROC curves of referable, each with a dot at its operating point.
 
     Args:
-        curves: by name: sick ``bool (N,)``, score ``float64 (N,)``, called ``bool (N,)`` and the
-            threshold; with sick and healthy photographs in each.
+        curves: by name: referable ``bool (N,)``, score ``float64 (N,)``, called ``bool (N,)`` and
+            the threshold; with referable and other photographs in each.
     """
     from sklearn.metrics import roc_curve
 
     def draw(axes: Axes) -> list[str]:
         axes.plot([0, 1], [0, 1], color=GUIDE, linewidth=0.8, linestyle=":")
         described = []
-        for (name, (sick, score, called, threshold)), look in zip(
+        for (name, (referable, score, called, threshold)), look in zip(
             curves.items(), _looks(), strict=False
         ):
-            false_positive, true_positive, _ = roc_curve(sick, score)
+            false_positive, true_positive, _ = roc_curve(referable, score)
             axes.plot(false_positive, true_positive, label=name, **look)
-            point = called[~sick].mean(), called[sick].mean()
+            point = called[~referable].mean(), called[referable].mean()
             at = "" if threshold is None else f" at {threshold:.3f}"
             axes.plot(*point, marker="o", color=look["color"], markersize=9, linestyle="none")
             described.append(
@@ -84,7 +84,7 @@ def roc(curves: Mapping[str, tuple[Flags, Floats, Flags, float | None]]) -> Pict
         axes.set_ylabel("sensitivity: share of grade 2 to 4 called referable")
         return described
 
-    caption = "ROC curve of referable. The dot is the frozen threshold."
+    caption = "ROC curve of referable. The dot is the operating point that was fixed beforehand."
     return _unit_square(draw, caption, "ROC curve of referable", "lower right")
 
 
@@ -92,25 +92,27 @@ def precision_recall(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
     """Draw precision over recall of referable.
 
     Args:
-        curves: by name: sick ``bool (N,)`` and score ``float64 (N,)``; with sick ones in each.
+        curves: by name: referable ``bool (N,)`` and score ``float64 (N,)``; with referable ones in
+            each.
     """
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     def draw(axes: Axes) -> list[str]:
         described = []
-        for (name, (sick, score)), look in zip(curves.items(), _looks(), strict=False):
-            precision, recall, _ = precision_recall_curve(sick, score)
-            area = average_precision_score(sick, score)
+        for (name, (referable, score)), look in zip(curves.items(), _looks(), strict=False):
+            precision, recall, _ = precision_recall_curve(referable, score)
+            area = average_precision_score(referable, score)
             axes.step(recall, precision, where="post", label=f"{name}: AP {area:.3f}", **look)
-            axes.axhline(sick.mean(), color=look["color"], linewidth=0.8, linestyle=":")
+            axes.axhline(referable.mean(), color=look["color"], linewidth=0.8, linestyle=":")
             described.append(
-                f"{name}: average precision {area:.3f}, share of sick {sick.mean():.3f}"
+                f"{name}: average precision {area:.3f},"
+                f" prevalence of referable {referable.mean():.3f}"
             )
         axes.set_xlabel("recall (sensitivity)")
         axes.set_ylabel("precision (PPV among these photographs)")
         return described
 
-    caption = "Precision over recall of referable. The dotted line is the share of sick ones."
+    caption = "Precision over recall of referable. The dotted line is the prevalence of referable."
     return _unit_square(draw, caption, "Precision over recall of referable", "lower left")
 
 
@@ -118,16 +120,16 @@ def calibration(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
     """Draw the observed share of referable over the predicted probability, in ten bins.
 
     Args:
-        curves: by name: sick ``bool (N,)`` and probability ``float64 (N,)``.
+        curves: by name: referable ``bool (N,)`` and probability ``float64 (N,)``.
     """
 
     def draw(axes: Axes) -> list[str]:
         axes.plot([0, 1], [0, 1], color=GUIDE, linewidth=0.8, linestyle=":")
         described = []
-        for (name, (sick, score)), look in zip(curves.items(), _looks(), strict=False):
+        for (name, (referable, score)), look in zip(curves.items(), _looks(), strict=False):
             filled = [
                 (row.predicted, row.observed, row.n)
-                for row in reliability(score, sick)
+                for row in reliability(score, referable)
                 if row.predicted is not None and row.observed is not None
             ]
             predicted, observed, n = np.array(filled).T
@@ -142,8 +144,8 @@ def calibration(curves: Mapping[str, tuple[Flags, Floats]]) -> Picture:
     return _unit_square(draw, caption, "Calibration of referable", "upper left")
 
 
-def reader_curve(curves: Mapping[str, Sequence[Handed]]) -> Picture:
-    """Draw the accuracy of the rest over the share handed to a reader.
+def reader_curve(curves: Mapping[str, Sequence[DeferralPoint]]) -> Picture:
+    """Draw the accuracy of the rest over the share referred to a reader.
 
     Args:
         curves: by name, the points of :func:`fundoscope.evaluate.grading.certainty.curve`.
@@ -157,14 +159,14 @@ def reader_curve(curves: Mapping[str, Sequence[Handed]]) -> Picture:
             known = [(p.share, p.accuracy) for p in points if p.accuracy is not None]
             axes.plot(*zip(*known, strict=True), marker="o", label=name, **look)
             described.append(f"{name}: " + ", ".join(f"{v:.3f} at {s:.0%}" for s, v in known))
-        axes.set_xlabel("share handed to a reader, the least certain first")
+        axes.set_xlabel("share referred to a reader, the least certain first")
         axes.set_ylabel("accuracy of the other photographs")
         axes.legend(loc="upper left")
         axes.grid(color=GUIDE, alpha=0.3)
         data = svg(canvas)
     return Picture(
         "Accuracy of the rest when the least certain photographs go to a reader.",
-        f"Accuracy over the share handed to a reader. {'; '.join(described)}.",
+        f"Accuracy over the share referred to a reader. {'; '.join(described)}.",
         SVG,
         data,
     )

@@ -1,4 +1,4 @@
-"""What shape, size, border and source give away on the same photographs, beside the grader."""
+"""How well size, shape, border and source alone predict the grade, beside the grader."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import msgspec
 
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
-from fundoscope.data.shortcuts import LEAST, Figures, audit
+from fundoscope.data.shortcuts import MIN_PHOTOGRAPHS, Figures, audit
 from fundoscope.evaluate.report.document import Block, Paragraph, Table
 from fundoscope.evaluate.report.places import find
 from fundoscope.evaluate.report.sources import Graded, figure_of
 
 NOTE: Final = (
-    "Decision trees that never see the retina, only the frame of a photograph, learn the grade from"
-    " these labels. A grader that is not clearly better than they are may have learned the frame."
+    "Decision trees learn the grade from these labels and the photographs' size, shape, border and"
+    " source; they never see the retina. A grader that is not clearly better than they are may have"
+    " learned the same shortcuts."
 )
 KAPPA, AREA = "quadratic_kappa", "referable_auc"
 
 
 def blocks(graded: Graded, photographs: Path, *, workers: int) -> tuple[Block, ...]:
-    """Compare the grader with the frame alone.
+    """Compare the grader with the shortcuts.
 
     Args:
         graded: the evaluation.
@@ -39,14 +40,14 @@ def blocks(graded: Graded, photographs: Path, *, workers: int) -> tuple[Block, .
         return (
             Paragraph(
                 f"Not given for {graded.name}: {usable} photographs could be read, and this needs"
-                f" {LEAST}."
+                f" {MIN_PHOTOGRAPHS}."
             ),
         )
     whole = audits[0]
     grader = [figure_of(graded.metrics.get(name)) for name in ("accuracy", KAPPA, AREA)]
     cells = tuple("not given" if f is None else f.value_in_words() for f in grader)
     table = Table(
-        f"{graded.name} beside the frame alone ({whole.how}, {whole.tested_on} photographs)",
+        f"{graded.name} beside the shortcuts ({whole.how}, {whole.tested_on} photographs)",
         ("learned from", "accuracy", "quadratic kappa", "AUC referable"),
         ((graded.name, *cells), *(_row(figures) for figures in whole.figures)),
     )

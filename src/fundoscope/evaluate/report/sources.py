@@ -50,7 +50,7 @@ class Graded(Evaluated):
 
     rows: tuple[Row, ...]
     scores: Scores
-    keys: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[str, ...], ...]
 
     @property
     def threshold(self) -> float | None:

@@ -35,7 +35,7 @@ def _blocks(graded: Graded) -> list[Block]:
     entry = graded.metrics.get("certainty")
     if not isinstance(entry, Mapping):
         return [Paragraph(f"{graded.name}: its results are of a version without certainty.")]
-    rows = [*_sets(entry), *_handed(entry), *_calls(entry)]
+    rows = [*_sets(entry), *_deferred(entry), *_calls(entry)]
     blocks: list[Block] = []
     if rows:
         caption = f"{graded.name}: what it is sure of, with 95 % intervals"
@@ -63,14 +63,14 @@ def _cells(figures: Mapping[str, Any]) -> list[str]:
     return ["not measured" if figure is None else figure_cell(figure) for figure in found]
 
 
-def _handed(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
-    handed = entry.get("handed_to_a_reader") or {}
-    share = handed.get("share", certainty.HANDED)
+def _deferred(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    deferred = entry.get("handed_to_a_reader") or {}
+    share = deferred.get("share", certainty.DEFERRED_SHARE)
     rows = []
-    for name in certainty.HANDED_FIGURES:
-        figure = figure_of(handed.get(name))
+    for name in certainty.DEFERRAL_FIGURES:
+        figure = figure_of(deferred.get(name))
         if figure is not None:
-            words = f"{title(name)}, least certain {100 * share:.0f} % handed to a reader"
+            words = f"{title(name)}, least certain {100 * share:.0f} % referred to a reader"
             rows.append((words, figure_cell(figure)))
     return rows
 
@@ -87,7 +87,7 @@ def _calls(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _curve(graded: Graded) -> tuple[certainty.Handed, ...]:
-    """Accuracy over the share handed to a reader; nothing where there are no probabilities."""
+def _curve(graded: Graded) -> tuple[certainty.DeferralPoint, ...]:
+    """Accuracy over the share referred to a reader; nothing where there are no probabilities."""
     points = certainty.curve(graded.scores.label, [grading.grade_of(row) for row in graded.rows])
     return points if any(point.accuracy is not None for point in points) else ()

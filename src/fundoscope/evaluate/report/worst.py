@@ -54,11 +54,13 @@ def blocks(graded: Graded, photographs: Path | None) -> tuple[Block, ...]:
 def worst(graded: Graded) -> tuple[list[int], list[int]]:
     """The places of the missed ones of lowest score, and of the false alarms of highest score."""
     scores = graded.scores
-    sick = scores.label >= REFERABLE_GRADE
+    referable = scores.label >= REFERABLE_GRADE
     graded_ones = scores.given != NOT_GRADED
     order = np.argsort(scores.referable, kind="stable")
-    missed = [int(i) for i in order if sick[i] and not scores.positive[i]]
-    called = [int(i) for i in order[::-1] if not sick[i] and scores.positive[i] and graded_ones[i]]
+    missed = [int(i) for i in order if referable[i] and not scores.positive[i]]
+    called = [
+        int(i) for i in order[::-1] if not referable[i] and scores.positive[i] and graded_ones[i]
+    ]
     return missed[:SHOWN], called[:SHOWN]
 
 

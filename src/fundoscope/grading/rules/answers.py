@@ -55,16 +55,16 @@ def facts(given: Iterable[str], rulesets: Sequence[RuleSet]) -> Mapping[str, boo
         key, _, answer = each.partition("=")
         if answer not in ANSWERS:
             raise UsageError(
-                f"the fact {quoted(each)}",
-                "is not answered by yes or no",
+                f"the answer {quoted(each)}",
+                "is not a yes or no answer",
                 "write KEY=yes or KEY=no",
             )
         if key not in questions:
             asked = ", ".join(sorted(questions)) or "nothing"
             raise UsageError(
-                f"the fact {quoted(key)}",
-                f"is a question of none of these rule sets; they ask for {asked}",
-                "see fundoscope rules show NAME",
+                f"the answer {quoted(each)}",
+                f"belongs to no question of these rule sets; they ask: {asked}",
+                "list the questions with: fundoscope rules show NAME",
             )
         answers[key] = ANSWERS[answer]
     return answers

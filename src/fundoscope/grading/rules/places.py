@@ -58,7 +58,7 @@ def evidence(
 def _uncontradicted(anatomy: Anatomy) -> Anatomy:
     """Leave out what follows from the side of the eye, if the photograph shows the other eye.
 
-    Then either is wrong: the side that was given, or the photograph. A fovea that was seen stays.
+    Then the given side or the photograph is wrong. A fovea that was seen stays.
     """
     if not anatomy.laterality.contradiction:
         return anatomy

@@ -208,13 +208,13 @@ def _faults(ruleset: RuleSet) -> Iterator[str]:
     try:
         in_order(rules)
     except graphlib.CycleError as error:
-        circle = error.args[1][:0:-1]  # It begins and ends with the same rule, referred to first.
-        yield f"rules refer to each other in a circle: {', '.join(map(quoted, circle))}"
+        loop = error.args[1][:0:-1]  # It begins and ends with the same rule, referred to first.
+        yield f"rules refer to each other in a loop: {', '.join(map(quoted, loop))}"
 
 
 def _faults_of_header(ruleset: RuleSet) -> Iterator[str]:
     if not ID.fullmatch(ruleset.id):
-        yield f"id {quoted(ruleset.id)} is not made of small letters, digits and hyphens"
+        yield f"id {quoted(ruleset.id)} may have lower-case letters, digits and hyphens only"
     if not ruleset.levels:
         yield "has no level"
     for what, ids in (
@@ -231,7 +231,7 @@ def _faults_of_header(ruleset: RuleSet) -> Iterator[str]:
         yield f"has the unknown level {quoted(ruleset.not_excluded)} in not_excluded"
     for key in ruleset.facts:
         if not FACT.fullmatch(key):
-            yield f"fact {quoted(key)} is not made of small letters, digits and underscores"
+            yield f"fact {quoted(key)} may have lower-case letters, digits and underscores only"
 
 
 def _first_twice(ids: Sequence[str]) -> str | None:
@@ -248,12 +248,12 @@ def _faults_of_condition(
     sorts = [name for name in SORTS if given[name]]
     if len(sorts) != 1:
         named = ", ".join(sorts) or "none"
-        yield f"has a condition with {named} of {', '.join(SORTS)}, where exactly one is needed"
+        yield f"has a condition that needs exactly one of {', '.join(SORTS)}; it has {named}"
         return
     if condition.kinds:
         yield from _faults_of_count(condition)
     elif any(given[name] != Condition.__struct_defaults__[_place_of(name)] for name in COUNTED):
-        yield f"counts lesions and has {sorts[0]} in one condition: write two, in all or any"
+        yield f"mixes a lesion count with {sorts[0]}: write two conditions, joined by all or any"
     acuity = condition.acuity_at_most
     if acuity is not None and not 0 < acuity <= limits.MAX_ACUITY:
         yield f"has acuity_at_most {acuity:g}, not more than 0 and at most {limits.MAX_ACUITY:g}"
@@ -337,7 +337,7 @@ def in_order(rules: Mapping[str, Rule]) -> tuple[str, ...]:
         rules: by their ids.
 
     Raises:
-        graphlib.CycleError: rules refer to each other in a circle.
+        graphlib.CycleError: rules refer to each other in a loop.
     """
     named = {
         name: [each for each in _named(rule.when) if each in rules] for name, rule in rules.items()

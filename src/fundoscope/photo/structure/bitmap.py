@@ -14,7 +14,7 @@ RUN_LENGTHS: Final = (1, 2)
 
 
 def check(source: Source) -> None:
-    """Refuse a large bitmap of run lengths, which Pillow reads byte by byte.
+    """Refuse a large run-length encoded bitmap, which Pillow reads byte by byte.
 
     Raises:
         PhotoError: ``too_complex``.
@@ -24,7 +24,7 @@ def check(source: Source) -> None:
         most = limits.MAX_RUN_LENGTH_BYTES // 2**20
         refuse(
             source,
-            f"is a bitmap of run lengths of more than {most} MiB",
+            f"is a run-length encoded bitmap of more than {most} MiB",
             "too_large",
             remedy="store the mask as PNG",
         )

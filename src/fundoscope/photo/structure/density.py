@@ -28,7 +28,7 @@ def check_density(source: Source, pixels: int, stored: int, *, is_photograph: bo
     if is_photograph and unpacked > limits.DENSITY_FREE_BYTES and dense:
         refuse(
             source,
-            f"holds {unpacked // 2**20} MiB of pixels in {max(stored // 2**10, 1)} KiB, which no"
-            " photograph does",
+            f"holds {unpacked // 2**20} MiB of pixels in {max(stored // 2**10, 1)} KiB, too few for"
+            " a photograph",
             remedy="give the original photograph",
         )

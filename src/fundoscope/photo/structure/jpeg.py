@@ -24,7 +24,7 @@ FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOFn: the frame's header. The other three are tables and reserved."""
 PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 ARITHMETIC: Final = frozenset(range(0xC9, 0xD0)) - {0xCC}
-"""Frames of arithmetic code, which no camera writes and hardly a viewer reads."""
+"""Frames with arithmetic coding, which no camera writes and hardly a viewer reads."""
 LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 """Frames without blocks."""
 EXIF, PICTURES = b"Exif\0\0", b"MPF\0"
@@ -78,7 +78,7 @@ def check(source: Source) -> None:
         return
     if frame.kind in ARITHMETIC:
         # libjpeg reads zeros beyond the end of such a file, without a word.
-        refuse(source, "is a JPEG of arithmetic code, which is not read", "unsupported")
+        refuse(source, "is an arithmetic-coded JPEG, which cannot be read", "unsupported")
     least = frame.width * frame.height if frame.kind in LOSSLESS else frame.blocks
     if BLOCK * (source.size - place) < least:
         damaged(source, f"{frame.width} x {frame.height} pixels do not fit its {source.size} bytes")
@@ -154,7 +154,7 @@ def _next_marker(source: Source, place: int) -> tuple[int | None, int]:
     if match is not None:
         return junk[match.start() + 1], place + match.end()
     if len(junk) == limits.MAX_JPEG_JUNK:
-        refuse(source, f"has more than {limits.MAX_JPEG_JUNK} bytes without meaning")
+        refuse(source, f"has more than {limits.MAX_JPEG_JUNK} stray bytes between its segments")
     return None, source.size
 
 

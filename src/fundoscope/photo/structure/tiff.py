@@ -108,7 +108,7 @@ def _check_pictures(source: Source, layout: Layout, *, is_photograph: bool) -> N
     seen: set[int] = set()
     while place:
         if place in seen:
-            damaged(source, "its list of pictures is a ring")
+            damaged(source, "its list of pages never ends")
         seen.add(place)
         if len(seen) > limits.MAX_TIFF_PAGES:
             refuse(
@@ -173,7 +173,7 @@ def _check_values(source: Source, directory: Directory) -> None:
     total = sum(entry.size for entry in inside)
     numbers = sum(entry.count for entry in inside if entry.kind not in TEXTS)
     if total > source.size + limits.TIFF_SLACK or numbers > limits.MAX_TIFF_NUMBERS:
-        refuse(source, f"has a directory with {total} bytes of values")
+        refuse(source, f"has {total} bytes of metadata, more than a photograph can have")
 
 
 def _check_blocks(source: Source, directory: Directory, layout: Layout) -> int:

@@ -103,9 +103,9 @@ def _check(given: GivenReview, photo: PhotoFacts) -> None:
         Problem: 422; a final review without a grade, or a box outside of the photograph.
     """
     if given.grade is not None and given.ungradable:
-        raise _invalid("the review has a grade, and says that the photograph is not gradable")
+        raise _invalid("the review has a grade although it is marked as not gradable")
     if not given.draft and given.grade is None and not given.ungradable:
-        raise _invalid("the review has no grade, and does not say that there is none to give")
+        raise _invalid("the review has no grade and is not marked as not gradable")
     for number, box in enumerate(given.boxes or (), start=1):
         if not (box.x0 < box.x1 <= photo.width and box.y0 < box.y1 <= photo.height):
             raise _invalid(f"box {number} is empty, or reaches beyond the photograph")

@@ -137,8 +137,14 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):  # pragma: no cover
         return
     connection.isolation_level = None
+    # SQLite's own function knows the letters of English alone.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"pragma {setting}")
+
+
+def _lower(text: str | None) -> str | None:
+    return text if text is None else str(text).lower()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -110,7 +110,8 @@ def revoke(store: Store, person: str, *, by: str = NOBODY) -> None:
             .values(revoked=audit.now())
         )
         if done.rowcount != 1:
-            raise UsageError(quoted(person), "has no valid token", "fundoscope store tokens lists")
+            remedy = "list the tokens with: fundoscope store tokens"
+            raise UsageError(quoted(person), "has no valid token", remedy)
         audit.append(connection, by, audit.TOKEN_REVOKED, detail={"person": person})
 
 

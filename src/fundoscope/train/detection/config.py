@@ -241,7 +241,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         patience: epochs without an improvement after which the run ends; 0: never.
         seed: of every random choice.
         devices: number of devices of the fastest kind available (GPUs, else processes).
-        threads: threads of the processor; 0: all.
+        threads: CPU threads; 0: all.
         precision: of Lightning Fabric; ``auto``: bf16 on a GPU, else float32.
         checkpoint_every: steps between two check-points.
     """
@@ -295,7 +295,7 @@ def from_builtins(stored: dict[str, Any]) -> DetectorConfig:
 
 
 def open_run(config: DetectorConfig, data_sha256: str, folder: Path, *, resume: bool) -> None:
-    """Write what a run is made of, or check that the folder's run is made of the same.
+    """Store a run's configuration and data hash, or check that the folder has the same ones.
 
     Args:
         config: of the run.

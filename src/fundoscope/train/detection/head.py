@@ -168,7 +168,7 @@ class Head(Protocol):
         """The float graph of a network, from a tile's pixels to the outputs of this head.
 
         Args:
-            network: in evaluation mode, on the processor.
+            network: in evaluation mode, on the CPU.
             config: of the run.
             val: validation photographs, for an example tile.
             at_once: tiles per call.
@@ -185,7 +185,7 @@ class Head(Protocol):
         """Compare a graph in ONNX Runtime with its network in torch, on validation tiles.
 
         Args:
-            network: in evaluation mode, on the processor.
+            network: in evaluation mode, on the CPU.
             model: the graph, of :meth:`to_onnx`.
             config: of the run.
             val: photographs that the tiles are cut from.

@@ -30,7 +30,7 @@ def trace(
     (torch 2.14). Height and width stay free, the number of tiles does not.
 
     Args:
-        module: takes ``uint8 (B, H, W, 3)``; in evaluation mode, on the processor.
+        module: takes ``uint8 (B, H, W, 3)``; in evaluation mode, on the CPU.
         example: tiles to trace it with.
         outputs: names of its outputs.
         free: the free axes of each output, with a name for each.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DETECTOR: Final = "detector.json"
 """The file of a run folder with the class list and the anchors."""
 NO_MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory")
-"""Parts of torch's messages about memory on processors, which have no exception of their own."""
+"""Parts of torch's messages about memory on CPUs, which have no exception of their own."""
 
 
 def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> DetectionData:

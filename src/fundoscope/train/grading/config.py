@@ -108,7 +108,8 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         head: of :mod:`fundoscope.grading.heads`, with its loss.
         expected: weight of a second term of the loss, the squared error of the expected grade.
         class_weights: ``none``, ``balanced``, or five weights.
-        label_smoothing: distance of target probabilities from 0 and 1.
+        label_smoothing: for ``cumulative`` and ``corn``, distance of the targets from 0 and 1; for
+            ``softmax``, share spread evenly over the five grades; not used by other heads.
         normalise: a mode of :mod:`fundoscope.train.networks.normalise`.
         patience: the run ends after this number of epochs without a better one; 0: never.
         seed: of all random draws.
@@ -233,7 +234,7 @@ def from_builtins(stored: dict[str, Any]) -> GraderConfig:
 
 
 def open_run(config: GraderConfig, manifest_sha256: str, folder: Path, *, resume: bool) -> None:
-    """Write what a run is made of, or check that the folder's run is made of the same.
+    """Store a run's configuration and data hash, or check that the folder has the same ones.
 
     Args: as of :func:`runs.open_run`.
 

@@ -25,8 +25,8 @@ class Loss:
 
     Attributes:
         head: a key of :data:`heads.OUTPUTS`.
-        smoothing: distance of a target probability from 0 and 1; not used for ``regression`` and
-            ``sigmoid``.
+        smoothing: for ``cumulative`` and ``corn``, distance of the targets from 0 and 1; for
+            ``softmax``, share spread evenly over the five grades; not used by other heads.
         expected: weight of a second term, the squared error of the expected grade (0: none).
         class_weights: of grades 0 to 4; a photograph counts with the weight of its grade.
     """

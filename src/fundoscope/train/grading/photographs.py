@@ -165,11 +165,12 @@ def require_usable(rows: Sequence[Row], title: str) -> None:
         )
     # Photographs that a person could not grade are not used for the operating point.
     gradable = [row for row in rows if row.split == VAL and row.gradable is not False]
-    sick = [row.grade >= heads.REFERABLE_GRADE for row in gradable]
-    if all(sick) or not any(sick):
+    referable = [row.grade >= heads.REFERABLE_GRADE for row in gradable]
+    if all(referable) or not any(referable):
         raise UsageError(
             f"{title}, split {VAL}",
-            f"has {len(sick)} gradable photographs, not both of grade 0 or 1 and of 2 or more",
+            f"needs gradable photographs of grade 0 or 1 and of grade 2 to 4; {sum(referable)} of"
+            f" its {len(referable)} are of grade 2 to 4",
             "validation chooses the best epoch and the operating point; give it some of both",
         )
 

@@ -102,7 +102,7 @@ def reproduce(
             folders beside its folder.
         init: what to start from, where the bundle started from a file.
         cache: folder of the cached pictures.
-        threads: of the processor; by default those of the bundle, or of the run that is resumed.
+        threads: of the CPU; by default those of the bundle, or of the run that is resumed.
         listeners: report the progress of the training.
 
     Raises:
@@ -206,8 +206,8 @@ def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
     origin = stated.network.init
     if init is None and origin not in weights.BY_NAME:
         raise UsageError(
-            f"the bundle started from {origin}",
-            "which is the best network of another run, or a file that is not part of the bundle",
+            f"the starting weights {origin}",
+            "are not in the bundle: they are the best network of another run, or a file",
             "train that run first (bundle.json has its configuration where it is known), and name"
             " its best.pt with --init",
         )

@@ -77,14 +77,13 @@ def find(model: Any, classes: tuple[int, ...] | None, head: str | None, title: s
     """
     activation, count = _activation(model), _outputs_of(model, title)
     if activation not in ACTIVATIONS:
-        raise UsageError(
-            title, f"ends in {activation}", f"a grader ends in one of {', '.join(ACTIVATIONS)}"
-        )
+        remedy = f"give a network that ends in one of {', '.join(ACTIVATIONS)}"
+        raise UsageError(title, f"ends in {activation}", remedy)
     ending = _ending(activation, count, classes, head)
     if ending is None:
-        raise UsageError(
-            title, f"ends in {activation} of {count}", _remedy(activation, count, classes, head)
-        )
+        outputs = "1 output" if count == 1 else f"{count} outputs"
+        why = f"ends in {outputs} with {activation}"
+        raise UsageError(title, why, _remedy(activation, count, classes, head))
     if ending.grades:
         _check_grades(ending.grades, 2 if count == 1 else count, title)
     return ending
@@ -126,7 +125,7 @@ def _remedy(activation: str, count: int, classes: tuple[int, ...] | None, head: 
     if activation == LINEAR and count > 1:
         return "if these are logits of classes, write --head softmax and --classes"
     stated = f"--classes {','.join(map(str, classes or ()))}" if classes else f"--head {head}"
-    return f"that does not fit {stated}" if classes or head else "no head fits that"
+    return f"change or leave out {stated}" if classes or head else "give a network that grades"
 
 
 def _check_grades(grades: tuple[int, ...], count: int, title: str) -> None:

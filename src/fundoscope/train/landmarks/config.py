@@ -133,7 +133,7 @@ def with_epochs(config: LandmarksConfig, epochs: int) -> LandmarksConfig:
 
 
 def open_run(config: LandmarksConfig, sha256: str, folder: Path, *, resume: bool) -> None:
-    """Write what a run is made of, or check that the folder's run is made of the same.
+    """Store a run's configuration and data hash, or check that the folder has the same ones.
 
     Args: as of :func:`runs.open_run`.
 

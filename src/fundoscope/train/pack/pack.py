@@ -58,7 +58,7 @@ from fundoscope.train.run import provenance
 from fundoscope.writing import refuse_existing
 
 QUALITY: Final = 95
-"""Of the crops. On validation crops of 320 px stored so, the shipped grader's mean area is 0.939
+"""Of the crops. On validation crops of 320 px stored so, the shipped grader's mean AUC is 0.939
 (12.3 kB each); 0.948 of what was not stored, 0.931 at 90 (7.4 kB) and 0.906 at 77 (3.6 kB): the
 small lesions are what a picture loses first (bench/pack_quality.py, docs/notebook/grader.md)."""
 NO_LIMIT: Final = math.inf

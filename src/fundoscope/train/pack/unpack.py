@@ -128,9 +128,8 @@ def _chosen(wanted: Sequence[str], packed: Mapping[str, str], pack: Path) -> Ite
     """The files of the further tables that a configuration names."""
     for table in wanted:
         if Path(table).stem not in packed:
-            raise UsageError(
-                pack.name, f"holds no further table {Path(table).stem}", "pack again, with it"
-            )
+            why = f"lacks the table {Path(table).stem} of data.also"
+            raise UsageError(pack.name, why, "pack again with that table")
         yield packed[Path(table).stem]
 
 
@@ -243,8 +242,8 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
         if not file.is_file():
             raise UsageError(
                 pack.name,
-                f"is the first of {contents.parts} files, and {file.name} is not beside it",
-                "put it there",
+                f"is part 1 of {contents.parts}, and {file.name} is missing",
+                "put all parts into one folder",
             )
         try:
             with zipfile.ZipFile(file) as archive:
@@ -252,7 +251,7 @@ def _further(pack: Path, folder: Path) -> Iterator[Path]:
         except NOT_A_PART as error:
             raise _damaged(file, error) from None
         if said != Part(contents.key, number):
-            raise UsageError(file.name, f"is of another pack than {pack.name}", "pack again")
+            raise UsageError(file.name, f"does not belong to {pack.name}", "pack again")
         yield file
 
 

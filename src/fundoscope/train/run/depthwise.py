@@ -1,6 +1,6 @@
-"""Depthwise convolutions whose gradients are fast in bfloat16 on a processor.
+"""Depthwise convolutions whose gradients are fast in bfloat16 on a CPU.
 
-On processors with AMX, torch computes plain convolutions in bfloat16 several times as fast as in
+On CPUs with AMX, torch computes plain convolutions in bfloat16 several times as fast as in
 float32, but the gradients of depthwise ones three times as slowly, because oneDNN has no kernel for
 some of them. Here they are computed with kernels that it does have. A training step of
 EfficientNet-Lite0 (16 pictures of 448 pixels, two threads of a Xeon, ``bench/pace.py``) takes 0.79

@@ -33,7 +33,7 @@ def fabric(config: Hardware) -> Fabric:
 
 
 def _precision(wanted: str) -> Any:
-    """bf16 on a GPU; float32 on a processor, where bf16 is faster only with AMX."""
+    """bf16 on a GPU; float32 on a CPU, where bf16 is faster only with AMX."""
     import torch
 
     if wanted != "auto":

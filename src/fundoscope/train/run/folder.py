@@ -53,10 +53,10 @@ class Stored:
 def open_run(
     run: Stored, folder: Path, *, resume: bool, complete: Callable[[Settings], Settings]
 ) -> None:
-    """Write what the run is made of, or check that the folder's run is made of the same.
+    """Store a run's configuration and data hash, or check that the folder has the same ones.
 
-    A run may be resumed with other hardware settings (:data:`HARDWARE`): they do not belong to what
-    it is made of. ``run.json`` then records them.
+    A run may be resumed with other hardware settings (:data:`HARDWARE`): they are not compared.
+    ``run.json`` then records them.
 
     Args:
         run: what is to be trained.

@@ -1,4 +1,4 @@
-"""The training loop of every task, on one GPU, several GPUs, or the processor.
+"""The training loop of every task, on one GPU, several GPUs, or the CPU.
 
 Every random draw is a function of the seed and the step (:mod:`fundoscope.train.run.plan`), and a
 check-point holds everything that the steps change: weights, their average, the optimiser, and the
@@ -237,7 +237,7 @@ def _start(network: nn.Module, plan: Plan, fabric: Fabric) -> _State:
 
 
 def _ahead(fabric: Fabric) -> bool:
-    """Whether batches are prepared ahead. On the processor that would only slow the step down."""
+    """Whether batches are prepared ahead. On the CPU that would only slow the step down."""
     return fabric.device.type != "cpu"
 
 

@@ -22,8 +22,8 @@ from fundoscope.train.run.folder import Settings
 
 PACKAGES: Final = ("torch", "timm", "onnx", "onnxruntime", "numpy")
 ORIGIN: Final = ".packed-from"
-"""Ends the name of a file that says what the one beside it was made of: of a table the SHA-256 of
-the table that was packed, of weights the ``init`` that they replace."""
+"""Suffix of a file that records the origin of the packed file beside it: for a table, the SHA-256
+of the original table; for weights, the ``init`` that they replace."""
 FILES: Final = (
     *(f"data.{key}" for key in ("manifest", "also", "annotations", "masks")),
     *(f"{part}.{key}" for part in ("data", "partial") for key in ("images", "train", "val")),

@@ -81,7 +81,7 @@ class Hardware(Protocol):
 
     @property
     def threads(self) -> int:
-        """Threads of the processor; 0: all."""
+        """CPU threads; 0: all."""
 
     @property
     def devices(self) -> int:

@@ -201,10 +201,16 @@ def test_byte_order_marks(encoding: str, tmp_path: Path) -> None:
     [
         (region(value={**region()["value"], "x": "NaN"}), "not a finite number"),
         (region(value={**region()["value"], "x": 1e300}), "too large"),
-        (region(value={**region()["value"], "x": "many"}), "has another structure"),
+        (
+            region(value={**region()["value"], "x": "many"}),
+            "does not have the structure of this format",
+        ),
         (region(original_width=0.5), "not a possible size"),
         (region(original_width=20_000), "not a possible size"),
-        (of_value("polygonlabels", points=[[1, 2, 3]]), "has another structure"),
+        (
+            of_value("polygonlabels", points=[[1, 2, 3]]),
+            "does not have the structure of this format",
+        ),
         (of_value("brushlabels", rle=[1, 2, 3]), "ends too early"),
         (of_value("brushlabels", rle=[0, 0, 0, 9] * 9), "has 9 values"),
         (of_value("brushlabels", rle=[256]), "not bytes"),
@@ -237,9 +243,12 @@ def test_sizes_that_disagree(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ('[{"data": NaN}]', "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ('["text"]', "has another structure"),
-        ("3", "has another structure"),
-        ('[{"data": {"image": "a.jpg"}, "annotations": {"result": 1}}]', "has another structure"),
+        ('["text"]', "does not have the structure of this format"),
+        ("3", "does not have the structure of this format"),
+        (
+            '[{"data": {"image": "a.jpg"}, "annotations": {"result": 1}}]',
+            "does not have the structure of this format",
+        ),
     ],
 )
 def test_a_file_that_is_no_export(text: str, words: str, tmp_path: Path) -> None:

@@ -100,14 +100,14 @@ def parse(path: Path) -> CocoDocument:
         if item.image_id not in images:
             raise TableError(
                 place(path, number, item),
-                f"is on image {quoted(item.image_id)}, which is not listed",
-                "list this image",
+                f"refers to image {quoted(item.image_id)}, which the list images lacks",
+                "add the image, or remove the annotation",
             )
         if item.category_id not in categories:
             raise TableError(
                 place(path, number, item),
-                f"is of category {quoted(item.category_id)}, which is not listed",
-                "list this category",
+                f"refers to category {quoted(item.category_id)}, which the list categories lacks",
+                "add the category, or remove the annotation",
             )
     return document
 

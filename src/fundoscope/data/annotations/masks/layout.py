@@ -99,7 +99,9 @@ def mask_paths(folder: Path, images: Path | None = None) -> list[Path]:
         paths = sorted(_walk(folder, images))
     except OSError as error:
         raise TableError(
-            str(folder), f"cannot be read ({error.strerror})", "name one that you may read"
+            str(folder),
+            f"cannot be read ({error.strerror})",
+            "check its permissions, or name another",
         ) from None
     if not paths:
         raise TableError(
@@ -129,7 +131,7 @@ def classes_of(text: str, where: str) -> dict[int, str]:
         if match is None or int(match[1]) > LARGEST_CLASS or int(match[1]) in classes:
             raise TableError(
                 f"{where}, line {number}",
-                f"{quoted(plain)} is not a number of a class and its name, or repeats a number",
+                f"{quoted(plain)} is not a class number and a name, or its number was used before",
                 'write lines such as "1 microaneurysm"',
             )
         classes[int(match[1])] = match[2]

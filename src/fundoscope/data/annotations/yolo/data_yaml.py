@@ -21,8 +21,8 @@ from fundoscope.errors import TableError
 from fundoscope.quoting import quoted, shown
 
 KEY: Final = re.compile(r"""^(?P<key>"[^"]*"|'[^']*'|[^\s"'#:\[\]{},&*!|>-][^:#]*+)\s*:(?:\s+|$)""")
-"""A key, plain or quoted, and the colon after it. What may repeat gives nothing back, or a line of
-blanks would take quadratic time."""
+"""A key, plain or quoted, and the colon after it. The quantifier is possessive: with backtracking,
+a line of blanks would take quadratic time."""
 QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 MARKS: Final = ("---", "...")
 """Lines around a document."""

@@ -87,7 +87,7 @@ def to_onnx(network: nn.Module, normalisation: Normalisation, example: Pixels) -
     """The graph of a detector; its outputs are those of :data:`fundoscope.lesions.heads.OUTPUTS`.
 
     Args:
-        network: of :mod:`fundoscope.train.detection.boxes.network`, on the processor; it is put
+        network: of :mod:`fundoscope.train.detection.boxes.network`, on the CPU; it is put
             into evaluation mode.
         normalisation: what brings pixels to the network's range.
         example: ``uint8 (B, H, W, 3)`` tiles on which the network proposes something: a graph that

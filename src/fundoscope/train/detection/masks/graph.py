@@ -40,7 +40,7 @@ def to_onnx(network: nn.Module, normalisation: Normalisation, at_once: int) -> b
     """The graph of a segmentation network; its output is :data:`fundoscope.lesions.heads.MAPS`.
 
     Args:
-        network: of :mod:`fundoscope.train.detection.masks.network`, on the processor; it is put
+        network: of :mod:`fundoscope.train.detection.masks.network`, on the CPU; it is put
             into evaluation mode.
         normalisation: what brings pixels to the network's range.
         at_once: tiles per call.

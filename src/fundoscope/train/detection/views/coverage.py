@@ -127,7 +127,9 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise TableError(
-            str(path), f"cannot be read ({error.strerror})", "name masks that you may read"
+            str(path),
+            f"cannot be read ({error.strerror})",
+            "check its permissions, or name another",
         ) from None
 
 

@@ -50,7 +50,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
+class ReaderSpec:
     """How a reader is made on another machine.
 
     Attributes:
@@ -66,8 +66,8 @@ class Kit:
     rules: tuple[str | File, ...]
 
 
-def packed(make: Callable[..., PhotoReader], options: Mapping[str, object]) -> Kit:
-    """Pack how a reader is made.
+def reader_spec(make: Callable[..., PhotoReader], options: Mapping[str, object]) -> ReaderSpec:
+    """How a reader is made, with the files that it needs.
 
     Args:
         make: a class or function of a module, such as :class:`fundoscope.reader.Reader`.
@@ -81,7 +81,7 @@ def packed(make: Callable[..., PhotoReader], options: Mapping[str, object]) -> K
     given = {name: Path(str(options[name])) for name in BUNDLES if options.get(name) is not None}
     rules = options.get(RULES, ())
     names = rules if isinstance(rules, list | tuple) else ()
-    return Kit(
+    return ReaderSpec(
         make,
         plain,
         {name: (path.name, tuple(_of_bundle(path))) for name, path in given.items()},
@@ -89,24 +89,24 @@ def packed(make: Callable[..., PhotoReader], options: Mapping[str, object]) -> K
     )
 
 
-def reader(kit: Kit) -> PhotoReader:
+def reader(spec: ReaderSpec) -> PhotoReader:
     """Make the reader that was packed; its files are on this machine's disk meanwhile only.
 
     Raises:
         FundoscopeError: it cannot be made.
     """
     with tempfile.TemporaryDirectory(prefix="fundoscope-") as folder:
-        options = dict(kit.options)
-        for place, (option, (name, content)) in enumerate(kit.bundles.items()):
+        options = dict(spec.options)
+        for place, (option, (name, content)) in enumerate(spec.bundles.items()):
             options[option] = _written(Path(folder) / str(place) / name, content)
-        if kit.rules:
+        if spec.rules:
             options[RULES] = tuple(
                 str(_written(Path(folder) / f"rules-{place}", (rule,)) / rule.name)
                 if isinstance(rule, File)
                 else rule
-                for place, rule in enumerate(kit.rules)
+                for place, rule in enumerate(spec.rules)
             )
-        return kit.make(**options)
+        return spec.make(**options)
 
 
 def with_content(job: Job) -> Job | Refusal:

@@ -18,7 +18,7 @@ from fundoscope.errors import TableError
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckedPhotograph:
     """A photograph to check.
 
     Attributes:
@@ -32,12 +32,12 @@ class Subject:
     row: Row | None = None
 
 
-def of_rows(manifest: Manifest, rows: Sequence[Row]) -> tuple[Subject, ...]:
+def of_rows(manifest: Manifest, rows: Sequence[Row]) -> tuple[CheckedPhotograph, ...]:
     """The photographs of rows of a label table."""
-    return tuple(Subject(row.image, manifest.photograph(row), row) for row in rows)
+    return tuple(CheckedPhotograph(row.image, manifest.photograph(row), row) for row in rows)
 
 
-def of_folder(folder: Path) -> tuple[Subject, ...]:
+def of_folder(folder: Path) -> tuple[CheckedPhotograph, ...]:
     """The photographs in a folder and below, without labels; hidden files are skipped.
 
     Raises:
@@ -50,7 +50,7 @@ def of_folder(folder: Path) -> tuple[Subject, ...]:
             f"holds no photograph ({' '.join(PHOTOGRAPH_SUFFIXES)})",
             "name a folder with photographs, or a label table",
         )
-    return tuple(Subject(file.relative_to(folder).as_posix(), file) for file in files)
+    return tuple(CheckedPhotograph(file.relative_to(folder).as_posix(), file) for file in files)
 
 
 def labelled(folder: Path) -> Manifest | None:
