@@ -348,3 +348,12 @@ def load_script() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture
+def few_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations draw no plots, which take most of their time, but for the marker ``plots``."""
+    if "plots" in request.keywords:
+        return
+    for place in ("grading.results._draw", "lesions.results._draw"):
+        monkeypatch.setattr(f"fundoscope.evaluate.{place}", lambda *_: None)

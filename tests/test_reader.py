@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from fundoscope.kinds import LESIONS
 from fundoscope.models import bundle
 from fundoscope.phantom import PhantomSpec
 from fundoscope.phantom.impostors import in_circle
+from fundoscope.phantom.spec import Truth
 from fundoscope.reader import Reader
 from fundoscope.reading import NOT_ASSESSED_REASONS, schema
 
@@ -32,8 +34,28 @@ def reader() -> Reader:
 
 
 @pytest.fixture(scope="module")
-def eye() -> np.ndarray:
-    return phantom.draw(PhantomSpec(seed=3, width=896, height=592, shape=("clipped",)))[0]
+def drawn() -> tuple[np.ndarray, Truth]:
+    """An eye with lesions, and where its parts were drawn."""
+    return phantom.draw(PhantomSpec(seed=3, width=1200, height=900, shape=("clipped",), grade=3))
+
+
+@pytest.fixture(scope="module")
+def eye(drawn: tuple[np.ndarray, Truth]) -> np.ndarray:
+    return drawn[0]
+
+
+@pytest.fixture(scope="module")
+def whole(reader: Reader, eye: np.ndarray) -> fundoscope.Reading:
+    """The reading of the eye, with lesions."""
+    reading = reader.read(eye)
+    assert reading.lesions, "an eye without lesions tests nothing about them"
+    return reading
+
+
+@pytest.fixture(scope="module")
+def grading() -> Reader:
+    """A reader that does not look for lesions."""
+    return Reader(lesions=False)
 
 
 def encoded(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
@@ -42,8 +64,8 @@ def encoded(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     return file.getvalue()
 
 
-def test_a_reading_says_all_that_others_rely_on(reader: Reader, eye: np.ndarray) -> None:
-    reading = reader.read(eye)
+def test_a_reading_says_all_that_others_rely_on(reader: Reader, whole: fundoscope.Reading) -> None:
+    reading = whole
     jsonschema.validate(json.loads(reading.to_json()), schema())
     assert reading.field.found
     assert reading.grade.icdr in range(5)
@@ -61,8 +83,10 @@ def test_a_reading_says_all_that_others_rely_on(reader: Reader, eye: np.ndarray)
     assert reading.software == f"fundoscope {fundoscope.__version__}"
 
 
-def test_the_models_are_named_by_the_hashes_of_their_bytes(reader: Reader, eye: np.ndarray) -> None:
-    used = reader.read(eye).models
+def test_the_models_are_named_by_the_hashes_of_their_bytes(
+    reader: Reader, whole: fundoscope.Reading
+) -> None:
+    used = whole.models
     assert [one.task for one in used] == ["grading", "detection", "landmarks"]
     for one in used:
         assert one.sha256 == bundle.load(bundle.shipped(one.task)).manifest.model_sha256
@@ -90,8 +114,29 @@ def faultless(reading: fundoscope.Reading) -> bool:
     return True
 
 
-def test_every_kind_of_lesion_is_spoken_of(reader: Reader, eye: np.ndarray) -> None:
-    reading = reader.read(eye)
+def test_what_was_drawn_is_found_where_it_was_drawn(
+    whole: fundoscope.Reading, drawn: tuple[np.ndarray, Truth]
+) -> None:
+    truth = drawn[1]
+    disc, fovea = whole.anatomy.disc, whole.anatomy.fovea
+    assert math.dist(disc.centre or (0, 0), truth.optic_disc.centre) < truth.optic_disc.radius
+    assert math.dist(fovea.centre or (0, 0), truth.fovea) < truth.optic_disc.radius
+    assert whole.anatomy.laterality.eye == truth.eye
+    surest = [lesion for lesion in whole.lesions if lesion.score > 0.8]
+    drawn_there = [any(overlap(one.box, two.box) for two in truth.lesions) for one in surest]
+    assert len(surest) > 10
+    assert np.mean(drawn_there) > 0.7
+
+
+def overlap(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    across = min(one[2], two[2]) - max(one[0], two[0])
+    return across > 0 and min(one[3], two[3]) > max(one[1], two[1])
+
+
+def test_every_kind_of_lesion_is_spoken_of(
+    reader: Reader, whole: fundoscope.Reading, eye: np.ndarray
+) -> None:
+    reading = whole
     assert faultless(reading)
     assert {one.kind for one in reading.lesion_summary if one.assessed} <= set(
         reader.lesion_thresholds
@@ -108,9 +153,9 @@ def test_every_kind_of_lesion_is_spoken_of(reader: Reader, eye: np.ndarray) -> N
 
 
 def test_lesions_are_left_out_where_the_grader_is_sure_of_grade_0(
-    reader: Reader, eye: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    whole: fundoscope.Reading, eye: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, sparing = reader.read(eye), Reader(lesions="auto")
+    sparing = Reader(lesions="auto")
     monkeypatch.setattr("fundoscope.reader.SURE_OF_GRADE_0", ())
     assert sparing.read(eye) == whole
     monkeypatch.setattr("fundoscope.reader.SURE_OF_GRADE_0", whole.grade.set)
@@ -121,20 +166,19 @@ def test_lesions_are_left_out_where_the_grader_is_sure_of_grade_0(
 
 
 def test_without_lesions_none_are_looked_for_and_the_grade_is_the_same(
-    reader: Reader, eye: np.ndarray
+    grading: Reader, whole: fundoscope.Reading, eye: np.ndarray
 ) -> None:
-    blind = Reader(lesions=False)
-    reading = blind.read(eye)
+    reading = grading.read(eye)
     assert faultless(reading)
     assert {one.reason for one in reading.lesion_summary} == {"no_detector"}
     assert reading.anatomy.disc.found is None
-    assert blind.lesion_thresholds == {}
+    assert grading.lesion_thresholds == {}
     assert [one.task for one in reading.models] == ["grading"]
-    assert reading.grade == reader.read(eye).grade
+    assert reading.grade == whole.grade
 
 
-def test_the_number_of_threads_changes_nothing(reader: Reader, eye: np.ndarray) -> None:
-    assert Reader(threads=3).read(eye) == reader.read(eye)
+def test_the_number_of_threads_changes_nothing(whole: fundoscope.Reading, eye: np.ndarray) -> None:
+    assert Reader(threads=3).read(eye) == whole
 
 
 def test_a_bundle_of_another_task_is_refused() -> None:
@@ -143,11 +187,13 @@ def test_a_bundle_of_another_task_is_refused() -> None:
 
 
 def test_path_bytes_and_array_give_the_same_grade(
-    reader: Reader, eye: np.ndarray, tmp_path: Path
+    grading: Reader, eye: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "eye.png"
     path.write_bytes(encoded(eye))
-    by_path, by_bytes, by_array = (reader.read(source) for source in (path, path.read_bytes(), eye))
+    by_path, by_bytes, by_array = (
+        grading.read(source) for source in (path, path.read_bytes(), eye)
+    )
     assert by_path.grade == by_bytes.grade == by_array.grade
     assert by_path.photo.name == "eye.png"
     assert by_bytes.photo.name is None
@@ -155,22 +201,22 @@ def test_path_bytes_and_array_give_the_same_grade(
     assert by_path.photo.sha256 == by_bytes.photo.sha256
 
 
-def test_a_name_is_never_a_path(reader: Reader, eye: np.ndarray, tmp_path: Path) -> None:
+def test_a_name_is_never_a_path(grading: Reader, eye: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "patient 7" / "eye.png"
     path.parent.mkdir()
     path.write_bytes(encoded(eye))
-    assert "patient 7" not in reader.read(path).to_json()
+    assert "patient 7" not in grading.read(path).to_json()
 
 
-def test_turning_the_camera_changes_nothing(reader: Reader, eye: np.ndarray) -> None:
+def test_turning_the_camera_changes_nothing(grading: Reader, eye: np.ndarray) -> None:
     """The same photograph stored upside down with the EXIF orientation that turns it back.
 
     Its sides are whole JPEG blocks, so that both are rounded alike.
     """
     turned = Image.Exif()
     turned[0x0112] = 3
-    upright = reader.read(encoded(eye, "JPEG", quality=95))
-    stored = reader.read(encoded(eye[::-1, ::-1].copy(), "JPEG", quality=95, exif=turned))
+    upright = grading.read(encoded(eye, "JPEG", quality=95))
+    stored = grading.read(encoded(eye[::-1, ::-1].copy(), "JPEG", quality=95, exif=turned))
     assert stored.field.centre == pytest.approx(upright.field.centre, abs=3)
     assert stored.grade.expected == pytest.approx(upright.grade.expected, abs=0.1)
 
@@ -220,14 +266,13 @@ def test_what_is_no_photograph_is_refused(reader: Reader) -> None:
         reader.read(b"hello")
 
 
-def test_threads_share_a_reader(reader: Reader, eye: np.ndarray) -> None:
-    alone = reader.read(eye)
+def test_threads_share_a_reader(reader: Reader, whole: fundoscope.Reading, eye: np.ndarray) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert all(reading == alone for reading in pool.map(reader.read, [eye] * 8))
+        assert all(reading == whole for reading in pool.map(reader.read, [eye] * 4))
 
 
-def test_the_short_way(eye: np.ndarray) -> None:
-    assert fundoscope.read(eye) == fundoscope.read(eye)
+def test_the_short_way(whole: fundoscope.Reading, eye: np.ndarray) -> None:
+    assert fundoscope.read(eye) == whole
     assert fundoscope.Reading.__name__ == "Reading"
     with pytest.raises(AttributeError, match="nothing"):
         _ = fundoscope.nothing

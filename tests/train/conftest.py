@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -139,7 +140,10 @@ def _nested(value: object) -> bool:
     return value is None or isinstance(value, dict | list | tuple)
 
 
-def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Annotation]]:
+@functools.cache
+def draw_lesions(
+    seed: int, kinds: tuple[tuple[str, int], ...]
+) -> tuple[Image.Image, tuple[Annotation, ...]]:
     """An eye of 240x180 with N round lesions of each kind, and their places."""
     rng = np.random.default_rng(seed)
     width, height = LESION_PHOTO
@@ -154,7 +158,7 @@ def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Ann
     pixels += shade[..., None]
     result: list[Annotation] = []
     free = from_middle < 80
-    for kind, count in kinds.items():
+    for kind, count in kinds:
         radius, colour = LESIONS.get(kind, (6, (30, 120, 60)))
         for _ in range(count):
             cy, cx = rng.choice(np.argwhere(free & (from_middle < 80 - radius))).astype(float)
@@ -163,55 +167,48 @@ def draw_lesions(seed: int, kinds: dict[str, int]) -> tuple[np.ndarray, list[Ann
             box = (cx - radius, cy - radius, cx + radius, cy + radius)
             result.append(Annotation(kind=kind, box=tuple(map(float, box))))
     pixels[from_middle > 86] = 0
-    return np.clip(pixels, 0, 255).astype(np.uint8), result
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), tuple(result)
 
 
-@pytest.fixture
-def save_lesions(tmp_path: Path) -> Callable[..., Path]:
+def write_lesions(
+    root: Path,
+    photos: Mapping[str, dict[str, int]],
+    splits: Mapping[str, list[str]] | None = None,
+) -> Path:
     """Write photographs with lesions as a VOC folder: how many of each kind, by name."""
-
-    def save(
-        photos: dict[str, dict[str, int]],
-        splits: dict[str, list[str]] | None = None,
-        folder: str = "voc",
-    ) -> Path:
-        root = tmp_path / folder
-        (root / voc_layout.PHOTOS).mkdir(parents=True, exist_ok=True)
-        annotated = []
-        for seed, (name, kinds) in enumerate(photos.items()):
-            pixels, result = draw_lesions(seed, kinds)
-            Image.fromarray(pixels).save(root / voc_layout.PHOTOS / f"{name}.png")
-            annotated.append(
-                AnnotatedPhoto(
-                    image=f"{name}.png",
-                    width=LESION_PHOTO[0],
-                    height=LESION_PHOTO[1],
-                    annotations=tuple(result),
-                )
+    (root / voc_layout.PHOTOS).mkdir(parents=True, exist_ok=True)
+    annotated = []
+    for seed, (name, kinds) in enumerate(photos.items()):
+        picture, result = draw_lesions(seed, tuple(kinds.items()))
+        picture.save(root / voc_layout.PHOTOS / f"{name}.png")
+        annotated.append(
+            AnnotatedPhoto(
+                image=f"{name}.png",
+                width=LESION_PHOTO[0],
+                height=LESION_PHOTO[1],
+                annotations=result,
             )
-        members = {k: tuple(f"{n}.png" for n in v) for k, v in (splits or {}).items()}
-        write_voc(AnnotationSet(photos=tuple(annotated), splits=members), root, overwrite=True)
-        return root
+        )
+    members = {k: tuple(f"{n}.png" for n in v) for k, v in (splits or {}).items()}
+    write_voc(AnnotationSet(photos=tuple(annotated), splits=members), root, overwrite=True)
+    return root
 
-    return save
 
-
-@pytest.fixture
-def lesion_set(save_lesions: Callable[..., Path]) -> Path:
+def write_lesion_set(root: Path) -> Path:
     """Eight photographs in training, one of them without a lesion, and three in validation."""
-    some = {"haemorrhage": 3, "hard_exudate": 4, "optic_disc": 1}
-    photos = {f"eye{i:02d}": dict(some) for i in range(11)}
+    photos = {
+        f"eye{i:02d}": {"haemorrhage": 3, "hard_exudate": 4, "optic_disc": 1} for i in range(11)
+    }
     photos["eye03"] = {}
     names = list(photos)
-    return save_lesions(photos, {"train": names[:8], "val": names[8:]})
+    return write_lesions(root, photos, {"train": names[:8], "val": names[8:]})
 
 
-@pytest.fixture
-def detector_config(lesion_set: Path, tmp_path: Path) -> DetectorConfig:
-    """A run of two epochs of two steps each, on tiles of 64."""
+def small_detector(folder: Path) -> DetectorConfig:
+    """A run of two epochs of two steps each, on tiles of 64, from the set in ``folder/voc``."""
     return DetectorConfig(
         data=LesionData(
-            str(lesion_set), radius=86, tile=64, overlap=16, cache=str(tmp_path / "cache")
+            str(folder / "voc"), radius=86, tile=64, overlap=16, cache=str(folder / "cache")
         ),
         epochs=2,
         backbone=Backbone(init="none"),
@@ -221,6 +218,48 @@ def detector_config(lesion_set: Path, tmp_path: Path) -> DetectorConfig:
         optimiser=Optimiser(batch=2, rate=1e-3, ema=0.0),
         checkpoint_every=1,
     )
+
+
+@pytest.fixture
+def save_lesions(tmp_path: Path) -> Callable[..., Path]:
+    """:func:`write_lesions` into a folder of the test's own."""
+
+    def save(
+        photos: dict[str, dict[str, int]],
+        splits: dict[str, list[str]] | None = None,
+        folder: str = "voc",
+    ) -> Path:
+        return write_lesions(tmp_path / folder, photos, splits)
+
+    return save
+
+
+@pytest.fixture
+def lesion_set(tmp_path: Path) -> Path:
+    """The set of :func:`write_lesion_set`."""
+    return write_lesion_set(tmp_path / "voc")
+
+
+@pytest.fixture
+def detector_config(lesion_set: Path) -> DetectorConfig:
+    """The configuration of :func:`small_detector`."""
+    return small_detector(lesion_set.parent)
+
+
+@pytest.fixture(scope="session")
+def trained_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the set, the cache and the run of one epoch: copy it to change it."""
+    import torch
+
+    from fundoscope.train.detection import training
+
+    folder = tmp_path_factory.mktemp("detector")
+    write_lesion_set(folder / "voc")
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fundoscope.photo.retina.plausible", lambda *_: True)
+        training.train(msgspec.structs.replace(small_detector(folder), epochs=1), folder / "run")
+    return folder
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ def call(bench, recipe, out, *options):
     """Run the bench; gives its table."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fundoscope.photo.retina.plausible", lambda *_: True)
+        patch.setattr("fundoscope.evaluate.grading.results._draw", lambda *_: None)
         words = [str(SCRIPT), str(recipe), "--out", str(out), "--workers", "1", *options]
         patch.setattr(sys, "argv", words)
         bench.main()

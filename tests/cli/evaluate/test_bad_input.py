@@ -10,15 +10,14 @@ import pytest
 
 from fundoscope import reader
 from fundoscope.cli.main import run
-from fundoscope.evaluate.grading import results
 
+pytestmark = pytest.mark.usefixtures("few_plots")
 PARTS = ("image", "grade", "patient", "source")
 
 
 @pytest.fixture(autouse=True)
 def by_name(monkeypatch, named_reader):
     monkeypatch.setattr(reader, "Reader", named_reader)
-    monkeypatch.setattr(results, "_draw", lambda *_: None)  # plots take most of the time
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from fundoscope.cli.evaluate import grading as command
 from fundoscope.cli.evaluate import reporting
 from fundoscope.cli.main import run
 
+pytestmark = pytest.mark.usefixtures("few_plots")
+
 ROWS = [
     ("a-says0.jpg", 0, "test", "x"),
     ("b-says1.jpg", 1, "test", "x"),

@@ -16,6 +16,8 @@ from fundoscope.evaluate.lesions.results import FILES
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
 
+pytestmark = pytest.mark.usefixtures("few_plots")
+
 MA, EX, OD = "microaneurysm", "hard_exudate", "optic_disc"
 EYES = {
     "a": [(MA, (10, 10, 20, 20)), (MA, (40, 10, 50, 20)), (OD, (50, 20, 90, 60))],
@@ -68,6 +70,7 @@ def rows(tmp_path, name):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.plots
 def test_the_whole_command(evaluate, tmp_path):
     code, out, err = evaluate("--masks", tmp_path / "masks")
     assert code == 0
@@ -112,6 +115,7 @@ def test_whether_pixels_are_of_maps_or_of_boxes_is_printed(evaluate, fake, tmp_p
     assert content(tmp_path, "metrics.json")["rule"]["pixel_score"] == "map"
 
 
+@pytest.mark.plots
 def test_the_same_photographs_give_the_same_bytes(evaluate, tmp_path):
     evaluate()
     first = {name: (tmp_path / "out" / name).read_bytes() for name in FILES if name != "run.json"}
@@ -192,6 +196,7 @@ def test_centres_alone(evaluate, tmp_path):
     assert not (tmp_path / "out" / "froc.png").exists()
 
 
+@pytest.mark.plots
 def test_plots_of_an_earlier_run_do_not_stay(evaluate, tmp_path):
     evaluate()
     (tmp_path / "out" / "mine.txt").write_text("kept")
@@ -232,6 +237,7 @@ def test_the_sheet_shows_found_missed_and_false(evaluate, tmp_path):
         assert near[60:].any()
 
 
+@pytest.mark.plots
 def test_plots_can_be_opened(evaluate, tmp_path):
     evaluate()
     for name in ("froc.png", "precision_recall.png"):

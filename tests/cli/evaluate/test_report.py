@@ -14,6 +14,8 @@ from fundoscope.cli.main import run
 from fundoscope.evaluate.compare.mcnemar import mcnemar
 from fundoscope.evaluate.report import prevalence, subgroups
 
+pytestmark = pytest.mark.usefixtures("few_plots")
+
 LABELS = ("image", "grade", "patient", "eye", "source", "second")
 ROWS = [
     (f"{i:02}-says{(i + (i % 7 == 0)) % 5}.jpg", i % 5, f"p{i // 2}", "RL"[i % 2], "ab"[i % 3 > 0],

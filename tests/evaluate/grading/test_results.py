@@ -18,6 +18,8 @@ from fundoscope.evaluate.grading.figures import NAMES
 from fundoscope.evaluate.grading.results import FILES, metrics, write
 from fundoscope.reading import ModelUsed
 
+pytestmark = pytest.mark.usefixtures("few_plots")
+
 ROWS = [
     ("x/a-says0.jpg", 0, "p1", "one"),
     ("x/b-says1.jpg", 0, "p1", "one"),
@@ -55,6 +57,7 @@ def written(evaluation, out, **more):
     return json.loads((out / "metrics.json").read_bytes())
 
 
+@pytest.mark.plots
 def test_every_file_is_there_and_no_other(evaluation, tmp_path):
     out = tmp_path / "deep" / "out"
     written(evaluation, out)
@@ -83,6 +86,7 @@ def test_metrics_have_the_keys_that_others_rely_on(evaluation, tmp_path):
     assert result["calibration"]["n"] == 5
 
 
+@pytest.mark.plots
 def test_metrics_repeat_to_the_byte(evaluation, manifest_of, named_reader, tmp_path):
     manifest = manifest_of(ROWS, COLUMNS)
     again = evaluate(manifest, manifest.rows, named_reader(), by=["status"], workers=3)
@@ -136,6 +140,7 @@ def test_times_and_machines_stay_out_of_the_metrics(evaluation):
     assert "NaN" not in text
 
 
+@pytest.mark.plots
 def test_pictures_can_be_opened(evaluation, tmp_path):
     written(evaluation, tmp_path / "out")
     for name in ("confusion.png", "roc.png", "reliability.png"):
@@ -144,6 +149,7 @@ def test_pictures_can_be_opened(evaluation, tmp_path):
             assert np.asarray(picture.convert("L")).std() > 5
 
 
+@pytest.mark.plots
 def test_pictures_of_an_evaluation_that_graded_nothing(manifest_of, named_reader, tmp_path):
     manifest = manifest_of([("a-dark.jpg", 0)])
     nothing = evaluate(manifest, manifest.rows, named_reader())
@@ -177,6 +183,7 @@ def test_the_folder_cannot_be_made(tmp_path):
         folder.check(tmp_path / "file" / "out", FILES, overwrite=False)
 
 
+@pytest.mark.plots
 def test_a_full_disk_changes_nothing(evaluation, tmp_path):
     resource = pytest.importorskip("resource")
     out = tmp_path / "out"

@@ -28,22 +28,53 @@ from fundoscope.train.detection import small_photographs
 from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
+from fundoscope.train.detection.exported import Exported
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 
 
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("fundoscope.photo.retina.plausible", lambda *_: True)
+    patch.setattr(detector_export, "READ_TILE", (128, 128))
+    patch.setattr(detector_export, "READ_OVERLAP", 16)
+    patch.setattr(detection_parity, "COMPARED_SIDES", ((64, 64), (64, 96)))
+    patch.setattr(small_photographs, "SCALES", (1.0, 0.5))
+
+
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector_export, "READ_TILE", (128, 128))
-    monkeypatch.setattr(detector_export, "READ_OVERLAP", 16)
-    monkeypatch.setattr(detection_parity, "COMPARED_SIDES", ((64, 64), (64, 96)))
-    monkeypatch.setattr(small_photographs, "SCALES", (1.0, 0.5))
+    make_small(monkeypatch)
 
 
 @pytest.fixture
-def run(detector_config: DetectorConfig, tmp_path: Path) -> Path:
-    detector.train(msgspec.structs.replace(detector_config, epochs=1), tmp_path / "run")
+def run(trained_detector: Path, tmp_path: Path) -> Path:
+    """The run of :func:`trained_detector` in a folder of the test's own, with its data."""
+    shutil.copytree(trained_detector, tmp_path, dirs_exist_ok=True)
+    stored = tmp_path / "run" / runs.CONFIG
+    stored.write_text(stored.read_text().replace(str(trained_detector), str(tmp_path)))
     return tmp_path / "run"
+
+
+@pytest.fixture(scope="module")
+def bundle(trained_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as a bundle called "earlier"."""
+    folder = tmp_path_factory.mktemp("exported") / "bundle"
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        detector_export.export(trained_detector / "run", folder, name="earlier")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def eight_bits(
+    trained_detector: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Exported]:
+    """The run as a bundle of eight bits, and what its export reports."""
+    folder = tmp_path_factory.mktemp("exported") / "eight-bits"
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        patch.setattr(detector_storage, "MAX_FALL", 1.0)
+        return folder, detector_export.export(trained_detector / "run", folder, int8=True)
 
 
 def test_a_larger_view_is_cut_into_as_many_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,17 +146,17 @@ def test_a_run_on_other_kinds_is_no_start(
 
 def test_a_run_starts_from_a_bundle_and_learns_a_further_kind(
     run: Path,
+    bundle: Path,
     detector_config: DetectorConfig,
     save_lesions: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
-    detector_export.export(run, tmp_path / "bundle")
     photos = {f"scar{i}": {"laser_scar": 3} for i in range(4)}
     scars = save_lesions(photos, {"train": list(photos)[:3], "val": list(photos)[3:]}, "scars")
     more = msgspec.structs.replace(
         detector_config,
         epochs=1,
-        start=str(tmp_path / "bundle"),
+        start=str(bundle),
         optimiser=msgspec.structs.replace(detector_config.optimiser, rate=1e-12),
         partial=(configs.Partial(str(scars), ("laser_scar",), share=0.3),),
     )
@@ -140,14 +171,15 @@ def test_a_run_starts_from_a_bundle_and_learns_a_further_kind(
 
 
 def test_a_run_starts_from_a_bundle_of_eight_bits(
-    run: Path, detector_config: DetectorConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path,
+    eight_bits: tuple[Path, Exported],
+    detector_config: DetectorConfig,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(detector_storage, "MAX_FALL", 1.0)
-    detector_export.export(run, tmp_path / "bundle", int8=True)
     second = msgspec.structs.replace(
         detector_config,
         epochs=1,
-        start=str(tmp_path / "bundle"),
+        start=str(eight_bits[0]),
         optimiser=msgspec.structs.replace(detector_config.optimiser, rate=1e-12),
     )
     detector.train(second, tmp_path / "second")
@@ -160,8 +192,7 @@ def test_a_run_starts_from_a_bundle_of_eight_bits(
     assert torch.allclose(before, after, atol=float(before.abs().max()) / 63)
 
 
-def test_a_run_is_averaged_with_a_bundle(run: Path, tmp_path: Path) -> None:
-    detector_export.export(run, tmp_path / "bundle", name="earlier")
+def test_a_run_is_averaged_with_a_bundle(run: Path, bundle: Path, tmp_path: Path) -> None:
     later = shutil.copytree(run, tmp_path / "later")
     best = loop.read_checkpoint(later / loop.BEST)
     best["network"] = {
@@ -169,7 +200,7 @@ def test_a_run_is_averaged_with_a_bundle(run: Path, tmp_path: Path) -> None:
         for key, value in best["network"].items()
     }
     torch.save(best, later / loop.BEST)
-    average.average([(tmp_path / "bundle", 0.25), (later, 0.75)], tmp_path / "both")
+    average.average([(bundle, 0.25), (later, 0.75)], tmp_path / "both")
     before, after = (
         loop.read_checkpoint(f / loop.BEST)["network"] for f in (run, tmp_path / "both")
     )
@@ -178,15 +209,14 @@ def test_a_run_is_averaged_with_a_bundle(run: Path, tmp_path: Path) -> None:
             assert torch.allclose(after[name], values + 0.75, atol=1e-3), name
     assert runs.averaged(tmp_path / "both") == {"earlier": 0.25, "later": 0.75}
     with pytest.raises(UsageError, match="is a bundle; name a run last"):
-        average.average([(later, 0.75), (tmp_path / "bundle", 0.25)], tmp_path / "third")
+        average.average([(later, 0.75), (bundle, 0.25)], tmp_path / "third")
 
 
 def test_a_bundle_of_other_kinds_is_no_start(
-    run: Path, detector_config: DetectorConfig, tmp_path: Path
+    bundle: Path, detector_config: DetectorConfig, tmp_path: Path
 ) -> None:
-    detector_export.export(run, tmp_path / "bundle")
     data = msgspec.structs.replace(detector_config.data, kinds=("hard_exudate",))
-    other = msgspec.structs.replace(detector_config, data=data, start=str(tmp_path / "bundle"))
+    other = msgspec.structs.replace(detector_config, data=data, start=str(bundle))
     with pytest.raises(UsageError, match="no weights of this network"):
         detector.train(other, tmp_path / "other")
 
@@ -222,19 +252,16 @@ def test_boxes_that_differ_are_noticed() -> None:
     assert detection_parity.difference(ours, nothing)[1].tolist() == [np.inf]
 
 
-def test_eight_bits_are_recorded_and_read(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(detector_storage, "MAX_FALL", 1.0)
-    exported = detector_export.export(run, tmp_path / "bundle", int8=True)
+def test_eight_bits_are_recorded_and_read(run: Path, eight_bits: tuple[Path, Exported]) -> None:
+    folder, exported = eight_bits
     assert exported.score_difference < 1e-4  # of the float graph against torch
-    manifest = bundles.load_detector(tmp_path / "bundle").manifest
+    manifest = bundles.load_detector(folder).manifest
     assert manifest.stored is not None
     assert manifest.stored.weights == "int8"
     assert manifest.stored.cost.keys() == set(manifest.classes)
     config, _ = configs.of_run(run)
     photo = decode.decode_file(next((Path(config.data.annotations) / "JPEGImages").iterdir()))
-    one, two = (detectors.load(tmp_path / "bundle", threads=n) for n in (1, 2))
+    one, two = (detectors.load(folder, threads=n) for n in (1, 2))
     fov = field.find(photo)
     assert detectors.candidates(one, photo, fov) == detectors.candidates(two, photo, fov)
 

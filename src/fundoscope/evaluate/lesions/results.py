@@ -71,7 +71,6 @@ def write(
         OutputError: a file could not be written; nothing was changed.
     """
     evaluation = _renamed(evaluation, paths=paths)
-    count = len(evaluation.photographs)
     with folder.staged(out, FILES) as stage:
         folder.write_json(stage / METRICS, metrics(evaluation))
         folder.write_json(stage / RUN, _run(evaluation, provenance))
@@ -79,8 +78,13 @@ def write(
         folder.write_csv(stage / PHOTOGRAPHS, _photographs(evaluation))
         worst.draw(evaluation, stage / WORST_PICTURE)
         if evaluation.truth.kinds:
-            plots.draw_froc(evaluation.figures, count, stage / FROC_PICTURE)
-            plots.draw_precision_recall(evaluation.figures, count, stage / CURVE_PICTURE)
+            _draw(evaluation, stage)
+
+
+def _draw(evaluation: Evaluation, stage: Path) -> None:
+    count = len(evaluation.photographs)
+    plots.draw_froc(evaluation.figures, count, stage / FROC_PICTURE)
+    plots.draw_precision_recall(evaluation.figures, count, stage / CURVE_PICTURE)
 
 
 def _renamed(evaluation: Evaluation, *, paths: bool) -> Evaluation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +54,11 @@ def normalised(name: str, shown: np.ndarray) -> torch.Tensor:
 
 def detector(name: str) -> nn.Module:
     """One of random weights whose scores are spread."""
+    return copy.deepcopy(_made(name))
+
+
+@functools.cache
+def _made(name: str) -> nn.Module:
     torch.manual_seed(2)
     shape, anchors = (CLASSIC, ONE_MAP) if name == "vgg16" else (SMALL, PYRAMID)
     backbone = backbones.create(name, shape.channels, init="none")
