@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from fundoscope.cli import main
@@ -49,7 +49,7 @@ for _number in (signal.SIGINT, signal.SIGHUP):
         )
 
 # How long an example takes depends on what else the machine does; it says nothing about the code.
-settings.register_profile("fundoscope", deadline=None)
+settings.register_profile("fundoscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fundoscope")
 
 ROOT = Path(__file__).parents[1]

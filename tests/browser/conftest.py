@@ -235,6 +235,7 @@ def open_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callabl
         usual = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
         context = chromium.new_context(**(usual | options))
         context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))

@@ -134,4 +134,6 @@ def test_the_nth_write_fails(
         again = fundoscope(*command, out, *(("--overwrite",) if out.exists() else ()))
         assert again.code == 0, again.err
         assert tree(out) == tree(whole)
+    else:
+        pytest.fail(f"more than {MOST} steps")
     assert failed >= 3

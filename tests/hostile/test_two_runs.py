@@ -30,7 +30,9 @@ WATCHED = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "ctypes.
 MOMENTS = range(1, 51)
 NO_RESULTS = {"unfinished"}
 """What a run that was stopped leaves, so that the next one resumes it."""
-FAILED, DONE = 1, 0
+FAILED, DONE, UNMET = 1, 0, 2
+"""Exit codes of the process: its action failed; it ended although a step met the blow; it has fewer
+steps."""
 KILLED = -signal.SIGKILL
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -53,24 +55,27 @@ def broken_at(moment: int, action: Action, blow: Action) -> int:
     """Run an action in a process of its own, in which the n-th step on the disk meets a blow."""
     child = os.fork()
     if child == 0:  # pragma: no cover (another process)
-        _break(moment, blow)
+        met = _break(moment, blow)
         try:
             action()
         except (OutputError, OSError):
             os._exit(FAILED)
         except BaseException:  # noqa: BLE001
             os._exit(99)
-        os._exit(DONE)
+        os._exit(DONE if met else UNMET)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _break(moment: int, blow: Action) -> None:  # pragma: no cover (another process)
+def _break(moment: int, blow: Action) -> list[int]:  # pragma: no cover (another process)
+    """Let the n-th step meet a blow; the list is not empty once it has."""
     steps, fsync = 0, os.fsync
+    met = list[int]()
 
     def step() -> None:
         nonlocal steps
         steps += 1
         if steps == moment:
+            met.append(steps)
             blow()
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -84,6 +89,7 @@ def _break(moment: int, blow: Action) -> None:  # pragma: no cover (another proc
 
     os.fsync = synced
     sys.addaudithook(watch)
+    return met
 
 
 def fail() -> None:  # pragma: no cover (another process)
@@ -105,7 +111,7 @@ def never_a_mix(folder: Path, old: Tree, new: Tree, action: Action, blow: Action
         seen.add(code)
         after = tree(folder)
         assert after in (old, new), (moment, code, sorted(after))
-        if code == DONE:
+        if code in (DONE, UNMET):
             assert after == new
         elif code == FAILED:
             assert leftovers(folder) == [], moment
@@ -113,7 +119,10 @@ def never_a_mix(folder: Path, old: Tree, new: Tree, action: Action, blow: Action
         assert leftovers(folder) == [], moment
         assert tree(folder) == after
         put(folder, old)
-    assert seen <= {DONE, FAILED, KILLED}
+        if code == UNMET:
+            break
+    assert UNMET in seen, f"more than {len(MOMENTS)} steps"
+    assert seen <= {DONE, UNMET, FAILED, KILLED}
     assert seen & {FAILED, KILLED}
 
 
@@ -209,6 +218,10 @@ def test_where_folders_cannot_be_exchanged(
         assert tree(folder) in (old, new), moment
         assert leftovers(folder) == []
         put(folder, old)
+        if code == UNMET:
+            break
+    else:
+        pytest.fail(f"more than {len(MOMENTS)} steps")
 
 
 def test_files_of_a_pair_in_a_foreign_folder(tmp_path: Path) -> None:
@@ -222,12 +235,16 @@ def test_files_of_a_pair_in_a_foreign_folder(tmp_path: Path) -> None:
 
     inode = (tmp_path / "folder").stat().st_ino
     for moment in MOMENTS:
-        broken_at(moment, write, kill)
+        code = broken_at(moment, write, kill)
         after = tree(tmp_path / "folder").items()
         assert after <= old.items() or after <= new.items(), moment
         switching.recover(tmp_path / "folder")
         assert tree(tmp_path / "folder") in (old, new), moment
         put(tmp_path / "folder", old)
+        if code == UNMET:
+            break
+    else:
+        pytest.fail(f"more than {len(MOMENTS)} steps")
     assert (tmp_path / "folder").stat().st_ino == inode
 
 
