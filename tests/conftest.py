@@ -131,6 +131,8 @@ class FakeReader:
         self.detector = detector
         self.lesions = lesions
         self.threads = threads
+        self.force = force
+        self.heat_map = heat_map
         FakeReader.made.append(self)
 
     def examine(self, source: str | Path, *, eye: str | None = None) -> tuple[Photo, Reading]:

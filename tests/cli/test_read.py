@@ -38,6 +38,39 @@ def test_one_clear_line_a_photograph_and_totals(
     assert lines[-1] == "research use, not a diagnosis"
 
 
+def test_options_reach_the_reader_the_limits_and_the_pictures(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fundoscope import reader
+    from fundoscope.batch import engines
+    from fundoscope.report import overlay
+
+    limits, drawn, engine, draw = [], [], engines.engine, overlay.draw
+
+    def watched(*given: Any, **options: Any) -> Any:
+        limits.append(options["limits"])
+        return engine(*given, **options)
+
+    def watched_draw(*given: Any, **options: Any) -> Any:
+        drawn.append(options)
+        return draw(*given, **options)
+
+    monkeypatch.setattr(engines, "engine", watched)
+    monkeypatch.setattr(overlay, "draw", watched_draw)
+    photo, out = save_eye(tmp_path / "eye_g2.jpg"), tmp_path / "out"
+    usual = ("read", photo, "--out", out, "--workers", 1)
+    assert fundoscope(*usual).code == 0
+    chosen = ("--overwrite", "--force", "--heat", "--grid", "--labels", "--deadline", 7)
+    assert fundoscope(*usual, *chosen).code == 0
+    before, after = reader.Reader.made[-2:]  # type: ignore[attr-defined]
+    assert (before.force, before.heat_map) == (False, False)
+    assert (after.force, after.heat_map) == (True, True)
+    assert limits[1].deadline_s == 7
+    assert limits[0].deadline_s != 7
+    assert [each["quadrants"] for each in drawn] == [False, True]
+    assert [each["labels"] for each in drawn] == [False, True]
+
+
 def test_what_was_not_graded_is_named_with_reason_and_remedy(
     tmp_path: Path, save_eye: Save, fundoscope: Command
 ) -> None:

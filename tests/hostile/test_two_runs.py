@@ -28,6 +28,9 @@ Tree = dict[str, bytes]
 
 WATCHED = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "ctypes.dlsym"}
 MOMENTS = range(1, 51)
+THE_SWITCH = 30
+"""Steps at the end of a run that are each broken; of the many before, in which photographs are
+read, every fourth is."""
 NO_RESULTS = {"unfinished"}
 """What a run that was stopped leaves, so that the next one resumes it."""
 FAILED, DONE, UNMET = 1, 0, 2
@@ -55,27 +58,24 @@ def broken_at(moment: int, action: Action, blow: Action) -> int:
     """Run an action in a process of its own, in which the n-th step on the disk meets a blow."""
     child = os.fork()
     if child == 0:  # pragma: no cover (another process)
-        met = _break(moment, blow)
+        steps = _break(moment, blow)
         try:
             action()
         except (OutputError, OSError):
             os._exit(FAILED)
         except BaseException:  # noqa: BLE001
             os._exit(99)
-        os._exit(DONE if met else UNMET)
+        os._exit(DONE if steps[0] >= moment else UNMET)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _break(moment: int, blow: Action) -> list[int]:  # pragma: no cover (another process)
-    """Let the n-th step meet a blow; the list is not empty once it has."""
-    steps, fsync = 0, os.fsync
-    met = list[int]()
+    """Let the n-th step meet a blow; the list holds the number of steps so far."""
+    steps, fsync = [0], os.fsync
 
     def step() -> None:
-        nonlocal steps
-        steps += 1
-        if steps == moment:
-            met.append(steps)
+        steps[0] += 1
+        if steps[0] == moment:
             blow()
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -89,7 +89,23 @@ def _break(moment: int, blow: Action) -> list[int]:  # pragma: no cover (another
 
     os.fsync = synced
     sys.addaudithook(watch)
-    return met
+    return steps
+
+
+def moments_of(action: Action) -> list[int]:
+    """The steps to break, of an action that is carried out for this; the last one is beyond it."""
+    receiving, sending = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover (another process)
+        steps = _break(sys.maxsize, kill)
+        action()
+        os.write(sending, str(steps[0]).encode())
+        os._exit(0)
+    os.close(sending)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with os.fdopen(receiving, "rb") as stream:
+        count = int(stream.read())
+    return sorted({*range(1, count + 1, 4), *range(max(1, count - THE_SWITCH), count + 2)})
 
 
 def fail() -> None:  # pragma: no cover (another process)
@@ -106,7 +122,9 @@ BLOWS = pytest.mark.parametrize("blow", [fail, kill])
 def never_a_mix(folder: Path, old: Tree, new: Tree, action: Action, blow: Action) -> None:
     """Break the action at each moment; put the old files back between."""
     seen = set()
-    for moment in MOMENTS:
+    moments = moments_of(action)
+    put(folder, old)
+    for moment in moments:
         code = broken_at(moment, action, blow)
         seen.add(code)
         after = tree(folder)
@@ -119,9 +137,7 @@ def never_a_mix(folder: Path, old: Tree, new: Tree, action: Action, blow: Action
         assert leftovers(folder) == [], moment
         assert tree(folder) == after
         put(folder, old)
-        if code == UNMET:
-            break
-    assert UNMET in seen, f"more than {len(MOMENTS)} steps"
+    assert UNMET in seen, "the end was not reached"
     assert seen <= {DONE, UNMET, FAILED, KILLED}
     assert seen & {FAILED, KILLED}
 

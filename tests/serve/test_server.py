@@ -6,8 +6,10 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,14 +33,16 @@ FAST = ("--workers", "1", "--no-lesions", "--port", "0")
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    data: Path, options: tuple[str, ...] = FAST
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A service in a process of its own, and its address."""
-    command = [sys.executable, "-m", "fundoscope", "serve", "--data", str(data), *FAST]
+    command = [sys.executable, "-m", "fundoscope", "serve", "--data", str(data), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         first = process.stdout.readline()
-        found = re.search(r"http://\S+", first)
+        found = re.search(r"https?://\S+", first)
         assert found, first + (process.stderr.read() if process.stderr else "")
         yield process, found[0]
     finally:
@@ -67,7 +71,8 @@ def test_a_service_survives_being_killed_and_stops_gracefully(tmp_path: Path) ->
         assert process.wait(60) == 0
     with stores.opened(data) as store:
         assert records.waiting(store) == []
-        assert len(accepted) == 3
+        found = [records.get(store, where.rpartition("/")[2]) for where in accepted]
+        assert [record.status for record in found if record is not None] == ["read"] * 3
     said = subprocess.run(
         [sys.executable, "-m", "fundoscope", "audit", "verify", "--data", str(data)],
         capture_output=True,
@@ -75,6 +80,61 @@ def test_a_service_survives_being_killed_and_stops_gracefully(tmp_path: Path) ->
         check=True,
     )
     assert "the audit log is intact" in said.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+def test_a_certificate_encrypts_and_lesions_are_looked_for_by_default(tmp_path: Path) -> None:
+    key, certificate, eye = tmp_path / "key.pem", tmp_path / "own.pem", io.BytesIO()
+    made = (
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", str(key), "-out", str(certificate),
+    )  # fmt: skip
+    subprocess.run(made, check=True, capture_output=True)
+    Image.fromarray(draw(PhantomSpec(width=640, height=480, grade=2))[0]).save(eye, "JPEG")
+    trusted = ssl.create_default_context(cafile=certificate)
+    options = (
+        "--workers",
+        "1",
+        "--port",
+        "0",
+        "--certificate",
+        str(certificate),
+        "--key",
+        str(key),
+    )
+    with serving(tmp_path / "data", options) as (_, url):
+        assert url.startswith("https://")
+        with httpx.Client(base_url=url, timeout=60, verify=trusted) as client:
+            assert client.get("/livez").status_code == 200
+            answer = client.post("/v1/readings", files={"photograph": eye.getvalue()})
+        summary = answer.json()["reading"]["lesion_summary"]
+        assert "no_detector" not in {each["reason"] for each in summary}
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(url.replace("https", "http", 1) + "/livez")
+
+
+def test_options_reach_the_service(
+    fundoscope: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from fundoscope.serve import server
+
+    given = list[Any]()
+    monkeypatch.setattr(server, "run", lambda settings, _say: given.append(settings))
+    options = (
+        "--data", tmp_path, "--blind", "--queue", 7, "--workers", 3, "--name", "eyes.example",
+        "--name", "reading.example", "--no-lesions", "--database", "postgresql://a@b/c",
+    )  # fmt: skip
+    assert fundoscope("serve", *options).code == 0
+    assert fundoscope("serve", "--data", tmp_path, "--workers", 3).code == 0
+    chosen, usual = given
+    assert (chosen.blind, chosen.queue, chosen.workers) == (True, 7, 3)
+    assert chosen.names == ("eyes.example", "reading.example")
+    assert chosen.database == "postgresql://a@b/c"
+    assert chosen.reader["lesions"] is False
+    assert (usual.blind, usual.queue, usual.names, usual.database) == (False, 12, (), None)
+    assert usual.reader["lesions"] is True
 
 
 def _accepted(client: httpx.Client, shade: int) -> str:
