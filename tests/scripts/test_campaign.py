@@ -18,6 +18,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "campaign"
 TRAINER = """
 import json, pathlib, sys, time, tomllib
 if sys.argv[2] == "export":
+    if pathlib.Path("full").exists():
+        sys.exit("the disk is full")
     pathlib.Path(sys.argv[4]).mkdir(parents=True, exist_ok=True)
     (pathlib.Path(sys.argv[4]) / "bundle.json").write_text("{}")
     sys.exit()
@@ -165,6 +167,26 @@ def test_a_stopped_campaign_resumes_and_finishes_what_can_be_trained(repository:
     assert int(rows["second"]["epoch"]) >= 2
     bundles = repository.parent / "home" / "bundles"
     assert sorted(path.name for path in bundles.iterdir()) == ["first", "second"]
+
+
+def test_a_run_whose_export_failed_is_not_done(repository: Path) -> None:
+    (repository / "full").touch()
+    (repository / "configs" / "campaign.toml").write_text(
+        QUEUE.partition('\n[[run]]\nname = "broken')[0]
+    )
+    for line in (
+        ["git", "add", "-A"],
+        ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "full"],
+    ):
+        subprocess.run(line, cwd=repository, check=True)
+    command(repository)
+    failed = table(repository)["first"]
+    assert failed["state"] == "failed"
+    for full in (repository.parent / "home" / "code").glob("*/full"):
+        full.unlink()
+    command(repository)
+    assert table(repository)["first"]["state"] == "done"
+    assert (repository.parent / "home" / "bundles" / "first" / "bundle.json").is_file()
 
 
 def test_a_killed_campaign_resumes(repository: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from fundoscope.errors import UsageError
 from fundoscope.serve.app import make
+from fundoscope.serve.service import COOKIE
 from fundoscope.serve.store import audit, tokens
 from fundoscope.serve.store.database import writing
 
@@ -42,6 +43,9 @@ def test_tokens_have_names_and_roles(clinic: Clinic) -> None:
     problem(clinic.get("/metrics"), 403, "role")
     clinic.headers = bearer(smith)
     assert clinic.review(id_, grade=1).json()["review"]["reader"] == "a.smith"
+    # A proxy in front may ask for a password of its own.
+    cookie = {"Authorization": "Basic abc", "Cookie": f"{COOKIE}={smith}"}
+    assert clinic.client.get("/v1/worklist", headers=cookie).status_code == 200
     problem(clinic.post(), 403, "role")
 
     tokens.revoke(clinic.store, "a.smith")

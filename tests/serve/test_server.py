@@ -186,6 +186,7 @@ def test_audit_and_store_by_command(fundoscope: Command, tmp_path: Path) -> None
     assert (said.code, "1 photographs, 1 with a grade, 1 with boxes" in said.out) == (0, True)
 
     assert fundoscope("store", "delete", "--data", data).code == 2
+    assert fundoscope("store", "delete", "--older-than", 10**6, "--data", data).code == 2
     dry = fundoscope("store", "delete", "--patient", "7", "--dry-run", "--data", data)
     assert "1 readings would be deleted" in dry.out
     assert fundoscope("store", "delete", second, "unknown", "--data", data).code == 3

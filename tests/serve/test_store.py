@@ -112,6 +112,28 @@ def test_deletion_takes_photograph_and_reviews_and_is_logged(clinic: Clinic) -> 
     assert clinic.get(f"/v1/readings/{second}").status_code == 200
 
 
+def test_nothing_of_a_deleted_patient_stays_in_the_files(clinic: Clinic) -> None:
+    id_ = clinic.upload(3, patient="the-patient-7")
+    clinic.review(id_, grade=3, comment="a-word-about-her")
+    with database.looking(clinic.store.engine):  # somebody else looks meanwhile
+        pass
+    retention.remove(clinic.store, [id_], by="x")
+    files = sorted(clinic.settings.data.glob("fundoscope.db*"))
+    assert files
+    for file in files:
+        content = file.read_bytes()
+        assert b"the-patient-7" not in content, file.name
+        assert b"a-word-about-her" not in content, file.name
+
+
+def test_the_next_reading_of_a_file_becomes_the_earliest(clinic: Clinic) -> None:
+    first, second, third = clinic.upload(3), clinic.upload(3), clinic.upload(3)
+    retention.remove(clinic.store, [first], by="x")
+    assert clinic.get(f"/v1/readings/{second}").json()["same_as"] is None
+    assert clinic.get(f"/v1/readings/{third}").json()["same_as"] == second
+    assert audit.verify(clinic.store.engine).faults == ()
+
+
 def test_a_photograph_stays_while_another_reading_needs_it(clinic: Clinic) -> None:
     first, second = clinic.upload(3), clinic.upload(3)
     retention.remove(clinic.store, [first], by="x")

@@ -95,6 +95,9 @@ def export(
     photographs = list(_photographs(store))
     if not photographs:
         raise UsageError(str(store.data), "holds no finished review", "review some readings first")
+    with writing(store.engine) as connection:  # before photographs leave the store
+        detail = {"photographs": len(photographs), "patients": patients}
+        audit.append(connection, by, audit.EXPORTED, detail=detail)
     boxed = tuple(sorted(_boxed(store, photographs), key=lambda photo: photo.image))
     losses: tuple[Loss, ...] = ()
     if boxed:
@@ -103,9 +106,6 @@ def export(
     files = [(out / LABELS, _labels(store, photographs, patients=patients))]
     write_files(files, overwrite=overwrite)
     _copy(store, photographs, out / PHOTOGRAPHS)
-    with writing(store.engine) as connection:
-        detail = {"photographs": len(photographs), "patients": patients}
-        audit.append(connection, by, audit.EXPORTED, detail=detail)
     graded = sum(each.graded is not None for each in photographs)
     return Exported(len(photographs), graded, len(boxed), losses)
 

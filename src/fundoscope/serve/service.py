@@ -23,6 +23,7 @@ from fundoscope.serve.store.tokens import Holder
 COOKIE: Final = "fundoscope_token"
 """Holds a browser's token: out of reach of scripts, and never sent by other sites."""
 BEARER: Final = "bearer "
+BASIC: Final = "basic "
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 EVERYBODY: Final = Holder(tokens.NOBODY, frozenset(tokens.ROLES))
 
@@ -79,10 +80,15 @@ def caller(request: Request) -> Holder:
 
 
 def token_of(request: Request) -> str:
-    """The token of a request; ``""`` if there is none."""
+    """The token of a request; ``""`` if there is none.
+
+    A name and a password (HTTP Basic) are those of a proxy before the service, not a token.
+    """
     header = request.headers.get("authorization", "")
     if header.lower().startswith(BEARER):
         return header[len(BEARER) :].strip()
+    if header.lower().startswith(BASIC):
+        header = ""
     return header or request.cookies.get(COOKIE, "")
 
 

@@ -52,6 +52,7 @@ def reading(icdr: int | None, step: str | None) -> Reading:
         (("reader", "refer"), "refer"),
         (("routine_recall", "refer"), "refer"),
         ((None, None), None),
+        ((None, "routine_recall"), None),
     ],
 )
 def test_the_most_urgent_step_of_any_photograph_is_that_of_the_patient(
@@ -87,6 +88,14 @@ def test_without_a_decision_there_is_no_interval(step: str | None) -> None:
     eyes = [("right", reading(3, step)), ("left", reading(0, step))]
     (line,) = advice.of(eyes, ENGLISH).interval
     assert line == ENGLISH.say("paper.no_interval")
+
+
+@pytest.mark.parametrize("left", [reading(2, "reader"), reading(None, "retake"), None])
+def test_an_eye_that_nobody_has_decided_on_leaves_the_interval_open(left: Reading | None) -> None:
+    """The undecided eye may need a doctor within weeks, whatever the referred one needs."""
+    given = advice.of([("right", reading(2, "refer")), ("left", left)], ENGLISH)
+    assert given.step == "refer"
+    assert given.interval == (ENGLISH.say("paper.no_interval"),)
 
 
 def test_the_rule_set_that_the_user_chose_gives_the_interval() -> None:

@@ -242,6 +242,12 @@ class _Agent:
             connecting.check_creation(error)
             self._replace(worker)
             return
+        except self._ray.exceptions.OutOfMemoryError:
+            self._replace(worker)  # Ray ended the actor to keep its machine alive
+            return
+        except self._ray.exceptions.ObjectLostError:
+            self._ask_again(answer, worker)  # a machine is gone, with an answer that it held
+            return
         worker.since = time.monotonic()
         if worker.loading is not None:
             self._arrived(ARRIVALS.decode(content))
@@ -270,6 +276,18 @@ class _Agent:
                 "has other models than the other machines",
                 "install the same fundoscope on each machine",
             )
+
+    def _ask_again(self, answer: Any, worker: _Worker) -> None:
+        """Have a photograph read again whose answer was lost."""
+        if worker.loading is not None:
+            self._replace(worker)
+            return
+        task = worker.tasks.pop(answer)
+        task.attempts += 1
+        if task.attempts >= ATTEMPTS:
+            self._answer(task, Message(refusal=died(task.job)))
+        else:
+            self._waiting.appendleft(task)
 
     def _replace(self, worker: _Worker) -> None:
         """Start an actor in the place of a dead one, and have what that had read again."""

@@ -25,6 +25,7 @@ def delete(
         typer.Option(
             metavar="DAYS",
             min=0,
+            max=36_500,
             help="Delete readings that are older. Run it daily to keep a retention period.",
         ),
     ] = None,

@@ -64,7 +64,8 @@ def _step(eyes: Sequence[Eye]) -> str | None:
     for _, reading in eyes:
         following = None if reading is None else reading.next_step
         steps.add(RETAKE if reading is None else following.step if following else None)
-    return next((step for step in URGENCY if step in steps), None)
+    most_urgent = next((step for step in URGENCY if step in steps), None)
+    return None if most_urgent == ROUTINE_RECALL and None in steps else most_urgent
 
 
 def _name(eye: str | None, words: Language) -> str:
@@ -88,10 +89,19 @@ def _gaps(eyes: Sequence[Eye], words: Language) -> list[str]:
 
 
 def _interval(step: str | None, eyes: Sequence[Eye], words: Language) -> tuple[str, ...]:
-    """The interval of the worst grade, where the step allows for one."""
+    """The interval of the worst grade, where every photograph allows for one.
+
+    One that a person has yet to grade may be worse than those that are graded.
+    """
     readings = [reading for _, reading in eyes if reading is not None]
     grades = [each.grade.icdr for each in readings if each.grade.icdr is not None]
-    if step not in (REFER, ROUTINE_RECALL) or not grades:
+    decided = all(
+        reading is not None
+        and reading.next_step is not None
+        and reading.next_step.step in (REFER, ROUTINE_RECALL)
+        for _, reading in eyes
+    )
+    if step is None or not decided or not grades:
         return (words.say("paper.no_interval"),)
     # An eye that is referred is treated as moderate at least, whatever its likeliest grade.
     worst = max(*grades, REFERABLE_GRADE if step == REFER else 0)

@@ -85,12 +85,14 @@ export class Boxes {
     Object.assign(box, { x0: box.x0 + x, x1: box.x1 + x, y0: box.y0 + y, y1: box.y1 + y });
   }
 
+  /** Move some sides of a box: not past the opposite ones, nor out of the photograph. */
   stretch(box, sides) {
-    Object.assign(box, sides);
-    box.x0 = Math.max(0, Math.min(box.x0, box.x1 - SMALLEST));
-    box.y0 = Math.max(0, Math.min(box.y0, box.y1 - SMALLEST));
-    box.x1 = Math.min(this.size.width, Math.max(box.x1, box.x0 + SMALLEST));
-    box.y1 = Math.min(this.size.height, Math.max(box.y1, box.y0 + SMALLEST));
+    for (const [low, high, most] of [['x0', 'x1', this.size.width], ['y0', 'y1', this.size.height]]) {
+      if (low in sides) box[low] = Math.min(sides[low], box[high] - SMALLEST);
+      if (high in sides) box[high] = Math.max(sides[high], box[low] + SMALLEST);
+      box[low] = Math.max(0, box[low]);
+      box[high] = Math.min(most, box[high]);
+    }
   }
 
   /** Add a box in the middle of a view. */

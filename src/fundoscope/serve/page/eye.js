@@ -1,7 +1,7 @@
 /** The photograph of one eye with what is drawn above it. */
 
 import * as api from '/page/api.js';
-import { make } from '/page/dom.js';
+import { fill, make } from '/page/dom.js';
 import { percent, say } from '/page/language.js';
 import { drawGrid, drawLandmarks, drawQuadrants } from '/page/viewer/anatomy.js';
 import { drawHeat } from '/page/viewer/heat.js';
@@ -31,7 +31,8 @@ export class Eye {
     this.view = new View('');
     this.hint = make('div.hint', { 'aria-hidden': 'true' });
     this.title = make('h2');
-    this.element = make('section.eye', {}, this.title, this.view.element);
+    this.trouble = make('div', { role: 'alert' });
+    this.element = make('section.eye', {}, this.title, this.trouble, this.view.element);
     this.view.element.append(this.hint);
     this.view.layers.push((context) => this.draw(context));
     this.view.onhover = (place) => this.hover(place);
@@ -71,6 +72,11 @@ export class Eye {
     this.loaded = true;
     this.element.dataset.loaded = 'true';
     this.filter();
+  }
+
+  /** Say why the photograph cannot be shown. */
+  fail(problem) {
+    fill(this.trouble, make('p.error', {}, problem.sentence || String(problem)));
   }
 
   sizeOr(bitmap) {

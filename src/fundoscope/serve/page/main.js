@@ -7,6 +7,7 @@ import * as language from '/page/language.js';
 import { show as showReading } from '/page/reading.js';
 import { choose, chosen } from '/page/settings.js';
 import { ask as askForToken } from '/page/sign-in.js';
+import { clear as clearUploads } from '/page/upload.js';
 import { show as showWorklist } from '/page/worklist.js';
 
 const { say } = language;
@@ -16,10 +17,16 @@ const main = document.getElementById('main');
 let session = null;
 /** Ends the view that is shown: timers, pictures, observers; saves what is not saved yet. */
 let leave = async () => {};
+/** Number of the view that was asked for last: an answer for an earlier one comes too late. */
+let turns = 0;
 
 async function begin() {
   await language.load();
   keys.listen();
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    event.preventDefault(); // Its address would be that of another view.
+    main.focus();
+  });
   window.addEventListener('hashchange', route);
   window.addEventListener('unhandledrejection', (event) => {
     if (event.reason instanceof api.Problem) {
@@ -67,25 +74,42 @@ function frame() {
 }
 
 async function route() {
-  await leave();
-  leave = async () => {};
-  fill(main);
+  turns += 1;
+  const turn = turns;
+  const isShown = () => turn === turns;
+  await end();
+  if (!isShown()) return;
+  keys.use([]);
+  const room = make('div');
+  fill(main, room);
   const [, view, id] = location.hash.split('/');
-  const shown = view === 'reading' && id ? showReading(main, session, decodeURIComponent(id)) : showWorklist(main, session);
+  const shown = view === 'reading' && id
+    ? showReading(room, session, decodeURIComponent(id), isShown) : showWorklist(room, session);
   try {
-    leave = (await shown) || leave;
+    const ending = await shown;
+    if (isShown()) leave = ending || leave;
+    else if (ending) await ending();
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
-    fill(main, make('p.error', { role: 'alert' }, problem.sentence),
+    fill(room, make('p.error', { role: 'alert' }, problem.sentence),
       make('p.row', {}, button(say('page.again'), route), make('a', { href: '#/' }, say('page.worklist'))));
   }
+  if (isShown() && document.activeElement === document.body) main.focus({ preventScroll: true });
+}
+
+/** End the view that is shown; a draft that could not be saved is reported. */
+async function end() {
+  const ending = leave;
+  leave = async () => {};
+  const problem = await ending();
+  if (problem instanceof api.Problem) complain(problem, `${say('page.unsaved')} `);
 }
 
 /** Show a problem that nobody awaited. */
-function complain(problem) {
-  announce(problem.sentence);
-  const line = make('p.error', { role: 'alert' }, problem.sentence);
-  main.prepend(line);
+function complain(problem, before = '') {
+  announce(before + problem.sentence);
+  const line = make('p.error', { role: 'alert' }, before, problem.sentence);
+  main.before(line);
   setTimeout(() => line.remove(), 15000);
 }
 
@@ -103,8 +127,10 @@ function changeTheme(theme) {
 
 /** Sign out; nothing about a patient stays on the screen. */
 async function signOut() {
-  await leave();
-  leave = async () => {};
+  turns += 1;
+  await end();
+  clearUploads();
+  keys.use([]);
   fill(main);
   await api.signOut();
   session = null;

@@ -20,11 +20,14 @@ const STEP = 0.05;
 
 /**
  * Draw the view of a reading.
- * @returns {() => Promise<void>} ends it
+ * @param {() => boolean} isShown whether nobody has gone on to another view
+ * @returns {() => Promise<Problem|null>} ends it; what kept a draft from being saved
  */
-export async function show(main, session, id) {
+export async function show(main, session, id, isShown) {
   const sight = firstSight(id); // Asked for at once: it needs nothing that the reading says.
-  const reading = new ReadingView(main, session, await api.reading(id), sight);
+  const answer = await api.reading(id);
+  if (!isShown()) return null;
+  const reading = new ReadingView(main, session, answer, sight);
   return () => reading.close();
 }
 
@@ -48,9 +51,10 @@ class ReadingView {
   }
 
   async close() {
+    this.closed = true;
     clearTimeout(this.timer);
     this.eyes.forEach((eye) => eye.close());
-    if (this.review) await this.review.close();
+    return this.review ? this.review.close() : null;
   }
 
   head() {
@@ -76,7 +80,7 @@ class ReadingView {
     this.drawTools();
     this.drawPanel();
     this.useKeys();
-    this.eye.load(this.sight).catch((problem) => { this.eye.hint.textContent = problem.sentence || String(problem); });
+    this.eye.load(this.sight).catch((problem) => this.eye.fail(problem));
     if (this.answer.status === 'waiting') this.wait();
     if (this.answer.patient) this.findPartner().catch(() => {});
   }
@@ -84,7 +88,12 @@ class ReadingView {
   /** Look again until the photograph is read. */
   wait() {
     this.timer = setTimeout(async () => {
-      this.answer = await api.reading(this.answer.id);
+      try {
+        this.answer = await api.reading(this.answer.id);
+      } catch (problem) {
+        if (!(problem instanceof api.Problem)) throw problem; // Else it is asked again.
+      }
+      if (this.closed) return;
       if (this.answer.status === 'waiting') {
         this.wait();
         return;
@@ -114,9 +123,11 @@ class ReadingView {
   /** The photograph of the patient's other eye, if there is one. */
   async findPartner() {
     const { items } = await api.worklist({ patient: this.answer.patient, status: 'read', limit: 20 });
+    if (this.closed) return;
     const mine = sideOf(this.answer);
     for (const item of items.filter(({ id }) => id !== this.answer.id).slice(0, 4)) {
       const answer = await api.reading(item.id);
+      if (this.closed) return;
       const other = sideOf(answer);
       if (other && other !== mine) {
         this.partner = answer;
@@ -134,7 +145,7 @@ class ReadingView {
       const eye = new Eye(this.partner, this.shown);
       eye.element.append(this.summary(this.partner));
       this.eyes.push(eye);
-      eye.load(firstSight(this.partner.id)).catch(() => {});
+      eye.load(firstSight(this.partner.id)).catch((problem) => eye.fail(problem));
     } else if (!on && this.eyes.length === 2) {
       this.eyes.pop().close();
     }
@@ -169,6 +180,7 @@ class ReadingView {
   drawTools() {
     const views = () => this.eyes.map(({ view }) => view);
     this.toggles = new Map();
+    const focused = [...this.tools.children].indexOf(document.activeElement);
     fill(this.tools,
       button('+', () => views().forEach((view) => view.zoomIn()), { key: '+', 'aria-label': say('page.key_zoom_in') }),
       button('−', () => views().forEach((view) => view.zoomOut()), { key: '-', 'aria-label': say('page.key_zoom_out') }),
@@ -182,6 +194,7 @@ class ReadingView {
         return made;
       }),
       this.partner ? this.bothToggle() : null);
+    if (focused >= 0) this.tools.children[focused]?.focus();
   }
 
   bothToggle() {
@@ -272,7 +285,7 @@ class ReadingView {
   /** What can be taken away: the report, annotations. */
   files() {
     const { id } = this.answer;
-    const other = this.partner ? `&other=${encodeURIComponent(this.partner.id)}` : '';
+    const other = this.partner?.reading ? `&other=${encodeURIComponent(this.partner.id)}` : '';
     return make('p.row.files', {},
       make('a', { href: `${api.part(id, 'report.pdf')}?language=${current()}${other}`, target: '_blank', rel: 'noopener' }, say('page.report')),
       make('a', { href: api.part(id, 'annotations.xml'), download: `${id}.xml` }, say('page.annotations')),

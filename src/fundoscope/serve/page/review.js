@@ -44,16 +44,19 @@ export class Review {
     this.comment = draft.comment || '';
     this.boxes = null;
     this.eye.boxes = null;
+    this.eye.view.tool = null;
     if (draft.boxes) this.edit(draft.boxes);
     this.draw();
     if (this.answer.draft) this.say(say('page.resumed', { when: moment(draft.saved) }));
   }
 
-  /** End it; what is not saved yet is saved as a draft. */
+  /** End it; what is not saved yet is saved as a draft. Gives the problem if it cannot be. */
   async close() {
     document.removeEventListener('visibilitychange', this.hide);
+    if (this.eye.view.tool === this.boxes) this.eye.view.tool = null;
     this.closed = true;
     await this.keep();
+    return this.pending ? this.problem : null;
   }
 
   /** Save now what would be saved in a few seconds. */
@@ -107,7 +110,7 @@ export class Review {
     const kind = choice(kinds, this.boxes.kind, (value) => this.boxes.setKind(value), { id: 'box-kind' });
     this.kindChoice = kind;
     this.fillList();
-    return make('fieldset', {}, make('legend', {}, say('page.boxes')),
+    return make('fieldset', { id: 'boxes', tabindex: '-1' }, make('legend', {}, say('page.boxes')),
       make('p.quiet', {}, say('page.boxes_help')),
       field(say('page.kind'), kind),
       make('p.row', {},
@@ -120,17 +123,20 @@ export class Review {
 
   /** Begin to go through the boxes: those of a draft, of the latest review, or of the software. */
   edit(from = null) {
-    const { reading, review } = this.answer;
+    const { reading, reviews } = this.answer;
     const { hidden, threshold } = this.eye.shown;
     const shown = this.eye.lesions.filter(({ score }) => score >= threshold);
-    const start = from || (review && review.boxes) || shown.map(({ kind, x0, y0, x1, y1 }) => ({ kind, x0, y0, x1, y1 }));
+    const corrected = [...reviews].reverse().find(({ boxes }) => boxes);
+    const start = from || corrected?.boxes || shown.map(({ kind, x0, y0, x1, y1 }) => ({ kind, x0, y0, x1, y1 }));
     const size = reading ? reading.photo : this.eye.size;
     this.boxes = new Boxes(start, size, (how) => this.boxesChanged(how));
     this.boxes.hidden = (kind) => hidden.has(kind);
     this.eye.boxes = this.boxes;
     this.eye.view.tool = this.boxes;
     if (!from) this.changed();
+    const focused = this.element.contains(document.activeElement);
     this.draw();
+    if (focused) this.element.querySelector('#boxes').focus();
     this.redraw();
   }
 
@@ -164,7 +170,7 @@ export class Review {
       return make('li', {}, button(`${say(`kind.${box.kind}`)} ${place}`, () => this.look(box), { 'aria-pressed': String(chosen) }));
     }));
     const pressed = this.list.querySelector('[aria-pressed=true]');
-    if (pressed && focused) pressed.focus();
+    if (focused) (pressed || this.list.querySelector('button') || this.element.querySelector('#boxes'))?.focus();
     else if (pressed) pressed.scrollIntoView({ block: 'nearest' });
   }
 
@@ -184,11 +190,17 @@ export class Review {
   }
 
   changed() {
+    if (this.closed) return;
     this.pending = !this.answer.withheld;
     this.say(say('page.unsaved'));
+    this.saveSoon();
+  }
+
+  /** Save a draft in a while. */
+  saveSoon() {
     clearTimeout(this.timer);
     // Where the software's opinion is withheld, saving a grade would end that: only by a button.
-    if (this.pending) this.timer = setTimeout(() => this.save(true), SAVE_MS);
+    if (this.pending && !this.closed) this.timer = setTimeout(() => this.save(true), SAVE_MS);
   }
 
   say(text) { this.state.textContent = text; }
@@ -222,6 +234,10 @@ export class Review {
       this.say(say(draft ? 'page.draft_saved' : 'page.saved'));
       return answer;
     } catch (problem) {
+      this.problem = problem;
+      this.pending = !this.answer.withheld;
+      // A service that does not answer may do so soon; one that refuses will refuse it again.
+      if (!problem.status || problem.status >= 500) this.saveSoon();
       this.say(problem.sentence || String(problem));
       return null;
     }

@@ -14,13 +14,20 @@ export function ask() {
       make('p', {}, say('page.sign_in_why')),
       field(say('page.token'), input), wrong,
       button(say('page.sign_in'), null, { type: 'submit' }));
-    const dialog = make('dialog', { 'aria-labelledby': 'sign-in-title', oncancel: (event) => event.preventDefault() }, form);
+    let signedIn = false;
+    const dialog = make('dialog', {
+      'aria-labelledby': 'sign-in-title',
+      oncancel: (event) => event.preventDefault(),
+      // A second Escape closes it all the same in some browsers.
+      onclose: () => { if (!signedIn) dialog.showModal(); },
+    }, form);
 
     async function submit(event) {
       event.preventDefault();
       wrong.textContent = '';
       try {
         const session = await api.signIn(input.value.trim());
+        signedIn = true;
         dialog.close();
         dialog.remove();
         resolve(session);

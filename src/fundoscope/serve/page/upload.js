@@ -12,16 +12,45 @@ const MOST_RETRIES = 20;
 const MILLISECONDS = 1000;
 const MIB = 2 ** 20;
 
+/** Uploads go on while another view is shown; their lines are there when one comes back. */
+const list = make('ul.uploads');
+const waiting = [];
+let active = 0;
+let whose = null;
+let done = () => {};
+
+window.addEventListener('beforeunload', (event) => {
+  if (active || waiting.length) event.preventDefault();
+});
+
+/** Forget all uploads: nothing of them stays on the screen. Those that are being sent arrive. */
+export function clear() {
+  waiting.length = 0;
+  list.replaceChildren();
+  whose = null;
+}
+
+async function next() {
+  while (whose && active < AT_ONCE && waiting.length) {
+    active += 1;
+    waiting.shift().run(whose).finally(() => {
+      active -= 1;
+      done();
+      next();
+    });
+  }
+}
+
 /**
  * The panel for uploads.
  * @param {Object} session of the service
- * @param {() => void} done called after each photograph
+ * @param {() => void} then called after each photograph
  */
-export function panel(session, done) {
-  const waiting = [];
-  let active = 0;
+export function panel(session, then) {
+  whose = session;
+  done = then;
+  list.setAttribute('aria-label', say('page.uploads'));
   const said = { eye: '', patient: '', keepName: false };
-  const list = make('ul.uploads', { 'aria-label': say('page.uploads') });
   const input = make('input', {
     type: 'file', multiple: true, accept: 'image/jpeg,image/png,image/tiff,.jpg,.jpeg,.jpe,.jfif,.png,.tif,.tiff',
     id: 'files', onchange: () => { take(input.files); input.value = ''; },
@@ -65,17 +94,6 @@ export function panel(session, done) {
     Object.assign(said, { patient: '', eye: '' });
     patient.value = '';
     eye.value = '';
-  }
-
-  async function next() {
-    while (active < AT_ONCE && waiting.length) {
-      active += 1;
-      waiting.shift().run(session).finally(() => {
-        active -= 1;
-        done();
-        next();
-      });
-    }
   }
   return region;
 }
@@ -130,5 +148,6 @@ class Upload {
     this.line.classList.add('error');
     this.words.setAttribute('role', 'alert');
     fill(this.words, sentence, ' ', button(say('page.dismiss'), () => this.line.remove()));
+    if (!this.line.isConnected) announce(`${this.file.name}: ${sentence}`);
   }
 }

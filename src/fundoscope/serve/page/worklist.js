@@ -7,8 +7,10 @@ import { moment, percent, say } from '/page/language.js';
 import { choose, chosen } from '/page/settings.js';
 import { panel as uploadPanel } from '/page/upload.js';
 
-/** Rows that are asked for at a time. */
+/** Rows that are shown at first, and how many more each time. */
 const PAGE_ROWS = 50;
+/** Most rows that the service gives at once. */
+const MOST_ROWS = 200;
 /** Milliseconds between looks at the list, so that new photographs appear. */
 const LOOK_MS = 4000;
 const GRADES = ['0', '1', '2', '3', '4'];
@@ -28,31 +30,42 @@ export async function show(main, session) {
   let shown = { items: [], total: 0 };
   let rows = PAGE_ROWS;
   let current = 0;
+  let ended = false;
 
   const table = make('table.worklist', { 'aria-describedby': 'total' }, head, body);
   const more = button(say('page.more'), () => { rows += PAGE_ROWS; look(); });
   const filters = makeFilters(wanted, changed);
   fill(main,
     make('h1', {}, say('page.worklist')),
-    session.roles.includes('upload') ? uploadPanel(session, look) : null,
+    session.roles.includes('upload') ? uploadPanel(session, () => ended || look()) : null,
     filters, caption, make('div.scroll', {}, table), more);
 
   async function look() {
     const { patient, ...others } = wanted;
-    const answer = await api.worklist({ ...others, patient_part: patient, limit: Math.min(rows, 200) });
+    const answer = { items: [], total: 0 };
+    for (let part = null; !part || (part.items.length && answer.items.length < rows);) {
+      const limit = Math.min(rows - answer.items.length, MOST_ROWS);
+      part = await api.worklist({ ...others, patient_part: patient, limit, offset: answer.items.length });
+      answer.items.push(...part.items);
+      answer.total = part.total;
+      if (answer.items.length >= answer.total) break;
+    }
+    if (ended) return;
     if (JSON.stringify(answer) === JSON.stringify(shown) && body.children.length) return;
     shown = answer;
     draw();
   }
 
   function draw() {
-    const focused = body.querySelector('a:focus') ? current : null;
+    const focused = body.querySelector('a:focus')?.getAttribute('href');
     drawHead(head, wanted, sortBy);
     fill(caption, say('page.total', { total: shown.total }));
     more.hidden = shown.items.length >= shown.total;
     if (shown.items.length) fill(body, shown.items.map(row));
     else fill(body, make('tr', {}, make('td', { colspan: '8' }, say('page.none'))));
-    if (focused !== null) go(focused);
+    if (!focused) return;
+    const place = [...body.querySelectorAll('a')].findIndex((link) => link.getAttribute('href') === focused);
+    go(place < 0 ? current : place); // The same photograph, wherever its row is now.
   }
 
   function changed() {
@@ -69,6 +82,10 @@ export async function show(main, session) {
     else wanted.sort = SORTS[column] + column;
     return changed();
   }
+
+  body.addEventListener('focusin', () => {
+    current = Math.max(0, [...body.querySelectorAll('a')].indexOf(document.activeElement));
+  });
 
   function go(place) {
     const links = body.querySelectorAll('a');
@@ -91,7 +108,10 @@ export async function show(main, session) {
       fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
     });
   }, LOOK_MS);
-  return () => clearInterval(timer);
+  return () => {
+    ended = true;
+    clearInterval(timer);
+  };
 }
 
 function makeFilters(wanted, changed) {
@@ -119,12 +139,14 @@ function drawHead(head, wanted, sortBy) {
     grade: say('page.grade'), certainty: say('paper.certainty'), step: say('paper.next'),
     reviewed: say('page.reviewed'), created: say('page.received'),
   };
+  const focused = [...head.querySelectorAll('button')].indexOf(document.activeElement);
   fill(head, make('tr', {}, Object.entries(titles).map(([column, title]) => {
     if (!(column in SORTS)) return make('th', { scope: 'col' }, title);
     const sorted = wanted.sort === column ? 'ascending' : wanted.sort === `-${column}` ? 'descending' : 'none';
     const arrow = { ascending: ' ▲', descending: ' ▼', none: '' }[sorted];
     return make('th', { scope: 'col', 'aria-sort': sorted }, button(title + arrow, () => sortBy(column)));
   })));
+  if (focused >= 0) head.querySelectorAll('button')[focused].focus();
 }
 
 /** A line of the table. What the software thinks is left out where it is withheld. */

@@ -144,7 +144,7 @@ def verify(engine: Engine, *, noted: str | None = None) -> Verdict:
     faults: list[str] = []
     contents: dict[str, str | None] = {}
     seen_noted, number, head = noted is None, 0, ""
-    with looking(engine) as connection:
+    with looking(engine, frozen=True) as connection:
         previous = BEFORE_THE_FIRST
         for row in connection.execute(select(audit).order_by(audit.c.number)):
             number += 1

@@ -76,14 +76,37 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def looking(engine: Engine) -> Iterator[Connection]:
+def looking(engine: Engine, *, frozen: bool = False) -> Iterator[Connection]:
     """A transaction that only reads.
+
+    Args:
+        engine: of the database.
+        frozen: whether all queries see the database as it was at the first one. With SQLite they
+            always do.
 
     Raises:
         DatabaseError: the database cannot be used.
     """
+    if frozen and engine.dialect.name == POSTGRESQL:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with explained(), engine.begin() as connection:
         yield connection
+
+
+def forget(engine: Engine) -> None:
+    """Empty SQLite's log of changes, which still holds what was deleted from the tables.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    if engine.dialect.name != SQLITE:
+        return
+    with explained():
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("pragma wal_checkpoint(truncate)")
+        finally:
+            connection.close()
 
 
 @contextmanager
@@ -139,7 +162,10 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     # SQLite's own function knows the letters of English alone.
     connection.create_function("lower", 1, _lower, deterministic=True)
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # Deleted rows are overwritten: a patient who was deleted must not stay in the file.
+    for setting in (
+        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
+    ):  # fmt: skip
         connection.execute(f"pragma {setting}")
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from fundoscope.serve.store import audit
-from fundoscope.serve.store.database import looking, writing
+from fundoscope.serve.store.database import forget, looking, writing
 from fundoscope.serve.store.photographs import removal
 from fundoscope.serve.store.records import is_kept
 from fundoscope.serve.store.store import Store
@@ -34,7 +34,10 @@ def remove(store: Store, ids: Sequence[str], *, by: str) -> int:
         OSError: a photograph cannot be removed.
         DatabaseError: the database cannot be used. In both cases the reading is still there.
     """
-    return sum(_remove(store, id_, by) for id_ in ids)
+    try:
+        return sum(_remove(store, id_, by) for id_ in ids)
+    finally:
+        forget(store.engine)
 
 
 def older_than(store: Store, days: int) -> list[str]:
@@ -79,5 +82,16 @@ def _remove_rows(connection: Connection, id_: str) -> list[str]:
     gone = list(connection.execute(query).scalars())
     connection.execute(delete(reviews).where(reviews.c.reading == id_))
     connection.execute(delete(first_grades).where(first_grades.c.reading == id_))
+    _hand_on(connection, id_)
     connection.execute(delete(readings).where(readings.c.id == id_))
     return gone
+
+
+def _hand_on(connection: Connection, id_: str) -> None:
+    """Let later readings of the same file name the next one as the earliest."""
+    same = readings.c.same_as == id_
+    query = select(readings.c.id).where(same).order_by(readings.c.number)
+    earliest = connection.execute(query.limit(1)).scalar()
+    if earliest is not None:
+        connection.execute(update(readings).where(readings.c.id == earliest).values(same_as=None))
+        connection.execute(update(readings).where(same).values(same_as=earliest))

@@ -54,6 +54,7 @@ export function filtered(levels, filter, ready) {
   const worker = new Worker('/page/viewer/filter-worker.js');
   const waiting = [...levels];
   const done = [];
+  let stopped = false;
   const next = () => {
     const level = waiting.pop();
     if (!level) {
@@ -63,7 +64,9 @@ export function filtered(levels, filter, ready) {
     const { data, width, height } = pixelsOf(level.bitmap);
     worker.onmessage = async (event) => {
       const pixels = new ImageData(new Uint8ClampedArray(event.data), width, height);
-      done.unshift({ bitmap: await createImageBitmap(pixels), scale: level.scale });
+      const bitmap = await createImageBitmap(pixels);
+      if (stopped) return;
+      done.unshift({ bitmap, scale: level.scale });
       ready([...done]);
       next();
     };
@@ -71,6 +74,7 @@ export function filtered(levels, filter, ready) {
   };
   next();
   return () => {
+    stopped = true;
     worker.onmessage = null;
     worker.terminate();
   };

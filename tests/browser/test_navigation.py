@@ -1,0 +1,165 @@
+"""What a slow or failing service, or a hasty reader, must not do to a review."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra [serve]")
+pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+
+from playwright.sync_api import expect
+
+Open = Callable[..., Any]
+LONGER_THAN_A_DRAFT_WAITS_MS = 4_000
+
+
+def drag(page: Any, across: float) -> None:
+    """Drag from the middle of the photograph to the right."""
+    box = page.locator(".view").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + across / 2, y)
+    page.mouse.move(x + across, y)
+    page.mouse.up()
+
+
+def id_of(page: Any) -> str:
+    return str(page.url.rpartition("/")[2])
+
+
+def opened(page: Any, site: Any, *photograph: Any) -> str:
+    """Open a photograph; its id."""
+    site.open(page, site.photograph(*photograph))
+    return id_of(page)
+
+
+def go_to(page: Any, site: Any, id_: str) -> None:
+    """Go to a reading without waiting for it."""
+    page.evaluate("address => { location.hash = address; }", f"#/reading/{id_}")
+
+
+def drafts(page: Any, id_: str) -> Any:
+    """The draft of a reading, as the service has it."""
+    return page.evaluate(f"fetch('/v1/readings/{id_}').then(answer => answer.json())")["draft"]
+
+
+def test_after_a_review_is_saved_a_drag_moves_the_photograph(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    id_ = opened(page, site, 3, "right", 21)
+    page.keyboard.press("r")
+    page.get_by_role("radio", name="3 severe NPDR").check()
+    page.get_by_role("button", name="Save review").click()
+    expect(page.get_by_text("Saved. The review is part of the next export.")).to_be_visible()
+    before = page.locator("canvas[role=img]").first.screenshot()
+    drag(page, 80)
+    assert page.locator("canvas[role=img]").first.screenshot() != before
+    page.wait_for_timeout(LONGER_THAN_A_DRAFT_WAITS_MS)
+    assert drafts(page, id_) is None
+
+
+def test_an_answer_that_comes_late_does_not_replace_the_reading_that_is_shown(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    first = opened(page, site, 1, "right", 22)
+    page.goto(site.address)
+    second = opened(page, site, 4, "right", 23)
+    page.goto(site.address)
+    page.locator(".worklist a").first.wait_for()
+    held = list[Any]()
+    page.route(f"**/v1/readings/{first}", lambda route: held.append(route))
+    go_to(page, site, first)
+    page.wait_for_timeout(300)
+    go_to(page, site, second)
+    page.locator(".eye[data-loaded]").wait_for()
+    assert len(held) == 1
+    held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator(".panel h2").first).to_contain_text("proliferative")
+    assert page.locator(".eye").count() == 1
+
+
+def test_the_link_to_the_content_stays_in_the_reading(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    id_ = opened(page, site, 3, "right", 21)
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert id_of(page) == id_
+    assert page.locator(".eye").count() == 1
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_draft_that_the_service_does_not_take_is_sent_again(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    id_ = opened(page, site, 2, "right", 24)
+    failing = threading.Event()
+    failing.set()
+
+    def answer(route: Any) -> None:
+        route.abort() if failing.is_set() else route.continue_()
+
+    page.route("**/review", answer)
+    page.get_by_role("radio", name="2 moderate NPDR").check()
+    page.wait_for_timeout(LONGER_THAN_A_DRAFT_WAITS_MS)
+    failing.clear()
+    expect(page.get_by_text("Draft saved.")).to_be_visible()
+    assert drafts(page, id_)["grade"] == 2
+
+
+def test_uploads_that_fail_while_a_reading_is_shown_are_not_forgotten(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    good = site.photograph(3, "right", 25)
+    bad = site.file("bad.jpg", b"not a photograph")
+    held = list[Any]()
+    site.upload(page, good)
+    page.route("**/v1/readings", lambda route: held.append(route))
+    page.set_input_files("#files", [str(bad)])
+    page.wait_for_timeout(300)
+    page.locator(".uploads a").first.click()
+    page.locator(".eye[data-loaded]").wait_for()
+    held[0].continue_()
+    expect(page.locator("#status")).to_contain_text("bad.jpg")
+    page.locator(".head a").click()
+    expect(page.locator(".uploads .error")).to_have_count(1)
+
+
+def test_the_list_keeps_the_reader_at_the_same_patient(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    site.upload(page, site.photograph(1, "left", 26), site.photograph(2, "left", 27))
+    link = page.locator(".worklist tbody a").nth(1)
+    link.focus()
+    address = link.get_attribute("href")
+    rows = page.locator(".worklist tbody tr").count()
+    site.upload(page, site.photograph(3, "left", 28))
+    expect(page.locator(".worklist tbody tr")).to_have_count(rows + 1)
+    page.locator(f'.worklist a[href="{address}"]').focus()
+    site.upload(page, site.photograph(4, "left", 29))
+    expect(page.locator(".worklist tbody tr")).to_have_count(rows + 2)
+    focused = page.evaluate("document.activeElement.getAttribute('href')")
+    assert focused == address
+
+
+def test_a_corner_may_be_dragged_past_the_opposite_one_and_back(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    opened(page, site, 3, "right", 21)
+    boxes = page.evaluate(
+        """async () => {
+          const { Boxes } = await import('/page/boxes.js');
+          const boxes = new Boxes([{ kind: 'haemorrhage', x0: 100, y0: 100, x1: 140, y1: 140 }],
+            { width: 800, height: 600 }, () => {});
+          const [box] = boxes.boxes;
+          boxes.stretch(box, { x1: 20, y1: 20 });
+          const past = { ...box };
+          boxes.stretch(box, { x1: 150, y1: 160 });
+          return [past, box];
+        }"""
+    )
+    assert [boxes[0][side] for side in ("x0", "y0", "x1", "y1")] == [100, 100, 101, 101]
+    assert [boxes[1][side] for side in ("x0", "y0", "x1", "y1")] == [100, 100, 150, 160]
