@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +13,17 @@ pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
 from playwright.sync_api import expect
 
+from .conftest import Site, running
+
 Open = Callable[..., Any]
 LONGER_THAN_A_DRAFT_WAITS_MS = 4_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A service of these tests alone: what they upload and review must not reach the others."""
+    with running(tmp_path_factory.mktemp("navigation")) as started:
+        yield started
 
 
 def drag(page: Any, across: float) -> None:
@@ -80,7 +89,7 @@ def test_an_answer_that_comes_late_does_not_replace_the_reading_that_is_shown(
     assert len(held) == 1
     held[0].continue_()
     page.wait_for_timeout(500)
-    expect(page.locator(".panel h2").first).to_contain_text("proliferative")
+    expect(page.locator(".panel h2").first).to_contain_text("4 PDR")
     assert page.locator(".eye").count() == 1
 
 

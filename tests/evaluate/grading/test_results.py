@@ -224,6 +224,7 @@ def test_paths_are_written_on_request(evaluation, tmp_path):
     assert [row["image"] for row in run["refused"]] == ["x/g-broken.jpg"]
 
 
+@pytest.mark.plots
 def test_a_library_that_fails_leaves_nothing_behind(evaluation, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no font")

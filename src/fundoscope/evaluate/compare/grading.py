@@ -105,7 +105,7 @@ def compare(
         "photographs",
         SHOWN,
         tuple(_parts(pair, {name: _values(before, name) for name in by})),
-        dict(sorted(Counter(str(kind) for kind, _ in set(keys)).items())),
+        dict(sorted(Counter(str(kind) for kind, *_ in set(keys)).items())),
         resamples,
         seed,
     )
