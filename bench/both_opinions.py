@@ -100,7 +100,7 @@ class Both:
     found: list[Opinions]
     labels: Ints
     names: list[str]
-    keys: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[str, ...], ...]
     p: Floats
     by_lesions: Floats
     drawn: Flags

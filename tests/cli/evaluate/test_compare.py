@@ -71,7 +71,9 @@ class TestGraders:
             grade = i % 5
             said = grade if rng.random() < 0.6 else (grade + 1) % 5
             name = f"{i:02d}-says{said}.jpg" if i % 20 else f"{i:02d}-dark.jpg"
-            made.append((name, grade, f"p{i // 2}", "val" if i < 70 else "test", "ab"[i // 2 % 2], "x"))
+            made.append(
+                (name, grade, f"p{i // 2}", "val" if i < 70 else "test", "ab"[i // 2 % 2], "x")
+            )
         return made
 
     @pytest.fixture

@@ -45,7 +45,7 @@ class Gap:
 
 
 def gaps(
-    scores: Scores, keys: Sequence[tuple[str, str]], values: Sequence[str], *, resamples: int
+    scores: Scores, keys: Sequence[tuple[str, ...]], values: Sequence[str], *, resamples: int
 ) -> tuple[Gap, ...]:
     """Compute the gaps of each value of a column.
 
