@@ -197,7 +197,7 @@ class TestGraders:
         options = ("--split", "val", "--where", "source=a")
         call("grading", labels, "--out", tmp_path / "other", *options)
         _, _, err = call("compare", folders[0], tmp_path / "other", "--out", tmp_path / "out")
-        assert "where source=a, not any; 35 rows, not 70" in err
+        assert "where source=a, not any; 36 rows, not 70" in err
 
     def test_the_same_rows_may_be_asked_for_in_other_words(self, call, folders, labels, tmp_path):
         call("grading", labels, "--out", tmp_path / "other", "--where", "split=val")
