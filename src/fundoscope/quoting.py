@@ -46,6 +46,14 @@ def encodable_throughout(value: Any) -> Any:
     return value
 
 
+def as_json(content: Any) -> bytes:
+    """Lists and maps as JSON for a file, indented by two spaces, whatever names they hold."""
+    import msgspec
+
+    encoded = msgspec.json.encode(encodable_throughout(content))
+    return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
 def bare(path: str) -> str:
     """The last part of a path; the path itself where it has only one, such as ``.``."""
     parts = [part for part in SEPARATORS.split(path) if part]

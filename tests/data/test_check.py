@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 
 import numpy as np
@@ -227,3 +228,12 @@ def test_a_hundred_thousand_rows_are_grouped_quickly():
 
     pairs = [(k, k + 1) for k in range(0, 100_000, 2)]
     assert len(groups(100_000, pairs)) == 50_000
+
+
+def test_a_name_that_is_not_utf_8_does_not_cost_the_report(tmp_path):
+    """It used to fail at the very end, after all photographs had been examined."""
+    name = os.fsdecode(b"M\xfcller.jpg")
+    (tmp_path / name).write_bytes(b"no photograph")
+    report = check(of_folder(tmp_path))
+    (trouble,) = json.loads(checking.to_json(report))["unreadable"]
+    assert trouble["image"] == "M\\udcfcller.jpg"

@@ -20,7 +20,7 @@ from fundoscope.data.fingerprint_cache import FingerprintResult, fingerprints
 from fundoscope.data.leaks import split_leaks
 from fundoscope.data.manifest import EXCLUDED, Row
 from fundoscope.data.shortcuts import Audit, audit
-from fundoscope.quoting import encodable_throughout
+from fundoscope.quoting import as_json
 
 if TYPE_CHECKING:
     from fundoscope.data.annotations.faults import Fault
@@ -214,8 +214,7 @@ def to_json(report: Report) -> bytes:
     import msgspec
 
     content = msgspec.to_builtins(report) | {"findings": report.findings}
-    encoded = msgspec.json.encode(encodable_throughout(content))
-    return msgspec.json.format(encoded, indent=2) + b"\n"
+    return as_json(content)
 
 
 def _fingerprint(result: FingerprintResult) -> Fingerprint | None:

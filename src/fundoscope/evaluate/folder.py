@@ -14,7 +14,7 @@ import msgspec
 
 from fundoscope import checksums, writing
 from fundoscope.evaluate.intervals import Figure
-from fundoscope.quoting import bare, encodable_throughout
+from fundoscope.quoting import as_json, bare
 from fundoscope.reading import ModelUsed
 
 METRICS, PREDICTIONS, RUN = "metrics.json", "predictions.csv", "run.json"
@@ -114,8 +114,7 @@ def _bare(argument: Any) -> Any:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON, indented by two spaces."""
-    encoded = msgspec.json.encode(encodable_throughout(content))
-    path.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+    path.write_bytes(as_json(content))
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:

@@ -39,7 +39,7 @@ from fundoscope.evaluate.report.document import (
     Table,
     without_empty,
 )
-from fundoscope.quoting import printable
+from fundoscope.quoting import as_json, printable
 
 VERSION: Final = "fundoscope.monitor/1"
 RENDERERS: Final = {".html": html.render, ".htm": html.render, ".md": markdown.render}
@@ -227,7 +227,7 @@ def write(monitor: Monitor, path: Path, *, overwrite: bool = False) -> None:
     """
     ending = path.suffix.lower()
     if ending == JSON:
-        data = msgspec.json.format(msgspec.json.encode(document(monitor)), indent=2) + b"\n"
+        data = as_json(document(monitor))
     else:
         data = RENDERERS[ending](page(monitor)).encode()
     writing.write_bytes(path, data, overwrite=overwrite)
