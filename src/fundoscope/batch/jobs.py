@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from fundoscope.batch.sources import remote
 from fundoscope.batch.sources.remote import Url
 from fundoscope.errors import FundoscopeError, PhotoError
+from fundoscope.photo.refusals import OUT_OF_MEMORY, TOO_LARGE
 from fundoscope.quoting import encodable
 from fundoscope.reading import ModelUsed, Reading
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from fundoscope.photo.decode import Photo
 
 INTERNAL_ERROR: Final = "internal_error"
-OUT_OF_MEMORY: Final = "out_of_memory"
 CHANGING: Final = "changing"
 """Codes of refusals."""
 REPORT: Final = "please report it"
@@ -132,8 +132,7 @@ def answer(job: Job, reader: PhotoReader) -> Answer | Refusal:
     except FundoscopeError:
         raise  # It concerns the other photographs too.
     except MemoryError:
-        why, remedy = "needs more memory than is available", "use fewer --workers"
-        return Refusal(title(job), why, remedy, OUT_OF_MEMORY)
+        return Refusal(title(job), *TOO_LARGE, OUT_OF_MEMORY)
     except Exception as error:  # noqa: BLE001
         # An internal error on one photograph must not end a run over 100,000.
         why = f"caused an internal error ({type(error).__name__}: {error})"

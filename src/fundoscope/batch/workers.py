@@ -24,15 +24,16 @@ import msgspec
 
 from fundoscope import errors
 from fundoscope.batch import worker_process
-from fundoscope.batch.jobs import OUT_OF_MEMORY, Answer, Job, PhotoReader, Refusal, title
+from fundoscope.batch.jobs import Answer, Job, PhotoReader, Refusal, title
 from fundoscope.batch.worker_process import Failure, Loaded, Message, WorkerLimits, resident_bytes
 from fundoscope.errors import FundoscopeError
+from fundoscope.photo.refusals import OUT_OF_MEMORY
 from fundoscope.reading import Reading
 
 __all__ = ["Answer", "Job", "Loaded", "Refusal", "WorkerLimits", "WorkerPool"]
 
 DEADLINE, DIED = "deadline", "worker_died"
-"""Codes of refusals, beside :data:`fundoscope.batch.jobs.OUT_OF_MEMORY`."""
+"""Codes of refusals, beside :data:`fundoscope.photo.refusals.OUT_OF_MEMORY`."""
 LOOK: Final = 0.05
 """Seconds between two looks at a worker's time and memory. A process fills memory at some 4 GB a
 second, so it passes its limit by about 200 MB."""

@@ -11,7 +11,7 @@ from fundoscope.calibrate.presence import BoxedPhotograph
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.grading.evaluation import cluster_keys
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, reported
+from fundoscope.evaluate.photographs import reported
 from fundoscope.kinds import LESIONS
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions import summary
@@ -19,6 +19,7 @@ from fundoscope.lesions.detector import Detector
 from fundoscope.ordered import in_order
 from fundoscope.photo import field, sources
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
+from fundoscope.photo.refusals import TOO_LARGE
 
 Scores = Mapping[str, tuple[float, ...]]
 """The scores of all possible boxes of each kind that was assessed."""
@@ -81,8 +82,7 @@ def _scores(path: Path, image: str, detector: Detector) -> Scores | Unread:
     except PhotoError as error:
         return Unread(image, error.why, error.remedy)
     except MemoryError:
-        _, reason, remedy = OUT_OF_MEMORY
-        return Unread(image, reason, remedy)
+        return Unread(image, *TOO_LARGE)
     seen = summary.findings(boxes, detector, photo, fov).seen
     return {
         kind: tuple(box.score for box in seen if box.kind == kind)

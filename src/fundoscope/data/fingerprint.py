@@ -9,6 +9,7 @@ from typing import Final
 from fundoscope.errors import PhotoError
 from fundoscope.photo import border, field, retina
 from fundoscope.photo.decode import Photo, decode_file
+from fundoscope.photo.refusals import OUT_OF_MEMORY, TOO_LARGE
 from fundoscope.reading import FieldOfView
 
 SIDE: Final = 64
@@ -16,11 +17,6 @@ SIDE: Final = 64
 400 MB."""
 GREEN: Final = 1
 """The channel that is kept: vessels and lesions have most contrast in it."""
-OUT_OF_MEMORY: Final = (
-    "out_of_memory",
-    "needs more memory than is available",
-    "use fewer --workers",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ def fingerprint(path: Path) -> Fingerprint | Refusal:
     except PhotoError as error:
         return Refusal(error.code, error.why, error.remedy)
     except MemoryError:
-        return Refusal(*OUT_OF_MEMORY)
+        return Refusal(OUT_OF_MEMORY, *TOO_LARGE)
 
 
 def _of_photo(photo: Photo) -> Fingerprint:

@@ -20,8 +20,9 @@ from typing import Final
 
 import msgspec
 
-from fundoscope.data.fingerprint import OUT_OF_MEMORY, Fingerprint, Refusal, fingerprint
+from fundoscope.data.fingerprint import Fingerprint, Refusal, fingerprint
 from fundoscope.errors import OutputError, UsageError
+from fundoscope.photo.refusals import PASSING
 
 VERSION: Final = 1
 """Increased whenever the fingerprint of a photograph changes."""
@@ -36,8 +37,6 @@ PATIENCE_SECONDS: Final = 60.0
 """How long to wait while another check writes to the same file."""
 
 FingerprintResult = Fingerprint | Refusal
-PASSING: Final = frozenset((OUT_OF_MEMORY[0], "no_permission", "not_found", "unreadable"))
-"""Codes of refusals that a file does not keep: memory, permissions and disks change."""
 """The fingerprint of a file, or why there is none."""
 State = tuple[int, int]
 """Size in bytes, and the time of the last change in nanoseconds."""

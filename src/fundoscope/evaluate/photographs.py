@@ -12,12 +12,6 @@ from fundoscope.quoting import bare
 READ: Final = "read"
 REFUSED: Final = "refused"
 """The statuses that evaluations of graders and of detectors share."""
-OUT_OF_MEMORY: Final = (
-    "out_of_memory",
-    "needs more memory than there is",
-    "use fewer --workers, or store the photograph at a smaller size",
-)
-"""Code, reason and remedy of a photograph that does not fit into memory."""
 
 NUMBER: Final = re.compile(r" \(No\. \d+\)$")
 """Behind a name that several photographs have."""

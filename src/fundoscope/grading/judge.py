@@ -155,26 +155,26 @@ def verdict(judge: Judge, seen: NetworkFeatures) -> Verdict:
         judge: from :func:`ready`.
         seen: of it alone, finite.
     """
-    values = scores(judge, seen)[0]
-    over = values - judge.limits
-    gradable = bool((over[1:] <= 0).all())
-    found = dict(zip(judge.reasons, (float(value) for value in over[2:]), strict=True))
+    values, limits = scores(judge, seen)[0].tolist(), judge.limits.tolist()
+    reasons = zip(judge.reasons, values[2:], limits[2:], strict=True)
     return Verdict(
-        retina=bool(over[0] <= 0),
-        quality=Quality(
-            gradable=gradable,
-            reasons=() if gradable else named(found),
-            scores=tuple(
-                QualityScore(reason, float(score), float(limit))
-                for reason, score, limit in zip(
-                    judge.reasons, values[2:], judge.limits[2:], strict=True
-                )
-            ),
-            score=float(values[1]),
-            limit=float(judge.limits[1]),
-        ),
+        retina=values[0] <= limits[0],
+        quality=quality(values[1], limits[1], tuple(QualityScore(*each) for each in reasons)),
         familiar=bool(distances(judge, seen.features)[0] <= judge.familiar.limit),
     )
+
+
+def quality(score: float, limit: float, reasons: tuple[QualityScore, ...]) -> Quality:
+    """Whether a photograph with these scores can be graded, and why not.
+
+    Args:
+        score: log-odds that nobody could grade it.
+        limit: the score above which it is not gradable.
+        reasons: how much each reason speaks against it.
+    """
+    over = {each.reason: each.score - each.limit for each in reasons}
+    gradable = score <= limit and max(over.values(), default=0.0) <= 0
+    return Quality(gradable, () if gradable else named(over), reasons, score, limit)
 
 
 def named(over: Mapping[str, float]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from fundoscope import limits
 from fundoscope.errors import PhotoError
 from fundoscope.photo import decode
 from fundoscope.photo.decode import Photo, Pixels
+from fundoscope.photo.refusals import OUT_OF_MEMORY, TOO_LARGE
 from fundoscope.quoting import encodable, shown
 
 if TYPE_CHECKING:
@@ -142,10 +143,7 @@ def too_large_for_memory(source: Any) -> PhotoError:
         source: as for :func:`content`.
     """
     what = Path(source).name if isinstance(source, str | os.PathLike) else "the photograph"
-    remedy = "use fewer workers, or store the photograph at a smaller size"
-    return PhotoError(
-        encodable(what), "needs more memory than is available", remedy, code="out_of_memory"
-    )
+    return PhotoError(encodable(what), *TOO_LARGE, code=OUT_OF_MEMORY)
 
 
 def _unreadable(what: str, error: Exception) -> PhotoError:

@@ -12,6 +12,7 @@ import numpy as np
 from fundoscope.calibrate import cards
 from fundoscope.calibrate.judging.fit import KEPT, KEPT_REASON
 from fundoscope.errors import UsageError
+from fundoscope.grading import judge as judging
 from fundoscope.models import bundle as bundles
 from fundoscope.models.bundle import GraderManifest
 from fundoscope.models.judge import Head, Judge
@@ -78,13 +79,18 @@ def refused(judge: Judge, qualities: Sequence[Quality]) -> int:
 
     Args:
         judge: whose limits count.
-        qualities: of the photographs, with scores of its heads.
+        qualities: of photographs of a retina, with scores of its heads.
     """
-    return sum(
-        (quality.score or 0.0) > judge.ungradable.limit
-        or any(each.score > judge.reasons[each.reason].limit for each in quality.scores or ())
-        for quality in qualities
+    return sum(not _limited_quality(judge, quality).gradable for quality in qualities)
+
+
+def _limited_quality(judge: Judge, quality: Quality) -> Quality:
+    """What a judge with other limits says of the same scores."""
+    assert quality.score is not None
+    reasons = tuple(
+        replace(each, limit=judge.reasons[each.reason].limit) for each in quality.scores or ()
     )
+    return judging.quality(quality.score, judge.ungradable.limit, reasons)
 
 
 def _limited(head: Head, scores: Sequence[float], share: float) -> Head:

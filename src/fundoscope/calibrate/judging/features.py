@@ -24,6 +24,7 @@ from fundoscope.grading.grader import Grader
 from fundoscope.phantom import impostors, variety
 from fundoscope.photo import decode, field, sources
 from fundoscope.photo.decode import Photo, Pixels
+from fundoscope.photo.refusals import PASSING
 from fundoscope.photo.sources import File
 from fundoscope.reading import FieldOfView
 
@@ -209,17 +210,13 @@ def chosen(rows: Sequence[Row], most: int | None) -> list[Row]:
     return rest
 
 
-UNREACHABLE: Final = ("not_found", "no_permission", "not_a_file", "unreadable")
-"""Codes of files that cannot be opened at all."""
-
-
 def _of_photograph(grader: Grader, path: Path, random: np.random.Generator) -> Copies:
     """A photograph's own square and those of its copies; none where no field is located."""
     try:
         square = square_of(grader, decode.read_bytes(path))
     except PhotoError as error:
-        if error.code in UNREACHABLE:
-            raise  # The path is wrong, not the photograph.
+        if error.code in PASSING:
+            raise  # The path is wrong, or the disk, not the photograph.
         return
     if square is None:
         return

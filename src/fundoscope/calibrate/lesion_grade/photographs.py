@@ -14,7 +14,7 @@ import msgspec
 from fundoscope.calibrate.versions import version
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import PhotoError
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, reported
+from fundoscope.evaluate.photographs import reported
 from fundoscope.grading import lesion_features, lesion_grade
 from fundoscope.grading.grader import Grader
 from fundoscope.grading.lesion_features import Features
@@ -24,6 +24,7 @@ from fundoscope.lesions.landmarks import Landmarker
 from fundoscope.ordered import in_order
 from fundoscope.photo import field, sources
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
+from fundoscope.photo.refusals import TOO_LARGE
 
 KEY_CHARACTERS: Final = 16
 
@@ -142,5 +143,5 @@ def _look(path: Path, image: str, networks: Networks) -> Looked:
     except PhotoError as error:
         return Looked(image, problem=(error.why, error.remedy))
     except MemoryError:
-        return Looked(image, problem=OUT_OF_MEMORY[1:])
+        return Looked(image, problem=TOO_LARGE)
     return Looked(image, lesion_grade.of_findings(findings, fov))

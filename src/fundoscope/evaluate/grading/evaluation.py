@@ -32,9 +32,10 @@ from fundoscope.evaluate.grading.figures import (
 from fundoscope.evaluate.grading.readers import Readers, agreement, second_grades
 from fundoscope.evaluate.grading.summary import Metrics, ScoredPhotographs, summarise
 from fundoscope.evaluate.intervals import RESAMPLES, SEED, numbered
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED, reported
+from fundoscope.evaluate.photographs import READ, REFUSED, reported
 from fundoscope.grading.heads import GRADE_COUNT, REFERABLE_GRADE
 from fundoscope.ordered import in_order
+from fundoscope.photo.refusals import OUT_OF_MEMORY, TOO_LARGE
 from fundoscope.reading import Grade, Reading
 from fundoscope.report.wording import why_not_graded
 
@@ -315,7 +316,7 @@ def _read(manifest: Manifest, row: Row, reader: PhotographReader) -> Outcome:
     except PhotoError as error:
         return Outcome(row, REFUSED, Grade(), error.code, error.why, error.remedy)
     except MemoryError:
-        return Outcome(row, REFUSED, Grade(), *OUT_OF_MEMORY)
+        return Outcome(row, REFUSED, Grade(), OUT_OF_MEMORY, *TOO_LARGE)
     cause = why_not_graded(reading)
     if cause is None:
         return Outcome(row, READ, reading.grade)

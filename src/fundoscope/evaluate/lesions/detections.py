@@ -12,7 +12,7 @@ import numpy as np
 from fundoscope.errors import PhotoError
 from fundoscope.evaluate.arrays import Floats
 from fundoscope.evaluate.lesions.hits import BoxArray
-from fundoscope.evaluate.photographs import OUT_OF_MEMORY, READ, REFUSED
+from fundoscope.evaluate.photographs import READ, REFUSED
 from fundoscope.kinds import ANATOMY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
@@ -20,6 +20,7 @@ from fundoscope.lesions.segmentation import Segmentation
 from fundoscope.photo import decode
 from fundoscope.photo import field as fields
 from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
+from fundoscope.photo.refusals import OUT_OF_MEMORY, TOO_LARGE
 from fundoscope.reading import Lesion
 
 NO_RETINA: Final = "no_field"
@@ -78,8 +79,8 @@ def detect(detector: Detector, path: Path) -> Detections:
     except PhotoError as error:
         return Detections(REFUSED, code=error.code, reason=error.why, remedy=error.remedy)
     except MemoryError:
-        code, reason, remedy = OUT_OF_MEMORY
-        return Detections(REFUSED, code=code, reason=reason, remedy=remedy)
+        reason, remedy = TOO_LARGE
+        return Detections(REFUSED, code=OUT_OF_MEMORY, reason=reason, remedy=remedy)
 
 
 def _detect(detector: Detector, path: Path) -> Detections:
