@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 
 import numpy as np
@@ -169,6 +170,16 @@ def test_an_evaluation_is_a_reference_without_sizes(call, write, tmp_path):
     out = tmp_path / "m.md"
     assert call(write("d1", 1), "--against", folder, "--out", out)[0] == 0
     assert "does not say the size of its photographs" in out.read_text()
+
+
+@pytest.mark.parametrize("ending", ["json", "md", "html"])
+def test_folders_whose_names_are_not_utf_8(call, write, tmp_path, ending):
+    reference = write("ref", 20, n=200)
+    folder = write(os.fsdecode(b"M\xfcnchen"), 1)
+    out = tmp_path / f"m.{ending}"
+    code, _, err = call(folder, "--against", reference, "--out", out)
+    assert code == 0, err
+    assert r"M\udcfcnchen" in out.read_text().replace("\\\\", "\\")
 
 
 def test_a_bundle_keeps_its_reference(call, write, tmp_path, capsys):

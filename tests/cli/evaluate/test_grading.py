@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 
 import pytest
@@ -109,6 +110,18 @@ def test_class_folders(evaluate, tmp_path):
     code, out, _ = evaluate(tmp_path / "eyes")
     assert code == 0
     assert out.startswith("accuracy 1.000")
+
+
+def test_names_that_are_not_utf_8_cost_no_result(evaluate, tmp_path):
+    folder = tmp_path / os.fsdecode(b"M\xfcnchen") / "3"
+    folder.mkdir(parents=True)
+    for name in (b"M\xfcller-says3.jpg", b"Schr\xf6der-broken.jpg"):
+        (folder / os.fsdecode(name)).touch()
+    code, _, err = evaluate(folder.parent)
+    assert code == 3
+    assert r"Schr\udcf6der-broken.jpg: is cut off" in err
+    assert r"M\udcfcller-says3.jpg" in (tmp_path / "out" / "predictions.csv").read_text()
+    assert r"M\\udcfcnchen" in (tmp_path / "out" / "run.json").read_text()
 
 
 def test_photographs_without_a_grade_are_named_and_the_rest_is_read(evaluate, table_of, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 
 import numpy as np
@@ -73,6 +74,15 @@ def test_the_page_answers_and_needs_nothing_else(call, labels, tmp_path):
         assert title in titles
     assert "McNemar p" in text.read_text()
     assert call("report", *folders, "--out", page)[0] != 0  # not replaced unasked
+
+
+def test_a_folder_whose_name_is_not_utf_8(call, labels, tmp_path):
+    ours = tmp_path / os.fsdecode(b"M\xfcnchen")
+    call("grading", labels, "--out", ours)
+    pages = [tmp_path / "page.html", tmp_path / "page.md"]
+    code, _, err = call("report", ours, *(word for page in pages for word in ("--out", page)))
+    assert (code, err) == (0, "")
+    assert all(r"M\udcfcnchen" in page.read_text().replace("\\\\", "\\") for page in pages)
 
 
 def test_one_class_and_three_rows_say_why_not(call, table_of, tmp_path):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from fundoscope import writing
 from fundoscope.errors import UsageError
 from fundoscope.evaluate import folder
 from fundoscope.evaluate.compare import folders, grading, lesions
@@ -74,7 +75,7 @@ def write(comparison: Comparison, out: Path) -> None:
     """
     with folder.staged(out, FILES, record=COMPARISON) as stage:
         folder.write_json(stage / COMPARISON, document(comparison))
-        (stage / TABLE).write_text(markdown(comparison), encoding="utf-8")
+        writing.write_text(stage / TABLE, markdown(comparison))
 
 
 def document(comparison: Comparison) -> dict[str, Any]:

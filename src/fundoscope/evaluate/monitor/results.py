@@ -227,7 +227,6 @@ def write(monitor: Monitor, path: Path, *, overwrite: bool = False) -> None:
     """
     ending = path.suffix.lower()
     if ending == JSON:
-        data = as_json(document(monitor))
+        writing.write_bytes(path, as_json(document(monitor)), overwrite=overwrite)
     else:
-        data = RENDERERS[ending](page(monitor)).encode()
-    writing.write_bytes(path, data, overwrite=overwrite)
+        writing.write_text(path, RENDERERS[ending](page(monitor)), overwrite=overwrite)

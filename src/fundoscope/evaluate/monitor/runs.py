@@ -14,6 +14,7 @@ from fundoscope.data.table import Table, read_table
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.folder import GRADING, PREDICTIONS, RUN
 from fundoscope.grading.heads import GRADE_COUNT
+from fundoscope.quoting import encodable
 from fundoscope.reading import ModelUsed
 
 READINGS: Final = "readings.csv"
@@ -102,7 +103,7 @@ def read(folder: Path) -> Period:
         raise UsageError(str(folder), "holds no photograph", "leave it out")
     models = frozenset((m.name, m.sha256) for m in run.models if m.task == "grading")
     started = run.started if run.started.tzinfo else run.started.replace(tzinfo=UTC)
-    return Period(folder.resolve().name, started, seen, models)
+    return Period(encodable(folder.resolve().name), started, seen, models)
 
 
 def grouped(runs: Sequence[Period], every: str) -> tuple[Period, ...]:

@@ -85,7 +85,7 @@ def write(report: Report, path: Path, *, overwrite: bool = False) -> None:
     """
     is_markdown = path.suffix.lower() == ".md"
     text = markdown.render(report) if is_markdown else html.render(report)
-    writing.write_bytes(path, text.encode(), overwrite=overwrite)
+    writing.write_text(path, text, overwrite=overwrite)
 
 
 def _provenance(evaluated: Sequence[Evaluated]) -> Section:

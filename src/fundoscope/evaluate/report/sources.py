@@ -18,6 +18,7 @@ from fundoscope.evaluate.folder import GRADING, METRICS
 from fundoscope.evaluate.grading.evaluation import cluster_keys
 from fundoscope.evaluate.grading.figures import Scores
 from fundoscope.evaluate.intervals import Figure
+from fundoscope.quoting import encodable
 
 HASH_SHOWN: Final = 12
 """Characters of a hash that a page shows."""
@@ -73,9 +74,10 @@ def read(paths: Sequence[Path]) -> tuple[Evaluated, ...]:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """The last part of each path, or the whole where that is not unique."""
-    last = [path.resolve().name for path in paths]
+    last = [encodable(path.resolve().name) for path in paths]
     return [
-        name if last.count(name) == 1 else str(path) for path, name in zip(paths, last, strict=True)
+        name if last.count(name) == 1 else encodable(str(path))
+        for path, name in zip(paths, last, strict=True)
     ]
 
 
