@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from fundoscope.data.annotations import formats
-from fundoscope.errors import UsageError
-from fundoscope.serve.export import export
+from fundoscope.errors import OutputError, UsageError
+from fundoscope.serve.export import LABELS, export
+from fundoscope.serve.store import audit
 
 from .conftest import NO_GRADE, Clinic, photograph
 from .test_readings import problem
@@ -178,6 +179,22 @@ def test_a_photograph_found_ungradable_later_is_not_exported_with_its_earlier_gr
     assert (done.photographs, done.graded) == (1, 1)
     rows = list(csv.DictReader((tmp_path / "out" / "labels.csv").read_text("utf-8").splitlines()))
     assert [row["grade"] for row in rows] == ["1"]
+
+
+def test_an_export_that_fails_is_in_the_log(
+    clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photographs may have left the store before the disk was full."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OutputError(LABELS, "cannot be written (No space left on device)", "make space")
+
+    monkeypatch.setattr("fundoscope.serve.export.write_files", full)
+    clinic.review(clinic.upload(2), grade=2)
+    with pytest.raises(OutputError):
+        export(clinic.store, tmp_path / "out", "voc", by="test")
+    last = list(audit.entries(clinic.store.engine))[-1]
+    assert (last.who, last.what) == ("test", audit.EXPORTED)
 
 
 def test_without_reviews_there_is_nothing_to_export(clinic: Clinic, tmp_path: Path) -> None:
