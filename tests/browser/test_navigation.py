@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -137,6 +138,36 @@ def test_uploads_that_fail_while_a_reading_is_shown_are_not_forgotten(
     expect(page.locator("#status")).to_contain_text("bad.jpg")
     page.locator(".head a").click()
     expect(page.locator(".uploads .error")).to_have_count(1)
+
+
+def test_a_reading_that_is_waited_for_comes_although_one_look_fails(
+    site: Any, open_page: Open
+) -> None:
+    """Why the photograph itself cannot be shown stays in place when the reading comes."""
+    page = open_page(site.address)
+    site.upload(page, site.photograph(3, "right", 30))
+    looks = 0
+
+    def answer(route: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            known = route.fetch()
+            route.fulfill(
+                response=known, json=known.json() | {"status": "waiting", "reading": None}
+            )
+        elif looks == 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/v1/readings/[^/?]+$"), answer)
+    page.route("**/photograph*", lambda route: route.abort())
+    page.locator(".uploads a").first.click()
+    expect(page.locator(".eye .error")).to_be_visible()
+    expect(page.locator(".panel")).to_contain_text("severe")
+    expect(page.locator(".eye .error")).to_be_visible()
+    assert looks >= 3
 
 
 def test_the_list_keeps_the_reader_at_the_same_patient(site: Any, open_page: Open) -> None:
