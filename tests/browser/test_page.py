@@ -312,6 +312,22 @@ def test_a_draft_resumes_where_it_stopped(site: Any, open_page: Open) -> None:
     expect(page.locator(".boxes li")).to_have_count(len(boxes) - 1)
 
 
+def test_boxes_of_a_finished_review_are_where_the_next_one_begins(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    site.open(page, site.photograph(3, "right", 32))
+    page.keyboard.press("r")
+    boxes = boxes_of(page)
+    page.locator(".boxes button").first.click()
+    page.keyboard.press("Delete")
+    page.get_by_role("radio", name="3 severe NPDR").check()
+    page.get_by_role("button", name="Save review").click()
+    expect(page.get_by_text("Saved. The review is part of the next export.")).to_be_visible()
+    page.locator("#edit-boxes").click()
+    expect(page.locator(".boxes li")).to_have_count(len(boxes) - 1)
+
+
 def test_boxes_are_moved_resized_and_brought_back(site: Any, open_page: Open) -> None:
     page = open_page(site.address)
     site.open(page, site.photograph())
