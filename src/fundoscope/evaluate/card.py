@@ -14,7 +14,7 @@ import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.compare import folders
-from fundoscope.evaluate.folder import GRADING, METRICS
+from fundoscope.evaluate.folder import GRADING, LESIONS, METRICS
 from fundoscope.evaluate.grading import training
 from fundoscope.evaluate.intervals import Figure
 from fundoscope.evaluate.report.sources import figure_of
@@ -64,6 +64,11 @@ LEFT_OUT: Final = ("source_and_gradable",)
 """Columns of a record that only documents use."""
 FEWEST: Final = 50
 """Photographs of a part for it to be named as the worst; fewer say little."""
+UNREAD: Final = {
+    GRADING: "What could not be read or graded counts as wrong and as called referable.",
+    LESIONS: "The lesions of a photograph that could not be read count as missed.",
+}
+"""What unread photographs do to the figures, by the command."""
 
 
 def written(card: str, manifest: BundleManifest, results: Path) -> str:
@@ -121,7 +126,7 @@ def _head(run: folders.Run, metrics: Mapping[str, Any]) -> str:
     return (
         f"`fundoscope {run.command}` on {number:,} photographs{which}; labels with sha256\n"
         f"`{run.truth_sha256[:HASH_SHOWN]}…`. Thresholds: {limits or 'none'}. Intervals are 95 %,\n"
-        "by bootstrap. What could not be read or graded counts as wrong and as called referable."
+        f"by bootstrap. {UNREAD[run.command]}"
     ) + (forced if run.arguments.get("force") else "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from math import isnan
 from typing import TYPE_CHECKING, Final
 
 from fundoscope.kinds import ANATOMY, KINDS
@@ -105,12 +106,17 @@ def _number(row: Mapping[str, float | None], key: str, digits: int = 3) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
+def _pair(precision: float, recall: float) -> str:
+    """Both figures; a dash for a kind that no validation photograph has."""
+    return "–" if isnan(precision) else f"{precision:.2f} / {recall:.2f}"
+
+
 def _sizes(manifest: DetectorManifest, exported: Exported) -> str:
     radii = sorted({r for sizes in exported.sizes.values() for r in sizes}, reverse=True)
     head = " | ".join(f"{radius:.0f}" for radius in radii)
     rows = "\n".join(
         f"| {KINDS[kind].name} | {_least(manifest, kind)} | "
-        + " | ".join(f"{sizes[radius][0]:.2f} / {sizes[radius][1]:.2f}" for radius in radii)
+        + " | ".join(_pair(*sizes[radius]) for radius in radii)
         + " |"
         for kind, sizes in exported.sizes.items()
     )
