@@ -17,13 +17,14 @@ from PIL import Image
 import fundoscope
 from fundoscope import phantom
 from fundoscope.errors import BundleError, PhotoError
+from fundoscope.grading.opinion import Opinion
 from fundoscope.kinds import LESIONS
 from fundoscope.models import bundle
 from fundoscope.phantom import PhantomSpec
 from fundoscope.phantom.impostors import in_circle
 from fundoscope.phantom.spec import Truth
 from fundoscope.reader import Reader
-from fundoscope.reading import NOT_ASSESSED_REASONS, schema
+from fundoscope.reading import NOT_ASSESSED_REASONS, Laterality, schema
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -146,8 +147,8 @@ def test_every_kind_of_lesion_is_spoken_of(
         x0, y0, x1, y1 = lesion.box
         assert 0 <= lesion.score <= 1
         assert lesion.score >= reader.lesion_thresholds[lesion.kind]
-        assert -1 <= x0 < x1 <= width + 1
-        assert -1 <= y0 < y1 <= height + 1
+        assert 0 <= x0 < x1 <= width
+        assert 0 <= y0 < y1 <= height
     scores = [lesion.score for lesion in reading.lesions]
     assert scores == sorted(scores, reverse=True)
 
@@ -156,9 +157,8 @@ def test_lesions_are_left_out_where_the_grader_is_sure_of_grade_0(
     whole: fundoscope.Reading, eye: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sparing = Reader(lesions="auto")
-    monkeypatch.setattr("fundoscope.reader.SURE_OF_GRADE_0", ())
-    assert sparing.read(eye) == whole
-    monkeypatch.setattr("fundoscope.reader.SURE_OF_GRADE_0", whole.grade.set)
+    assert sparing.read(eye) == whole  # it is referable
+    monkeypatch.setattr(Opinion, "is_sure_of_grade_0", True)
     spared = sparing.read(eye)
     assert faultless(spared)
     assert {one.reason for one in spared.lesion_summary} == {"sure_of_grade_0"}
@@ -175,6 +175,14 @@ def test_without_lesions_none_are_looked_for_and_the_grade_is_the_same(
     assert grading.lesion_thresholds == {}
     assert [one.task for one in reading.models] == ["grading"]
     assert reading.grade == whole.grade
+
+
+def test_the_eye_that_was_given_is_reported_where_lesions_are_not_looked_for(
+    grading: Reader, reader: Reader, eye: np.ndarray
+) -> None:
+    black = np.zeros_like(eye)
+    for reading in (grading.read(eye, eye="left"), reader.read(black, eye="left")):
+        assert reading.anatomy.laterality == Laterality("left", "given")
 
 
 def test_the_number_of_threads_changes_nothing(whole: fundoscope.Reading, eye: np.ndarray) -> None:

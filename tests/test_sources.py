@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,64 @@ def test_many_photographs_come_in_their_order(reader: Reader, path: Path, jpeg: 
     with pytest.raises(TypeError, match="one photograph"):
         list(reader.read_many(str(path)))
     assert list(reader.read_many([])) == []
+
+
+def test_a_generator_may_close_or_reuse_what_it_gave(
+    reader: Reader, path: Path, jpeg: bytes
+) -> None:
+    """Photographs are read a few ahead, on other threads."""
+    pixels = np.array(Image.open(io.BytesIO(jpeg)))
+    others = [pixels, pixels[:, ::-1], pixels[::-1]]
+    expected = [reader.read(each) for each in others]
+
+    def one_array() -> Iterator[Any]:
+        array = np.empty_like(pixels)
+        for each in others:
+            array[:] = each
+            yield array
+
+    def files() -> Iterator[Any]:
+        for _ in others:
+            with path.open("rb") as file:
+                yield file
+
+    def pictures() -> Iterator[Any]:
+        for _ in others:
+            with Image.open(path) as picture:
+                yield picture
+
+    assert list(reader.read_many(one_array())) == expected
+    for given in (files(), pictures()):
+        assert [each.grade for each in reader.read_many(given)] == 3 * [expected[0].grade]
+
+
+def test_what_is_no_photograph_ends_the_iteration_in_its_turn(reader: Reader, path: Path) -> None:
+    results = reader.read_many([path, path, None])
+    assert [type(next(results)) for _ in range(2)] == [Reading, Reading]
+    with pytest.raises(TypeError, match="a photograph is"):
+        next(results)
+
+
+def test_one_photograph_is_not_taken_for_many(reader: Reader, path: Path, jpeg: bytes) -> None:
+    picture = Image.open(path)
+    for one in (path, jpeg, picture, np.array(picture), io.BytesIO(jpeg)):
+        with pytest.raises(TypeError, match="one photograph"):
+            next(reader.read_many(one))
+
+
+def test_a_file_that_was_read_already_is_not_called_empty(reader: Reader, jpeg: bytes) -> None:
+    file = io.BytesIO(jpeg)
+    reader.read(file)
+    with pytest.raises(PhotoError, match="nothing left to read"):
+        reader.read(file)
+    file.close()
+    with pytest.raises(PhotoError, match="cannot be read"):
+        reader.read(file)
+
+
+def test_a_picture_too_large_for_memory_is_refused_before_it_is_decoded(reader: Reader) -> None:
+    with pytest.raises(PhotoError, match="million"):
+        reader.read(Image.new("1", (20_000, 9_000)))
 
 
 def test_a_photograph_that_memory_cannot_hold_does_not_end_the_others(

@@ -35,7 +35,8 @@ class OpenRule:
         level: that it would support.
         title: one sentence for a person.
         missing: what would be needed: kinds of lesion that were not assessed, facts, or ``fovea``,
-            ``optic_disc``, ``quadrants``, ``acuity``, ``macula``.
+            ``optic_disc``, ``quadrants``, ``acuity``, ``macula``, ``edge`` (the photograph ends too
+            near to the fovea), ``withheld`` (lesions that are not drawn would decide).
     """
 
     id: str
@@ -105,8 +106,9 @@ class MacularOedema:
             ``None`` if it was not looked for.
         distance: of the nearest hard exudate from the fovea's centre, in disc diameters; ``None``
             without one, or without a fovea.
-        reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates), ``"fovea"``, or
-            ``"withheld"``: only exudates that are not drawn lie near the fovea.
+        reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates); ``"fovea"``: its
+            place is not certain enough; ``"edge"``: the photograph ends too near to it; or
+            ``"withheld"``: exudates that are not drawn may lie near the fovea.
     """
 
     state: str | None = None

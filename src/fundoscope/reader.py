@@ -6,53 +6,47 @@ same grade everywhere.
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fundoscope._version import __version__
 from fundoscope.errors import PhotoError, UsageError
-from fundoscope.grading import (
-    contradictions,
-    heat,
-    inputs,
-    judge,
-    lesion_grade,
-    oedema,
-    withholding,
-)
+from fundoscope.grading import contradictions, heat, judge, lesion_grade, oedema, withholding
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
+from fundoscope.grading import opinion as opinions
 from fundoscope.grading.grader import Grader
-from fundoscope.grading.judge import Verdict
+from fundoscope.grading.opinion import Opinion
 from fundoscope.grading.rules import engine, places, rulesets
 from fundoscope.lesions import detector as detectors
-from fundoscope.lesions import landmarks, looking, summary
+from fundoscope.lesions import landmarks, laterality, looking, summary
 from fundoscope.lesions.detector import Detector
 from fundoscope.lesions.summary import Findings
 from fundoscope.models.lesion_grade import LesionGradeModel
-from fundoscope.opinions import HeatMap, LesionGrade, MacularOedema, RuleGrade
+from fundoscope.opinions import LesionGrade, MacularOedema, RuleGrade
 from fundoscope.ordered import in_order
-from fundoscope.photo import advice, field, reasons, sources
-from fundoscope.photo.decode import Photo, Pixels
-from fundoscope.reading import EYES, FieldOfView, Grade, ModelUsed, Reading
+from fundoscope.photo import field, sources
+from fundoscope.photo.decode import Photo
+from fundoscope.reading import (
+    EYES,
+    Anatomy,
+    FieldOfView,
+    Laterality,
+    LesionSummary,
+    ModelUsed,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from fundoscope.photo.sources import Source
 
 DEFAULT_RULES: Final = ("icdr",)
 """The rule sets that are applied unless others are named."""
-SURE_OF_GRADE_0: Final = (0,)
-"""The set of plausible grades of a photograph on which ``lesions="auto"`` leaves lesions out. What
-that costs in missed lesions is in docs/performance.md (``bench/lesions_auto.py``)."""
 SOFTWARE: Final = f"fundoscope {__version__}"
 """What a Reading says it was made with."""
-NOT_A_RETINA: Final = "not_a_retina"
-"""The reason of :data:`fundoscope.reading.NO_FIELD_REASONS` that the judge gives."""
 
 
 class Reader:
@@ -78,8 +72,8 @@ class Reader:
             grader: a grading bundle (folder or zip), or a loaded grader; ``None`` means the one
                 that ships.
             detector: a detection bundle (folder or zip); ``None`` means the one that ships.
-            lesions: whether to look for lesions; ``"auto"`` does not if 0 is the only plausible
-                grade, see :data:`SURE_OF_GRADE_0`.
+            lesions: whether to look for lesions; ``"auto"`` does not where the grader is sure of
+                grade 0 (:mod:`fundoscope.grading.opinion`).
             landmarks: the landmark bundle (folder or zip) that finds disc and fovea beside the
                 lesions; ``True`` means the one that ships, ``False`` none: then the disc is the
                 detector's.
@@ -179,12 +173,16 @@ class Reader:
             TypeError: something is not a photograph.
             ValueError: ``workers`` is less than 1.
         """
-        if isinstance(given, str | bytes):
+        if sources.is_one(given):
             raise TypeError("this is one photograph: give a list of them, or call read")
-        yield from in_order(given, partial(self._reading_or_refusal, raise_refusals), workers)
+        # Taken here, not by the threads: a generator may close a file, or fill an array anew.
+        taken = map(sources.taken, given)
+        yield from in_order(taken, partial(self._reading_or_refusal, raise_refusals), workers)
 
-    def _reading_or_refusal(self, raise_refusals: bool, source: Source) -> Reading | PhotoError:
+    def _reading_or_refusal(self, raise_refusals: bool, source: Any) -> Reading | PhotoError:
         try:
+            if isinstance(source, Exception):
+                raise source
             return self.read(source)
         except PhotoError as refusal:
             if raise_refusals:
@@ -210,16 +208,15 @@ class Reader:
             raise ValueError(f"{eye!r} is not an eye: say 'right' or 'left'")
         content = sources.content(source)
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
-        opinion = self._opinion(photo)
+        opinion = opinions.form(photo, self._grader, force=self._force, heat_map=self._heat_map)
         fov, grade = opinion.field, opinion.grade
-        if self._looks_for_lesions(opinion) and not _is_full_size(photo):
+        if self._not_looked_for(opinion) is None and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.
             photo = sources.photo(content, min_side=self._lesions_side)
         findings = self._findings(photo, opinion, eye)
         by_lesions = self._by_lesions(findings, fov)
-        drawn = withholding.withhold(findings, grade, by_lesions, self._lesion_model)
-        by_rules, macular_oedema = self._by_rules(drawn, findings, fov)
-        findings = drawn
+        findings = withholding.withhold(findings, grade, by_lesions, self._lesion_model)
+        by_rules, macular_oedema = self._by_rules(findings, photo, fov)
         verdict = opinion.verdict
         grade = next_steps.with_abstention(grade, verdict.quality, verdict.familiar)
         needs_reader = (
@@ -262,22 +259,22 @@ class Reader:
     def _lesion_model(self) -> LesionGradeModel | None:
         return None if self._detector is None else self._detector.manifest.lesion_grade
 
-    def _looks_for_lesions(self, opinion: _Opinion) -> bool:
-        if self._detector is None or not opinion.usable or not opinion.field.found:
-            return False
-        return not (self._leave_out and opinion.grade.set == SURE_OF_GRADE_0)
-
     def _by_rules(
-        self, drawn: Findings, found: Findings, fov: FieldOfView
+        self, findings: Findings, photo: Photo, fov: FieldOfView
     ) -> tuple[tuple[RuleGrade, ...], MacularOedema]:
         """What rules say about the lesions that are drawn; nothing where no kind was assessed."""
-        if not any(kind.assessed for kind in drawn.summary):
+        if not any(kind.assessed for kind in findings.summary):
             return (), MacularOedema()
-        evidence, of_found = (
-            places.evidence(of.lesions, of.summary, of.anatomy, fov) for of in (drawn, found)
+        evidence = places.evidence(
+            findings.lesions,
+            findings.summary,
+            findings.anatomy,
+            fov,
+            size=(photo.facts.width, photo.facts.height),
+            withheld=findings.withheld,
         )
         outcomes = (engine.apply(ruleset, evidence) for ruleset in self._rules)
-        return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence, of_found)
+        return tuple(map(engine.rule_grade, outcomes)), oedema.oedema(evidence)
 
     def _by_lesions(self, findings: Findings, fov: FieldOfView) -> LesionGrade | None:
         """The grade by the lesions alone, where the detector's bundle has a model for it."""
@@ -287,44 +284,23 @@ class Reader:
         features = lesion_grade.of_findings(findings, fov)
         return None if features is None else lesion_grade.grade(model, features)
 
-    def _opinion(self, photo: Photo) -> _Opinion:
-        """Find the field, judge it, and grade it if it can be graded."""
-        grader = self._grader
-        fov = field.find(photo, textured=grader.judge is None)
-        if fov.radius is None:
-            return _Opinion(fov, warnings=(reasons.sentence(fov.reason),))
-        minimum = grader.manifest.minimum_radius
-        small = fov.radius < minimum
-        if small:  # too few pixels for the judge
-            fov = field.find(photo)
-            why = _too_small(fov.radius, minimum) if fov.radius else reasons.sentence(fov.reason)
-            return _Opinion(fov, warnings=(why,))
-        pixels = inputs.make(photo, fov, grader.input)
-        grade, verdict = graders.grade_and_check(grader, pixels)
-        if verdict.retina is False:
-            refused = FieldOfView(False, reason=NOT_A_RETINA)
-            return _Opinion(refused, warnings=(reasons.sentence(NOT_A_RETINA),))
-        if verdict.quality.gradable is False:
-            why = advice.sentence(verdict.quality.reasons, forced=self._force)
-            if not self._force:
-                return _Opinion(fov, Grade(), verdict, (why,), usable=False)
-            return _Opinion(fov, grade, verdict, (why,), heat=self._heat(pixels))
-        return _Opinion(fov, grade, verdict, heat=self._heat(pixels))
-
-    def _heat(self, pixels: Pixels) -> HeatMap | None:
-        return heat.heat(self._grader, pixels) if self._heat_map else None
-
-    def _findings(self, photo: Photo, opinion: _Opinion, eye: str | None) -> Findings:
-        fov = opinion.field
+    def _not_looked_for(self, opinion: Opinion) -> tuple[LesionSummary, ...] | None:
+        """The summary of a photograph on which lesions are not looked for; ``None``: they are."""
         if self._detector is None:
-            return Findings(summary=summary.NO_DETECTOR)
-        if not fov.found:
-            return Findings(summary=summary.NO_FIELD)
+            return summary.NO_DETECTOR
+        if not opinion.field.found:
+            return summary.NO_FIELD
         if not opinion.usable:
-            return Findings(summary=summary.NOT_GRADABLE)
-        if not self._looks_for_lesions(opinion):
-            return Findings(summary=summary.SURE_OF_GRADE_0)
-        return looking.look(self._detector, self._landmarker, photo, fov, eye)
+            return summary.NOT_GRADABLE
+        sure = self._leave_out and opinion.is_sure_of_grade_0
+        return summary.SURE_OF_GRADE_0 if sure else None
+
+    def _findings(self, photo: Photo, opinion: Opinion, eye: str | None) -> Findings:
+        left_out = self._not_looked_for(opinion)
+        if self._detector is None or left_out is not None:
+            given = Laterality(eye, laterality.GIVEN if eye else None)
+            return Findings(summary=left_out or (), anatomy=Anatomy(laterality=given))
+        return looking.look(self._detector, self._landmarker, photo, opinion.field, eye)
 
 
 def _detector(wanted: str | Path | None, threads: int, providers: Sequence[str] | None) -> Detector:
@@ -341,34 +317,6 @@ def _landmarker(
     if wanted is False or (wanted is True and not landmarks.ships()):
         return None
     return landmarks.load(None if wanted is True else wanted, providers=providers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opinion:
-    """What the grader's network says of a photograph.
-
-    Attributes:
-        field: the field of view; not found where the picture is not a retina.
-        grade: empty where there is none.
-        verdict: of the judge.
-        warnings: why there is no grade, or why it is doubtful.
-        usable: whether lesions are looked for.
-        heat: where the network looked, if that was asked for.
-    """
-
-    field: FieldOfView
-    grade: Grade = dataclasses.field(default_factory=Grade)
-    verdict: Verdict = dataclasses.field(default_factory=Verdict)
-    warnings: tuple[str, ...] = ()
-    usable: bool = True
-    heat: HeatMap | None = None
-
-
-def _too_small(radius: float, minimum: float) -> str:
-    return (
-        f"not graded: the field of view is too small (radius {radius:.0f} pixels, at least"
-        f" {minimum:.0f} needed); give the original photograph"
-    )
 
 
 def _is_full_size(photo: Photo) -> bool:

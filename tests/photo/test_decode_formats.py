@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from fundoscope.errors import PhotoError
+from fundoscope.photo import sources
 from fundoscope.photo.decode import decode, decode_file
 
 ORIENTATION = 0x0112
@@ -258,3 +259,26 @@ def test_small_copies_behind_a_tiff_are_passed_over() -> None:
     assert (photo.pixels == marked()).all()
     with pytest.raises(PhotoError, match="several pictures"):
         decode(saved(whole, "TIFF", save_all=True, append_images=[whole]))
+
+
+@pytest.mark.parametrize("kind", [2, 6], ids=["colour", "with transparency"])
+def test_a_picture_of_16_bits_is_not_taken_for_one_of_8(kind: int) -> None:
+    """Pillow gives its upper bytes, which hold 4 of the 12 bits of many cameras."""
+    values = np.full((300, 300, 3 if kind == 2 else 4), 3000, np.uint16)
+    picture = Image.open(io.BytesIO(png(values, kind)))
+    with pytest.raises(PhotoError, match="16 bits a channel; give the path"):
+        sources.content(picture)
+
+
+def test_a_dark_grey_png_of_16_bits_with_transparency_is_not_called_damaged() -> None:
+    values = np.full((300, 300, 2), 900, np.uint16)
+    values[..., 1] = 65_535
+    assert decode(png(values, 4)).pixels.shape == (300, 300, 3)
+
+
+def test_a_jpeg_of_12_bits_is_named() -> None:
+    data = saved(Image.fromarray(marked()), "JPEG")
+    frame = data.index(b"\xff\xc0")
+    deep = data[: frame + 1] + b"\xc1" + data[frame + 2 : frame + 4] + b"\x0c" + data[frame + 5 :]
+    with pytest.raises(PhotoError, match="JPEG of 12 bits"):
+        decode(deep)

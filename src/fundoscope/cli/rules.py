@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -135,8 +136,9 @@ def apply(
             continue
         evidence = places.evidence(
             reading.lesions, reading.lesion_summary, reading.anatomy, reading.field,
-            acuity=decimal, facts=facts,
+            size=(reading.photo.width, reading.photo.height), acuity=decimal, facts=facts,
         )  # fmt: skip
+        evidence = replace(evidence, withheld=places.not_drawn(reading.lesion_summary))
         for ruleset in sets:
             grade = engine.rule_grade(engine.apply(ruleset, evidence))
             typer.echo(f"  {printable(rules_in_words(grade))}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from fundoscope.grading.rules import engine, rulesets
-from fundoscope.grading.rules.conditions import FOVEA
+from fundoscope.grading.rules.conditions import EDGE, FOVEA, WITHHELD
 from fundoscope.grading.rules.evidence import Evidence
 from fundoscope.opinions import MacularOedema
 
@@ -20,26 +20,17 @@ NEAR: Final = "2"
 HARD_EXUDATE: Final = "hard_exudate"
 POSSIBLE, NOT_SEEN, CANNOT_TELL = "possible", "no_exudates_near", "cannot_tell"
 NOT_ASSESSED: Final = "not_assessed"
-WITHHELD: Final = "withheld"
-"""Reasons why it cannot be told, beside :data:`FOVEA`."""
+"""Why it cannot be told: hard exudates were not assessed. The other reasons are those of rules."""
+REASONS: Final = (FOVEA, EDGE, WITHHELD)
 
 
-def oedema(evidence: Evidence, withheld: Evidence | None = None) -> MacularOedema:
+def oedema(evidence: Evidence) -> MacularOedema:
     """Whether hard exudates lie near the fovea.
 
     Args:
-        evidence: of one photograph.
-        withheld: the same with the lesions that are not drawn because the eye looks healthy
-            (:mod:`fundoscope.grading.withholding`). If only these lie near the fovea, nobody can
-            say that there are none.
+        evidence: of one photograph. If only lesions that are not drawn may lie near the fovea,
+            nobody can say that there are none.
     """
-    drawn = _of(evidence)
-    if drawn.state == NOT_SEEN and withheld is not None and _of(withheld).state == POSSIBLE:
-        return MacularOedema(CANNOT_TELL, None, WITHHELD)
-    return drawn
-
-
-def _of(evidence: Evidence) -> MacularOedema:
     outcome = engine.apply(rulesets.shipped(RULESET), evidence)
     distance = min(
         (
@@ -54,4 +45,6 @@ def _of(evidence: Evidence) -> MacularOedema:
     missing = {each for rule, wanted in outcome.open if rule.level == NEAR for each in wanted}
     if not missing:
         return MacularOedema(NOT_SEEN, distance)
-    return MacularOedema(CANNOT_TELL, distance, NOT_ASSESSED if HARD_EXUDATE in missing else FOVEA)
+    known = [reason for reason in REASONS if reason in missing]
+    reason = NOT_ASSESSED if HARD_EXUDATE in missing or not known else known[0]
+    return MacularOedema(CANNOT_TELL, distance, reason)

@@ -65,6 +65,7 @@ def withhold(
     return replace(
         findings,
         lesions=tuple(each for each in findings.lesions if drawn or each.kind not in doubtful),
+        withheld=tuple(each for each in findings.lesions if not drawn and each.kind in doubtful),
         summary=tuple(
             _summary(each, 0 if drawn else doubtful[each.kind]) for each in findings.summary
         ),

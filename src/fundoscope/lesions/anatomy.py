@@ -40,6 +40,8 @@ DISC_RADIUS: Final = 0.5
 SUPERIOR, INFERIOR = "superior", "inferior"
 TEMPORAL, NASAL = "temporal", "nasal"
 Point = tuple[float, float]
+Size = tuple[int, int]
+"""Width and height of a photograph, in pixels."""
 
 
 def of_disc(disc: OpticDisc, fov: FieldOfView, given: str | None = None) -> Anatomy:
@@ -141,12 +143,13 @@ def division(anatomy: Anatomy) -> Point | None:
     return anatomy.disc.centre
 
 
-def quadrants_seen(anatomy: Anatomy, fov: FieldOfView) -> frozenset[str]:
-    """The quadrants that the field of view shows for at least one disc diameter each way.
+def quadrants_seen(anatomy: Anatomy, fov: FieldOfView, size: Size | None = None) -> frozenset[str]:
+    """The quadrants that the photograph shows for at least one disc diameter each way.
 
     Args:
         anatomy: of the photograph.
         fov: of the photograph, found.
+        size: of the photograph; ``None``: the whole field of view is on it.
     """
     centre, diameter = division(anatomy), anatomy.disc.diameter
     if centre is None or diameter is None or anatomy.laterality.eye is None:
@@ -157,7 +160,12 @@ def quadrants_seen(anatomy: Anatomy, fov: FieldOfView) -> frozenset[str]:
         for dx in (-1, 1)
         for dy in (-1, 1)
     ]
-    shown = (corner for corner in corners if math.hypot(*unit.point(*corner)) <= 1.0)
+    shown = (
+        (x, y)
+        for x, y in corners
+        if math.hypot(*unit.point(x, y)) <= 1.0
+        and (size is None or (0 <= x <= size[0] and 0 <= y <= size[1]))
+    )
     named = (quadrant(corner, anatomy) for corner in shown)
     return frozenset(name for name in named if name is not None)
 

@@ -52,6 +52,7 @@ class Findings:
         warnings: sentences about anything unusual.
         seen: all boxes that can be a lesion, from a score of
             :data:`fundoscope.lesions.presence.WEAKEST` on; kinds that were not assessed, too.
+        withheld: lesions that are not drawn (:mod:`fundoscope.grading.withholding`).
     """
 
     lesions: tuple[Lesion, ...] = ()
@@ -59,6 +60,7 @@ class Findings:
     anatomy: Anatomy = field(default_factory=Anatomy)
     warnings: tuple[str, ...] = ()
     seen: tuple[Lesion, ...] = ()
+    withheld: tuple[Lesion, ...] = ()
 
 
 def findings(

@@ -190,7 +190,7 @@ def from_array(pixels: Pixels, *, name: str | None = None, min_side: int | None 
             code="unsupported_mode",
         )
     height, width = pixels.shape[:2]
-    _check_size(width, height, title)
+    check_size(width, height, title)
     pixels = np.ascontiguousarray(pixels)
     digest = hashlib.sha256(f"{height}x{width}x3:uint8:".encode())
     digest.update(pixels.data)
@@ -251,7 +251,7 @@ def _open(data: bytes, title: str) -> Image.Image:
 
 
 def _check(image: Image.Image, title: str) -> None:
-    _check_size(*image.size, title)
+    check_size(*image.size, title)
     if image.mode in ("CMYK", "YCCK"):
         raise PhotoError(title, "is in print colours (CMYK)", "store it as RGB", code="cmyk")
     with _damage_as_refusal(title):
@@ -272,7 +272,17 @@ def _check_file_size(size: int, title: str) -> None:
         )
 
 
-def _check_size(width: int, height: int, title: str) -> None:
+def check_size(width: int, height: int, title: str) -> None:
+    """Check that a photograph is neither too small to be read nor too large for memory.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        title: how the photograph is named in an error.
+
+    Raises:
+        PhotoError: with the code ``too_small`` or ``too_large``.
+    """
     if min(width, height) < limits.MIN_SIDE:
         raise PhotoError(
             title,

@@ -115,7 +115,7 @@ def _reversed(tile: ImageFile._Tile) -> ImageFile._Tile | None:
     """The tile with the other order of bytes."""
     layout = _layout(tile)
     order = REVERSED.get(layout[-1:])
-    if MARK not in layout or order is None:
+    if not layout.startswith("RGB") or MARK not in layout or order is None:
         return None
     other = layout[:-1] + order
     arguments = tile.args

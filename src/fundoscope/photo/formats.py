@@ -77,6 +77,13 @@ DOCUMENT_REMEDIES: Final = {
     "a Git LFS pointer": "fetch the file itself with: git lfs pull",
     "a web page": "download the photograph itself, not the page around it",
 }
+JPEG_START: Final = b"\xff\xd8"
+JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Second bytes of the markers that begin a frame of a JPEG."""
+MARKER: Final = 0xFF
+SEGMENT_HEADER: Final = 4
+"""Bytes of a segment's marker and length."""
+BYTE_BITS: Final = 8
 SHORTEST: Final = 13
 """Bytes below which a file is not a picture of any of these formats: a GIF's header has 13."""
 
@@ -95,6 +102,9 @@ def foreign(data: bytes) -> Foreign:
     named = [name for at, start, name in SIGNATURES if data[at : at + len(start)] == start]
     if data[4:8] == b"ftyp":
         named = [BRANDS[data[8:12]]] if data[8:12] in BRANDS else []
+    bits = _jpeg_bits(data)
+    if bits not in (None, BYTE_BITS):
+        named = [f"a JPEG of {bits} bits a channel"]
     if named:
         return Foreign(f"is {named[0]}, which is not read", AS_PICTURE, UNSUPPORTED)
     text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -103,3 +113,15 @@ def foreign(data: bytes) -> Foreign:
             remedy = DOCUMENT_REMEDIES.get(name, unknown.remedy)
             return Foreign(f"is not an image but {name}", remedy, NOT_AN_IMAGE)
     return unknown
+
+
+def _jpeg_bits(data: bytes) -> int | None:
+    """Bits a channel of a JPEG, from the header of its frame; ``None`` if that is not found."""
+    place = len(JPEG_START)
+    while data.startswith(JPEG_START) and place + SEGMENT_HEADER < len(data):
+        if data[place] != MARKER:
+            return None
+        if data[place + 1] in JPEG_FRAMES:
+            return data[place + SEGMENT_HEADER]
+        place += 2 + int.from_bytes(data[place + 2 : place + SEGMENT_HEADER], "big")
+    return None

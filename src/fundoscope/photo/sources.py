@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fundoscope import limits
 from fundoscope.errors import PhotoError
-from fundoscope.photo import decode
+from fundoscope.photo import decode, deep
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.refusals import OUT_OF_MEMORY, TOO_LARGE
 from fundoscope.quoting import encodable, shown
@@ -39,6 +39,8 @@ TAKEN: Final = (
 """The kinds of :data:`Source` in words."""
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 """How the address of something on a network begins."""
+COLOUR_AXES: Final = 3
+"""Axes of the array of one photograph; more are many of them."""
 PLAIN_MODES: Final = ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr")
 """Modes of PIL pictures that have 8 bits a channel or fewer, and convert to RGB without loss."""
 
@@ -66,6 +68,8 @@ def content(source: Any) -> File | Pixels:
         TypeError: it is something else.
         PhotoError: the file cannot be read.
     """
+    if isinstance(source, File):
+        return source
     if isinstance(source, bytes | bytearray | memoryview):
         return File(None, bytes(source))
     if isinstance(source, str) and ADDRESS.match(source):
@@ -86,12 +90,42 @@ def content(source: Any) -> File | Pixels:
     if hasattr(source, "read"):
         try:
             data = source.read(limits.MAX_FILE_BYTES + 1)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: it is closed
             raise _unreadable("the open file", error) from None
+        if data == b"":
+            why, remedy = "has nothing left to read", "open it anew, or go back by seek(0)"
+            raise PhotoError("the open file", why, remedy, code="empty")
         if isinstance(data, bytes):
             return File(None, data)
         raise TypeError("this file is open in text mode: open it with mode 'rb'")
     raise TypeError(f"a photograph is {TAKEN}, not {type(source).__name__}")
+
+
+def taken(source: Any) -> Any:
+    """Take what may change before it is read: an open file, a picture, an array.
+
+    Args:
+        source: as for :func:`content`.
+
+    Returns:
+        A path as it is, a copy of an array, else what :func:`content` returns; or the error that
+        reading it raised, so that it can be raised in its turn.
+    """
+    if isinstance(source, str | os.PathLike):
+        return source
+    try:
+        held = content(source)
+        return held.copy() if held is source and isinstance(held, np.ndarray) else held
+    except (PhotoError, TypeError, ValueError, MemoryError) as error:
+        return error
+
+
+def is_one(given: object) -> bool:
+    """Whether something is one photograph, not many: a path, bytes, a file, a picture, an array."""
+    if isinstance(given, np.ndarray):
+        return given.ndim <= COLOUR_AXES
+    one = isinstance(given, str | bytes | bytearray | memoryview | os.PathLike | File)
+    return one or _is_picture(given) or hasattr(given, "read")
 
 
 def photo(given: File | Pixels, *, min_side: int | None = None) -> Photo:
@@ -123,10 +157,13 @@ def _pixels_of(picture: Image.Image) -> Pixels:
     """
     from PIL import ImageOps
 
-    if picture.mode not in PLAIN_MODES:
+    decode.check_size(*picture.size, "picture")
+    # Pillow would keep the upper bytes alone, which are nearly black where 12 of 16 bits are used.
+    deep_colour = deep.is_deep(picture) and picture.mode in PLAIN_MODES
+    if picture.mode not in PLAIN_MODES or deep_colour:
         raise PhotoError(
             "picture",
-            f"has pixels of mode {picture.mode}",
+            "has 16 bits a channel" if deep_colour else f"has pixels of mode {picture.mode}",
             "give the path of its file, or convert it to 8-bit RGB",
             code="unsupported_mode",
         )

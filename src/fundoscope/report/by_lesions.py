@@ -10,6 +10,12 @@ from fundoscope.report.kind_names import kind_in_words
 from fundoscope.report.wording import grade_in_words, percent
 
 PROLIFERATIVE: Final = 4
+MISSING: Final = {
+    "edge": "the retina around the fovea",
+    "withheld": "lesions that are not drawn",
+    "macula": "the area of exudates in the macula",
+}
+"""Words for what is missing to decide a rule; those of other codes are the codes themselves."""
 UNSEEN: Final = "new vessels themselves are not looked for"
 """What is added to a grade that new vessels define."""
 
@@ -40,4 +46,4 @@ def lesion_grade_in_words(grade: LesionGrade) -> str:
 
 
 def _missing_in_words(key: str) -> str:
-    return kind_in_words(key, 0) if key in KINDS else key.replace("_", " ")
+    return kind_in_words(key, 0) if key in KINDS else MISSING.get(key, key.replace("_", " "))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fundoscope.grading import oedema
-from fundoscope.grading.rules import places
-from fundoscope.grading.rules.evidence import Evidence, PlacedLesion
+from fundoscope.grading.rules import engine, places, rulesets
+from fundoscope.grading.rules.evidence import QUADRANTS, Evidence, PlacedLesion
 from fundoscope.kinds import LESIONS
 from fundoscope.lesions import anatomy as geometry
 from fundoscope.opinions import MacularOedema
@@ -74,15 +76,66 @@ def test_macular_oedema(
 
 
 @pytest.mark.parametrize(
-    ("distance", "expected"),
+    ("distance", "error", "expected"),
     [
-        (0.1, MacularOedema("cannot_tell", None, "withheld")),
-        (3.0, MacularOedema("no_exudates_near")),
+        (0.1, 0.0, MacularOedema("cannot_tell", None, "withheld")),
+        (3.0, 0.0, MacularOedema("no_exudates_near")),
+        (0.1, 0.8, MacularOedema("cannot_tell", None, "withheld")),
+        (0.5, 0.8, MacularOedema("cannot_tell", None, "withheld")),
+        (1.5, 0.8, MacularOedema("cannot_tell", None, "withheld")),
+        (3.0, 0.8, MacularOedema("no_exudates_near")),
+        (None, 0.0, MacularOedema("cannot_tell", None, "withheld")),
     ],
 )
-def test_withheld_exudates_near_the_fovea_leave_it_open(
-    distance: float, expected: MacularOedema
+def test_withheld_exudates_that_may_lie_near_the_fovea_leave_it_open(
+    distance: float | None, error: float, expected: MacularOedema
 ) -> None:
-    drawn = Evidence((), ALL, macula_shown=1.0)
-    withheld = Evidence((PlacedLesion("hard_exudate", 0, None, distance),), ALL, macula_shown=1.0)
-    assert oedema.oedema(drawn, withheld) == expected
+    exudate = PlacedLesion("hard_exudate", -1, None, distance, error)
+    evidence = Evidence((), ALL, macula_shown=1.0, withheld=(exudate,))
+    assert oedema.oedema(evidence) == expected
+
+
+def test_rules_do_not_exclude_what_withheld_lesions_would_meet() -> None:
+    near = PlacedLesion("hard_exudate", -1, None, 0.4)
+    evidence = Evidence((), ALL, macula_shown=3.0, withheld=(near,))
+    outcome = engine.apply(rulesets.shipped("nhs-england-maculopathy"), evidence)
+    assert (outcome.level.id, outcome.highest.id) == ("M0", "M1")
+    assert any(missing == {"withheld"} for _, missing in outcome.open)
+    far = replace(evidence, withheld=(replace(near, distance=4.0, in_macula=False),))
+    outcome = engine.apply(rulesets.shipped("nhs-england-maculopathy"), far)
+    assert outcome.highest.id == "M0"
+
+
+def test_withheld_haemorrhages_count_in_every_quadrant_that_they_may_lie_in() -> None:
+    seen = frozenset(QUADRANTS)
+
+    def excluded(withheld: tuple[PlacedLesion, ...]) -> bool:
+        evidence = Evidence((), ALL, seen, macula_shown=3.0, withheld=withheld)
+        outcome = engine.apply(rulesets.shipped("icdr"), evidence)
+        return "4-haemorrhages" not in {rule.id for rule, _ in outcome.open}
+
+    few = tuple(PlacedLesion("haemorrhage", -1, quadrant) for quadrant in QUADRANTS)
+    assert excluded(few)
+    assert not excluded(few * 21)
+    assert not excluded((PlacedLesion("haemorrhage", -1),) * 21)
+    assert excluded((PlacedLesion("haemorrhage", -1, QUADRANTS[0]),) * 84)
+
+
+def test_the_withheld_lesions_of_a_stored_reading_may_lie_anywhere() -> None:
+    of_kinds = (LesionSummary("hard_exudate", True, None, 0, withheld=2), LesionSummary("x", True))
+    assert places.not_drawn(of_kinds) == (PlacedLesion("hard_exudate", -1),) * 2
+
+
+def test_a_photograph_that_cuts_the_field_off_does_not_show_what_lies_beyond() -> None:
+    """A 3:2 camera shows a disc of retina without its upper and lower part."""
+    anatomy = Anatomy(
+        OpticDisc(True, None, (800.0, 900.0), 200.0, 0.9, "found"),
+        Fovea("found", (400.0, 900.0), 0.9, 0.0),
+        Laterality("right", "image"),
+    )
+    whole = places.evidence([], SUMMARY, anatomy, FIELD)
+    cut_off = places.evidence([], SUMMARY, anatomy, FIELD, size=(1000, 950))
+    assert oedema.oedema(cut_off) == MacularOedema("cannot_tell", None, "edge")
+    assert cut_off.macula_shown == pytest.approx(0.25)
+    assert whole.macula_shown > cut_off.macula_shown
+    assert cut_off.quadrants_seen == {"superior_temporal", "superior_nasal"}

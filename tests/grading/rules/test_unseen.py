@@ -31,7 +31,11 @@ ALL = Evidence((), frozenset(LESIONS), frozenset(QUADRANTS), 1.0)
 
 
 def fovea_at(x: float, error: float = 0.0) -> Anatomy:
-    return Anatomy(DISC, Fovea("found", (x, 500.0), 0.9, error), Laterality("right", "image"))
+    return Anatomy(
+        DISC,
+        Fovea("estimated" if error else "found", (x, 500.0), 0.9, error),
+        Laterality("right", "image"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,8 @@ def test_how_far_around_the_fovea_a_photograph_shows(anatomy: Anatomy, shown: fl
     ("anatomy", "expected"),
     [
         (fovea_at(500.0), MacularOedema("no_exudates_near")),
-        (fovea_at(60.0), MacularOedema("cannot_tell", None, "fovea")),
+        (fovea_at(60.0), MacularOedema("cannot_tell", None, "edge")),
+        (fovea_at(60.0, error=0.8), MacularOedema("cannot_tell", None, "fovea")),
         (NO_DISC, MacularOedema("cannot_tell", None, "fovea")),
         (Anatomy(), MacularOedema("cannot_tell", None, "fovea")),
     ],

@@ -16,8 +16,9 @@ import msgspec
 from fundoscope.grading.rules.evidence import REGIONS, Evidence, PlacedLesion
 
 FOVEA, DISC, QUADRANTS, ACUITY = "fovea", "optic_disc", "quadrants", "acuity"
-"""What may be missing, beside kinds of lesion and facts."""
-MACULA: Final = "macula"
+MACULA, EDGE, WITHHELD = "macula", "edge", "withheld"
+"""What may be missing, beside kinds of lesion and facts. ``edge``: the photograph ends too near to
+the fovea; ``withheld``: lesions that are not drawn would decide."""
 MACULA_RADIUS: Final = 2.0
 """Of the circle around the fovea that reaches the disc, in disc diameters: the fovea lies about 2.5
 from the centre of the disc, whose radius is 0.5."""
@@ -68,7 +69,8 @@ class Verdict:
         met: ``None``: cannot tell.
         boxes: indices of the lesions that meet it.
         missing: if the answer is "cannot tell", what is missing: kinds that were not assessed,
-            facts that were not given, or ``fovea``, ``optic_disc``, ``quadrants``, ``acuity``.
+            facts that were not given, or ``fovea``, ``optic_disc``, ``quadrants``, ``acuity``,
+            ``macula``, ``edge``, ``withheld``.
     """
 
     met: bool | None
@@ -166,11 +168,16 @@ def _counted(condition: Condition, evidence: Evidence, at_least: int) -> Verdict
         possible += near is None
     if len(certain) >= at_least:
         return Verdict(True, frozenset(lesion.index for lesion in certain))
-    missing = _unassessed(condition, evidence)
-    unseen = condition.within is not None and evidence.macula_shown < condition.within
-    if unseen or len(certain) + possible >= at_least:
-        missing |= {FOVEA}
-    return Verdict(None, missing=missing) if missing else Verdict(False)
+    missing = set(_unassessed(condition, evidence))
+    if condition.within is not None and evidence.macula_shown < condition.within:
+        missing.add(EDGE if evidence.fovea_found else FOVEA)
+    hidden = [each for each in evidence.withheld if each.kind in condition.kinds]
+    hidden = [each for each in hidden if _near(condition, each) is not False]
+    if len(certain) + possible >= at_least:
+        missing.add(FOVEA)
+    elif len(certain) + possible + len(hidden) >= at_least:
+        missing.add(WITHHELD)
+    return Verdict(None, missing=frozenset(missing)) if missing else Verdict(False)
 
 
 def _near(condition: Condition, lesion: PlacedLesion) -> bool | None:
@@ -190,31 +197,40 @@ def _near(condition: Condition, lesion: PlacedLesion) -> bool | None:
 def _in_regions(condition: Condition, evidence: Evidence) -> Verdict:
     """Count lesions in each quadrant or hemifield."""
     lesions = [lesion for lesion in evidence.lesions if lesion.kind in condition.kinds]
+    hidden = [lesion for lesion in evidence.withheld if lesion.kind in condition.kinds]
     unplaced = sum(lesion.quadrant is None for lesion in lesions)
     unassessed = _unassessed(condition, evidence)
     boxes: set[int] = set()
-    reached, possible = 0, 0
+    reached, possible, doubtful = 0, 0, 0
     for quadrants in REGIONS[condition.divided or QUADRANTS].values():
         inside = [lesion.index for lesion in lesions if lesion.quadrant in quadrants]
         seen = quadrants <= evidence.quadrants_seen
+        not_drawn = sum(each.quadrant is None or each.quadrant in quadrants for each in hidden)
         if len(inside) >= condition.at_least:
             reached += 1
             boxes.update(inside)
         elif unassessed or not seen or len(inside) + unplaced >= condition.at_least:
             possible += 1
+        elif len(inside) + unplaced + not_drawn >= condition.at_least:
+            doubtful += 1
     wanted = condition.in_each_of or 1
     if reached >= wanted:
         return Verdict(True, frozenset(boxes))
-    if reached + possible < wanted:
-        return Verdict(False)
-    return Verdict(None, missing=unassessed or frozenset({QUADRANTS}))
+    if reached + possible >= wanted:
+        return Verdict(None, missing=unassessed or frozenset({QUADRANTS}))
+    if reached + possible + doubtful >= wanted:
+        return Verdict(None, missing=frozenset({WITHHELD}))
+    return Verdict(False)
 
 
 def _area(condition: Condition, evidence: Evidence, at_least: float) -> Verdict:
     """Whether the boxes in the macula are too small to hold an area of lesions."""
     missing = set(_unassessed(condition, evidence))
     if evidence.macula_shown < MACULA_RADIUS:
-        missing.add(FOVEA)
+        missing.add(EDGE if evidence.fovea_found else FOVEA)
+    hidden = (each for each in evidence.withheld if each.in_macula is not False)
+    if any(each.kind in condition.kinds for each in hidden):
+        missing.add(WITHHELD)
     area = 0.0
     for lesion in evidence.lesions:
         if lesion.kind in condition.kinds and lesion.in_macula is not False:

@@ -65,6 +65,9 @@ class Evidence:
             can be said only within it.
         presence: the probability that the eye has a kind at all, for the kinds for which
             the detector's bundle has a model of it.
+        fovea_found: whether the fovea was seen, so that its place is certain.
+        withheld: lesions that are not drawn, because the eye looks healthy. They meet no rule, and
+            whatever they would meet is not excluded.
     """
 
     lesions: tuple[PlacedLesion, ...] = ()
@@ -74,3 +77,5 @@ class Evidence:
     facts: Mapping[str, bool] = field(default_factory=dict)
     macula_shown: float = 0.0
     presence: Mapping[str, float] = field(default_factory=dict)
+    fovea_found: bool = False
+    withheld: tuple[PlacedLesion, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fundoscope.grading.rules.evidence import Evidence, PlacedLesion
 from fundoscope.lesions import anatomy as geometry
+from fundoscope.lesions.anatomy import Size
 from fundoscope.reading import (
     FOUND,
     NOT_FOUND,
@@ -26,6 +27,8 @@ def evidence(
     anatomy: Anatomy,
     fov: FieldOfView,
     *,
+    size: Size | None = None,
+    withheld: Sequence[Lesion] = (),
     acuity: float | None = None,
     facts: Mapping[str, bool] | None = None,
 ) -> Evidence:
@@ -36,6 +39,8 @@ def evidence(
         summary: for the kinds that were assessed.
         anatomy: of the photograph.
         fov: its field of view, found.
+        size: width and height of the photograph, in pixels; ``None``: the whole field is on it.
+        withheld: lesions that are not drawn.
         acuity: best corrected, as a decimal fraction; ``None`` if not given.
         facts: what a person answered, by the keys of a rule set's ``facts``.
     """
@@ -43,16 +48,27 @@ def evidence(
     return Evidence(
         tuple(_placed(index, lesion, anatomy, fov) for index, lesion in enumerate(lesions)),
         frozenset(each.kind for each in summary if each.assessed),
-        geometry.quadrants_seen(anatomy, fov),
+        geometry.quadrants_seen(anatomy, fov, size),
         acuity,
         facts or {},
-        _macula_shown(anatomy, fov),
+        _macula_shown(anatomy, fov, size),
         {
             each.kind: each.presence_probability
             for each in summary
             if each.presence_probability is not None
         },
+        anatomy.fovea.state == FOUND,
+        tuple(_placed(-1, lesion, anatomy, fov) for lesion in withheld),
     )
+
+
+def not_drawn(summary: Sequence[LesionSummary]) -> tuple[PlacedLesion, ...]:
+    """The lesions that a Reading counts and does not draw: nobody knows their places.
+
+    Args:
+        summary: of the Reading.
+    """
+    return tuple(PlacedLesion(each.kind, -1) for each in summary for _ in range(each.withheld or 0))
 
 
 def _uncontradicted(anatomy: Anatomy) -> Anatomy:
@@ -67,13 +83,20 @@ def _uncontradicted(anatomy: Anatomy) -> Anatomy:
     return replace(anatomy, fovea=fovea, laterality=Laterality(contradiction=True))
 
 
-def _macula_shown(anatomy: Anatomy, fov: FieldOfView) -> float:
-    """How far around the fovea's centre the field reaches in every direction, in disc diameters."""
+def _macula_shown(anatomy: Anatomy, fov: FieldOfView, size: Size | None) -> float:
+    """How far around the fovea's centre the retina is shown in every direction, in disc diameters.
+
+    It ends with the field of view, and with the photograph where that cuts the field off.
+    """
     fovea, diameter = anatomy.fovea, anatomy.disc.diameter
     if fovea.centre is None or not diameter or fov.radius is None:
         return 0.0
-    to_edge = (1.0 - math.hypot(*fov.to_unit().point(*fovea.centre))) * fov.radius / diameter
-    return max(0.0, to_edge - (fovea.error or 0.0))
+    x, y = fovea.centre
+    to_edge = (1.0 - math.hypot(*fov.to_unit().point(x, y))) * fov.radius
+    if size is not None:
+        across = min(x, size[0] - x) * (fov.stretch or 1.0)
+        to_edge = min(to_edge, across, y, size[1] - y)
+    return max(0.0, to_edge / diameter - (fovea.error or 0.0))
 
 
 def _placed(index: int, lesion: Lesion, anatomy: Anatomy, fov: FieldOfView) -> PlacedLesion:
