@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fundoscope.geometry import Affine
+from fundoscope.geometry import Affine, clipped
 
 finite = st.floats(-1e4, 1e4)
 scale = st.floats(0.01, 100.0) | st.floats(-100.0, -0.01)
@@ -69,3 +69,9 @@ def test_a_turned_over_box_keeps_its_corners_in_order() -> None:
 def test_a_flat_map_cannot_be_undone() -> None:
     with pytest.raises(ValueError, match="no inverse"):
         Affine.scale(1, 0).inverse()
+
+
+def test_a_box_is_cut_at_the_edges_of_its_picture():
+    assert clipped((-1.5, 20.0, 30.0, 101.0), 200, 100) == (0.0, 20.0, 30.0, 100.0)
+    x0, _, x1, _ = clipped((201.0, 20.0, 210.0, 30.0), 200, 100)
+    assert x0 == x1

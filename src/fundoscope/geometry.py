@@ -18,6 +18,19 @@ Box = tuple[float, float, float, float]
 """``(x0, y0, x1, y1)``, half-open."""
 
 
+def clipped(box: Box, width: float, height: float) -> Box:
+    """The part of a box that lies on a picture; it has no area where none does.
+
+    Args:
+        box: in the picture's pixels.
+        width: of the picture.
+        height: likewise.
+    """
+    x0, x1 = (min(max(x, 0.0), width) for x in (box[0], box[2]))
+    y0, y1 = (min(max(y, 0.0), height) for y in (box[1], box[3]))
+    return x0, y0, x1, y1
+
+
 @dataclass(frozen=True, slots=True)
 class Affine:
     """An affine map between two coordinate systems.

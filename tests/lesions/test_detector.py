@@ -109,6 +109,16 @@ def test_kinds_that_cannot_be_seen_at_this_size_are_not_told(
     assert kinds == {"hard_exudate", "optic_disc"}
 
 
+def test_a_squeezed_photograph_has_the_pixels_of_its_shorter_radius(spot_detector: Make) -> None:
+    detector = spot_detector()
+    kind = detector.manifest.classes[0]
+    least = detector.manifest.minimum_radius[kind]
+    field = FieldOfView(True, (500.0, 500.0), 1.2 * least, 1.0)
+    assert detector.assesses(kind, field)
+    assert not detector.assesses(kind, replace(field, stretch=1.5))
+    assert detector.assesses(kind, replace(field, stretch=0.7))
+
+
 def test_an_eye_without_lesions_has_none(spot_detector: Make, spotted: Draw) -> None:
     photo, fov = spotted([])
     assert detectors.find(spot_detector(), photo, fov) == ()

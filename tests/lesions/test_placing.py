@@ -84,10 +84,33 @@ def test_mirrored_landmarks_show_the_other_eye() -> None:
 def test_the_given_eye_wins_and_a_contradiction_is_reported() -> None:
     eye = placing.anatomy_of((DISC, FOVEA), MANIFEST, FIELD, "left").laterality
     assert (eye.eye, eye.source, eye.contradiction) == ("left", "given", True)
-    assert "show a right eye" in laterality.warnings(eye)[0]
+    assert "shows a right eye" in laterality.warnings(eye)[0]
     agreed = placing.anatomy_of((DISC, FOVEA), MANIFEST, FIELD, "right").laterality
     assert not agreed.contradiction
     assert laterality.warnings(agreed) == ()
+
+
+def test_one_of_two_look_alike_foveas_is_not_taken() -> None:
+    """The other one is too far away for the error of an estimate."""
+    rivalled = replace(FOVEA, rival=0.99)
+    fovea = placing.anatomy_of((DISC, rivalled), MANIFEST, FIELD).fovea
+    assert (fovea.state, fovea.score) == ("estimated", None)  # by the disc
+    alone = placing.anatomy_of((replace(DISC, x=0.0), rivalled), MANIFEST, FIELD).fovea
+    assert alone.state == "not_found"
+
+
+def test_no_fovea_is_estimated_on_a_side_that_the_photograph_contradicts() -> None:
+    unseen = replace(FOVEA, score=0.05)
+    anatomy = placing.anatomy_of((DISC, unseen), MANIFEST, FIELD, "left")
+    assert anatomy.laterality.contradiction
+    assert anatomy.fovea.state == "not_found"
+
+
+def test_two_estimates_do_not_contradict_the_eye_that_was_given() -> None:
+    weak = [replace(peak, score=0.3) for peak in (DISC, FOVEA)]
+    anatomy = placing.anatomy_of((weak[0], weak[1]), MANIFEST, FIELD, "left")
+    assert (anatomy.disc.state, anatomy.fovea.state) == ("estimated", "estimated")
+    assert not anatomy.laterality.contradiction
 
 
 def test_an_unseen_fovea_is_estimated_from_the_disc() -> None:

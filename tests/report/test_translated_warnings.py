@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fundoscope.lesions import discs, laterality
+from fundoscope.lesions.summary import OVEREXPOSED_WARNING
 from fundoscope.photo import advice, decode, field, jpeg, reasons
 from fundoscope.quality import QUALITY_REASONS
 from fundoscope.reading import FieldOfView, Laterality
@@ -40,6 +41,7 @@ SENTENCES = [
     discs.TURNED,
     *laterality.warnings(Laterality("left", "given", contradiction=True)),
     *laterality.warnings(Laterality("right", "given", contradiction=True)),
+    OVEREXPOSED_WARNING,
     jpeg.INCOMPLETE,
     "not graded: the field of view is too small (radius 90 pixels, at least 112 needed); give the"
     " original photograph",

@@ -166,6 +166,11 @@ def test_low_quality_and_other_causes() -> None:
     small = why_not_graded(replace(UNGRADED, warnings=("too small",)))
     assert small is not None
     assert (small.code, small.reason) == ("no_grade", "was not graded (too small)")
+    cause = "not graded: the field of view is too small (radius 60 pixels); give the original"
+    small = why_not_graded(replace(UNGRADED, warnings=("its transparency was ignored", cause)))
+    assert small is not None
+    assert small.reason == "was not graded: the field of view is too small (radius 60 pixels)"
+    assert small.remedy == "give the original"
     unsaid = why_not_graded(UNGRADED)
     assert unsaid is not None
     assert unsaid.reason == "was not graded"

@@ -57,7 +57,8 @@ def of_disc(disc: OpticDisc, fov: FieldOfView, given: str | None = None) -> Anat
     eye = given or seen
     source = "given" if given else ("image" if seen else None)
     laterality = Laterality(eye, source, contradiction)
-    return Anatomy(disc, estimated_fovea(disc, fov, eye), laterality)
+    fovea = Fovea(NOT_FOUND) if contradiction else estimated_fovea(disc, fov, eye)
+    return Anatomy(disc, fovea, laterality)
 
 
 def side_of(disc: OpticDisc, fov: FieldOfView) -> str | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.errors import BundleError
+from fundoscope.geometry import clipped
 from fundoscope.kinds import KINDS
 from fundoscope.lesions import comparable, heads, merge, segmentation, tiles
 from fundoscope.lesions import view as views
@@ -65,9 +66,14 @@ class Detector:
         return views.decode_side(self.manifest.radius)
 
     def assesses(self, kind: str, fov: FieldOfView) -> bool:
-        """Whether it can see a kind of lesion on a photograph with a field of this size."""
+        """Whether it can see a kind of lesion on a photograph with a field of this size.
+
+        On a squeezed photograph the shorter of both radii counts.
+        """
         minimum = self.manifest.minimum_radius.get(kind)
-        return minimum is not None and fov.radius is not None and fov.radius >= minimum
+        if minimum is None or fov.radius is None:
+            return False
+        return min(fov.radius, fov.radius / (fov.stretch or 1.0)) >= minimum
 
 
 def load(
@@ -193,9 +199,9 @@ def with_maps(
     """
     view = views.make(photo, fov, detector.manifest.radius, threads=detector.threads)
     if not detector.has_masks:
-        return _lesions(detector, _merged(detector, view), view), None
+        return _lesions(detector, _merged(detector, view), view, photo), None
     maps = maps_on_view(detector, view)
-    lesions = _lesions(detector, _boxed(detector, maps, view), view)
+    lesions = _lesions(detector, _boxed(detector, maps, view), view, photo)
     return lesions, Segmentation(detector.manifest.classes, maps, view.to_view)
 
 
@@ -206,8 +212,11 @@ def on_view(detector: Detector, view: View) -> DetectedBoxes:
     return _merged(detector, view)
 
 
-def _lesions(detector: Detector, detections: DetectedBoxes, view: View) -> tuple[Lesion, ...]:
-    """Lesions of the photograph, from boxes on a view."""
+def _lesions(
+    detector: Detector, detections: DetectedBoxes, view: View, photo: Photo
+) -> tuple[Lesion, ...]:
+    """Lesions of the photograph, from boxes on a view, which reaches a pixel beyond it."""
+    width, height = photo.facts.width, photo.facts.height
     to_photo, classes = view.to_view.inverse(), detector.manifest.classes
     rows = zip(
         detections.boxes.tolist(),
@@ -215,9 +224,14 @@ def _lesions(detector: Detector, detections: DetectedBoxes, view: View) -> tuple
         detections.scores.tolist(),
         strict=True,
     )
+    placed = (
+        (classes[label - 1], clipped(to_photo.box((x0, y0, x1, y1)), width, height), score)
+        for (x0, y0, x1, y1), label, score in rows
+    )
     return tuple(
-        Lesion(classes[label - 1], to_photo.box((box[0], box[1], box[2], box[3])), score)
-        for box, label, score in rows
+        Lesion(kind, box, score)
+        for kind, box, score in placed
+        if box[0] < box[2] and box[1] < box[3]
     )
 
 

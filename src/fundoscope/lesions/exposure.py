@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fundoscope.photo import field
+from fundoscope.photo import border, field
 from fundoscope.photo.decode import Photo
 from fundoscope.reading import FieldOfView
 
@@ -13,6 +13,8 @@ SIDE: Final = 256
 WASHED_OUT: Final = 250
 """Green, 0 to 255, from which retina is washed out: vessels and lesions differ from it no more.
 Red is often saturated on good photographs; green is so only on the disc and on bright exudates."""
+GREEN: Final = 1
+"""Its channel."""
 MAX_WASHED_OUT_SHARE: Final = 0.05
 """Share of the field that may be washed out; the optic disc takes 3 %. Of the 836 photographs of
 the validation splits 1 has more."""
@@ -25,6 +27,10 @@ def is_overexposed(photo: Photo, fov: FieldOfView) -> bool:
         photo: decoded at any scale.
         fov: its field of view, found.
     """
-    inside = field.disc(SIDE)
-    green = field.crop(photo, fov, SIDE)[..., 1]
-    return float((green[inside] >= WASHED_OUT).mean()) > MAX_WASHED_OUT_SHARE
+    square = field.crop(photo, fov, SIDE)
+    shown = field.disc(SIDE)
+    around = border.colour(photo.pixels)
+    if around[GREEN] >= WASHED_OUT:  # A white frame may cut the disc off.
+        shown = shown & (border.distance(square, around) >= border.BLACK)
+    washed_out = square[..., GREEN] >= WASHED_OUT
+    return bool((washed_out & shown).sum() > MAX_WASHED_OUT_SHARE * shown.sum())

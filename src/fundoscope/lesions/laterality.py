@@ -18,8 +18,9 @@ from fundoscope.reading import (
     OpticDisc,
 )
 
-BOTH_FOUND, BOTH, DISC_ALONE = 0.99, 0.95, 0.9
-"""Certainty by what is known: both landmarks found, one of them only estimated, or the disc alone.
+BOTH_FOUND, ONE_FOUND, DISC_ALONE, NONE_FOUND = 0.99, 0.95, 0.9, 0.8
+"""Certainty by what is known: both landmarks found, one of them only estimated, the disc alone, or
+both only estimated.
 Set by hand: of SRahimDR's 35 validation photographs, whose eyes are known, all are right
 (``bench/landmarks.py``). EyePACS stores many photographs upside down, so it is no evidence."""
 GIVEN, IMAGE = "given", "image"
@@ -56,8 +57,8 @@ def warnings(eye: Laterality) -> tuple[str, ...]:
         return ()
     shown = LEFT if eye.eye == RIGHT else RIGHT
     return (
-        f"given as a {eye.eye} eye, but disc and fovea show a {shown} eye: check whether eyes were"
-        " swapped or the photograph is mirrored or upside down",
+        f"given as a {eye.eye} eye, but the photograph shows a {shown} eye: check whether eyes were"
+        " swapped or it is mirrored or upside down",
     )
 
 
@@ -70,8 +71,9 @@ def _shown(disc: OpticDisc, fovea: Fovea, fov: FieldOfView) -> tuple[str | None,
         across = (disc.centre[0] - fovea.centre[0]) * stretch / disc.diameter
         if abs(across) < APART:
             return None, None
-        both = disc.state == FOUND and fovea.state == FOUND
-        return (RIGHT if across > 0 else LEFT), BOTH_FOUND if both else BOTH
+        found = (disc.state, fovea.state).count(FOUND)
+        certainty = (NONE_FOUND, ONE_FOUND, BOTH_FOUND)[found]
+        return (RIGHT if across > 0 else LEFT), certainty
     x, _ = fov.to_unit().point(*disc.centre)
     if abs(x) < OFF_CENTRE or disc.state != FOUND:
         return None, None

@@ -32,7 +32,8 @@ def anatomy_of(
 ) -> Anatomy:
     """The landmarks of a photograph.
 
-    A fovea that was not seen is estimated from the disc, if the eye is known.
+    A fovea that was not seen is estimated from the disc, if the eye is known and the photograph
+    does not show the other one.
 
     Args:
         seen: the likeliest disc and fovea.
@@ -43,10 +44,13 @@ def anatomy_of(
     disc_peak, fovea_peak = seen
     disc_name, fovea_name = LANDMARK_NAMES
     disc = _disc(disc_peak, _state(disc_peak, disc_name, manifest), fov)
-    fovea = _fovea(fovea_peak, _state(fovea_peak, fovea_name, manifest), fov)
+    # One of two places that look alike: the other one is too far away for any estimate.
+    ambiguous = fovea_peak.rival >= manifest.found[fovea_name]
+    state = NOT_FOUND if ambiguous else _state(fovea_peak, fovea_name, manifest)
+    fovea = _fovea(fovea_peak, state, fov)
     disc, fovea = _plausible(disc, fovea, fov)
     eye = laterality.of(disc, fovea, fov, given)
-    if fovea.state == NOT_FOUND and disc.state == FOUND:
+    if fovea.state == NOT_FOUND and disc.state == FOUND and not eye.contradiction:
         fovea = anatomy.estimated_fovea(disc, fov, eye.eye)
     return Anatomy(disc, fovea, eye)
 

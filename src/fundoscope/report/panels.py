@@ -20,14 +20,13 @@ from fundoscope.report.wording import (
     DISCLAIMER,
     TOO_SMALL,
     NotAssessed,
+    apart,
     certainty_in_words,
     grade_in_words,
     lesion_counts,
-    limit_percent,
     listed,
     not_assessed,
     oedema_in_words,
-    percent,
     reader_needed,
     short_percent,
     verdict,
@@ -150,7 +149,7 @@ def _graded(reading: Reading) -> Iterator[Line]:
         following = next_step_in_words(reading)
         yield Line(f"{second}; {following}." if following else f"{second}.", SMALL, ALERT)
     elif referable is not None:
-        has, limit = percent(referable.probability), limit_percent(referable.threshold)
+        has, limit = apart(referable.probability, referable.threshold)
         yield Line(f"Moderate or worse: {has}; referable from {limit} on", SMALL, QUIET)
         following, likely = next_step_in_words(reading), plausible_in_words(grade)
         if likely and "plausible" not in following:
@@ -202,7 +201,8 @@ def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
         yield Line(f"{oedema[0].upper()}{oedema[1:]}.", SMALL, ALERT)
     for warning in reading.warnings:
         yield Line(f"Note: {warning}.", SMALL, ALERT)
-    yield Line(f"Not assessed: {listed(not_assessed(reading))}.", SMALL, QUIET)
+    if missing := not_assessed(reading):
+        yield Line(f"Not assessed: {listed(missing)}.", SMALL, QUIET)
     photo = reading.photo
     origin = f"{photo.name or 'photograph'} ({photo.width} x {photo.height}, {photo.sha256[:8]})"
     yield Line(f"{origin}. {reading.software}.", SMALL, QUIET)

@@ -64,6 +64,8 @@ WHY_NO_OEDEMA: Final = {
 """Words for why it cannot be assessed; that hard exudates were not assessed is said beside them."""
 ESTIMATED: Final = "estimated"
 """The state of a fovea that was not seen, but lies where it usually does."""
+NOT_GRADED: Final = "not graded: "
+"""How the warning begins that says why a photograph has no grade; its remedy ends it."""
 TOO_SMALL: Final = "photograph_too_small"
 LOOKS_HEALTHY: Final = "together not enough to tell this eye from a healthy one"
 ALL_LESIONS: Final = "lesions"
@@ -114,9 +116,9 @@ def certainty_in_words(grade: Grade) -> str:
 
 def short_percent(share: float) -> str:
     """A probability as a whole percentage. No network is certain: never 0 or 100."""
-    if share < ROUNDED_AWAY:
+    if share <= ROUNDED_AWAY:
         return "<1 %"
-    if share > 1.0 - ROUNDED_AWAY:
+    if share >= 1.0 - ROUNDED_AWAY:
         return ">99 %"
     return f"{share * 100:.0f} %"
 
@@ -128,9 +130,9 @@ def percent(share: float) -> str:
     99 %"``. Exactly 0 comes out where two outputs of the network cross
     (:func:`fundoscope.grading.heads.probabilities`).
     """
-    if share < ROUNDED_AWAY:
+    if share <= ROUNDED_AWAY:
         return "less than 1 %"
-    if share > 1.0 - ROUNDED_AWAY:
+    if share >= 1.0 - ROUNDED_AWAY:
         return "more than 99 %"
     return f"{share * 100:.0f} %"
 
@@ -163,15 +165,17 @@ def why_unlike_grade(grade: Grade) -> str:
         return ""
     if referable.positive == (grade.icdr >= REFERABLE_GRADE):
         return ""
-    has, limit = _apart(referable.probability, referable.threshold)
+    has, limit = apart(referable.probability, referable.threshold)
     rule = f"from {limit} on it is referred"
     if not referable.positive:
         rule = f"it is referred only from {limit} on"
     return f"{LIKELIEST[grade.icdr]} is likeliest; moderate or worse has {has}, and {rule}"
 
 
-def _apart(share: float, threshold: float) -> tuple[str, str]:
+def apart(share: float, threshold: float) -> tuple[str, str]:
     """Two percentages with as many decimals as tell them apart, two at most."""
+    if percent(share) != limit_percent(threshold):
+        return percent(share), limit_percent(threshold)
     for digits in range(MOST_DECIMALS + 1):
         has, limit = (f"{value * 100:.{digits}f} %" for value in (share, threshold))
         if has != limit:
@@ -188,6 +192,10 @@ def why_not_graded(reading: Reading) -> NotGraded | None:
         return NotGraded(code, *NO_FIELD.get(code, OTHERWISE))
     if reading.quality.gradable is False:
         return NotGraded("not_gradable", *advice.why(reading.quality.reasons))
+    cause = next((each for each in reading.warnings if each.startswith(NOT_GRADED)), "")
+    reason, _, remedy = cause.removeprefix(NOT_GRADED).rpartition("; ")
+    if reason:
+        return NotGraded("no_grade", f"was not graded: {reason}", remedy)
     warnings = "; ".join(reading.warnings)
     reason = f"was not graded ({warnings})" if warnings else "was not graded"
     return NotGraded("no_grade", reason, "have it graded by a person")

@@ -65,7 +65,7 @@ ST, SN, IT, IN = QUADRANTS
         (spot("neovascularisation"), "4"),
         (spot("vitreous_haemorrhage"), "4"),
         (spot("preretinal_haemorrhage"), "4"),
-        (spot("fibrous_proliferation"), "0"),
+        (spot("fibrous_proliferation"), "4"),
         (spot("laser_scar", 300), "0"),
     ],
 )
@@ -285,3 +285,11 @@ def test_without_any_evidence_nothing_fires_and_nothing_is_excluded(name: str) -
     assert outcome.highest == ruleset.levels[-1]
     assert outcome.open
     assert all(missing for _, missing in outcome.open)
+
+
+@pytest.mark.parametrize("name", rulesets.names())
+@pytest.mark.parametrize("kind", sorted(set(LESIONS) - {"laser_scar"}))
+def test_no_set_calls_an_eye_with_a_lesion_free_of_retinopathy(name: str, kind: str) -> None:
+    """Laser scars are treated retinopathy; sets of the macula alone have no grade of the scale."""
+    outcome = engine.apply(rulesets.shipped(name), spot(kind))
+    assert outcome.level.icdr != 0

@@ -8,8 +8,10 @@ import pytest
 
 from fundoscope.opinions import MacularOedema, RuleGrade
 from fundoscope.reading import (
+    Anatomy,
     FieldOfView,
     Grade,
+    Laterality,
     NextStep,
     PhotoFacts,
     Quality,
@@ -79,7 +81,8 @@ def test_an_interval_is_that_of_the_worse_eye_and_names_its_source() -> None:
 
 
 def test_an_eye_that_is_referred_has_the_interval_of_moderate_at_least() -> None:
-    (line,) = advice.of([("right", reading(1, "refer"))], ENGLISH).interval
+    eyes = [("right", reading(1, "refer")), ("left", reading(0, "routine_recall"))]
+    (line,) = advice.of(eyes, ENGLISH).interval
     assert "3 to 6 months (moderate NPDR)" in line
 
 
@@ -108,7 +111,14 @@ def test_the_rule_set_that_the_user_chose_gives_the_interval() -> None:
 
 def test_possible_oedema_names_its_shorter_interval() -> None:
     swollen = replace(reading(2, "refer"), oedema=MacularOedema("possible", 0.5))
-    assert len(advice.of([("right", swollen)], ENGLISH).interval) == 2
+    assert len(advice.of([("right", swollen), ("left", swollen)], ENGLISH).interval) == 2
+
+
+def test_intervals_for_oedema_are_not_said_to_be_of_a_guideline_that_has_none() -> None:
+    ada = RuleGrade("ada-recall", "ADA", 2017, "2", "moderate", recall="3 to 6 months")
+    swollen = replace(reading(2, "refer"), oedema=MacularOedema("possible", 0.5), rules=(ada,))
+    (line,) = advice.of([("right", swollen), ("left", swollen)], ENGLISH).interval
+    assert "Solomon" in line
 
 
 def test_an_eye_without_a_photograph_is_named() -> None:
@@ -122,6 +132,22 @@ def test_nobody_is_recalled_as_usual_by_one_eye(eye: str | None) -> None:
     given = advice.of([(eye, reading(0, "routine_recall"))], ENGLISH)
     assert given.title == ENGLISH.say("step.one_eye")
     assert given.interval == (ENGLISH.say("paper.interval_one_eye"),)
+
+
+def test_the_interval_of_a_referred_patient_waits_for_the_other_eye() -> None:
+    """It may be the worse one."""
+    given = advice.of([("right", reading(2, "refer"))], ENGLISH)
+    assert given.title == ENGLISH.say("step.refer")
+    assert given.interval == (ENGLISH.say("paper.interval_one_eye"),)
+
+
+def test_a_photograph_that_shows_the_other_eye_is_not_one_of_this_eye() -> None:
+    swapped = replace(
+        reading(0, "routine_recall"),
+        anatomy=Anatomy(laterality=Laterality("left", "given", contradiction=True)),
+    )
+    eyes = [("right", reading(0, "routine_recall")), ("left", swapped)]
+    assert advice.of(eyes, ENGLISH).title == ENGLISH.say("step.one_eye")
 
 
 def test_a_further_photograph_of_an_unknown_eye_changes_nothing() -> None:

@@ -20,6 +20,8 @@ ENGLISH: Final = "en"
 SUFFIX: Final = ".json"
 ROUNDED_AWAY: Final = 0.005
 """Half a percent; what is nearer to 0 or 1 would be rounded to it."""
+MOST_DECIMALS: Final = 2
+"""Of a percentage that would else look like the limit beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ class Language:
 
     def percent(self, share: float) -> str:
         """A probability as a whole percentage; it is never 0 % or 100 %."""
-        if share < ROUNDED_AWAY:
+        if share <= ROUNDED_AWAY:
             return self.say("percent.less")
-        if share > 1.0 - ROUNDED_AWAY:
+        if share >= 1.0 - ROUNDED_AWAY:
             return self.say("percent.more")
         return self.say("percent", number=f"{share * 100:.0f}")
 
@@ -64,6 +66,16 @@ class Language:
         if 0.0 < limit < 1.0:
             return self.percent(limit)
         return self.say("percent", number=f"{limit * 100:.0f}")
+
+    def apart(self, share: float, limit: float) -> tuple[str, str]:
+        """A probability and a limit, with as many decimals as tell them apart, two at most."""
+        texts = self.percent(share), self.limit(limit)
+        for digits in range(1, MOST_DECIMALS + 1):
+            if texts[0] != texts[1]:
+                break
+            first, second = (f"{value * 100:.{digits}f}" for value in (share, limit))
+            texts = self.say("percent", number=first), self.say("percent", number=second)
+        return texts
 
 
 def codes() -> tuple[str, ...]:

@@ -16,6 +16,10 @@ REFER, ROUTINE_RECALL, RETAKE, READER = NEXT_STEPS
 URGENCY: Final = (REFER, READER, RETAKE, ROUTINE_RECALL)
 """The next step of a patient is the first of these that any photograph has: a patient is recalled
 as usual only if all photographs say so."""
+DECIDED: Final = (REFER, ROUTINE_RECALL)
+"""The steps that need no further photograph, and no person's grade."""
+ICO: Final = "ico-"
+"""How the rule sets of the guideline begin that has intervals of its own for macular oedema."""
 INTERVALS: Final = "ico-recall"
 """The rule set that gives the interval, unless the Reading applied another one with intervals."""
 POSSIBLE_OEDEMA: Final = "possible"
@@ -49,13 +53,21 @@ def of(eyes: Sequence[Eye], words: Language) -> Advice:
     """
     step, gaps = _step(eyes), _gaps(eyes, words)
     lines = [f"{_name(eye, words)}: {_line(reading, words)}" for eye, reading in eyes]
-    if step == ROUTINE_RECALL and not {eye for eye, _ in eyes}.issuperset(EYES):
-        # Nobody is recalled as usual by one eye.
-        title = words.say("step.one_eye")
-        interval: tuple[str, ...] = (words.say("paper.interval_one_eye"),)
-    else:
-        title, interval = words.say(f"step.{step or 'unknown'}"), _interval(step, eyes, words)
+    title, interval = words.say(f"step.{step or 'unknown'}"), _interval(step, eyes, words)
+    if step in DECIDED and not _seen(eyes).issuperset(EYES):
+        # The eye that was not seen may be the worse one, so nobody is recalled as usual by one eye.
+        title = words.say("step.one_eye") if step == ROUTINE_RECALL else title
+        interval = (words.say("paper.interval_one_eye"),)
     return Advice(step, title, (*lines, *gaps), interval)
+
+
+def _seen(eyes: Sequence[Eye]) -> set[str | None]:
+    """The eyes that were photographed for certain; one that shows the other eye may be either."""
+    return {
+        eye
+        for eye, reading in eyes
+        if reading is None or not reading.anatomy.laterality.contradiction
+    }
 
 
 def _step(eyes: Sequence[Eye]) -> str | None:
@@ -96,9 +108,7 @@ def _interval(step: str | None, eyes: Sequence[Eye], words: Language) -> tuple[s
     readings = [reading for _, reading in eyes if reading is not None]
     grades = [each.grade.icdr for each in readings if each.grade.icdr is not None]
     decided = all(
-        reading is not None
-        and reading.next_step is not None
-        and reading.next_step.step in (REFER, ROUTINE_RECALL)
+        reading is not None and reading.next_step is not None and reading.next_step.step in DECIDED
         for _, reading in eyes
     )
     if step is None or not decided or not grades:
@@ -113,7 +123,8 @@ def _interval(step: str | None, eyes: Sequence[Eye], words: Language) -> tuple[s
         grade=words.say(f"grade.{worst}"),
         source=source.citation,
     )
-    if any(reading.oedema.state == POSSIBLE_OEDEMA for reading in readings):
+    possible = any(reading.oedema.state == POSSIBLE_OEDEMA for reading in readings)
+    if possible and source.id.startswith(ICO):
         return text, words.say("paper.interval_oedema")
     return (text,)
 

@@ -118,8 +118,7 @@ def rows(reading: Reading, words: Language) -> Iterator[tuple[str, str]]:
     if reading.grade.icdr is not None:
         yield words.say("paper.certainty"), certainty(reading, words)
     if reading.grade.icdr is not None and referable is not None:
-        probability = words.percent(referable.probability)
-        threshold = words.limit(referable.threshold)
+        probability, threshold = words.apart(referable.probability, referable.threshold)
         text = words.say("paper.threshold", probability=probability, threshold=threshold)
         yield words.say("paper.referable"), text
     yield words.say("paper.oedema"), oedema(reading, words)

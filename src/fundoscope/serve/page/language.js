@@ -8,6 +8,9 @@ const ENGLISH = 'en';
 /** Half a percent; what is nearer to 0 or 1 would be rounded to it. */
 const ROUNDED_AWAY = 0.005;
 
+/** Decimals of a percentage that would else look like the limit beside it. */
+const MOST_DECIMALS = 2;
+
 /** The values of warnings that are translated, too, by the section of their texts. */
 const SECTION_OF = { wrong: 'wrong', wrong_too: 'wrong', remedy: 'remedy' };
 
@@ -82,14 +85,23 @@ function pattern(text) {
 
 /** A probability as a whole percentage; it is never 0 % or 100 %. */
 export function percent(share) {
-  if (share < ROUNDED_AWAY) return say('percent.less');
-  if (share > 1 - ROUNDED_AWAY) return say('percent.more');
+  if (share <= ROUNDED_AWAY) return say('percent.less');
+  if (share >= 1 - ROUNDED_AWAY) return say('percent.more');
   return say('percent', { number: Math.round(share * 100) });
 }
 
 /** A limit as a whole percentage; other than a probability it may be 0 % or 100 %. */
 export function limitPercent(limit) {
   return limit > 0 && limit < 1 ? percent(limit) : say('percent', { number: Math.round(limit * 100) });
+}
+
+/** A probability and a limit, with as many decimals as tell them apart, two at most. */
+export function apart(share, limit) {
+  let texts = [percent(share), limitPercent(limit)];
+  for (let digits = 1; digits <= MOST_DECIMALS && texts[0] === texts[1]; digits += 1) {
+    texts = [share, limit].map((value) => say('percent', { number: (value * 100).toFixed(digits) }));
+  }
+  return texts;
 }
 
 /** A time of the service, in UTC, as people here write it. */

@@ -1,6 +1,6 @@
 /** A Reading in words; the counterpart of `fundoscope/report/paper/sentences.py`. */
 
-import { knows, limitPercent, percent, say, translated } from '/page/language.js';
+import { apart, knows, percent, say, translated } from '/page/language.js';
 
 /** The grade with its name, or why there is none. */
 export function sentenceOfGrade(reading) {
@@ -83,8 +83,8 @@ export function rows(reading) {
   const found = [];
   if (graded) found.push([say('paper.certainty'), certainty(reading)]);
   if (graded && referable) {
-    const values = { probability: percent(referable.probability), threshold: limitPercent(referable.threshold) };
-    found.push([say('paper.referable'), say('paper.threshold', values)]);
+    const [probability, threshold] = apart(referable.probability, referable.threshold);
+    found.push([say('paper.referable'), say('paper.threshold', { probability, threshold })]);
   }
   found.push([say('paper.oedema'), oedema(reading)]);
   if (graded) found.push([say('paper.agreement'), agreement(reading)]);
