@@ -59,7 +59,7 @@ OEDEMA_LOOKED_FOR: Final = (OEDEMA_POSSIBLE, "no_exudates_near")
 WHY_NO_OEDEMA: Final = {
     "fovea": "the place of the fovea is not certain enough",
     "edge": "the photograph does not show the retina all around the fovea",
-    "withheld": "the exudates near the fovea are too doubtful to be drawn",
+    "withheld": "exudates that may lie near the fovea are too doubtful to be drawn",
 }
 """Words for why it cannot be assessed; that hard exudates were not assessed is said beside them."""
 ESTIMATED: Final = "estimated"
