@@ -18,7 +18,7 @@ FIELD = FieldOfView(True, (500.0, 500.0), 480.0, 1.0)
 def disc_at(x: float, y: float, diameter: float = 130.0, stretch: float = 1.0) -> OpticDisc:
     half = diameter / 2
     box = (x - half / stretch, y - half, x + half / stretch, y + half)
-    return OpticDisc(True, box, (x, y), diameter, 0.9)
+    return OpticDisc(True, box, (x, y), diameter, 0.9, "found")
 
 
 RIGHT = disc_at(760.0, 480.0)
@@ -31,21 +31,22 @@ LEFT = disc_at(240.0, 480.0)
         (RIGHT, "right"),
         (LEFT, "left"),
         (disc_at(510.0, 480.0), None),
+        (disc_at(600.0, 480.0), None),
         (OpticDisc(found=False), None),
         (OpticDisc(), None),
     ],
 )
 def test_the_disc_lies_nasal(disc: OpticDisc, eye: str | None) -> None:
     """In a photograph of a right eye it lies on the right."""
-    assert geometry.side_of(disc, FIELD) == eye
+    assert geometry.of_disc(disc, FIELD).laterality.eye == eye
 
 
 @pytest.mark.parametrize(
     ("disc", "told", "expected"),
     [
-        (RIGHT, None, Laterality("right", "image", contradiction=False)),
-        (RIGHT, "right", Laterality("right", "given", contradiction=False)),
-        (RIGHT, "left", Laterality("left", "given", contradiction=True)),
+        (RIGHT, None, Laterality("right", "image", False, 0.9)),
+        (RIGHT, "right", Laterality("right", "given", False, 0.9)),
+        (RIGHT, "left", Laterality("left", "given", True, pytest.approx(0.1))),
         (OpticDisc(found=False), "left", Laterality("left", "given", contradiction=False)),
         (OpticDisc(found=False), None, Laterality()),
     ],

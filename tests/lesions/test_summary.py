@@ -121,11 +121,11 @@ def test_areas_in_discs_do_not_depend_on_the_stretch(
 def test_of_several_discs_the_likeliest_is_the_disc(spot_detector: Callable[..., Detector]) -> None:
     discs = [Lesion("optic_disc", (x, 0.0, x + 80, 100), x / 1000) for x in (100.0, 900.0, 500.0)]
     anatomy, others = summary.anatomy_of(discs, spot_detector(), FIELD)
-    assert anatomy.disc == OpticDisc(True, (900, 0, 980, 100), (940, 50), 90, 0.9)
+    assert anatomy.disc == OpticDisc(True, (900, 0, 980, 100), (940, 50), 90, 0.9, "found")
     assert others == ()
 
 
 def test_no_disc_found_and_none_looked_for(spot_detector: Callable[..., Detector]) -> None:
-    assert summary.anatomy_of([], spot_detector(), FIELD)[0].disc == OpticDisc(found=False)
+    assert summary.anatomy_of([], spot_detector(), FIELD)[0].disc == OpticDisc(False, state="not_found")
     small = FieldOfView(True, (30.0, 30.0), 40.0, 1.0)
     assert summary.anatomy_of([], spot_detector(), small)[0] == Anatomy()

@@ -13,16 +13,15 @@ import math
 from typing import Final
 
 from fundoscope.geometry import Box
+from fundoscope.lesions import laterality
 from fundoscope.reading import (
     ESTIMATED,
     FOUND,
-    LEFT,
     NOT_FOUND,
     RIGHT,
     Anatomy,
     FieldOfView,
     Fovea,
-    Laterality,
     OpticDisc,
 )
 
@@ -32,9 +31,6 @@ BELOW_DISC: Final = 0.24
 photographs of four sources, marked by hand (``bench/fovea.py``)."""
 FOVEA_ERROR: Final = 0.8
 """How far the fovea may lie from there, in disc diameters: on 95 % of them it lies nearer."""
-CENTRAL_DISC: Final = 0.12
-"""A disc that is nearer to the middle of the field than this share of its radius may belong to
-either eye: the photograph is centred on the disc."""
 DISC_RADIUS: Final = 0.5
 """In disc diameters."""
 SUPERIOR, INFERIOR = "superior", "inferior"
@@ -52,28 +48,9 @@ def of_disc(disc: OpticDisc, fov: FieldOfView, given: str | None = None) -> Anat
         fov: of the photograph, found.
         given: the eye that was given, ``"right"`` or ``"left"``; it overrules the photograph.
     """
-    seen = side_of(disc, fov)
-    contradiction = None not in (seen, given) and seen != given
-    eye = given or seen
-    source = "given" if given else ("image" if seen else None)
-    laterality = Laterality(eye, source, contradiction)
-    fovea = Fovea(NOT_FOUND) if contradiction else estimated_fovea(disc, fov, eye)
-    return Anatomy(disc, fovea, laterality)
-
-
-def side_of(disc: OpticDisc, fov: FieldOfView) -> str | None:
-    """The eye that a photograph shows, by the side of the disc; ``None`` where it is not known.
-
-    Args:
-        disc: found or not.
-        fov: of the photograph, found.
-    """
-    if disc.centre is None:
-        return None
-    x, _ = fov.to_unit().point(*disc.centre)
-    if abs(x) < CENTRAL_DISC:
-        return None
-    return RIGHT if x > 0 else LEFT
+    side = laterality.of(disc, Fovea(NOT_FOUND), fov, given)
+    fovea = Fovea(NOT_FOUND) if side.contradiction else estimated_fovea(disc, fov, side.eye)
+    return Anatomy(disc, fovea, side)
 
 
 def estimated_fovea(disc: OpticDisc, fov: FieldOfView, eye: str | None) -> Fovea:

@@ -114,11 +114,9 @@ def possible(boxes: Sequence[Lesion], disc: OpticDisc, fov: FieldOfView) -> tupl
 
 def _of_detector(anatomy: Anatomy, fov: FieldOfView, eye: str | None) -> Anatomy:
     """The landmarks that follow from a detector's disc; ``eye`` as for :func:`findings`."""
-    found = anatomy.disc.found
-    if found is None and eye is None:
+    if anatomy.disc.found is None and eye is None:
         return anatomy
-    state = None if found is None else FOUND if found else NOT_FOUND
-    return geometry.of_disc(replace(anatomy.disc, state=state), fov, eye)
+    return geometry.of_disc(anatomy.disc, fov, eye)
 
 
 def _likely(detections: Sequence[Lesion], photo: Photo, fov: FieldOfView) -> list[Lesion]:
@@ -208,11 +206,11 @@ def anatomy_of(
         return Anatomy(), lesions
     candidates = [item for item in detections if item.kind == OPTIC_DISC.key]
     if not candidates:
-        return geometry.of_disc(OpticDisc(found=False), fov), lesions
+        return geometry.of_disc(OpticDisc(found=False, state=NOT_FOUND), fov), lesions
     best = max(candidates, key=lambda disc: disc.score)
     x0, y0, x1, y1 = best.box
     centre = ((x0 + x1) / 2, (y0 + y1) / 2)
-    disc = OpticDisc(True, best.box, centre, discs.diameter(best.box, fov), best.score)
+    disc = OpticDisc(True, best.box, centre, discs.diameter(best.box, fov), best.score, FOUND)
     return geometry.of_disc(disc, fov), lesions
 
 

@@ -23,7 +23,7 @@ from fundoscope.reading import (
 )
 
 FIELD = FieldOfView(True, (500.0, 500.0), 480.0, 1.0)
-DISC = OpticDisc(True, (700.0, 450.0, 800.0, 550.0), (750.0, 500.0), 100.0, 0.9)
+DISC = OpticDisc(True, (700.0, 450.0, 800.0, 550.0), (750.0, 500.0), 100.0, 0.9, "found")
 SUMMARY = (
     LesionSummary("hard_exudate", True, None, 1, 100.0),
     LesionSummary("microaneurysm", False, "photograph_too_small"),
