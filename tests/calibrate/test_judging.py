@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from fundoscope import phantom
@@ -15,6 +18,7 @@ from fundoscope.data.manifest import Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import grader, judge
 from fundoscope.models import bundle
+from fundoscope.models.judge import Judge
 from fundoscope.phantom import PhantomSpec, impostors
 from fundoscope.photo.field import disc
 from fundoscope.quality import QUALITY_REASONS, Quality, QualityScore
@@ -175,6 +179,13 @@ def qualities(count: int, score: float) -> list[Quality]:
     return [Quality(gradable=True, scores=scores, score=score, limit=0.0)] * count
 
 
+@cache
+def judge_of_limits(limit: float) -> Judge:
+    fitted = fit.judge(made())[0]
+    reasons = {name: replace(head, limit=limit) for name, head in fitted.reasons.items()}
+    return replace(fitted, ungradable=replace(fitted.ungradable, limit=limit), reasons=reasons)
+
+
 def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
     given = fit.judge(made())[0]
     fitted = judged.for_clinic(given, qualities(60, 3.0), "clinic")
@@ -186,6 +197,27 @@ def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
     assert judged.refused(fitted, qualities(60, 3.0)) == 0
     with pytest.raises(UsageError, match="too few"):
         judged.for_clinic(given, qualities(10, 3.0), "clinic")
+
+
+@settings(max_examples=30, deadline=None)
+@given(mean=st.floats(-8, 8), spread=st.floats(0, 3), seed=st.integers(0, 99))
+def test_a_clinics_limits_never_refuse_more(mean: float, spread: float, seed: int) -> None:
+    earlier = judge_of_limits(0.5)
+    scores = np.random.default_rng(seed).normal(mean, spread, (60, 1 + len(QUALITY_REASONS)))
+    seen = [
+        Quality(
+            scores=tuple(
+                QualityScore(name, score, 0.5)
+                for name, score in zip(QUALITY_REASONS, others, strict=True)
+            ),
+            score=first,
+        )
+        for first, *others in scores.tolist()
+    ]
+    fitted = judged.for_clinic(earlier, seen, "clinic")
+    assert judged.refused(fitted, seen) <= judged.refused(earlier, seen)
+    assert fitted.ungradable.limit >= 0.5
+    assert min(head.limit for head in fitted.reasons.values()) >= 0.5
 
 
 def test_a_single_reason_over_its_limit_makes_a_photograph_ungradable() -> None:
