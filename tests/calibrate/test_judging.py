@@ -15,7 +15,7 @@ from fundoscope.calibrate.judging import bundle as judged
 from fundoscope.calibrate.judging import degrade, features, fit, slides
 from fundoscope.calibrate.judging.measured import Measured, beside, together
 from fundoscope.data.manifest import Row
-from fundoscope.errors import UsageError
+from fundoscope.errors import PhotoError, UsageError
 from fundoscope.grading import grader, judge
 from fundoscope.models import bundle
 from fundoscope.models.judge import Judge
@@ -101,6 +101,19 @@ def test_pictures_of_other_things_are_shown_in_four_ways(tmp_path: Path) -> None
     assert len(features.pictures_in(tmp_path, most=1)) == 1
     measured = features.of_pictures(grader.load(), paths, tmp_path / "cache")
     assert {features.CIRCLE, features.TINTED, features.BLURRED} <= set(measured.kind.tolist())
+
+
+def test_a_picture_on_a_failing_disk_is_not_left_out_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    loaded = grader.load()
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(PhotoError, match="Input/output error"):
+        features.of_pictures(loaded, [tmp_path / "moon.png"], tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_a_source_with_ungradable_photographs_is_taken_whole() -> None:
