@@ -70,9 +70,13 @@ for each in "${trained[@]}"; do
 done
 [ ${#trained[@]} -eq $# ] || { echo "no time for all of them" >&2; status=1; }
 echo "$SECONDS s: trained"
+brought=()
 for job in "$@"; do
   bring "$job" &
+  brought+=("$!,$job")
 done
-wait
+for each in "${brought[@]}"; do
+  wait "${each%%,*}" || { echo "${each#*,} cannot be brought back: exit code $?" >&2; status=1; }
+done
 ls -l "$out"
 exit "$status"

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from fundoscope import phantom
@@ -12,9 +15,10 @@ from fundoscope.calibrate.judging import bundle as judged
 from fundoscope.calibrate.judging import degrade, features, fit, slides
 from fundoscope.calibrate.judging.measured import Measured, beside, together
 from fundoscope.data.manifest import Row
-from fundoscope.errors import UsageError
+from fundoscope.errors import PhotoError, UsageError
 from fundoscope.grading import grader, judge
 from fundoscope.models import bundle
+from fundoscope.models.judge import Judge
 from fundoscope.phantom import PhantomSpec, impostors
 from fundoscope.photo.field import disc
 from fundoscope.quality import QUALITY_REASONS, Quality, QualityScore
@@ -99,6 +103,19 @@ def test_pictures_of_other_things_are_shown_in_four_ways(tmp_path: Path) -> None
     assert {features.CIRCLE, features.TINTED, features.BLURRED} <= set(measured.kind.tolist())
 
 
+def test_a_picture_on_a_failing_disk_is_not_left_out_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    loaded = grader.load()
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(PhotoError, match="Input/output error"):
+        features.of_pictures(loaded, [tmp_path / "moon.png"], tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
 def test_a_source_with_ungradable_photographs_is_taken_whole() -> None:
     graded = [Row(image=f"a{n}", grade=0, source="a", gradable=n > 2) for n in range(10)]
     given = graded + [Row(image=f"b{n}", grade=0, source="b") for n in range(10)]
@@ -175,6 +192,13 @@ def qualities(count: int, score: float) -> list[Quality]:
     return [Quality(gradable=True, scores=scores, score=score, limit=0.0)] * count
 
 
+@cache
+def judge_of_limits(limit: float) -> Judge:
+    fitted = fit.judge(made())[0]
+    reasons = {name: replace(head, limit=limit) for name, head in fitted.reasons.items()}
+    return replace(fitted, ungradable=replace(fitted.ungradable, limit=limit), reasons=reasons)
+
+
 def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
     given = fit.judge(made())[0]
     fitted = judged.for_clinic(given, qualities(60, 3.0), "clinic")
@@ -186,6 +210,27 @@ def test_limits_move_to_a_clinics_photographs(tmp_path: Path) -> None:
     assert judged.refused(fitted, qualities(60, 3.0)) == 0
     with pytest.raises(UsageError, match="too few"):
         judged.for_clinic(given, qualities(10, 3.0), "clinic")
+
+
+@settings(max_examples=30, deadline=None)
+@given(mean=st.floats(-8, 8), spread=st.floats(0, 3), seed=st.integers(0, 99))
+def test_a_clinics_limits_never_refuse_more(mean: float, spread: float, seed: int) -> None:
+    earlier = judge_of_limits(0.5)
+    scores = np.random.default_rng(seed).normal(mean, spread, (60, 1 + len(QUALITY_REASONS)))
+    seen = [
+        Quality(
+            scores=tuple(
+                QualityScore(name, score, 0.5)
+                for name, score in zip(QUALITY_REASONS, others, strict=True)
+            ),
+            score=first,
+        )
+        for first, *others in scores.tolist()
+    ]
+    fitted = judged.for_clinic(earlier, seen, "clinic")
+    assert judged.refused(fitted, seen) <= judged.refused(earlier, seen)
+    assert fitted.ungradable.limit >= 0.5
+    assert min(head.limit for head in fitted.reasons.values()) >= 0.5
 
 
 def test_a_single_reason_over_its_limit_makes_a_photograph_ungradable() -> None:

@@ -1,7 +1,17 @@
 """The patients that are kept from every detector."""
 
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from fundoscope.data import manifest
 from fundoscope.data.manifest import Row
 from fundoscope.data.reserved import is_reserved
+
+REAL = Path(__file__).parents[3] / "more" / "all.csv"
+REAL_RESERVED = "f14a4014d4c19083ce5336b96bbe59b864d5498a1fdd2bf9fa485a901254eeeb"
+"""SHA-256 of the reserved photographs' names, one a line."""
 
 
 def test_both_eyes_of_a_patient_are_on_one_side() -> None:
@@ -19,3 +29,28 @@ def test_without_a_patient_the_group_and_then_the_picture_decides() -> None:
     together = {is_reserved(Row(f"{n}.jpg", 0, "", group="g")) for n in range(40)}
     assert len(together) == 1
     assert {is_reserved(Row(f"{n}.jpg", 0, "")) for n in range(40)} == {True, False}
+
+
+def test_the_folder_of_the_table_does_not_matter() -> None:
+    for n in range(40):
+        here, elsewhere = (Row(f"{folder}{n}.jpg", 0) for folder in ("", "../shared/set/"))
+        assert is_reserved(here) == is_reserved(elsewhere)
+    sources = {is_reserved(Row("1.jpg", 0, source=str(n))) for n in range(40)}
+    assert sources == {True, False}
+
+
+def test_a_name_that_is_no_text() -> None:
+    assert is_reserved(Row("\udce4.jpg", 0)) in (True, False)
+
+
+@pytest.mark.parametrize("column", ["patient", "group"])
+def test_who_is_reserved_has_not_changed(column: str) -> None:
+    names = [str(n) for n in range(40) if is_reserved(Row(f"{n}.jpg", 0, **{column: str(n)}))]
+    assert names == ["26", "31", "32"]
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="the real data are not here")
+def test_who_is_reserved_of_the_real_table_has_not_changed() -> None:
+    images = [row.image for row in manifest.read(REAL).rows if is_reserved(row)]
+    assert len(images) == 3425
+    assert hashlib.sha256("\n".join(images).encode()).hexdigest() == REAL_RESERVED

@@ -136,6 +136,12 @@ def test_too_few_and_photographs_without_disc_or_file(grades):
     assert one.tested_on == len(grades) / 2
 
 
+@pytest.mark.parametrize(("patients", "audits"), [(1, 0), (4, 0), (5, 1)])
+def test_fewer_patients_than_folds_are_not_audited(grades, patients, audits):
+    patient = [str(k % patients) for k in range(len(grades))]
+    assert len(audit(rows_of(grades, patient=patient), [seen()] * len(grades))) == audits
+
+
 def test_a_rare_grade_is_no_trouble(grades):
     grades = grades.copy()
     grades[0] = 3

@@ -106,6 +106,10 @@ def test_patients_and_groups_chain() -> None:
     ("rows", "test", "val", "reported"),
     [
         (people(40), 0.6, 0.4, "leave nothing to train on"),
+        (people(40), 0.5, 0.49, "leave too little for the split train; give each split a share of"),
+        (people(40), 0.98, 0, "leave too little for the split train"),
+        (people(40), 0.02, 0.1, "leave too little for the split test"),
+        (people(40), 0.2, 0.01, "leave too little for the split val"),
         (people(40), 0, 0, "leave nothing to train on, or hold nothing out"),
         (people(40), -0.1, 0.2, "leave nothing to train on, or hold nothing out"),
         (people(2), 0.2, 0.1, "has 2 patients or groups, too few for 10 parts"),

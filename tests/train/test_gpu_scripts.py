@@ -186,6 +186,40 @@ def test_the_short_list_comes_home_as_if_trained_here(labels, recipe_text, tmp_p
     assert all(str(w.dtype) in ("torch.float16", "torch.int64") for w in weights)
 
 
+SHORT_LIST = r"""#!/usr/bin/env bash
+# Stands in for Python in a short list: every run has a best network, one cannot be brought back.
+set -eu
+case "$*" in
+  -) cat >/dev/null ;;
+  *--preview*) ;;
+  "-m fundoscope train"*) mkdir -p "${@: -1}"; touch "${@: -1}/best.pt" ;;
+  *"$FAILING"*) exit 1 ;;
+  scripts/gpu_bring.py*) touch "$4" ;;
+  *) exit 70 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("failing", ["second", "none of them"])
+def test_a_run_that_cannot_be_brought_back_is_told(tmp_path, failing):
+    python = tmp_path / "python"
+    python.write_text(SHORT_LIST)
+    python.chmod(0o755)
+    configurations = [tmp_path / f"{name}.toml" for name in ("first", "second", "third")]
+    for path in (*configurations, tmp_path / "pack.zip"):
+        path.touch()
+    paths = {name: str(tmp_path / name.lower()) for name in ("OUT", "RUNS", "CACHE")}
+    done = subprocess.run(
+        [SCRIPTS / "gpu_short_list.sh", tmp_path / "pack.zip", "5", *configurations],
+        env={**os.environ, **paths, "PYTHON": str(python), "FAILING": failing},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    there = {path.stem for path in (tmp_path / "out").glob("*.tar")}
+    assert there == {"first", "second", "third"} - {failing}
+    assert done.returncode == (failing == "second"), done.stderr
+    assert ("second.toml cannot be brought back: exit code 1" in done.stderr) == done.returncode
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

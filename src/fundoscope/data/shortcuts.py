@@ -90,7 +90,8 @@ def audit(rows: Sequence[Row], prints: Sequence[Fingerprint | None]) -> tuple[Au
         prints: the fingerprint of each photograph; photographs without one are not used.
 
     Returns:
-        Nothing for fewer than ``MIN_PHOTOGRAPHS`` photographs.
+        Nothing for fewer than ``MIN_PHOTOGRAPHS`` photographs, or fewer than ``FOLDS`` patients and
+        groups to cross-validate with.
     """
     used = [
         (row, print_)
@@ -132,17 +133,17 @@ def _folds(rows: Sequence[Row], label: Ints) -> tuple[list[tuple[Ints, Ints]], s
         other = np.flatnonzero(split == name)
         if min(len(train), len(other)) >= MIN_PHOTOGRAPHS:
             return [(train, other)], f"{TRAIN} to {name}"
-    if len(rows) < MIN_PHOTOGRAPHS:
+    keys = [_key(row, place) for place, row in enumerate(rows)]
+    if len(rows) < MIN_PHOTOGRAPHS or len(set(keys)) < FOLDS:
         return [], ""
-    return _cross_validation(rows, label), CROSS_VALIDATED
+    return _cross_validation(keys, label), CROSS_VALIDATED
 
 
-def _cross_validation(rows: Sequence[Row], label: Ints) -> list[tuple[Ints, Ints]]:
+def _cross_validation(keys: Sequence[str], label: Ints) -> list[tuple[Ints, Ints]]:
     import warnings
 
     from sklearn.model_selection import StratifiedGroupKFold
 
-    keys = [_key(row, place) for place, row in enumerate(rows)]
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
     with warnings.catch_warnings():
         # A grade with fewer photographs than folds is missing in some folds, which is fine.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -42,8 +42,8 @@ def into_shares(manifest: Manifest, *, test: float, val: float, seed: int) -> Ma
         seed: of the draw.
 
     Raises:
-        UsageError: the shares leave nothing to train on, or a grade has too few patients to be in
-            every split.
+        UsageError: the shares leave nothing to train on or are too small, or a grade has too few
+            patients to be in every split.
     """
     if not (0 <= test < 1 and 0 <= val < 1 and 0 < test + val < 1):
         raise UsageError(
@@ -52,11 +52,12 @@ def into_shares(manifest: Manifest, *, test: float, val: float, seed: int) -> Ma
             "give two shares from 0 to 1 whose sum is between 0 and 1",
         )
     count = _parts(test, val)
+    sizes = {VAL: round(val * count), TEST: round(test * count)}
+    _require_parts(test, val, sizes, count)
     parts, rows = _dealt(manifest, count, seed)
     # The parts with most grades first: validation and test are small and need every grade.
     order = sorted(range(count), key=lambda part: (-len(_grades(rows, parts, part)), part))
     names = dict.fromkeys(order, TRAIN)
-    sizes = {VAL: round(val * count), TEST: round(test * count)}
     chosen = iter(order)
     for split, size in sizes.items():
         names |= {next(chosen): split for _ in range(size)}
@@ -116,6 +117,19 @@ def _parts(test: float, val: float) -> int:
         return round(sum(away), 6) + starved
 
     return min(range(2, MAX_PARTS + 1), key=error)
+
+
+def _require_parts(test: float, val: float, sizes: Mapping[str, int], parts: int) -> None:
+    """Check that each split that is asked for gets a part."""
+    asked = {TRAIN: True, VAL: val > 0, TEST: test > 0}
+    given = {**sizes, TRAIN: parts - sum(sizes.values())}
+    lacking = [split for split, wanted in asked.items() if wanted and given[split] < 1]
+    if lacking:
+        raise UsageError(
+            f"--test {test:g} --val {val:g}",
+            f"leave too little for the split {lacking[0]}",
+            f"give each split a share of {1 / MAX_PARTS:g} or more",
+        )
 
 
 def _dealt(manifest: Manifest, parts: int, seed: int) -> tuple[NDArray[np.int64], list[Row]]:

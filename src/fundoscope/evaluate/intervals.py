@@ -94,7 +94,7 @@ def estimate(
         undefined: K reasons, one for each figure, used where that figure is NaN.
         strata: ``int64 (C,)``; clusters are redrawn within their own stratum. One stratum by
             default.
-        resamples: how many.
+        resamples: how many; with 0 there are no intervals.
         seed: of the random generator; the same seed gives the same intervals.
     """
     values = statistic(np.ones((1, len(clusters))))[0]
@@ -118,7 +118,7 @@ def bootstrap(
     Returns:
         ``float64 (resamples, K)``; no rows where there are fewer than two clusters to draw from.
     """
-    if len(clusters) == 0 or clusters.max() == 0:
+    if resamples == 0 or len(clusters) == 0 or clusters.max() == 0:
         return np.empty((0, statistic(np.ones((1, len(clusters)))).shape[1]))
     turns = resampled_weights(clusters, strata, resamples, np.random.default_rng(seed))
     blocks = (block for weights in turns for block in _blocks(weights))

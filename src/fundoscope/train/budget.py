@@ -140,7 +140,7 @@ def settle_grader(
     def measure() -> tuple[GraderConfig, tuple[Pace, ...]]:
         grader_config.check(config, "the configuration")
         table = photographs.read(config.data.manifest)
-        also = photographs.read_also(config.data)
+        also = photographs.read_also(config.data, table)
         rows = photographs.choose(table, config.data, config.seed)
         progress = None if listeners is None else listeners.picture
         own = grader.pictures_of(config, table, rows, (), progress)

@@ -135,6 +135,20 @@ def test_a_table_without_grades(call, table_of, tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("other", "code"), [("train/e0.jpg", 2), ("train/e1.jpg", 3)])
+def test_a_name_that_another_split_has_too_matches_nothing(call, table_of, tmp_path, other, code):
+    labels = table_of(
+        [(other, 0, "train"), ("test/e0.jpg", 0, "test"), ("test/e2.jpg", 2, "test")],
+        ("image", "grade", "split"),
+    )
+    table = tmp_path / "p.csv"
+    table.write_text("image,grade\ne0.jpg,0\n")
+    given = ("--predictions", table, "--split", "test", "--out", tmp_path / "o")
+    result, _, err = call("grading", labels, *given)
+    assert result == code
+    assert ("none of its 1 predictions is for one of the 2 photographs" in err) == (code == 2)
+
+
 def test_predictions_that_match_some_labels(call, table_of, tmp_path):
     labels = table_of([(f"{i}-says{i % 5}.jpg", i % 5, f"p{i}", "x") for i in range(10)], PARTS)
     table = tmp_path / "other.csv"

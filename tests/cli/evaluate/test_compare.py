@@ -15,6 +15,7 @@ from fundoscope.data import manifest
 from fundoscope.evaluate.compare.results import FILES
 from fundoscope.evaluate.grading import results
 from fundoscope.evaluate.grading.figures import COLUMNS
+from fundoscope.evaluate.intervals import ONE_CLUSTER
 from fundoscope.evaluate.lesions import detections, plots, worst
 from fundoscope.lesions import detector as detectors
 from fundoscope.reading import ModelUsed
@@ -140,6 +141,19 @@ class TestGraders:
         )
         # The label table's own column, although the predictions have one of that name.
         assert part(result, "status=x")["photographs"] == 70
+
+    def test_a_source_of_one_patient_leaves_the_mean_without_an_interval(
+        self, call, table_of, rows, tmp_path
+    ):
+        labels = table_of([(*row[:4], "ab"[row[2] == "p1"], *row[5:]) for row in rows], LABELS)
+        for name in ("usual", "perfect"):
+            call("grading", labels, "--out", tmp_path / name, "--grader", name)
+        folders = (tmp_path / "usual", tmp_path / "perfect")
+        call("compare", *folders, "--out", tmp_path / "out", "--by", "source")
+        mean = part(comparison(tmp_path / "out"), "mean over source")["figures"]["quadratic_kappa"]
+        assert mean["difference"]["value"] is not None
+        assert mean["difference"]["low"] is None
+        assert mean["difference"]["reason"] == ONE_CLUSTER
 
     def test_those_that_both_graded_stand_apart(self, call, folders, tmp_path):
         call("compare", *folders, "--out", tmp_path / "out")

@@ -7,6 +7,7 @@ import pytest
 
 from fundoscope.evaluate.grading.figures import COLUMNS, NOT_GRADED, Scores
 from fundoscope.evaluate.grading.summary import AVERAGED, ScoredPhotographs, summarise
+from fundoscope.evaluate.intervals import ONE_CLUSTER
 
 
 def made(n, *, seed=0, wrong=0.3, refused=0.0):
@@ -95,6 +96,29 @@ def test_a_mean_with_an_undefined_part_says_which():
     assert mean["referable_auc"].value is None
     assert "only_healthy" in mean["referable_auc"].reason
     assert "mixed" not in mean["referable_auc"].reason
+
+
+@pytest.mark.parametrize(
+    ("camera_of_patients", "has_interval"),
+    [
+        (("a", "b"), False),
+        (("a", "a", "a", "b"), False),
+        (("ab", "a", "b", "b"), False),
+        (("ab", "a", "a", "b", "b"), True),
+        (("ab", "ab", "a"), True),
+    ],
+)
+def test_a_value_whose_patients_are_never_drawn_leaves_the_mean_without_an_interval(
+    camera_of_patients, has_interval
+):
+    scores = made(20 * len(camera_of_patients))
+    patients = [i // 20 for i in range(len(scores))]
+    camera = tuple((2 * camera_of_patients[i // 20])[i % 2] for i in range(len(scores)))
+    metrics = summarise(subjects_of(scores, {"camera": camera}, patients), resamples=50)
+    mean = metrics.by["camera"].mean["quadratic_kappa"]
+    assert mean.value is not None
+    assert (mean.low is not None) == has_interval
+    assert mean.reason == (None if has_interval else ONE_CLUSTER)
 
 
 def test_a_patient_with_photographs_of_two_values_is_drawn_whole():

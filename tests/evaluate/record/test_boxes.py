@@ -62,6 +62,14 @@ def test_a_record_gives_its_figures_and_names_nobody(results, tmp_path):
     assert json.loads((record / "run.json").read_text())["not_read"][0]["code"] == "too_dark"
 
 
+def test_photographs_of_one_name_have_no_record(results, tmp_path):
+    path = results / "photographs.csv"
+    path.write_text(path.read_text().replace("smith.png", "other/miller.png"))
+    with pytest.raises(UsageError, match="have the same file name"):
+        boxes.write(results, tmp_path / "record")
+    assert not list((tmp_path / "record").iterdir())
+
+
 def test_a_changed_hit_is_noticed(results, tmp_path):
     boxes.write(results, tmp_path / "record")
     lines = boxes_of(tmp_path / "record").splitlines()

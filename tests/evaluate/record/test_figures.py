@@ -130,3 +130,27 @@ def test_a_record_is_a_result_folder(results, labels, capsys, tmp_path):
 
 def test_a_record_says_what_the_grader_was_trained_on(record):
     assert json.loads((record / "run.json").read_text())["trained_on"] == ["a"]
+
+
+def test_photographs_of_one_name_have_no_record():
+    rows = [tables.Row("a/eye.jpg (No. 1)", 1, source="s"), tables.Row("b/eye.jpg", 2, source="s")]
+    with pytest.raises(UsageError, match=r"a/eye\.jpg \(No\. 1\) and b/eye\.jpg: have the same"):
+        list(anonymous.rows_of(rows, ("s",)))
+    rows[1] = tables.Row("b/eye.jpg", 2, source="t")
+    assert len(list(anonymous.rows_of(rows, ("s",)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "image", "ambiguous"),
+    [("b", "other/01-says1.jpg", True), ("b", "other/new.jpg", False)],
+)
+def test_labels_of_another_photograph_of_the_same_name_are_not_taken(
+    record, manifest_of, source, image, ambiguous
+):
+    rows = [*((row[0], row[1], row[3]) for row in ROWS), (image, 4, source)]
+    labels = manifest_of(rows, ("image", "grade", "source"))
+    if ambiguous:
+        with pytest.raises(UsageError, match="have the same file name"):
+            anonymous.read(record, labels)
+    else:
+        assert len(anonymous.read(record, labels).rows) == len(ROWS)

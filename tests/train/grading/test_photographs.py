@@ -194,8 +194,8 @@ def further(tmp_path):
 
 def test_further_tables_are_trained_on_alone(further):
     path = further(["1.png,1,,", "1.png,2,train,near", "1.png,3,val,", "1.png,4,test,"])
-    (table,) = photographs.read_also(Data("labels.csv", also=(str(path),)))
-    assert [(row.grade, row.split, row.source) for row in table.rows] == [
+    (more,) = photographs.read_also(Data("labels.csv", also=(str(path),)), table())
+    assert [(row.grade, row.split, row.source) for row in more.rows] == [
         (1, "train", "further"),
         (2, "train", "near"),
     ]
@@ -204,12 +204,57 @@ def test_further_tables_are_trained_on_alone(further):
 def test_a_further_table_with_nothing_to_train_on_is_reported(further):
     path = further(["1.png,1,test,"])
     with pytest.raises(UsageError, match=r"further.csv: has no row to train on"):
-        photographs.read_also(Data("labels.csv", also=(str(path),)))
+        photographs.read_also(Data("labels.csv", also=(str(path),)), table())
 
 
 def test_further_tables_make_it_another_run(further):
     path = further(["1.png,1,,"])
-    also = photographs.read_also(Data("labels.csv", also=(str(path),)))
+    also = photographs.read_also(Data("labels.csv", also=(str(path),)), table())
     result = {photographs.sha256(table(), tables) for tables in ((), also, (*also, *also))}
     assert len(result) == 3
     assert photographs.sha256(table(), ()) == "0"
+
+
+HELD_OUT = Row("own/2.png", 1, split="val", patient="p", group="g", source="eyepacs")
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "held_out", "leaks"),
+    [
+        ("1.png,1,p,", "image,grade,patient,source", HELD_OUT, False),
+        ("1.png,1,p,eyepacs", "image,grade,patient,source", HELD_OUT, True),
+        ("1.png,1,p,grey", "image,grade,patient,source", HELD_OUT, True),
+        ("1.png,1,g,eyepacs", "image,grade,group,source", HELD_OUT, True),
+        ("1.png,1,g,idrid", "image,grade,group,source", HELD_OUT, False),
+        ("1.png,1,other,eyepacs", "image,grade,patient,source", HELD_OUT, False),
+        ("1.png,1,p", "image,grade,patient", Row("2.png", 1, split="test", patient="p"), True),
+        ("1.png,1,p", "image,grade,patient", Row("2.png", 1, split="train", patient="p"), False),
+        ("1.png,1,p", "image,grade,patient", Row("2.png", 1, split="excluded", patient="p"), False),
+        ("1.png,1", "image,grade", Row("1.png", 1, split="val"), True),
+    ],
+)
+def test_a_further_table_holds_nothing_that_is_held_out(
+    further, tmp_path, line, header, held_out, leaks
+):
+    (tmp_path / "further").symlink_to(tmp_path)
+    data = Data("labels.csv", also=(str(further([line], header)),))
+    main = table(held_out, folder=tmp_path / "further")
+    if leaks:
+        with pytest.raises(UsageError, match=r"further.csv: trains on .* \(1.png; 1 photographs"):
+            photographs.read_also(data, main)
+    else:
+        assert len(photographs.read_also(data, main)) == 1
+
+
+def test_rows_that_a_further_table_does_not_train_on_may_be_held_out(further, tmp_path):
+    (tmp_path / "2.png").touch()
+    path = further(["1.png,1,val,", "2.png,1,train,"])
+    main = table(Row("1.png", 1, split="val"), folder=tmp_path)
+    (more,) = photographs.read_also(Data("labels.csv", also=(str(path),)), main)
+    assert [row.image for row in more.rows] == ["2.png"]
+
+
+def test_an_equalised_copy_belongs_to_its_source(further, tmp_path):
+    path = further(["1.png,1,p"], "image,grade,patient").rename(tmp_path / "equalised.csv")
+    with pytest.raises(UsageError, match=r"equalised\.csv: trains on"):
+        photographs.read_also(Data("labels.csv", also=(str(path),)), table(HELD_OUT))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.data import manifest
-from fundoscope.errors import OutputError, UsageError
+from fundoscope.errors import FundoscopeError, OutputError, UsageError
 from fundoscope.grading.inputs import Input
 from fundoscope.photo import field
 from fundoscope.train.grading import pictures
@@ -103,6 +105,61 @@ def test_what_cannot_be_used_is_named(labels, tmp_path):
     assert "not an image" in made.left_out[1].reason
     assert len(made.rows) == 10
     assert made.take(np.array([9]))[0].max() > 50
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(5, "Input/output error"), "cannot be read.*check the disk, then try again"),
+        (PermissionError(), "may not be read; change its permissions, then try again"),
+        (MemoryError(), "needs more memory than is available; close other programs"),
+    ],
+)
+def test_what_may_be_readable_tomorrow_is_not_left_out_for_good(
+    labels, tmp_path, monkeypatch, error, words
+):
+    read = Path.read_bytes
+
+    def fail(path):
+        if path.name == "3.png":
+            raise error
+        return read(path)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "read_bytes", fail)
+        with pytest.raises(UsageError, match=rf"3\.png: {words}"):
+            load(labels, tmp_path / "cache")
+    assert load(labels, tmp_path / "cache").left_out == ()
+
+
+def test_a_crop_on_a_failing_disk_is_not_damaged(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "1.crop.webp"
+    path.write_bytes(b"no picture")
+    assert pictures.make(path, CROP) == "is damaged (UnidentifiedImageError)"
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(UsageError, match="Input/output error"):
+        pictures.make(path, CROP)
+
+
+def test_a_photograph_that_goes_before_its_size_is_read_is_named(labels):
+    table = manifest.read(labels)
+    (labels.parent / "3.png").unlink()
+    with pytest.raises(UsageError, match=r"3\.png: cannot be read"):
+        pictures._key(table, table.rows, CROP, False)
+
+
+def _ended(path):
+    os._exit(1)
+
+
+def test_a_process_that_the_system_ends_is_reported(labels, monkeypatch):
+    monkeypatch.setattr(pictures.os, "cpu_count", lambda: 2)
+    paths = [labels.parent / f"{i % 12}.png" for i in range(pictures.CHUNK + 1)]
+    with pytest.raises(FundoscopeError, match="was ended by the system"):
+        list(pictures._pictures(paths, _ended))
 
 
 def test_nothing_to_use_is_an_error(labels, tmp_path):

@@ -49,6 +49,21 @@ def test_marks_are_scaled_to_the_field_and_pictures_without_one_are_left_out(
         marks.require_usable(crops, "marks.csv")
 
 
+def test_what_may_be_readable_tomorrow_is_not_left_out_for_good(
+    table: Path, tmp_path: Path
+) -> None:
+    eye = tmp_path / "eye.png"
+    hidden = eye.rename(tmp_path / "hidden.png")
+    with pytest.raises(UsageError, match=r"eye\.png: does not exist; check the path"):
+        marks.load(marks.read(table), 64, tmp_path / "cache")
+    eye.mkdir()
+    with pytest.raises(UsageError, match=r"eye\.png: is a folder"):
+        marks.load(marks.read(table), 64, tmp_path / "cache")
+    eye.rmdir()
+    hidden.rename(eye)
+    assert len(marks.load(marks.read(table), 64, tmp_path / "cache").pixels) == 1
+
+
 def test_a_cell_that_is_no_number_is_named(table: Path) -> None:
     table.write_text(table.read_text().replace("200", "here"))
     with pytest.raises(TableError, match="line 2, column disc_x"):

@@ -113,20 +113,22 @@ def test_the_same_data_makes_the_same_file(packed, config, tmp_path):
 def test_further_tables_are_packed_too(config, labels, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    rows = ["image,grade", *(f"../{i}.png,{i % 5}" for i in range(3))]
+    rows = ["image,grade", *(f"../{i}.png,{i % 5}" for i in (1, 2, 4))]
     (other / "labels.csv").write_text("\n".join(rows) + "\n")
     both = configs.replaced(config, data={"also": (str(other / "labels.csv"),)})
     packed = pack.write_grader(both, tmp_path / "p.zip")
     assert (packed.train, packed.val) == (11, 4)
     ours = unpack.grader(both, tmp_path / "p.zip")
     assert len(ours.data.also) == 1
-    also, before = photographs.read_also(ours.data), photographs.read_also(both.data)
-    assert [row.grade for row in also[0].rows] == [0, 1, 2]
+    tables = [photographs.read(each.data.manifest) for each in (ours, both)]
+    also, before = (
+        photographs.read_also(each.data, table)
+        for each, table in zip((ours, both), tables, strict=True)
+    )
+    assert [row.grade for row in also[0].rows] == [1, 2, 4]
     assert also[0].rows[0].source == "labels"
-    main_tables = (photographs.read(each.data.manifest) for each in (ours, both))
     hashes = [
-        photographs.sha256(table, more)
-        for table, more in zip(main_tables, (also, before), strict=True)
+        photographs.sha256(table, more) for table, more in zip(tables, (also, before), strict=True)
     ]
     assert hashes[0] == hashes[1]
 

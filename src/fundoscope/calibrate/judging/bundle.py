@@ -44,6 +44,8 @@ def with_judge(given: Path, folder: Path, judge: Judge) -> GraderManifest:
 def for_clinic(judge: Judge, qualities: Sequence[Quality], title: str) -> Judge:
     """The same heads with limits of quality that keep a clinic's gradable photographs.
 
+    No limit becomes lower: 2 % of the best photographs would then be called not gradable.
+
     Args:
         judge: of the bundle that read the photographs.
         qualities: of the photographs.
@@ -94,7 +96,8 @@ def _limited_quality(judge: Judge, quality: Quality) -> Quality:
 
 
 def _limited(head: Head, scores: Sequence[float], share: float) -> Head:
-    return replace(head, limit=float(np.quantile(scores, share)))
+    """A head with a limit that keeps this share of the scores, and no lower one than it had."""
+    return replace(head, limit=max(head.limit, float(np.quantile(scores, share))))
 
 
 def card_of(card: str, judge: Judge) -> str:

@@ -26,6 +26,7 @@ from fundoscope.photo import decode, field, sources
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.refusals import PASSING
 from fundoscope.photo.sources import File
+from fundoscope.quoting import encodable
 from fundoscope.reading import FieldOfView
 
 GENUINE: Final = "genuine"
@@ -58,6 +59,7 @@ PHANTOMS, PHANTOM_SEED = 240, 31
 that are not eyes."""
 PHANTOM_SIDE: Final = 800
 """Longest side in pixels of a drawn eye; larger ones take long and look the same."""
+UNREADABLE: Final = "unreadable"
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -120,6 +122,9 @@ def of_pictures(
     """The features of pictures of something else, shown in each way of :data:`SHOWN`.
 
     Pictures in which no field of view is located need no judge; they have no features.
+
+    Raises:
+        PhotoError: the disk fails; the picture would be missing from the cache for good.
     """
 
     def copies(number: int) -> Copies:
@@ -265,7 +270,10 @@ def _of_picture(grader: Grader, path: Path) -> Copies:
     try:
         with Image.open(path) as opened:
             picture = opened.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of Pillow
+            why = f"cannot be read ({error.strerror})"
+            raise PhotoError(encodable(str(path)), why, "check the disk", code=UNREADABLE) from None
         return
     for way in SHOWN:
         try:

@@ -30,7 +30,7 @@ def of_grader(config: GraderConfig) -> Iterator[str]:
     from fundoscope.train.networks import weights
 
     table = photographs.read(config.data.manifest)
-    also = photographs.read_also(config.data)
+    also = photographs.read_also(config.data, table)
     rows = photographs.choose(table, config.data, config.seed)
     rows = (*rows, *(row for each in also for row in each.rows))
     for split in (photographs.TRAIN, photographs.VAL):

@@ -32,6 +32,7 @@ from fundoscope.evaluate.grading.results import CLASHING, PREDICTED
 from fundoscope.evaluate.grading.summary import (
     AVERAGED,
     ScoredPhotographs,
+    are_drawn,
     mean_over,
     strata_of,
 )
@@ -239,7 +240,7 @@ def _mean(pair: _Pair, column: str, values: Sequence[str], masks: Sequence[Flags
         clusters,
         [f"undefined for a value of {column}: {UNDEFINED[name]}" for name in AVERAGED],
         strata=strata_of(clusters, values),
-        resamples=pair.resamples,
+        resamples=pair.resamples if are_drawn(clusters, values) else 0,
         seed=pair.seed,
     )
     return Part(f"mean over {column}", None, dict(zip(AVERAGED, compared, strict=True)))

@@ -7,7 +7,7 @@ grades, a probability of referable. What is missing is left undefined, never gue
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -68,7 +68,7 @@ def match(
     """Read predictions and match them to the rows of a label table.
 
     A photograph is matched by its path as in the label table, or by its file name where that is
-    unique in both tables.
+    unique in both tables, whichever rows are chosen.
 
     Args:
         manifest: the label table.
@@ -83,7 +83,8 @@ def match(
     table = read_table(path, required=(IMAGE,))
     limit = THRESHOLD if threshold is None else threshold
     grades = _grades(table, limit)
-    keys = _matched(rows, tuple(grades))
+    ours = _unique_names([row.image for row in manifest.rows])
+    keys = _matched(rows, ours, tuple(grades))
     if not any(keys):
         raise UsageError(
             path.name,
@@ -95,7 +96,7 @@ def match(
     outcomes = tuple(
         _outcome(row, grades.get(key, Grade())) for row, key in zip(rows, keys, strict=True)
     )
-    unlabelled = len(set(grades) - set(_matched(manifest.rows, tuple(grades))))
+    unlabelled = len(set(grades) - set(_matched(manifest.rows, ours, tuple(grades))))
     return Predictions(outcomes, unlabelled, ModelUsed("grading", path.name, table.sha256), limit)
 
 
@@ -105,11 +106,16 @@ def _outcome(row: Row, grade: Grade) -> Outcome:
     return Outcome(row, READ, grade)
 
 
-def _matched(rows: Sequence[Row], images: Sequence[str]) -> list[str]:
-    """For each row the name of its prediction; ``""`` where it has none."""
+def _matched(rows: Sequence[Row], ours: Collection[str], images: Sequence[str]) -> list[str]:
+    """For each row the name of its prediction; ``""`` where it has none.
+
+    Args:
+        rows: some rows of the label table.
+        ours: the file names that are unique in the whole label table.
+        images: of the predictions.
+    """
     exact = set(images)
     by_name = _unique_names(images)
-    ours = _unique_names([row.image for row in rows])
     return [
         row.image if row.image in exact else by_name.get(name, "") if name in ours else ""
         for row in rows

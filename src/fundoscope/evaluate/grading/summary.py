@@ -131,7 +131,7 @@ def _breakdown(
         clusters,
         [_why_no_mean(summaries, name) for name in AVERAGED],
         strata=strata_of(clusters, values),
-        resamples=resamples,
+        resamples=resamples if are_drawn(clusters, values) else 0,
         seed=seed,
     )
     return Breakdown(summaries, dict(zip(AVERAGED, means, strict=True)))
@@ -165,6 +165,18 @@ def strata_of(clusters: Ints, values: Sequence[str]) -> Ints:
     for cluster, value in zip(clusters, values, strict=True):
         values_of[cluster].add(value)
     return numbered([frozenset(distinct) for distinct in values_of])
+
+
+def are_drawn(clusters: Ints, values: Sequence[str]) -> bool:
+    """Whether resamples of :func:`strata_of` differ in the photographs of each value.
+
+    A cluster that is alone in its stratum is in each resample once. If all clusters of a value are,
+    an interval of the mean would leave out how uncertain the figure of that value is.
+    """
+    strata = strata_of(clusters, values)
+    alone = (np.bincount(strata) == 1)[strata[clusters]]
+    drawn = {value for value, fixed in zip(values, alone.tolist(), strict=True) if not fixed}
+    return drawn == set(values)
 
 
 def _why_no_mean(summaries: Mapping[str, Summary], name: str) -> str:

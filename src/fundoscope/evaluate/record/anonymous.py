@@ -22,6 +22,7 @@ from fundoscope.evaluate.grading.evaluation import CLUSTER_COLUMNS
 from fundoscope.evaluate.grading.results import PREDICTED
 from fundoscope.evaluate.intervals import numbered
 from fundoscope.evaluate.photographs import file_name
+from fundoscope.quoting import shown
 
 HASH_CHARACTERS: Final = 16
 """64 bits: among a million photographs two equal ones have a chance of 3e-8."""
@@ -49,21 +50,47 @@ def key(source: str, image: str) -> str:
     return hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:HASH_CHARACTERS]
 
 
+def keys_of(photographs: Sequence[tuple[str, str]]) -> list[str]:
+    """The keys of different photographs, which differ.
+
+    Args:
+        photographs: source and image of each, as :func:`key` takes them.
+
+    Raises:
+        UsageError: photographs of one source have the same file name.
+    """
+    keys = [key(*photograph) for photograph in photographs]
+    first: dict[str, str] = {}
+    for each, (_, image) in zip(keys, photographs, strict=True):
+        if each in first:
+            raise UsageError(
+                f"{shown(first[each])} and {shown(image)}",
+                "have the same file name, and a record could not tell them apart",
+                "rename one, or give them different sources",
+            )
+        first[each] = image
+    return keys
+
+
 def rows_of(rows: Sequence[Row], labelled: Collection[str]) -> Iterator[Sequence[str]]:
     """Write rows of an evaluation's predictions as those of a record, the header first.
 
     Args:
         rows: of ``predictions.csv``.
         labelled: the sources whose labels may be passed on.
+
+    Raises:
+        UsageError: two photographs of a source have the same file name.
     """
     yield COLUMNS
+    keys = keys_of([(row.source, row.image) for row in rows])
     hidden = [
         _renumbered([(row.source, row.patient) if row.patient else () for row in rows]),
         _renumbered([(row.group,) if row.group else () for row in rows]),
     ]
-    for row, *clusters in zip(rows, *hidden, strict=True):
+    for row, hashed, *clusters in zip(rows, keys, *hidden, strict=True):
         cells = {
-            IMAGE: key(row.source, row.image),
+            IMAGE: hashed,
             **dict(zip(CLUSTER_COLUMNS, clusters, strict=True)),
         }
         for column in LABELS:
@@ -88,10 +115,10 @@ def read(folder: Path, labels: Manifest | None = None) -> Manifest:
 
     Raises:
         TableError: the table of the record cannot be read.
-        UsageError: no row has a label.
+        UsageError: no row has a label, or the label table has two photographs for one.
     """
     table = read_table(folder / PREDICTIONS, required=COLUMNS)
-    known = {} if labels is None else {key(row.source, row.image): row for row in labels.rows}
+    known = {} if labels is None else _labelled(labels, set(table.cells[IMAGE]))
     rows = tuple(row for row in _rows(table, known) if row is not None)
     if not rows:
         raise UsageError(
@@ -100,6 +127,12 @@ def read(folder: Path, labels: Manifest | None = None) -> Manifest:
             "give the label table of its photographs",
         )
     return Manifest(table.path, (*COLUMNS, *BY[2:]), rows, table.sha256)
+
+
+def _labelled(labels: Manifest, keys: Collection[str]) -> dict[str, Row]:
+    """The rows of a label table whose photographs have these keys."""
+    rows = [row for row in labels.rows if key(row.source, row.image) in keys]
+    return dict(zip(keys_of([(row.source, row.image) for row in rows]), rows, strict=True))
 
 
 def _rows(table: Table, known: Mapping[str, Row]) -> Iterator[Row | None]:

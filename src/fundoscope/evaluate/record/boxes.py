@@ -17,7 +17,7 @@ from fundoscope.evaluate.compare.folders import read_csv
 from fundoscope.evaluate.folder import LESIONS, METRICS, PREDICTIONS, RUN, figure_document
 from fundoscope.evaluate.intervals import RESAMPLES, SEED
 from fundoscope.evaluate.lesions.results import PHOTOGRAPHS, PREDICTED
-from fundoscope.evaluate.record.anonymous import key
+from fundoscope.evaluate.record.anonymous import keys_of
 from fundoscope.evaluate.record.figures import nameless, stored
 
 PACKED: Final = f"{PREDICTIONS}.gz"
@@ -38,7 +38,8 @@ def write(results: Path, out: Path) -> None:
         out: the folder of the record.
 
     Raises:
-        UsageError: the folder does not hold such results.
+        UsageError: the folder does not hold such results, or two photographs have the same file
+            name.
         OutputError: the record cannot be written.
     """
     run = read_results(results).run
@@ -64,8 +65,10 @@ def write(results: Path, out: Path) -> None:
 def _hashed(rows: Sequence[Mapping[str, str]]) -> Iterator[Sequence[str]]:
     columns = tuple(rows[0]) if rows else PREDICTED
     yield columns
+    images = list(dict.fromkeys(row["image"] for row in rows))
+    keys = dict(zip(images, keys_of([("", image) for image in images]), strict=True))
     for row in rows:
-        hidden = {"image": key("", row["image"]), **dict.fromkeys(CORNERS, "")}
+        hidden = {"image": keys[row["image"]], **dict.fromkeys(CORNERS, "")}
         yield [hidden[name] if name in hidden else row[name] for name in columns]
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
-from fundoscope.data.shortcuts import MIN_PHOTOGRAPHS, Figures, audit
+from fundoscope.data.shortcuts import FOLDS, MIN_PHOTOGRAPHS, Figures, audit
 from fundoscope.evaluate.report.document import Block, Paragraph, Table
 from fundoscope.evaluate.report.places import find
 from fundoscope.evaluate.report.sources import Graded, figure_of
@@ -40,7 +40,7 @@ def blocks(graded: Graded, photographs: Path, *, workers: int) -> tuple[Block, .
         return (
             Paragraph(
                 f"Not given for {graded.name}: {usable} photographs could be read, and this needs"
-                f" {MIN_PHOTOGRAPHS}."
+                f" {MIN_PHOTOGRAPHS}, of {FOLDS} patients or more."
             ),
         )
     whole = audits[0]

@@ -82,6 +82,10 @@ def _gaps(
 
     values = statistic(np.ones((1, len(mask))))[0]
     samples = bootstrap(statistic, clusters, resamples=resamples)
+    # A single cluster, drawn once or twice, gives the same figure: it has no spread.
+    several = [len(np.unique(clusters[part])) > 1 for part in (mask, ~mask)]
+    of_own = samples if several[0] else samples[:0]
+    of_gaps = samples if all(several) else samples[:0]
     width = len(LOOKED_AT)
     reasons, others = why_undefined(own), why_undefined(rest)
     found = []
@@ -91,15 +95,15 @@ def _gaps(
             of_gap = f"of the other photographs: {others[places[at]]}"
         else:
             of_gap = why
-        gap = figure_from(float(values[width + at]), samples[:, width + at], of_gap)
+        gap = figure_from(float(values[width + at]), of_gaps[:, width + at], of_gap)
         found.append(
             Gap(
                 value,
                 int(mask.sum()),
                 name,
-                figure_from(float(values[at]), samples[:, at], why),
+                figure_from(float(values[at]), of_own[:, at], why),
                 gap,
-                probability(gap, samples[:, width + at]),
+                probability(gap, of_gaps[:, width + at]),
             )
         )
     return found

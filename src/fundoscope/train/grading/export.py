@@ -177,7 +177,7 @@ def _opened(folder: Path, cache: Path | None) -> tuple[nn.Module, _Run]:
     """
     config, sha256 = configs.of_run(folder)
     table = photographs.read(config.data.manifest)
-    also = photographs.read_also(config.data)
+    also = photographs.read_also(config.data, table)
     names = [each.path.name for each in (table, *also)]
     runs.require_unchanged(sha256, photographs.sha256(table, also), *names)
     network, epoch, size = best_network(folder, config)

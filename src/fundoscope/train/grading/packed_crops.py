@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from fundoscope.data.manifest import Manifest
+from fundoscope.errors import PhotoError
 from fundoscope.grading.inputs import CROP, Input
 from fundoscope.photo.formats import PHOTOGRAPHS
 from fundoscope.train.run import provenance
@@ -82,6 +83,9 @@ def read(path: Path, wanted: Input) -> Pixels | str:
         wanted: what the grader takes, no larger than what was packed
             (:mod:`fundoscope.train.pack.unpack` checks it). A crop of a small photograph has fewer
             pixels, see :func:`no_larger`, and is enlarged as the photograph would be.
+
+    Raises:
+        PhotoError: ``unreadable``: the disk fails.
     """
     try:
         with Image.open(path, formats=("PNG", "WEBP")) as stored:
@@ -94,6 +98,9 @@ def read(path: Path, wanted: Input) -> Pixels | str:
                 )
             pixels = np.array(stored.convert("RGB"))
     except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of Pillow
+            why = f"cannot be read ({error.strerror})"
+            raise PhotoError(path.name, why, "check the disk", code="unreadable") from None
         return f"is damaged ({type(error).__name__})"
     return pixels if len(pixels) == wanted.height else _resized(pixels, wanted.height)
 

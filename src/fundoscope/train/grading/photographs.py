@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +17,14 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fundoscope.data import class_folders
 from fundoscope.data import manifest as manifests
-from fundoscope.data.leaks import require_apart
-from fundoscope.data.manifest import Manifest, Row
+from fundoscope.data.leaks import Key, require_apart
+from fundoscope.data.manifest import EXCLUDED, Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
 from fundoscope.photo.formats import PHOTOGRAPHS
+from fundoscope.quoting import shown
 from fundoscope.train.grading import packed_crops
-from fundoscope.train.grading.config import ASPECT_SPREAD, Data
+from fundoscope.train.grading.config import ASPECT_SPREAD, KIN, Data
 
 TRAIN, VAL = "train", "val"
 LYING: Final = (5, 6, 7, 8)
@@ -46,17 +48,61 @@ def read(path: str | Path) -> Manifest:
     return packed_crops.with_origin(table)
 
 
-def read_also(data: Data) -> tuple[Manifest, ...]:
+def read_also(data: Data, table: Manifest) -> tuple[Manifest, ...]:
     """Read the further tables of a configuration, which are trained on.
 
     Only rows of the split ``train`` or without a split are kept. A row without a source gets the
     name of its table's file, or of its folder of class folders.
 
+    Args:
+        data: the settings that name them.
+        table: of :func:`read`, which holds the photographs of validation and test.
+
     Raises:
         TableError: a table is wrong, or a photograph of it is missing.
-        UsageError: a table has no row to train on.
+        UsageError: a table has no row to train on, or holds a photograph, a patient or a group that
+            the label table does not train on.
     """
-    return tuple(_training_alone(read(path)) for path in data.also)
+    further = tuple(map(read, data.also))
+    if further:
+        held_out = {
+            key
+            for row in table.rows
+            if row.split not in ("", TRAIN, EXCLUDED)
+            for key in _keys(table, row)
+        }
+        for each in further:
+            _require_new(each, table, held_out)
+    return tuple(map(_training_alone, further))
+
+
+def _require_new(further: Manifest, table: Manifest, held_out: Collection[Key]) -> None:
+    """Check that a further table trains on nothing that the label table holds out."""
+    seen = [
+        row
+        for row in further.rows
+        if row.split in ("", TRAIN) and any(key in held_out for key in _keys(further, row))
+    ]
+    if seen:
+        raise UsageError(
+            further.path.name,
+            f"trains on photographs, patients or groups that {table.path.name} holds out"
+            f" ({shown(seen[0].image)}; {len(seen)} photographs in all)",
+            "write excluded as their split; if they are others with the same names, write sources"
+            " that differ",
+        )
+
+
+def _keys(table: Manifest, row: Row) -> Iterator[Key]:
+    """The file of a row, and its patient and group, which count within their source.
+
+    A group's name is often a number, so equal ones of two tables need not be the same group.
+    """
+    yield "file", os.path.realpath(table.photograph(row))
+    source = KIN.get(row.source or table.path.stem, row.source)
+    for name, value in (("patient", row.patient), ("group", row.group)):
+        if value:
+            yield name, source, value
 
 
 def _training_alone(table: Manifest) -> Manifest:
@@ -91,10 +137,10 @@ def times(rows: Sequence[Row], data: Data) -> NDArray[np.float64] | None:
     if not data.shown:
         return None
     _require_sources(data.shown, {row.source for row in rows}, "data.shown")
-    shown = np.array([data.shown.get(row.source, 1.0) for row in rows])
-    if not shown.any():
+    often = np.array([data.shown.get(row.source, 1.0) for row in rows])
+    if not often.any():
         raise UsageError("data.shown", "shows no photograph", "give a source more than 0")
-    return shown
+    return often
 
 
 def _require_sources(named: Iterable[str], known: Iterable[str], key: str) -> None:

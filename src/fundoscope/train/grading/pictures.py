@@ -12,6 +12,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,10 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.manifest import EXCLUDED, Manifest, Row
-from fundoscope.errors import OutputError, PhotoError, UsageError
+from fundoscope.errors import FundoscopeError, OutputError, PhotoError, UsageError
 from fundoscope.grading import inputs
 from fundoscope.grading.inputs import Input
+from fundoscope.quoting import encodable
 from fundoscope.train.grading import packed_crops
+from fundoscope.train.run import refused
 
 MAX_PROCESSES: Final = 8
 """Each may hold a photograph of a hundred megapixels in memory."""
@@ -153,7 +156,9 @@ def load(
         progress: a callback for pictures that are not cached.
 
     Raises:
-        UsageError: no photograph of these rows has a field of view.
+        UsageError: no photograph of these rows has a field of view, or one cannot be read and may
+            be readable another time (:func:`make`).
+        FundoscopeError: the system ended a process that made pictures.
         OutputError: the cache cannot be written, or has no room.
     """
     rows = tuple(row for row in rows if row.split != EXCLUDED)
@@ -234,15 +239,23 @@ def make(path: Path, wanted: Input, *, trusted: bool = False) -> Pixels | str:
         path: of the photograph.
         wanted: what is made of it.
         trusted: whether it is known to show a retina; it is then not checked for it.
+
+    Raises:
+        UsageError: it may be readable another time: there is too little memory, or no permission,
+            or the disk fails.
     """
+    try:
+        return _made(path, wanted, trusted)
+    except (PhotoError, MemoryError) as error:
+        return refused.lasting(error, path)
+
+
+def _made(path: Path, wanted: Input, trusted: bool) -> Pixels | str:
     from fundoscope.photo import decode, field
 
     if packed_crops.is_crop(path):
         return packed_crops.read(path, wanted)
-    try:
-        photo = decode.decode_file(path, min_side=wanted.decode_side)
-    except PhotoError as error:
-        return error.why
+    photo = decode.decode_file(path, min_side=wanted.decode_side)
     view = field.locate(photo) if trusted else field.find(photo)
     if not view.found:
         return f"no field of view ({view.reason})"
@@ -259,12 +272,20 @@ def _key(manifest: Manifest, rows: Sequence[Row], wanted: Input, trusted: bool) 
     mark = "trusted:" if trusted else ""
     digest = hashlib.sha256(f"{manifest.sha256}:{wanted}:{mark}".encode())
     for row in rows:
-        size = manifest.photograph(row).stat().st_size
+        size = _size(manifest.photograph(row))
         digest.update(f"{row.image}\0{size}\0".encode("utf-8", "surrogateescape"))
     code = [file for file in Path(photo.__path__[0]).iterdir() if file.is_file()]
     for file in (*sorted(code), Path(inputs.__file__)):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:KEY_CHARACTERS]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        why = f"cannot be read ({error.strerror})"
+        raise UsageError(encodable(str(path)), why, "check the disk, then try again") from None
 
 
 def _listed(stem: Path, count: int) -> list[Made] | None:
@@ -332,8 +353,15 @@ def _pictures(paths: Sequence[Path], maker: Maker) -> Iterator[Pixels | str]:
     if len(paths) <= CHUNK or processes == 1:
         yield from map(maker, paths)
         return
-    with ProcessPoolExecutor(processes, initializer=_end_with_parent) as pool:
-        yield from pool.map(maker, paths, chunksize=CHUNK)
+    try:
+        with ProcessPoolExecutor(processes, initializer=_end_with_parent) as pool:
+            yield from pool.map(maker, paths, chunksize=CHUNK)
+    except BrokenProcessPool:
+        raise FundoscopeError(
+            "the making of pictures",
+            "was ended by the system, most likely for want of memory",
+            "close other programs, then start again",
+        ) from None
 
 
 def _end_with_parent() -> None:

@@ -60,7 +60,7 @@ def _in_random_order(table: Manifest, config: GraderConfig) -> list[tuple[Path, 
     """The training photographs, and whether each is trusted to show a retina."""
     rows = photographs.choose(table, config.data, config.seed)
     training = [(table.photograph(row), False) for row in rows if row.split == photographs.TRAIN]
-    for further in photographs.read_also(config.data):
+    for further in photographs.read_also(config.data, table):
         training += [(further.photograph(row), True) for row in further.rows]
     random = np.random.default_rng((config.seed, SPREAD))
     return [training[i] for i in random.permutation(len(training))]

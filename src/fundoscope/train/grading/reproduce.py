@@ -319,7 +319,7 @@ def _from_card(manifest: GraderManifest, measured: Calibration) -> float | None:
 def _same_tables(config: GraderConfig, sha256: str) -> Manifest:
     """The table, which must, with the further ones, be what the bundle was trained on."""
     table = photographs.read(config.data.manifest)
-    ours = photographs.sha256(table, photographs.read_also(config.data))
+    ours = photographs.sha256(table, photographs.read_also(config.data, table))
     if ours != sha256:
         raise UsageError(
             " and ".join((config.data.manifest, *config.data.also)),

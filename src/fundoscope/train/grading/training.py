@@ -63,7 +63,7 @@ def train(
     configs.check(config, "the configuration")
     devices.set_up(config)
     table = photographs.read(config.data.manifest)
-    also = photographs.read_also(config.data)
+    also = photographs.read_also(config.data, table)
     rows = photographs.choose(table, config.data, config.seed)
     weights.require(config.network.name, config.network.init)
     make = partial(network_of, config, init=weights.NONE)

@@ -24,6 +24,7 @@ from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.photo import decode, field
 from fundoscope.quoting import shown
 from fundoscope.reading import FieldOfView
+from fundoscope.train.run import refused
 from fundoscope.writing import replacing
 
 TRAIN, VAL = "train", "val"
@@ -184,6 +185,7 @@ def load(marks: Marks, size: int, cache: Path, progress: Progress | None = None)
         progress: a callback for pictures that are not cached.
 
     Raises:
+        UsageError: a photograph cannot be read, and may be readable another time.
         OutputError: the cache cannot be written.
     """
     file = cache / f"landmarks-{size}-{_key(marks)}.npz"
@@ -213,13 +215,13 @@ def _made(
     truths: list[NDArray[np.float32]] = []
     reasons: list[str] = []
     for done, mark in enumerate(marks.rows, start=1):
+        path = marks.path.parent / mark.image
         try:
-            path = marks.path.parent / mark.image
             photo = decode.decode_file(path, min_side=field.decode_side(size))
             fov = field.find(photo)
             reasons.append("" if fov.found else f"no field of view ({fov.reason})")
-        except PhotoError as error:
-            reasons.append(error.why)
+        except (PhotoError, MemoryError) as error:
+            reasons.append(refused.lasting(error, path))
         if not reasons[-1]:
             pixels.append(field.crop(photo, fov, size))
             truths.append(truth(mark, fov))

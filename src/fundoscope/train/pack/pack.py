@@ -161,7 +161,7 @@ def _loaded(
     data = config.data
     everything = msgspec.structs.replace(data, sample=0, without=())
     table = photographs.read(data.manifest)
-    also = photographs.read_also(data)
+    also = photographs.read_also(data, table)
     chosen = [photographs.choose(table, everything, config.seed), *(each.rows for each in also)]
     tables = (table, *also)
     cache = Path(data.cache)
