@@ -126,6 +126,8 @@ def test_of_several_discs_the_likeliest_is_the_disc(spot_detector: Callable[...,
 
 
 def test_no_disc_found_and_none_looked_for(spot_detector: Callable[..., Detector]) -> None:
-    assert summary.anatomy_of([], spot_detector(), FIELD)[0].disc == OpticDisc(False, state="not_found")
+    assert summary.anatomy_of([], spot_detector(), FIELD)[0].disc == OpticDisc(
+        False, state="not_found"
+    )
     small = FieldOfView(True, (30.0, 30.0), 40.0, 1.0)
     assert summary.anatomy_of([], spot_detector(), small)[0] == Anatomy()
