@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.boxes import head as box_head
@@ -234,6 +235,19 @@ def test_landmarks_alone_are_evaluated_separately(detector_config, tmp_path):
 
     assert task.evaluate(Nothing(), 64, 0)["score"] == 0
     assert np.isnan(task.evaluate(Nothing(), 64, 0)["at_threshold"]["optic_disc"]["precision"])
+
+
+def test_only_the_best_box_of_a_landmark_counts_in_an_epochs_figures(detector_config, tmp_path):
+    data = detector.read_data(detector_config)
+    task = detector.task_of(detector_config, data, torch.device("cpu"), None, None)
+    label = data.kinds.index("optic_disc") + 1
+    found = []
+    for score, photograph in zip((0.9, 0.5, 0.4), data.val, strict=True):
+        disc = photograph.boxes[photograph.labels == label]
+        boxes = np.concatenate((disc, disc + 1000))
+        scores = np.array((score, score - 0.05))
+        found.append(DetectedBoxes(np.zeros(2, int), boxes, np.full(2, label), scores))
+    assert task._figures(found, 0)["average_precision"]["optic_disc"] == 1
 
 
 def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
