@@ -148,9 +148,10 @@ def _healthy(
     load = partial(view.load_healthy, radius=radius, cache=cache, progress=progress)
     well = load(train, enlarge=False)
     if config.healthy.mined:
-        found = mined.read(Path(config.healthy.mined))
+        file = Path(config.healthy.mined)
+        found = mined.read(file)
         digest.update(repr(sorted(found.items())).encode())
-        well = mined.with_boxes(well, found)
+        well = mined.with_boxes(well, found, file)
     return tuple(well), tuple(load(val, enlarge=True))
 
 
