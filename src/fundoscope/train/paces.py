@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.data import DetectionData
+from fundoscope.train.detection.task import DetectionTask
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.pictures import Pictures
@@ -97,8 +98,14 @@ def of_detector(config: DetectorConfig, data: DetectionData, folder: Path) -> Pa
     )
     whole = detector.task_of(config, data, fabric.device, folder, None)
     few = copy.copy(whole)
-    few.val = whole.val[:1]
-    return _pace(network, (few, whole), len(whole.val), stage, plan, fabric)
+    few.val, few.healthy = whole.val[:1], whole.healthy[:1]
+    times = _evaluated(whole) / _evaluated(few)
+    return _pace(network, (few, whole), times, stage, plan, fabric)
+
+
+def _evaluated(task: DetectionTask) -> int:
+    """The number of photographs that an evaluation reads."""
+    return len(task.val) + len(task.healthy)
 
 
 def _pace(
