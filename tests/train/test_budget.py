@@ -226,3 +226,16 @@ def test_healthy_eyes_are_counted_once_in_the_pace_of_a_detector(
     assert (len(few.val), len(few.healthy)) == (1, 1)
     assert len(whole.healthy) == 3 * len(set(data.healthy_val))
     assert times == (len(whole.val) + len(whole.healthy)) / 2
+
+
+@pytest.mark.parametrize(("usual", "rare"), [(0, 2), (3, 1)])
+def test_the_short_evaluation_of_a_grader_has_both_sides_of_grade_2(usual, rare):
+    grades = np.full(1000, usual)
+    grades[5] = rare  # no evenly spaced photograph is this one
+    places = paces._some(grades)
+    assert len(set(places.tolist())) == paces.EVALUATED
+    assert 5 in places
+    half = np.arange(1000) % 5
+    assert 0.5 < np.mean(half[paces._some(half)] >= 2) < 0.7
+    assert paces._some(grades[:7]).tolist() == list(range(7))
+    assert len(paces._some(np.zeros(100, np.int64))) == paces.EVALUATED
