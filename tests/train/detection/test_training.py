@@ -15,6 +15,7 @@ from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.boxes import head as box_head
+from fundoscope.train.detection.views import healthy
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.listeners import Listeners
@@ -277,3 +278,23 @@ def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
     (line,) = runs.metrics(tmp_path / "run")
     lesions = {"haemorrhage", "hard_exudate", "laser_scar"}
     assert set(line["healthy_share"]) == set(line["healthy_recall"]) == lesions
+
+
+def test_healthy_eyes_that_cannot_be_used_are_said_and_some_must_be_left(
+    detector_config, labels, tmp_path
+):
+    config = msgspec.structs.replace(
+        detector_config, healthy=configs.Healthy((str(labels),), share=0.3, validation=2)
+    )
+    (first, *others), _ = healthy.choose(config.healthy, ("haemorrhage",), config.seed)
+    first.path.write_text("no picture")
+    data = detector.read_data(config)
+    assert len(data.healthy) == len(others)
+    assert [photo.image for photo in data.left_out] == [first.path.name]
+    for photo in others:
+        photo.path.write_text("no picture")
+    with pytest.raises(UsageError, match=r"labels\.csv: has no healthy eye of the split train"):
+        detector.read_data(config)
+    without = msgspec.structs.replace(config, healthy=configs.Healthy(share=0.3))
+    with pytest.raises(UsageError, match=r"healthy\.share: has no healthy eye"):
+        detector.read_data(without)

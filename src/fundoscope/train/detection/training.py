@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
-from fundoscope.errors import FundoscopeError
+from fundoscope.errors import FundoscopeError, UsageError
 from fundoscope.train.detection import checks, registry, starting
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionData, Partial
@@ -23,7 +23,7 @@ from fundoscope.train.detection.task import DetectionTask
 from fundoscope.train.detection.views import choose, healthy, mined, view
 from fundoscope.train.detection.views import coverage as coverages
 from fundoscope.train.detection.views.coverage import MaskTargets
-from fundoscope.train.detection.views.view import AnnotatedView
+from fundoscope.train.detection.views.view import AnnotatedView, LeftOut
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
@@ -69,7 +69,7 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         digest.update((chosen.images / photo.image).read_bytes())
         digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
     digest.update(head.digest(config, train, chosen.images))
-    well, well_val = _healthy(config, kinds, digest, progress)
+    well, well_val, left_out = _healthy(config, kinds, digest, progress)
     parts = tuple(_partial(config, each, found, kinds, digest, progress) for each, found in further)
     coverage = None
     if config.healthy.pasted:
@@ -90,6 +90,7 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         well_val,
         parts,
         coverage,
+        left_out,
     )
 
 
@@ -139,20 +140,35 @@ def _healthy(
     kinds: Sequence[str],
     digest: Digest,
     progress: view.Progress | None,
-) -> tuple[tuple[AnnotatedView, ...], tuple[AnnotatedView, ...]]:
-    """Eyes without lesions at the working scale: to learn from, and to validate with."""
+) -> tuple[tuple[AnnotatedView, ...], tuple[AnnotatedView, ...], tuple[LeftOut, ...]]:
+    """Eyes without lesions at the working scale, to learn from and to validate with; others.
+
+    The others are those that cannot be used.
+
+    Raises:
+        UsageError: none is left of a part that is needed.
+    """
     train, val = healthy.choose(config.healthy, kinds, config.seed)
     for photo in (*train, *val):
         digest.update(f"{photo.path.name}:{photo.source}:{photo.unassessed}".encode())
     radius, cache = config.data.radius, Path(config.data.cache)
     load = partial(view.load_healthy, radius=radius, cache=cache, progress=progress)
-    well = load(train, enlarge=False)
+    well, left_out = load(train, enlarge=False)
     if config.healthy.mined:
         file = Path(config.healthy.mined)
         found = mined.read(file)
         digest.update(repr(sorted(found.items())).encode())
         well = mined.with_boxes(well, found, file)
-    return tuple(well), tuple(load(val, enlarge=True))
+    well_val, left_out_val = load(val, enlarge=True)
+    needed = {"train": config.healthy.share > 0 and not well, "val": bool(val) and not well_val}
+    for split, missing in needed.items():
+        if missing:
+            raise UsageError(
+                ", ".join(Path(table).name for table in config.healthy.tables) or "healthy.share",
+                f"has no healthy eye of the split {split} that can be used",
+                "check healthy.tables, healthy.grades and the photographs, or leave [healthy] out",
+            )
+    return tuple(well), tuple(well_val), (*left_out, *left_out_val)
 
 
 def train(
