@@ -20,7 +20,7 @@ from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionData, Partial
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
-from fundoscope.train.detection.views import choose, healthy, mined, view
+from fundoscope.train.detection.views import apart, choose, healthy, mined, view
 from fundoscope.train.detection.views import coverage as coverages
 from fundoscope.train.detection.views.coverage import MaskTargets
 from fundoscope.train.detection.views.view import AnnotatedView, LeftOut
@@ -48,7 +48,8 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         progress: a callback: photographs done, and their number.
 
     Raises:
-        TableError, PhotoError, UsageError: as :func:`choose.choose` and :func:`view.load`.
+        TableError, PhotoError, UsageError: as :func:`choose.choose`, :func:`healthy.choose` and
+            :func:`view.load`; or a further set shows a photograph of validation.
         OutputError: the cache cannot be written.
     """
     head, settings = registry.of(config), config.data
@@ -56,10 +57,12 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
     further = [
         (each, choose.choose(_of_partial(config, each), config.seed)) for each in config.partial
     ]
+    photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
+    for each, found in further:
+        apart.require_apart(chosen, found, each.annotations, cache)
     kinds = tuple(
         dict.fromkeys((*chosen.kinds, *(k for each in config.partial for k in each.kinds)))
     )
-    photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
     loaded = view.load(photos, chosen.images, kinds, settings.radius, cache, progress)
     unassessed = tuple(kinds.index(kind) + 1 for kind in kinds if kind not in chosen.kinds)
     loaded = [replace(each, unassessed=unassessed) for each in loaded]

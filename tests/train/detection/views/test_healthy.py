@@ -80,6 +80,19 @@ def test_a_photograph_that_is_missing_is_named_if_it_would_be_used(table):
         healthy.choose(Healthy((str(table),)), KINDS, seed=1)
 
 
+def test_a_patient_in_both_splits_is_refused(table):
+    train, val = healthy.choose(Healthy((str(table),)), KINDS, seed=1)
+    first, second = (side[0].path.stem for side in (train, val))
+    source = next(row.source for row in manifests.read(table).rows if row.image == f"{first}.jpg")
+    lines = table.read_text().splitlines()
+    cells = lines[int(second) + 1].split(",")
+    cells[2], cells[4] = f"p{first}", source
+    lines[int(second) + 1] = ",".join(cells)
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(TableError, match=rf"in several splits \(patient p{first}; 1 in all"):
+        healthy.choose(Healthy((str(table),)), KINDS, seed=1)
+
+
 def test_a_small_photograph_is_enlarged_as_its_tiles_are_cut(tmp_path):
     y, x = np.mgrid[:180, :240] + 0.5
     pixels = np.zeros((180, 240, 3), np.uint8)

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from fundoscope.data import manifest as manifests
+from fundoscope.data.leaks import require_apart
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.reserved import is_reserved
 from fundoscope.errors import UsageError
@@ -34,7 +35,8 @@ def choose(
         seed: of the choice of validation photographs.
 
     Raises:
-        TableError: a table cannot be read, or a photograph that would be used is missing.
+        TableError: a table cannot be read, a photograph that would be used is missing, or some of
+            one patient or group are used in both splits.
         UsageError: there is no photograph to validate with.
     """
     train: list[HealthyPhotograph] = []
@@ -43,6 +45,7 @@ def choose(
         manifest = manifests.read(Path(table))
         rows = tuple(row for row in manifest.rows if _usable(row, settings.grades))
         replace(manifest, rows=rows).require_files()
+        require_apart(rows, manifest.path.name)
         for row in rows:
             side = train if row.split == TRAIN else val
             side.append(_photograph(manifest, row, kinds))
