@@ -269,6 +269,8 @@ def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
     assert data.kinds == ("haemorrhage", "hard_exudate", "optic_disc", "laser_scar")
     assert {view.unassessed for view in data.train} == {(4,)}
     assert [{view.unassessed for view in views} for views in data.partial] == [{(1, 2, 3)}]
+    assert not any(view.background for view in data.partial[0])
+    assert all(view.background for view in (*data.train, *data.healthy))
     assert {view.unassessed for view in data.healthy} == {(3,)}
     assert all(set(view.labels.tolist()) == {4} for view in data.partial[0])
     counted = data.photographs(config)

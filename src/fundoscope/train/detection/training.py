@@ -15,6 +15,7 @@ import numpy as np
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.kinds import ANATOMY
 from fundoscope.train.detection import checks, registry, starting
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionData, Partial
@@ -130,7 +131,8 @@ def _partial(
         digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
     radius, cache = config.data.radius, Path(config.data.cache)
     loaded = view.load(photos, chosen.images, kinds, radius, cache, progress)
-    return tuple(replace(each, unassessed=unassessed) for each in loaded)
+    background = all(kinds[label - 1] in ANATOMY for label in unassessed)
+    return tuple(replace(each, unassessed=unassessed, background=background) for each in loaded)
 
 
 def _with_kinds(photo: AnnotatedPhoto, kinds: Sequence[str]) -> AnnotatedPhoto:
