@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -133,6 +134,30 @@ def test_runs_of_other_heads_are_told_apart(run, other, tmp_path):
     (other / runs.CONFIG).write_text(json.dumps(stored))
     with pytest.raises(UsageError, match="has head = "):
         average.average([(run, 0.5), (other, 0.5)], tmp_path / "both")
+
+
+def test_a_bundle_that_reads_otherwise_is_refused(run, other, tmp_path):
+    export.export(run, tmp_path / "bundle")
+    bundle = bundles.load(tmp_path / "bundle")
+    parts = [(tmp_path / "bundle", 0.25), (other, 0.75)]
+
+    def rewrite(settings, **changes):
+        trained_on = replace(bundle.manifest.trained_on, configuration=settings)
+        manifest = replace(bundle.manifest, trained_on=trained_on, **changes)
+        bundles.write(tmp_path / "bundle", manifest, bundle.model, "")
+
+    stated = bundle.manifest.trained_on.configuration
+    for settings, changes, message in (
+        ({}, {"head": "corn"}, "has head = corn, and "),
+        ({}, {"input": "squash"}, r"has data\.input = squash, and "),
+        ({"normalise": "samplewise"}, {}, "has normalise = samplewise, and "),
+        ({"network": {"name": "sequential"}}, {}, r"has network\.name = sequential, and "),
+    ):
+        rewrite({**stated, **settings}, **changes)
+        with pytest.raises(UsageError, match=message):
+            average.average(parts, tmp_path / "both")
+    rewrite({})  # it states nothing that could differ
+    average.average(parts, tmp_path / "both")
 
 
 def test_a_run_without_an_epoch_and_a_wrong_number_of_shares_are_reported(run, other, tmp_path):

@@ -17,6 +17,7 @@ from fundoscope.errors import UsageError
 from fundoscope.train import budget, paces
 from fundoscope.train.budget import Budget
 from fundoscope.train.detection import config as detector_configs
+from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig, Draw, LesionData
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading import training as grader
@@ -209,3 +210,32 @@ def test_a_detector_is_measured_and_fits(detector_config, tmp_path):
     (run / loop.METRICS).write_text("")
     assert budget.settle_detector(detector_config, run, Budget(60, time.monotonic())).kept
     assert short.data == detector_config.data
+
+
+def test_healthy_eyes_are_counted_once_in_the_pace_of_a_detector(
+    detector_config, labels, tmp_path, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(paces, "_pace", lambda *given: seen.append(given) or Pace(1.0, 1.0))
+    healthy = detector_configs.Healthy((str(labels),), validation=2)
+    config = msgspec.structs.replace(detector_config, healthy=healthy)
+    data = detector.read_data(config)
+    data = dataclasses.replace(data, healthy_val=data.healthy_val * 3)
+    paces.of_detector(config, data, tmp_path / "run")
+    ((_, (few, whole), times, *_),) = seen
+    assert (len(few.val), len(few.healthy)) == (1, 1)
+    assert len(whole.healthy) == 3 * len(set(data.healthy_val))
+    assert times == (len(whole.val) + len(whole.healthy)) / 2
+
+
+@pytest.mark.parametrize(("usual", "rare"), [(0, 2), (3, 1)])
+def test_the_short_evaluation_of_a_grader_has_both_sides_of_grade_2(usual, rare):
+    grades = np.full(1000, usual)
+    grades[5] = rare  # no evenly spaced photograph is this one
+    places = paces._some(grades)
+    assert len(set(places.tolist())) == paces.EVALUATED
+    assert 5 in places
+    half = np.arange(1000) % 5
+    assert 0.5 < np.mean(half[paces._some(half)] >= 2) < 0.7
+    assert paces._some(grades[:7]).tolist() == list(range(7))
+    assert len(paces._some(np.zeros(100, np.int64))) == paces.EVALUATED

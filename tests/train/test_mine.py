@@ -46,7 +46,7 @@ def mine(
         HealthyPhotograph(tmp_path / "eye.png", "a", (1,)),
         HealthyPhotograph(tmp_path / "text.png", "b", ()),
     ]
-    manifest = SimpleNamespace(classes=("microaneurysm", "haemorrhage"))
+    manifest = SimpleNamespace(classes=("microaneurysm", "haemorrhage"), model_sha256="a1")
     detector = SimpleNamespace(manifest=manifest, decode_side=300)
     monkeypatch.setattr(checks, "read_config", lambda _: SimpleNamespace(healthy=None, seed=1))
     monkeypatch.setattr(detectors, "load", lambda *_, **__: detector)
@@ -68,3 +68,39 @@ def test_false_boxes_are_kept_and_what_an_eye_may_show_is_not(
     assert mine.main() == 0
     assert len(out.read_text().splitlines()) == 2
     assert len(looks) == 1
+
+
+def test_a_line_that_a_kill_cut_off_is_made_again(
+    mine: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "mined.jsonl"
+    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(out)])
+    assert mine.main() == 0
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-10])
+    assert mine.main() == 0
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"image": "eye.png", "detector": "b2", "boxes": []}\n', "made with another detector"),
+        ('{"image": "eye.png", "boxes": []}\n', "made with another detector"),
+        ("not json\n", "is not a file of scripts/mine"),
+    ],
+)
+def test_a_file_of_another_detector_is_left_alone(
+    mine: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    why: str,
+) -> None:
+    out = tmp_path / "mined.jsonl"
+    out.write_text(text)
+    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(out)])
+    assert mine.main() == 2
+    assert why in capsys.readouterr().err
+    assert out.read_text() == text

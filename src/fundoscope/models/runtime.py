@@ -196,13 +196,15 @@ def _opened_by_openvino(model: bytes, title: str) -> InferenceSession:
 def run(model: InferenceSession, batch: NDArray[Any]) -> NDArray[np.float32]:
     """Run a graph that has one input, and return its first output.
 
+    Its numbers need not be finite; :func:`require_finite` checks them.
+
     Args:
         model: from :func:`session`.
         batch: the input, e.g. ``uint8 (N, H, W, 3)`` RGB.
 
     Raises:
         MemoryError: there is too little memory.
-        PhotoError: the network failed, or gave values that are not finite.
+        PhotoError: the network failed.
     """
     output: NDArray[np.float32] = outputs(model, batch, [model.get_outputs()[0].name])[0]
     return output

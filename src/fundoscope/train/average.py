@@ -19,6 +19,7 @@ import msgspec
 from fundoscope.errors import UsageError
 from fundoscope.grading import heads
 from fundoscope.models import bundle as bundles
+from fundoscope.models.bundle import DetectorManifest, GraderManifest
 from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection import export as detector_export
 from fundoscope.train.detection import starting
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = ("network.name", "head", "normalise", "data.input")
-"""Settings that runs of graders must share."""
+"""Settings that runs and bundles of graders must share."""
 SAME_OF_DETECTORS = ("backbone.name", "head")
 SECONDS = 60
 REMEDY = "average runs of one network, the later ones started from the earlier ones"
@@ -154,33 +155,61 @@ def _seconds(run: Path) -> float:
 
 
 def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
-    folders = [run for run in folders if not bundles.is_bundle(run)]
-    configs = [grader_config.of_run(run)[0] for run in folders]
-    _require_same(configs, SAME, folders)
+    said = [
+        _of_bundle(bundles.load_grader(part).manifest, SAME)
+        if bundles.is_bundle(part)
+        else _of_config(grader_config.of_run(part)[0], SAME)
+        for part in folders
+    ]
+    _require_same(said, folders)
     if size is not None:
-        _require_takes(configs[-1], size)
+        _require_takes(grader_config.of_run(folders[-1])[0], size)
 
 
 def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
+    said = [
+        _of_bundle(bundles.load_detector(part).manifest, SAME_OF_DETECTORS)
+        if bundles.is_bundle(part)
+        else _of_config(detector_config.of_run(part)[0], SAME_OF_DETECTORS)
+        for part in folders
+    ]
+    _require_same(said, folders)
     folders = [run for run in folders if not bundles.is_bundle(run)]
-    configs = [detector_config.of_run(run)[0] for run in folders]
-    _require_same(configs, SAME_OF_DETECTORS, folders)
     kinds = [detector_export.description(run)[0] for run in folders]
     for its, folder in zip(kinds, folders, strict=True):
         if its != kinds[-1]:
             raise UsageError(str(folder), f"finds other lesions than {folders[-1]}", REMEDY)
 
 
-def _require_same(
-    configs: Sequence[GraderConfig] | Sequence[DetectorConfig],
-    keys: Sequence[str],
-    folders: Sequence[Path],
-) -> None:
-    for key in keys:
-        for config, folder in zip(configs, folders, strict=True):
-            ours, theirs = value_of(config, key), value_of(configs[-1], key)
+def _of_config(config: GraderConfig | DetectorConfig, keys: Sequence[str]) -> dict[str, object]:
+    return {key: value_of(config, key) for key in keys}
+
+
+def _of_bundle(
+    manifest: GraderManifest | DetectorManifest, keys: Sequence[str]
+) -> dict[str, object]:
+    """The settings of a bundle by their keys, without those that it does not state."""
+    said = {key: _stated(manifest.trained_on.configuration, key) for key in keys}
+    said["head"] = manifest.head
+    if isinstance(manifest, GraderManifest):
+        said["data.input"] = manifest.input
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _stated(configuration: object, key: str) -> object:
+    """The value at a dotted key of a configuration as a bundle has it; ``None`` without one."""
+    for name in key.split("."):
+        configuration = configuration.get(name) if isinstance(configuration, Mapping) else None
+    return configuration
+
+
+def _require_same(said: Sequence[Mapping[str, object]], folders: Sequence[Path]) -> None:
+    """Check the settings that each part states against those of the last one."""
+    for key, theirs in said[-1].items():
+        for its, folder in zip(said, folders, strict=True):
+            ours = its.get(key, theirs)
             if ours != theirs:
                 raise UsageError(
                     str(folder), f"has {key} = {ours}, and {folders[-1]} has {theirs}", REMEDY

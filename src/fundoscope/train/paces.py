@@ -14,9 +14,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fundoscope.grading import heads
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.data import DetectionData
+from fundoscope.train.detection.task import DetectionTask
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.grading.pictures import Pictures
@@ -62,13 +64,32 @@ def of_grader(config: GraderConfig, data: Pictures, plan: Plan, folder: Path) ->
     fabric = devices.fabric(config)
     whole = grader.GradingTask(data, config, fabric.device, folder)
     count = len(whole.val_positions)
-    few = _with_validation(whole, np.linspace(0, count - 1, min(EVALUATED, count)).astype(np.int64))
+    few = _with_validation(whole, _some(whole.grades[whole.val_positions]))
 
     def paced(stage: Stage) -> Pace:
         network = grader.network_of(config, init=weights.NONE)
         return _pace(network, (few, whole), count / len(few.val_positions), stage, plan, fabric)
 
     return tuple(map(paced, config.stages))
+
+
+def _some(grades: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Evenly spaced photographs, some of them on each side of grade 2 where both are there.
+
+    Args:
+        grades: of the photographs of validation.
+
+    Returns:
+        The places of :data:`EVALUATED` of them, or of all, in order.
+    """
+    count = min(EVALUATED, len(grades))
+    referable = grades >= heads.REFERABLE_GRADE
+    if count == len(grades) or referable.all() or not referable.any():
+        return np.linspace(0, len(grades) - 1, count).astype(np.int64)
+    first = int(np.clip(round(count * referable.mean()), 1, count - 1))
+    sides = ((np.flatnonzero(referable), first), (np.flatnonzero(~referable), count - first))
+    spaced = [side[np.linspace(0, len(side) - 1, n).astype(np.int64)] for side, n in sides]
+    return np.sort(np.concatenate(spaced))
 
 
 def _with_validation(task: grader.GradingTask, places: NDArray[np.int64]) -> grader.GradingTask:
@@ -97,8 +118,14 @@ def of_detector(config: DetectorConfig, data: DetectionData, folder: Path) -> Pa
     )
     whole = detector.task_of(config, data, fabric.device, folder, None)
     few = copy.copy(whole)
-    few.val = whole.val[:1]
-    return _pace(network, (few, whole), len(whole.val), stage, plan, fabric)
+    few.val, few.healthy = whole.val[:1], whole.healthy[:1]
+    times = _evaluated(whole) / _evaluated(few)
+    return _pace(network, (few, whole), times, stage, plan, fabric)
+
+
+def _evaluated(task: DetectionTask) -> int:
+    """The number of photographs that an evaluation reads."""
+    return len(task.val) + len(task.healthy)
 
 
 def _pace(

@@ -65,6 +65,22 @@ def exports(monkeypatch, tmp_path):
     return asked
 
 
+def test_other_annotations_come_without_further_photographs(toml, tmp_path, command):
+    text = toml.read_text().replace('masks = ""', 'masks = "paintings"')
+    further = {"tables = []": 'tables = ["all.csv"]', "partial = []\n": ""}
+    for before, after in further.items():
+        assert before in text
+        text = text.replace(before, after)
+    scars = '[[partial]]\nannotations = "scars"\nkinds = ["laser_scar"]\nshare = 0.1\n'
+    toml.write_text(text + scars)
+    code, out, err = command("detector", toml, "--data", tmp_path / "voc", "--dry-run")
+    assert code == 0
+    assert err == (
+        "with --data, the configuration's data.masks, healthy.tables, partial do not apply\n"
+    )
+    assert "scars" not in out
+
+
 def test_train_and_export(toml, tmp_path, command, exports):
     run, bundle, cache = tmp_path / "run", tmp_path / "bundle", tmp_path / "elsewhere"
     options = ("--out", run, "--threads", 1, "--cache", cache)

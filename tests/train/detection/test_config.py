@@ -88,11 +88,14 @@ def test_stored_settings_of_something_else():
 
 def test_on_other_data_nothing_names_the_old_photographs(tmp_path):
     text = LEAST + 'train = "t.txt"\nval = "v.txt"\nimages = "i"\nleft_out = ["x"]\nradius = 100'
+    text += '\n[healthy]\ntables = ["all.csv"]\nmined = "m.jsonl"\nshare = 0.3\n[[partial]]\n'
+    text += 'annotations = "scars"\nkinds = ["laser_scar"]\nshare = 0.1'
     config = configs.on_other_data(read(tmp_path, text), tmp_path / "other")
     data = config.data
     assert data.annotations == str(tmp_path / "other")
     assert (data.train, data.val, data.images, data.left_out) == ("", "", "", ())
     assert data.radius == 100
+    assert (config.healthy, config.partial) == (configs.Healthy(), ())
     assert configs.replaced(config, data={"cache": None}, epochs=None) == config
     assert configs.replaced(config, backbone={"init": "none"}).backbone.init == "none"
 

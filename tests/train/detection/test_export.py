@@ -16,6 +16,7 @@ import torch
 pytest.importorskip("onnx")
 
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.models import bundle as bundles
@@ -264,6 +265,18 @@ def test_eight_bits_are_recorded_and_read(run: Path, eight_bits: tuple[Path, Exp
     one, two = (detectors.load(folder, threads=n) for n in (1, 2))
     fov = field.find(photo)
     assert detectors.candidates(one, photo, fov) == detectors.candidates(two, photo, fov)
+
+
+def test_a_second_box_of_a_landmark_costs_nothing() -> None:
+    def boxes(*scores: float) -> Matched:
+        """On a photograph with one disc, which the first box hits."""
+        return Matched(np.array(scores), np.arange(len(scores)) == 0, 1)
+
+    before, after = [boxes(0.9), boxes(0.3)], [boxes(0.9, 0.5), boxes(0.3)]
+    assert detector_storage.cost({"optic_disc": before}, {"optic_disc": after}) == {
+        "optic_disc": 0.0
+    }
+    assert detector_storage.cost({"drusen": before}, {"drusen": after})["drusen"] > 0
 
 
 def test_a_fall_decides_whether_weights_are_stored_so() -> None:

@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 
 from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.boxes import head as box_head
+from fundoscope.train.detection.views import healthy
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 from fundoscope.train.run.listeners import Listeners
@@ -236,6 +238,19 @@ def test_landmarks_alone_are_evaluated_separately(detector_config, tmp_path):
     assert np.isnan(task.evaluate(Nothing(), 64, 0)["at_threshold"]["optic_disc"]["precision"])
 
 
+def test_only_the_best_box_of_a_landmark_counts_in_an_epochs_figures(detector_config, tmp_path):
+    data = detector.read_data(detector_config)
+    task = detector.task_of(detector_config, data, torch.device("cpu"), None, None)
+    label = data.kinds.index("optic_disc") + 1
+    found = []
+    for score, photograph in zip((0.9, 0.5, 0.4), data.val, strict=True):
+        disc = photograph.boxes[photograph.labels == label]
+        boxes = np.concatenate((disc, disc + 1000))
+        scores = np.array((score, score - 0.05))
+        found.append(DetectedBoxes(np.zeros(2, int), boxes, np.full(2, label), scores))
+    assert task._figures(found, 0)["average_precision"]["optic_disc"] == 1
+
+
 def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
     detector_config, labels, save_lesions, tmp_path
 ):
@@ -254,6 +269,8 @@ def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
     assert data.kinds == ("haemorrhage", "hard_exudate", "optic_disc", "laser_scar")
     assert {view.unassessed for view in data.train} == {(4,)}
     assert [{view.unassessed for view in views} for views in data.partial] == [{(1, 2, 3)}]
+    assert not any(view.background for view in data.partial[0])
+    assert all(view.background for view in (*data.train, *data.healthy))
     assert {view.unassessed for view in data.healthy} == {(3,)}
     assert all(set(view.labels.tolist()) == {4} for view in data.partial[0])
     counted = data.photographs(config)
@@ -263,3 +280,23 @@ def test_healthy_eyes_and_partly_annotated_ones_join_a_training(
     (line,) = runs.metrics(tmp_path / "run")
     lesions = {"haemorrhage", "hard_exudate", "laser_scar"}
     assert set(line["healthy_share"]) == set(line["healthy_recall"]) == lesions
+
+
+def test_healthy_eyes_that_cannot_be_used_are_said_and_some_must_be_left(
+    detector_config, labels, tmp_path
+):
+    config = msgspec.structs.replace(
+        detector_config, healthy=configs.Healthy((str(labels),), share=0.3, validation=2)
+    )
+    (first, *others), _ = healthy.choose(config.healthy, ("haemorrhage",), config.seed)
+    first.path.write_text("no picture")
+    data = detector.read_data(config)
+    assert len(data.healthy) == len(others)
+    assert [photo.image for photo in data.left_out] == [first.path.name]
+    for photo in others:
+        photo.path.write_text("no picture")
+    with pytest.raises(UsageError, match=r"labels\.csv: has no healthy eye of the split train"):
+        detector.read_data(config)
+    without = msgspec.structs.replace(config, healthy=configs.Healthy(share=0.3))
+    with pytest.raises(UsageError, match=r"healthy\.share: has no healthy eye"):
+        detector.read_data(without)

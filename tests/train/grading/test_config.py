@@ -132,6 +132,12 @@ def test_no_stage_and_no_file(tmp_path):
         configs.read_config(tmp_path / "none.toml")
 
 
+def test_fewer_epochs_freeze_as_many_parts(tmp_path):
+    stages = (configs.Stage(32, 6, frozen=2), configs.Stage(48, 6, frozen=3))
+    chosen = configs.with_epochs(changed(tmp_path, stages=stages), 2)
+    assert [(stage.epochs, stage.frozen) for stage in chosen.stages] == [(1, 2), (1, 3)]
+
+
 def changed(tmp_path, **changes):
     return configs.replaced(configs.read_config(written(tmp_path)), **changes)
 

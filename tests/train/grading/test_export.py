@@ -187,6 +187,13 @@ def test_a_graph_that_differs_is_refused(run, tmp_path, monkeypatch):
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_graph_that_gives_no_numbers_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "differences", lambda ours, *_: np.full((len(ours), 5), np.nan))
+    with pytest.raises(FundoscopeError, match="differs from torch by nan"):
+        exporting.export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_weights_that_suffer_stay_whole(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "MAX_MOVE", -1.0)
     result = exporting.export(run, tmp_path / "bundle")

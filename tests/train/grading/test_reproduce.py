@@ -154,6 +154,25 @@ def test_an_unfinished_run_is_resumed(bundle, run):
     assert reproduce.reproduce(bundle, run).trained
 
 
+@pytest.mark.parametrize(
+    ("patience", "scores", "finished"),
+    [
+        (2, (0.5, 0.4, None), True),
+        (2, (None, None, None), True),
+        (2, (0.5, 0.4), False),
+        (2, (0.5, 0.4, 0.6), False),
+        (2, (), False),
+        (0, (0.5, 0.4, 0.3), False),
+        (0, (0.5, 0.4, 0.3, 0.2), True),
+    ],
+)
+def test_a_run_that_patience_ended_is_finished(tmp_path, patience, scores, finished):
+    config = configuration(tmp_path, patience=patience, stages=(Stage(32, 4),))
+    lines = [json.dumps({"epoch": epoch, "score": score}) for epoch, score in enumerate(scores)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+    assert reproduce.finished(config, tmp_path) == finished
+
+
 def test_a_table_must_be_named_to_start(bundle, tmp_path):
     with pytest.raises(UsageError, match=r"--data: is missing: .* trained on labels\.csv"):
         reproduce.reproduce(bundle, tmp_path / "again")

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
-from fundoscope.errors import TableError, UsageError
+from fundoscope.errors import FundoscopeError, TableError, UsageError
+from fundoscope.lesions.landmarks import Peak
 from fundoscope.train.landmarks import config, export, figures, losses, marks, network, training
 from fundoscope.train.landmarks.config import NetworkChoice
 
@@ -117,9 +118,33 @@ def test_the_limit_keeps_the_share_of_false_ones() -> None:
     assert export.limit(scores, np.array([False] * 4), 0.01) == 1.0
 
 
-def test_distances_are_in_disc_diameters() -> None:
-    from fundoscope.lesions.landmarks import Peak
+def readings(**last: float) -> list[tuple[Peak, Peak]]:
+    """Twenty readings; ``last`` changes the disc (``diameter``) or the fovea of the last four."""
+    pairs = [(Peak(0.1, 0.0, 0.9, 0.2), Peak(-0.3, 0.0, 0.9, 0.2))] * 16
+    disc = Peak(0.1, 0.0, 0.9, last.get("diameter", 0.2))
+    return pairs + [(disc, Peak(last.get("x", -0.3), 0.0, 0.9, 0.2))] * 4
 
+
+def test_a_graph_may_not_differ_in_disc_fovea_or_diameter() -> None:
+    assert export._difference(readings(), readings()) == 0
+    assert 0 < export._difference(readings(), readings(x=-0.302)) < export.MAX_DIFFERENCE
+    for other in ({"x": -0.2}, {"diameter": 0.25}, {"x": NAN}, {"diameter": NAN}):
+        with pytest.raises(FundoscopeError, match="differs from torch"):
+            export._difference(readings(), readings(**other))
+
+
+def test_one_uncertain_photograph_in_twenty_does_not_refuse_a_graph() -> None:
+    moved = [*readings()[:-1], readings(x=0.5)[-1]]
+    assert export._difference(readings() * 2, [*readings(), *moved]) < export.MAX_DIFFERENCE
+
+
+def test_half_precision_without_a_number_is_not_taken() -> None:
+    truth = np.array([[0.1, 0.0, 0.2, -0.3, 0.0]] * 20, np.float32)
+    assert export._tried(readings(), readings(), truth)[1]
+    assert not export._tried(readings(), [(Peak(NAN, NAN, NAN, NAN),) * 2] * 20, truth)[1]
+
+
+def test_distances_are_in_disc_diameters() -> None:
     found = [(Peak(0.1, 0.0, 0.9, 0.2), Peak(0.0, 0.0, 0.9, 0.2))]
     errors = figures.errors(found, np.array([[0.0, 0.0, 0.2, NAN, NAN]], np.float32))
     assert errors.disc[0] == pytest.approx(0.5)

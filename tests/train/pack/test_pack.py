@@ -138,6 +138,17 @@ def test_a_sample_is_drawn_from_the_pack_not_packed(config, tmp_path):
     assert pack.write_grader(some, tmp_path / "p.zip").train == 8
 
 
+def test_sources_are_unmarked_by_the_training_not_by_the_pack(config, labels, tmp_path):
+    labels.write_text(labels.read_text().replace("3.png,3,val,b", "3.png,0,val,b"))
+    of_a = configs.replaced(config, data={"unmarked": ("a",)})
+    pack.write_grader(of_a, tmp_path / "p.zip")
+    ours = unpack.grader(config, tmp_path / "p.zip")
+    table = photographs.read(ours.data.manifest)
+    assert {row.gradable for row in table.rows} == {True}
+    marked = photographs.choose(table, unpack.grader(of_a, tmp_path / "p.zip").data, 1)
+    assert {row.source for row in marked if not row.gradable} == {"a"}
+
+
 def test_the_weights_to_start_from_travel_in_half_precision(config, tmp_path):
     stages = (Stage(32, 1),)
     lite = configs.replaced(

@@ -48,7 +48,9 @@ def test_paths_become_names(config, tmp_path):
 def test_paths_of_further_sets_of_a_detector_become_names(detector_config, tmp_path):
     chosen = msgspec.structs.replace(
         detector_config,
-        healthy=detector_configs.Healthy(tables=(str(tmp_path / "all.csv"),)),
+        healthy=detector_configs.Healthy(
+            tables=(str(tmp_path / "all.csv"),), mined=str(tmp_path / "mined.jsonl")
+        ),
         partial=(
             detector_configs.Partial(str(tmp_path / "voc"), ("microaneurysm",), 0.1),
             detector_configs.Partial(
@@ -58,6 +60,7 @@ def test_paths_of_further_sets_of_a_detector_become_names(detector_config, tmp_p
     )
     said = described(chosen)
     assert said["healthy"]["tables"] == ["all.csv"]
+    assert said["healthy"]["mined"] == "mined.jsonl"
     assert [each["annotations"] for each in said["partial"]] == ["voc", "b"]
     assert [said["partial"][1][key] for key in ("images", "train", "val")] == ["i", "t", "v"]
     assert str(tmp_path) not in json.dumps(said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -33,6 +33,9 @@ from fundoscope.cli.train.run import (
 
 if TYPE_CHECKING:
     from fundoscope.train.detection.config import DetectorConfig
+
+OF_ANNOTATIONS: Final = ("data.masks", "healthy.tables", "healthy.mined", "partial")
+"""Settings that go with a configuration's own annotations: further material to learn from."""
 
 
 def detector(
@@ -142,11 +145,16 @@ def _on(
     from fundoscope.train.detection import config as configs
     from fundoscope.train.detection.views.photo_names import read_names
     from fundoscope.train.pack import unpack
+    from fundoscope.train.run.settings import value_of
 
     annotations = require_data(data, config.data.annotations)
     if unpack.is_pack(annotations):
         config = unpack.detector(config, annotations)
     elif data is not None:
+        cleared = [key for key in OF_ANNOTATIONS if value_of(config, key)]
+        if cleared:
+            named = ", ".join(cleared)
+            typer.echo(f"with --data, the configuration's {named} do not apply", err=True)
         config = configs.on_other_data(config, data)
     left_out = None if leave_out is None else (*config.data.left_out, *read_names(str(leave_out)))
     return configs.replaced(

@@ -123,8 +123,8 @@ def _of_landmarks(run: Path, bundle: Path, how: dict[str, Any]) -> Iterator[str]
         exported = landmarks_export.export(run, bundle, progress=watching.picture, **how)
     print_left_out(exported.left_out)
     yield (
-        f"ONNX Runtime against torch on {exported.compared} validation photographs: discs"
-        f" {exported.difference:.1e} radii apart (median)"
+        f"ONNX Runtime against torch on {exported.compared} validation photographs: landmarks"
+        f" differ by {exported.difference:.1e} radii (95 % of the photographs)"
     )
     yield _cost(exported.tried, exported.taken)
     for source, figures in exported.validation.items():

@@ -14,6 +14,7 @@ from fundoscope.quoting import printable
 
 if TYPE_CHECKING:
     from fundoscope.train.detection.data import DetectionData
+    from fundoscope.train.detection.views.view import LeftOut as UnusableEye
     from fundoscope.train.grading.pictures import LeftOut, Pictures
     from fundoscope.train.landmarks.marks import Crops
     from fundoscope.train.landmarks.marks import LeftOut as UnusableMark
@@ -102,7 +103,7 @@ def _display(unit: str) -> Iterator[tuple[ShowPictures, ShowStep]]:
         yield show_pictures, show_step
 
 
-def print_left_out(left_out: Sequence[LeftOut | UnusableMark]) -> None:
+def print_left_out(left_out: Sequence[LeftOut | UnusableMark | UnusableEye]) -> None:
     """Name the photographs that cannot be used for training, with the reason."""
     for photograph in left_out:
         typer.echo(f"left out: {photograph.image}: {photograph.reason}")
@@ -121,6 +122,7 @@ def _print_data(data: DetectionData) -> None:
     """Print the number of photographs and of boxes of each kind, and the anchors fitted to them."""
     for warning in data.warnings:
         typer.echo(printable(warning), err=True)
+    print_left_out(data.left_out)
     for part, views in {"training": data.train, "validation": data.val}.items():
         labels = [label for view in views for label in view.labels.tolist()]
         boxes = ", ".join(

@@ -282,7 +282,7 @@ def on_other_data(config: DetectorConfig, annotations: Path) -> DetectorConfig:
     """The configuration for other annotations: everything that names photographs is cleared."""
     cleared = {"masks": "", "images": "", "train": "", "val": "", "manifest": "", "left_out": ()}
     data = {**cleared, "annotations": str(annotations), "licence": LesionData().licence}
-    return replaced(config, data=data)
+    return replaced(config, data=data, healthy=Healthy(), partial=())
 
 
 def from_builtins(stored: dict[str, Any]) -> DetectorConfig:

@@ -9,7 +9,7 @@ from typing import Final
 
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.views.coverage import MaskTargets
-from fundoscope.train.detection.views.view import AnnotatedView
+from fundoscope.train.detection.views.view import AnnotatedView, LeftOut
 
 UNNAMED: Final = "healthy eyes"
 """Eyes without lesions from a label table that names no source."""
@@ -31,6 +31,7 @@ class DetectionData:
         healthy, healthy_val: eyes without lesions, to learn from and to validate with.
         partial: training photographs of each further set, on which some kinds are annotated.
         coverage: the masks of ``train``, where lesions are put onto healthy eyes.
+        left_out: photographs of eyes without lesions that cannot be used.
     """
 
     kinds: tuple[str, ...]
@@ -46,6 +47,7 @@ class DetectionData:
     healthy_val: tuple[AnnotatedView, ...] = ()
     partial: tuple[tuple[AnnotatedView, ...], ...] = ()
     coverage: MaskTargets | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def photographs(self, config: DetectorConfig) -> dict[str, int]:
         """The number of training photographs of each source, those without lesions included."""

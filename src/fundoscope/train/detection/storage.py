@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.lesions import tiles
 from fundoscope.models import bundle as bundles
 from fundoscope.photo.decode import Pixels
+from fundoscope.train.detection.views import operating
 from fundoscope.train.detection.views.view import AnnotatedView
 from fundoscope.train.onnx import quantise, storing
 
@@ -51,7 +51,8 @@ def cost(
         before: the boxes of the float graph on each validation photograph, by kind.
         after: those of the graph with smaller weights.
     """
-    falls = {kind: _precision(before, kind) - _precision(after, kind) for kind in before}
+    precision = operating.average_precision
+    falls = {kind: precision(kind, before[kind]) - precision(kind, after[kind]) for kind in before}
     return {kind: fall if np.isfinite(fall) else None for kind, fall in falls.items()}
 
 
@@ -63,7 +64,3 @@ def affordable(tried: bundles.Stored) -> bool:
     """
     limits = dict.fromkeys(tried.cost, MAX_FALL)
     return storing.affordable(tried, limits, prefix="the average precision of ")
-
-
-def _precision(matched: Mapping[str, Sequence[Matched]], kind: str) -> float:
-    return hits.average_precision(hits.pooled(matched[kind]))

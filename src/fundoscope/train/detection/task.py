@@ -157,7 +157,7 @@ class DetectionTask:
             for label, kind in enumerate(self.kinds, start=1)
         }
         precision = {
-            kind: hits.average_precision(hits.pooled(photographs))
+            kind: operating.average_precision(kind, photographs)
             for kind, photographs in matched.items()
         }
         thresholds = {

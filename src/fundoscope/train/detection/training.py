@@ -14,16 +14,17 @@ import msgspec
 import numpy as np
 
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
-from fundoscope.errors import FundoscopeError
+from fundoscope.errors import FundoscopeError, UsageError
+from fundoscope.kinds import ANATOMY
 from fundoscope.train.detection import checks, registry, starting
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig, LesionData, Partial
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.task import DetectionTask
-from fundoscope.train.detection.views import choose, healthy, mined, view
+from fundoscope.train.detection.views import apart, choose, healthy, mined, view
 from fundoscope.train.detection.views import coverage as coverages
 from fundoscope.train.detection.views.coverage import MaskTargets
-from fundoscope.train.detection.views.view import AnnotatedView
+from fundoscope.train.detection.views.view import AnnotatedView, LeftOut
 from fundoscope.train.run import devices, loop, memory, processes
 from fundoscope.train.run.listeners import Listeners
 from fundoscope.train.run.plan import Plan, Stage
@@ -48,7 +49,8 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         progress: a callback: photographs done, and their number.
 
     Raises:
-        TableError, PhotoError, UsageError: as :func:`choose.choose` and :func:`view.load`.
+        TableError, PhotoError, UsageError: as :func:`choose.choose`, :func:`healthy.choose` and
+            :func:`view.load`; or a further set shows a photograph of validation.
         OutputError: the cache cannot be written.
     """
     head, settings = registry.of(config), config.data
@@ -56,10 +58,12 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
     further = [
         (each, choose.choose(_of_partial(config, each), config.seed)) for each in config.partial
     ]
+    photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
+    for each, found in further:
+        apart.require_apart(chosen, found, each.annotations, cache)
     kinds = tuple(
         dict.fromkeys((*chosen.kinds, *(k for each in config.partial for k in each.kinds)))
     )
-    photos, cache = (*chosen.train, *chosen.val), Path(settings.cache)
     loaded = view.load(photos, chosen.images, kinds, settings.radius, cache, progress)
     unassessed = tuple(kinds.index(kind) + 1 for kind in kinds if kind not in chosen.kinds)
     loaded = [replace(each, unassessed=unassessed) for each in loaded]
@@ -69,7 +73,7 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         digest.update((chosen.images / photo.image).read_bytes())
         digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
     digest.update(head.digest(config, train, chosen.images))
-    well, well_val = _healthy(config, kinds, digest, progress)
+    well, well_val, left_out = _healthy(config, kinds, digest, progress)
     parts = tuple(_partial(config, each, found, kinds, digest, progress) for each, found in further)
     coverage = None
     if config.healthy.pasted:
@@ -90,6 +94,7 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
         well_val,
         parts,
         coverage,
+        left_out,
     )
 
 
@@ -126,7 +131,8 @@ def _partial(
         digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
     radius, cache = config.data.radius, Path(config.data.cache)
     loaded = view.load(photos, chosen.images, kinds, radius, cache, progress)
-    return tuple(replace(each, unassessed=unassessed) for each in loaded)
+    background = all(kinds[label - 1] in ANATOMY for label in unassessed)
+    return tuple(replace(each, unassessed=unassessed, background=background) for each in loaded)
 
 
 def _with_kinds(photo: AnnotatedPhoto, kinds: Sequence[str]) -> AnnotatedPhoto:
@@ -139,19 +145,35 @@ def _healthy(
     kinds: Sequence[str],
     digest: Digest,
     progress: view.Progress | None,
-) -> tuple[tuple[AnnotatedView, ...], tuple[AnnotatedView, ...]]:
-    """Eyes without lesions at the working scale: to learn from, and to validate with."""
+) -> tuple[tuple[AnnotatedView, ...], tuple[AnnotatedView, ...], tuple[LeftOut, ...]]:
+    """Eyes without lesions at the working scale, to learn from and to validate with; others.
+
+    The others are those that cannot be used.
+
+    Raises:
+        UsageError: none is left of a part that is needed.
+    """
     train, val = healthy.choose(config.healthy, kinds, config.seed)
     for photo in (*train, *val):
         digest.update(f"{photo.path.name}:{photo.source}:{photo.unassessed}".encode())
     radius, cache = config.data.radius, Path(config.data.cache)
     load = partial(view.load_healthy, radius=radius, cache=cache, progress=progress)
-    well = load(train, enlarge=False)
+    well, left_out = load(train, enlarge=False)
     if config.healthy.mined:
-        found = mined.read(Path(config.healthy.mined))
+        file = Path(config.healthy.mined)
+        found = mined.read(file)
         digest.update(repr(sorted(found.items())).encode())
-        well = mined.with_boxes(well, found)
-    return tuple(well), tuple(load(val, enlarge=True))
+        well = mined.with_boxes(well, found, file)
+    well_val, left_out_val = load(val, enlarge=True)
+    needed = {"train": config.healthy.share > 0 and not well, "val": bool(val) and not well_val}
+    for split, missing in needed.items():
+        if missing:
+            raise UsageError(
+                ", ".join(Path(table).name for table in config.healthy.tables) or "healthy.share",
+                f"has no healthy eye of the split {split} that can be used",
+                "check healthy.tables, healthy.grades and the photographs, or leave [healthy] out",
+            )
+    return tuple(well), tuple(well_val), (*left_out, *left_out_val)
 
 
 def train(

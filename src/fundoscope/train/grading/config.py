@@ -191,7 +191,7 @@ def with_epochs(config: GraderConfig, epochs: int) -> GraderConfig:
         counts[counts.index(max(counts))] -= 1
     counts[-1] += epochs - sum(counts)
     shared = (
-        msgspec.structs.replace(stage, epochs=count, frozen=min(stage.frozen, count))
+        msgspec.structs.replace(stage, epochs=count)
         for stage, count in zip(stages, counts, strict=True)
     )
     return msgspec.structs.replace(config, stages=tuple(shared))

@@ -263,7 +263,7 @@ def _against_torch(
     normalisation = networks.normalisation(config.network.name, config.normalise)
     theirs = predict(network, data, chosen, config, size, normalisation)
     difference = _difference(outputs[chosen], theirs, config.head)
-    if difference >= MAX_DIFFERENCE:
+    if not difference < MAX_DIFFERENCE:
         raise FundoscopeError(
             "the exported graph",
             f"differs from torch by {difference:.1e} in a probability",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NONE, BALANCED = "none", "balanced"
-CLASS_WEIGHTS: Final = (NONE, BALANCED)
 
 
 @dataclass(frozen=True, slots=True)

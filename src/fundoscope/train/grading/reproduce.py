@@ -6,6 +6,7 @@ depends on figures of an older version.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -229,8 +230,13 @@ def _further(table: Path, name: str) -> Path:
 
 
 def finished(config: GraderConfig, folder: Path) -> bool:
-    """Whether a run folder holds the figures of all epochs."""
-    return len(runs.metrics(folder)) == sum(stage.epochs for stage in config.stages)
+    """Whether a run folder holds the figures of all epochs, or of those before patience ran out."""
+    scores = [line.get("score") for line in runs.metrics(folder)]
+    if len(scores) == sum(stage.epochs for stage in config.stages):
+        return True
+    known = [-math.inf if score is None else score for score in scores]
+    since_best = len(known) - 1 - int(np.argmax(known)) if known else 0
+    return 0 < config.patience <= since_best
 
 
 def compare(

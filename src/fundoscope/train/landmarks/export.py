@@ -24,7 +24,7 @@ from fundoscope.train.landmarks import card, figures, marks, training
 from fundoscope.train.landmarks import config as configs
 from fundoscope.train.landmarks import network as networks
 from fundoscope.train.landmarks.config import LandmarksConfig
-from fundoscope.train.landmarks.exported import Exported
+from fundoscope.train.landmarks.exported import ALIKE, Exported
 from fundoscope.train.landmarks.figures import Errors
 from fundoscope.train.landmarks.marks import TRAIN, VAL, Crops
 from fundoscope.train.networks import augment, catalogue, normalise, weights
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 MAX_DIFFERENCE: Final = 5e-3
-"""Largest distance between a landmark of ONNX Runtime and torch's, in radii of the field."""
+"""Largest distance between a landmark of ONNX Runtime and torch's, in radii of the field, and
+largest difference of the logarithm of a disc's diameter."""
 MAX_MOVE: Final = 0.01
 """Largest change of a share of validation that half precision may cost."""
 MINIMUM_RADIUS: Final = 40.0
@@ -166,20 +167,25 @@ def _read(model: bytes, shown: NDArray[np.uint8]) -> list[tuple[Peak, Peak]]:
 
 
 def _difference(ours: list[tuple[Peak, Peak]], theirs: list[tuple[Peak, Peak]]) -> float:
-    """The median distance of a disc between two readings, in radii of the field.
+    """How far two readings are apart at most on :data:`ALIKE` of the photographs.
 
-    The median, because torch reads pictures that were not rounded to whole levels, which moves a
-    place that is uncertain between two.
+    It is the largest of the distances of disc and fovea, in radii of the field, and of the
+    difference of the logarithm of the disc's diameter.
 
     Raises:
-        FundoscopeError: it is too large.
+        FundoscopeError: it is too large, or not a number.
     """
-    moved = [np.hypot(a.x - b.x, a.y - b.y) for (a, _), (b, _) in zip(ours, theirs, strict=True)]
-    difference = float(np.median(moved))
-    if difference >= MAX_DIFFERENCE:
+    pairs = list(zip(ours, theirs, strict=True))
+    moved = [[np.hypot(a.x - b.x, a.y - b.y) for a, b in zip(*pair, strict=True)] for pair in pairs]
+    diameters = [(a.diameter, b.diameter) for (a, _), (b, _) in pairs]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = np.abs(np.diff(np.log(diameters)))
+        apart = np.quantile(np.hstack((moved, scaled)), ALIKE, axis=0)
+    difference = float(apart.max())
+    if not difference < MAX_DIFFERENCE:
         raise FundoscopeError(
             "the exported graph",
-            f"differs from torch by {difference:.1e} radii in the place of a disc",
+            f"differs from torch by {difference:.1e} in the place or the size of a landmark",
             "report it with the versions of torch, onnx and onnxruntime",
         )
     return difference
@@ -191,9 +197,11 @@ def _tried(
     """What half precision costs on validation, and whether it is affordable."""
     first, second = (figures.summary(figures.errors(each, truth)) for each in (before, after))
     cost = {key: first[key] - second[key] for key in first if "within" in key}
+    lost = any(np.isnan(second[key]) and not np.isnan(first[key]) for key in first)
     cost = {key: value for key, value in cost.items() if np.isfinite(value)}
     tried = bundles.Stored(weights=bundles.FLOAT16, cost=cost)
-    return tried, storing.affordable(tried, dict.fromkeys(cost, MAX_MOVE), both_ways=True)
+    limits = dict.fromkeys(cost, MAX_MOVE)
+    return tried, not lost and storing.affordable(tried, limits, both_ways=True)
 
 
 def limit(scores: NDArray[np.float64], right: NDArray[np.bool_], false: float) -> float:

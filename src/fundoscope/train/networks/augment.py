@@ -36,7 +36,10 @@ BEST_QUALITY: Final = 95
 
 
 class Jitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The strength of each change. Every factor is drawn separately for each photograph.
+    """The strength of each change.
+
+    Every factor is drawn separately for each photograph, except that of the blur: the photographs
+    of a batch that are blurred are blurred alike.
 
     Attributes:
         rotation: largest angle in degrees, to either side.

@@ -96,8 +96,9 @@ def write_grader(
 ) -> Packed:
     """Pack what a grader is trained on: the crops that training itself would make.
 
-    Every photograph of train and validation is packed, whatever ``data.sample`` and
-    ``data.without`` say, so that one pack serves several configurations.
+    Every photograph of train and validation is packed as its table has it, whatever
+    ``data.sample``, ``data.without`` and ``data.unmarked`` say, so that one pack serves several
+    configurations.
 
     Args:
         config: names tables, crop size, cache and network.
@@ -159,7 +160,7 @@ def _loaded(
 ) -> tuple[tuple[Manifest, ...], list[Pictures]]:
     """The tables of a configuration, and the crops of train and validation of each."""
     data = config.data
-    everything = msgspec.structs.replace(data, sample=0, without=())
+    everything = msgspec.structs.replace(data, sample=0, without=(), unmarked=())
     table = photographs.read(data.manifest)
     also = photographs.read_also(data, table)
     chosen = [photographs.choose(table, everything, config.seed), *(each.rows for each in also)]

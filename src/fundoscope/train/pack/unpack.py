@@ -162,6 +162,8 @@ def detector(config: DetectorConfig, pack: Path) -> DetectorConfig:
             "masks": str(masks) if config.data.masks and masks.is_dir() else None,
         },
         start=start,
+        healthy=config.healthy,
+        partial=config.partial,
     )
 
 

@@ -29,6 +29,7 @@ FILES: Final = (
     *(f"{part}.{key}" for part in ("data", "partial") for key in ("images", "train", "val")),
     "partial.annotations",
     "healthy.tables",
+    "healthy.mined",
 )
 """Settings that hold a path or a list of paths, of any task."""
 WEIGHTS: Final = ("network.init", "backbone.init", "start")

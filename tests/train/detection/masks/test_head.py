@@ -59,6 +59,24 @@ def task(mask_config: DetectorConfig, tmp_path: Path) -> DetectionTask:
     return detector.task_of(mask_config, data, torch.device("cpu"), tmp_path, None)
 
 
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"healthy": configs.Healthy(("labels.csv",), share=0.3)}, r"healthy\.share = 0\.3"),
+        (
+            {"partial": (configs.Partial("scars", ("laser_scar",), share=0.3),)},
+            r"partial\.annotations = scars",
+        ),
+    ],
+)
+def test_photographs_without_masks_are_refused_before_the_training(
+    mask_config: DetectorConfig, changes: dict[str, object], key: str
+) -> None:
+    checks.check(mask_config, "mine.toml")
+    with pytest.raises(UsageError, match=f"{key}: is not valid; leave it out"):
+        checks.check(msgspec.structs.replace(mask_config, **changes), "mine.toml")
+
+
 def maps_of(network: torch.nn.Module, task: DetectionTask) -> np.ndarray:
     """The maps of the first validation photograph."""
     kinds = len(task.kinds)

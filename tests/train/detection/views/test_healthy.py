@@ -10,7 +10,7 @@ from PIL import Image
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.reserved import is_reserved
-from fundoscope.errors import UsageError
+from fundoscope.errors import TableError, UsageError
 from fundoscope.train.detection.config import Draw, Healthy
 from fundoscope.train.detection.views import healthy, tile_draw
 from fundoscope.train.detection.views import view as views
@@ -29,6 +29,7 @@ def table(tmp_path):
             f"{i}.jpg,{i % 5 % 3},p{i},{split},{'ab'[i % 3 == 0]},{int(i % 7 > 0)},"
             f"{'cataract' if i % 11 == 0 else ''}"
         )
+        (tmp_path / f"{i}.jpg").touch()
     path = tmp_path / "labels.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -61,8 +62,35 @@ def test_a_quarter_of_the_patients_is_kept_from_every_detector(table):
 def test_a_table_without_a_healthy_validation_eye_is_refused(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("image,grade,split\na.jpg,0,train\n")
+    (tmp_path / "a.jpg").touch()
     with pytest.raises(UsageError, match="no gradable photograph of grade 0"):
         healthy.choose(Healthy((str(path),)), KINDS, seed=1)
+
+
+def test_a_photograph_that_is_missing_is_named_if_it_would_be_used(table):
+    train, _ = healthy.choose(Healthy((str(table),)), KINDS, seed=1)
+    used = {photo.path for photo in train}
+    for row in manifests.read(table).rows:
+        path = table.parent / row.image
+        if row.split != "val" and path not in used:
+            path.unlink()
+    assert healthy.choose(Healthy((str(table),)), KINDS, seed=1)[0] == train
+    train[3].path.unlink()
+    with pytest.raises(TableError, match=rf"{train[3].path.name} does not exist \(1 missing"):
+        healthy.choose(Healthy((str(table),)), KINDS, seed=1)
+
+
+def test_a_patient_in_both_splits_is_refused(table):
+    train, val = healthy.choose(Healthy((str(table),)), KINDS, seed=1)
+    first, second = (side[0].path.stem for side in (train, val))
+    source = next(row.source for row in manifests.read(table).rows if row.image == f"{first}.jpg")
+    lines = table.read_text().splitlines()
+    cells = lines[int(second) + 1].split(",")
+    cells[2], cells[4] = f"p{first}", source
+    lines[int(second) + 1] = ",".join(cells)
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(TableError, match=rf"in several splits \(patient p{first}; 1 in all"):
+        healthy.choose(Healthy((str(table),)), KINDS, seed=1)
 
 
 def test_a_small_photograph_is_enlarged_as_its_tiles_are_cut(tmp_path):
@@ -74,8 +102,10 @@ def test_a_small_photograph_is_enlarged_as_its_tiles_are_cut(tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
     photos = [views.HealthyPhotograph(tmp_path / n, "a", (3,)) for n in ("text.png", "eye.png")]
     cache = tmp_path / "cache"
-    (small,) = views.load_healthy(photos, 172.0, cache, enlarge=False)
-    (large,) = views.load_healthy(photos, 172.0, cache, enlarge=True)
+    (small,), left_out = views.load_healthy(photos, 172.0, cache, enlarge=False)
+    (large,), _ = views.load_healthy(photos, 172.0, cache, enlarge=True)
+    assert [photo.image for photo in left_out] == ["text.png"]
+    assert left_out[0].reason
     assert small.pixels.size * 3 < large.pixels.size
     assert small.enlarge == pytest.approx(2, rel=0.03)
     assert large.enlarge == 1

@@ -60,6 +60,12 @@ def test_a_landmark_is_the_best_box_of_a_photograph() -> None:
     assert len(operating.counted("haemorrhage", photographs[0]).hit) == 2
 
 
+def test_the_precision_of_a_landmark_is_that_of_its_best_boxes() -> None:
+    photographs = [matched([0.9, 0.8], [True, False], 1), matched([0.7], [True], 1)]
+    assert operating.average_precision("haemorrhage", photographs) < 1
+    assert operating.average_precision("optic_disc", photographs) == 1
+
+
 def test_the_correction_makes_one_threshold_hold_for_all_sizes() -> None:
     odds = np.array([3.0, 1.0, -1.0, -3.0])
 

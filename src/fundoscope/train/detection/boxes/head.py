@@ -147,6 +147,7 @@ def _targets_of(drawn: Sequence[Tile], device: torch.device) -> list[Target]:
             torch.from_numpy(tile.boxes.astype(np.float32)).to(device),
             torch.from_numpy(tile.labels).to(device),
             torch.tensor(tile.place.view.unassessed, dtype=torch.int64, device=device),
+            tile.place.view.background,
         )
         for tile in drawn
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fundoscope.train.detection.boxes import second_stage
+from fundoscope.train.detection.boxes import first_stage, second_stage
 from fundoscope.train.detection.config import Anchors, Shape
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def create(backbone: nn.Module, kinds: int, anchors: Anchors, shape: Shape) -> n
             """Named losses in training, boxes in evaluation; see :func:`create`."""
             features = {key: _full(level) for key, level in self.backbone(tiles).items()}
             sizes = [(tiles.shape[2], tiles.shape[3])] * tiles.shape[0]
-            wanted: Any = targets and [{"boxes": t.boxes, "labels": t.labels} for t in targets]
+            wanted: Any = targets and [
+                {"boxes": t.boxes, "labels": t.labels, "background": t.background} for t in targets
+            ]
             with torch.autocast(tiles.device.type, enabled=False):
                 proposals, first = self.rpn(ImageList(tiles, sizes), features, wanted)
                 detections, second = self.roi_heads(features, proposals, sizes, targets)
@@ -95,20 +97,21 @@ def _full(features: Tensor) -> Tensor:
 
 def _first_stage(channels: int, anchors: Anchors, shape: Shape) -> nn.Module:
     """The region proposal network."""
-    from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+    from torchvision.models.detection.rpn import RPNHead
 
     ranked = shape.first_ranked or shape.proposals_kept
-    stage = RegionProposalNetwork(
-        _anchor_generator(anchors),
-        RPNHead(channels, len(anchors[0])),
-        fg_iou_thresh=shape.first_near,
-        bg_iou_thresh=FIRST_FAR,
-        batch_size_per_image=FIRST_SAMPLED,
-        positive_fraction=0.5,
-        pre_nms_top_n={"training": 2 * ranked, "testing": ranked},
-        post_nms_top_n={"training": 2 * shape.proposals_kept, "testing": shape.proposals_kept},
-        nms_thresh=shape.first_suppress,
-    )
+    parts = {
+        "anchor_generator": _anchor_generator(anchors),
+        "head": RPNHead(channels, len(anchors[0])),
+        "fg_iou_thresh": shape.first_near,
+        "bg_iou_thresh": FIRST_FAR,
+        "batch_size_per_image": FIRST_SAMPLED,
+        "positive_fraction": 0.5,
+        "pre_nms_top_n": {"training": 2 * ranked, "testing": ranked},
+        "post_nms_top_n": {"training": 2 * shape.proposals_kept, "testing": shape.proposals_kept},
+        "nms_thresh": shape.first_suppress,
+    }
+    stage: Any = first_stage.create(parts)
     stage.min_size = shape.first_least
     made: nn.Module = stage
     return made

@@ -19,8 +19,10 @@ class Target(msgspec.Struct, frozen=True, eq=False):
         boxes: float ``(M, 4)`` in the tile's pixels.
         labels: int64 ``(M,)``, from 1.
         unassessed: int64, labels of the kinds that nobody annotated on the tile; ``None``: none.
+        background: whether what has no box is background for the first stage.
     """
 
     boxes: Tensor
     labels: Tensor
     unassessed: Tensor | None = None
+    background: bool = True

@@ -47,9 +47,13 @@ BACKBONE: Final = "backbone.body."
 
 
 def check(config: DetectorConfig, title: str) -> None:
-    """Reject a configuration without masks, and sizes that the network does not take."""
+    """Reject photographs without masks, and sizes that the network does not take."""
     masks, tile = config.data.masks, config.data.tile
     require(masks != "", title, "data.masks", masks, "name the folder of the masks to learn from")
+    without = "leave it out: only photographs with masks are learnt from"
+    require(config.healthy.share == 0, title, "healthy.share", config.healthy.share, without)
+    named = ", ".join(each.annotations for each in config.partial)
+    require(not config.partial, title, "partial.annotations", named, without)
     multiples = not any(side % COARSEST for side in sides(tile))
     require(multiples, title, "data.tile", tile, f"write multiples of {COARSEST}")
     widths = config.painter.widths

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from fundoscope.data import manifest as manifests
+from fundoscope.data.leaks import require_apart
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.reserved import is_reserved
 from fundoscope.errors import UsageError
@@ -33,20 +35,20 @@ def choose(
         seed: of the choice of validation photographs.
 
     Raises:
-        TableError: a table cannot be read.
+        TableError: a table cannot be read, a photograph that would be used is missing, or some of
+            one patient or group are used in both splits.
         UsageError: there is no photograph to validate with.
     """
     train: list[HealthyPhotograph] = []
     val: list[HealthyPhotograph] = []
     for table in settings.tables:
         manifest = manifests.read(Path(table))
-        for row in manifest.rows:
-            if not _usable(row):
-                continue
-            if row.split == TRAIN and row.grade in settings.grades:
-                train.append(_photograph(manifest, row, kinds))
-            elif row.split == VAL and row.grade == 0:
-                val.append(_photograph(manifest, row, kinds))
+        rows = tuple(row for row in manifest.rows if _usable(row, settings.grades))
+        replace(manifest, rows=rows).require_files()
+        require_apart(rows, manifest.path.name)
+        for row in rows:
+            side = train if row.split == TRAIN else val
+            side.append(_photograph(manifest, row, kinds))
     if settings.tables and not val:
         raise UsageError(
             ", ".join(Path(table).name for table in settings.tables),
@@ -56,8 +58,10 @@ def choose(
     return train, even(val, settings.validation, seed)
 
 
-def _usable(row: Row) -> bool:
-    return row.gradable is not False and not row.text(OTHER_DISEASE) and not is_reserved(row)
+def _usable(row: Row, grades: Sequence[int]) -> bool:
+    wanted = row.grade in grades if row.split == TRAIN else row.split == VAL and row.grade == 0
+    healthy = row.gradable is not False and not row.text(OTHER_DISEASE)
+    return wanted and healthy and not is_reserved(row)
 
 
 def _photograph(manifest: Manifest, row: Row, kinds: Sequence[str]) -> HealthyPhotograph:

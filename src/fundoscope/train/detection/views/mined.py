@@ -41,14 +41,29 @@ def read(path: Path) -> dict[str, Boxes]:
     return {line.image: line.boxes for line in lines if line.boxes}
 
 
-def with_boxes(views: Sequence[AnnotatedView], mined: Mapping[str, Boxes]) -> list[AnnotatedView]:
+def with_boxes(
+    views: Sequence[AnnotatedView], mined: Mapping[str, Boxes], path: Path
+) -> list[AnnotatedView]:
     """The views with the boxes of their photographs, in the view's pixels.
 
     Args:
         views: of eyes without lesions.
-        mined: from :func:`read`; photographs that no view shows are ignored.
+        mined: from :func:`read`; photographs that no view shows are ignored. Relative paths are
+            looked for in the working folder.
+        path: that they were read from, for messages.
+
+    Raises:
+        UsageError: no view shows any of the photographs.
     """
-    return [_with_boxes(view, mined.get(str(view.photograph), ())) for view in views]
+    by_file = {Path(image).resolve(): boxes for image, boxes in mined.items()}
+    files = [view.photograph.resolve() for view in views]
+    if by_file and by_file.keys().isdisjoint(files):
+        raise UsageError(
+            str(path), f"has boxes on {len(by_file)} photographs, none of healthy.tables", REMEDY
+        )
+    return [
+        _with_boxes(view, by_file.get(file, ())) for view, file in zip(views, files, strict=True)
+    ]
 
 
 def _with_boxes(view: AnnotatedView, boxes: Boxes) -> AnnotatedView:

@@ -142,6 +142,16 @@ def counted(kind: str, matched: Matched) -> Matched:
     return Matched(matched.scores[:1], matched.hit[:1], matched.lesions)
 
 
+def average_precision(kind: str, photographs: Sequence[Matched]) -> float:
+    """The average precision of a kind, over the boxes that count.
+
+    Args:
+        kind: a key of :data:`fundoscope.kinds.KINDS`.
+        photographs: the boxes of all validation photographs.
+    """
+    return hits.average_precision(hits.pooled([counted(kind, matched) for matched in photographs]))
+
+
 def minimum_radius(sizes: Sizes) -> float | None:
     """The smallest radius of the field at which a kind is assessed.
 

@@ -47,6 +47,19 @@ class HealthyPhotograph:
     unassessed: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photograph of an eye without lesions that cannot be used.
+
+    Attributes:
+        image: its file's name.
+        reason: why.
+    """
+
+    image: str
+    reason: str
+
+
 Progress = Callable[[int, int], None]
 """A callback: the photographs that are done, and their number."""
 
@@ -66,6 +79,8 @@ class AnnotatedView:
         unassessed: labels of the kinds that nobody annotated here: they may be on the photograph
             without a box.
         source: the photograph's source, where a label table names it.
+        background: whether what has no box is background; not where it is of a set on which kinds
+            of lesions are not annotated.
         mined: ``float (M, 5)``: corners in the view's pixels and score of the boxes that an earlier
             detector found here, where there are none.
     """
@@ -77,6 +92,7 @@ class AnnotatedView:
     enlarge: float = 1.0
     unassessed: tuple[int, ...] = ()
     source: str = ""
+    background: bool = True
     mined: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 5)))
 
     @property
@@ -149,10 +165,8 @@ def load_healthy(
     *,
     enlarge: bool,
     progress: Progress | None = None,
-) -> list[AnnotatedView]:
+) -> tuple[list[AnnotatedView], list[LeftOut]]:
     """Bring photographs without lesions to the working scale, or take them from the cache.
-
-    Those without a field of view, and those that cannot be read, are left out.
 
     Args:
         photographs: of :mod:`fundoscope.train.detection.views.healthy`.
@@ -162,16 +176,20 @@ def load_healthy(
             enlarged as they are cut, which keeps the cache small.
         progress: a callback: photographs done, and their number.
 
+    Returns:
+        The views, and the photographs without one: they have no field of view or cannot be read.
+
     Raises:
         OutputError: the cache cannot be written.
     """
     loaded: list[AnnotatedView] = []
+    left_out: list[LeftOut] = []
     nothing = np.zeros((0, 4)), np.zeros(0, np.int64)
     for done, photo in enumerate(photographs, start=1):
         try:
             opened = _cached(photo.path, radius, cache, enlarge=enlarge)
-        except PhotoError:
-            pass
+        except PhotoError as error:
+            left_out.append(LeftOut(photo.path.name, error.why))
         else:
             factor = radius / opened().radius
             loaded.append(
@@ -179,7 +197,7 @@ def load_healthy(
             )
         if progress is not None:
             progress(done, len(photographs))
-    return loaded
+    return loaded, left_out
 
 
 def _cached(path: Path, radius: float, cache: Path, *, enlarge: bool = True) -> Callable[[], View]:
