@@ -116,6 +116,19 @@ def test_a_picture_on_a_failing_disk_is_not_left_out_for_good(
     assert not list((tmp_path / "cache").iterdir())
 
 
+def test_a_file_that_is_too_large_has_no_slide_and_does_not_end_the_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.jpg"
+    path.write_bytes(bytes(100))
+    monkeypatch.setattr("fundoscope.limits.MAX_FILE_BYTES", 10)
+    row = Row(image=path.name, grade=0)
+    for measure in (features.of_rows, features.of_slides):
+        assert len(measure(grader.load(), [row], [path], tmp_path / measure.__name__).kind) == 0
+    with pytest.raises(PhotoError, match="does not exist"):
+        features.of_slides(grader.load(), [row], [tmp_path / "gone.jpg"], tmp_path / "cache")
+
+
 def test_a_source_with_ungradable_photographs_is_taken_whole() -> None:
     graded = [Row(image=f"a{n}", grade=0, source="a", gradable=n > 2) for n in range(10)]
     given = graded + [Row(image=f"b{n}", grade=0, source="b") for n in range(10)]

@@ -25,7 +25,6 @@ from fundoscope.phantom import impostors, variety
 from fundoscope.photo import decode, field, sources
 from fundoscope.photo.decode import Photo, Pixels
 from fundoscope.photo.refusals import PASSING
-from fundoscope.photo.sources import File
 from fundoscope.quoting import encodable
 from fundoscope.reading import FieldOfView
 
@@ -110,7 +109,7 @@ def of_slides(
     def copies(number: int) -> Copies:
         if number % SLIDE_EVERY == 0:
             random = np.random.default_rng(_seed(rows[number].image))
-            yield from _slide_of(grader, sources.content(paths[number]), random)
+            yield from _slide_of(grader, paths[number], random)
 
     names = [f"{SLIDE} {row.image} {version(path)}" for row, path in zip(rows, paths, strict=True)]
     return measure(grader, names, copies, cache, progress)
@@ -146,7 +145,7 @@ def of_phantoms(grader: Grader, cache: Path) -> Measured:
         yield from _drawn(grader, GENUINE, pixels)
         if number % SLIDE_EVERY == 0:
             random = np.random.default_rng([PHANTOM_SEED, number])
-            yield from _slide_of(grader, sources.content(pixels), random)
+            yield from _slide_of(grader, pixels, random)
 
     names = [f"phantom with slides {PHANTOM_SEED} {number}" for number in range(len(specs))]
     return measure(grader, names, copies, cache)
@@ -170,16 +169,17 @@ def _drawn(grader: Grader, kind: str, pixels: Pixels) -> Copies:
         yield kind, square
 
 
-def _slide_of(grader: Grader, content: File | Pixels, random: np.random.Generator) -> Copies:
-    """A photograph's slide; none where no field is located, or the file cannot be read."""
+def _slide_of(grader: Grader, source: Path | Pixels, random: np.random.Generator) -> Copies:
+    """A photograph's slide; none where no field is located, or the file is no photograph."""
     try:
-        photo = sources.photo(content, min_side=field.decode_side(slides.SIDE))
+        photo = sources.photo(sources.content(source), min_side=field.decode_side(slides.SIDE))
         fov = field.locate(photo)
         if fov.found:
             square = field.crop(photo, fov, slides.SIDE)
             yield from _drawn(grader, SLIDE, slides.slide(square, random))
-    except PhotoError:
-        return
+    except PhotoError as error:
+        if error.code in PASSING:
+            raise  # The path is wrong, or the disk, not the photograph.
 
 
 def pictures_in(folder: Path, most: int | None = None) -> list[Path]:
