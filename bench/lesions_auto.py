@@ -15,11 +15,20 @@ from collections import Counter
 import numpy as np
 from arguments import add_data, grading_table, parser_of
 
+from fundoscope.grading.judge import Verdict
+from fundoscope.grading.opinion import Opinion
 from fundoscope.kinds import LESIONS
-from fundoscope.reader import SURE_OF_GRADE_0, Reader
+from fundoscope.reader import Reader
+from fundoscope.reading import Reading
 
 REFERABLE = 2
 """Lowest grade that is referable."""
+
+
+def is_sure(reading: Reading) -> bool:
+    """Whether ``lesions="auto"`` would leave the lesions of a photograph out."""
+    verdict = Verdict(None, reading.quality, reading.familiar)
+    return Opinion(reading.field, reading.grade, verdict).is_sure_of_grade_0
 
 
 def main() -> None:
@@ -40,7 +49,7 @@ def main() -> None:
     for row in (rows[place] for place in order):
         grade, path = int(float(row["grade"])), table.parent / row["image"]
         labels[grade] += 1
-        if grader.read(path).grade.set != SURE_OF_GRADE_0:
+        if not is_sure(grader.read(path)):
             continue
         sure[grade] += 1
         found = [lesion.kind for lesion in both.read(path).lesions if lesion.kind in LESIONS]

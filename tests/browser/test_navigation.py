@@ -173,10 +173,11 @@ def test_a_reading_that_is_waited_for_comes_although_one_look_fails(
 def test_the_list_keeps_the_reader_at_the_same_patient(site: Any, open_page: Open) -> None:
     page = open_page(site.address)
     site.upload(page, site.photograph(1, "left", 26), site.photograph(2, "left", 27))
+    rows = len(page.evaluate("fetch('/v1/worklist').then(answer => answer.json())")["items"])
+    expect(page.locator(".worklist tbody tr")).to_have_count(rows)
     link = page.locator(".worklist tbody a").nth(1)
     link.focus()
     address = link.get_attribute("href")
-    rows = page.locator(".worklist tbody tr").count()
     site.upload(page, site.photograph(3, "left", 28))
     expect(page.locator(".worklist tbody tr")).to_have_count(rows + 1)
     page.locator(f'.worklist a[href="{address}"]').focus()
