@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fundoscope.calibrate import boxes
-from fundoscope.calibrate.boxes import Scores, Unread
+from fundoscope.calibrate.boxes import Scores
+from fundoscope.calibrate.looking import Networks, Unread
 from fundoscope.cli.main import run
-from fundoscope.lesions.detector import Detector
 from fundoscope.models import bundle as bundles
 
 
-def named_scores(path: Path, image: str, detector: Detector) -> Scores | Unread:
+def named_scores(path: Path, image: str, networks: Networks) -> Scores | Unread:
     """On ``12-g3.jpg`` 12 seeds the scores of boxes, of which a higher grade has more."""
     number, _, grade = path.stem.partition("-g")
     if number == "7":

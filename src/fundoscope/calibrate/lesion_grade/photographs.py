@@ -11,38 +11,16 @@ from typing import Final
 
 import msgspec
 
+from fundoscope.calibrate import looking
+from fundoscope.calibrate.looking import Networks, Unread
 from fundoscope.calibrate.versions import version
 from fundoscope.data.manifest import Manifest, Row
-from fundoscope.errors import PhotoError
 from fundoscope.evaluate.photographs import reported
 from fundoscope.grading import lesion_features, lesion_grade
-from fundoscope.grading.grader import Grader
 from fundoscope.grading.lesion_features import Features
-from fundoscope.lesions import looking
-from fundoscope.lesions.detector import Detector
-from fundoscope.lesions.landmarks import Landmarker
 from fundoscope.ordered import in_order
-from fundoscope.photo import field, sources
-from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
-from fundoscope.photo.refusals import TOO_LARGE
 
 KEY_CHARACTERS: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Networks:
-    """What looks at the photographs.
-
-    Attributes:
-        detector: sees the lesions.
-        landmarker: sees disc and fovea.
-        grader: its input decides at which scale the field of view is found, as in a reading. A
-            field that is half a pixel larger moves boxes.
-    """
-
-    detector: Detector
-    landmarker: Landmarker
-    grader: Grader
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +109,7 @@ def _kept(path: Path) -> dict[str, Features | None]:
 
 
 def _look(path: Path, image: str, networks: Networks) -> Looked:
-    detector = networks.detector
-    try:
-        content = sources.content(path)
-        photo = sources.photo(content, min_side=networks.grader.input.decode_side)
-        fov = field.find(photo, textured=networks.grader.judge is None)
-        if fov.radius is None:
-            return Looked(image, problem=NO_FIELD.get(fov.reason or "no_disc", OTHERWISE))
-        photo = sources.photo(content, min_side=detector.decode_side)
-        findings = looking.look(detector, networks.landmarker, photo, fov)
-    except PhotoError as error:
-        return Looked(image, problem=(error.why, error.remedy))
-    except MemoryError:
-        return Looked(image, problem=TOO_LARGE)
-    return Looked(image, lesion_grade.of_findings(findings, fov))
+    seen = looking.look(path, image, networks)
+    if isinstance(seen, Unread):
+        return Looked(image, problem=(seen.reason, seen.remedy))
+    return Looked(image, lesion_grade.of_findings(*seen))

@@ -62,6 +62,7 @@ def lesion_grade(
     """
     from fundoscope.calibrate.lesion_grade import bundle as written
     from fundoscope.calibrate.lesion_grade import fit, photographs
+    from fundoscope.calibrate.looking import Networks
     from fundoscope.cli.terminal import terminal
     from fundoscope.data import reserved as reserve
     from fundoscope.data.selection import select
@@ -81,7 +82,7 @@ def lesion_grade(
     ]
     refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
     given = detector or bundles.shipped(bundles.DETECTION)
-    networks = photographs.Networks(detectors.load(given), landmarks.load(), graders.load(grader))
+    networks = Networks(detectors.load(given), landmarks.load(), graders.load(grader))
     with terminal(len(rows)) as screen:
         looked = photographs.look(
             table,

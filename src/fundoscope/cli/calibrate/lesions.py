@@ -13,7 +13,7 @@ from fundoscope.cli import labels as label_tables
 from fundoscope.cli.calibrate.options import NewBundle, NewName, Split, share
 from fundoscope.cli.evaluate.reporting import TEST, name_lacking, now
 from fundoscope.cli.exit_codes import INCOMPLETE
-from fundoscope.cli.options import DetectorBundle, Labels, Overwrite, Where, Workers
+from fundoscope.cli.options import DetectorBundle, GraderBundle, Labels, Overwrite, Where, Workers
 
 if TYPE_CHECKING:
     from fundoscope.calibrate.presence import FittedPresence
@@ -26,6 +26,7 @@ def lesions(
     split: Split = None,
     where: Where = None,
     detector: DetectorBundle = None,
+    grader: GraderBundle = None,
     healthy_share: Annotated[
         float,
         share("Largest share of the healthy eyes of a source on which a kind may be present."),
@@ -52,9 +53,12 @@ def lesions(
     """
     from fundoscope.calibrate import boxes
     from fundoscope.calibrate.lesions import Choices, calibrate
+    from fundoscope.calibrate.looking import Networks
     from fundoscope.cli.terminal import terminal
     from fundoscope.data.selection import select
+    from fundoscope.grading import grader as graders
     from fundoscope.lesions import detector as detectors
+    from fundoscope.lesions import landmarks
     from fundoscope.models import bundle as bundles
     from fundoscope.writing import refuse_existing
 
@@ -65,10 +69,10 @@ def lesions(
     ]
     refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
     given = detector or bundles.shipped(bundles.DETECTION)
-    loaded = detectors.load(given)
+    networks = Networks(detectors.load(given), landmarks.load(), graders.load(grader))
     with terminal(len(rows)) as screen:
         photographs, unread = boxes.read(
-            table, rows, loaded, workers=workers or os.cpu_count() or 1, on_read=screen.advance
+            table, rows, networks, workers=workers or os.cpu_count() or 1, on_read=screen.advance
         )
     fitted, manifest = calibrate(
         given,
