@@ -61,13 +61,13 @@ class Opinions:
 
 
 def opinions(
-    image: str, grade: Grade, findings: summary.Findings, fov: FieldOfView
+    image: str, grade: Grade, findings: summary.Findings, fov: FieldOfView, size: tuple[int, int]
 ) -> Opinions | None:
     """Both opinions; `None` where there is no grade or no kind was assessed."""
     features = lesion_grade.of_findings(findings, fov)
     if features is None or grade.probabilities is None:
         return None
-    evidence = places.evidence(findings.lesions, findings.summary, findings.anatomy, fov)
+    evidence = places.evidence(findings.lesions, findings.summary, findings.anatomy, fov, size=size)
     rules = (engine.rule_grade(engine.apply(rulesets.load("icdr"), evidence)),)
     return Opinions(
         image,
@@ -123,7 +123,8 @@ class Looker:
             return None
         photo = sources.photo(sources.content(path), min_side=self.detector.decode_side)
         findings = looking.look(self.detector, self.landmarker, photo, fov)
-        return opinions(image, reading.grade, findings, fov)
+        size = (photo.facts.width, photo.facts.height)
+        return opinions(image, reading.grade, findings, fov, size)
 
 
 def key_of(manifest: DetectorManifest, grader: GraderManifest) -> str:

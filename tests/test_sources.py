@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -161,6 +162,22 @@ def test_one_photograph_is_not_taken_for_many(reader: Reader, path: Path, jpeg: 
     for one in (path, jpeg, picture, np.array(picture), io.BytesIO(jpeg)):
         with pytest.raises(TypeError, match="one photograph"):
             next(reader.read_many(one))
+
+
+def test_an_array_may_hold_paths(reader: Reader, path: Path) -> None:
+    for kind in (str, object):
+        given = np.array([str(path), str(path)], dtype=kind)
+        assert len(list(reader.read_many(given))) == 2
+
+
+def test_an_error_of_an_open_file_comes_in_its_turn(
+    reader: Reader, path: Path, jpeg: bytes
+) -> None:
+    cut = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(jpeg)[:-100]))
+    results = reader.read_many([path, cut])
+    assert isinstance(next(results), Reading)
+    with pytest.raises(EOFError):
+        next(results)
 
 
 def test_a_file_that_was_read_already_is_not_called_empty(reader: Reader, jpeg: bytes) -> None:

@@ -29,7 +29,10 @@ def test_a_white_border_is_not_washed_out_retina(border: int, rows: int) -> None
 
 
 @pytest.mark.parametrize("border", [0, 255])
-def test_washed_out_retina_is_seen_beside_any_border(border: int) -> None:
+@pytest.mark.parametrize("white", [(255, 252, 200), (255, 255, 255)])
+def test_washed_out_retina_is_seen_beside_any_border(
+    border: int, white: tuple[int, int, int]
+) -> None:
     pixels = eye(border, 40)
-    pixels[250:400, 200:400] = (255, 252, 200)
+    pixels[250:400, 200:400] = white
     assert exposure.is_overexposed(from_array(pixels), FIELD)

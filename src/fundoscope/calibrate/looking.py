@@ -48,7 +48,9 @@ class Unread:
 
 
 def look(path: Path, image: str, networks: Networks) -> tuple[Findings, FieldOfView] | Unread:
-    """Look for lesions on a photograph, whatever its grade.
+    """Look for lesions on a photograph, whatever its grade, and whether or not it is gradable.
+
+    Label tables say which photographs a person could grade; the judge is not asked.
 
     Args:
         path: of its file.

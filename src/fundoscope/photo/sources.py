@@ -39,8 +39,8 @@ TAKEN: Final = (
 """The kinds of :data:`Source` in words."""
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 """How the address of something on a network begins."""
-COLOUR_AXES: Final = 3
-"""Axes of the array of one photograph; more are many of them."""
+PHOTOGRAPH_AXES: Final = (2, 3)
+"""Axes of the array of one photograph, grey or in colour. One of paths has fewer."""
 PLAIN_MODES: Final = ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "YCbCr")
 """Modes of PIL pictures that have 8 bits a channel or fewer, and convert to RGB without loss."""
 
@@ -116,14 +116,14 @@ def taken(source: Any) -> Any:
     try:
         held = content(source)
         return held.copy() if held is source and isinstance(held, np.ndarray) else held
-    except (PhotoError, TypeError, ValueError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001  # Raised again in its turn.
         return error
 
 
 def is_one(given: object) -> bool:
     """Whether something is one photograph, not many: a path, bytes, a file, a picture, an array."""
     if isinstance(given, np.ndarray):
-        return given.ndim <= COLOUR_AXES
+        return given.ndim in PHOTOGRAPH_AXES
     one = isinstance(given, str | bytes | bytearray | memoryview | os.PathLike | File)
     return one or _is_picture(given) or hasattr(given, "read")
 
@@ -153,7 +153,8 @@ def _pixels_of(picture: Image.Image) -> Pixels:
     """The pixels of a PIL picture, turned upright by its EXIF orientation.
 
     Raises:
-        PhotoError: it has more than 8 bits a channel, or print colours.
+        PhotoError: it has print colours, more than 8 bits a channel (of one that is loaded
+            already, PIL tells this only for grey), or too many pixels.
     """
     from PIL import ImageOps
 

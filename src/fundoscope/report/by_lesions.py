@@ -11,6 +11,8 @@ from fundoscope.report.wording import grade_in_words, percent
 
 PROLIFERATIVE: Final = 4
 MISSING: Final = {
+    "fovea": "the place of the fovea",
+    "optic_disc": "the optic disc",
     "edge": "the retina around the fovea",
     "withheld": "lesions that are not drawn",
     "macula": "the area of exudates in the macula",
@@ -46,4 +48,6 @@ def lesion_grade_in_words(grade: LesionGrade) -> str:
 
 
 def _missing_in_words(key: str) -> str:
-    return kind_in_words(key, 0) if key in KINDS else MISSING.get(key, key.replace("_", " "))
+    if key in MISSING:
+        return MISSING[key]
+    return kind_in_words(key, 0) if key in KINDS else key.replace("_", " ")

@@ -174,13 +174,14 @@ def why_unlike_grade(grade: Grade) -> str:
 
 def apart(share: float, threshold: float) -> tuple[str, str]:
     """Two percentages with as many decimals as tell them apart, two at most."""
-    if percent(share) != limit_percent(threshold):
-        return percent(share), limit_percent(threshold)
-    for digits in range(MOST_DECIMALS + 1):
+    whole = percent(share), limit_percent(threshold)
+    if whole[0] != whole[1]:
+        return whole
+    for digits in range(1, MOST_DECIMALS + 1):
         has, limit = (f"{value * 100:.{digits}f} %" for value in (share, threshold))
         if has != limit:
-            break
-    return has, limit
+            return has, limit
+    return whole
 
 
 def why_not_graded(reading: Reading) -> NotGraded | None:

@@ -106,6 +106,22 @@ def test_rules_do_not_exclude_what_withheld_lesions_would_meet() -> None:
     assert outcome.highest.id == "M0"
 
 
+def test_a_withheld_exudate_that_is_too_small_for_a_group_leaves_nothing_open() -> None:
+    tiny = PlacedLesion("hard_exudate", -1, None, 1.6, 0.0, True, 0.001)
+    evidence = Evidence((), ALL, macula_shown=3.0, withheld=(tiny,))
+    outcome = engine.apply(rulesets.shipped("nhs-england-maculopathy"), evidence)
+    assert outcome.highest.id == "M0"
+    large = replace(evidence, withheld=(replace(tiny, area=2.0),))
+    outcome = engine.apply(rulesets.shipped("nhs-england-maculopathy"), large)
+    assert outcome.highest.id == "M1"
+
+
+def test_a_fovea_without_a_disc_has_no_distances() -> None:
+    anatomy = Anatomy(OpticDisc(found=False), Fovea("found", (500.0, 500.0), 0.9, 0.0))
+    evidence = places.evidence([], SUMMARY, anatomy, FIELD)
+    assert oedema.oedema(evidence) == MacularOedema("cannot_tell", None, "fovea")
+
+
 def test_withheld_haemorrhages_count_in_every_quadrant_that_they_may_lie_in() -> None:
     seen = frozenset(QUADRANTS)
 

@@ -114,11 +114,12 @@ def test_possible_oedema_names_its_shorter_interval() -> None:
     assert len(advice.of([("right", swollen), ("left", swollen)], ENGLISH).interval) == 2
 
 
-def test_intervals_for_oedema_are_not_said_to_be_of_a_guideline_that_has_none() -> None:
+def test_intervals_for_oedema_are_those_of_the_guideline_that_is_named() -> None:
     ada = RuleGrade("ada-recall", "ADA", 2017, "2", "moderate", recall="3 to 6 months")
     swollen = replace(reading(2, "refer"), oedema=MacularOedema("possible", 0.5), rules=(ada,))
-    (line,) = advice.of([("right", swollen), ("left", swollen)], ENGLISH).interval
-    assert "Solomon" in line
+    first, second = advice.of([("right", swollen), ("left", swollen)], ENGLISH).interval
+    assert "Solomon" in first
+    assert second == "Macular oedema has intervals of its own."
 
 
 def test_an_eye_without_a_photograph_is_named() -> None:
@@ -147,7 +148,9 @@ def test_a_photograph_that_shows_the_other_eye_is_not_one_of_this_eye() -> None:
         anatomy=Anatomy(laterality=Laterality("left", "given", contradiction=True)),
     )
     eyes = [("right", reading(0, "routine_recall")), ("left", swapped)]
-    assert advice.of(eyes, ENGLISH).title == ENGLISH.say("step.one_eye")
+    given = advice.of(eyes, ENGLISH)
+    assert given.title == ENGLISH.say("step.one_eye")
+    assert given.lines[-1] == "The photograph of the left eye may show the other eye."
 
 
 def test_a_further_photograph_of_an_unknown_eye_changes_nothing() -> None:

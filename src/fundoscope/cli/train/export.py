@@ -124,7 +124,8 @@ def _of_landmarks(run: Path, bundle: Path, how: dict[str, Any]) -> Iterator[str]
     print_left_out(exported.left_out)
     yield (
         f"ONNX Runtime against torch on {exported.compared} validation photographs: landmarks"
-        f" differ by {exported.difference:.1e} radii (95 % of the photographs)"
+        f" differ by at most {exported.difference:.1e} on 95 % of them (radii; logarithm of the"
+        " diameter)"
     )
     yield _cost(exported.tried, exported.taken)
     for source, figures in exported.validation.items():

@@ -228,15 +228,20 @@ def _area(condition: Condition, evidence: Evidence, at_least: float) -> Verdict:
     missing = set(_unassessed(condition, evidence))
     if evidence.macula_shown < MACULA_RADIUS:
         missing.add(EDGE if evidence.fovea_found else FOVEA)
-    hidden = (each for each in evidence.withheld if each.in_macula is not False)
-    if any(each.kind in condition.kinds for each in hidden):
-        missing.add(WITHHELD)
     area = 0.0
     for lesion in evidence.lesions:
         if lesion.kind in condition.kinds and lesion.in_macula is not False:
             if lesion.in_macula is None or lesion.area is None:
                 missing.add(FOVEA if lesion.in_macula is None else DISC)
             area += lesion.area or 0.0
+    hidden = [
+        each
+        for each in evidence.withheld
+        if each.kind in condition.kinds and each.in_macula is not False
+    ]
+    unknown = any(each.area is None or each.in_macula is None for each in hidden)
     if area >= at_least:
         missing.add(MACULA)
+    elif unknown or area + sum(each.area or 0.0 for each in hidden) >= at_least:
+        missing.add(WITHHELD)
     return Verdict(None, missing=frozenset(missing)) if missing else Verdict(False)

@@ -65,7 +65,7 @@ class Evidence:
             can be said only within it.
         presence: the probability that the eye has a kind at all, for the kinds for which
             the detector's bundle has a model of it.
-        fovea_found: whether the fovea was seen, so that its place is certain.
+        fovea_found: whether fovea and disc were seen, so that distances from the fovea are certain.
         withheld: lesions that are not drawn, because the eye looks healthy. They meet no rule, and
             whatever they would meet is not excluded.
     """

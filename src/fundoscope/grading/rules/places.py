@@ -57,7 +57,7 @@ def evidence(
             for each in summary
             if each.presence_probability is not None
         },
-        anatomy.fovea.state == FOUND,
+        anatomy.fovea.state == FOUND and anatomy.disc.diameter is not None,
         tuple(_placed(-1, lesion, anatomy, fov) for lesion in withheld),
     )
 

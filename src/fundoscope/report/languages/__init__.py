@@ -69,13 +69,14 @@ class Language:
 
     def apart(self, share: float, limit: float) -> tuple[str, str]:
         """A probability and a limit, with as many decimals as tell them apart, two at most."""
-        texts = self.percent(share), self.limit(limit)
+        whole = self.percent(share), self.limit(limit)
+        if whole[0] != whole[1]:
+            return whole
         for digits in range(1, MOST_DECIMALS + 1):
-            if texts[0] != texts[1]:
-                break
-            first, second = (f"{value * 100:.{digits}f}" for value in (share, limit))
-            texts = self.say("percent", number=first), self.say("percent", number=second)
-        return texts
+            has, least = (f"{value * 100:.{digits}f}" for value in (share, limit))
+            if has != least:
+                return self.say("percent", number=has), self.say("percent", number=least)
+        return whole
 
 
 def codes() -> tuple[str, ...]:

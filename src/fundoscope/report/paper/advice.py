@@ -19,7 +19,7 @@ as usual only if all photographs say so."""
 DECIDED: Final = (REFER, ROUTINE_RECALL)
 """The steps that need no further photograph, and no person's grade."""
 ICO: Final = "ico-"
-"""How the rule sets of the guideline begin that has intervals of its own for macular oedema."""
+"""How the names of the rule sets begin whose intervals for macular oedema are known here."""
 INTERVALS: Final = "ico-recall"
 """The rule set that gives the interval, unless the Reading applied another one with intervals."""
 POSSIBLE_OEDEMA: Final = "possible"
@@ -89,12 +89,14 @@ def _line(reading: Reading | None, words: Language) -> str:
 
 
 def _gaps(eyes: Sequence[Eye], words: Language) -> list[str]:
-    """Which eye was not photographed, or is not known."""
-    seen = {eye for eye, _ in eyes}
-    if None in seen:
+    """Which eye was not photographed, may have been taken for the other one, or is not known."""
+    named, seen = {eye for eye, _ in eyes}, _seen(eyes)
+    if None in named:
         return [words.say("paper.unknown_eye")]
     return [
-        words.say("paper.other_eye", eye=_name(eye, words).lower())
+        words.say(
+            f"paper.{'doubted' if eye in named else 'other'}_eye", eye=_name(eye, words).lower()
+        )
         for eye in EYES
         if eye not in seen
     ]
@@ -124,8 +126,9 @@ def _interval(step: str | None, eyes: Sequence[Eye], words: Language) -> tuple[s
         source=source.citation,
     )
     possible = any(reading.oedema.state == POSSIBLE_OEDEMA for reading in readings)
-    if possible and source.id.startswith(ICO):
-        return text, words.say("paper.interval_oedema")
+    if possible:
+        known = source.id.startswith(ICO)
+        return text, words.say(f"paper.interval_oedema{'' if known else '_unknown'}")
     return (text,)
 
 

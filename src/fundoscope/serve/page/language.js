@@ -97,11 +97,13 @@ export function limitPercent(limit) {
 
 /** A probability and a limit, with as many decimals as tell them apart, two at most. */
 export function apart(share, limit) {
-  let texts = [percent(share), limitPercent(limit)];
-  for (let digits = 1; digits <= MOST_DECIMALS && texts[0] === texts[1]; digits += 1) {
-    texts = [share, limit].map((value) => say('percent', { number: (value * 100).toFixed(digits) }));
+  const whole = [percent(share), limitPercent(limit)];
+  if (whole[0] !== whole[1]) return whole;
+  for (let digits = 1; digits <= MOST_DECIMALS; digits += 1) {
+    const [has, least] = [share, limit].map((value) => (value * 100).toFixed(digits));
+    if (has !== least) return [say('percent', { number: has }), say('percent', { number: least })];
   }
-  return texts;
+  return whole;
 }
 
 /** A time of the service, in UTC, as people here write it. */

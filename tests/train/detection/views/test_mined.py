@@ -49,7 +49,8 @@ def test_boxes_of_none_of_the_eyes_are_refused() -> None:
     found = {"other/a.jpg": BOXES, "other/b.jpg": BOXES}
     with pytest.raises(UsageError, match=r"m\.jsonl: has boxes on 2 photographs, none of healthy"):
         mined.with_boxes(views_of(Path("eyes/a.jpg")), found, Path("m.jsonl"))
-    assert mined.with_boxes(views_of(Path("eyes/a.jpg")), {}, Path("m.jsonl"))
+    (view,) = mined.with_boxes(views_of(Path("eyes/a.jpg")), {}, Path("m.jsonl"))
+    assert len(view.mined) == 0
 
 
 @pytest.mark.parametrize("text", ["not json", '{"image": "a"}', None])

@@ -79,8 +79,8 @@ class AnnotatedView:
         unassessed: labels of the kinds that nobody annotated here: they may be on the photograph
             without a box.
         source: the photograph's source, where a label table names it.
-        background: whether what has no box is background; not where it is of a set on which kinds
-            of lesions are not annotated.
+        background: whether what has no box is background; not on photographs of a ``[[partial]]``
+            set on which kinds of lesions are not annotated.
         mined: ``float (M, 5)``: corners in the view's pixels and score of the boxes that an earlier
             detector found here, where there are none.
     """
