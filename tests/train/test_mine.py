@@ -56,11 +56,15 @@ def mine(
     return module
 
 
-def test_false_boxes_are_kept_and_what_an_eye_may_show_is_not(
-    mine: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "mined.jsonl"
-    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(out)])
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that the script is told to write."""
+    path = tmp_path / "mined.jsonl"
+    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(path)])
+    return path
+
+
+def test_false_boxes_are_kept_and_what_an_eye_may_show_is_not(mine: ModuleType, out: Path) -> None:
     assert mine.main() == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     found = {Path(line["image"]).name: line["boxes"] for line in lines}
@@ -70,11 +74,7 @@ def test_false_boxes_are_kept_and_what_an_eye_may_show_is_not(
     assert len(looks) == 1
 
 
-def test_a_line_that_a_kill_cut_off_is_made_again(
-    mine: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "mined.jsonl"
-    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(out)])
+def test_a_line_that_a_kill_cut_off_is_made_again(mine: ModuleType, out: Path) -> None:
     assert mine.main() == 0
     whole = out.read_bytes()
     out.write_bytes(whole[:-10])
@@ -92,15 +92,12 @@ def test_a_line_that_a_kill_cut_off_is_made_again(
 )
 def test_a_file_of_another_detector_is_left_alone(
     mine: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    out: Path,
     capsys: pytest.CaptureFixture[str],
     text: str,
     why: str,
 ) -> None:
-    out = tmp_path / "mined.jsonl"
     out.write_text(text)
-    monkeypatch.setattr(sys, "argv", ["mine", "any.toml", "--out", str(out)])
     assert mine.main() == 2
     assert why in capsys.readouterr().err
     assert out.read_text() == text

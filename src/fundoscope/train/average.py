@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,6 @@ from fundoscope.train.detection import config as detector_config
 from fundoscope.train.detection import export as detector_export
 from fundoscope.train.detection import starting
 from fundoscope.train.detection import training as detector
-from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.grading import config as grader_config
 from fundoscope.train.grading.config import GraderConfig
 from fundoscope.train.networks import catalogue as networks
@@ -155,13 +154,7 @@ def _seconds(run: Path) -> float:
 
 
 def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
-    said = [
-        _of_bundle(bundles.load_grader(part).manifest, SAME)
-        if bundles.is_bundle(part)
-        else _of_config(grader_config.of_run(part)[0], SAME)
-        for part in folders
-    ]
-    _require_same(said, folders)
+    _require_same(folders, SAME, bundles.load_grader, grader_config.of_run)
     if size is not None:
         _require_takes(grader_config.of_run(folders[-1])[0], size)
 
@@ -169,22 +162,12 @@ def _require_graders(folders: Sequence[Path], size: PictureSize | None) -> None:
 def _require_detectors(folders: Sequence[Path], size: PictureSize | None) -> None:
     if size is not None:
         raise UsageError("--size", "is for graders", f"the scale is that of {folders[-1]}")
-    said = [
-        _of_bundle(bundles.load_detector(part).manifest, SAME_OF_DETECTORS)
-        if bundles.is_bundle(part)
-        else _of_config(detector_config.of_run(part)[0], SAME_OF_DETECTORS)
-        for part in folders
-    ]
-    _require_same(said, folders)
+    _require_same(folders, SAME_OF_DETECTORS, bundles.load_detector, detector_config.of_run)
     folders = [run for run in folders if not bundles.is_bundle(run)]
     kinds = [detector_export.description(run)[0] for run in folders]
     for its, folder in zip(kinds, folders, strict=True):
         if its != kinds[-1]:
             raise UsageError(str(folder), f"finds other lesions than {folders[-1]}", REMEDY)
-
-
-def _of_config(config: GraderConfig | DetectorConfig, keys: Sequence[str]) -> dict[str, object]:
-    return {key: value_of(config, key) for key in keys}
 
 
 def _of_bundle(
@@ -205,8 +188,26 @@ def _stated(configuration: object, key: str) -> object:
     return configuration
 
 
-def _require_same(said: Sequence[Mapping[str, object]], folders: Sequence[Path]) -> None:
-    """Check the settings that each part states against those of the last one."""
+def _require_same(
+    folders: Sequence[Path],
+    keys: Sequence[str],
+    load: Callable[[Path], bundles.Bundle[Any]],
+    of_run: Callable[[Path], tuple[Any, ...]],
+) -> None:
+    """Check the settings that each part states against those of the last one.
+
+    Args:
+        folders: of the parts, runs and bundles.
+        keys: of the settings.
+        load: loads a bundle of the kind.
+        of_run: the configuration of a run, and what is stored with it.
+    """
+    said = [
+        _of_bundle(load(part).manifest, keys)
+        if bundles.is_bundle(part)
+        else {key: value_of(of_run(part)[0], key) for key in keys}
+        for part in folders
+    ]
     for key, theirs in said[-1].items():
         for its, folder in zip(said, folders, strict=True):
             ours = its.get(key, theirs)
