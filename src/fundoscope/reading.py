@@ -342,8 +342,8 @@ class Reading:
         familiar: whether the photograph is like those that the grader learnt from; ``None`` if this
             was not assessed.
         heat: where the grader looked; ``None`` unless it was asked for.
-        lesion_grade: the grade by the lesions alone; ``None`` where no kind was assessed, or the
-            detector's bundle has no model for it.
+        lesion_grade: the grade by the lesions alone; ``None`` where the photograph is too small for
+            the detector or overexposed, or the detector's bundle has no model for it.
     """
 
     photo: PhotoFacts

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from fundoscope.kinds import LESIONS
 from fundoscope.lesions import summary
 from fundoscope.lesions.detector import Detector
+from fundoscope.photo.decode import Photo
 from fundoscope.reading import (
     NOT_ASSESSED_REASONS,
     Anatomy,
@@ -131,3 +133,18 @@ def test_no_disc_found_and_none_looked_for(spot_detector: Callable[..., Detector
     )
     small = FieldOfView(True, (30.0, 30.0), 40.0, 1.0)
     assert summary.anatomy_of([], spot_detector(), small)[0] == Anatomy()
+
+
+def test_boxes_are_judged_where_the_detector_reads_the_photograph(
+    spot_detector: Callable[..., Detector], spotted: Callable[..., tuple[Photo, FieldOfView]]
+) -> None:
+    photo, fov = spotted([])
+    for_discs_only = spot_detector(minimum_radius={"optic_disc": 50.0, "hard_exudate": 9000.0})
+    assert summary.findings([], for_discs_only, photo, fov).judged
+    assert not any(
+        each.assessed for each in summary.findings([], for_discs_only, photo, fov).summary
+    )
+    for_none = spot_detector(minimum_radius={"optic_disc": 9000.0})
+    assert not summary.findings([], for_none, photo, fov).judged
+    white = replace(photo, pixels=np.full_like(photo.pixels, 255))
+    assert not summary.findings([], for_discs_only, white, fov).judged

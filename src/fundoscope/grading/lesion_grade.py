@@ -39,13 +39,19 @@ def require_known(manifest: DetectorManifest) -> None:
 
 
 def of_findings(findings: Findings, fov: FieldOfView) -> Features | None:
-    """The features of one photograph; ``None`` if no kind was assessed, or no field was found.
+    """The features of one photograph.
+
+    They do not need a kind that is assessed: a photograph too small to show any kind box by box may
+    still have many more weak boxes than healthy eyes of its size.
 
     Args:
         findings: with all boxes that the detector saw.
         fov: the field of view.
+
+    Returns:
+        ``None`` if the boxes say nothing: see :attr:`Findings.judged`.
     """
-    if fov.radius is None or not any(kind.assessed for kind in findings.summary):
+    if fov.radius is None or not findings.judged:
         return None
     evidence = places.evidence(findings.seen, findings.summary, findings.anatomy, fov)
     return lesion_features.features(evidence, fov.radius)

@@ -75,6 +75,10 @@ class Detector:
             return False
         return min(fov.radius, fov.radius / (fov.stretch or 1.0)) >= minimum
 
+    def reads(self, fov: FieldOfView) -> bool:
+        """Whether a field of this size is large enough for any kind, the optic disc included."""
+        return any(self.assesses(kind, fov) for kind in self.manifest.classes)
+
 
 def load(
     path: str | Path | None = None, *, threads: int = 1, providers: Sequence[str] | None = None
@@ -149,9 +153,7 @@ def find(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ..
 
 def assessable(detector: Detector, photo: Photo, fov: FieldOfView) -> tuple[Lesion, ...]:
     """As :func:`candidates`, without reading a photograph too small for every kind."""
-    if not any(detector.assesses(kind, fov) for kind in detector.manifest.classes):
-        return ()
-    return candidates(detector, photo, fov)
+    return candidates(detector, photo, fov) if detector.reads(fov) else ()
 
 
 def accepted(detector: Detector, boxes: Sequence[Lesion], fov: FieldOfView) -> tuple[Lesion, ...]:

@@ -44,7 +44,7 @@ STEPS: Final = 10**DIGITS
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """N photographs on which at least one kind was assessed.
+    """N photographs that the detector read.
 
     Attributes:
         values: ``float64 (N, F)`` of the features; NaN where one is missing.

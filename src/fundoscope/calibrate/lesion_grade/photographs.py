@@ -21,6 +21,8 @@ from fundoscope.grading.lesion_features import Features
 from fundoscope.ordered import in_order
 
 KEY_CHARACTERS: Final = 16
+RULES: Final = "2"
+"""Raise it whenever the same boxes give other features: a kept file is then not used any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Looked:
 
     Attributes:
         image: as in the label table.
-        features: of its lesions; ``None`` if no kind was assessed, or if it could not be read.
+        features: of its lesions; ``None`` if the detector does not read such a small photograph,
+            or if the file could not be read.
         problem: reason and remedy, two halves of a sentence, if it could not be read.
     """
 
@@ -89,7 +92,8 @@ def key(networks: Networks) -> str:
         networks.landmarker.manifest,
         networks.grader.manifest,
     )
-    parts = (*(msgspec.json.encode(each).decode() for each in manifests), *lesion_features.NAMES)
+    bundles = (msgspec.json.encode(each).decode() for each in manifests)
+    parts = (RULES, *bundles, *lesion_features.NAMES)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:KEY_CHARACTERS]
 
 

@@ -106,7 +106,7 @@ def lesion_grade(
 
 
 def _material(looked: Sequence[Looked], rows: Sequence[Row]) -> Material:
-    """What to fit to: the photographs on which at least one kind was assessed."""
+    """What to fit to: the photographs that the detector read."""
     from fundoscope.calibrate.known_lesions import is_healthy
     from fundoscope.calibrate.lesion_grade import fit
     from fundoscope.evaluate.grading.evaluation import cluster_keys
@@ -136,4 +136,4 @@ def _print(fitted: Fitted, looked: Sequence[Looked]) -> None:
     typer.echo(f"lesions are drawn from a probability of {fitted.model.drawn_from:.4f} on")
     small = sum(each.features is None and each.problem is None for each in looked)
     if small:
-        typer.echo(f"{small} photographs were left out: too small for every kind of lesion")
+        typer.echo(f"{small} photographs were left out: too small for the detector, or overexposed")
