@@ -39,6 +39,9 @@ def test_axe_has_no_serious_finding(site: Any, open_page: Open) -> None:
     assert findings(page) == []
     page.locator(".uploads a").first.click()
     page.locator(".eye[data-loaded]").wait_for()
+    page.get_by_role("button", name="Correct patient or eye").click()
+    assert findings(page) == []
+    page.get_by_role("button", name="Cancel").click()
     page.keyboard.press("r")
     page.locator(".boxes button").first.click()
     assert findings(page) == []

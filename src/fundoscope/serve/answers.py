@@ -14,6 +14,7 @@ from fundoscope.reading import Reading
 from fundoscope.serve.problems import ProblemAnswer
 from fundoscope.serve.store.records import Record, Refused
 from fundoscope.serve.store.reviews import Opinion, Review, ReviewedBox, Reviews
+from fundoscope.serve.store.tables import PATIENT_CHARACTERS
 from fundoscope.serve.store.worklist import Worklist
 
 JSON: Final = "application/json"
@@ -26,6 +27,9 @@ NO_NUL: Final = "^[^\\u0000]*$"
 LARGEST: Final = 1e6
 """A coordinate beyond any photograph; the photograph's own size is checked later."""
 Coordinate = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
+PatientName = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=PATIENT_CHARACTERS, pattern=NO_NUL)
+]
 if TYPE_CHECKING:
     Kind = str
 else:
@@ -85,6 +89,23 @@ class GivenReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             if boxes is None
             else tuple(ReviewedBox(box.kind, box.x0, box.y0, box.x1, box.y1) for box in boxes),
         )
+
+
+class GivenCorrection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whose photograph it is, and which eye. What is left out stays; null: nothing is said.
+
+    Attributes:
+        patient: an identifier.
+        eye: ``right`` or ``left``. With another eye the photograph is read again.
+    """
+
+    patient: PatientName | msgspec.UnsetType | None = msgspec.UNSET
+    eye: Literal["right", "left"] | msgspec.UnsetType | None = msgspec.UNSET
+
+    def values(self) -> dict[str, str | None]:
+        """The values that were given, by their names."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 
 
 class GivenToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -208,7 +229,7 @@ class HealthAnswer:
 NO_REVIEWS: Final = Reviews((), None, False, None)
 ANSWERS: Final = (
     ReadingAnswer, ReviewAnswer, Worklist, SessionAnswer, HealthAnswer, ProblemAnswer, GivenReview,
-    GivenToken,
+    GivenCorrection, GivenToken,
 )  # fmt: skip
 
 
@@ -316,11 +337,11 @@ EVERYWHERE: Final[Sequence[int]] = (401, 403, 421, 422, 500, 503)
 PROBLEM_WORDS: Final = {
     400: "The upload is incomplete; nothing was stored.",
     401: "A token is needed, or it is not valid.",
-    403: "The token lacks the role, the request comes from another site, or the software's reading"
-    " is withheld until you have given a grade.",
+    403: "The token lacks the role, the request comes from another site, the software's reading is"
+    " withheld until you have given a grade, or somebody else uploaded the photograph.",
     404: "There is no such reading.",
     408: "The upload took too long.",
-    409: "The photograph is not read yet, or could not be read.",
+    409: "The photograph is not read yet, could not be read, or is reviewed already.",
     413: "The body is too large.",
     415: "The body has another type.",
     421: "The host name is not allowed.",

@@ -27,7 +27,15 @@ from fundoscope.serve.looks import Looks
 from fundoscope.serve.metrics import Metrics
 from fundoscope.serve.pictures import Pictures
 from fundoscope.serve.queue import Pool, Queue
-from fundoscope.serve.routes import artefacts, health, readings, reviews, session, worklist
+from fundoscope.serve.routes import (
+    artefacts,
+    corrections,
+    health,
+    readings,
+    reviews,
+    session,
+    worklist,
+)
 from fundoscope.serve.service import Service
 from fundoscope.serve.settings import STOP_S, Settings
 from fundoscope.serve.store import audit, photographs, records
@@ -80,7 +88,7 @@ def make(settings: Settings, store: Store, pool: Pool, pictures: Pictures) -> AS
         redoc_url=None,
     )
     app.state.service = service
-    for module in (readings, artefacts, reviews, worklist, session, health):
+    for module in (readings, corrections, artefacts, reviews, worklist, session, health):
         app.include_router(module.router)
     problems.install(app)
     _serve_page(app)

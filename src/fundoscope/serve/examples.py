@@ -19,6 +19,7 @@ from fundoscope.reading import (
 )
 from fundoscope.serve.answers import (
     GivenBox,
+    GivenCorrection,
     GivenReview,
     HealthAnswer,
     ReadingAnswer,
@@ -78,6 +79,7 @@ GIVEN_REVIEW: Final = GivenReview(
     changed_mind=False,
     boxes=[GivenBox("microaneurysm", 1200.0, 900.0, 1218.0, 917.0)],
 )
+GIVEN_CORRECTION: Final = GivenCorrection(patient=None, eye="left")
 REVIEW: Final = ReviewAnswer(
     id="1b5f0c8e-3d4c-4a7e-8d86-0f5a5f0b8c21",
     reader="a.smith",
@@ -119,6 +121,7 @@ EXAMPLES: Final[dict[str, object]] = {
     "accepted": ACCEPTED,
     "reading": READING,
     "given_review": GIVEN_REVIEW,
+    "given_correction": GIVEN_CORRECTION,
     "reviewed": REVIEWED,
     "session": SESSION,
     "worklist": WORKLIST,

@@ -161,7 +161,7 @@ class Queue:
         taken = time.monotonic() - started
         self._metrics.reading_seconds.observe(taken)
         self._mean_s += SMOOTHING * (taken / max(1, self._taken) * self._workers - self._mean_s)
-        finished = await run_in_threadpool(records.finish, self._store, record.id, outcome)
+        finished = await run_in_threadpool(records.finish, self._store, record, outcome)
         word = READ if isinstance(outcome, Reading) else outcome.code
         self._metrics.outcomes.labels(word).inc()
         return finished

@@ -92,22 +92,23 @@ def token_of(request: Request) -> str:
     return header or request.cookies.get(COOKIE, "")
 
 
-def allowed(role: str) -> Callable[[Request], Holder]:
-    """A dependency: who calls, if the token has a role.
+def allowed(*roles: str) -> Callable[[Request], Holder]:
+    """A dependency: who calls, if the token has all of some roles.
 
     Args:
-        role: of :data:`fundoscope.serve.store.tokens.ROLES`.
+        roles: of :data:`fundoscope.serve.store.tokens.ROLES`.
     """
 
     def who(request: Request) -> Holder:
         holder = caller(request)
-        if role not in holder.roles:
-            raise Problem(
-                403,
-                "role",
-                f"this token does not have the role {role}",
-                "ask who runs the service for a token with it",
-            )
+        for role in roles:
+            if role not in holder.roles:
+                raise Problem(
+                    403,
+                    "role",
+                    f"this token does not have the role {role}",
+                    "ask who runs the service for a token with it",
+                )
         return holder
 
     return who
@@ -117,6 +118,8 @@ TheService = Annotated[Service, Depends(service_of)]
 Uploader = Annotated[Holder, Depends(allowed(tokens.UPLOAD))]
 Viewer = Annotated[Holder, Depends(allowed(tokens.LOOK))]
 Reviewer = Annotated[Holder, Depends(allowed(tokens.REVIEW))]
+Corrector = Annotated[Holder, Depends(allowed(tokens.UPLOAD, tokens.LOOK))]
+"""Who corrects a photograph sees its reading."""
 Monitor = Annotated[Holder, Depends(allowed(tokens.MONITOR))]
 
 
@@ -144,6 +147,17 @@ def reviews_of(service: Service, record: Record, holder: Holder) -> tuple[Review
     return stored, withheld
 
 
+def not_read(record: Record) -> Problem:
+    """The problem that a photograph has no reading (yet)."""
+    return Problem(
+        409,
+        "not_read",
+        f"the photograph has no reading (it is {record.status})",
+        "look at /v1/readings/ID for the reason",
+        id=record.id,
+    )
+
+
 def shown_record(service: Service, id_: str, holder: Holder) -> Record:
     """A record that is read, and whose reading the caller may see; the look is logged.
 
@@ -153,13 +167,7 @@ def shown_record(service: Service, id_: str, holder: Holder) -> Record:
     """
     record = record_of(service, id_)
     if record.reading is None:
-        raise Problem(
-            409,
-            "not_read",
-            f"the photograph has no reading (it is {record.status})",
-            "look at /v1/readings/ID for the reason",
-            id=id_,
-        )
+        raise not_read(record)
     if reviews_of(service, record, holder)[1]:
         raise Problem(
             403,

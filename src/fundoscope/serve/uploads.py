@@ -179,12 +179,7 @@ class _Form:
             raise _invalid(f"the field eye is not {' or '.join(EYES)}")
         if keep is None:
             raise _invalid("the field keep_name is not true or false")
-        if patient is not None and not (
-            0 < len(patient) <= PATIENT_CHARACTERS and patient.isprintable()
-        ):
-            raise _invalid(
-                f"the field patient is not a line of 1 to {PATIENT_CHARACTERS} characters"
-            )
+        check_patient(patient)
         return Given(eye, patient, self._name() if keep else None)
 
     def _text(self, name: str) -> str | None:
@@ -200,6 +195,18 @@ class _Form:
         if not self.filename:
             return None
         return printable(bare(self.filename))[: limits.MAX_NAME_CHARACTERS]
+
+
+def check_patient(patient: str | None) -> None:
+    """Check an identifier of a patient; ``None`` is none.
+
+    Raises:
+        Problem: 422; it is not a printable line.
+    """
+    if patient is not None and not (
+        0 < len(patient) <= PATIENT_CHARACTERS and patient.isprintable()
+    ):
+        raise _invalid(f"the field patient is not a line of 1 to {PATIENT_CHARACTERS} characters")
 
 
 def _parser(request: Request, form: _Form) -> MultipartParser:

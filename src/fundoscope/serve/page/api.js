@@ -53,6 +53,8 @@ export const signIn = (token) => send('/v1/session', { token });
 export const signOut = () => call('/v1/session', { method: 'DELETE' });
 export const reading = (id) => json(`/v1/readings/${encodeURIComponent(id)}`);
 export const review = (id, body) => send(part(id, 'review'), body);
+export const correct = (id, body) => send(`/v1/readings/${encodeURIComponent(id)}`, body, 'PATCH');
+export const remove = (id) => call(`/v1/readings/${encodeURIComponent(id)}`, { method: 'DELETE' });
 export const picture = async (id, what) => (await call(part(id, what))).blob();
 
 /** The worklist; leaves out filters that are empty. */

@@ -3,6 +3,7 @@
 import * as api from '/page/api.js';
 import { announce, button, fill, make, toggle } from '/page/dom.js';
 import { Eye, firstSight } from '/page/eye.js';
+import { Identity, mayCorrect } from '/page/identity.js';
 import * as keys from '/page/keys.js';
 import { current, limitPercent, moment, percent, say } from '/page/language.js';
 import { Review } from '/page/review.js';
@@ -64,7 +65,19 @@ class ReadingView {
       make('a', { href: '#/' }, `← ${say('page.worklist')}`),
       make('h1', {}, name),
       answer.patient ? make('span', {}, `${say('paper.patient')}: ${answer.patient}`) : null,
-      make('span.quiet', {}, moment(answer.created)));
+      make('span.quiet', {}, moment(answer.created)),
+      mayCorrect(this.session, answer) ? button(say('page.correct'), (event) => this.correct(event.target)) : null);
+  }
+
+  /** Ask below the head for the right patient and eye. */
+  correct(opener) {
+    if (this.main.querySelector('.identity')) return;
+    const identity = new Identity(this.session, this.answer, this.review, () => {
+      identity.element.remove();
+      opener.focus();
+    });
+    this.main.querySelector('.head').after(identity.element);
+    identity.focus();
   }
 
   refuse() {

@@ -24,11 +24,12 @@ from fundoscope.serve.store.tables import READ, audit, readings, reviews
 STARTED, STOPPED = "started", "stopped"
 ACCEPTED, READ_BY_SOFTWARE, REFUSED = "accepted", "read", "refused"
 LOOKED, FIRST_GRADE, REVIEWED = "looked", "first_grade", "reviewed"
+CORRECTED: Final = "corrected"
 DELETED, EXPORTED = "deleted", "exported"
 TOKEN_ADDED, TOKEN_REVOKED = "token_added", "token_revoked"
 ACTIONS: Final = (
-    STARTED, STOPPED, ACCEPTED, READ_BY_SOFTWARE, REFUSED, LOOKED, FIRST_GRADE, REVIEWED, DELETED,
-    EXPORTED, TOKEN_ADDED, TOKEN_REVOKED,
+    STARTED, STOPPED, ACCEPTED, READ_BY_SOFTWARE, REFUSED, LOOKED, FIRST_GRADE, REVIEWED, CORRECTED,
+    DELETED, EXPORTED, TOKEN_ADDED, TOKEN_REVOKED,
 )  # fmt: skip
 """What can be in the column ``what``. Later versions may add more."""
 SERVICE: Final = "fundoscope"
@@ -40,6 +41,10 @@ CONTENT: Final = "sha256"
 
 REVIEWS: Final = "reviews"
 """The key under which a deletion lists the reviews that went with a reading."""
+FIELDS: Final = "fields"
+"""The key under which a correction lists the columns that it changed, without their values."""
+READ_AGAIN: Final = "read_again"
+"""The key under which a correction says whether the photograph must be read again."""
 UNKNOWN: Final = "unknown"
 """Stands for the hash of what was never logged."""
 
@@ -186,7 +191,7 @@ def _faults(row: Row[Any], number: int, previous: str) -> Iterator[str]:
 def _note_content(row: Row[Any], contents: dict[str, str | None]) -> None:
     """Keep the latest logged hash of each reading and review; forget what was deleted."""
     detail = msgspec.json.decode(row.detail)
-    if row.what == ACCEPTED:
+    if row.what == ACCEPTED or (row.what == CORRECTED and detail.get(READ_AGAIN)):
         contents[row.about] = None
     elif row.what in (READ_BY_SOFTWARE, REVIEWED):
         contents[row.about] = detail.get(CONTENT)

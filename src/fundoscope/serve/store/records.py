@@ -144,21 +144,23 @@ def _forget(store: Store, sha256: str) -> None:
             path_of(store.data, sha256).unlink(missing_ok=True)
 
 
-def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
+def finish(store: Store, record: Record, outcome: Reading | Refused) -> Record | None:
     """Store the reading of an accepted photograph, or why there is none.
 
     Args:
         store: where.
-        id_: of the reading.
+        record: of the photograph, as it was read. If another eye was given meanwhile, the outcome
+            is not stored: the photograph waits to be read again.
         outcome: what came of it.
 
     Returns:
-        The record; ``None`` if it was deleted meanwhile.
+        The record as it is now; ``None`` if it was deleted meanwhile.
 
     Raises:
         DatabaseError: the database cannot be used. The photograph still waits then.
     """
     entry: dict[str, Any]
+    id_, eye = record.id, readings.c.eye.is_not_distinct_from(record.given.eye)
     if isinstance(outcome, Reading):
         values = _of_reading(outcome)
         content = {audit.CONTENT: audit.digest(values["reading"])}
@@ -169,7 +171,7 @@ def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
     with removal(store.data) as remove_file, writing(store.engine) as connection:
         done = connection.execute(
             update(readings)
-            .where(readings.c.id == id_, readings.c.status == WAITING)
+            .where(readings.c.id == id_, readings.c.status == WAITING, eye)
             .values(finished=audit.now(), **values)
         )
         if done.rowcount == 1:
@@ -222,6 +224,16 @@ def is_kept(connection: Connection, sha256: str) -> bool:
         readings.c.photograph == sha256, readings.c.status != REFUSED
     )
     return bool(connection.execute(count).scalar_one())
+
+
+UNREAD: Final[dict[str, Any]] = {
+    "status": WAITING,
+    **dict.fromkeys(
+        ("finished", "reading", "grade", "certainty", "referable", "needs_reader", "ungradable",
+         "next_step")
+    ),
+}  # fmt: skip
+"""The columns of a photograph that waits to be read."""
 
 
 def _of_reading(reading: Reading) -> dict[str, Any]:

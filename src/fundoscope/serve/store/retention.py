@@ -19,13 +19,14 @@ from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import first_grades, readings, reviews
 
 
-def remove(store: Store, ids: Sequence[str], *, by: str) -> int:
+def remove(store: Store, ids: Sequence[str], *, by: str, reviewed: bool = True) -> int:
     """Delete readings with their reviews, and photographs that have no other reading.
 
     Args:
         store: where.
         ids: of the readings; unknown ones are passed over.
         by: who deletes them.
+        reviewed: whether those that a person reviewed are deleted, too.
 
     Returns:
         The number of readings deleted.
@@ -35,7 +36,7 @@ def remove(store: Store, ids: Sequence[str], *, by: str) -> int:
         DatabaseError: the database cannot be used. In both cases the reading is still there.
     """
     try:
-        return sum(_remove(store, id_, by) for id_ in ids)
+        return sum(_remove(store, id_, by, reviewed) for id_ in ids)
     finally:
         forget(store.engine)
 
@@ -63,28 +64,32 @@ def of_patient(store: Store, patient: str) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def _remove(store: Store, id_: str, by: str) -> bool:
+def _remove(store: Store, id_: str, by: str, reviewed: bool) -> bool:
     with removal(store.data) as remove_file, writing(store.engine) as connection:
         query = select(readings.c.photograph).where(readings.c.id == id_)
         sha256 = connection.execute(query).scalar()
-        if sha256 is None:
+        gone = _reviews(connection, id_)
+        if sha256 is None or (gone and not reviewed):
             return False
-        gone = _remove_rows(connection, id_)
+        _remove_rows(connection, id_)
         if not is_kept(connection, sha256):
             remove_file(sha256)
         audit.append(connection, by, audit.DELETED, id_, detail={audit.REVIEWS: gone})
     return True
 
 
-def _remove_rows(connection: Connection, id_: str) -> list[str]:
-    """Delete a reading and its reviews; the ids of its finished reviews."""
+def _reviews(connection: Connection, id_: str) -> list[str]:
+    """The ids of a reading's finished reviews."""
     query = select(reviews.c.id).where(reviews.c.reading == id_, reviews.c.draft.is_(False))
-    gone = list(connection.execute(query).scalars())
+    return list(connection.execute(query).scalars())
+
+
+def _remove_rows(connection: Connection, id_: str) -> None:
+    """Delete a reading, its reviews and first grades."""
     connection.execute(delete(reviews).where(reviews.c.reading == id_))
     connection.execute(delete(first_grades).where(first_grades.c.reading == id_))
     _hand_on(connection, id_)
     connection.execute(delete(readings).where(readings.c.id == id_))
-    return gone
 
 
 def _hand_on(connection: Connection, id_: str) -> None:

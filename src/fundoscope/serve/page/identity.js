@@ -1,0 +1,89 @@
+/** Whose photograph it is and which eye: corrected here, or the photograph is deleted. */
+
+import * as api from '/page/api.js';
+import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { say } from '/page/language.js';
+
+/** Whether somebody may correct what was said of a photograph. */
+export function mayCorrect(session, answer) {
+  return answer.status === 'read' && ['upload', 'look'].every((role) => session.roles.includes(role));
+}
+
+/** A form below the head of a reading. */
+export class Identity {
+  /**
+   * @param {Object} session of the service
+   * @param {Object} answer about the photograph
+   * @param {Object} review of the view, if the person may review
+   * @param {() => void} closed called when the form is left
+   */
+  constructor(session, answer, review, closed) {
+    Object.assign(this, { session, answer, review, closed });
+    this.patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', value: answer.patient || '' });
+    const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
+    this.eye = choice(eyes, answer.eye || '', () => {});
+    this.trouble = make('p.error', { role: 'alert' });
+    this.buttons = make('p.row');
+    this.element = make('form.identity', { onsubmit: (event) => { event.preventDefault(); this.save(); }, 'aria-label': say('page.correct') },
+      make('div.row', {}, field(say('paper.patient'), this.patient), field(say('page.eye'), this.eye)),
+      this.buttons, this.trouble);
+    this.offer();
+  }
+
+  focus() { this.patient.focus(); }
+
+  /** Save or leave; who uploaded the photograph may delete it until it is reviewed. */
+  offer() {
+    const { answer, session } = this;
+    const deletes = answer.uploaded_by === session.person && !answer.reviews.length;
+    fill(this.buttons,
+      button(say('page.save_correction'), () => this.save(), { 'data-main': true }),
+      button(say('page.cancel'), () => this.closed()),
+      deletes ? button(say('page.delete'), () => this.ask()) : null);
+  }
+
+  ask() {
+    const keep = button(say('page.keep'), () => { this.offer(); this.focus(); });
+    fill(this.buttons, make('strong', {}, say('page.delete_sure')),
+      button(say('page.delete_now'), () => this.remove()), keep);
+    keep.focus();
+  }
+
+  /** Save what differs, and show the reading anew. */
+  async save() {
+    const said = { patient: this.patient.value.trim() || null, eye: this.eye.value || null };
+    const body = Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== (this.answer[name] ?? null)));
+    if (!Object.keys(body).length) {
+      this.closed();
+      return;
+    }
+    await this.attempt(async () => {
+      // A photograph that is read again takes no draft meanwhile.
+      const problem = this.review ? await this.review.settle() : null;
+      if (problem) throw problem;
+      await api.correct(this.answer.id, body);
+      announce(say('page.corrected'));
+      window.dispatchEvent(new HashChangeEvent('hashchange'));
+    });
+  }
+
+  async remove() {
+    await this.attempt(async () => {
+      await api.remove(this.answer.id);
+      if (this.review) this.review.drop();
+      announce(say('page.deleted'));
+      window.location.hash = '#/';
+    });
+  }
+
+  async attempt(run) {
+    this.trouble.textContent = '';
+    try {
+      await run();
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      this.offer();
+      this.trouble.textContent = problem.sentence;
+    }
+  }
+}

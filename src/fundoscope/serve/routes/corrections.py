@@ -1,0 +1,151 @@
+"""``PATCH`` and ``DELETE`` of ``/v1/readings/{id}``: a wrong patient, eye or photograph."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from msgspec.json import Decoder
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from fundoscope.serve import uploads
+from fundoscope.serve.answers import (
+    JSON,
+    GivenCorrection,
+    ReadingAnswer,
+    answered,
+    documented,
+    examples,
+    problems,
+    reading_answer,
+    reference,
+)
+from fundoscope.serve.bodies import decoded
+from fundoscope.serve.problems import Problem
+from fundoscope.serve.service import (
+    Corrector,
+    Service,
+    TheService,
+    Uploader,
+    not_read,
+    record_of,
+    reviews_of,
+)
+from fundoscope.serve.store import corrections, retention
+from fundoscope.serve.store.records import Record
+from fundoscope.serve.store.tables import WAITING
+
+MOST_BYTES: Final = 2**12
+"""Of a correction: a patient of 128 characters, each written as an escape."""
+CORRECTIONS: Final = Decoder(GivenCorrection)
+
+router = APIRouter(prefix="/v1/readings/{id}", tags=["readings"])
+
+
+@router.patch(
+    "",
+    response_class=Response,
+    summary="Correct patient or eye",
+    responses={
+        **documented(200, ReadingAnswer, "It is corrected.", example="reading"),
+        **documented(
+            202,
+            ReadingAnswer,
+            "The eye is corrected, and the photograph will be read again.",
+            example="accepted",
+        ),
+        **problems(404, 409, 413, 415, 507),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {
+                    "schema": reference(GivenCorrection),
+                    "examples": examples("given_correction"),
+                }
+            },
+        }
+    },
+)
+async def correct(
+    request: Request,
+    id: UUID,  # noqa: A002
+    service: TheService,
+    caller: Corrector,
+) -> Response:
+    """Correct whose photograph it is, or which eye it shows.
+
+    Reviews are kept. The audit log says who corrected which field, not its values.
+    """
+    given = (await decoded(request, CORRECTIONS, most=MOST_BYTES)).values()
+    uploads.check_patient(given.get(corrections.PATIENT))
+    if corrections.EYE not in given:
+        return await run_in_threadpool(_corrected, service, str(id), given, caller)
+    service.queue.take_place()
+    try:
+        record = await run_in_threadpool(_correct, service, str(id), given, caller)
+    except BaseException:
+        service.queue.leave()
+        raise
+    if record.status == WAITING:
+        service.queue.submit(record)
+    else:
+        service.queue.leave()
+    return await run_in_threadpool(_answer, service, record, caller)
+
+
+@router.delete(
+    "",
+    status_code=204,
+    response_class=Response,
+    summary="Delete a photograph that you uploaded",
+    responses={**documented(204, None, "It is deleted."), **problems(404, 409)},
+)
+def delete(id: UUID, service: TheService, caller: Uploader) -> Response:  # noqa: A002
+    """Delete what you uploaded yourself and nobody has reviewed, such as a wrong file.
+
+    Reading and photograph are gone for good; the audit log keeps that you deleted them. Anything
+    else is deleted by who runs the service (`fundoscope store delete`).
+    """
+    id_ = str(id)
+    if record_of(service, id_).uploaded_by != caller.person:
+        raise Problem(
+            403,
+            "not_yours",
+            "somebody else uploaded this photograph",
+            "ask that person, or who runs the service, to delete it",
+            id=id_,
+        )
+    if not retention.remove(service.store, [id_], by=caller.person, reviewed=False):
+        record_of(service, id_)  # deleted meanwhile?
+        raise Problem(
+            409,
+            "reviewed",
+            "the photograph is reviewed already",
+            "ask who runs the service to delete it",
+            id=id_,
+        )
+    return Response(status_code=204)
+
+
+def _corrected(
+    service: Service, id_: str, given: dict[str, str | None], caller: Corrector
+) -> Response:
+    return _answer(service, _correct(service, id_, given, caller), caller)
+
+
+def _correct(service: Service, id_: str, given: dict[str, str | None], caller: Corrector) -> Record:
+    record = corrections.correct(service.store, id_, given, by=caller.person)
+    if record is None:
+        raise not_read(record_of(service, id_))
+    return record
+
+
+def _answer(service: Service, record: Record, caller: Corrector) -> Response:
+    service.looks.note(caller.person, record.id)
+    stored, withheld = reviews_of(service, record, caller)
+    status = 202 if record.status == WAITING else 200
+    return answered(reading_answer(record, stored, withheld=withheld), status)
