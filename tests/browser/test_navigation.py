@@ -14,6 +14,8 @@ pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
 from playwright.sync_api import expect
 
+from fundoscope.serve.store import retention
+
 from .conftest import Site, running
 
 Open = Callable[..., Any]
@@ -204,3 +206,61 @@ def test_a_corner_may_be_dragged_past_the_opposite_one_and_back(site: Any, open_
     )
     assert [boxes[0][side] for side in ("x0", "y0", "x1", "y1")] == [100, 100, 101, 101]
     assert [boxes[1][side] for side in ("x0", "y0", "x1", "y1")] == [100, 100, 150, 160]
+
+
+def test_a_correction_by_a_colleague_is_seen_with_the_next_answer(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    page.get_by_label("Patient").first.fill("007")
+    id_ = opened(page, site, 2, "left", 61)
+    colleague = """([id, patient]) => fetch(`/v1/readings/${id}`, {
+        method: 'PATCH',
+        headers: {'Content-Type': 'application/json'},
+        body: JSON.stringify({patient}),
+    })"""
+    page.evaluate(colleague, [id_, "008"])
+    page.get_by_role("radio", name="2 moderate NPDR").check()
+    page.get_by_role("button", name="Save review").click()
+    expect(page.get_by_text("Saved. The review is part of the next export.")).to_be_visible()
+    expect(page.locator(".head")).to_contain_text("Patient: 008")
+
+
+def test_a_photograph_deleted_while_it_is_waited_for_says_so(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    id_ = opened(page, site, 2, "left", 62)
+    waiting = page.evaluate(f"fetch('/v1/readings/{id_}').then(answer => answer.json())")
+    waiting |= {"status": "waiting", "reading": None}
+    page.route(f"**/v1/readings/{id_}", lambda route: route.fulfill(json=waiting))
+    page.reload()
+    expect(page.get_by_text("waiting to be read")).to_be_visible()
+    retention.remove(site.store, [id_], by="a colleague")
+    page.unroute(f"**/v1/readings/{id_}")
+    expect(page.get_by_text("there is no reading with this id").first).to_be_visible()
+
+
+def test_the_list_is_drawn_anew_after_the_service_did_not_answer(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    site.upload(page, site.photograph(1, "left", 63))
+    expect(page.locator(".worklist tbody a").first).to_be_visible()
+    page.route("**/v1/worklist", lambda route: route.abort())
+    expect(page.locator("#total")).to_contain_text("the service does not answer")
+    page.unroute("**/v1/worklist")
+    page.route("**/v1/worklist", lambda route: route.fulfill(json={"total": 0, "items": []}))
+    expect(page.get_by_text("No photograph matches.")).to_be_visible()
+    expect(page.locator("#total")).to_have_text("Photographs: 0")
+
+
+def test_no_address_names_a_patient(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.get_by_label("Patient").first.fill("Dobrowolski")
+    opened(page, site, 1, "right", 64)
+    page.goto(f"{site.address}/#/")
+    page.locator(".filters input").fill("Dobrowolski")
+    expect(page.locator("#total")).to_have_text("Photographs: 1")
+    assert addresses
+    assert not [address for address in addresses if "Dobrowolski" in address]

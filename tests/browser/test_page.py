@@ -279,6 +279,16 @@ def test_every_text_is_in_the_language(site: Any, open_page: Open, code: str) ->
     assert not re.search(r"\bpage[._]\w+|undefined|\{\w+\}", said)
 
 
+def test_problems_are_said_in_the_language(site: Any, open_page: Open) -> None:
+    page = open_page(site.address, locale="zh")
+    page.set_input_files("#files", [str(site.file("bad.jpg", b"no photograph"))])
+    expect(page.locator(".uploads .error")).to_contain_text(
+        language("zh").say("problem.not_an_image")
+    )
+    page.goto(f"{site.address}/#/reading/00000000-0000-0000-0000-000000000000")
+    expect(page.get_by_text(language("zh").say("problem.no_such_reading"))).to_be_visible()
+
+
 def test_both_eyes_stand_beside_each_other(site: Any, open_page: Open) -> None:
     page = open_page(site.address)
     page.get_by_label("Patient").first.fill("007")
@@ -385,7 +395,9 @@ def test_files_are_dropped_onto_the_page(site: Any, open_page: Open) -> None:
     page.dispatch_event("section.upload", "drop", {"dataTransfer": data})
     # The next photograph may be of somebody else.
     expect(page.get_by_label("Patient").first).to_have_value("")
-    expect(page.locator(".uploads a")).to_have_text("3 severe NPDR · Referable")
+    expect(page.locator(".uploads a")).to_have_text(
+        "3 severe NPDR · Referable · Refer: more than mild retinopathy is likely enough"
+    )
     assert "the same file was read before" in page.locator(".uploads").inner_text()
 
 

@@ -59,11 +59,12 @@ def photograph(grade: int = 0, *, red: int | None = None, shade: int = 0) -> byt
 
 
 class Pool:
-    """Reads on one thread; while ``gate`` is closed, photographs wait."""
+    """Reads on one thread. While ``gate`` is closed, photographs wait; ``slow`` refuses them."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
+        self.slow = False
         self.read = 0
         self._executor = ThreadPoolExecutor(1)
 
@@ -77,6 +78,8 @@ class Pool:
     def _read(self, job: Job) -> Reading | Refusal:
         self.gate.wait(20)
         self.read += 1
+        if self.slow:
+            return Refusal("x", "took too long to read", "try again", "deadline")
         try:
             photo = decode_file(str(job.source))
         except PhotoError as error:

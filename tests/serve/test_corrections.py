@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from fundoscope.serve.store import audit, records, tokens
+from fundoscope.serve.store import audit, corrections, tokens
 from fundoscope.serve.store.database import looking
 
 from .conftest import Clinic, photograph
 from .test_access import bearer
-from .test_readings import ASYNC, problem, until
+from .test_readings import ASYNC, Start, problem, until
 
 
 def correct(clinic: Clinic, id_: str, **body: Any) -> Any:
@@ -45,39 +45,47 @@ def test_another_patient_keeps_the_reading(clinic: Clinic) -> None:
 def test_with_another_eye_the_photograph_is_read_again(clinic: Clinic) -> None:
     id_ = clinic.upload(2, eye="left")
     clinic.review(id_, grade=3)
-    clinic.pool.gate.clear()
-    answer = correct(clinic, id_, eye="right")
-    assert answer.status_code == 202
-    assert (answer.json()["status"], answer.json()["reading"]) == ("waiting", None)
-    problem(correct(clinic, id_, eye="left"), 409, "not_read")
-    item = clinic.get("/v1/worklist").json()["items"][0]
-    assert (item["status"], item["grade"], item["eye"]) == ("waiting", None, "right")
-    clinic.pool.gate.set()
-    until(lambda: clinic.get(f"/v1/readings/{id_}").json()["status"] == "read")
-    body = clinic.get(f"/v1/readings/{id_}").json()
-    assert (body["eye"], body["reading"]["grade"]["icdr"], len(body["reviews"])) == ("right", 2, 1)
+    body = correct(clinic, id_, eye="right").json()
     assert clinic.pool.read == 2
+    assert (body["eye"], body["reading"]["grade"]["icdr"], len(body["reviews"])) == ("right", 2, 1)
+    assert (last(clinic).what, json.loads(last(clinic).detail)["fields"]) == ("corrected", ["eye"])
     assert audit.verify(clinic.store.engine).faults == ()
 
 
-def test_a_reading_for_the_earlier_eye_is_not_stored(clinic: Clinic) -> None:
-    id_ = clinic.upload(2, eye="left")
-    before = records.get(clinic.store, id_)
-    assert before is not None
-    assert before.reading is not None
-    clinic.pool.gate.clear()
-    correct(clinic, id_, eye="right")
-    from fundoscope.reading import Reading
+def test_if_it_cannot_be_read_again_nothing_is_lost(clinic: Clinic) -> None:
+    id_ = clinic.upload(2, eye="left", patient="P-1")
+    clinic.review(id_, grade=3)
+    before = clinic.get(f"/v1/readings/{id_}").json()
+    hidden = [(path, path.read_bytes()) for path in clinic.files]
+    for path, _ in hidden:
+        path.write_bytes(b"a disk that fails")
+    body = problem(correct(clinic, id_, eye="right", patient="P-2"), 503, "not_an_image")
+    assert body["detail"].startswith("nothing was corrected")
+    for path, content in hidden:
+        path.write_bytes(content)
+    assert clinic.get(f"/v1/readings/{id_}").json() == before
+    assert correct(clinic, id_, eye="right").status_code == 200
 
-    late = records.finish(clinic.store, before, Reading.from_json(before.reading))
-    assert late is not None
-    assert late.status == "waiting"
+
+def test_who_corrects_at_the_same_time_is_told(clinic: Clinic) -> None:
+    id_ = clinic.upload(2, eye="left")
+    assert corrections.correct(clinic.store, id_, {"eye": "right"}, by="x") is None
+    assert clinic.get(f"/v1/readings/{id_}").json()["eye"] == "left"
+
+
+def test_a_correction_of_the_eye_shows_a_blind_reader_nothing(start: Start) -> None:
+    clinic = start(blind=True)
+    id_ = clinic.upload(2, eye="left")
+    clinic.headers |= bearer(tokens.add(clinic.store, "first", list(tokens.ROLES)))
+    clinic.review(id_, grade=3, comment="mine")
+    clinic.headers |= bearer(tokens.add(clinic.store, "second", list(tokens.ROLES)))
+    body = correct(clinic, id_, eye="right").json()
+    assert (body["withheld"], body["reading"], body["reviews"]) == (True, None, [])
 
 
 def test_nothing_is_said_of_the_eye_any_more(clinic: Clinic) -> None:
     id_ = clinic.upload(2, eye="left", patient="P-1")
-    assert correct(clinic, id_, eye=None, patient=None).status_code == 202
-    until(lambda: clinic.get(f"/v1/readings/{id_}").json()["status"] == "read")
+    assert correct(clinic, id_, eye=None, patient=None).status_code == 200
     body = clinic.get(f"/v1/readings/{id_}").json()
     assert (body["eye"], body["patient"]) == (None, None)
 
@@ -87,7 +95,7 @@ def test_the_log_names_the_fields_and_no_value(clinic: Clinic) -> None:
     correct(clinic, id_, patient="P-1951", eye="left")
     corrected = [each for each in audit.entries(clinic.store.engine) if each.what == "corrected"]
     assert [(each.who, each.about) for each in corrected] == [("local", id_)]
-    assert json.loads(corrected[0].detail) == {"fields": ["patient"], "read_again": False}
+    assert json.loads(corrected[0].detail) == {"fields": ["patient"]}
     assert audit.verify(clinic.store.engine).faults == ()
 
 
@@ -169,3 +177,15 @@ def test_a_photograph_that_waits_can_be_deleted(clinic: Clinic) -> None:
     clinic.pool.gate.set()
     until(lambda: clinic.pool.read)
     assert clinic.get(f"/v1/readings/{id_}").status_code == 404
+
+
+def test_a_draft_shows_no_reading_to_who_may_not_look(clinic: Clinic) -> None:
+    id_ = clinic.upload(2)
+    clinic.headers |= bearer(tokens.add(clinic.store, "writer", [tokens.REVIEW]))
+    problem(clinic.review(id_, draft=True), 403, "role")
+
+
+def test_a_review_is_a_look(clinic: Clinic) -> None:
+    id_ = clinic.upload(2)
+    clinic.review(id_, draft=True)
+    assert (last(clinic).who, last(clinic).what, last(clinic).about) == ("local", "looked", id_)

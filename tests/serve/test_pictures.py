@@ -76,7 +76,9 @@ def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None
     assert size(overlay(path, text, labels=False, heat=True))[0] >= 720
     assert size(reduced(path, 4096)) == (160, 120)
     pytest.importorskip("reportlab", reason="needs the extra [report]")
-    assert report([Page(path, text, "left")], "7", "2026-03-02", "en").startswith(b"%PDF-")
+    assert report([Page(path, text, "left", "2026-03-01")], "7", "2026-03-02", "en").startswith(
+        b"%PDF-"
+    )
 
 
 def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:

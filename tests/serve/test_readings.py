@@ -265,6 +265,40 @@ def test_what_was_accepted_before_a_crash_is_read_after_it(tmp_path: Path) -> No
         assert [path.name for path in clinic.files] == [accepted.photograph]
 
 
+def test_a_photograph_that_is_not_to_blame_is_kept_and_read_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    from fundoscope.serve.store import audit
+
+    from .conftest import running
+
+    with running(tmp_path / "data") as clinic:
+        clinic.pool.slow = True
+        id_ = problem(clinic.post(photograph(3)), 422, "deadline")["id"]
+        assert len(clinic.files) == 1
+        assert clinic.get(f"/v1/readings/{id_}").json()["status"] == "refused"
+    with running(tmp_path / "data") as clinic:
+        until(lambda: clinic.get(f"/v1/readings/{id_}").json()["reading"])
+        assert audit.verify(clinic.store.engine).faults == ()
+
+
+def test_an_upload_whose_reading_cannot_be_stored_is_accepted_all_the_same(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fundoscope.serve.store.database import DatabaseError
+
+    def fails(*_arguments: object) -> None:
+        raise DatabaseError("does not answer", "start it again")
+
+    monkeypatch.setattr("fundoscope.serve.queue.SWEEP_S", 0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr("fundoscope.serve.queue.records.finish", fails)
+        answer = clinic.post(photograph(2))
+    assert (answer.status_code, answer.json()["status"]) == (202, "waiting")
+    assert until(lambda: clinic.get(answer.headers["location"]).json()["reading"])
+    assert clinic.get("/v1/worklist").json()["total"] == 1
+
+
 def test_a_full_disk_stores_nothing(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -165,14 +165,14 @@ def test_audit_and_store_by_command(fundoscope: Command, tmp_path: Path) -> None
         clinic.review(first, grade=2, boxes=[])
     said = fundoscope("audit", "verify", "--data", data)
     assert (said.code, said.out.splitlines()[0]) == (
-        0, "the audit log is intact: 7 entries, the last has the hash",
+        0, "the audit log is intact: 8 entries, the last has the hash",
     )  # fmt: skip
     head = said.out.splitlines()[1]
     assert fundoscope("audit", "verify", "--data", data, "--noted", head).code == 0
     gone = fundoscope("audit", "verify", "--data", data, "--noted", "0" * 64)
     assert (gone.code, "cut off" in gone.err) == (3, True)
     entries = [json.loads(line) for line in fundoscope("audit", "show", "--data", data).out.split()]
-    assert [entry["number"] for entry in entries] == list(range(1, 8))
+    assert [entry["number"] for entry in entries] == list(range(1, 9))
 
     said = fundoscope("store", "add-token", "a.smith", "--data", data)
     assert re.fullmatch(r"fs_[\w-]{43}", said.out.strip())

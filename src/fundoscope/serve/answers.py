@@ -15,13 +15,16 @@ from fundoscope.serve.problems import ProblemAnswer
 from fundoscope.serve.store.records import Record, Refused
 from fundoscope.serve.store.reviews import Opinion, Review, ReviewedBox, Reviews
 from fundoscope.serve.store.tables import PATIENT_CHARACTERS
-from fundoscope.serve.store.worklist import Worklist
+from fundoscope.serve.store.worklist import Order, Worklist
 
 JSON: Final = "application/json"
 SCHEMAS: Final = "#/components/schemas/"
 MOST_BOXES: Final = 2_000
 """Boxes of a review. The photograph with the most lesions of IDRiD has 600."""
 COMMENT_CHARACTERS: Final = 4_000
+MOST_ITEMS: Final = 200
+"""Of the worklist, at once."""
+MOST_OFFSET: Final = 10_000_000
 NO_NUL: Final = "^[^\\u0000]*$"
 """PostgreSQL cannot store the character NUL."""
 LARGEST: Final = 1e6
@@ -96,7 +99,7 @@ class GivenCorrection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     Attributes:
         patient: an identifier.
-        eye: ``right`` or ``left``. With another eye the photograph is read again.
+        eye: ``right`` or ``left``. With another eye the photograph is read again first.
     """
 
     patient: PatientName | msgspec.UnsetType | None = msgspec.UNSET
@@ -106,6 +109,34 @@ class GivenCorrection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         """The values that were given, by their names."""
         given = {name: getattr(self, name) for name in self.__struct_fields__}
         return {name: value for name, value in given.items() if value is not msgspec.UNSET}
+
+
+class GivenSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the worklist should show; what is left out, or null, filters nothing.
+
+    Attributes:
+        grade: of the software, 0 to 4.
+        needs_reader: whether a person should look.
+        ungradable: whether the software could not grade it.
+        reviewed: whether a person reviewed it.
+        status: ``waiting``, ``read`` or ``refused``; null: all but those that could not be read.
+        patient: whose photographs.
+        patient_part: a part of the patient's name, in small or capital letters.
+        sort: the order; a minus sorts downwards.
+        limit: the most items.
+        offset: how many items to leave out at the beginning.
+    """
+
+    grade: Annotated[int, msgspec.Meta(ge=0, le=4)] | None = None
+    needs_reader: bool | None = None
+    ungradable: bool | None = None
+    reviewed: bool | None = None
+    status: Literal["waiting", "read", "refused"] | None = None
+    patient: PatientName | None = None
+    patient_part: PatientName | None = None
+    sort: Order = Order.NEWEST
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ITEMS)] = 50
+    offset: Annotated[int, msgspec.Meta(ge=0, le=MOST_OFFSET)] = 0
 
 
 class GivenToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,7 +260,7 @@ class HealthAnswer:
 NO_REVIEWS: Final = Reviews((), None, False, None)
 ANSWERS: Final = (
     ReadingAnswer, ReviewAnswer, Worklist, SessionAnswer, HealthAnswer, ProblemAnswer, GivenReview,
-    GivenCorrection, GivenToken,
+    GivenCorrection, GivenSearch, GivenToken,
 )  # fmt: skip
 
 
@@ -341,7 +372,8 @@ PROBLEM_WORDS: Final = {
     " withheld until you have given a grade, or somebody else uploaded the photograph.",
     404: "There is no such reading.",
     408: "The upload took too long.",
-    409: "The photograph is not read yet, could not be read, or is reviewed already.",
+    409: "The photograph is not read yet, could not be read, or is reviewed already; or somebody"
+    " else corrected it at the same time.",
     413: "The body is too large.",
     415: "The body has another type.",
     421: "The host name is not allowed.",

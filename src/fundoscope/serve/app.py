@@ -116,6 +116,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _begin(store: Store) -> None:
     photographs.tidy(store.data, records.known_photographs(store))
+    records.wait_again(store)
     _note(store, audit.STARTED)
 
 

@@ -21,6 +21,7 @@ from fundoscope.serve.answers import (
     GivenBox,
     GivenCorrection,
     GivenReview,
+    GivenSearch,
     HealthAnswer,
     ReadingAnswer,
     ReviewAnswer,
@@ -79,6 +80,7 @@ GIVEN_REVIEW: Final = GivenReview(
     changed_mind=False,
     boxes=[GivenBox("microaneurysm", 1200.0, 900.0, 1218.0, 917.0)],
 )
+GIVEN_SEARCH: Final = GivenSearch(needs_reader=True)
 GIVEN_CORRECTION: Final = GivenCorrection(patient=None, eye="left")
 REVIEW: Final = ReviewAnswer(
     id="1b5f0c8e-3d4c-4a7e-8d86-0f5a5f0b8c21",
@@ -122,6 +124,7 @@ EXAMPLES: Final[dict[str, object]] = {
     "reading": READING,
     "given_review": GIVEN_REVIEW,
     "given_correction": GIVEN_CORRECTION,
+    "given_search": GIVEN_SEARCH,
     "reviewed": REVIEWED,
     "session": SESSION,
     "worklist": WORKLIST,

@@ -193,11 +193,13 @@ class Page:
         path: of the photograph.
         reading: of it, as JSON.
         eye: ``"right"`` or ``"left"`` where the caller said so.
+        received: the day on which it was received, in ISO 8601.
     """
 
     path: Path
     reading: str
     eye: str | None
+    received: str
 
 
 def report(pages: Sequence[Page], patient: str, day: str, spoken: str) -> bytes:
@@ -219,7 +221,10 @@ def report(pages: Sequence[Page], patient: str, day: str, spoken: str) -> bytes:
 
     examined = [
         content.Examined(
-            Reading.from_json(page.reading), decode_file(page.path, min_side=WIDTH), eye=page.eye
+            Reading.from_json(page.reading),
+            decode_file(page.path, min_side=WIDTH),
+            eye=page.eye,
+            received=page.received,
         )
         for page in pages
     ]

@@ -102,6 +102,19 @@ class Queue:
         task.add_done_callback(lambda done: self._done(record.id, done))
         return task
 
+    async def read_again(self, record: Record, eye: str | None) -> Reading | Refused:
+        """Read a stored photograph as one of another eye; nothing is stored.
+
+        Raises:
+            Problem: 503; there is no place.
+        """
+        self.take_place()
+        try:
+            path = path_of(self._store.data, record.photograph)
+            return _outcome(await asyncio.wrap_future(self._pool.submit(Job(str(path), eye=eye))))
+        finally:
+            self.leave()
+
     async def sweep(self) -> None:
         """Read what was accepted and is not read yet, until the service stops."""
         while not self._stopping.is_set():
@@ -161,7 +174,7 @@ class Queue:
         taken = time.monotonic() - started
         self._metrics.reading_seconds.observe(taken)
         self._mean_s += SMOOTHING * (taken / max(1, self._taken) * self._workers - self._mean_s)
-        finished = await run_in_threadpool(records.finish, self._store, record, outcome)
+        finished = await run_in_threadpool(records.finish, self._store, record.id, outcome)
         word = READ if isinstance(outcome, Reading) else outcome.code
         self._metrics.outcomes.labels(word).inc()
         return finished

@@ -117,7 +117,8 @@ def allowed(*roles: str) -> Callable[[Request], Holder]:
 TheService = Annotated[Service, Depends(service_of)]
 Uploader = Annotated[Holder, Depends(allowed(tokens.UPLOAD))]
 Viewer = Annotated[Holder, Depends(allowed(tokens.LOOK))]
-Reviewer = Annotated[Holder, Depends(allowed(tokens.REVIEW))]
+Reviewer = Annotated[Holder, Depends(allowed(tokens.REVIEW, tokens.LOOK))]
+"""Who reviews a photograph sees its reading, too."""
 Corrector = Annotated[Holder, Depends(allowed(tokens.UPLOAD, tokens.LOOK))]
 """Who corrects a photograph sees its reading."""
 Monitor = Annotated[Holder, Depends(allowed(tokens.MONITOR))]

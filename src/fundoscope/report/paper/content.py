@@ -31,12 +31,14 @@ class Examined:
         photo: the decoded photograph; ``None`` if there is none to show.
         trouble: why the file could not be read or shown, in words.
         eye: ``"right"`` or ``"left"`` where the caller knows it; else that of the Reading counts.
+        received: the day on which a service received it, in ISO 8601; ``""`` prints none.
     """
 
     reading: Reading | None = None
     photo: Photo | None = None
     trouble: str = ""
     eye: str | None = None
+    received: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Eye:
         findings: the legend of the picture.
         missing: what was not assessed.
         notes: what is unusual.
-        source: of the photograph: size and hash.
+        source: of the photograph: size, hash, and the day on which it was received.
     """
 
     title: str
@@ -210,7 +212,7 @@ def _eye(examined: Examined, words: Language) -> Eye:
         findings=tuple(_findings(reading, words)),
         missing=sentences.missing(reading, words),
         notes=(*sentences.notes(reading, words), *_trouble(examined)),
-        source=_source(reading),
+        source=_source(reading, examined.received, words),
     )
 
 
@@ -244,9 +246,12 @@ def _findings(reading: Reading, words: Language) -> Iterator[Finding]:
         yield Finding(OPTIC_DISC.key, disc)
 
 
-def _source(reading: Reading) -> str:
+def _source(reading: Reading, received: str, words: Language) -> str:
     photo = reading.photo
-    return f"{photo.width} × {photo.height}, SHA-256 {photo.sha256[:HASH_SHOWN]}"
+    parts = [f"{photo.width} × {photo.height}", f"SHA-256 {photo.sha256[:HASH_SHOWN]}"]
+    if received:
+        parts.append(words.say("paper.received", day=received))
+    return ", ".join(parts)
 
 
 def _models(readings: Sequence[Reading], words: Language) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 /** Calls of the service. What fails becomes a Problem: what is wrong, and what to do. */
 
-import { say } from '/page/language.js';
+import { ofProblem, say } from '/page/language.js';
 
 /** Seconds after which a busy service is asked again, if it does not say. */
 const RETRY_S = 5;
@@ -14,7 +14,7 @@ export class Problem extends Error {
 
   /** What is wrong and what to do, in a sentence. */
   get sentence() {
-    return this.remedy ? `${this.message}: ${this.remedy}` : this.message;
+    return ofProblem(this.code, this.remedy ? `${this.message}: ${this.remedy}` : this.message);
   }
 }
 
@@ -57,11 +57,20 @@ export const correct = (id, body) => send(`/v1/readings/${encodeURIComponent(id)
 export const remove = (id) => call(`/v1/readings/${encodeURIComponent(id)}`, { method: 'DELETE' });
 export const picture = async (id, what) => (await call(part(id, what))).blob();
 
-/** The worklist; leaves out filters that are empty. */
+/**
+ * The worklist; leaves out filters that are empty. Sent as a body: a proxy on the way writes
+ * addresses into its log, and they would name patients.
+ */
 export function worklist(wanted) {
-  const given = Object.entries(wanted).filter(([, value]) => value !== '' && value !== null);
-  return json(`/v1/worklist?${new URLSearchParams(given)}`);
+  const typed = { true: true, false: false };
+  const given = Object.entries(wanted)
+    .filter(([, value]) => value !== '' && value !== null)
+    .map(([name, value]) => [name, name === 'grade' ? Number(value) : typed[value] ?? value]);
+  return send('/v1/worklist', Object.fromEntries(given));
 }
+
+/** The other photographs of the same patient at the same visit. */
+export const sameVisit = (id) => json(part(id, 'same-visit'));
 
 /**
  * Upload a photograph. XMLHttpRequest, because fetch says nothing while it sends.

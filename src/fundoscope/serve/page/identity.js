@@ -14,11 +14,11 @@ export class Identity {
   /**
    * @param {Object} session of the service
    * @param {Object} answer about the photograph
-   * @param {Object} review of the view, if the person may review
-   * @param {() => void} closed called when the form is left
+   * @param {{closed: () => void, removed: () => void}} told when the form is left, and when the
+   *   photograph is deleted
    */
-  constructor(session, answer, review, closed) {
-    Object.assign(this, { session, answer, review, closed });
+  constructor(session, answer, { closed, removed }) {
+    Object.assign(this, { session, answer, closed, removed });
     this.patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', value: answer.patient || '' });
     const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
     this.eye = choice(eyes, answer.eye || '', () => {});
@@ -58,9 +58,8 @@ export class Identity {
       return;
     }
     await this.attempt(async () => {
-      // A photograph that is read again takes no draft meanwhile.
-      const problem = this.review ? await this.review.settle() : null;
-      if (problem) throw problem;
+      const doing = body.eye === undefined ? 'page.sending' : 'page.reading';
+      fill(this.buttons, say(doing));
       await api.correct(this.answer.id, body);
       announce(say('page.corrected'));
       window.dispatchEvent(new HashChangeEvent('hashchange'));
@@ -70,7 +69,7 @@ export class Identity {
   async remove() {
     await this.attempt(async () => {
       await api.remove(this.answer.id);
-      if (this.review) this.review.drop();
+      this.removed();
       announce(say('page.deleted'));
       window.location.hash = '#/';
     });

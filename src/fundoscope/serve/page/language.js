@@ -77,6 +77,15 @@ export function translated(sentence, section = 'warning') {
   return sentence;
 }
 
+/**
+ * What the service says of a problem, which is in English and exact; in another language the text of
+ * the problem's code, where there is one.
+ */
+export function ofProblem(problem, sentence) {
+  const key = `problem.${problem}`;
+  return code !== ENGLISH && knows(key) ? say(key) : sentence;
+}
+
 /** What matches an English text with any values. */
 function pattern(text) {
   const escaped = text.replace(/[.*+?^$()|[\]\\]/g, '\\$&');

@@ -31,7 +31,8 @@ async function begin() {
   window.addEventListener('unhandledrejection', (event) => {
     if (event.reason instanceof api.Problem) {
       event.preventDefault();
-      complain(event.reason);
+      if (event.reason.status === 401) enter();
+      else complain(event.reason);
     }
   });
   await enter();
@@ -91,6 +92,10 @@ async function route() {
     else if (ending) await ending();
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
+    if (problem.status === 401) {
+      await enter();
+      return;
+    }
     fill(room, make('p.error', { role: 'alert' }, problem.sentence),
       make('p.row', {}, button(say('page.again'), route), make('a', { href: '#/' }, say('page.worklist'))));
   }

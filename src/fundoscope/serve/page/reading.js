@@ -5,7 +5,7 @@ import { announce, button, fill, make, toggle } from '/page/dom.js';
 import { Eye, firstSight } from '/page/eye.js';
 import { Identity, mayCorrect } from '/page/identity.js';
 import * as keys from '/page/keys.js';
-import { current, limitPercent, moment, percent, say } from '/page/language.js';
+import { current, limitPercent, moment, ofProblem, percent, say } from '/page/language.js';
 import { Review } from '/page/review.js';
 import { hasGrid, hasQuadrants } from '/page/viewer/anatomy.js';
 import { sample } from '/page/viewer/lesions.js';
@@ -42,11 +42,13 @@ class ReadingView {
       boxes: true, hidden: new Set(), threshold: 0, landmarks: true, grid: false, quadrants: false, heat: false,
       redFree: false, contrast: false, smooth: true,
     };
+    this.header = make('div');
     this.eyes = [];
     this.panel = make('div.panel');
     this.tools = make('div.tools.row', { role: 'toolbar', 'aria-label': say('page.tools') });
     this.stage = make('div.stage');
-    fill(main, this.head(), make('div.reading', {}, make('div.left', {}, this.tools, this.stage), this.panel));
+    fill(main, this.header, make('div.reading', {}, make('div.left', {}, this.tools, this.stage), this.panel));
+    this.drawHead();
     if (answer.status === 'refused') this.refuse();
     else this.open();
   }
@@ -58,32 +60,32 @@ class ReadingView {
     return this.review ? this.review.close() : null;
   }
 
-  head() {
+  drawHead() {
     const { answer } = this;
     const name = answer.name || say('page.photograph_number', { number: answer.id.slice(0, 8) });
-    return make('div.row.head', {},
+    fill(this.header, make('div.row.head', {},
       make('a', { href: '#/' }, `← ${say('page.worklist')}`),
       make('h1', {}, name),
       answer.patient ? make('span', {}, `${say('paper.patient')}: ${answer.patient}`) : null,
       make('span.quiet', {}, moment(answer.created)),
-      mayCorrect(this.session, answer) ? button(say('page.correct'), (event) => this.correct(event.target)) : null);
+      mayCorrect(this.session, answer) ? button(say('page.correct'), (event) => this.correct(event.target)) : null));
   }
 
   /** Ask below the head for the right patient and eye. */
   correct(opener) {
     if (this.main.querySelector('.identity')) return;
-    const identity = new Identity(this.session, this.answer, this.review, () => {
-      identity.element.remove();
-      opener.focus();
+    const identity = new Identity(this.session, this.answer, {
+      closed: () => { identity.element.remove(); opener.focus(); },
+      removed: () => { if (this.review) this.review.drop(); },
     });
-    this.main.querySelector('.head').after(identity.element);
+    this.header.append(identity.element);
     identity.focus();
   }
 
   refuse() {
     const { refusal } = this.answer;
-    fill(this.main, this.head(), make('p.error', { role: 'alert' },
-      say('page.refused', { reason: refusal.reason, remedy: refusal.remedy })));
+    fill(this.main, this.header, make('p.error', { role: 'alert' },
+      ofProblem(refusal.code, say('page.refused', { reason: refusal.reason, remedy: refusal.remedy }))));
   }
 
   open() {
@@ -104,7 +106,10 @@ class ReadingView {
       try {
         this.answer = await api.reading(this.answer.id);
       } catch (problem) {
-        if (!(problem instanceof api.Problem)) throw problem; // Else it is asked again.
+        if (!(problem instanceof api.Problem) || (problem.status && problem.status < 500)) {
+          this.eye.fail(problem); // It was deleted, or the token is not valid any more.
+          throw problem;
+        }
       }
       if (this.closed) return;
       if (this.answer.status === 'waiting') {
@@ -122,7 +127,9 @@ class ReadingView {
 
   /** Draw what a newer answer changes, and say what was done. */
   take(answer, said = '') {
+    const before = this.answer;
     this.answer = answer;
+    if (answer.patient !== before.patient || answer.eye !== before.eye || answer.status !== before.status) this.identify();
     this.drawTools();
     this.drawPanel();
     this.useKeys();
@@ -131,14 +138,22 @@ class ReadingView {
     else if (answer.reading) announce(words.sentenceOfGrade(answer.reading));
   }
 
+  /** Patient, eye or status changed: somebody corrected them, or the photograph was read. */
+  identify() {
+    if (this.eyes.length === 2) this.both(false);
+    this.partner = null;
+    this.drawHead();
+    if (this.answer.patient) this.findPartner().catch(() => {});
+  }
+
   redraw() { this.eyes.forEach((eye) => eye.view.request()); }
 
-  /** The photograph of the patient's other eye, if there is one. */
+  /** The photograph of the patient's other eye at the same visit, if there is one. */
   async findPartner() {
-    const { items } = await api.worklist({ patient: this.answer.patient, status: 'read', limit: 20 });
+    const { items } = await api.sameVisit(this.answer.id);
     if (this.closed) return;
     const mine = sideOf(this.answer);
-    for (const item of items.filter(({ id }) => id !== this.answer.id).slice(0, 4)) {
+    for (const item of items.slice(0, 4)) {
       const answer = await api.reading(item.id);
       if (this.closed) return;
       const other = sideOf(answer);
@@ -165,6 +180,7 @@ class ReadingView {
     const order = [...this.eyes].sort((eye) => (sideOf(eye.answer) === 'right' ? -1 : 1));
     fill(this.stage, order.map(({ element }) => element));
     this.stage.classList.toggle('two', on);
+    if (this.slider) this.slider.min = String(this.leastScore());
   }
 
   summary(answer) {
@@ -241,7 +257,7 @@ class ReadingView {
     const verdict = words.verdict(reading);
     return [
       make('h2', {}, words.sentenceOfGrade(reading), verdict ? ` · ${verdict}` : ''),
-      make(`p.next.step.${reading.next_step ? reading.next_step.step : 'unknown'}`, {}, words.step(reading)),
+      make(`p.next.step.${words.stepKey(reading.next_step?.step)}`, {}, words.step(reading)),
       probabilities.length ? make('table.bars', {}, make('caption', {}, say('paper.probabilities')),
         make('tbody', {}, probabilities.map((share, grade) => bar(share, grade, grade === reading.grade.icdr)))) : null,
       make('dl', {}, [...words.rows(reading), ...(missing ? [[say('paper.not_assessed'), missing]] : []),
@@ -255,12 +271,10 @@ class ReadingView {
   lesions(reading) {
     const assessed = reading.lesion_summary.filter((each) => each.assessed);
     if (!assessed.length) return null;
-    const scores = reading.lesions.map(({ score }) => score);
-    const least = scores.length ? Math.floor(Math.min(...scores) * 100) / 100 : 0;
-    this.shown.threshold = Math.max(this.shown.threshold, least);
-    const value = make('output', {}, limitPercent(this.shown.threshold));
+    const least = this.leastScore();
+    const value = make('output', {}, limitPercent(Math.max(this.shown.threshold, least)));
     this.slider = make('input', {
-      type: 'range', min: String(least), max: '1', step: '0.01', id: 'threshold', value: String(this.shown.threshold),
+      type: 'range', min: String(least), max: '1', step: '0.01', id: 'threshold', value: String(Math.max(this.shown.threshold, least)),
       oninput: () => {
         this.shown.threshold = Number(this.slider.value);
         value.textContent = limitPercent(this.shown.threshold);
@@ -286,6 +300,12 @@ class ReadingView {
     return make('section', { 'aria-label': say('paper.lesions') }, make('h2', {}, say('paper.lesions')),
       make('ul.kinds', {}, kinds),
       make('p', {}, make('label', { for: 'threshold' }, say('page.threshold')), this.slider, value));
+  }
+
+  /** The lowest score of a box in the eyes that are shown: there the slider begins. */
+  leastScore() {
+    const scores = this.eyes.flatMap((eye) => eye.lesions.map(({ score }) => score));
+    return scores.length ? Math.floor(Math.min(...scores) * 100) / 100 : 0;
   }
 
   count(counts) {

@@ -55,11 +55,6 @@ export class Review {
     document.removeEventListener('visibilitychange', this.hide);
     if (this.eye.view.tool === this.boxes) this.eye.view.tool = null;
     this.closed = true;
-    return this.settle();
-  }
-
-  /** Save what is not saved yet as a draft, and stay open. Gives the problem if it cannot be. */
-  async settle() {
     await this.keep();
     return this.pending ? this.problem : null;
   }

@@ -3,7 +3,7 @@
 import * as api from '/page/api.js';
 import { announce, button, choice, field, fill, make } from '/page/dom.js';
 import { say } from '/page/language.js';
-import { sentenceOfGrade, verdict } from '/page/words.js';
+import { sentenceOfGrade, step, verdict } from '/page/words.js';
 
 /** Uploads at the same time: while one is read, the next is sent. */
 const AT_ONCE = 2;
@@ -136,7 +136,8 @@ class Upload {
 
   finish(answer) {
     const link = make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` },
-      answer.reading ? [sentenceOfGrade(answer.reading), verdict(answer.reading)].filter(Boolean).join(' · ') : say('page.open'));
+      answer.reading ? [sentenceOfGrade(answer.reading), verdict(answer.reading), step(answer.reading)].filter(Boolean).join(' · ')
+        : say('page.open'));
     const again = answer.same_as ? ` (${say('page.same_as')})` : '';
     this.bar.remove();
     fill(this.words, link, again);

@@ -29,7 +29,16 @@ export function step(reading) {
   const next = reading.next_step;
   if (next === null) return say('step.unknown');
   const key = `why.${next.reason}`;
-  return `${say(`step.${next.step}`)}: ${knows(key) ? say(key) : next.words}`;
+  return `${say(`step.${stepKey(next.step)}`)}: ${knows(key) ? say(key) : next.words}`;
+}
+
+/**
+ * The key of a step in the texts and the styles. Nobody is recalled as usual by one eye, so that
+ * step says that the other one decides, too.
+ */
+export function stepKey(step) {
+  if (!step) return 'unknown';
+  return step === 'routine_recall' ? 'one_eye' : step;
 }
 
 /** How certain the grade is, with the plausible grades; `''` without a grade. */

@@ -6,6 +6,7 @@ import * as keys from '/page/keys.js';
 import { moment, percent, say } from '/page/language.js';
 import { choose, chosen } from '/page/settings.js';
 import { panel as uploadPanel } from '/page/upload.js';
+import { stepKey } from '/page/words.js';
 
 /** Rows that are shown at first, and how many more each time. */
 const PAGE_ROWS = 50;
@@ -27,7 +28,9 @@ export async function show(main, session) {
   const body = make('tbody');
   const caption = make('p.row', { id: 'total' });
   const head = make('thead');
-  let shown = { items: [], total: 0 };
+  let shown = null;
+  /** Number of the latest question: an answer to an earlier one comes too late. */
+  let turns = 0;
   let rows = PAGE_ROWS;
   let current = 0;
   let ended = false;
@@ -41,6 +44,8 @@ export async function show(main, session) {
     filters, caption, make('div.scroll', {}, table), more);
 
   async function look() {
+    turns += 1;
+    const turn = turns;
     const { patient, ...others } = wanted;
     const answer = { items: [], total: 0 };
     for (let part = null; !part || (part.items.length && answer.items.length < rows);) {
@@ -50,8 +55,8 @@ export async function show(main, session) {
       answer.total = part.total;
       if (answer.items.length >= answer.total) break;
     }
-    if (ended) return;
-    if (JSON.stringify(answer) === JSON.stringify(shown) && body.children.length) return;
+    if (ended || turn !== turns) return;
+    if (JSON.stringify(answer) === JSON.stringify(shown)) return;
     shown = answer;
     draw();
   }
@@ -104,7 +109,7 @@ export async function show(main, session) {
   const timer = setInterval(() => {
     if (document.hidden) return;
     look().catch((problem) => {
-      shown = { items: [], total: 0 }; // Drawn anew once the service answers again.
+      shown = null; // Drawn anew once the service answers again.
       fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
     });
   }, LOOK_MS);
@@ -119,7 +124,7 @@ function makeFilters(wanted, changed) {
   const any = ['', say('page.any')];
   const answers = [any, ['true', say('page.yes')], ['false', say('page.no')]];
   const grades = [any, ...GRADES.map((grade) => [grade, `${grade} ${say(`grade.${grade}`)}`])];
-  const statuses = [any, ...['waiting', 'read', 'refused'].map((each) => [each, say(`page.status_${each}`)])];
+  const statuses = [['', say('page.status_all')], ...['waiting', 'read', 'refused'].map((each) => [each, say(`page.status_${each}`)])];
   const patient = make('input', { type: 'search', value: wanted.patient, oninput: () => {
     clearTimeout(patient.timer);
     patient.timer = setTimeout(() => set('patient')(patient.value.trim()), 300);
@@ -173,5 +178,6 @@ function gradeOf(item) {
 
 function stepOf(item) {
   if (!item.next_step) return '';
-  return make(`span.step.${item.next_step}`, {}, say(`step.${item.next_step}`));
+  const key = stepKey(item.next_step);
+  return make(`span.step.${key}`, {}, say(`step.${key}`));
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -23,6 +23,7 @@ from fundoscope.serve.service import (
     reviews_of,
     shown_record,
 )
+from fundoscope.serve.store import worklist
 from fundoscope.serve.store.photographs import path_of
 from fundoscope.serve.store.tables import REFUSED
 
@@ -126,8 +127,8 @@ async def report(
 ) -> Response:
     """A page to print: photographs with lesions, grade and certainty, and what to do next.
 
-    The patient is named if the upload named one. Two readings that name different patients do not
-    go into one report.
+    The patient is named if the upload named one. Two readings do not go into one report if they
+    name different patients, or if their photographs were received more than two weeks apart.
     """
     ids = [str(id)] if other is None else [str(id), str(other)]
     records = [await run_in_threadpool(shown_record, service, each, caller) for each in ids]
@@ -136,9 +137,19 @@ async def report(
         raise Problem(
             409, "two_patients", "the readings are of different patients", "make two reports"
         )
+    if not worklist.is_same_visit(records[0].created, records[-1].created):
+        raise Problem(
+            409,
+            "two_visits",
+            "the photographs were not received at the same visit",
+            "make two reports",
+        )
     pages = [
         pictures.Page(
-            path_of(service.store.data, record.photograph), record.reading or "", record.given.eye
+            path_of(service.store.data, record.photograph),
+            record.reading or "",
+            record.given.eye,
+            datetime.fromisoformat(record.created).astimezone().date().isoformat(),
         )
         for record in records
     ]

@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from fundoscope.reading import Reading
 from fundoscope.serve import uploads
 from fundoscope.serve.answers import (
     JSON,
@@ -23,7 +24,7 @@ from fundoscope.serve.answers import (
     reference,
 )
 from fundoscope.serve.bodies import decoded
-from fundoscope.serve.problems import Problem
+from fundoscope.serve.problems import RETRY_S, Problem, retry
 from fundoscope.serve.service import (
     Corrector,
     Service,
@@ -34,8 +35,7 @@ from fundoscope.serve.service import (
     reviews_of,
 )
 from fundoscope.serve.store import corrections, retention
-from fundoscope.serve.store.records import Record
-from fundoscope.serve.store.tables import WAITING
+from fundoscope.serve.store.records import Refused
 
 MOST_BYTES: Final = 2**12
 """Of a correction: a patient of 128 characters, each written as an escape."""
@@ -50,12 +50,6 @@ router = APIRouter(prefix="/v1/readings/{id}", tags=["readings"])
     summary="Correct patient or eye",
     responses={
         **documented(200, ReadingAnswer, "It is corrected.", example="reading"),
-        **documented(
-            202,
-            ReadingAnswer,
-            "The eye is corrected, and the photograph will be read again.",
-            example="accepted",
-        ),
         **problems(404, 409, 413, 415, 507),
     },
     openapi_extra={
@@ -78,23 +72,28 @@ async def correct(
 ) -> Response:
     """Correct whose photograph it is, or which eye it shows.
 
-    Reviews are kept. The audit log says who corrected which field, not its values.
+    With another eye the photograph is read again before the answer comes; if that fails, nothing
+    is changed. Reviews are kept. The audit log says who corrected which field, not its values.
     """
     given = (await decoded(request, CORRECTIONS, most=MOST_BYTES)).values()
     uploads.check_patient(given.get(corrections.PATIENT))
-    if corrections.EYE not in given:
-        return await run_in_threadpool(_corrected, service, str(id), given, caller)
-    service.queue.take_place()
-    try:
-        record = await run_in_threadpool(_correct, service, str(id), given, caller)
-    except BaseException:
-        service.queue.leave()
-        raise
-    if record.status == WAITING:
-        service.queue.submit(record)
-    else:
-        service.queue.leave()
-    return await run_in_threadpool(_answer, service, record, caller)
+    record = await run_in_threadpool(record_of, service, str(id))
+    if record.reading is None:
+        raise not_read(record)
+    eye = given.get(corrections.EYE, record.given.eye)
+    outcome = None
+    if eye != record.given.eye:
+        outcome = await service.queue.read_again(record, eye)
+    if isinstance(outcome, Refused):
+        raise Problem(
+            503,
+            outcome.code,
+            f"nothing was corrected: the photograph {outcome.reason}",
+            "try again, or ask who runs the service",
+            headers=retry(RETRY_S),
+            id=record.id,
+        )
+    return await run_in_threadpool(_corrected, service, record.id, given, caller, outcome)
 
 
 @router.delete(
@@ -132,20 +131,22 @@ def delete(id: UUID, service: TheService, caller: Uploader) -> Response:  # noqa
 
 
 def _corrected(
-    service: Service, id_: str, given: dict[str, str | None], caller: Corrector
+    service: Service,
+    id_: str,
+    given: dict[str, str | None],
+    caller: Corrector,
+    reading: Reading | None,
 ) -> Response:
-    return _answer(service, _correct(service, id_, given, caller), caller)
-
-
-def _correct(service: Service, id_: str, given: dict[str, str | None], caller: Corrector) -> Record:
-    record = corrections.correct(service.store, id_, given, by=caller.person)
+    record = corrections.correct(service.store, id_, given, by=caller.person, reading=reading)
     if record is None:
-        raise not_read(record_of(service, id_))
-    return record
-
-
-def _answer(service: Service, record: Record, caller: Corrector) -> Response:
-    service.looks.note(caller.person, record.id)
+        record_of(service, id_)  # deleted meanwhile?
+        raise Problem(
+            409,
+            "changed",
+            "somebody else corrected the photograph at the same time",
+            "look at it again",
+            id=id_,
+        )
     stored, withheld = reviews_of(service, record, caller)
-    status = 202 if record.status == WAITING else 200
-    return answered(reading_answer(record, stored, withheld=withheld), status)
+    service.looks.note(caller.person, record.id)
+    return answered(reading_answer(record, stored, withheld=withheld))

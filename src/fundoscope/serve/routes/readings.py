@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from fundoscope.errors import FundoscopeError
 from fundoscope.serve import uploads
 from fundoscope.serve.answers import (
     ReadingAnswer,
@@ -50,7 +51,8 @@ router = APIRouter(tags=["readings"])
         **documented(
             202,
             ReadingAnswer,
-            "The photograph is stored and will be read (with `Prefer: respond-async`).",
+            "The photograph is stored and will be read (with `Prefer: respond-async`, or if its"
+            " reading could not be stored).",
             example="accepted",
         ),
         **problems(400, 408, 413, 415, 507),
@@ -62,7 +64,9 @@ async def upload(request: Request, service: TheService, caller: Uploader) -> Res
 
     The answer comes when it is read; with the header `Prefer: respond-async` when it is stored.
     From then on it is kept and read, also if the caller hangs up or the service dies. A file that
-    cannot be read as a photograph gets 422 with the reason; nothing of it is kept but the reason.
+    cannot be read as a photograph gets 422 with the reason. It is removed; the reason is kept, with
+    what you said of it. If the file is not to blame, such as when memory ran out, it is kept and
+    read again after the next start.
     """
     service.queue.take_place()
     try:
@@ -76,7 +80,10 @@ async def upload(request: Request, service: TheService, caller: Uploader) -> Res
         task.add_done_callback(_retrieved)
         answer = reading_answer(record)
         return answered(answer, 202, where | {"Preference-Applied": AT_ONCE})
-    finished = await asyncio.shield(task)
+    try:
+        finished = await asyncio.shield(task)
+    except (FundoscopeError, OSError):  # its reading could not be stored; it is read again later
+        return answered(reading_answer(record), 202, where)
     if finished is None:
         raise not_found(record.id)
     if finished.refusal is not None:

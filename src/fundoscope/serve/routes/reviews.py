@@ -92,6 +92,7 @@ def _saved(service: Service, id_: str, caller: Reviewer, given: GivenReview) -> 
         )
     except LookupError:
         raise not_found(id_) from None
+    service.looks.note(caller.person, id_)
     stored, withheld = reviews_of(service, record, caller)
     return answered(reading_answer(record, stored, withheld=withheld), 201)
 

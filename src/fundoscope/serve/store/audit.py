@@ -43,8 +43,6 @@ REVIEWS: Final = "reviews"
 """The key under which a deletion lists the reviews that went with a reading."""
 FIELDS: Final = "fields"
 """The key under which a correction lists the columns that it changed, without their values."""
-READ_AGAIN: Final = "read_again"
-"""The key under which a correction says whether the photograph must be read again."""
 UNKNOWN: Final = "unknown"
 """Stands for the hash of what was never logged."""
 
@@ -191,10 +189,12 @@ def _faults(row: Row[Any], number: int, previous: str) -> Iterator[str]:
 def _note_content(row: Row[Any], contents: dict[str, str | None]) -> None:
     """Keep the latest logged hash of each reading and review; forget what was deleted."""
     detail = msgspec.json.decode(row.detail)
-    if row.what == ACCEPTED or (row.what == CORRECTED and detail.get(READ_AGAIN)):
+    if row.what == ACCEPTED:
         contents[row.about] = None
     elif row.what in (READ_BY_SOFTWARE, REVIEWED):
         contents[row.about] = detail.get(CONTENT)
+    elif row.what == CORRECTED and CONTENT in detail:
+        contents[row.about] = detail[CONTENT]
     elif row.what == DELETED:
         for gone in (row.about, *detail.get(REVIEWS, ())):
             contents.pop(gone, None)

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select, update
 
+from fundoscope.reading import Reading
 from fundoscope.serve.store import audit
 from fundoscope.serve.store.database import forget, writing
-from fundoscope.serve.store.records import UNREAD, Record, record_of
+from fundoscope.serve.store.records import Record, columns_of, record_of
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, readings
 
-EYE, PATIENT = "eye", "patient"
-FIELDS: Final = (EYE, PATIENT)
-"""The columns that may be corrected."""
+EYE: Final = "eye"
+PATIENT: Final = "patient"
 
 
-def correct(store: Store, id_: str, given: Mapping[str, str | None], *, by: str) -> Record | None:
-    """Correct patient or eye of a photograph that was read.
-
-    Quadrants, the side of the fovea and warnings depend on the eye. With another eye, the
-    photograph therefore waits to be read again. Its reviews are kept.
+def correct(
+    store: Store,
+    id_: str,
+    given: Mapping[str, str | None],
+    *,
+    by: str,
+    reading: Reading | None = None,
+) -> Record | None:
+    """Correct patient or eye of a photograph that was read. Its reviews are kept.
 
     Args:
         store: where.
         id_: of the reading.
-        given: the new values by the names of :data:`FIELDS`. What is left out stays.
+        given: the new values by their names, :data:`PATIENT` and :data:`EYE`. What is left out
+            stays.
         by: who corrects.
+        reading: the photograph read with the new eye. Quadrants, the side of the fovea and warnings
+            depend on the eye, so a new eye needs a new reading.
 
     Returns:
-        The record as it is now; ``None`` if there is none, or the photograph is not read.
+        The record as it is now; ``None`` if there is none, if the photograph is not read, or if a
+        new eye has no reading.
 
     Raises:
         DatabaseError: the database cannot be used. Nothing was changed.
@@ -42,14 +50,19 @@ def correct(store: Store, id_: str, given: Mapping[str, str | None], *, by: str)
         if row is None:
             return None
         changed = {name: value for name, value in given.items() if getattr(row, name) != value}
-        if not changed:
-            return record_of(row)
-        again = EYE in changed
-        values = changed | (UNREAD if again else {})
-        connection.execute(update(readings).where(this).values(**values))
-        detail = {audit.FIELDS: sorted(changed), audit.READ_AGAIN: again}
-        audit.append(connection, by, audit.CORRECTED, id_, detail=detail)
-        row = connection.execute(select(readings).where(this)).one()
+        if EYE in changed and reading is None:
+            return None
+        if changed:
+            values, entry = dict(changed), {}
+            detail: dict[str, Any] = {audit.FIELDS: sorted(changed)}
+            if EYE in changed and reading is not None:
+                columns = columns_of(reading)
+                values |= columns | {"finished": audit.now()}
+                detail[audit.CONTENT] = audit.digest(columns["reading"])
+                entry["models"] = reading.models
+            connection.execute(update(readings).where(this).values(**values))
+            audit.append(connection, by, audit.CORRECTED, id_, detail=detail, **entry)
+            row = connection.execute(select(readings).where(this)).one()
     if PATIENT in changed:
         forget(store.engine)
     return record_of(row)

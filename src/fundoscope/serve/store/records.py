@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from fundoscope.batch.jobs import CHANGING, INTERNAL_ERROR
+from fundoscope.batch.workers import DEADLINE, DIED
+from fundoscope.photo.refusals import OUT_OF_MEMORY
 from fundoscope.reading import Reading
 from fundoscope.report.wording import certainty
 from fundoscope.serve.store import audit
@@ -52,6 +55,14 @@ class Refused:
     remedy: str
 
 
+NOT_THE_FILE: Final = frozenset(
+    {
+        DEADLINE, DIED, INTERNAL_ERROR, OUT_OF_MEMORY, CHANGING, "no_permission", "not_found",
+        "unreadable",
+    }
+)  # fmt: skip
+"""Codes of refusals that may pass: a busy machine, too little memory, a disk that does not answer,
+an error of ours."""
 REFUSALS: Final = msgspec.json.Decoder(Refused)
 """Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
 
@@ -144,25 +155,24 @@ def _forget(store: Store, sha256: str) -> None:
             path_of(store.data, sha256).unlink(missing_ok=True)
 
 
-def finish(store: Store, record: Record, outcome: Reading | Refused) -> Record | None:
+def finish(store: Store, id_: str, outcome: Reading | Refused) -> Record | None:
     """Store the reading of an accepted photograph, or why there is none.
 
     Args:
         store: where.
-        record: of the photograph, as it was read. If another eye was given meanwhile, the outcome
-            is not stored: the photograph waits to be read again.
-        outcome: what came of it.
+        id_: of the reading.
+        outcome: what came of it. A file that cannot be read as a photograph is removed. A file that
+            is not to blame (:data:`NOT_THE_FILE`) is kept, and read again after the next start.
 
     Returns:
-        The record as it is now; ``None`` if it was deleted meanwhile.
+        The record; ``None`` if it was deleted meanwhile.
 
     Raises:
         DatabaseError: the database cannot be used. The photograph still waits then.
     """
     entry: dict[str, Any]
-    id_, eye = record.id, readings.c.eye.is_not_distinct_from(record.given.eye)
     if isinstance(outcome, Reading):
-        values = _of_reading(outcome)
+        values = columns_of(outcome)
         content = {audit.CONTENT: audit.digest(values["reading"])}
         entry = {"what": audit.READ_BY_SOFTWARE, "models": outcome.models, "detail": content}
     else:
@@ -171,7 +181,7 @@ def finish(store: Store, record: Record, outcome: Reading | Refused) -> Record |
     with removal(store.data) as remove_file, writing(store.engine) as connection:
         done = connection.execute(
             update(readings)
-            .where(readings.c.id == id_, readings.c.status == WAITING, eye)
+            .where(readings.c.id == id_, readings.c.status == WAITING)
             .values(finished=audit.now(), **values)
         )
         if done.rowcount == 1:
@@ -207,36 +217,51 @@ def waiting(store: Store) -> list[Record]:
         return [record_of(row) for row in connection.execute(query)]
 
 
-def known_photographs(store: Store) -> set[str]:
-    """The hashes of all photographs that are kept: nothing is kept of a file that was refused.
+def wait_again(store: Store) -> int:
+    """Let photographs wait that were refused for a reason that is not the file's.
+
+    Returns:
+        Their number.
 
     Raises:
         DatabaseError: the database cannot be used.
     """
-    query = select(readings.c.photograph).where(readings.c.status != REFUSED).distinct()
+    query = select(readings.c.id, readings.c.refusal).where(readings.c.status == REFUSED)
+    with writing(store.engine) as connection:
+        ids = [row.id for row in connection.execute(query) if not _blames_file(row.refusal)]
+        for id_ in ids:
+            values = {"status": WAITING, "refusal": None, "finished": None}
+            connection.execute(update(readings).where(readings.c.id == id_).values(values))
+    return len(ids)
+
+
+def known_photographs(store: Store) -> set[str]:
+    """The hashes of all photographs that are kept.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    query = select(readings.c.photograph, readings.c.status, readings.c.refusal)
     with looking(store.engine) as connection:
-        return set(connection.execute(query).scalars())
+        rows = connection.execute(query)
+        return {sha256 for sha256, status, refusal in rows if _needs_file(status, refusal)}
 
 
 def is_kept(connection: Connection, sha256: str) -> bool:
-    """Whether a reading needs a photograph; nothing is kept of a file that was refused."""
-    count = select(func.count()).where(
-        readings.c.photograph == sha256, readings.c.status != REFUSED
-    )
-    return bool(connection.execute(count).scalar_one())
+    """Whether a reading needs a photograph."""
+    query = select(readings.c.status, readings.c.refusal).where(readings.c.photograph == sha256)
+    return any(_needs_file(status, refusal) for status, refusal in connection.execute(query))
 
 
-UNREAD: Final[dict[str, Any]] = {
-    "status": WAITING,
-    **dict.fromkeys(
-        ("finished", "reading", "grade", "certainty", "referable", "needs_reader", "ungradable",
-         "next_step")
-    ),
-}  # fmt: skip
-"""The columns of a photograph that waits to be read."""
+def _needs_file(status: str, refusal: str | None) -> bool:
+    return status != REFUSED or not _blames_file(refusal)
 
 
-def _of_reading(reading: Reading) -> dict[str, Any]:
+def _blames_file(refusal: str | None) -> bool:
+    return refusal is not None and REFUSALS.decode(refusal).code not in NOT_THE_FILE
+
+
+def columns_of(reading: Reading) -> dict[str, Any]:
     """The columns of a reading; some repeat its fields for the worklist."""
     grade, step = reading.grade, reading.next_step
     return {

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, null, or_, select, true
 
 from fundoscope.serve.store.database import looking
+from fundoscope.serve.store.records import Record
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, first_grades, readings, reviews
+
+SAME_VISIT: Final = timedelta(days=14)
+"""Photographs of a patient that were received within this time belong to one visit: both eyes are
+photographed on one day, and a bad photograph is retaken soon."""
 
 
 class Order(StrEnum):
@@ -38,6 +44,7 @@ class Wanted:
             photographs that could not be read.
         patient: whose photographs.
         patient_part: a part of the patient's name, in small or capital letters.
+        received: the first and the last time at which photographs were accepted, in UTC.
         sort: the order.
         limit: the most items.
         offset: how many items to leave out at the beginning.
@@ -50,6 +57,7 @@ class Wanted:
     status: str | None = None
     patient: str | None = None
     patient_part: str | None = None
+    received: tuple[str, str] | None = None
     sort: Order = Order.NEWEST
     limit: int = 50
     offset: int = 0
@@ -143,6 +151,36 @@ def worklist(store: Store, wanted: Wanted, reader: str, *, blind: bool) -> Workl
     return Worklist(total, tuple(map(_item, rows)))
 
 
+def is_same_visit(one: str, other: str) -> bool:
+    """Whether photographs that were accepted at these times, in UTC, belong to one visit."""
+    return abs(datetime.fromisoformat(one) - datetime.fromisoformat(other)) <= SAME_VISIT
+
+
+def same_visit(store: Store, record: Record, reader: str, *, blind: bool) -> Worklist:
+    """The other photographs of a patient at the same visit that are read, the newest first.
+
+    Args:
+        store: where.
+        record: of one photograph. If it names no patient, there are no others.
+        reader: as for :func:`worklist`.
+        blind: likewise.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    if record.given.patient is None:
+        return Worklist(0, ())
+    created = datetime.fromisoformat(record.created)
+    first, last = (
+        time.isoformat(timespec="microseconds")
+        for time in (created - SAME_VISIT, created + SAME_VISIT)
+    )
+    wanted = Wanted(patient=record.given.patient, received=(first, last), status=READ)
+    found = worklist(store, wanted, reader, blind=blind).items
+    others = tuple(item for item in found if item.id != record.id)
+    return Worklist(len(others), others)
+
+
 def _where(
     wanted: Wanted, shown: ColumnElement[bool], final: ColumnElement[bool]
 ) -> ColumnElement[bool]:
@@ -157,6 +195,8 @@ def _where(
         conditions.append(readings.c.patient == wanted.patient)
     if wanted.patient_part is not None:
         conditions.append(readings.c.patient.icontains(wanted.patient_part, autoescape=True))
+    if wanted.received is not None:
+        conditions.append(readings.c.created.between(*wanted.received))
     if wanted.status is None:
         conditions.append(readings.c.status != REFUSED)
     else:
