@@ -51,7 +51,9 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
         parts: folders of runs, all of graders or all of detectors, and the share of each. The
             configuration (with a detector's scale), the photographs and the versions are those of
             the last one. The others may be bundles with float weights. Kinds of lesion that these
-            do not know have the weights of the last run alone.
+            do not know have the weights of the last run alone. A detector's bundle may have weights
+            of eight bits if the run that started from it is among the parts, if need be with a
+            share of 0: its weights are taken as that run took them.
         folder: of the new run.
         size: side in pixels at which photographs are shown to a grader; by default that of the last
             run.
@@ -74,7 +76,7 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
     else:
         _require_graders(folders, size)
     last = runs.best(folders[-1])
-    states = [_state(part, folders[-1], last["network"], detectors=detectors) for part in folders]
+    states = [_state(part, folders, last["network"], detectors=detectors) for part in folders]
     best = {
         "network": _mixed(states, [s for _, s in parts], folders),
         "epoch": last["epoch"],
@@ -103,13 +105,13 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
 
 
 def _state(
-    part: Path, last: Path, own: Mapping[str, Tensor], *, detectors: bool
+    part: Path, parts: Sequence[Path], own: Mapping[str, Tensor], *, detectors: bool
 ) -> Mapping[str, Tensor]:
     """The weights of a part.
 
     Args:
         part: a run, or a bundle.
-        last: the last run.
+        parts: all of them, a run last.
         own: the weights of the last run.
         detectors: whether the parts are detectors, not graders.
     """
@@ -118,11 +120,35 @@ def _state(
         return network
     if not detectors:
         return {**weights.counters(own), **weights.stored(part)}
-    kinds, _ = detector_export.description(last)
+    if weights.only_merged(bundles.load(part)):
+        return _as_a_run_started(part, parts)
+    kinds, _ = detector_export.description(parts[-1])
     try:
         return starting.of_bundle(part, own, kinds)
     except KeyError:
-        raise UsageError(str(part), f"finds other lesions than {last}", REMEDY) from None
+        raise UsageError(str(part), f"finds other lesions than {parts[-1]}", REMEDY) from None
+
+
+def _as_a_run_started(bundle: Path, parts: Sequence[Path]) -> Mapping[str, Tensor]:
+    """The weights of a detector's bundle of eight bits, as the run that started from it had them.
+
+    Its batch normalisation was measured on tiles that the run drew
+    (:mod:`fundoscope.train.networks.unmerged`). Measured on others, the weights would no longer lie
+    in one basin with the run's.
+    """
+    sha256 = bundles.load(bundle).manifest.model_sha256
+    for run in parts:
+        config = None if bundles.is_bundle(run) else detector_config.of_run(run)[0]
+        start = Path(config.start) if config is not None and config.start else None
+        if config is None or start is None or not bundles.is_bundle(start):
+            continue
+        if bundles.load(start).manifest.model_sha256 == sha256:
+            return detector.starting_weights(config)
+    raise UsageError(
+        str(bundle),
+        "has weights of eight bits, and none of the runs started from it",
+        "name the run that did, too; its share may be 0",
+    )
 
 
 def _name(part: Path) -> str:

@@ -191,6 +191,17 @@ def test_a_run_starts_from_a_bundle_of_eight_bits(
     )
     assert not torch.equal(before, after)
     assert torch.allclose(before, after, atol=float(before.abs().max()) / 63)
+    # It hardly moved, so its average with the bundle is the run again.
+    average.average([(eight_bits[0], 0.5), (tmp_path / "second", 0.5)], tmp_path / "both")
+    moved, averaged = (
+        torch.load(tmp_path / name / loop.BEST, weights_only=True)["network"]
+        for name in ("second", "both")
+    )
+    for key, values in moved.items():
+        if "running" not in key and values.is_floating_point():
+            assert torch.allclose(values, averaged[key], atol=1e-4), key
+    with pytest.raises(UsageError, match="none of the runs started from it"):
+        average.average([(eight_bits[0], 0.5), (run, 0.5)], tmp_path / "third")
 
 
 def test_a_run_is_averaged_with_a_bundle(run: Path, bundle: Path, tmp_path: Path) -> None:

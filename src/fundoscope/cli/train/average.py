@@ -17,7 +17,7 @@ def average(
         typer.Argument(
             metavar="RUN",
             help="Run folders. Settings are taken from the last one. The others may be bundles with"
-            " float weights.",
+            " float weights, or a detector's of eight bits from which one of the runs started.",
             show_default=False,
         ),
     ],

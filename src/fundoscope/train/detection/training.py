@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Digest
 
     import torch
-    from torch import nn
+    from lightning.fabric import Fabric
+    from torch import Tensor, nn
 
 DETECTOR: Final = "detector.json"
 """The file of a run folder with the class list and the anchors."""
@@ -197,8 +198,6 @@ def train(
         FundoscopeError, OutputError: as :func:`fundoscope.train.run.loop.train`; or there is too
             little memory.
     """
-    import torch
-
     if listeners is None or not processes.is_first():
         listeners = Listeners()
     checks.check(config, "the configuration")
@@ -213,17 +212,42 @@ def train(
     if processes.is_first():
         described = {"kinds": data.kinds, "anchors": data.anchors}
         loop.write_whole(folder / DETECTOR, msgspec.json.encode(described))
-    torch.manual_seed(config.seed)
-    init = "none" if config.start else config.backbone.init
-    network = network_of(config, data.kinds, data.anchors, init=init)
-    fabric = devices.fabric(config)
-    task = task_of(config, data, fabric.device, folder, listeners.picture)
-    if config.start:
-        starting.start(network, config, data.kinds, task.shown)
+    network, task, fabric = _prepared(config, data, folder, listeners.picture)
     with memory_explained():
         loop.train(
             network, task, plan_of(config), fabric, folder, resume=resume, listeners=listeners
         )
+
+
+def starting_weights(config: DetectorConfig) -> Mapping[str, Tensor]:
+    """The weights with which a run begins, made again from its configuration and its photographs.
+
+    Raises:
+        UsageError, FundoscopeError: as :func:`train`.
+    """
+    devices.set_up(config)
+    network, _, _ = _prepared(config, read_data(config), None, None)
+    weights: Mapping[str, Tensor] = network.state_dict()
+    return weights
+
+
+def _prepared(
+    config: DetectorConfig,
+    data: DetectionData,
+    folder: Path | None,
+    progress: view.Progress | None,
+) -> tuple[nn.Module, DetectionTask, Fabric]:
+    """The network with its starting weights, and what trains it."""
+    import torch
+
+    torch.manual_seed(config.seed)
+    init = "none" if config.start else config.backbone.init
+    network = network_of(config, data.kinds, data.anchors, init=init)
+    fabric = devices.fabric(config)
+    task = task_of(config, data, fabric.device, folder, progress)
+    if config.start:
+        starting.start(network, config, data.kinds, task.shown)
+    return network, task, fabric
 
 
 def plan_of(config: DetectorConfig) -> Plan:
@@ -242,7 +266,7 @@ def task_of(
     config: DetectorConfig,
     data: DetectionData,
     device: torch.device,
-    folder: Path,
+    folder: Path | None,
     progress: view.Progress | None,
 ) -> DetectionTask:
     """The task of the training loop.
@@ -251,7 +275,7 @@ def task_of(
         config: of the run.
         data: its photographs.
         device: where the network is trained.
-        folder: the run folder.
+        folder: the run folder; ``None``: nothing is drawn into it.
         progress: a callback: photographs whose targets are made, and their number.
 
     Raises:
