@@ -58,6 +58,7 @@ OEDEMA_LOOKED_FOR: Final = (OEDEMA_POSSIBLE, "no_exudates_near")
 """States of :class:`fundoscope.reading.MacularOedema` in which exudates were looked for."""
 WHY_NO_OEDEMA: Final = {
     "fovea": "the place of the fovea is not certain enough",
+    "optic_disc": "the optic disc was not found, so distances are not known",
     "edge": "the photograph does not show the retina all around the fovea",
     "withheld": "exudates that may lie near the fovea are too doubtful to be drawn",
 }

@@ -162,7 +162,7 @@ def _counted(condition: Condition, evidence: Evidence, at_least: int) -> Verdict
     for lesion in evidence.lesions:
         if lesion.kind not in condition.kinds:
             continue
-        near = _near(condition, lesion)
+        near = _near(condition, lesion, evidence)
         if near:
             certain.append(lesion)
         possible += near is None
@@ -170,17 +170,24 @@ def _counted(condition: Condition, evidence: Evidence, at_least: int) -> Verdict
         return Verdict(True, frozenset(lesion.index for lesion in certain))
     missing = set(_unassessed(condition, evidence))
     if condition.within is not None and evidence.macula_shown < condition.within:
-        missing.add(EDGE if evidence.fovea_found else FOVEA)
+        missing.add(_landmark(evidence) or EDGE)
     hidden = [each for each in evidence.withheld if each.kind in condition.kinds]
-    hidden = [each for each in hidden if _near(condition, each) is not False]
+    hidden = [each for each in hidden if _near(condition, each, evidence) is not False]
     if len(certain) + possible >= at_least:
-        missing.add(FOVEA)
+        missing.add(_landmark(evidence) or FOVEA)
     elif len(certain) + possible + len(hidden) >= at_least:
         missing.add(WITHHELD)
     return Verdict(None, missing=frozenset(missing)) if missing else Verdict(False)
 
 
-def _near(condition: Condition, lesion: PlacedLesion) -> bool | None:
+def _landmark(evidence: Evidence) -> str | None:
+    """The landmark without which distances are not certain; ``None``: both were found."""
+    if not evidence.fovea_found:
+        return FOVEA
+    return None if evidence.has_ruler else DISC
+
+
+def _near(condition: Condition, lesion: PlacedLesion, evidence: Evidence) -> bool | None:
     """Whether a lesion has the distance that a condition asks for; ``None``: cannot tell."""
     least = -math.inf if condition.beyond is None else condition.beyond
     most = math.inf if condition.within is None else condition.within
@@ -188,6 +195,9 @@ def _near(condition: Condition, lesion: PlacedLesion) -> bool | None:
         return True
     if lesion.distance is None:
         return None
+    on_fovea = lesion.distance == lesion.error == 0.0
+    if not evidence.has_ruler and not on_fovea:
+        return None  # only 0 is the same in every unit
     low, high = lesion.distance - lesion.error, lesion.distance + lesion.error
     if least < low and high <= most:
         return True
@@ -227,12 +237,14 @@ def _area(condition: Condition, evidence: Evidence, at_least: float) -> Verdict:
     """Whether the boxes in the macula are too small to hold an area of lesions."""
     missing = set(_unassessed(condition, evidence))
     if evidence.macula_shown < MACULA_RADIUS:
-        missing.add(EDGE if evidence.fovea_found else FOVEA)
+        missing.add(_landmark(evidence) or EDGE)
     area = 0.0
     for lesion in evidence.lesions:
         if lesion.kind in condition.kinds and lesion.in_macula is not False:
-            if lesion.in_macula is None or lesion.area is None:
-                missing.add(FOVEA if lesion.in_macula is None else DISC)
+            if lesion.in_macula is None:
+                missing.add(_landmark(evidence) or FOVEA)
+            elif lesion.area is None:
+                missing.add(DISC)
             area += lesion.area or 0.0
     hidden = [
         each
