@@ -87,8 +87,8 @@ def read(
         bool,
         typer.Option(
             LESIONS_AUTO,
-            help="Do not look for lesions if 0 is the only plausible grade. Same as --lesions"
-            " auto.",
+            help="Do not look for lesions if 0 is the only plausible grade of a gradable, familiar"
+            " photograph that is not referable. Same as --lesions auto.",
         ),
     ] = False,
     detector: DetectorBundle = None,
