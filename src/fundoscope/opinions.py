@@ -108,7 +108,8 @@ class MacularOedema:
             without one, without a fovea, or without an optic disc as the ruler.
         reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates); ``"fovea"``: its
             place is not certain enough; ``"optic_disc"``: it was not found, so distances are not
-            known; ``"edge"``: the photograph ends too near to the fovea; or ``"withheld"``: exudates that are not drawn may lie near the fovea.
+            known; ``"edge"``: the photograph ends too near to the fovea; or ``"withheld"``:
+            exudates that are not drawn may lie near the fovea.
     """
 
     state: str | None = None

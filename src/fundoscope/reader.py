@@ -208,7 +208,9 @@ class Reader:
             raise ValueError(f"{eye!r} is not an eye: say 'right' or 'left'")
         content = sources.content(source)
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
-        opinion = grader_opinion.form(photo, self._grader, force=self._force, heat_map=self._heat_map)
+        opinion = grader_opinion.form(
+            photo, self._grader, force=self._force, heat_map=self._heat_map
+        )
         fov, grade = opinion.field, opinion.grade
         if self._not_looked_for(opinion) is None and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.

@@ -80,7 +80,7 @@ def test_equal_names_in_several_folders_are_noticed() -> None:
 @pytest.mark.parametrize(
     ("words", "side"),
     [
-        (("right", "Right eye", "RIGHT  EYE", "OD", "O.D.", "oculus dexter", "右", "右眼"), "right"),
+        (("right", "Right eye", "RIGHT  EYE", "O.D.", "oculus dexter", "右", "右眼"), "right"),
         (("left", " left eye ", "OS", "O. S.", "Oculus Sinister", "左", "左眼"), "left"),
         (("", "both", "OU", "unknown", "nasal"), None),
     ],

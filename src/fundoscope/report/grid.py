@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fundoscope.geometry import Affine
-from fundoscope.kinds import Colour
 from fundoscope.grading.rules import places
+from fundoscope.kinds import Colour
 from fundoscope.lesions import anatomy as geometry
 from fundoscope.lesions import etdrs
 from fundoscope.lesions.anatomy import Size

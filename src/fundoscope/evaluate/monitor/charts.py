@@ -158,9 +158,7 @@ def _chart(
 def counted(period: Period, look: Look) -> Count:
     """Count the photographs of a period that have something, and those that were looked at."""
     looked = [(seen, has) for seen in period.photographs if (has := look(seen)) is not None]
-    return Count(
-        sum(has for _, has in looked), len(looked), patients([seen for seen, _ in looked])
-    )
+    return Count(sum(has for _, has in looked), len(looked), patients([seen for seen, _ in looked]))
 
 
 def patients(photographs: Sequence[MonitoredPhotograph]) -> int:

@@ -50,8 +50,8 @@ HOW: Final = (
     "Limits are probability limits: if nothing has changed, a point lies beyond them in"
     f" {100 * TAIL:.3f} % of periods on each side, as with three standard deviations (Shewhart)."
     " They are of the beta-binomial distribution that predicts a period's count from the"
-    " reference's, so they know how small both are. Where patients are known, a patient counts once."
-    f" A period of fewer than {FEWEST} has none. The last"
+    " reference's, so they know how small both are. Where patients are known, a patient counts"
+    f" once. A period of fewer than {FEWEST} has none. The last"
     f" {TOGETHER} periods are also tested together, for a slow drift. The distance of the scores"
     " is that of Kolmogorov and Smirnov, with Smirnov's limit."
 )

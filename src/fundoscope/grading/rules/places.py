@@ -89,7 +89,7 @@ def uncontradicted(anatomy: Anatomy) -> Anatomy:
 
 def _has_ruler(anatomy: Anatomy) -> bool:
     """Whether distances are known: an estimated disc may be another bright place of any size."""
-    return anatomy.disc.found and bool(anatomy.disc.diameter)
+    return bool(anatomy.disc.found and anatomy.disc.diameter)
 
 
 def _macula_shown(anatomy: Anatomy, fov: FieldOfView, size: Size | None) -> float:
