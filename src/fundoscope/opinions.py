@@ -105,10 +105,11 @@ class MacularOedema:
         state: ``"possible"``: such exudates are there; ``"no_exudates_near"``; ``"cannot_tell"``;
             ``None`` if it was not looked for.
         distance: of the nearest hard exudate from the fovea's centre, in disc diameters; ``None``
-            without one, or without a fovea.
+            without one, without a fovea, or without an optic disc as the ruler.
         reason: why it cannot be assessed: ``"not_assessed"`` (hard exudates); ``"fovea"``: its
-            place is not certain enough; ``"edge"``: the photograph ends too near to it; or
-            ``"withheld"``: exudates that are not drawn may lie near the fovea.
+            place is not certain enough; ``"optic_disc"``: it was not found, so distances are not
+            known; ``"edge"``: the photograph ends too near to the fovea; or ``"withheld"``:
+            exudates that are not drawn may lie near the fovea.
     """
 
     state: str | None = None

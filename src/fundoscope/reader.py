@@ -17,7 +17,7 @@ from fundoscope.errors import PhotoError, UsageError
 from fundoscope.grading import contradictions, heat, judge, lesion_grade, oedema, withholding
 from fundoscope.grading import grader as graders
 from fundoscope.grading import next_step as next_steps
-from fundoscope.grading import opinion as opinions
+from fundoscope.grading import opinion as grader_opinion
 from fundoscope.grading.grader import Grader
 from fundoscope.grading.opinion import Opinion
 from fundoscope.grading.rules import engine, places, rulesets
@@ -208,7 +208,9 @@ class Reader:
             raise ValueError(f"{eye!r} is not an eye: say 'right' or 'left'")
         content = sources.content(source)
         photo = sources.photo(content, min_side=self._grader.input.decode_side)
-        opinion = opinions.form(photo, self._grader, force=self._force, heat_map=self._heat_map)
+        opinion = grader_opinion.form(
+            photo, self._grader, force=self._force, heat_map=self._heat_map
+        )
         fov, grade = opinion.field, opinion.grade
         if self._not_looked_for(opinion) is None and not _is_full_size(photo):
             # Decode again at a larger scale. The grade is then the same with and without lesions.

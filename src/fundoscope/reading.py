@@ -76,7 +76,7 @@ class PhotoFacts:
     """Facts about the photograph's file.
 
     Attributes:
-        name: the bare file name, never a path; ``None`` if it was read from bytes or an array.
+        name: the bare file name, never a path; ``None`` unless a path was given.
         sha256: of the file's bytes; for an array, of its shape and pixels.
         width: in pixels, after the EXIF orientation was applied.
         height: likewise.
@@ -148,7 +148,7 @@ class Grade:
         referable: whether the eye should be referred.
         set: the plausible grades, neighbours in ascending order, with the most probable one;
             ``None`` if the bundle has no fitted sets.
-        set_coverage: the share of photographs whose true grade is in its set.
+        set_coverage: the share of photographs whose true grade the sets were fitted to hold.
         abstained: whether the grade is too uncertain to be used without a reader: the set is too
             wide, or the photograph is unfamiliar or too poor; ``None`` if nothing of this is known.
     """
@@ -206,9 +206,9 @@ class LesionSummary:
         box_area_discs: the same area as a multiple of the optic disc's; ``None`` if no disc was
             found.
         presence_probability: that the eye has this kind at all, 0 to 1, also from boxes too weak
-            to be drawn; ``None`` if the bundle has no model of it.
+            to be drawn; ``None`` unless ``fundoscope calibrate lesions`` was run on the bundle.
         present: whether that probability reaches the bundle's limit; ``None`` likewise. At most
-            one healthy eye in ten does.
+            ``--healthy-share`` of the healthy eyes of the fit do.
         withheld: number of boxes that are not drawn, because all lesions together are not enough to
             tell the eye from a healthy one; they are counted nowhere else. ``None`` if the kind was
             not assessed, or the bundle does not withhold boxes.
@@ -257,7 +257,7 @@ class Fovea:
         state: ``"found"``; ``"estimated"``: seen faintly, or placed where it usually lies from the
             disc; ``"not_found"``; ``None`` if it was not looked for.
         centre: x and y in the photograph's pixels; ``None`` if not found.
-        score: 0 to 1; ``None`` unless found.
+        score: 0 to 1; ``None`` if it was not seen.
         error: how far it may lie from there, in disc diameters; 0 if found.
     """
 
@@ -275,8 +275,8 @@ class Laterality:
         eye: ``"right"`` or ``"left"``; ``None`` where it is not known.
         source: ``"given"`` by the caller, or ``"image"``: the disc lies nasal of the fovea.
         contradiction: whether the picture shows the other eye than the one that was given.
-        certainty: the probability that the eye is right, as far as the picture shows it; ``None``
-            if it shows nothing about it.
+        certainty: the probability, by the picture, that ``eye`` is correct; near 0 if it shows the
+            other eye, ``None`` if it shows nothing about it.
     """
 
     eye: str | None = None

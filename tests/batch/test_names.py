@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fundoscope.batch.inputs import Input
-from fundoscope.batch.names import Named, chosen, completed, parse
+from fundoscope.batch.names import Doubts, Named, chosen, completed, eye_of, parse
 from fundoscope.errors import UsageError
 
 
@@ -70,11 +70,30 @@ def test_two_patients_never_become_one() -> None:
 
 def test_equal_names_in_several_folders_are_noticed() -> None:
     places = ("A/12_left.jpg", "B/12_left.jpg", "A/13_left.jpg", "A/13_right.jpg")
-    joined: set[str] = set()
+    doubts = Doubts()
     photographs = (Input(place, Path(place)) for place in places)
-    named = list(completed(photographs, ("eye", "patient"), joined))
+    named = list(completed(photographs, ("eye", "patient"), doubts))
     assert [each.patient for each in named] == ["12", "12", "13", "13"]
-    assert joined == {"12"}
+    assert doubts.joined == {"12"}
+
+
+@pytest.mark.parametrize(
+    ("words", "side"),
+    [
+        (("right", "Right eye", "RIGHT  EYE", "O.D.", "oculus dexter", "右", "右眼"), "right"),
+        (("left", " left eye ", "OS", "O. S.", "Oculus Sinister", "左", "左眼"), "left"),
+        (("", "both", "OU", "unknown", "nasal"), None),
+    ],
+)
+def test_the_words_of_tables_for_an_eye(words: tuple[str, ...], side: str | None) -> None:
+    assert {eye_of(word) for word in words} == {side}
+
+
+def test_words_of_a_table_that_say_neither_eye_are_counted() -> None:
+    cells = ("OU", "both", "OU", "right eye", "")
+    doubts = Doubts()
+    list(completed((Input(eye, Path("a.jpg"), eye=eye) for eye in cells), (), doubts))
+    assert doubts.unknown_eyes == {"OU": 2, "both": 1}
 
 
 def test_cells_of_a_table_are_kept_and_only_what_was_asked_for_is_taken() -> None:

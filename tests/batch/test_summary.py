@@ -12,7 +12,9 @@ import pytest
 
 from fundoscope.batch import shown, summary
 from fundoscope.batch.inputs import Input
+from fundoscope.batch.outcome import Outcome
 from fundoscope.batch.results import picture_name
+from fundoscope.reading import FieldOfView, Grade, PhotoFacts, Quality, Reading, Referable
 
 Save = Callable[..., Path]
 Command = Callable[..., Any]
@@ -46,6 +48,24 @@ def test_excel_recognises_the_encoding_and_a_person_the_headings(
     assert by_name["b_g0.jpg"]["Refer"] == "no"
     assert by_name["c.jpg"]["Refer"] == "not graded: a person should look"
     assert by_name["c.jpg"]["Remarks"].startswith("is empty (0 bytes); ")
+
+
+@pytest.mark.parametrize(
+    ("share", "written"), [(0.0, "1"), (0.004, "1"), (0.5, "50"), (0.996, "99"), (1.0, "99")]
+)
+def test_no_probability_is_0_or_100(share: float, written: str) -> None:
+    """No network is certain; a spreadsheet needs a number, so it is 1 to 99."""
+    probabilities = (1.0 - share, 0.0, share, 0.0, 0.0)
+    reading = Reading(
+        PhotoFacts("a.jpg", "0" * 64, 10, 10),
+        FieldOfView(True),
+        Quality(),
+        Grade(2, probabilities, 1.0, Referable(share, True, 0.0)),
+        lesions=(), models=(), warnings=(), software="",
+    )  # fmt: skip
+    cells = summary.row(Outcome(Input("a.jpg", Path("a.jpg")), reading), 1, "a.jpg", "")
+    row = dict(zip(summary.COLUMNS, cells, strict=True))
+    assert row["Certainty (%)"] == row["Probability of being referable (%)"] == written
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 from PIL import Image
 from playwright.sync_api import expect
 
+from fundoscope.grading.oedema import NOT_ASSESSED, REASONS
 from fundoscope.kinds import KINDS
 from fundoscope.lesions import discs
+from fundoscope.opinions import MacularOedema
 from fundoscope.photo import advice, jpeg, reasons
 from fundoscope.report.languages import codes, language
 from fundoscope.report.languages.warnings import translated
@@ -265,6 +268,29 @@ def test_the_page_says_what_the_report_says(site: Any, open_page: Open) -> None:
         for note in sentences.notes(reading, words):
             assert note in panel
         assert words.say("disclaimer") in page.locator("footer").inner_text()
+
+
+def test_the_page_writes_probabilities_and_reasons_as_the_report_does(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address, locale="en")
+    site.open(page, site.photograph())
+    pairs = [[0.3702, 0.37], [0.9999, 0.996], [0.99997, 0.9997], [0.00002, 0.0004]]
+    causes = [NOT_ASSESSED, *REASONS, "of_a_later_version"]
+    written, why = page.evaluate(
+        """async ([pairs, causes]) => {
+            const { apart } = await import('/page/language.js');
+            const { oedema } = await import('/page/words.js');
+            const cannotTell = { state: 'cannot_tell', distance: null };
+            const why = (reason) => oedema({ oedema: { ...cannotTell, reason } });
+            return [pairs.map((each) => apart(...each)), causes.map(why)];
+        }""",
+        [pairs, causes],
+    )
+    words, blank = language(), site.reading()
+    assert written == [list(words.apart(*each)) for each in pairs]
+    readings = [replace(blank, oedema=MacularOedema("cannot_tell", None, r)) for r in causes]
+    assert why == [sentences.oedema(each, words) for each in readings]
 
 
 @pytest.mark.parametrize("code", codes())

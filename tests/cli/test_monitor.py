@@ -21,7 +21,7 @@ MODEL = {"task": "grading", "name": "grader", "sha256": "a" * 64}
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a run as ``fundoscope read`` does."""
+    """Writes a run as ``fundoscope read`` does; a patient has ``each`` photographs, if given."""
 
     def write(name, day, n=100, sick=0.2, size=(800, 600), dark=0.02, **other):
         generator = np.random.default_rng(day)
@@ -33,6 +33,7 @@ def write(tmp_path):
             score = f"{generator.beta(8, 2) if grade else generator.beta(2, 8):.6f}"
             cells = {"image": f"Miller-{i}.jpg", "width": str(size[0]), "height": str(size[1])}
             cells |= {"sha256": f"{i:064x}", "familiar": "true", "abstained": "false"}
+            cells |= {"patient": f"Miller-{i // each}"} if (each := other.get("each")) else {}
             if ungraded:
                 cells |= {"status": "not_graded", "code": "not_gradable"}
                 cells |= {"quality_reasons": "too_dark; out_of_focus"}
@@ -70,7 +71,7 @@ def test_nothing_has_changed(call, write, tmp_path):
     runs = [write(f"d{day}", day) for day in (3, 1, 2)]
     code, out, err = call(*runs, "--against", write("ref", 20, n=400), "--out", tmp_path / "m.json")
     assert (code, err) == (0, "")
-    assert out.startswith("nothing lies beyond its limits")
+    assert out.startswith("Nothing lies beyond its limits.\n")
     found = watched(tmp_path / "m.json")
     assert [period["name"] for period in found["periods"]] == ["d1", "d2", "d3"]
     assert found["changed"] is False
@@ -126,9 +127,64 @@ def test_another_grader_is_named(call, write, tmp_path):
 def test_a_period_of_few_photographs_has_no_limits(call, write, tmp_path):
     out = tmp_path / "m.md"
     call(write("d1", 1, n=4), "--against", write("ref", 20), "--out", out)
-    assert "too few photographs" in out.read_text()
+    assert "too few patients" in out.read_text()
     equal = write("d2", 2, cells={"same_as": "first.jpg"})
     assert "holds no photograph" in call(equal, "--against", equal, "--out", out, "--overwrite")[2]
+
+
+@pytest.mark.parametrize("size", [{"n": 8}, {"n": 16, "each": 2}])
+def test_periods_without_limits_do_not_count_as_unchanged(call, write, tmp_path, size):
+    """Seven runs of eight patients, every photograph refused: nothing can be said of any."""
+    runs = [write(f"d{day}", day, dark=1.0, **size) for day in range(1, 8)]
+    reference, out, page = write("ref", 20, n=100), tmp_path / "m.json", tmp_path / "m.md"
+    code, said, _ = call(*runs, "--against", reference, "--out", out, "--out", page)
+    assert code == 0
+    assert said.startswith("7 of 7 periods are too small to judge (fewer than 10 patients)")
+    assert watched(out)["changed"] is None
+    assert watched(out)["too_small"] == [f"d{day}" for day in range(1, 8)]
+    assert "7 of 7 periods are too small to judge" in page.read_text()
+    assert "othing lies beyond its limits" not in said + page.read_text()
+
+
+def test_a_small_period_beside_a_large_one_is_named(call, write, tmp_path):
+    runs = [write("d1", 1), write("d2", 2, n=4)]
+    out = tmp_path / "m.json"
+    _, said, _ = call(*runs, "--against", write("ref", 20, n=400), "--out", out)
+    assert said.startswith("Nothing lies beyond its limits in the other periods.\n1 of 2 ")
+    assert watched(out)["changed"] is False
+
+
+def test_a_reference_of_few_patients_is_refused(call, write, tmp_path):
+    small = write("ref", 20, n=18, each=2)
+    code, _, err = call(write("d1", 1, dark=1.0), "--against", small, "--out", tmp_path / "m.json")
+    assert code == 2
+    assert "holds 18 photographs of 9 patients, fewer than 10" in err
+
+
+def test_runs_of_the_same_folder_name_are_told_apart(call, write, tmp_path):
+    """A clinic names the folder of each day "week"; the new camera is in the earlier one."""
+    for clinic in ("a", "b"):
+        (tmp_path / clinic).mkdir()
+    runs = [write("a/week", 1, size=(4288, 2848)), write("b/week", 2)]
+    out = tmp_path / "m.json"
+    _, said, _ = call(*runs, "--against", write("ref", 20, n=300), "--out", out)
+    assert said.startswith("week: 100 % of 100 photographs have sizes")
+    assert [period["name"] for period in watched(out)["periods"]] == ["week", "week (2)"]
+
+
+def test_a_camera_that_comes_slowly_is_seen(call, write, tmp_path):
+    """A few photographs of a new camera each week lie within the limits, but not eight weeks'."""
+    reference, runs = write("ref", 30, n=300), []
+    for week in range(1, 9):
+        run_folder = write(f"w{week}", week, n=60)
+        table = run_folder / "readings.csv"
+        table.write_text(table.read_text().replace("800,600", "4288,2848", 2))
+        runs.append(run_folder)
+    out = tmp_path / "m.json"
+    _, said, _ = call(*runs, "--against", reference, "--out", out)
+    drift = "sizes that the reference does not have: the last 8 periods up to w8 together"
+    assert said.startswith(drift)
+    assert watched(out)["changed"] is True
 
 
 @pytest.mark.parametrize(
@@ -191,7 +247,7 @@ def test_a_bundle_keeps_its_reference(call, write, tmp_path, capsys):
     shutil.copytree(bundles.shipped(bundles.GRADING), bundle)
     manifest = bundles.load(bundle).manifest
     model = MODEL | {"name": manifest.name, "sha256": manifest.model_sha256}
-    good = write("ref", 20, n=200, model=model, cells={"patient": "Miller"})
+    good = write("ref", 20, n=200, model=model, each=2)
     out, later = tmp_path / "m.json", write("d1", 1, model=model)
     assert "is a bundle without a reference" in call(later, "--against", bundle, "--out", out)[2]
     assert run(["bundle", "reference", str(bundle), "--from", str(later.parent / "ref")]) == 0

@@ -560,6 +560,18 @@ def test_eye_and_patient_are_taken_from_names_on_request(
     assert fundoscope("read", photographs, "--names", "age").code == 2
 
 
+def test_an_eye_that_is_not_understood_is_named(
+    fundoscope: Command, save_eye: Save, tmp_path: Path
+) -> None:
+    for shade, name in enumerate(("a.png", "b.png"), start=1):
+        save_eye(tmp_path / name, shade=shade)
+    table = tmp_path / "eyes.csv"
+    table.write_text("image,eye\na.png,right eye\nb.png,OU\n")
+    said = fundoscope("read", table).err
+    assert "1 photograph has an eye that is not understood" in said
+    assert "(OU)" in said
+
+
 def test_equal_photographs_are_flagged(fundoscope: Command, save_eye: Save, tmp_path: Path) -> None:
     photographs, out = tmp_path / "photographs", tmp_path / "out"
     for name, shade in (("g0a.png", 1), ("g0b.png", 1), ("g0c.png", 2)):

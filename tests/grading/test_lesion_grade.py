@@ -60,14 +60,14 @@ def test_a_missing_feature_has_a_weight_of_its_own() -> None:
 
 def test_nothing_is_said_where_the_detector_read_nothing() -> None:
     assert lesion_grade.of_findings(Findings(summary=NO_DETECTOR), FIELD) is None
-    read = Findings(summary=SUMMARY, judged=True)
+    read = Findings(summary=SUMMARY, readable=True)
     assert lesion_grade.of_findings(read, FieldOfView(False)) is None
 
 
 def test_boxes_count_at_a_size_at_which_no_kind_is_assessed() -> None:
     weak = Lesion("haemorrhage", (400.0, 400.0, 420.0, 420.0), 0.2)
     small = (LesionSummary("haemorrhage", False, "photograph_too_small"),)
-    found = lesion_grade.of_findings(Findings(summary=small, seen=(weak,), judged=True), FIELD)
+    found = lesion_grade.of_findings(Findings(summary=small, seen=(weak,), readable=True), FIELD)
     assert found is not None
     assert found["haemorrhage: boxes from 0.1"] == pytest.approx(np.log(2))
     assert found["haemorrhage: assessed"] == 0.0
@@ -75,7 +75,7 @@ def test_boxes_count_at_a_size_at_which_no_kind_is_assessed() -> None:
 
 def test_weak_boxes_reach_the_features() -> None:
     weak = Lesion("haemorrhage", (400.0, 400.0, 420.0, 420.0), 0.2)
-    found = lesion_grade.of_findings(Findings(summary=SUMMARY, seen=(weak,), judged=True), FIELD)
+    found = lesion_grade.of_findings(Findings(summary=SUMMARY, seen=(weak,), readable=True), FIELD)
     assert found is not None
     assert found["haemorrhage: boxes from 0.1"] == pytest.approx(np.log(2))
 

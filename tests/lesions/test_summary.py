@@ -140,11 +140,11 @@ def test_boxes_are_judged_where_the_detector_reads_the_photograph(
 ) -> None:
     photo, fov = spotted([])
     for_discs_only = spot_detector(minimum_radius={"optic_disc": 50.0, "hard_exudate": 9000.0})
-    assert summary.findings([], for_discs_only, photo, fov).judged
+    assert summary.findings([], for_discs_only, photo, fov).readable
     assert not any(
         each.assessed for each in summary.findings([], for_discs_only, photo, fov).summary
     )
     for_none = spot_detector(minimum_radius={"optic_disc": 9000.0})
-    assert not summary.findings([], for_none, photo, fov).judged
+    assert not summary.findings([], for_none, photo, fov).readable
     white = replace(photo, pixels=np.full_like(photo.pixels, 255))
-    assert not summary.findings([], for_discs_only, white, fov).judged
+    assert not summary.findings([], for_discs_only, white, fov).readable

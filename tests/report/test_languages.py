@@ -9,6 +9,7 @@ from importlib import resources
 import pytest
 
 from fundoscope.errors import UsageError
+from fundoscope.grading.oedema import NOT_ASSESSED, REASONS
 from fundoscope.kinds import KINDS
 from fundoscope.photo.reasons import NO_FIELD
 from fundoscope.quality import QUALITY_REASONS
@@ -21,7 +22,7 @@ from fundoscope.reading import (
 )
 from fundoscope.report.kind_names import kind_in_words
 from fundoscope.report.languages import ENGLISH, codes, language
-from fundoscope.report.wording import GRADE_NAMES, percent
+from fundoscope.report.wording import GRADE_NAMES, WHY_NO_OEDEMA, apart, percent
 
 
 def texts(code: str) -> dict[str, str]:
@@ -57,6 +58,7 @@ def test_english_and_chinese_are_there() -> None:
         ("missing", NOT_ASSESSED_REASONS),
         ("agreement", AGREEMENTS),
         ("why", NEEDS_READER_REASONS),
+        ("no_oedema", (NOT_ASSESSED, *REASONS)),
     ],
 )
 def test_every_code_of_a_reading_has_a_text(section: str, keys: object) -> None:
@@ -72,6 +74,24 @@ def test_english_texts_are_those_of_the_command_line() -> None:
             assert english.say(f"kind.{kind}") == kind_in_words(kind, 0)
     for share in (0.0, 0.001, 0.3, 0.999, 1.0):
         assert english.percent(share) == percent(share)
+    for reason, why in WHY_NO_OEDEMA.items():
+        assert english.say(f"no_oedema.{reason}") == why
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "written"),
+    [
+        (0.3702, 0.37, ("37.02 %", "37.00 %")),
+        (0.9999, 0.996, ("99.99 %", "99.60 %")),
+        (0.99997, 0.9997, ("more than 99 %", "more than 99 %")),
+        (0.00002, 0.0004, ("less than 1 %", "less than 1 %")),
+    ],
+)
+def test_no_probability_beside_its_limit_is_0_or_100(
+    share: float, limit: float, written: tuple[str, str]
+) -> None:
+    assert apart(share, limit) == written
+    assert language().apart(share, limit) == written
 
 
 def test_a_code_of_a_later_version_is_shown_in_words() -> None:

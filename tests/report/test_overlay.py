@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.geometry import Affine
+from fundoscope.lesions import laterality
 from fundoscope.opinions import HeatMap
 from fundoscope.photo.decode import Photo, from_array
 from fundoscope.reading import (
@@ -237,11 +238,28 @@ def test_the_grid_names_the_quadrants_and_circles_the_fovea() -> None:
     assert changed[:, 428:433].sum() > 300
     for radius in (80 / 3, 80, 160):
         assert changed[405:416, round(430 + radius) - 3 : round(430 + radius) + 3].any()
-    names = [name for name, _ in grid._names(anatomy, field)]
+    names = [name for name, _ in grid._names(anatomy, field, (800, 800))]
     assert sorted(names) == ["IN", "IT", "SN", "ST"]
-    for name, (x, y) in grid._names(anatomy, field):
+    for name, (x, y) in grid._names(anatomy, field, (800, 800)):
         assert (x > 430) == name.endswith("N")  # nasal is where the disc is
         assert (y < 410) == name.startswith("S")
         assert math.hypot(x - 400, y - 400) <= 0.95 * 380
     bare = replace(reading, anatomy=Anatomy())
     assert draw(photo, bare, quadrants=True) == draw(photo, bare)
+    # A 3:2 camera shows the disc of retina without its upper part: 20 pixels above the fovea.
+    cut = replace(anatomy, fovea=replace(anatomy.fovea, centre=(430.0, 20.0)))
+    assert {name[0] for name, _ in grid._names(cut, field, (800, 800))} == {"I"}
+
+
+def test_quadrants_have_no_names_if_the_photograph_shows_the_other_eye() -> None:
+    """A right eye given as a left one: temporal and nasal would be swapped."""
+    photo = photo_of(800, 800)
+    field = FieldOfView(True, centre=(400.0, 400.0), radius=380.0, stretch=1.0)
+    disc = OpticDisc(True, None, (640.0, 400.0), 80.0, 0.9, "found")
+    fovea = Fovea("found", (430.0, 410.0), 0.9, 0.0)
+    side = laterality.of(disc, fovea, field, "left")
+    assert side.contradiction
+    anatomy = Anatomy(disc, fovea, side)
+    assert list(grid._names(anatomy, field, (800, 800))) == []
+    reading = replace(reading_of(photo, field), anatomy=anatomy)
+    assert draw(photo, reading, quadrants=True) != draw(photo, reading)  # the lines stay

@@ -10,8 +10,9 @@ gives no patient: two patients must never become one.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Final
 
@@ -24,15 +25,23 @@ CHOICES: Final = (EYE, PATIENT)
 """What can be taken from names."""
 LEFT, RIGHT = "left", "right"
 SIDES: Final = {
-    LEFT: ("left", "l", "os", "le", "og", "sin", "sinister", "links", "gauche", "lefteye"),
-    RIGHT: ("right", "r", "od", "re", "dex", "dexter", "rechts", "droite", "righteye"),
-}
-"""Words for an eye: English, Latin (oculus sinister and dexter), French and German."""
+    LEFT: (
+        "left", "l", "os", "le", "og", "sin", "sinister", "links", "gauche", "lefteye",
+        "oculussinister", "左", "左眼",
+    ),
+    RIGHT: (
+        "right", "r", "od", "re", "dex", "dexter", "rechts", "droite", "righteye",
+        "oculusdexter", "右", "右眼",
+    ),
+}  # fmt: skip
+"""Words for an eye, without blanks: English, Latin, French, German and, in tables, Chinese."""
 SURNAMES: Final = frozenset(("le", "re", "og"))
 """Words that say an eye only as the last part of a name: elsewhere they may be a surname."""
 INITIALS: Final = frozenset(("l", "r"))
 """Words that say an eye only at the end or before numbers: elsewhere they may be an initial."""
 SIDE_OF: Final = {word: side for side, words in SIDES.items() for word in words}
+GAPS: Final = re.compile(r"[\s.]+")
+"""What a word of a table may have between its letters, such as "right eye" or "O.D."."""
 PARTS: Final = re.compile(r"[\s_.\-]+")
 """What separates the parts of a name."""
 SHOT: Final = re.compile(r"([a-z]+?)\d?")
@@ -58,6 +67,21 @@ class Named:
 
     eye: str = ""
     patient: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What a person should check, noted while photographs are completed.
+
+    Attributes:
+        joined: patients whose photographs lie in several folders: they may be several people, whose
+            files have the same names.
+        unknown_eyes: words of tables in the place of an eye that say neither, with the number of
+            their photographs.
+    """
+
+    joined: set[str] = field(default_factory=set)
+    unknown_eyes: Counter[str] = field(default_factory=Counter)
 
 
 def parse(image: str) -> Named:
@@ -107,7 +131,8 @@ def _patient(parts: Sequence[str]) -> str:
 
 def eye_of(word: str) -> str | None:
     """``"left"`` or ``"right"``, if that is what a word of a table says; else ``None``."""
-    return _side(word.strip()) or None
+    plain = GAPS.sub("", word).lower()
+    return _side(plain) or SIDE_OF.get(plain)
 
 
 def chosen(text: str) -> tuple[str, ...]:
@@ -123,23 +148,25 @@ def chosen(text: str) -> tuple[str, ...]:
 
 
 def completed(
-    photographs: Iterable[Input], what: Sequence[str], joined: set[str] | None = None
+    photographs: Iterable[Input], what: Sequence[str], doubts: Doubts | None = None
 ) -> Iterator[Input]:
     """Yield photographs with eye and patient from their names. Cells of a table are kept.
 
     Args:
         photographs: to complete.
         what: of :data:`CHOICES`.
-        joined: gets the patients whose photographs lie in several folders: they may be several
-            people, whose files have the same names.
+        doubts: gets what a person should check.
     """
+    doubts = doubts or Doubts()
     folders: dict[str, PurePath] = {}
     for photograph in photographs:
         done = _completed(photograph, what)
-        if done.patient and not photograph.patient and joined is not None:
+        if photograph.eye and eye_of(photograph.eye) is None:
+            doubts.unknown_eyes[photograph.eye] += 1
+        if done.patient and not photograph.patient:
             folder = photograph.path.parent
             if folders.setdefault(done.patient, folder) != folder:
-                joined.add(done.patient)
+                doubts.joined.add(done.patient)
         yield done
 
 

@@ -104,9 +104,14 @@ def _of_grade(outcome: Outcome) -> tuple[str, str, str]:
     sure, referable = certainty(grade), grade.referable
     return (
         "" if grade.icdr is None else grade_in_words(grade.icdr),
-        "" if sure is None else f"{sure * 100:.0f}",
-        "" if referable is None else f"{referable.probability * 100:.0f}",
+        "" if sure is None else _percent(sure),
+        "" if referable is None else _percent(referable.probability),
     )
+
+
+def _percent(share: float) -> str:
+    """A probability as a whole number from 1 to 99: no network is certain."""
+    return str(min(max(round(share * 100), 1), 99))
 
 
 def _of_certainty(outcome: Outcome) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def monitor(
         results.write(watched, file, overwrite=overwrite)
     for change in watched.changes:
         typer.echo(printable(change.words))
-    if not watched.changes:
-        typer.echo("nothing lies beyond its limits")
+    for sentence in results.headline(watched):
+        typer.echo(sentence)
     for file in out:
         typer.echo(f"written: {file}")

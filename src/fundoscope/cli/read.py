@@ -87,8 +87,8 @@ def read(
         bool,
         typer.Option(
             LESIONS_AUTO,
-            help="Do not look for lesions if 0 is the only plausible grade. Same as --lesions"
-            " auto.",
+            help="Do not look for lesions if 0 is the only plausible grade of a gradable, familiar"
+            " photograph that is not referable. Same as --lesions auto.",
         ),
     ] = False,
     detector: DetectorBundle = None,
@@ -222,6 +222,7 @@ def read(
     store, 1 for any other failure.
     """
     from fundoscope.batch import processors
+    from fundoscope.batch.names import Doubts
     from fundoscope.batch.run import Options
     from fundoscope.batch.sources import remote
 
@@ -241,10 +242,10 @@ def read(
     spoken = _language_of_reports(out, language, wanted=report)
     remote.refuse("--out", out)
     given_paths = [remote.place(path) for path in paths]
-    passed_over, joined = Counter[str](), set[str]()
+    passed_over, doubts = Counter[str](), Doubts()
     parallel = workers or processors.available()
     count, inputs = setup.inputs(
-        given_paths, out, names, passed_over, joined, at_least=parallel, overwrite=overwrite
+        given_paths, out, names, passed_over, doubts, at_least=parallel, overwrite=overwrite
     )
     given: dict[str, Any] = {"lesions": "auto" if lesions_auto else lesions, "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
@@ -272,7 +273,7 @@ def read(
         start = partial(setup.cluster, made_with, address, workers, limit)
     show_one = partial(show, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
     tally, screen = _run(inputs, options, start, show_one, verbose=verbose)
-    raise typer.Exit(conclude(tally, passed_over, joined, screen, out, json=json))
+    raise typer.Exit(conclude(tally, passed_over, doubts, screen, out, json=json))
 
 
 def _run(

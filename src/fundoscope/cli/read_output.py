@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 if TYPE_CHECKING:
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.ledger.tally import Tally
+    from fundoscope.batch.names import Doubts
     from fundoscope.batch.outcome import Outcome
     from fundoscope.cli.terminal import Terminal
     from fundoscope.reading import Reading
@@ -80,7 +82,7 @@ def show(
 def conclude(
     tally: Tally,
     passed_over: Mapping[str, int],
-    joined: Collection[str],
+    doubts: Doubts,
     screen: Terminal,
     out: Path | None,
     *,
@@ -98,8 +100,10 @@ def conclude(
         done = f"{tally.done} of {tally.photographs} photographs were read"
         typer.echo(f"interrupted: {done}{kept}", err=True)
         return INTERRUPTED
-    if joined:
-        screen.err(_joined(joined))
+    if doubts.joined:
+        screen.err(_joined(doubts.joined))
+    if doubts.unknown_eyes:
+        screen.err(_unknown(doubts.unknown_eyes))
     if not json:
         for line in _totals(tally, passed_over, out):
             screen.out(line)
@@ -137,6 +141,20 @@ def _joined(patients: Collection[str]) -> str:
     return (
         "check that each of these is one person: photographs in several folders have the same name"
         f" of a patient ({some}{more}); if not, give a table with the column patient"
+    )
+
+
+def _unknown(eyes: Counter[str]) -> str:
+    """A warning about words of a table that say neither eye."""
+    from fundoscope.quoting import shown
+
+    count, words = eyes.total(), sorted(eyes)
+    some = ", ".join(shown(each) for each in words[:EQUAL_SHOWN])
+    more = f", and {len(words) - EQUAL_SHOWN} more" if len(words) > EQUAL_SHOWN else ""
+    verb = "photograph has" if count == 1 else "photographs have"
+    return (
+        f"{count} {verb} an eye that is not understood, and was read as if none was given"
+        f" ({some}{more}); write left or right in the column eye"
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.inputs import Input
+    from fundoscope.batch.names import Doubts
     from fundoscope.batch.sources.remote import Url
 
 SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
@@ -155,7 +156,7 @@ def inputs(
     out: Path | None,
     names: str | None,
     passed_over: Counter[str],
-    joined: set[str],
+    doubts: Doubts,
     at_least: int,
     *,
     overwrite: bool,
@@ -174,7 +175,7 @@ def inputs(
     from fundoscope.batch.results import check_folder
 
     from_names = () if names is None else naming.chosen(names)
-    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names, joined)
+    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names, doubts)
     first = list(islice(inputs, max(at_least, engines.PROCESSES_FROM)))
     if out is not None:
         check_folder(out, overwrite=overwrite)

@@ -18,8 +18,8 @@ from fundoscope.reading import AGREEMENTS, NEEDS_READER_REASONS, Grade, LesionSu
 LESIONS_UNLIKE_GRADE: Final = NEEDS_READER_REASONS[0]
 MICROANEURYSM, HAEMORRHAGE = "microaneurysm", "haemorrhage"
 MANY: Final = 10
-"""Boxes that contradict a grade. The detector draws a few on healthy eyes, too: on validation
-photographs see docs/results.md."""
+"""Boxes that contradict a grade. The detector draws a few on healthy eyes, too
+(docs/decisions/0011-withheld-lesions.md)."""
 TELLING: Final = frozenset(OF_RETINOPATHY)
 LIKELY, UNLIKELY = 0.5, 0.2
 """Probabilities by the lesions alone that an eye is referable. From the first on they contradict a

@@ -49,9 +49,9 @@ def of_findings(findings: Findings, fov: FieldOfView) -> Features | None:
         fov: the field of view.
 
     Returns:
-        ``None`` if the boxes say nothing: see :attr:`Findings.judged`.
+        ``None`` if the boxes say nothing: see :attr:`Findings.readable`.
     """
-    if fov.radius is None or not findings.judged:
+    if fov.radius is None or not findings.readable:
         return None
     evidence = places.evidence(findings.seen, findings.summary, findings.anatomy, fov)
     return lesion_features.features(evidence, fov.radius)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from fundoscope.grading.rules import engine, rulesets
-from fundoscope.grading.rules.conditions import EDGE, FOVEA, WITHHELD
+from fundoscope.grading.rules.conditions import DISC, EDGE, FOVEA, WITHHELD
 from fundoscope.grading.rules.evidence import Evidence
 from fundoscope.opinions import MacularOedema
 
@@ -21,7 +21,7 @@ HARD_EXUDATE: Final = "hard_exudate"
 POSSIBLE, NOT_SEEN, CANNOT_TELL = "possible", "no_exudates_near", "cannot_tell"
 NOT_ASSESSED: Final = "not_assessed"
 """Why it cannot be told: hard exudates were not assessed. The other reasons are those of rules."""
-REASONS: Final = (FOVEA, EDGE, WITHHELD)
+REASONS: Final = (FOVEA, DISC, EDGE, WITHHELD)
 
 
 def oedema(evidence: Evidence) -> MacularOedema:
@@ -36,7 +36,9 @@ def oedema(evidence: Evidence) -> MacularOedema:
         (
             lesion.distance
             for lesion in evidence.lesions
-            if lesion.kind == HARD_EXUDATE and lesion.distance is not None
+            if lesion.kind == HARD_EXUDATE
+            and lesion.distance is not None
+            and (evidence.has_ruler or not lesion.distance)
         ),
         default=None,
     )

@@ -1,7 +1,7 @@
 """Where things lie in an eye: fovea and side, quadrants, and distances in disc diameters.
 
-The optic disc is the ruler of the retina: one disc diameter is about 1,500 micrometres. It lies
-nasal of the fovea, so on the right side of a right eye's photograph.
+The optic disc is the ruler of the retina: one disc diameter is 1,500 micrometres by the ETDRS
+convention. It lies nasal of the fovea, so on the right side of a right eye's photograph.
 
 Distances on the retina are measured in units of a pixel's height: on a squeezed photograph the
 width of a pixel is converted first.
@@ -122,7 +122,7 @@ def division(anatomy: Anatomy) -> Point | None:
 
 
 def quadrants_seen(anatomy: Anatomy, fov: FieldOfView, size: Size | None = None) -> frozenset[str]:
-    """The quadrants that the photograph shows for at least one disc diameter each way.
+    """The quadrants that the photograph shows up to one disc diameter along their diagonal.
 
     Args:
         anatomy: of the photograph.

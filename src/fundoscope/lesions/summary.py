@@ -53,7 +53,7 @@ class Findings:
         seen: all boxes that can be a lesion, from a score of
             :data:`fundoscope.lesions.presence.WEAKEST` on; kinds that were not assessed, too.
         withheld: lesions that are not drawn (:mod:`fundoscope.grading.withholding`).
-        judged: whether the boxes of ``seen`` together say something about the eye: the detector
+        readable: whether the boxes of ``seen`` together say something about the eye: the detector
             read the photograph, and it is not overexposed. This may be so at a size at which no
             single kind is assessed.
     """
@@ -64,7 +64,7 @@ class Findings:
     warnings: tuple[str, ...] = ()
     seen: tuple[Lesion, ...] = ()
     withheld: tuple[Lesion, ...] = ()
-    judged: bool = False
+    readable: bool = False
 
 
 def findings(
@@ -96,7 +96,7 @@ def findings(
     lesions = cleaning.lesions_only(found, anatomy.disc, fov)
     of_kinds = summarise(lesions, anatomy, detector, fov)
     of_kinds = with_presence(of_kinds, seen, detector)
-    return Findings(lesions, of_kinds, anatomy, notes, seen, judged=detector.reads(fov))
+    return Findings(lesions, of_kinds, anatomy, notes, seen, readable=detector.reads(fov))
 
 
 def possible(boxes: Sequence[Lesion], disc: OpticDisc, fov: FieldOfView) -> tuple[Lesion, ...]:

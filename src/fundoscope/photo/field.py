@@ -104,8 +104,8 @@ def find(photo: Photo, *, textured: bool = True) -> FieldOfView:
 
     Args:
         photo: decoded at any scale.
-        textured: whether texture and vessels decide that it is a retina, too. Without it only a
-            picture without colour is refused here, and a network decides the rest.
+        textured: whether texture and vessels decide that it is a retina, too. Without it texture is
+            not asked; all other reasons still hold.
 
     Returns:
         Centre and radius in the photograph's pixels, or ``found`` false with the reason.

@@ -10,9 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fundoscope.geometry import Affine
+from fundoscope.grading.rules import places
 from fundoscope.kinds import Colour
 from fundoscope.lesions import anatomy as geometry
 from fundoscope.lesions import etdrs
+from fundoscope.lesions.anatomy import Size
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -43,6 +45,7 @@ def draw(
     field: FieldOfView,
     to_picture: Affine,
     font: Font,
+    size: Size,
 ) -> None:
     """Draw the quadrants and the grid on a picture, in place; nothing where they are not known.
 
@@ -52,6 +55,7 @@ def draw(
         field: its field of view, found.
         to_picture: from the photograph's pixels to the picture's.
         font: of the quadrants' names.
+        size: width and height of the photograph, in pixels.
     """
     pen = ImageDraw.Draw(picture)
     for start, end in _lines(anatomy, field):
@@ -61,7 +65,7 @@ def draw(
         outwards = to_retina.inverse().then(to_picture)
         for radius in etdrs.RADII.values():
             pen.line([outwards.point(*point) for point in _circle(radius)], fill=GRID)
-    for name, place in _names(anatomy, field):
+    for name, place in _names(anatomy, field, size):
         pen.text(to_picture.point(*place), name, GRID, font, anchor="mm")
 
 
@@ -80,14 +84,19 @@ def _lines(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[Point, Point]
             yield back.point(*along(float(start))), back.point(*along(end))
 
 
-def _names(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[str, Point]]:
-    """The name of each quadrant that the photograph shows, and its place."""
+def _names(anatomy: Anatomy, field: FieldOfView, size: Size) -> Iterator[tuple[str, Point]]:
+    """The name of each quadrant that the photograph shows, and its place.
+
+    There is none if the photograph shows another eye than the given one: nobody knows then which
+    side is temporal.
+    """
+    anatomy = places.uncontradicted(anatomy)
     centre = geometry.division(anatomy)
     if centre is None:
         return
     to_unit = field.to_unit()
     back = to_unit.inverse()
-    seen = geometry.quadrants_seen(anatomy, field)
+    seen = geometry.quadrants_seen(anatomy, field, size)
     x, y = to_unit.point(*centre)
     for across in (-NAME_AT, NAME_AT):
         for down in (-NAME_AT, NAME_AT):

@@ -29,7 +29,7 @@ SMALLEST: Final = 14
 LARGE: Final = 60
 """From this side on, in pixels, a frame has a thicker line, visible on the whole picture."""
 PICTURE_PER_LINE: Final = 800
-"""Width of a picture over that of its lines: 1 pixel up to 1,200, 2 up to 2,000, then 3."""
+"""Width of a picture over that of its lines: 1 pixel below 1,200, 2 up to 2,000, then 3."""
 DASHES: Final = 36
 """Number of dashes of the ring around the optic disc."""
 

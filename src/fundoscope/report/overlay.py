@@ -56,7 +56,8 @@ def draw(
         _outline(picture, reading.field, to_picture)
     font = font_of(lesion_boxes.type_of(picture.width))
     if quadrants and reading.field.found:
-        grid.draw(picture, reading.anatomy, reading.field, to_picture, font)
+        size = reading.photo.width, reading.photo.height
+        grid.draw(picture, reading.anatomy, reading.field, to_picture, font, size)
     lesion_boxes.draw(
         picture, reading.lesions, reading.anatomy.disc, to_picture, font=font, labels=labels
     )

@@ -58,6 +58,7 @@ OEDEMA_LOOKED_FOR: Final = (OEDEMA_POSSIBLE, "no_exudates_near")
 """States of :class:`fundoscope.reading.MacularOedema` in which exudates were looked for."""
 WHY_NO_OEDEMA: Final = {
     "fovea": "the place of the fovea is not certain enough",
+    "optic_disc": "the optic disc was not found, so distances are not known",
     "edge": "the photograph does not show the retina all around the fovea",
     "withheld": "exudates that may lie near the fovea are too doubtful to be drawn",
 }
@@ -173,14 +174,14 @@ def why_unlike_grade(grade: Grade) -> str:
 
 
 def apart(share: float, threshold: float) -> tuple[str, str]:
-    """Two percentages with as many decimals as tell them apart, two at most."""
+    """Two percentages with as many decimals as tell them apart, two at most; never 0 or 100."""
     whole = percent(share), limit_percent(threshold)
     if whole[0] != whole[1]:
         return whole
     for digits in range(1, MOST_DECIMALS + 1):
-        has, limit = (f"{value * 100:.{digits}f} %" for value in (share, threshold))
-        if has != limit:
-            return has, limit
+        has, limit = (f"{value * 100:.{digits}f}" for value in (share, threshold))
+        if has != limit and not {float(has), float(limit)} & {0.0, 100.0}:
+            return f"{has} %", f"{limit} %"
     return whole
 
 

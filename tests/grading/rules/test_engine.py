@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from fundoscope.errors import UsageError
 from fundoscope.grading.rules import conditions, engine, rulesets
-from fundoscope.grading.rules.conditions import Verdict
+from fundoscope.grading.rules.conditions import Answer
 from fundoscope.grading.rules.evidence import QUADRANTS, Evidence, PlacedLesion
 from fundoscope.kinds import LESIONS
 
 SHOWN = frozenset({"microaneurysm", "haemorrhage", "hard_exudate", "soft_exudate"})
-VERDICTS = st.lists(st.sampled_from([True, False, None]).map(Verdict), min_size=1, max_size=5)
+ANSWERS = st.lists(st.sampled_from([True, False, None]).map(Answer), min_size=1, max_size=5)
 
 
-@given(VERDICTS)
-def test_logic_of_kleene(parts: list[Verdict]) -> None:
+@given(ANSWERS)
+def test_logic_of_kleene(parts: list[Answer]) -> None:
     values = [part.met for part in parts]
     order = {False: 0, None: 1, True: 2}
     assert conditions.any_of(parts).met == max(values, key=order.__getitem__)

@@ -119,7 +119,28 @@ def test_a_withheld_exudate_that_is_too_small_for_a_group_leaves_nothing_open() 
 def test_a_fovea_without_a_disc_has_no_distances() -> None:
     anatomy = Anatomy(OpticDisc(found=False), Fovea("found", (500.0, 500.0), 0.9, 0.0))
     evidence = places.evidence([], SUMMARY, anatomy, FIELD)
-    assert oedema.oedema(evidence) == MacularOedema("cannot_tell", None, "fovea")
+    assert oedema.oedema(evidence) == MacularOedema("cannot_tell", None, "optic_disc")
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((588.0, 495.0, 600.0, 505.0), MacularOedema("cannot_tell", None, "optic_disc")),
+        ((560.0, 495.0, 600.0, 505.0), MacularOedema("cannot_tell", None, "optic_disc")),
+        ((470.0, 495.0, 500.0, 505.0), MacularOedema("possible", 0.0)),
+    ],
+)
+def test_a_disc_that_is_only_estimated_is_no_ruler(
+    box: tuple[float, float, float, float], expected: MacularOedema
+) -> None:
+    """A bright spot taken for the disc has any diameter; an exudate on the fovea is near by any."""
+    faint = OpticDisc(False, None, (750.0, 500.0), 100.0, 0.3, "estimated")
+    anatomy = Anatomy(faint, Fovea("found", (480.0, 500.0), 0.9, 0.0), Laterality("right", "image"))
+    evidence = places.evidence([Lesion("hard_exudate", box, 0.8)], SUMMARY, anatomy, FIELD)
+    assert evidence.macula_shown == 0.0
+    assert oedema.oedema(evidence) == expected
+    outcome = engine.apply(rulesets.shipped("nhs-england-maculopathy"), evidence)
+    assert outcome.highest.id == "M1"
 
 
 def test_withheld_haemorrhages_count_in_every_quadrant_that_they_may_lie_in() -> None:

@@ -113,7 +113,7 @@ SAID = (
     "Next step: Refer",
     "Right eye",
     "2 moderate NPDR · Referable",
-    "60 %; plausible: grades 2 to 3 (holds the true grade on 90 % of photographs)",
+    "60 %; plausible: grades 2 to 3 (fitted to hold the true grade on 90 % of photographs)",
     "haemorrhages: 2",
     "hard exudates: none found",
     "microaneurysms (photograph too small)",
@@ -250,6 +250,21 @@ def test_more_photographs_take_more_pages() -> None:
     text, pages = text_of(*(examined(eye) for eye in ("right", "left", "right", "left")))
     assert pages == 2
     assert "Page 2 of 2" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("fovea", "the place of the fovea is not certain enough"),
+        ("optic_disc", "the optic disc was not found, so distances are not known"),
+        ("not_assessed", "hard exudates were not assessed"),
+        ("of_a_later_version", "of a later version"),
+    ],
+)
+def test_why_oedema_cannot_be_assessed(reason: str, why: str) -> None:
+    blank = examined(oedema=MacularOedema("cannot_tell", None, reason))
+    text = " ".join("".join(page_of(blank).text).split())
+    assert f"cannot be assessed: {why}" in text
 
 
 def test_lesions_of_an_eye_that_looks_healthy_are_counted_as_possible() -> None:

@@ -44,9 +44,13 @@ def changes(
         periods: in order.
         made: their charts.
     """
-    found = [*_cameras(reference, periods, made), *_graders(reference, periods)]
+    cameras = _cameras(reference, periods, made)
+    found = [*cameras, *_graders(reference, periods)]
     for chart in made:
         if chart.section != CAMERAS and chart.signals:
+            found.append(_of_chart(chart))
+        # Each period's few photographs of a new camera may lie within the limits.
+        if chart.section == CAMERAS and not cameras and any(p.drift for p in chart.points):
             found.append(_of_chart(chart))
     return tuple(found)
 
@@ -54,16 +58,15 @@ def changes(
 def _cameras(reference: Period, periods: Sequence[Period], made: Sequence[Chart]) -> list[Change]:
     """A change of the camera, from the sizes of photographs."""
     found, named = [], set[str]()
-    by_name = {period.name: period for period in periods}
     for chart in (each for each in made if each.section == CAMERAS):
-        for point in chart.points:
-            sizes = new_sizes(reference, by_name[point.period])
+        for place, (point, period) in enumerate(zip(chart.points, periods, strict=True)):
+            sizes = new_sizes(reference, period)
             fresh = [size for size, _ in sizes if size not in named]
             if not point.beyond or not fresh or point.value is None:
                 continue
             named.update(size for size, _ in sizes)
             listed = ", ".join(f"{size} ({n:,})" for size, n in sizes)
-            also = [c.name for c in made if c is not chart and _signals_at(c, point.period)]
+            also = [c.name for c in made if c is not chart and c.points[place].beyond]
             words = (
                 f"{point.period}: {100 * point.value:.0f} % of {point.n:,} photographs have sizes"
                 f" in pixels that the reference does not have: {listed}. {CAMERA_REMEDY}"
@@ -72,10 +75,6 @@ def _cameras(reference: Period, periods: Sequence[Period], made: Sequence[Chart]
                 words += f" Beyond its limits in the same period: {', '.join(also)}."
             found.append(Change(CAMERA, point.period, words))
     return found
-
-
-def _signals_at(chart: Chart, period: str) -> bool:
-    return any(point.period == period and point.beyond for point in chart.points)
 
 
 def _graders(reference: Period, periods: Sequence[Period]) -> list[Change]:

@@ -40,7 +40,7 @@ class Point:
         period: its name.
         n: photographs that were looked at.
         value: 0 to 1; ``None`` without any.
-        low, high: limits; ``None`` where there are too few photographs.
+        low, high: limits; ``None`` where there are too few patients.
         beyond: whether the value lies beyond them.
         drift: whether the last eight periods together lie beyond theirs.
     """
@@ -121,6 +121,11 @@ def new_sizes(reference: Period, period: Period) -> list[tuple[str, int]]:
     return sizes.most_common(SHOWN_SIZES)
 
 
+def too_small(period: Period) -> bool:
+    """Whether a period has too few patients for any limits."""
+    return patients(period.photographs) < limits.FEWEST
+
+
 def _looks(periods: Sequence[Period]) -> Iterator[tuple[str, str, Look]]:
     for grade in range(GRADE_COUNT):
         yield GRADES, f"grade {grade}", partial(_has_grade, grade)
@@ -153,12 +158,10 @@ def _chart(
 def counted(period: Period, look: Look) -> Count:
     """Count the photographs of a period that have something, and those that were looked at."""
     looked = [(seen, has) for seen in period.photographs if (has := look(seen)) is not None]
-    return Count(
-        sum(has for _, has in looked), len(looked), _patients([seen for seen, _ in looked])
-    )
+    return Count(sum(has for _, has in looked), len(looked), patients([seen for seen, _ in looked]))
 
 
-def _patients(photographs: Sequence[MonitoredPhotograph]) -> int:
+def patients(photographs: Sequence[MonitoredPhotograph]) -> int:
     """The number of patients; a photograph whose patient is not known is one of its own."""
     named = {seen.patient for seen in photographs if seen.patient}
     return len(named) + sum(not seen.patient for seen in photographs)
@@ -184,7 +187,7 @@ def _scores_of(period: Period) -> Floats:
 
 
 def _scored_patients(period: Period) -> int:
-    return _patients([seen for seen in period.photographs if seen.score is not None])
+    return patients([seen for seen in period.photographs if seen.score is not None])
 
 
 def _scores(reference: Period, periods: Sequence[Period]) -> Chart | None:
@@ -213,7 +216,7 @@ def _sizes(reference: Period, periods: Sequence[Period]) -> Chart | None:
         return None
     alone = sum(number == 1 for number in sizes.values())
     opened = [seen for seen in reference.photographs if seen.size]
-    of_reference = Count(alone, len(opened), _patients(opened))
+    of_reference = Count(alone, len(opened), patients(opened))
     counts = [
         counted(p, lambda seen: seen.size not in sizes if seen.size else None) for p in periods
     ]

@@ -28,7 +28,7 @@ TAIL: Final = 0.00135
 PRIOR: Final = 0.5
 """Jeffreys' prior of a share, on either side."""
 FEWEST: Final = 10
-"""Photographs of a period for limits to be given; fewer cannot show anything."""
+"""Patients of a period, or of a reference, for limits to be given; fewer cannot show anything."""
 TOGETHER: Final = 8
 """Periods that are also tested together, to see a slow drift: as many as in the last of the
 Western Electric rules (Statistical Quality Control Handbook, 1956)."""
@@ -68,7 +68,7 @@ class Count:
 
 
 def of_share(reference: Count, period: Count) -> tuple[float, float] | None:
-    """Limits for the share of a period, 0 to 1; ``None`` where there are too few photographs.
+    """Limits for the share of a period, 0 to 1; ``None`` where there are too few patients.
 
     Args:
         reference: what is compared with.

@@ -26,7 +26,9 @@ from fundoscope.evaluate.monitor.charts import (
     Chart,
     charts,
     new_sizes,
+    patients,
     quartiles,
+    too_small,
 )
 from fundoscope.evaluate.monitor.limits import FEWEST, TAIL, TOGETHER
 from fundoscope.evaluate.monitor.runs import Period
@@ -48,8 +50,8 @@ HOW: Final = (
     "Limits are probability limits: if nothing has changed, a point lies beyond them in"
     f" {100 * TAIL:.3f} % of periods on each side, as with three standard deviations (Shewhart)."
     " They are of the beta-binomial distribution that predicts a period's count from the"
-    " reference's, so they know how small both are. A period of fewer than"
-    f" {FEWEST} photographs has none. Where patients are known, a patient counts once. The last"
+    " reference's, so they know how small both are. Where patients are known, a patient counts"
+    f" once. A period of fewer than {FEWEST} has none. The last"
     f" {TOGETHER} periods are also tested together, for a slow drift. The distance of the scores"
     " is that of Kolmogorov and Smirnov, with Smirnov's limit."
 )
@@ -87,6 +89,18 @@ class Monitor:
     charts: tuple[Chart, ...]
     changes: tuple[Change, ...]
 
+    @property
+    def too_small(self) -> tuple[str, ...]:
+        """The names of the periods that have no limits."""
+        return tuple(period.name for period in self.periods if too_small(period))
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether something has changed; ``None`` if nothing was seen, but no period has limits."""
+        if self.changes:
+            return True
+        return None if len(self.too_small) == len(self.periods) else False
+
 
 def watch(reference: Period, periods: Sequence[Period]) -> Monitor:
     """Compare periods with a reference.
@@ -94,10 +108,12 @@ def watch(reference: Period, periods: Sequence[Period]) -> Monitor:
     Raises:
         UsageError: the reference is too small to be compared with.
     """
-    if len(reference.photographs) < FEWEST:
+    known = patients(reference.photographs)
+    if known < FEWEST:
         raise UsageError(
             f"--against {reference.name}",
-            f"holds {len(reference.photographs)} photographs, fewer than {FEWEST}",
+            f"holds {len(reference.photographs)} photographs of {known} patients, fewer than"
+            f" {FEWEST}",
             "give a larger run: a hundred patients or more",
         )
     made = charts(reference, periods)
@@ -113,7 +129,8 @@ def document(monitor: Monitor) -> dict[str, Any]:
             _period(period) | {"new_sizes": dict(new_sizes(monitor.reference, period))}
             for period in monitor.periods
         ],
-        "changed": bool(monitor.changes),
+        "changed": monitor.changed,
+        "too_small": list(monitor.too_small),
         "changes": msgspec.to_builtins(monitor.changes),
         "charts": msgspec.to_builtins(monitor.charts),
         "quartiles": msgspec.to_builtins(quartiles((monitor.reference, *monitor.periods))),
@@ -152,6 +169,25 @@ def _periods(monitor: Monitor) -> str:
     return "1 period" if count == 1 else f"{count:,} periods"
 
 
+def headline(monitor: Monitor) -> list[str]:
+    """Say, in sentences, what was not seen: no change, and periods that have no limits.
+
+    Args:
+        monitor: the comparison.
+    """
+    said = []
+    if monitor.changed is False:
+        of_others = " in the other periods" if monitor.too_small else ""
+        said.append(f"Nothing lies beyond its limits{of_others}.")
+    if monitor.too_small:
+        number, total = len(monitor.too_small), len(monitor.periods)
+        said.append(
+            f"{number:,} of {total:,} periods {'is' if number == 1 else 'are'} too small to judge"
+            f" (fewer than {FEWEST} patients): put runs together with --every week or longer."
+        )
+    return said
+
+
 def _changes(monitor: Monitor) -> list[Block]:
     total = sum(len(period.photographs) for period in monitor.periods)
     last = monitor.periods[-1]
@@ -162,9 +198,9 @@ def _changes(monitor: Monitor) -> list[Block]:
             f" {len(monitor.reference.photographs):,}."
         )
     ]
+    blocks += [Paragraph(sentence) for sentence in headline(monitor)]
     if not monitor.changes:
-        blocks.append(Paragraph(f"Nothing lies beyond its limits. {LEGEND}"))
-        return blocks
+        return [*blocks, Paragraph(LEGEND)]
     rows = tuple((change.since, change.kind, change.words) for change in monitor.changes)
     blocks.append(Table("Not as in the reference", ("since", "kind", "what"), rows))
     expected = expected_false_alarms(monitor.charts)
@@ -197,13 +233,13 @@ def _table(title: str, own: Sequence[Chart]) -> Table:
     for chart in own:
         for point in chart.points:
             limits = (
-                "too few photographs"
+                "too few patients"
                 if point.low is None or point.high is None
                 else f"{point.low:.3f} to {point.high:.3f}"
             )
             state = "beyond" if point.beyond else "drift" if point.drift else "within"
             value = "no photographs" if point.value is None else f"{point.value:.3f}"
-            shown_state = state if point.high is not None else "not given"
+            shown_state = state if point.high is not None or point.drift else "not given"
             rows.append((point.period, chart.name, f"{point.n:,}", value, limits, shown_state))
     columns = ("period", "figure", "photographs", "value", "limits", "state")
     return Table(f"{title}, by period", columns, tuple(rows))

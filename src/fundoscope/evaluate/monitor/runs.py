@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -115,11 +116,20 @@ def grouped(runs: Sequence[Period], every: str) -> tuple[Period, ...]:
     """
     ordered = sorted(runs, key=lambda run: run.started)
     if every not in FORMATS:
-        return tuple(ordered)
+        return tuple(_numbered(ordered))
     together: dict[str, list[Period]] = {}
     for run in ordered:
         together.setdefault(run.started.strftime(FORMATS[every]), []).append(run)
     return tuple(_joined(name, parts) for name, parts in together.items())
+
+
+def _numbered(runs: Sequence[Period]) -> Iterator[Period]:
+    """The same runs; folders of an equal name are numbered from the second on."""
+    used = Counter[str]()
+    for run in runs:
+        used[run.name] += 1
+        number = used[run.name]
+        yield run if number == 1 else replace(run, name=f"{run.name} ({number})")
 
 
 def _joined(name: str, runs: Sequence[Period]) -> Period:

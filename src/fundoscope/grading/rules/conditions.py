@@ -62,7 +62,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Answer:
     """Whether a condition is met.
 
     Attributes:
@@ -78,13 +78,13 @@ class Verdict:
     missing: frozenset[str] = frozenset()
 
 
-Lookup = Callable[[str], Verdict]
-"""The verdict on another rule of the set, by its id."""
-SetLookup = Callable[[str, str], Verdict]
+Lookup = Callable[[str], Answer]
+"""The answer to another rule of the set, by its id."""
+SetLookup = Callable[[str, str], Answer]
 """Whether another set, by its id, reaches a level."""
 
 
-def evaluate(condition: Condition, evidence: Evidence, rule: Lookup, ruleset: SetLookup) -> Verdict:
+def evaluate(condition: Condition, evidence: Evidence, rule: Lookup, ruleset: SetLookup) -> Answer:
     """Whether evidence meets a condition.
 
     Args:
@@ -113,74 +113,81 @@ def evaluate(condition: Condition, evidence: Evidence, rule: Lookup, ruleset: Se
     return _counted(condition, evidence, condition.at_least)
 
 
-def any_of(parts: Sequence[Verdict]) -> Verdict:
+def any_of(parts: Sequence[Answer]) -> Answer:
     """Met if one part is; not met if none can be."""
     met = [part for part in parts if part.met]
     if met:
-        return Verdict(True, _boxes(met))
+        return Answer(True, _boxes(met))
     return _open([part for part in parts if part.met is None])
 
 
-def all_of(parts: Sequence[Verdict]) -> Verdict:
+def all_of(parts: Sequence[Answer]) -> Answer:
     """Met if all parts are; not met if one cannot be."""
     if any(part.met is False for part in parts):
-        return Verdict(False)
+        return Answer(False)
     unknown = [part for part in parts if part.met is None]
-    return _open(unknown) if unknown else Verdict(True, _boxes(parts))
+    return _open(unknown) if unknown else Answer(True, _boxes(parts))
 
 
-def _open(unknown: Sequence[Verdict]) -> Verdict:
+def _open(unknown: Sequence[Answer]) -> Answer:
     if not unknown:
-        return Verdict(False)
-    return Verdict(None, missing=frozenset().union(*(part.missing for part in unknown)))
+        return Answer(False)
+    return Answer(None, missing=frozenset().union(*(part.missing for part in unknown)))
 
 
-def _boxes(parts: Iterable[Verdict]) -> frozenset[int]:
+def _boxes(parts: Iterable[Answer]) -> frozenset[int]:
     return frozenset().union(*(part.boxes for part in parts))
 
 
-def _stated(facts: Mapping[str, bool], key: str) -> Verdict:
+def _stated(facts: Mapping[str, bool], key: str) -> Answer:
     if key in facts:
-        return Verdict(facts[key])
-    return Verdict(None, missing=frozenset({key}))
+        return Answer(facts[key])
+    return Answer(None, missing=frozenset({key}))
 
 
-def _acuity(acuity: float | None, limit: float) -> Verdict:
+def _acuity(acuity: float | None, limit: float) -> Answer:
     if acuity is None:
-        return Verdict(None, missing=frozenset({ACUITY}))
-    return Verdict(acuity <= limit)
+        return Answer(None, missing=frozenset({ACUITY}))
+    return Answer(acuity <= limit)
 
 
 def _unassessed(condition: Condition, evidence: Evidence) -> frozenset[str]:
     return frozenset(condition.kinds) - evidence.assessed
 
 
-def _counted(condition: Condition, evidence: Evidence, at_least: int) -> Verdict:
+def _counted(condition: Condition, evidence: Evidence, at_least: int) -> Answer:
     """Count lesions of some kinds, at some distance from the fovea."""
     certain: list[PlacedLesion] = []
     possible = 0
     for lesion in evidence.lesions:
         if lesion.kind not in condition.kinds:
             continue
-        near = _near(condition, lesion)
+        near = _near(condition, lesion, evidence)
         if near:
             certain.append(lesion)
         possible += near is None
     if len(certain) >= at_least:
-        return Verdict(True, frozenset(lesion.index for lesion in certain))
+        return Answer(True, frozenset(lesion.index for lesion in certain))
     missing = set(_unassessed(condition, evidence))
     if condition.within is not None and evidence.macula_shown < condition.within:
-        missing.add(EDGE if evidence.fovea_found else FOVEA)
+        missing.add(_landmark(evidence) or EDGE)
     hidden = [each for each in evidence.withheld if each.kind in condition.kinds]
-    hidden = [each for each in hidden if _near(condition, each) is not False]
+    hidden = [each for each in hidden if _near(condition, each, evidence) is not False]
     if len(certain) + possible >= at_least:
-        missing.add(FOVEA)
+        missing.add(_landmark(evidence) or FOVEA)
     elif len(certain) + possible + len(hidden) >= at_least:
         missing.add(WITHHELD)
-    return Verdict(None, missing=frozenset(missing)) if missing else Verdict(False)
+    return Answer(None, missing=frozenset(missing)) if missing else Answer(False)
 
 
-def _near(condition: Condition, lesion: PlacedLesion) -> bool | None:
+def _landmark(evidence: Evidence) -> str | None:
+    """The landmark without which distances are not certain; ``None``: both were found."""
+    if not evidence.fovea_found:
+        return FOVEA
+    return None if evidence.has_ruler else DISC
+
+
+def _near(condition: Condition, lesion: PlacedLesion, evidence: Evidence) -> bool | None:
     """Whether a lesion has the distance that a condition asks for; ``None``: cannot tell."""
     least = -math.inf if condition.beyond is None else condition.beyond
     most = math.inf if condition.within is None else condition.within
@@ -188,13 +195,16 @@ def _near(condition: Condition, lesion: PlacedLesion) -> bool | None:
         return True
     if lesion.distance is None:
         return None
+    on_fovea = lesion.distance == lesion.error == 0.0
+    if not evidence.has_ruler and not on_fovea:
+        return None  # only 0 is the same in every unit
     low, high = lesion.distance - lesion.error, lesion.distance + lesion.error
     if least < low and high <= most:
         return True
     return None if low <= most and high > least else False
 
 
-def _in_regions(condition: Condition, evidence: Evidence) -> Verdict:
+def _in_regions(condition: Condition, evidence: Evidence) -> Answer:
     """Count lesions in each quadrant or hemifield."""
     lesions = [lesion for lesion in evidence.lesions if lesion.kind in condition.kinds]
     hidden = [lesion for lesion in evidence.withheld if lesion.kind in condition.kinds]
@@ -215,24 +225,26 @@ def _in_regions(condition: Condition, evidence: Evidence) -> Verdict:
             doubtful += 1
     wanted = condition.in_each_of or 1
     if reached >= wanted:
-        return Verdict(True, frozenset(boxes))
+        return Answer(True, frozenset(boxes))
     if reached + possible >= wanted:
-        return Verdict(None, missing=unassessed or frozenset({QUADRANTS}))
+        return Answer(None, missing=unassessed or frozenset({QUADRANTS}))
     if reached + possible + doubtful >= wanted:
-        return Verdict(None, missing=frozenset({WITHHELD}))
-    return Verdict(False)
+        return Answer(None, missing=frozenset({WITHHELD}))
+    return Answer(False)
 
 
-def _area(condition: Condition, evidence: Evidence, at_least: float) -> Verdict:
+def _area(condition: Condition, evidence: Evidence, at_least: float) -> Answer:
     """Whether the boxes in the macula are too small to hold an area of lesions."""
     missing = set(_unassessed(condition, evidence))
     if evidence.macula_shown < MACULA_RADIUS:
-        missing.add(EDGE if evidence.fovea_found else FOVEA)
+        missing.add(_landmark(evidence) or EDGE)
     area = 0.0
     for lesion in evidence.lesions:
         if lesion.kind in condition.kinds and lesion.in_macula is not False:
-            if lesion.in_macula is None or lesion.area is None:
-                missing.add(FOVEA if lesion.in_macula is None else DISC)
+            if lesion.in_macula is None:
+                missing.add(_landmark(evidence) or FOVEA)
+            elif lesion.area is None:
+                missing.add(DISC)
             area += lesion.area or 0.0
     hidden = [
         each
@@ -244,4 +256,4 @@ def _area(condition: Condition, evidence: Evidence, at_least: float) -> Verdict:
         missing.add(MACULA)
     elif unknown or area + sum(each.area or 0.0 for each in hidden) >= at_least:
         missing.add(WITHHELD)
-    return Verdict(None, missing=frozenset(missing)) if missing else Verdict(False)
+    return Answer(None, missing=frozenset(missing)) if missing else Answer(False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fundoscope.grading.rules import conditions, rulesets
-from fundoscope.grading.rules.conditions import Verdict
+from fundoscope.grading.rules.conditions import Answer
 from fundoscope.grading.rules.evidence import Evidence
 from fundoscope.grading.rules.rulesets import Level, Rule, RuleSet
 from fundoscope.opinions import FiredRule, OpenRule, RuleGrade
@@ -39,14 +39,14 @@ def apply(ruleset: RuleSet, evidence: Evidence) -> Outcome:
         ruleset: from :mod:`fundoscope.grading.rules.rulesets`.
         evidence: of one photograph.
     """
-    verdicts = _verdicts(ruleset, evidence)
+    answers = _answers(ruleset, evidence)
     ordered = sorted(ruleset.rules, key=lambda rule: ruleset.rank(rule.level))
-    fired = tuple((rule, verdicts[rule.id].boxes) for rule in ordered if verdicts[rule.id].met)
+    fired = tuple((rule, answers[rule.id].boxes) for rule in ordered if answers[rule.id].met)
     level = max((ruleset.rank(rule.level) for rule, _ in fired), default=0)
     unknown = tuple(
-        (rule, verdicts[rule.id].missing)
+        (rule, answers[rule.id].missing)
         for rule in ordered
-        if verdicts[rule.id].met is None and ruleset.rank(rule.level) > level
+        if answers[rule.id].met is None and ruleset.rank(rule.level) > level
     )
     highest = max((ruleset.rank(rule.level) for rule, _ in unknown), default=level)
     if ruleset.not_excluded is not None:
@@ -78,25 +78,25 @@ def rule_grade(outcome: Outcome) -> RuleGrade:
     )
 
 
-def _verdicts(ruleset: RuleSet, evidence: Evidence) -> Mapping[str, Verdict]:
-    """The verdict on every rule, each after those that it refers to."""
+def _answers(ruleset: RuleSet, evidence: Evidence) -> Mapping[str, Answer]:
+    """The answer to every rule, each after those that it refers to."""
     rules = {rule.id: rule for rule in ruleset.rules}
-    verdicts: dict[str, Verdict] = {}
+    answers: dict[str, Answer] = {}
     for name in rulesets.in_order(rules):
         condition = rules[name].when
-        verdicts[name] = conditions.evaluate(
-            condition, evidence, verdicts.__getitem__, partial(_reaches, evidence)
+        answers[name] = conditions.evaluate(
+            condition, evidence, answers.__getitem__, partial(_reaches, evidence)
         )
-    return verdicts
+    return answers
 
 
-def _reaches(evidence: Evidence, name: str, level: str) -> Verdict:
+def _reaches(evidence: Evidence, name: str, level: str) -> Answer:
     """Whether another set, which refers to no further one, reaches a level."""
     other = rulesets.shipped(name)
     rank = other.rank(level)
     if rank == 0:
-        return Verdict(True)
-    verdicts = _verdicts(other, evidence)
+        return Answer(True)
+    answers = _answers(other, evidence)
     return conditions.any_of(
-        [verdicts[rule.id] for rule in other.rules if other.rank(rule.level) >= rank]
+        [answers[rule.id] for rule in other.rules if other.rank(rule.level) >= rank]
     )

@@ -65,9 +65,11 @@ class Evidence:
             can be said only within it.
         presence: the probability that the eye has a kind at all, for the kinds for which
             the detector's bundle has a model of it.
-        fovea_found: whether fovea and disc were seen, so that distances from the fovea are certain.
+        fovea_found: whether the fovea was seen, not only placed beside the disc.
         withheld: lesions that are not drawn, because the eye looks healthy. They meet no rule, and
             whatever they would meet is not excluded.
+        has_ruler: whether the disc was found. Distances and areas are in disc diameters, and those
+            of a disc that is only estimated are not known.
     """
 
     lesions: tuple[PlacedLesion, ...] = ()
@@ -79,3 +81,4 @@ class Evidence:
     presence: Mapping[str, float] = field(default_factory=dict)
     fovea_found: bool = False
     withheld: tuple[PlacedLesion, ...] = ()
+    has_ruler: bool = True

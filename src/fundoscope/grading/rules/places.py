@@ -44,7 +44,7 @@ def evidence(
         acuity: best corrected, as a decimal fraction; ``None`` if not given.
         facts: what a person answered, by the keys of a rule set's ``facts``.
     """
-    anatomy = _uncontradicted(anatomy)
+    anatomy = uncontradicted(anatomy)
     return Evidence(
         tuple(_placed(index, lesion, anatomy, fov) for index, lesion in enumerate(lesions)),
         frozenset(each.kind for each in summary if each.assessed),
@@ -57,8 +57,9 @@ def evidence(
             for each in summary
             if each.presence_probability is not None
         },
-        anatomy.fovea.state == FOUND and anatomy.disc.diameter is not None,
+        anatomy.fovea.state == FOUND,
         tuple(_placed(-1, lesion, anatomy, fov) for lesion in withheld),
+        _has_ruler(anatomy),
     )
 
 
@@ -71,10 +72,13 @@ def not_drawn(summary: Sequence[LesionSummary]) -> tuple[PlacedLesion, ...]:
     return tuple(PlacedLesion(each.kind, -1) for each in summary for _ in range(each.withheld or 0))
 
 
-def _uncontradicted(anatomy: Anatomy) -> Anatomy:
+def uncontradicted(anatomy: Anatomy) -> Anatomy:
     """Leave out what follows from the side of the eye, if the photograph shows the other eye.
 
     Then the given side or the photograph is wrong. A fovea that was seen stays.
+
+    Args:
+        anatomy: of the photograph.
     """
     if not anatomy.laterality.contradiction:
         return anatomy
@@ -83,13 +87,18 @@ def _uncontradicted(anatomy: Anatomy) -> Anatomy:
     return replace(anatomy, fovea=fovea, laterality=Laterality(contradiction=True))
 
 
+def _has_ruler(anatomy: Anatomy) -> bool:
+    """Whether distances are known: an estimated disc may be another bright place of any size."""
+    return bool(anatomy.disc.found and anatomy.disc.diameter)
+
+
 def _macula_shown(anatomy: Anatomy, fov: FieldOfView, size: Size | None) -> float:
     """How far around the fovea's centre the retina is shown in every direction, in disc diameters.
 
     It ends with the field of view, and with the photograph where that cuts the field off.
     """
     fovea, diameter = anatomy.fovea, anatomy.disc.diameter
-    if fovea.centre is None or not diameter or fov.radius is None:
+    if fovea.centre is None or not diameter or not _has_ruler(anatomy) or fov.radius is None:
         return 0.0
     x, y = fovea.centre
     to_edge = (1.0 - math.hypot(*fov.to_unit().point(x, y))) * fov.radius

@@ -74,7 +74,7 @@ class Language:
             return whole
         for digits in range(1, MOST_DECIMALS + 1):
             has, least = (f"{value * 100:.{digits}f}" for value in (share, limit))
-            if has != least:
+            if has != least and not {float(has), float(least)} & {0.0, 100.0}:
                 return self.say("percent", number=has), self.say("percent", number=least)
         return whole
 

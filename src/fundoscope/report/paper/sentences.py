@@ -103,13 +103,14 @@ def by_lesions(grade: LesionGrade, words: Language) -> str:
 
 def oedema(reading: Reading, words: Language) -> str:
     """What hard exudates say about macular oedema."""
-    state, distance = reading.oedema.state, reading.oedema.distance
+    state, distance, reason = reading.oedema.state, reading.oedema.distance, reading.oedema.reason
     if state == "possible" and distance is not None:
         key = "oedema.possible" if distance else "oedema.on_fovea"
         text = words.say(key, distance=f"{distance:.1f}")
         estimated = reading.anatomy.fovea.state == ESTIMATED
         return words.say("oedema.estimated", text=text) if estimated else text
-    return words.say(f"oedema.{state or 'unknown'}")
+    text = words.say(f"oedema.{state or 'unknown'}")
+    return f"{text}: {words.say(f'no_oedema.{reason}')}" if reason else text
 
 
 def rows(reading: Reading, words: Language) -> Iterator[tuple[str, str]]:

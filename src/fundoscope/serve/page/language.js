@@ -110,7 +110,8 @@ export function apart(share, limit) {
   if (whole[0] !== whole[1]) return whole;
   for (let digits = 1; digits <= MOST_DECIMALS; digits += 1) {
     const [has, least] = [share, limit].map((value) => (value * 100).toFixed(digits));
-    if (has !== least) return [say('percent', { number: has }), say('percent', { number: least })];
+    const certain = [has, least].some((text) => [0, 100].includes(Number(text)));
+    if (has !== least && !certain) return [say('percent', { number: has }), say('percent', { number: least })];
   }
   return whole;
 }

@@ -62,12 +62,13 @@ export function quality(reading) {
 }
 
 /** What hard exudates say about macular oedema. */
-export function oedema({ oedema: { state, distance }, anatomy }) {
+export function oedema({ oedema: { state, distance, reason }, anatomy }) {
   if (state === 'possible' && distance !== null) {
     const text = say(distance ? 'oedema.possible' : 'oedema.on_fovea', { distance: distance.toFixed(1) });
     return anatomy.fovea.state === 'estimated' ? say('oedema.estimated', { text }) : text;
   }
-  return say(`oedema.${state || 'unknown'}`);
+  const text = say(`oedema.${state || 'unknown'}`);
+  return reason ? `${text}: ${say(`no_oedema.${reason}`)}` : text;
 }
 
 /** How far the grade and the lesions agree. */
