@@ -15,7 +15,7 @@ from fundoscope.calibrate.judging import bundle as judged
 from fundoscope.calibrate.judging import degrade, features, fit, slides
 from fundoscope.calibrate.judging.measured import Measured, beside, together
 from fundoscope.data.manifest import Row
-from fundoscope.errors import PhotoError, UsageError
+from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.grading import grader, judge
 from fundoscope.models import bundle
 from fundoscope.models.judge import Judge
@@ -69,6 +69,14 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows() -> list[Row]:
     return [Row(image=f"{name}.png", grade=0, source="a") for name in (0, 1, 2, "broken")]
+
+
+def test_eyeq_is_a_number_of_its_scale() -> None:
+    cells = {"": "", "0": "0", "2.0": "2", "1": "1"}
+    for cell, meant in cells.items():
+        assert fit.eyeq(Row("a.jpg", 0, other={"quality_eyeq": cell})) == meant
+    with pytest.raises(TableError, match=r"a.jpg, line 3, column quality_eyeq: is 'Reject'"):
+        fit.eyeq(Row("a.jpg", 0, other={"quality_eyeq": "Reject"}, line=3))
 
 
 def test_features_are_measured_once(eyes: Path, tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def judge(
     pictures = features.pictures_in(natural, most)
     _require_material([row for row in rows if row.source not in (unlabelled or ())], labels)
     _require_pictures(pictures, natural)
+    for row in rows:
+        fit.eyeq(row)  # before any photograph is read
     paths = [table.photograph(row) for row in rows]
     measured = beside(
         features.of_rows(loaded, rows, paths, cache / "photographs"),

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from fundoscope.data import manifest as manifests
+from fundoscope.data.annotations.flags import flag
 from fundoscope.data.leaks import require_apart
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.reserved import is_reserved
@@ -60,7 +61,7 @@ def choose(
 
 def _usable(row: Row, grades: Sequence[int]) -> bool:
     wanted = row.grade in grades if row.split == TRAIN else row.split == VAL and row.grade == 0
-    healthy = row.gradable is not False and not row.text(OTHER_DISEASE)
+    healthy = row.gradable is not False and flag(row.text(OTHER_DISEASE)) is False
     return wanted and healthy and not is_reserved(row)
 
 
