@@ -220,6 +220,12 @@ def _take(
         f" threshold of referable {matched.threshold:g}",
         err=True,
     )
+    if matched.label_unused:
+        typer.echo(
+            f"note: the column {predictions.LABEL} of {shown(path.name)} is taken for the label, and"
+            f" not used; name a column of predicted grades {predictions.GRADE_COLUMNS[0]}",
+            err=True,
+        )
     return evaluation, (matched.used,)
 
 
