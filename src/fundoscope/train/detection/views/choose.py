@@ -19,7 +19,7 @@ from fundoscope import kinds
 from fundoscope.data import duplicates, table
 from fundoscope.data.annotations import faults, formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
-from fundoscope.data.annotations.machine import machine_boxes
+from fundoscope.data.annotations.machine import require_confirmed
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.voc import layout as voc_layout
 from fundoscope.data.class_folders import SPLITS
@@ -94,7 +94,12 @@ def choose(data: LesionData, seed: int) -> Chosen:
     by_image = {photo.image: photo for photo in annotated.photos}
     photos = [by_image[image] for image in (*train, *(val or ()))]
     _require_faultless(annotated, photos, images, data)
-    machine = _machine_boxes(photos, data)
+    machine = require_confirmed(
+        photos,
+        data.annotations,
+        allowed=data.machine_boxes,
+        setting="data.machine_boxes = true",
+    )
     together = _groups(photos, images, listed, Path(data.cache))
     if val is None:
         sides = _held_out(photos, together, data, seed)
@@ -103,30 +108,6 @@ def choose(data: LesionData, seed: int) -> Chosen:
         _require_apart(train, val, together)
     warnings = (*annotated.warnings, *machine)
     return Chosen(images, _classes(data, annotated, *sides), *sides, val is None, warnings)
-
-
-def _machine_boxes(photos: Sequence[AnnotatedPhoto], data: LesionData) -> tuple[str, ...]:
-    """A sentence that counts the boxes which a detector made and nobody confirmed.
-
-    Raises:
-        UsageError: there are some, and ``data.machine_boxes`` does not allow them.
-    """
-    boxes = machine_boxes(photos)
-    if not boxes:
-        return ()
-    of = sum(len(photo.annotations) for photo in photos)
-    makers = ", ".join(f"{name}: {count}" for name, count in boxes.most_common(SHOWN))
-    why = (
-        f"{boxes.total()} of {of} boxes were made by a detector and confirmed by nobody ({makers})"
-    )
-    if data.machine_boxes:
-        return (why,)
-    raise UsageError(
-        data.annotations,
-        why,
-        "correct them first, leave those photographs out, or, if a person has checked them all,"
-        " add --machine-boxes (data.machine_boxes = true)",
-    )
 
 
 def _placed(annotated: AnnotationSet, images: Path) -> AnnotationSet:
