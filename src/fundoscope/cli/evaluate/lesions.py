@@ -123,7 +123,7 @@ def lesions(
     results.write(
         evaluation,
         folder.Provenance(
-            arguments | {"machine-boxes": machine_boxes},
+            arguments | {"machine-boxes": machine_boxes or None},
             (loaded.used,),
             used,
             started,
