@@ -71,6 +71,18 @@ def rows() -> list[Row]:
     return [Row(image=f"{name}.png", grade=0, source="a") for name in (0, 1, 2, "broken")]
 
 
+def test_photographs_without_features_are_named(eyes: Path, tmp_path: Path) -> None:
+    loaded = grader.load()
+    Image.new("RGB", (300, 240)).save(eyes / "black.png")
+    of = [*rows(), Row("black.png", 0, source="a", gradable=False)]
+    paths = [eyes / row.image for row in of]
+    measured = features.of_rows(loaded, of, paths, tmp_path / "cache")
+    broken, black = features.lacking(loaded, of, paths, measured)
+    assert (broken.row.image, broken.opened) == ("broken.png", False)
+    assert (black.row.image, black.opened) == ("black.png", True)
+    assert all(each.reason and each.remedy for each in (broken, black))
+
+
 def test_eyeq_is_a_number_of_its_scale() -> None:
     cells = {"": "", "0": "0", "2.0": "2", "1": "1"}
     for cell, meant in cells.items():
