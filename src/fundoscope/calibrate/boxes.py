@@ -49,9 +49,7 @@ def read(
     seen = tuple(reported(in_order(rows, look, workers), on_read))
     photographs = tuple(
         BoxedPhotograph(scores, of_row, is_healthy(row), row.source, patient)
-        for row, of_row, patient, scores in zip(
-            rows, labels, cluster_keys(rows), seen, strict=True
-        )
+        for row, of_row, patient, scores in zip(rows, labels, cluster_keys(rows), seen, strict=True)
         if not isinstance(scores, Unread)
     )
     return photographs, tuple(each for each in seen if isinstance(each, Unread))

@@ -65,9 +65,7 @@ def _by_grade(row: Row) -> dict[str, bool]:
 
 def _wrong(row: Row, column: str, cell: str, remedy: str) -> TableError:
     where = f"{row.image}, line {row.line}" if row.line else row.image
-    return TableError(
-        f"{where}, column {column}", f"is {quoted(cell, SHOWN_CHARACTERS)}", remedy
-    )
+    return TableError(f"{where}, column {column}", f"is {quoted(cell, SHOWN_CHARACTERS)}", remedy)
 
 
 def has_other_disease(row: Row) -> bool:

@@ -21,13 +21,13 @@ from typing import Final
 import msgspec
 
 from fundoscope.data import columns as names
-from fundoscope.data.columns import GRADABLE, GRADE, IMAGE, PATIENT
 from fundoscope.data.files import parquet
 from fundoscope.data.table import Table, place, read_table
 from fundoscope.errors import TableError, UsageError
 from fundoscope.quoting import encodable, quoted
 from fundoscope.writing import write_bytes
 
+IMAGE, GRADE, PATIENT, GRADABLE = names.IMAGE, names.GRADE, names.PATIENT, names.GRADABLE
 REQUIRED: Final = (IMAGE, GRADE)
 TEXT_COLUMNS: Final = (PATIENT, "eye", "split", "source", "camera", "group", "quality")
 KNOWN: Final = (*REQUIRED, *TEXT_COLUMNS, GRADABLE)

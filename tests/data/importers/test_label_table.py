@@ -72,7 +72,7 @@ def test_gradable_in_the_words_of_other_programs(
 def test_gradable_in_a_word_that_means_neither_is_refused(plant: Plant) -> None:
     folder = plant("a.jpg")
     (folder / "t.csv").write_text("image,grade,gradable\na.jpg,3,perhaps\n")
-    with pytest.raises(TableError, match="t.csv, line 2, .*has 'perhaps' in its column gradable"):
+    with pytest.raises(TableError, match=r"t\.csv, line 2, .*has 'perhaps' in its column gradable"):
         read(folder)
 
 

@@ -166,9 +166,7 @@ def annotated(tmp_path, *photos):
     described = []
     for name, items in photos:
         Image.new("RGB", (120, 80)).save(images / name)
-        described.append(
-            AnnotatedPhoto(image=name, width=120, height=80, annotations=tuple(items))
-        )
+        described.append(AnnotatedPhoto(image=name, width=120, height=80, annotations=tuple(items)))
     kinds = tuple(dict.fromkeys(item.kind for _, items in photos for item in items))
     write_coco(AnnotationSet(photos=tuple(described), kinds=kinds), tmp_path / "a.json")
     return images, tmp_path / "a.json"
@@ -212,9 +210,9 @@ def test_a_point_is_the_centre_of_a_disc_and_no_box(tmp_path):
 def test_centres_of_another_split_are_not_taken(gather, tmp_path):
     gather()
     (tmp_path / "discs.csv").write_text("split,image,od_x,od_y\ntrain,b,1,1\ntest,b,9,9\n")
-    for annotations in (None, tmp_path):
+    for of_what in (None, tmp_path):
         with pytest.raises(TableError, match="has b in several splits"):
-            truth.gather(tmp_path / "JPEGImages", annotations, table=tmp_path / "discs.csv")
+            truth.gather(tmp_path / "JPEGImages", of_what, table=tmp_path / "discs.csv")
     # The disc of a is drawn: its name in the table does not matter.
     (tmp_path / "discs.csv").write_text("split,image,od_x,od_y\ntrain,a,1,1\ntest,a,9,9\n")
     truth.gather(tmp_path / "JPEGImages", tmp_path, table=tmp_path / "discs.csv")

@@ -110,9 +110,7 @@ def _photographs(
     from fundoscope.data import checked_photographs
     from fundoscope.data.selection import select
 
-    table = (
-        checked_photographs.labelled(labels) if labels.is_dir() else label_tables.read(labels)
-    )
+    table = checked_photographs.labelled(labels) if labels.is_dir() else label_tables.read(labels)
     if table is None:
         if where:
             raise UsageError("--where", "needs labels", "name a label table")

@@ -222,7 +222,7 @@ def _take(
     )
     if matched.label_unused:
         typer.echo(
-            f"note: the column {predictions.LABEL} of {shown(path.name)} is taken for the label, and"
+            f"note: the column {predictions.LABEL} of {shown(path.name)} is taken for the label and"
             f" not used; name a column of predicted grades {predictions.GRADE_COLUMNS[0]}",
             err=True,
         )

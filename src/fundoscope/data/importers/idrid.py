@@ -55,8 +55,8 @@ COORDINATES: Final = ("xcoordinate", "ycoordinate")
 CENTRE: Final = {POINT: "centre"}
 """Attributes of a centre: its box is a single pixel."""
 ONLY_CENTRES: Final = (
-    "on {count} photographs of C. Localization only the centres of disc and fovea are marked: nobody"
-    " looked for lesions there; to train a detector, import A. Segmentation alone"
+    "on {count} photographs of C. Localization only the centres of disc and fovea are marked:"
+    " nobody looked for lesions there; to train a detector, import A. Segmentation alone"
 )
 
 Centres = dict[tuple[str, str], dict[str, tuple[int, int]]]

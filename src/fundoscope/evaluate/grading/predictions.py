@@ -112,9 +112,7 @@ def _outcome(row: Row, grade: Grade) -> Outcome:
     return Outcome(row, READ, grade)
 
 
-def _matched(
-    rows: Sequence[Row], ours: Collection[str], images: Sequence[str]
-) -> list[str | None]:
+def _matched(rows: Sequence[Row], ours: Collection[str], images: Sequence[str]) -> list[str | None]:
     """For each row the name of its prediction; ``None`` where it has none.
 
     Args:
