@@ -91,14 +91,8 @@ def lesions(
     from fundoscope.lesions import detector as detectors
 
     started = now()
-    known = truth.gather(
-        images,
-        annotations,
-        names=names,
-        masks=masks,
-        table=centres,
-        machine_boxes=machine_boxes,
-    )
+    files = {"names": names, "masks": masks, "table": centres}
+    known = truth.gather(images, annotations, **files, machine_boxes=machine_boxes)
     folder.check(out, results.FILES, overwrite=overwrite)
     loaded = detectors.load(detector)
     with terminal(len(known.photographs)) as screen:
@@ -120,18 +114,9 @@ def lesions(
     }
     arguments = {name: None if path is None else str(path) for name, path in paths.items()}
     used = versions() | {name: installed(name) for name in LIBRARIES}
-    results.write(
-        evaluation,
-        folder.Provenance(
-            arguments | {"machine-boxes": machine_boxes or None},
-            (loaded.used,),
-            used,
-            started,
-            now(),
-        ),
-        out,
-        paths=with_paths,
-    )
+    recorded = arguments | {"machine-boxes": machine_boxes or None}
+    provenance = folder.Provenance(recorded, (loaded.used,), used, started, now())
+    results.write(evaluation, provenance, out, paths=with_paths)
     _print_figures(evaluation)
     _print_notes(evaluation)
     if known.test:
