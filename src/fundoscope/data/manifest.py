@@ -139,8 +139,7 @@ def read(path: str | Path) -> Manifest:
             column of patients has another name; the message names line and column.
         MissingExtraError: it is Parquet, and the extra [evaluate] is not installed.
     """
-    table = _with_known_names(read_table(path, required=REQUIRED))
-    _require_patients_found(table)
+    table = with_known_names(read_table(path, required=REQUIRED))
     _require_cells(table)
     return Manifest(table.path, table.columns, _rows(table), table.sha256)
 
@@ -188,28 +187,29 @@ def write(manifest: Manifest, path: str | Path, *, overwrite: bool = False) -> N
     write_bytes(path, data, overwrite=overwrite)
 
 
-def _with_known_names(table: Table) -> Table:
-    """The table with known names for columns that differ from them only in capitals."""
+def with_known_names(table: Table) -> Table:
+    """The table with known names for columns that differ from them only in capitals.
+
+    Args:
+        table: a label table, or another one that says which photographs belong together.
+
+    Raises:
+        TableError: its column of patients has another name. Without it, the photographs of a
+            patient would land on both sides of a split.
+    """
     wanted = {name: name for name in KNOWN if name not in table.columns}
     cells = {
         name if name in KNOWN else wanted.pop(name.casefold(), name): column
         for name, column in table.cells.items()
     }
-    return replace(table, cells=cells)
-
-
-def _require_patients_found(table: Table) -> None:
-    """Reject a column of patients with another name.
-
-    Without it, the photographs of a patient would land on both sides of a split.
-    """
-    meant = names.unused(table.columns).get(PATIENT)
+    meant = names.unused([*cells]).get(PATIENT)
     if meant is not None:
         raise TableError(
             f"{table.path.name}, column {quoted(meant, 40)}",
             f"is not used: patients are read from the column {PATIENT}",
             f"name the column {PATIENT}",
         )
+    return replace(table, cells=cells)
 
 
 def _require_cells(table: Table) -> None:

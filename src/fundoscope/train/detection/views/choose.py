@@ -25,6 +25,7 @@ from fundoscope.data.annotations.voc import layout as voc_layout
 from fundoscope.data.class_folders import SPLITS
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
+from fundoscope.data.manifest import with_known_names
 from fundoscope.errors import TableError, UsageError
 from fundoscope.train.detection.config import LesionData
 from fundoscope.train.detection.views import hold_out
@@ -150,7 +151,7 @@ class _Table:
         """Read the manifest; the value is empty without one."""
         if not data.manifest:
             return cls()
-        read = table.read_table(data.manifest, required=(IMAGE,))
+        read = with_known_names(table.read_table(data.manifest, required=(IMAGE,)))
         rows = [cells for _, cells in read.rows]
         named = [(names.image_of(row[IMAGE], data.manifest), row) for row in rows]
         known = [(image, row) for image, row in named if image is not None]
