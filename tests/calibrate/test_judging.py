@@ -15,7 +15,7 @@ from fundoscope.calibrate.judging import bundle as judged
 from fundoscope.calibrate.judging import degrade, features, fit, slides
 from fundoscope.calibrate.judging.measured import Measured, beside, together
 from fundoscope.data.manifest import Row
-from fundoscope.errors import PhotoError, UsageError
+from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.grading import grader, judge
 from fundoscope.models import bundle
 from fundoscope.models.judge import Judge
@@ -69,6 +69,26 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows() -> list[Row]:
     return [Row(image=f"{name}.png", grade=0, source="a") for name in (0, 1, 2, "broken")]
+
+
+def test_photographs_without_features_are_named(eyes: Path, tmp_path: Path) -> None:
+    loaded = grader.load()
+    Image.new("RGB", (300, 240)).save(eyes / "black.png")
+    of = [*rows(), Row("black.png", 0, source="a", gradable=False)]
+    paths = [eyes / row.image for row in of]
+    measured = features.of_rows(loaded, of, paths, tmp_path / "cache")
+    broken, black = features.lacking(loaded, of, paths, measured)
+    assert (broken.row.image, broken.opened) == ("broken.png", False)
+    assert (black.row.image, black.opened) == ("black.png", True)
+    assert all(each.reason and each.remedy for each in (broken, black))
+
+
+def test_eyeq_is_a_number_of_its_scale() -> None:
+    cells = {"": "", "0": "0", "2.0": "2", "1": "1"}
+    for cell, meant in cells.items():
+        assert fit.eyeq(Row("a.jpg", 0, other={"quality_eyeq": cell})) == meant
+    with pytest.raises(TableError, match=r"a.jpg, line 3, column quality_eyeq: is 'Reject'"):
+        fit.eyeq(Row("a.jpg", 0, other={"quality_eyeq": "Reject"}, line=3))
 
 
 def test_features_are_measured_once(eyes: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -9,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from fundoscope.calibrate import known_lesions, presence
 from fundoscope.calibrate.presence import BoxedPhotograph
 from fundoscope.data.manifest import Row
+from fundoscope.errors import TableError, UsageError
 from fundoscope.lesions.presence import probability
 
 KIND = "haemorrhage"
@@ -78,6 +81,30 @@ def test_small_sources_share_a_limit() -> None:
     assert presence.limit_of(values, 1.0) == 0.0
 
 
+def test_a_single_healthy_eye_of_a_small_source_sets_no_limit() -> None:
+    large = [("a", n / 100) for n in range(50)]
+    alone = presence.limit_of(large, 0.1)
+    assert alone == pytest.approx(0.44)
+    assert presence.limit_of([*large, ("b", 0.99)], 0.1) == alone
+    many = [*large, *((f"small {n}", 0.9 + n / 100) for n in range(10))]
+    assert presence.limit_of(many, 0.1) == pytest.approx(0.98)
+    assert presence.limit_of([("b", 0.99)], 0.1) > 0.99
+
+
+@pytest.mark.parametrize("healthy", [0, 9])
+def test_without_healthy_eyes_nothing_says_from_where_on_a_kind_is_present(healthy: int) -> None:
+    photographs = [
+        replace(each, healthy=each.healthy and number < 2 * healthy)
+        for number, each in enumerate(drawn())
+    ]
+    with pytest.raises(UsageError) as caught:
+        presence.fit(KIND, photographs, 0.1)
+    assert str(caught.value).startswith(f"{healthy} healthy eyes: are too few")
+    anything = presence.fit(KIND, photographs, 1.0)
+    assert anything is not None
+    assert anything.model.limit == 0.0
+
+
 def row(grade: int, **other: str) -> Row:
     return Row("a.jpg", grade, other=other)
 
@@ -98,11 +125,22 @@ def row(grade: int, **other: str) -> Row:
         (row(3), {"microaneurysm": True, "haemorrhage": True}),
         (row(4), {"microaneurysm": True}),
         (row(4, has_soft_exudate="1"), {"microaneurysm": True, "soft_exudate": True}),
-        (row(4, has_soft_exudate="yes"), {"microaneurysm": True}),
+        (row(4, has_soft_exudate="1.0"), {"microaneurysm": True, "soft_exudate": True}),
+        (row(4, has_soft_exudate="0.0"), {"microaneurysm": True, "soft_exudate": False}),
+        (row(2, dme="1.0"), {"microaneurysm": True, "hard_exudate": True}),
+        (row(2, dme="1.0", other_disease="no"), {"microaneurysm": True, "hard_exudate": True}),
     ],
 )  # fmt: skip
 def test_what_labels_tell(labelled: Row, expected: dict[str, bool]) -> None:
     assert known_lesions.known(labelled) == expected
+
+
+@pytest.mark.parametrize("column", ["has_soft_exudate", "dme"])
+def test_cells_that_say_nothing_are_refused(column: str) -> None:
+    labelled = Row("a.jpg", 4, other={column: "yes"}, line=7)
+    with pytest.raises(TableError) as caught:
+        known_lesions.known(labelled)
+    assert str(caught.value).startswith(f"a.jpg, line 7, column {column}: is 'yes'")
 
 
 def test_a_stated_kind_wins_over_the_grade() -> None:
@@ -113,6 +151,12 @@ def test_other_diseases_are_not_healthy() -> None:
     assert known_lesions.is_healthy(row(0))
     assert not known_lesions.is_healthy(row(0, other_disease="drusen"))
     assert not known_lesions.is_healthy(row(1))
+
+
+@pytest.mark.parametrize("cell", ["0", "0.0", "no", "No", "false", "none", ""])
+def test_an_eye_without_another_disease_is_healthy(cell: str) -> None:
+    assert known_lesions.is_healthy(row(0, other_disease=cell))
+    assert known_lesions.known(row(0, other_disease=cell)) == known_lesions.known(row(0))
 
 
 def test_each_source_counts_the_same() -> None:

@@ -64,7 +64,14 @@ def test_rows_that_share_a_patient_or_a_group_share_a_key() -> None:
     assert set(keys(one)) & set(keys(same_patient))
     assert set(keys(one)) & set(keys(same_group))
     assert not set(keys(one)) & set(keys(other))
-    assert not list(keys(Row("e", 0, source="s")))
+    assert list(keys(Row("x/../e", 0, source="s"))) == [("image", "e")]
+
+
+def test_one_file_on_both_sides_is_named() -> None:
+    twice = [Row("a/1.png", 0, split="train"), Row("a/./1.png", 0, split="test")]
+    with pytest.raises(TableError, match=r"in several splits \(image a/1\.png; 1 in all\)"):
+        require_apart(twice, "labels.csv")
+    require_apart([twice[0], Row("b/1.png", 0, split="test")], "labels.csv")
 
 
 def test_the_students_fault_one_eye_on_both_sides() -> None:

@@ -46,6 +46,25 @@ def test_every_cell_comes_out_as_it_went_in(table):
     assert labels.rows[0].text("no such column") == ""
 
 
+def test_known_columns_may_be_written_in_capitals(table):
+    labels = manifest.read(
+        table("Image,Grade,Patient,SPLIT,Source,Group,Gradable\na.jpg,3,p1,test,s,g,0\n")
+    )
+    row = Row("a.jpg", 3, "p1", split="test", source="s", group="g", gradable=False, line=2)
+    assert labels.rows == (row,)
+    assert labels.columns == ("image", "grade", "patient", "split", "source", "group", "gradable")
+
+
+@pytest.mark.parametrize("name", ["patient_id", "PatientID", "Subject ID", "患者"])
+def test_patients_under_another_name_are_refused_as_they_would_leak(table, name):
+    with pytest.raises(TableError) as caught:
+        manifest.read(table(f"image,grade,{name}\na.jpg,3,p1\n"))
+    assert str(caught.value).startswith(f"labels.csv, column '{name}': is not used")
+    assert "name the column patient" in str(caught.value)
+    both = manifest.read(table(f"image,grade,patient,{name}\na.jpg,3,p1,7\n"))
+    assert both.rows[0].patient == "p1"
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

@@ -7,7 +7,7 @@ import pytest
 
 from fundoscope.data import manifest
 from fundoscope.data.manifest import Row
-from fundoscope.data.reserved import is_reserved
+from fundoscope.data.reserved import is_reserved, with_reserved
 
 REAL = Path(__file__).parents[3] / "more" / "all.csv"
 REAL_RESERVED = "f14a4014d4c19083ce5336b96bbe59b864d5498a1fdd2bf9fa485a901254eeeb"
@@ -39,6 +39,15 @@ def test_the_folder_of_the_table_does_not_matter() -> None:
     assert sources == {True, False}
 
 
+def test_a_duplicate_of_a_reserved_eye_goes_with_it() -> None:
+    reserved, free = Row("a.jpg", 0, "26", group="g"), Row("b.jpg", 0, "1", group="g")
+    assert [is_reserved(row) for row in (reserved, free)] == [True, False]
+    other_eye, stranger = Row("c.jpg", 0, "1"), Row("d.jpg", 0, "2")
+    rows = [reserved, free, other_eye, stranger]
+    assert with_reserved(rows) == [True, True, True, False]
+    assert with_reserved(rows[1:]) == [False, False, False]
+
+
 def test_a_name_that_is_no_text() -> None:
     assert is_reserved(Row("\udce4.jpg", 0)) in (True, False)
 
@@ -51,6 +60,8 @@ def test_who_is_reserved_has_not_changed(column: str) -> None:
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the real data are not here")
 def test_who_is_reserved_of_the_real_table_has_not_changed() -> None:
-    images = [row.image for row in manifest.read(REAL).rows if is_reserved(row)]
+    rows = manifest.read(REAL).rows
+    images = [row.image for row in rows if is_reserved(row)]
     assert len(images) == 3425
     assert hashlib.sha256("\n".join(images).encode()).hexdigest() == REAL_RESERVED
+    assert with_reserved(rows) == [is_reserved(row) for row in rows]

@@ -37,15 +37,19 @@ def read(
 
     Returns:
         What was seen, and the photographs on which nothing could be, both in the order of the rows.
+
+    Raises:
+        TableError: a cell about a kind of lesion is invalid, see :func:`known`.
     """
+    labels = [known(row) for row in rows]  # before any photograph is read
 
     def look(row: Row) -> Scores | Unread:
         return _scores(manifest.photograph(row), row.image, networks)
 
     seen = tuple(reported(in_order(rows, look, workers), on_read))
     photographs = tuple(
-        BoxedPhotograph(scores, known(row), is_healthy(row), row.source, patient)
-        for row, patient, scores in zip(rows, cluster_keys(rows), seen, strict=True)
+        BoxedPhotograph(scores, of_row, is_healthy(row), row.source, patient)
+        for row, of_row, patient, scores in zip(rows, labels, cluster_keys(rows), seen, strict=True)
         if not isinstance(scores, Unread)
     )
     return photographs, tuple(each for each in seen if isinstance(each, Unread))

@@ -57,7 +57,8 @@ def calibrate(
     )
     title = cards.new_name(manifest.name, name)
     new = recalibrated(manifest, result, record, title)
-    bundles.write(folder, new, bundle.model, card_of(bundles.card(given), manifest, new, result))
+    card = card_of(bundles.card(given), manifest, new, result, photographs.drawn_by)
+    bundles.write(folder, new, bundle.model, card)
     return result, new
 
 
@@ -65,7 +66,9 @@ def _bounds(figure: Figure) -> tuple[float | None, float | None, float | None]:
     return figure.value, figure.low, figure.high
 
 
-def card_of(card: str, given: GraderManifest, new: GraderManifest, result: Fit) -> str:
+def card_of(
+    card: str, given: GraderManifest, new: GraderManifest, result: Fit, drawn_by: str
+) -> str:
     """The card of the given bundle under the new name, with a section about the fit.
 
     Args:
@@ -73,11 +76,13 @@ def card_of(card: str, given: GraderManifest, new: GraderManifest, result: Fit) 
         given: its manifest.
         new: the manifest of the new bundle, with its record.
         result: figures before and after.
+        drawn_by: what is drawn together for the intervals, in words.
     """
-    return cards.with_section(cards.renamed(card, new.name), _section(given, new, result))
+    section = _section(given, new, result, drawn_by)
+    return cards.with_section(cards.renamed(card, new.name), section)
 
 
-def _section(given: GraderManifest, new: GraderManifest, result: Fit) -> str:
+def _section(given: GraderManifest, new: GraderManifest, result: Fit, drawn_by: str) -> str:
     record = new.recalibrated
     if record is None:
         raise ValueError("the new manifest has no record of the fit")
@@ -95,7 +100,7 @@ with the sha256 `{record.table_sha256}`). Referable is a probability of
 threshold with a sensitivity of {record.sensitivity:.2f} on them. The figures and fitted values in
 the other sections are those of the bundle before.
 
-Figures with 95 % intervals by patient. Those after the fit come from a cross-validation in
+Figures with 95 % intervals by {drawn_by}. Those after the fit come from a cross-validation in
 {record.folds} parts, so each photograph was evaluated with values that were fitted without it.
 
 | figure | before | after |

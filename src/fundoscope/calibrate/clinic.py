@@ -61,11 +61,13 @@ class Photographs:
         p: ``float64 (N, 5)``, the probabilities without a correction.
         labels: ``int64 (N,)``, 0 to 4.
         patients: N keys; photographs with the same key stay together.
+        drawn_by: what the keys are, in words (:func:`fundoscope.evaluate.intervals.drawn_by`).
     """
 
     p: Floats
     labels: Ints
     patients: tuple[Hashable, ...]
+    drawn_by: str = "patient"
 
     @property
     def referable(self) -> Flags:

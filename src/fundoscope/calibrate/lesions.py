@@ -58,7 +58,7 @@ def calibrate(
         What was fitted for each kind with enough photographs, and the new manifest.
 
     Raises:
-        UsageError: no kind has enough photographs.
+        UsageError: no kind has enough photographs, or a kind too few healthy eyes.
         BundleError: the given bundle cannot be read.
         OutputError: the new one cannot be written.
     """
@@ -99,6 +99,9 @@ def _thresholds(
                     for each in photographs
                     if each.healthy and kind in each.scores
                 ]
+                if not any(kind in each.scores for each in photographs):
+                    continue
+                presence.require_healthy(kind, len(highest), choices.healthy_share)
                 limit = presence.limit_of(highest, choices.healthy_share)
                 thresholds[kind] = max(thresholds[kind], limit)
     return thresholds

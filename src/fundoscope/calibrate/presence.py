@@ -2,6 +2,7 @@
 
 Each kind gets a logistic model of two features (:mod:`fundoscope.lesions.presence`) and a limit
 from which it is present: the lowest probability that few enough healthy eyes of any source reach.
+Without healthy eyes there is no such limit.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Final
 
 import numpy as np
 
+from fundoscope.errors import UsageError
 from fundoscope.evaluate.arrays import Flags, Floats
+from fundoscope.kinds import KINDS
 from fundoscope.lesions import presence
 from fundoscope.models.presence import MAX_COEFFICIENT, PresenceModel
 
@@ -25,7 +28,8 @@ matters where few photographs show a kind."""
 MIN_OF_EACH: Final = 10
 """Least photographs with a kind, and least without it. With fewer no model is fitted."""
 MIN_HEALTHY: Final = 10
-"""Least healthy eyes of a source for its own limit; smaller sources count together."""
+"""Least healthy eyes for a limit: of a source for its own one, and of all smaller sources
+together for theirs."""
 DIGITS: Final = 4
 """Decimals of the fitted values."""
 
@@ -83,21 +87,47 @@ def fit(
 
     Returns:
         ``None`` if too few photographs are known to have it, or not to have it.
+
+    Raises:
+        UsageError: too few healthy eyes to choose a limit.
     """
     used = [each for each in photographs if kind in each.scores and kind in each.known]
     labels = np.array([each.known[kind] for each in used], dtype=bool)
     if min(labels.sum(), (~labels).sum()) < MIN_OF_EACH:
         return None
+    healthy = [each for each in photographs if each.healthy and kind in each.scores]
+    require_healthy(kind, len(healthy), healthy_share)
     weights = equal_sources([each.source for each in used])
     candidates = [_fitted(kind, used, labels, weights, floor) for floor in FLOORS]
     _, values, floor = min(candidates)
     model = PresenceModel(
         intercept=values[0], top_score=values[1], boxes=values[2], floor=floor, limit=1.0
     )
-    healthy = [each for each in photographs if each.healthy and kind in each.scores]
     reached = [(each.source, _probability(model, kind, each)) for each in healthy]
     model = replace(model, limit=min(limit_of(reached, healthy_share), 1.0))
     return _measured(kind, model, used, labels, healthy)
+
+
+def require_healthy(kind: str, count: int, share: float) -> None:
+    """Check that there are healthy eyes to choose a limit by.
+
+    Without them every eye, or every box, would be above it.
+
+    Args:
+        kind: a key of :data:`fundoscope.kinds.LESIONS`.
+        count: healthy eyes on which it was assessed.
+        share: of healthy eyes that may be above the limit, 0 to 1; 1 means any.
+
+    Raises:
+        UsageError: they are too few.
+    """
+    if count < MIN_HEALTHY and share < 1:
+        raise UsageError(
+            f"{count} healthy eyes",
+            f"are too few to choose from where on {KINDS[kind].name} is present:"
+            f" {MIN_HEALTHY} are needed",
+            "add photographs of grade 0 without other_disease on which the kind is assessed",
+        )
 
 
 def _probability(model: PresenceModel, kind: str, photograph: BoxedPhotograph) -> float:
@@ -134,6 +164,9 @@ def _fitted(
 def limit_of(healthy: Sequence[tuple[str, float]], share: float) -> float:
     """The lowest limit that at most a share of the healthy eyes of each source reach.
 
+    Sources with few healthy eyes count together. If these are few, too, they do not count beside a
+    source with many: a single eye would set the limit.
+
     Args:
         healthy: source and probability, or score, of each healthy eye.
         share: 0 to 1.
@@ -146,7 +179,8 @@ def limit_of(healthy: Sequence[tuple[str, float]], share: float) -> float:
         values.setdefault(source, []).append(value)
     large = {source: group for source, group in values.items() if len(group) >= MIN_HEALTHY}
     rest = [value for source, group in values.items() if source not in large for value in group]
-    return max((_limit(group, share) for group in (*large.values(), rest)), default=0.0)
+    groups = [*large.values(), rest] if len(rest) >= MIN_HEALTHY else [*large.values()] or [rest]
+    return max(_limit(group, share) for group in groups)
 
 
 def _limit(values: Sequence[float], share: float) -> float:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fundoscope.data.manifest import GRADABLE, GRADE, IMAGE
-
+IMAGE, GRADE, PATIENT, GRADABLE = "image", "grade", "patient", "gradable"
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     IMAGE: (
         *("image", "imageid", "imagename", "imageno", "imagepath", "img", "imgname", "idcode"),
@@ -17,7 +16,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         *("icdrgrade", "dricdr", "finalicdr", "adjudicateddrgrade", "severity", "label", "class"),
         *("dr", "分级", "等级"),
     ),
-    "patient": ("patient", "patientid", "subject", "subjectid", "患者"),
+    PATIENT: ("patient", "patientid", "subject", "subjectid", "患者"),
     "eye": ("eye", "laterality", "side", "眼别"),
     "split": ("split", "subset", "partition"),
     "source": ("source", "dataset"),
@@ -47,3 +46,21 @@ def names_of(columns: tuple[str, ...]) -> dict[str, str]:
 def plain(column: str) -> str:
     """The name of a column for comparison: in lower case, without blanks and marks."""
     return column.casefold().translate(str.maketrans("", "", " _-."))
+
+
+def unused(columns: Sequence[str]) -> dict[str, str]:
+    """Columns of a label table that have another name than the one that is read.
+
+    Args:
+        columns: of a label table.
+
+    Returns:
+        For each column that the table lacks, such as ``patient``, the first one that seems to be
+        meant, such as ``patient_id``. Photographs and grades are not among them.
+    """
+    free: dict[str, str] = {}
+    for column in columns:
+        free.setdefault(plain(column), column)
+    lacking = (known for known in SYNONYMS if known not in (IMAGE, GRADE, *columns))
+    meant = {known: [free[name] for name in SYNONYMS[known] if name in free] for known in lacking}
+    return {known: names[0] for known, names in meant.items() if names}

@@ -1,13 +1,19 @@
-"""Patients, and groups of near-duplicates, that have photographs in several splits."""
+"""Patients, groups of near-duplicates, and files that are in several splits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fundoscope.data.manifest import EXCLUDED, Row
+import numpy as np
+
+from fundoscope.data.manifest import EXCLUDED, IMAGE, Row
 from fundoscope.errors import TableError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SHOWN: Final = 3
 Key = tuple[str, ...]
@@ -15,10 +21,10 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class SplitLeak:
-    """A patient or a group with photographs in several splits.
+    """A patient or a group with photographs in several splits, or a file that is in several.
 
     Attributes:
-        column: ``"patient"`` or ``"group"``.
+        column: ``"patient"``, ``"group"`` or ``"image"``.
         name: the cell of that column.
         rows: all its rows in a split, in order.
     """
@@ -34,7 +40,7 @@ class SplitLeak:
 
 
 def split_leaks(rows: Iterable[Row]) -> tuple[SplitLeak, ...]:
-    """Every patient and every group with photographs in two splits or more.
+    """Every patient and group with photographs in two splits or more, and every such file.
 
     Patients of different sources are different; rows that are ``excluded`` or have no split do not
     count.
@@ -52,7 +58,7 @@ def split_leaks(rows: Iterable[Row]) -> tuple[SplitLeak, ...]:
 
 
 def require_apart(rows: Iterable[Row], title: str) -> None:
-    """Check that no patient and no group has photographs in two splits; see :func:`split_leaks`.
+    """Check that no patient, group or file is in two splits; see :func:`split_leaks`.
 
     Args:
         rows: of one label table.
@@ -73,8 +79,31 @@ def require_apart(rows: Iterable[Row], title: str) -> None:
 
 
 def keys(row: Row) -> Iterator[Key]:
-    """The patient (of its source) and the group of a row; rows that share one belong together."""
+    """The patient (of its source), group and file of a row; rows that share one belong together."""
     if row.patient:
         yield "patient", row.source, row.patient
     if row.group:
         yield "group", row.group
+    yield IMAGE, posixpath.normpath(row.image)
+
+
+def together(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """The number of the group of rows that each row belongs to, int64 ``(N,)``, from 0.
+
+    Rows belong together if they share a key (:func:`keys`), directly or through other rows.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    numbers: dict[Key, int] = {}
+    links = [
+        (row, len(rows) + numbers.setdefault(key, len(numbers)))
+        for row, of_row in enumerate(rows)
+        for key in keys(of_row)
+    ]
+    size = len(rows) + len(numbers)
+    ends = np.array(links, dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(links)), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    _, labels = connected_components(graph, directed=False)
+    groups: NDArray[np.int64] = labels[: len(rows)].astype(np.int64)
+    return groups

@@ -13,22 +13,23 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from fundoscope.data import columns as names
 from fundoscope.data.files import parquet
 from fundoscope.data.table import Table, place, read_table
 from fundoscope.errors import TableError, UsageError
 from fundoscope.quoting import encodable, quoted
 from fundoscope.writing import write_bytes
 
-IMAGE, GRADE, GRADABLE = "image", "grade", "gradable"
+IMAGE, GRADE, PATIENT, GRADABLE = names.IMAGE, names.GRADE, names.PATIENT, names.GRADABLE
 REQUIRED: Final = (IMAGE, GRADE)
-TEXT_COLUMNS: Final = ("patient", "eye", "split", "source", "camera", "group", "quality")
+TEXT_COLUMNS: Final = (PATIENT, "eye", "split", "source", "camera", "group", "quality")
 KNOWN: Final = (*REQUIRED, *TEXT_COLUMNS, GRADABLE)
 GRADES: Final = ("0", "1", "2", "3", "4")
 EXCLUDED: Final = "excluded"
@@ -128,15 +129,17 @@ class Manifest:
 def read(path: str | Path) -> Manifest:
     """Read a label table.
 
+    The columns of a label table may also be written in capitals.
+
     Args:
         path: a CSV file in UTF-8 with a header, or a Parquet file (``.parquet``, ``.pq``).
 
     Raises:
-        TableError: the file cannot be read, is empty or too large, or a line is not valid; the
-            message names line and column.
+        TableError: the file cannot be read, is empty or too large, a line is not valid, or the
+            column of patients has another name; the message names line and column.
         MissingExtraError: it is Parquet, and the extra [evaluate] is not installed.
     """
-    table = read_table(path, required=REQUIRED)
+    table = with_known_names(read_table(path, required=REQUIRED))
     _require_cells(table)
     return Manifest(table.path, table.columns, _rows(table), table.sha256)
 
@@ -182,6 +185,31 @@ def write(manifest: Manifest, path: str | Path, *, overwrite: bool = False) -> N
         else _csv(manifest.columns, rows).encode()
     )
     write_bytes(path, data, overwrite=overwrite)
+
+
+def with_known_names(table: Table) -> Table:
+    """The table with known names for columns that differ from them only in capitals.
+
+    Args:
+        table: a label table, or another one that says which photographs belong together.
+
+    Raises:
+        TableError: its column of patients has another name. Without it, the photographs of a
+            patient would land on both sides of a split.
+    """
+    wanted = {name: name for name in KNOWN if name not in table.columns}
+    cells = {
+        name if name in KNOWN else wanted.pop(name.casefold(), name): column
+        for name, column in table.cells.items()
+    }
+    meant = names.unused([*cells]).get(PATIENT)
+    if meant is not None:
+        raise TableError(
+            f"{table.path.name}, column {quoted(meant, 40)}",
+            f"is not used: patients are read from the column {PATIENT}",
+            f"name the column {PATIENT}",
+        )
+    return replace(table, cells=cells)
 
 
 def _require_cells(table: Table) -> None:

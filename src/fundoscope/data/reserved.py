@@ -7,8 +7,12 @@ on its training eyes the detector is too accurate.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
+from fundoscope.data.leaks import together
 from fundoscope.data.manifest import Row
 from fundoscope.quoting import bare, encodable
 
@@ -28,3 +32,17 @@ def is_reserved(row: Row) -> bool:
     name = row.patient or row.group or f"{row.source}/{bare(row.image)}"
     digest = hashlib.sha256(encodable(name).encode()).digest()
     return int.from_bytes(digest[:4], "big") % RESERVED == 0
+
+
+def with_reserved(rows: Sequence[Row]) -> list[bool]:
+    """Whether each row is reserved, or belongs together with one that is.
+
+    A near-duplicate of a reserved eye may have another patient's name. What a detector learns from
+    must not contain it.
+
+    Args:
+        rows: of one label table, whichever of them are used.
+    """
+    groups = together(rows)
+    reserved = np.array([is_reserved(row) for row in rows], dtype=bool)
+    return [bool(each) for each in np.isin(groups, groups[reserved])]

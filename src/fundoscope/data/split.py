@@ -1,13 +1,12 @@
 """Draw train, validation and test, or folds: rows that belong together stay in one split.
 
-Rows that share a patient or a group (see :func:`fundoscope.data.leaks.keys`) or a file belong
-together, directly or through other rows. The draw is stratified by grade and source
+Rows that share a patient, a group or a file belong together, directly or through other rows (see
+:func:`fundoscope.data.leaks.together`). The draw is stratified by grade and source
 (``sklearn.model_selection.StratifiedGroupKFold``) and depends only on the rows and the seed.
 """
 
 from __future__ import annotations
 
-import posixpath
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from fundoscope.data.leaks import keys, require_apart
-from fundoscope.data.manifest import EXCLUDED, IMAGE, Manifest, Row
+from fundoscope.data.leaks import require_apart, together
+from fundoscope.data.manifest import EXCLUDED, Manifest, Row
 from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,25 +79,6 @@ def into_folds(manifest: Manifest, *, folds: int, seed: int) -> Manifest:
         raise UsageError(f"--folds {folds}", "is out of bounds", f"give 2 to {MAX_FOLDS}")
     parts, _ = _dealt(manifest, folds, seed)
     return _named(manifest, [f"{FOLD}{part + 1}" for part in parts.tolist()])
-
-
-def together(rows: Sequence[Row]) -> NDArray[np.int64]:
-    """The number of the group of rows that each row belongs to, int64 ``(N,)``, from 0."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    numbers: dict[tuple[str, ...], int] = {}
-    links = [
-        (row, len(rows) + numbers.setdefault(key, len(numbers)))
-        for row, of_row in enumerate(rows)
-        for key in (*keys(of_row), (IMAGE, posixpath.normpath(of_row.image)))
-    ]
-    size = len(rows) + len(numbers)
-    ends = np.array(links, dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(links)), (ends[:, 0], ends[:, 1])), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
-    groups: NDArray[np.int64] = labels[: len(rows)].astype(np.int64)
-    return groups
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Counter[int]]:

@@ -11,7 +11,7 @@ rows at once, so that a thousand resamples are a few matrix products.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,6 +69,15 @@ class Figure:
     def value_in_words(self, form: str = ".3f") -> str:
         """Write the value alone, or ``"undefined"``; ``form`` is Python's format specification."""
         return "undefined" if self.value is None else f"{self.value:{form}}"
+
+
+def drawn_by(kinds: Iterable[str]) -> str:
+    """What is drawn together, in words, e.g. ``"group and patient"``.
+
+    Args:
+        kinds: of the clusters; each may appear many times.
+    """
+    return " and ".join(sorted(set(kinds)))
 
 
 def numbered(keys: Sequence[Hashable]) -> Ints:

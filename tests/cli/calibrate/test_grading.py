@@ -76,6 +76,20 @@ def calibrate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..
 GRADES = [0, 0, 1, 2, 2, 3, 4, 0] * 10
 
 
+def test_intervals_say_what_is_drawn_together(calibrate: Any, table: Any, tmp_path: Path) -> None:
+    labels = table(GRADES)
+    lines = [line.split(",") for line in labels.read_text().splitlines()]
+    text = "\n".join(",".join((image, grade, split)) for image, grade, _, split in lines)
+    labels.write_text(text)
+    code, out, _ = calibrate(labels)
+    assert code == 0
+    assert "95 % intervals by photograph" in out.splitlines()[0]
+    assert "95 % intervals by photograph" in bundles.card(tmp_path / "new")
+    _, out, _ = calibrate(table(GRADES), "--overwrite")
+    assert "95 % intervals by patient" in out.splitlines()[0]
+    assert "95 % intervals by patient" in bundles.card(tmp_path / "new")
+
+
 def test_a_new_bundle_and_its_figures(calibrate: Any, table: Any, tmp_path: Path) -> None:
     code, out, err = calibrate(table(GRADES), "--sensitivity", "0.8", "--name", "ours")
     assert (code, err) == (0, "")

@@ -104,6 +104,18 @@ def test_too_few_photographs_leave_nothing_behind(
     assert not out.exists()
 
 
+def test_without_healthy_eyes_no_bundle_is_written(
+    table: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its limit would be 0, so that every eye had the lesion."""
+    out = tmp_path / "bundle"
+    labels = table([1] * 40 + [3] * 30)
+    for options in ([], ["--raise-thresholds"]):
+        assert run(["calibrate", "lesions", str(labels), "--out", str(out), *options]) == 2
+        assert "0 healthy eyes: are too few" in capsys.readouterr().err
+        assert not out.exists()
+
+
 def test_rows_of_the_test_split_are_named(
     table: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,10 @@ from PIL import Image
 
 from fundoscope import phantom
 from fundoscope.calibrate.judging import bundle as judged
+from fundoscope.calibrate.judging.features import Lacking
 from fundoscope.cli import main
+from fundoscope.cli.calibrate.judge import _name_lacking
+from fundoscope.data.manifest import Row
 from fundoscope.models import bundle
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
@@ -93,6 +96,26 @@ def test_limits_are_fitted_to_a_folder(
     assert fitted.clinic == 3
 
 
+def test_photographs_without_a_quality_are_named(
+    command: Command,
+    bundled: Path,
+    eyes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judged, "MIN_PHOTOGRAPHS", 3)
+    (eyes / "cut.png").write_bytes((eyes / "0.png").read_bytes()[:200])
+    (eyes / "left").mkdir()
+    Image.new("RGB", (300, 240)).save(eyes / "left" / "black.png")
+    code, out, err = command(
+        "calibrate", "quality", eyes, "--grader", bundled, "--out", tmp_path / "new"
+    )
+    assert code == 3
+    assert "fitted to 3 photographs" in out
+    named = {line.partition(":")[0] for line in err.splitlines()}
+    assert named == {"cut.png", "left/black.png"}
+
+
 def test_too_few_photographs_are_refused(
     command: Command, bundled: Path, eyes: Path, tmp_path: Path
 ) -> None:
@@ -135,3 +158,19 @@ def test_a_judge_is_not_begun_with_what_it_cannot_learn_from(
     assert code == 2
     assert complaint in err
     assert not (tmp_path / "new").exists()
+
+
+def test_what_a_judge_was_not_fitted_to_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """An ungradable photograph without a field of view is nothing to look after."""
+    dark = Lacking(Row("dark.png", 0, gradable=False), "is too dark", "retake it", True)
+    cut = Lacking(Row("cut.png", 0, gradable=False), "is cut short", "get it again", False)
+    blank = Lacking(Row("blank.png", 0), "shows no field of view", "give another", True)
+    assert not _name_lacking([dark])
+    said = capsys.readouterr()
+    assert said.out.startswith("1 ungradable photographs show no field of view")
+    assert said.err == ""
+    assert _name_lacking([dark, cut, blank])
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "cut.png",
+        "blank.png",
+    ]

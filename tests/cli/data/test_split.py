@@ -40,6 +40,36 @@ def test_shares(fundoscope: Command, table: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == out.read_bytes()
 
 
+def test_patients_in_capitals_stay_together(
+    fundoscope: Command, table: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn")
+    table.write_text(table.read_text().replace("image,grade,patient", "Image,Grade,Patient"))
+    out = tmp_path / "split.csv"
+    assert fundoscope("data", "split", table, "--out", out).code == 0
+    splits: dict[str, set[str]] = {}
+    for row in manifests.read(out).rows:
+        splits.setdefault(row.patient, set()).add(row.split)
+    assert len(splits) == 100
+    assert all(len(of_patient) == 1 for of_patient in splits.values())
+
+
+def test_columns_by_other_names_are_reported(
+    fundoscope: Command, table: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn")
+    text = table.read_text()
+    table.write_text(text.replace("patient", "patient_id"))
+    said = fundoscope("data", "split", table, "--out", tmp_path / "split.csv")
+    assert said.code == 2
+    assert "labels.csv, column 'patient_id': is not used" in said.err
+    lines = text.splitlines()
+    table.write_text("\n".join([f"{lines[0]},dataset", *(f"{line},x" for line in lines[1:])]))
+    said = fundoscope("data", "split", table, "--out", tmp_path / "split.csv")
+    assert said.code == 0
+    assert "note: labels.csv, column dataset: is not used; name it source" in said.err
+
+
 def test_folds_of_class_folders(fundoscope: Command, tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     for grade in range(5):

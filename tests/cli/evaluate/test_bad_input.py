@@ -166,6 +166,54 @@ def test_predictions_that_match_some_labels(call, table_of, tmp_path):
     assert "no calibration, because it gives no probability" in text
 
 
+def test_a_prediction_for_no_photograph_is_refused(call, table_of, tmp_path):
+    """It was given to every photograph without a prediction."""
+    labels = table_of([(f"{i}-says0.jpg", 4, f"p{i}", "x") for i in range(10)], PARTS)
+    table = tmp_path / "other.csv"
+    table.write_text("image,grade\n0-says0.jpg,4\n,4\n")
+    code, _, err = call("grading", labels, "--predictions", table, "--out", tmp_path / "o")
+    assert code == 2
+    assert "other.csv, line 3, column image: does not name a photograph" in err
+
+
+def test_a_label_beside_probabilities_is_not_a_prediction(call, table_of, tmp_path):
+    labels = table_of([(f"{i}.jpg", i % 5, f"p{i}", "x") for i in range(10)], PARTS)
+    table = tmp_path / "other.csv"
+    rows = [(f"{i}.jpg", i % 5, 1, 0, 0, 0, 0) for i in range(10)]
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "grade", "p0", "p1", "p2", "p3", "p4"), *rows])
+    code, _, err = call("grading", labels, "--predictions", table, "--out", tmp_path / "o")
+    assert code == 0
+    assert "the column grade of other.csv is taken for the label" in err
+    assert checked(tmp_path / "o")["accuracy"]["value"] == 0.2
+
+
+def test_rows_that_name_one_photograph_share_its_prediction(call, table_of, tmp_path):
+    rows = [("x/0.jpg", 0, "", "x"), ("x/0.jpg", 0, "", "x"), ("x/./0.jpg", 0, "", "x")]
+    labels = table_of([*rows, ("x/1.jpg", 2, "", "x")], PARTS)
+    table = tmp_path / "other.csv"
+    table.write_text("image,grade\n0.jpg,0\n1.jpg,2\n")
+    code, _, err = call("grading", labels, "--predictions", table, "--out", tmp_path / "o")
+    assert code == 0
+    assert "4 of 4 photographs have a prediction, 0 predictions have no label" in err
+    document = checked(tmp_path / "o")
+    assert document["accuracy"]["value"] == 1.0
+    assert document["intervals"]["clusters"] == {"photograph": 2}
+
+
+def test_a_second_reader_as_pandas_writes_grades(call, table_of, tmp_path):
+    seconds = ("2.0", "", "1.0")
+    rows = [(f"{i}-says2.jpg", 2, f"p{i}", "x", cell) for i, cell in enumerate(seconds)]
+    labels = table_of(rows, (*PARTS, "second"))
+    options = ("--second-grade", "second", "--out", tmp_path / "o")
+    assert call("grading", labels, *options)[0] == 0
+    assert checked(tmp_path / "o")["readers"]["n"] == 2
+    labels.write_text(labels.read_text().replace("1.0", "1.5"))
+    code, _, err = call("grading", labels, *options, "--overwrite")
+    assert code == 2
+    assert "labels.csv, line 4, column second: is '1.5', not a grade" in err
+
+
 def test_a_grader_without_calibration_has_no_sets(call, table_of, tmp_path):
     rows = [(f"{i}-says{i % 5}.jpg", i % 5, f"p{i}", "x") for i in range(10)]
     code, out, _ = call("grading", table_of(rows, PARTS), "--out", tmp_path / "o")

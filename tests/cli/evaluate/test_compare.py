@@ -226,6 +226,25 @@ class TestGraders:
         assert "was made from another label table than" in err
         assert manifest.read(labels).sha256[:12] in err
 
+    def test_other_eyes_of_the_same_file_names_are_refused(self, call, table_of, tmp_path):
+        rows = [
+            (f"{split}/{i}-says{i % 5}.jpg", i % 5, f"{split}{i}", split, "a", "x")
+            for split in ("val", "test")
+            for i in range(10)
+        ]
+        for name, columns in (("with", LABELS), ("paths", ("image", "grade", "x", "split"))):
+            labels = table_of([row[: len(columns)] for row in rows], columns)
+            paths = ["--paths"] * (name == "paths")
+            for split in ("val", "test"):
+                out = tmp_path / name / split
+                call("grading", labels, "--out", out, "--split", split, *paths)
+            two = (tmp_path / name / "val", tmp_path / name / "test")
+            code, _, err = call("compare", *two, "--out", tmp_path / "out")
+            assert code == 2
+            assert "was made from other photographs than" in err
+            assert "split test, not val" in err
+            assert "the first that differs: 0-says0.jpg (grade 0, split test" in err
+
     def test_rows_in_another_order_are_refused(self, call, folders, tmp_path):
         predictions = folders[1] / "predictions.csv"
         head, first, second, *rest = predictions.read_text().splitlines()

@@ -96,6 +96,7 @@ def test_segmentation(tmp_path: Path, draw: Draw) -> None:
         truth = base / "2. All Segmentation Groundtruths" / part
         draw(truth / "1. Microaneurysms" / f"{name}_MA.tif", (1, 1, 3, 3), (8, 2, 9, 3))
         draw(truth / "5. Optic Disc" / f"{name}_OD.tif", (5, 5, 8, 8))
+    assert idrid.read(tmp_path).notes == ()
     imported = idrid.read(tmp_path).annotations
     assert imported is not None
     photo = imported.photos[0]
@@ -109,6 +110,9 @@ def test_segmentation(tmp_path: Path, draw: Draw) -> None:
         "train": 1,
         "test": 1,
     }
+    plant_localization(tmp_path, draw)
+    (note,) = idrid.read(tmp_path).notes
+    assert note.startswith("on 2 photographs of C. Localization only the centres")
 
 
 @pytest.mark.parametrize(

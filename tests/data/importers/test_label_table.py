@@ -55,6 +55,27 @@ def test_what_else_a_table_says(plant: Plant) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("cell", "gradable"),
+    [("0.0", False), ("False", False), ("no", False), ("1.0", True), ("", None), ("NA", None)],
+)
+def test_gradable_in_the_words_of_other_programs(
+    plant: Plant, cell: str, gradable: bool | None
+) -> None:
+    folder = plant("a.jpg", "b.jpg")
+    (folder / "labels.csv").write_text(f"image,grade,gradable\na.jpg,3,{cell}\nb.jpg,0,1\n")
+    imported = read(folder).table
+    assert imported is not None
+    assert imported.rows[0].gradable is gradable
+
+
+def test_gradable_in_a_word_that_means_neither_is_refused(plant: Plant) -> None:
+    folder = plant("a.jpg")
+    (folder / "t.csv").write_text("image,grade,gradable\na.jpg,3,perhaps\n")
+    with pytest.raises(TableError, match=r"t\.csv, line 2, .*has 'perhaps' in its column gradable"):
+        read(folder)
+
+
 def test_a_table_beside_the_folder_and_a_table_by_name(plant: Plant) -> None:
     folder = plant("photos/a.jpg")
     (folder / "labels.csv").write_text("image,grade\na,3\n")

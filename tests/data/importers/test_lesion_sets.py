@@ -94,9 +94,9 @@ def plant_diaretdb1(folder: Path, draw: Draw) -> None:
     for name in ("image001.png", "image002.png"):
         draw(images / "ddb1_fundusimages" / name)
     agreement = np.zeros((8, 12), np.uint8)
-    agreement[1:4, 1:4] = 128
-    agreement[2:3, 2:4] = 192
-    agreement[6:8, 8:10] = 255
+    agreement[1:4, 1:4] = 126  # two experts: each adds 63
+    agreement[2:3, 2:4] = 189
+    agreement[6:8, 8:10] = 252
     for kind in ("redsmalldots", "softexudates"):
         path = images / "ddb1_groundtruth" / kind / "image001.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,4 +157,6 @@ def test_e_ophtha(tmp_path: Path, draw: Draw) -> None:
     assert imported.notes == (
         "the photographs have no grades",
         "1 photographs of MA were left out: they have no mask",
+        e_ophtha.ONE_KIND,
     )
+    assert e_ophtha.ONE_KIND not in e_ophtha.read(aneurysms).notes

@@ -133,12 +133,30 @@ def test_patients_then_groups_then_photographs_are_drawn_together():
         Row("c", 0, group="7"),
         Row("d", 0, group="7"),
         Row("e", 0),
-        Row("e", 0),
+        Row("f", 0),
     ]
     keys = cluster_keys(rows)
     assert keys[0] == keys[1]
     assert keys[2] == keys[3]
     assert len(set(keys)) == 4  # Patient 7, group 7, and two photographs.
+
+
+def test_rows_that_name_one_photograph_are_one_cluster():
+    assert len(set(cluster_keys([Row("x/e", 0), Row("x/./e", 0), Row("y/e", 0)]))) == 2
+    assert cluster_keys([Row("e", 0)]) == (("photograph", "e"),)
+
+
+def test_patients_with_duplicates_of_one_eye_are_one_cluster():
+    rows = [
+        Row("a", 0, patient="1", group="g"),
+        Row("b", 0, patient="2", group="g"),
+        Row("c", 0, patient="2"),
+        Row("d", 0, group="g"),
+        Row("e", 0, patient="3"),
+    ]
+    *first, last = cluster_keys(rows)
+    assert set(first) == {("patient", "", "1")}
+    assert last == ("patient", "", "3")
 
 
 def test_patients_of_two_clinics_may_have_the_same_number():
@@ -156,6 +174,9 @@ def test_patients_of_two_clinics_may_have_the_same_number():
 def test_clusters_are_counted_by_kind(manifest_of, evaluated):
     rows = [("a-says0.jpg", 0, "p", ""), ("b-says0.jpg", 0, "p", "3"), ("c-says2.jpg", 2, "", "3")]
     evaluation = evaluated(manifest_of(rows, ("image", "grade", "patient", "group")))
+    assert evaluation.clusters == {"patient": 1}
+    apart = [*rows[:2], ("c-says2.jpg", 2, "", "4")]
+    evaluation = evaluated(manifest_of(apart, ("image", "grade", "patient", "group")))
     assert evaluation.clusters == {"patient": 1, "group": 1}
 
 

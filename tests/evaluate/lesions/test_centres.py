@@ -9,23 +9,38 @@ from fundoscope.evaluate.lesions.centres import Disc
 
 @pytest.fixture
 def table(tmp_path):
-    def write(text):
+    def write(text, wanted=(), known=()):
         (tmp_path / "discs.csv").write_text(text)
-        return centres.read(tmp_path / "discs.csv")
+        return centres.read(tmp_path / "discs.csv", wanted, known)
 
     return write
 
 
-def test_two_splits_of_the_same_names(table):
-    """IDRiD's 516: train and test both have an IDRiD_001."""
-    table_read = table(
-        "split,image,od_x,od_y\ntest,IDRiD_001,100,200\ntrain,IDRiD_001,300,400\n"
-        "train,IDRiD_002,5,6\n"
-    )
+TWO_SPLITS = (
+    "split,image,od_x,od_y\ntest,IDRiD_001,100,200\ntrain,IDRiD_001,300,400\ntrain,IDRiD_002,5,6\n"
+)
+
+
+def test_a_name_of_two_splits_is_of_neither(table):
+    """IDRiD's 516: train and test both have an IDRiD_001, and they are different eyes."""
+    table_read = table(TWO_SPLITS)
     assert (table_read["IDRiD_001_test"].x, table_read["IDRiD_001_test"].y) == (100, 200)
-    assert table_read["IDRiD_001"] == table_read["IDRiD_001_train"]
-    assert table_read["IDRiD_001"].x == 300
+    assert table_read["IDRiD_001_train"].x == 300
+    assert "IDRiD_001" not in table_read
     assert table_read["IDRiD_002"].y == 6
+    with pytest.raises(TableError, match="IDRiD_001_test and IDRiD_001_train, or give a table of"):
+        table(TWO_SPLITS, wanted={"IDRiD_001"}, known={"IDRiD_001", "IDRiD_002"})
+
+
+def test_beside_the_photograph_of_the_other_split_a_name_is_clear(table):
+    both = {"IDRiD_001", "IDRiD_001_test"}
+    table_read = table(TWO_SPLITS, wanted=both, known=both)
+    assert table_read["IDRiD_001"] == table_read["IDRiD_001_train"]
+
+
+def test_a_row_that_is_repeated_is_refused(table):
+    with pytest.raises(TableError, match="line 3, column image: has a a second time"):
+        table("image,od_x,od_y\na,1,2\na,3,4\n")
 
 
 def test_a_name_of_one_split_alone_needs_no_ending(table):

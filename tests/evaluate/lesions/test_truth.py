@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.coco.write import write_coco
 from fundoscope.errors import TableError, UsageError
 from fundoscope.evaluate.lesions import truth
 
@@ -155,6 +157,65 @@ def test_centres_of_none_of_the_photographs(gather, tmp_path):
     (tmp_path / "discs.csv").write_text("image,od_x,od_y\nother,1,1\n")
     with pytest.raises(UsageError, match="no photograph"):
         truth.gather(tmp_path / "JPEGImages", None, table=tmp_path / "discs.csv")
+
+
+def annotated(tmp_path, *photos):
+    """Writes photographs and a COCO file of their annotations; gives both."""
+    images = tmp_path / "photographs"
+    images.mkdir()
+    described = []
+    for name, items in photos:
+        Image.new("RGB", (120, 80)).save(images / name)
+        described.append(AnnotatedPhoto(image=name, width=120, height=80, annotations=tuple(items)))
+    kinds = tuple(dict.fromkeys(item.kind for _, items in photos for item in items))
+    write_coco(AnnotationSet(photos=tuple(described), kinds=kinds), tmp_path / "a.json")
+    return images, tmp_path / "a.json"
+
+
+def test_boxes_that_only_a_detector_saw_are_no_truth(tmp_path):
+    seen = Annotation(kind="microaneurysm", box=(1, 1, 9, 9), score=0.9, author="detector-x")
+    drawn = Annotation(kind="microaneurysm", box=(20, 20, 30, 30))
+    paths = annotated(tmp_path, ("a.png", [seen, drawn]), ("b.png", [drawn]))
+    with pytest.raises(UsageError) as caught:
+        truth.gather(*paths)
+    assert "1 of 3 boxes were made by a detector and confirmed by nobody" in str(caught.value)
+    assert "add --machine-boxes" in str(caught.value)
+    checked = truth.gather(*paths, machine_boxes=True)
+    assert any("confirmed by nobody" in note for note in checked.notes)
+    (tmp_path / "some.txt").write_text("b\n")
+    assert truth.gather(*paths, names=tmp_path / "some.txt").notes == ()
+
+
+def test_a_point_is_the_centre_of_a_disc_and_no_box(tmp_path):
+    point = {"point": "centre"}
+    disc = Annotation(kind="optic_disc", box=(30, 40, 31, 41), attributes=point)
+    fovea = Annotation(kind="fovea", box=(70, 40, 71, 41), attributes=point)
+    lesion = Annotation(kind="microaneurysm", box=(1, 1, 9, 9))
+    (tmp_path / "alone").mkdir()
+    alone = truth.gather(*annotated(tmp_path / "alone", ("a.png", [disc, fovea])))
+    assert alone.kinds == ()
+    assert alone.photographs[0].boxes == {}
+    found = alone.photographs[0].disc
+    assert (found.x, found.y, found.width) == (30.5, 40.5, 120)
+    assert found.half_diameter == pytest.approx(260 * 120 / 4288)
+    # Nobody looked for lesions on the first: a true one there must not count as false.
+    mixed = truth.gather(
+        *annotated(tmp_path, ("a.png", [disc, fovea]), ("b.png", [lesion]), ("c.png", []))
+    )
+    assert [each.image for each in mixed.photographs] == ["b.png", "c.png"]
+    assert mixed.kinds == ("microaneurysm",)
+    assert mixed.notes[0].startswith("1 photographs are left out: only points are marked")
+
+
+def test_centres_of_another_split_are_not_taken(gather, tmp_path):
+    gather()
+    (tmp_path / "discs.csv").write_text("split,image,od_x,od_y\ntrain,b,1,1\ntest,b,9,9\n")
+    for of_what in (None, tmp_path):
+        with pytest.raises(TableError, match="has b in several splits"):
+            truth.gather(tmp_path / "JPEGImages", of_what, table=tmp_path / "discs.csv")
+    # The disc of a is drawn: its name in the table does not matter.
+    (tmp_path / "discs.csv").write_text("split,image,od_x,od_y\ntrain,a,1,1\ntest,a,9,9\n")
+    truth.gather(tmp_path / "JPEGImages", tmp_path, table=tmp_path / "discs.csv")
 
 
 def test_a_box_changes_the_digest(eyes):

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from fundoscope.grading.grader import Grader
 from fundoscope.phantom import impostors, variety
 from fundoscope.photo import decode, field, sources
 from fundoscope.photo.decode import Photo, Pixels
+from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
 from fundoscope.photo.refusals import PASSING
 from fundoscope.quoting import encodable
 from fundoscope.reading import FieldOfView
@@ -60,6 +62,45 @@ PHANTOM_SIDE: Final = 800
 """Longest side in pixels of a drawn eye; larger ones take long and look the same."""
 UNREADABLE: Final = "unreadable"
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A photograph without features.
+
+    Attributes:
+        row: of the label table.
+        reason, remedy: why it has none, two halves of a sentence.
+        opened: whether it could be read, and no field of view is located.
+    """
+
+    row: Row
+    reason: str
+    remedy: str
+    opened: bool
+
+
+def lacking(
+    grader: Grader, rows: Sequence[Row], paths: Sequence[Path], measured: Measured
+) -> list[Lacking]:
+    """The photographs that :func:`of_rows` has no features of, in their order.
+
+    Args:
+        grader: as for :func:`of_rows`, and so are rows and paths.
+        rows: of the photographs.
+        paths: of their files.
+        measured: what it returned.
+    """
+    missing = sorted(set(range(len(rows))) - set(measured.place.tolist()))
+    return [Lacking(rows[number], *_why_lacking(grader, paths[number])) for number in missing]
+
+
+def _why_lacking(grader: Grader, path: Path) -> tuple[str, str, bool]:
+    try:
+        photo = sources.photo(sources.content(path), min_side=grader.input.decode_side)
+    except PhotoError as error:
+        return error.why, error.remedy, False
+    return *NO_FIELD.get(field.locate(photo).reason or "", OTHERWISE), True
 
 
 def of_rows(

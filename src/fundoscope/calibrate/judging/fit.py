@@ -19,10 +19,12 @@ from fundoscope.calibrate.judging.degrade import FAULTS
 from fundoscope.calibrate.judging.features import GENUINE, STRONG
 from fundoscope.calibrate.judging.measured import Measured
 from fundoscope.data.manifest import Row
+from fundoscope.errors import TableError
 from fundoscope.grading.judge import all_inputs
 from fundoscope.models import judge as stored
 from fundoscope.models.judge import Familiar, Head, Judge
 from fundoscope.quality import QUALITY_REASONS
+from fundoscope.quoting import quoted
 
 C_OTHER, C_UNGRADABLE, C_REASON = 1e-2, 3e-3, 1e-2
 """Inverse L2 penalty of each head (scikit-learn's ``C``), on features of unit variance."""
@@ -46,8 +48,10 @@ PHANTOM: Final = "phantom"
 """The source of drawn eyes: the heads must accept them, but they set no limit."""
 PHANTOM_WEIGHT: Final = 10.0
 """What a drawn eye counts in a fit: they are few, and unlike any photograph."""
-UNUSABLE: Final = "2"
-"""EyeQ's "reject" in the column ``quality_eyeq``."""
+EYEQ: Final = "quality_eyeq"
+"""The column with EyeQ's judgement of quality."""
+USABLE, UNUSABLE = ("0", "1"), "2"
+"""Its cells: EyeQ's "good" and "usable", and its "reject"."""
 SPREAD: Final = 1e-3
 """Least standard deviation of a feature."""
 Floats = NDArray[np.float64]
@@ -128,11 +132,16 @@ def material(
         pictures: of other things.
         phantoms: of drawn eyes.
         unlabelled: sources with ungradable photographs that nobody has marked.
+
+    Raises:
+        TableError: a cell of ``quality_eyeq`` is invalid.
     """
+    judged = [eyeq(row) for row in rows]
     of = [rows[place] for place in measured.place]
+    by_eyeq = [judged[place] for place in measured.place]
     bad = np.array([row.gradable is False for row in of])
-    rejected = np.array([row.text("quality_eyeq") == UNUSABLE for row in of])
-    accepted = np.array([row.text("quality_eyeq") in ("0", "1") for row in of])
+    rejected = np.array([cell == UNUSABLE for cell in by_eyeq])
+    accepted = np.array([cell in USABLE for cell in by_eyeq])
     unknown = np.array([row.source in unlabelled for row in of])
     drawn = len(phantoms.place)
     none = np.zeros(drawn, dtype=bool)
@@ -145,6 +154,21 @@ def material(
         np.concatenate([(bad & accepted) | (~bad & rejected) | unknown, none]),
         _inputs(pictures),
     )
+
+
+def eyeq(row: Row) -> str:
+    """EyeQ's judgement of a photograph: ``0``, ``1``, ``2``, or ``""`` where there is none.
+
+    Raises:
+        TableError: the cell is something else.
+    """
+    cell = row.text(EYEQ).removesuffix(".0")
+    if cell and cell not in (*USABLE, UNUSABLE):
+        where = f"{row.image}, line {row.line}" if row.line else row.image
+        raise TableError(
+            f"{where}, column {EYEQ}", f"is {quoted(cell, 40)}", "write 0, 1, 2 or nothing"
+        )
+    return cell
 
 
 def _inputs(measured: Measured) -> Floats:

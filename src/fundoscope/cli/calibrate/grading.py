@@ -66,16 +66,17 @@ def grading(
     require_enough([row.grade for row in rows], _patients(rows), table.path.name)
     outcomes = _read(table, rows, given, workers or os.cpu_count() or 1)
     graded = [outcome for outcome in outcomes if outcome.grade.probabilities is not None]
+    photographs = _photographs(graded, table.path.name)
     result, manifest = calibrate(
         given,
         out,
-        _photographs(graded, table.path.name),
+        photographs,
         sensitivity=sensitivity,
         table_sha256=table.sha256,
         fitted_at=started,
         name=name,
     )
-    _print(result, manifest, out)
+    _print(result, manifest, out, photographs.drawn_by)
     if any(row.split == TEST for row in rows):
         typer.echo("fitted to rows of the split test, which can no longer test it", err=True)
     lacking = [(o.row.image, o.reason, o.remedy) for o in outcomes if o not in graded]
@@ -123,6 +124,7 @@ def _photographs(graded: Sequence[Outcome], title: str) -> Photographs:
     import numpy as np
 
     from fundoscope.calibrate.clinic import Photographs, require_enough
+    from fundoscope.evaluate.intervals import drawn_by
 
     rows = [outcome.row for outcome in graded]
     patients = _patients(rows)
@@ -131,10 +133,11 @@ def _photographs(graded: Sequence[Outcome], title: str) -> Photographs:
         np.array([outcome.grade.probabilities for outcome in graded], dtype=np.float64),
         np.array([row.grade for row in rows], dtype=np.int64),
         patients,
+        drawn_by(kind for kind, *_ in patients),
     )
 
 
-def _print(result: Fit, manifest: GraderManifest, out: Path) -> None:
+def _print(result: Fit, manifest: GraderManifest, out: Path, drawn_by: str) -> None:
     from fundoscope.calibrate.clinic import NAMES
     from fundoscope.quoting import printable
 
@@ -142,7 +145,7 @@ def _print(result: Fit, manifest: GraderManifest, out: Path) -> None:
     if record is not None:
         typer.echo(
             f"{record.photographs} photographs, {record.referable} of them referable; after:"
-            f" by cross-validation in {record.folds} parts; 95 % intervals by patient"
+            f" by cross-validation in {record.folds} parts; 95 % intervals by {drawn_by}"
         )
     for name in NAMES:
         before, after = result.before[name].in_words(), result.after[name].in_words()

@@ -10,10 +10,13 @@ import typer
 
 from fundoscope.cli import labels as label_tables
 from fundoscope.cli.calibrate.options import NewBundle
+from fundoscope.cli.evaluate.reporting import name_lacking
+from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import GraderBundle, Labels, Overwrite
 from fundoscope.errors import UsageError
 
 if TYPE_CHECKING:
+    from fundoscope.calibrate.judging.features import Lacking
     from fundoscope.data.manifest import Row
 
 TRAINED_ON = ("train", "val")
@@ -55,6 +58,10 @@ def judge(
     The network is not changed. It must give its features and stages: see `fundoscope bundle
     features`. Uses the splits train and val of the table, with its columns gradable and
     quality_eyeq.
+
+    Exit codes: 0 if all photographs were used, 3 if some were not (the judge is fitted to the
+    others; ungradable photographs without a field of view do not count), 2 for wrong use, 1 for any
+    other failure.
     """
     from fundoscope.calibrate.judging import bundle as judged
     from fundoscope.calibrate.judging import features, fit
@@ -79,9 +86,13 @@ def judge(
     pictures = features.pictures_in(natural, most)
     _require_material([row for row in rows if row.source not in (unlabelled or ())], labels)
     _require_pictures(pictures, natural)
+    for row in rows:
+        fit.eyeq(row)  # before any photograph is read
     paths = [table.photograph(row) for row in rows]
+    photographs = features.of_rows(loaded, rows, paths, cache / "photographs")
+    lacking = features.lacking(loaded, rows, paths, photographs)
     measured = beside(
-        features.of_rows(loaded, rows, paths, cache / "photographs"),
+        photographs,
         features.of_slides(loaded, rows, paths, cache / "slides"),
     )
     others = together(
@@ -99,6 +110,26 @@ def judge(
     typer.echo(
         f"{out}: {manifest.name}, judge fitted to {sum(fitted.fitted_on.values())} photographs and"
         f" {len(set(others.place.tolist()))} other pictures"
+    )
+    if _name_lacking(lacking):
+        raise typer.Exit(INCOMPLETE)
+
+
+def _name_lacking(lacking: Sequence[Lacking]) -> bool:
+    """Name the photographs that were not used; whether there are any that should have been.
+
+    On some photographs that nobody could grade no field of view is located: they are counted.
+    """
+    expected = [each.opened and each.row.gradable is False for each in lacking]
+    if any(expected):
+        count = sum(expected)
+        typer.echo(f"{count} ungradable photographs show no field of view and were not used")
+    return name_lacking(
+        [
+            (each.row.image, each.reason, each.remedy)
+            for each, known in zip(lacking, expected, strict=True)
+            if not known
+        ]
     )
 
 

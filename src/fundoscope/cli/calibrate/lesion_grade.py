@@ -109,11 +109,13 @@ def _material(looked: Sequence[Looked], rows: Sequence[Row]) -> Material:
     """What to fit to: the photographs that the detector read."""
     from fundoscope.calibrate.known_lesions import is_healthy
     from fundoscope.calibrate.lesion_grade import fit
-    from fundoscope.evaluate.grading.evaluation import cluster_keys
+    from fundoscope.data.leaks import keys
 
+    # The first key, not the cluster: one joined cluster would deal all folds anew, and the figures
+    # of earlier fits could not be repeated.
     used = [
-        (each.features, row, patient)
-        for each, row, patient in zip(looked, rows, cluster_keys(rows), strict=True)
+        (each.features, row, next(keys(row)))
+        for each, row in zip(looked, rows, strict=True)
         if each.features is not None
     ]
     return fit.material(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fundoscope.cli.calibrate.options import NewBundle
+from fundoscope.cli.evaluate.reporting import name_lacking
+from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import GraderBundle, Overwrite, Workers
+
+if TYPE_CHECKING:
+    from fundoscope.errors import PhotoError
+    from fundoscope.reading import Reading
 
 
 def quality(
@@ -34,7 +40,6 @@ def quality(
     from fundoscope.batch import processors
     from fundoscope.batch.inputs import gather
     from fundoscope.calibrate.judging import bundle as judged
-    from fundoscope.cli.exit_codes import DONE, INCOMPLETE
     from fundoscope.errors import PhotoError, UsageError
     from fundoscope.models import bundle as bundles
     from fundoscope.reader import Reader
@@ -49,7 +54,7 @@ def quality(
         )
     photographs = [photograph.path for photograph in gather([folder], leave_out=out).photographs]
     reader = Reader(given, lesions=False, force=True)
-    readings = reader.read_many(photographs, workers=workers or processors.available())
+    readings = list(reader.read_many(photographs, workers=workers or processors.available()))
     read = [each for each in readings if not isinstance(each, PhotoError)]
     qualities = [reading.quality for reading in read if reading.quality.score is not None]
     fitted = judged.for_clinic(earlier, qualities, folder.name)
@@ -59,7 +64,20 @@ def quality(
         f"{out}: {manifest.name}, fitted to {len(qualities)} photographs; not gradable:"
         f" {before} before, {after} now"
     )
-    missing = len(photographs) - len(qualities)
-    if missing:
-        typer.echo(f"{missing} photographs show no retina or cannot be read", err=True)
-    raise typer.Exit(INCOMPLETE if missing else DONE)
+    lacking = [
+        (str(path.relative_to(folder)), *_why_lacking(each))
+        for path, each in zip(photographs, readings, strict=True)
+        if isinstance(each, PhotoError) or each.quality.score is None
+    ]
+    if name_lacking(lacking):
+        raise typer.Exit(INCOMPLETE)
+
+
+def _why_lacking(each: Reading | PhotoError) -> tuple[str, str]:
+    """Reason and remedy of a photograph whose quality is not known."""
+    from fundoscope.errors import PhotoError
+    from fundoscope.photo.reasons import NO_FIELD, OTHERWISE
+
+    if isinstance(each, PhotoError):
+        return each.why, each.remedy
+    return NO_FIELD.get(each.field.reason or "", OTHERWISE)

@@ -106,10 +106,11 @@ def _photographs(
     labels: Path, where: Sequence[str]
 ) -> tuple[Manifest | None, tuple[CheckedPhotograph, ...]]:
     """The label table, if there is one, and the photographs to check."""
-    from fundoscope.data import checked_photographs, manifest
+    from fundoscope.cli import labels as label_tables
+    from fundoscope.data import checked_photographs
     from fundoscope.data.selection import select
 
-    table = checked_photographs.labelled(labels) if labels.is_dir() else manifest.read(labels)
+    table = checked_photographs.labelled(labels) if labels.is_dir() else label_tables.read(labels)
     if table is None:
         if where:
             raise UsageError("--where", "needs labels", "name a label table")

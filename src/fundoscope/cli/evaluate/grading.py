@@ -220,6 +220,12 @@ def _take(
         f" threshold of referable {matched.threshold:g}",
         err=True,
     )
+    if matched.label_unused:
+        typer.echo(
+            f"note: the column {predictions.LABEL} of {shown(path.name)} is taken for the label and"
+            f" not used; name a column of predicted grades {predictions.GRADE_COLUMNS[0]}",
+            err=True,
+        )
     return evaluation, (matched.used,)
 
 
@@ -237,8 +243,10 @@ def _name_repeated(rows: Sequence[Row]) -> None:
 
 
 def _print_figures(evaluation: Evaluation) -> None:
+    from fundoscope.evaluate.intervals import drawn_by
+
     metrics = evaluation.metrics
-    by = " and ".join(sorted(evaluation.clusters))
+    by = drawn_by(evaluation.clusters)
     typer.echo(f"{_in_words(metrics.whole)} (95 % intervals by {by}){_sources(evaluation)}")
     for column, breakdown in metrics.by.items():
         for value, summary in breakdown.values.items():

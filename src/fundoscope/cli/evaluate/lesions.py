@@ -65,6 +65,14 @@ def lesions(
             " IDRiD's originals (4288 wide).",
         ),
     ] = None,
+    machine_boxes: Annotated[
+        bool,
+        typer.Option(
+            "--machine-boxes",
+            help="Also take boxes for true that a detector made and nobody confirmed. Without it"
+            " they are counted and refused.",
+        ),
+    ] = False,
     workers: Workers = None,
     overwrite: Overwrite = False,
     with_paths: WithPaths = False,
@@ -83,7 +91,8 @@ def lesions(
     from fundoscope.lesions import detector as detectors
 
     started = now()
-    known = truth.gather(images, annotations, names=names, masks=masks, table=centres)
+    files = {"names": names, "masks": masks, "table": centres}
+    known = truth.gather(images, annotations, **files, machine_boxes=machine_boxes)
     folder.check(out, results.FILES, overwrite=overwrite)
     loaded = detectors.load(detector)
     with terminal(len(known.photographs)) as screen:
@@ -105,16 +114,14 @@ def lesions(
     }
     arguments = {name: None if path is None else str(path) for name, path in paths.items()}
     used = versions() | {name: installed(name) for name in LIBRARIES}
-    results.write(
-        evaluation,
-        folder.Provenance(arguments, (loaded.used,), used, started, now()),
-        out,
-        paths=with_paths,
-    )
+    recorded = arguments | {"machine-boxes": machine_boxes or None}
+    provenance = folder.Provenance(recorded, (loaded.used,), used, started, now())
+    results.write(evaluation, provenance, out, paths=with_paths)
     _print_figures(evaluation)
     _print_notes(evaluation)
     if known.test:
-        command = command_line(["fundoscope", "evaluate", "lesions"], arguments)
+        words = ["fundoscope", "evaluate", "lesions", *["--machine-boxes"] * machine_boxes]
+        command = command_line(words, arguments)
         count = len(evaluation.photographs)
         remind(loaded.used.sha256, command, TEST, count, _main_figures(evaluation))
     lacking = [

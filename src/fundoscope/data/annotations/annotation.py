@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from fundoscope.geometry import Box
 
 Outline = tuple[tuple[float, float], ...]
 """A closed polygon: its corners, x and y, without repeating the first."""
+POINT: Final = "point"
+"""Attribute of an object of which only a point was marked: its box is that one pixel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

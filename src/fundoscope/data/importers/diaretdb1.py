@@ -44,7 +44,8 @@ FOLDERS: Final = {
 }
 AGREED: Final = 0.75
 """Share of the experts; ``evalconfidence`` in the kit of the set."""
-WHITE: Final = 255
+ALL: Final = 252
+"""Grey value of a region that all four experts marked; each of them adds 63."""
 LISTS: Final = {"trainset.txt": TRAIN, "testset.txt": TEST}
 
 
@@ -96,7 +97,7 @@ def _agreed(path: Path) -> NDArray[np.bool_]:
     import numpy as np
 
     with opened(path) as image:
-        share: NDArray[np.bool_] = np.asarray(image.convert("L")) >= AGREED * WHITE
+        share: NDArray[np.bool_] = np.asarray(image.convert("L")) >= AGREED * ALL
     return share
 
 

@@ -23,6 +23,10 @@ from fundoscope.data.importers.source import NO_GRADES, Imported, Part, joined, 
 HALVES: Final = {"EX": kinds.HARD_EXUDATE.key, "MA": kinds.MICROANEURYSM.key}
 MASKS: Final = "Annotation_"
 HEALTHY: Final = "healthy"
+ONE_KIND: Final = (
+    "on each half only one kind was looked for: hard exudates on EX, microaneurysms on MA; to train"
+    " or evaluate a detector, import each half alone (name e_optha_EX or e_optha_MA)"
+)
 
 
 def read(folder: Path) -> Imported:
@@ -50,6 +54,8 @@ def read(folder: Path) -> Imported:
             parts.append(("", healthy, _healthy(healthy, HALVES[half])))
         if without_mask:
             notes.append(f"{without_mask} photographs of {half} were left out: they have no mask")
+    if len({*halves.values()}) > 1:
+        notes.append(ONE_KIND)
     return Imported(annotations=joined(folder, parts), notes=tuple(notes))
 
 

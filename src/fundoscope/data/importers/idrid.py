@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from fundoscope import kinds
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, Annotation, AnnotationSet
+from fundoscope.data.annotations.annotation import POINT, AnnotatedPhoto, Annotation, AnnotationSet
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.importers.source import (
     TEST,
@@ -52,8 +52,12 @@ IMAGE_NAME, GRADE, EDEMA = "Image name", "Retinopathy grade", "Risk of macular e
 IMAGE_NO: Final = "Image No"
 COORDINATES: Final = ("xcoordinate", "ycoordinate")
 """``X- Coordinate`` and ``Y - Coordinate``, without blanks and hyphens."""
-POINT: Final = {"point": "centre"}
-"""Attribute of an annotation that is a point: its box is a single pixel."""
+CENTRE: Final = {POINT: "centre"}
+"""Attributes of a centre: its box is a single pixel."""
+ONLY_CENTRES: Final = (
+    "on {count} photographs of C. Localization only the centres of disc and fovea are marked:"
+    " nobody looked for lesions there; to train a detector, import A. Segmentation alone"
+)
 
 Centres = dict[tuple[str, str], dict[str, tuple[int, int]]]
 """Column and row of optic disc and fovea, by split and photograph."""
@@ -70,10 +74,15 @@ def read(folder: Path) -> Imported:
     tables = {kind: files_named(folder, pattern) for kind, pattern in CENTRES.items()}
     centres = _centres(tables)
     graded = _graded(folder, grading, centres) if grading else Imported()
-    parts = [*_lesions(folder), *_points(tables, centres)]
-    if not grading and not parts:
+    lesions, points = [*_lesions(folder)], [*_points(tables, centres)]
+    if not grading and not lesions and not points:
         raise nothing_of(folder, "IDRiD", "A. Segmentation or B. Disease Grading")
-    return replace(graded, annotations=joined(folder, parts) if parts else None)
+    parts = [*lesions, *points]
+    notes = graded.notes
+    if lesions and points:
+        count = sum(len(part.photos) for _, _, part in points)
+        notes = (*notes, ONLY_CENTRES.format(count=count))
+    return replace(graded, annotations=joined(folder, parts) if parts else None, notes=notes)
 
 
 def _graded(folder: Path, tables: list[Path], centres: Centres) -> Imported:
@@ -129,7 +138,7 @@ def _points(tables: dict[str, list[Path]], centres: Centres) -> Iterator[Part]:
 
 
 def _point(kind: str, x: int, y: int) -> Annotation:
-    return Annotation(kind=kind, box=(x, y, x + 1, y + 1), attributes=POINT)
+    return Annotation(kind=kind, box=(x, y, x + 1, y + 1), attributes=CENTRE)
 
 
 def _centres(tables: dict[str, list[Path]]) -> Centres:

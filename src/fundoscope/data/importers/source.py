@@ -10,6 +10,7 @@ from typing import Final
 
 from fundoscope.data import manifest as manifests
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet, Loss
+from fundoscope.data.annotations.flags import flag
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
 from fundoscope.data.manifest import GRADES, Manifest, Row
@@ -21,6 +22,8 @@ Part = tuple[str, Path, AnnotationSet]
 
 TRAIN, VAL, TEST = "train", "val", "test"
 NO_GRADES: Final = "the photographs have no grades"
+UNKNOWN: Final = frozenset({"", "na", "n/a", "nan", "none", "null"})
+"""Cells that say nothing, as statistics programs write them."""
 MAX_SHOWN: Final = 40
 """Characters of an invalid cell that an error shows."""
 
@@ -49,7 +52,8 @@ class Label:
         photo: the name or path of the photograph in the source, with or without its suffix.
         grade: as in the source.
         place: of the label, for errors: ``trainLabels.csv, line 2, column level``.
-        cells: further columns of the label table, all text; ``gradable`` as ``"1"`` or ``"0"``.
+        cells: further columns of the label table, all text; ``gradable`` as a flag, e.g. ``"1"`` or
+            ``"no"``.
     """
 
     photo: str
@@ -233,9 +237,23 @@ def _row(label: Label, image: str) -> Row:
         camera=cell("camera", ""),
         group=cell("group", ""),
         quality=cell("quality", ""),
-        gradable=manifests.GRADABLE_VALUES.get(cell(manifests.GRADABLE, "")),
+        gradable=_gradable(cell(manifests.GRADABLE, ""), label.place),
         other={name: text for name, text in label.cells.items() if name not in manifests.KNOWN},
     )
+
+
+def _gradable(cell: str, place: str) -> bool | None:
+    """Whether a photograph is gradable; ``None`` where unknown."""
+    if cell.casefold() in UNKNOWN:
+        return None
+    gradable = flag(cell)
+    if gradable is None:
+        raise TableError(
+            place,
+            f"has {quoted(cell, MAX_SHOWN)} in its column {manifests.GRADABLE}",
+            "write 1, 0 or nothing where it is unknown",
+        )
+    return gradable
 
 
 def _notes(missing: Sequence[str], without_grade: int, unlabelled: int) -> Iterable[str]:

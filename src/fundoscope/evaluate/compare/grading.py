@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from fundoscope.data import manifest as manifests
-from fundoscope.data.manifest import Manifest, Row
+from fundoscope.data.manifest import GRADE, IMAGE, Manifest, Row
 from fundoscope.errors import UsageError
 from fundoscope.evaluate.arrays import Flags
 from fundoscope.evaluate.compare import folders, mcnemar
@@ -51,6 +51,9 @@ SHOWN: Final = (
 )
 """The figures that a table shows; the JSON file holds all of :data:`figures.COLUMNS`."""
 ALL, GRADED = "all", "graded by both"
+IDENTIFYING: Final = (GRADE, "split", "source", "patient")
+"""Columns in which the rows of one photograph do not differ between two evaluations."""
+FOLDER: Final = "/"
 LATER: Final = ("grade_set", "abstained")
 """Columns that results of version 0.1 do not have, and that no comparison needs."""
 
@@ -96,6 +99,7 @@ def compare(
     folders.require_same_truth(old, new)
     before, after = read(old.folder), read(new.folder)
     folders.require_same_rows(old, new, *(_names(table) for table in (before, after)))
+    folders.require_same_rows(old, new, *_described(before, after))
     keys = cluster_keys(before.rows)
     pair = _Pair(scores_of(old.folder, before), scores_of(new.folder, after), keys, resamples, seed)
     return Comparison(
@@ -183,6 +187,28 @@ def grade_of(row: Row) -> Grade:
 def _names(table: Manifest) -> list[str]:
     """Bare file names, because either folder may name photographs by their paths."""
     return [file_name(row.image) for row in table.rows]
+
+
+def _described(before: Manifest, after: Manifest) -> tuple[list[str], list[str]]:
+    """The rows of two tables with what identifies an eye beside its file name, as far as both know.
+
+    Photographs of two splits or patients often have the same file names (``1.jpg``).
+    """
+    pairs = list(zip(before.rows, after.rows, strict=True))
+    known = [
+        [column for column in IDENTIFYING if one.text(column) and other.text(column)]
+        + [IMAGE] * (FOLDER in one.image and FOLDER in other.image)
+        for one, other in pairs
+    ]
+    one, other = (
+        [
+            f"{file_name(pair[side].image)}"
+            f" ({', '.join(f'{column} {pair[side].text(column)}' for column in columns)})"
+            for pair, columns in zip(pairs, known, strict=True)
+        ]
+        for side in (0, 1)
+    )
+    return one, other
 
 
 def _values(table: Manifest, column: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fundoscope.evaluate import folder
 from fundoscope.evaluate.compare import folders, grading, lesions
 from fundoscope.evaluate.compare.differences import Bundle, Change, Comparison, Part
 from fundoscope.evaluate.folder import GRADING, figure_document
-from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED
+from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED, drawn_by
 from fundoscope.quoting import printable
 
 COMPARISON, TABLE = "compare.json", "compare.md"
@@ -128,7 +128,7 @@ def mcnemar_in_words(part: Part, name: str) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """Write a Markdown table with a row for each figure."""
-    clusters = " and ".join(sorted(comparison.clusters))
+    clusters = drawn_by(comparison.clusters)
     lines = [
         f"Old: {_bundles(comparison.old)}; new: {_bundles(comparison.new)}, on the same"
         f" {comparison.photographs:,} photographs. 95 % intervals; those of the difference by"

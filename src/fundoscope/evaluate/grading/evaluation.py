@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from fundoscope.data.manifest import Manifest, Row
+from fundoscope.data.leaks import keys, together
+from fundoscope.data.manifest import IMAGE, Manifest, Row
 from fundoscope.data.selection import require_column
 from fundoscope.errors import PhotoError, UsageError
 from fundoscope.evaluate.arrays import Floats
@@ -44,7 +45,10 @@ STATUSES: Final = (READ, UNGRADED, REFUSED)
 
 CLUSTER_COLUMNS: Final = ("patient", "group")
 """Photographs with the same value are drawn together in a resample. The first of these columns that
-a row fills counts; a row without any is drawn alone."""
+its rows fill names a cluster; a row without any is drawn alone."""
+RANKS: Final = {column: rank for rank, column in enumerate((*CLUSTER_COLUMNS, IMAGE))}
+PHOTOGRAPH: Final = "photograph"
+"""The kind of a cluster without patient and group."""
 MAX_BY_VALUES: Final = 100
 """A column with more values than this is a name or a number, not a category to break down by."""
 BLANK: Final = "(blank)"
@@ -184,18 +188,18 @@ def measure(
     rows = [outcome.row for outcome in outcomes]
     columns = {name: values_of(manifest, rows, name) for name in by}
     scores = scores_of(outcomes)
-    keys = cluster_keys(rows)
+    clusters = cluster_keys(rows)
     return Evaluation(
         manifest,
         tuple(outcomes),
         scores,
-        summarise(ScoredPhotographs(scores, keys, columns), resamples=resamples, seed=seed),
+        summarise(ScoredPhotographs(scores, clusters, columns), resamples=resamples, seed=seed),
         _reliability(outcomes),
-        dict(Counter(kind for kind, *_ in set(keys))),
+        dict(Counter(kind for kind, *_ in set(clusters))),
         certainties.evaluate(
             scores.label,
             [outcome.grade for outcome in outcomes],
-            keys,
+            clusters,
             columns,
             resamples=resamples,
             seed=seed,
@@ -205,7 +209,7 @@ def measure(
         else agreement(
             scores,
             second_grades(manifest, rows, second_grade),
-            numbered(keys),
+            numbered(clusters),
             second_grade,
             resamples=resamples,
             seed=seed,
@@ -299,15 +303,20 @@ def cluster_keys(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     """Find the cluster of each row: its patient, else its group, else the photograph alone.
 
     Patient 7 and group 7 stay apart, and so do the patients 7 of two sources: each clinic numbers
-    its own. A group may reach across sources (:func:`fundoscope.data.leaks.keys`).
+    its own. A group may reach across sources. Patients with photographs in one group are one
+    cluster, under the name of the first of them, and so are rows that name one photograph
+    (:func:`fundoscope.data.leaks.together`).
     """
-    return tuple(_cluster_key(row, place) for place, row in enumerate(rows))
-
-
-def _cluster_key(row: Row, place: int) -> tuple[str, ...]:
-    if row.patient:
-        return ("patient", row.source, row.patient)
-    return ("group", row.group) if row.group else ("photograph", str(place))
+    names: dict[int, tuple[str, ...]] = {}
+    groups = together(rows).tolist()
+    for row, group in zip(rows, groups, strict=True):
+        key = next(keys(row))
+        if group not in names or RANKS[key[0]] < RANKS[names[group][0]]:
+            names[group] = key
+    return tuple(
+        names[group] if names[group][0] != IMAGE else (PHOTOGRAPH, *names[group][1:])
+        for group in groups
+    )
 
 
 def _read(manifest: Manifest, row: Row, reader: PhotographReader) -> Outcome:

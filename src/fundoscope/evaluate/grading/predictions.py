@@ -6,6 +6,7 @@ grades, a probability of referable. What is missing is left undefined, never gue
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +17,20 @@ from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.table import Table, read_table
 from fundoscope.errors import TableError, UsageError
 from fundoscope.evaluate.grading.evaluation import UNGRADED, Outcome, rank
+from fundoscope.evaluate.grading.readers import GRADES
 from fundoscope.evaluate.photographs import READ
 from fundoscope.grading import heads
 from fundoscope.quoting import quoted
 from fundoscope.reading import Grade, ModelUsed, Referable
 
 IMAGE: Final = "image"
-GRADE_COLUMNS: Final = ("icdr", "predicted_grade", "grade")
-"""Names of the column of grades, the best first: in a table of this project ``grade`` is the
-label."""
+GRADE_COLUMNS: Final = ("icdr", "predicted_grade")
+"""Names of the column of grades, the best first."""
+LABEL: Final = "grade"
+"""The column of grades of a table that predicts nothing else. Beside probabilities it is the label:
+the table would be compared with itself."""
 PROBABILITY_COLUMNS: Final = tuple(f"p{grade}" for grade in range(heads.GRADE_COUNT))
 SCORE_COLUMNS: Final = ("referable_probability", "referable_score")
-GRADES: Final = {str(grade): grade for grade in range(heads.GRADE_COUNT)} | {
-    f"{grade}.0": grade for grade in range(heads.GRADE_COUNT)
-}
-"""Grades as programs write them: pandas writes whole numbers beside empty cells as ``2.0``."""
 THRESHOLD: Final = 0.5
 """Of the probability of referable, unless another is given. A grade alone, placed between 0 and 1
 (:func:`fundoscope.evaluate.grading.evaluation.rank`), reaches it from grade 2."""
@@ -54,12 +54,15 @@ class Predictions:
         without_label: the number of predictions whose photograph has no label.
         used: the table as a model, for the record of the evaluation.
         threshold: of the probability of referable.
+        label_unused: whether the table's only column of grades is ``grade``, beside probabilities:
+            it is taken for the label.
     """
 
     outcomes: tuple[Outcome, ...]
     without_label: int
     used: ModelUsed
     threshold: float
+    label_unused: bool = False
 
 
 def match(
@@ -85,7 +88,7 @@ def match(
     grades = _grades(table, limit)
     ours = _unique_names([row.image for row in manifest.rows])
     keys = _matched(rows, ours, tuple(grades))
-    if not any(keys):
+    if not any(key is not None for key in keys):
         raise UsageError(
             path.name,
             f"none of its {len(grades)} predictions is for one of the {len(rows)} photographs of"
@@ -94,10 +97,13 @@ def match(
             "write the names of the photographs as in the label table",
         )
     outcomes = tuple(
-        _outcome(row, grades.get(key, Grade())) for row, key in zip(rows, keys, strict=True)
+        _outcome(row, Grade() if key is None else grades[key])
+        for row, key in zip(rows, keys, strict=True)
     )
     unlabelled = len(set(grades) - set(_matched(manifest.rows, ours, tuple(grades))))
-    return Predictions(outcomes, unlabelled, ModelUsed("grading", path.name, table.sha256), limit)
+    used = ModelUsed("grading", path.name, table.sha256)
+    label_unused = LABEL in table.cells and not _columns(table).grade
+    return Predictions(outcomes, unlabelled, used, limit, label_unused)
 
 
 def _outcome(row: Row, grade: Grade) -> Outcome:
@@ -106,8 +112,8 @@ def _outcome(row: Row, grade: Grade) -> Outcome:
     return Outcome(row, READ, grade)
 
 
-def _matched(rows: Sequence[Row], ours: Collection[str], images: Sequence[str]) -> list[str]:
-    """For each row the name of its prediction; ``""`` where it has none.
+def _matched(rows: Sequence[Row], ours: Collection[str], images: Sequence[str]) -> list[str | None]:
+    """For each row the name of its prediction; ``None`` where it has none.
 
     Args:
         rows: some rows of the label table.
@@ -117,16 +123,17 @@ def _matched(rows: Sequence[Row], ours: Collection[str], images: Sequence[str]) 
     exact = set(images)
     by_name = _unique_names(images)
     return [
-        row.image if row.image in exact else by_name.get(name, "") if name in ours else ""
+        row.image if row.image in exact else by_name.get(name) if name in ours else None
         for row in rows
         for name in (_name(row.image),)
     ]
 
 
 def _unique_names(images: Sequence[str]) -> dict[str, str]:
-    """The images by their file name, without names that occur twice."""
-    counts = Counter(map(_name, images))
-    return {_name(image): image for image in images if counts[_name(image)] == 1}
+    """The images by their file name, without names that different images have."""
+    different = {posixpath.normpath(image): image for image in images}
+    counts = Counter(map(_name, different.values()))
+    return {_name(image): image for image in different.values() if counts[_name(image)] == 1}
 
 
 def _name(image: str) -> str:
@@ -138,6 +145,12 @@ def _grades(table: Table, threshold: float) -> dict[str, Grade]:
     columns = _columns(table)
     grades: dict[str, Grade] = {}
     for place, image in enumerate(table.cells[IMAGE]):
+        if not image:
+            raise TableError(
+                table.place(place, IMAGE),
+                "does not name a photograph",
+                "write the path or file name of the photograph, or remove the row",
+            )
         if image in grades:
             raise TableError(
                 table.place(place, IMAGE),
@@ -158,11 +171,10 @@ class _Columns:
 
 
 def _columns(table: Table) -> _Columns:
-    columns = _Columns(
-        _first(GRADE_COLUMNS, table.cells),
-        set(PROBABILITY_COLUMNS) <= set(table.cells),
-        _first(SCORE_COLUMNS, table.cells),
-    )
+    probabilities = set(PROBABILITY_COLUMNS) <= set(table.cells)
+    score = _first(SCORE_COLUMNS, table.cells)
+    names = GRADE_COLUMNS if probabilities or score else (*GRADE_COLUMNS, LABEL)
+    columns = _Columns(_first(names, table.cells), probabilities, score)
     if columns == _Columns("", False, ""):
         raise TableError(
             table.path.name,

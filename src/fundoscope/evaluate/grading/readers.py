@@ -15,7 +15,8 @@ import numpy as np
 
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.data.selection import require_column
-from fundoscope.errors import UsageError
+from fundoscope.data.table import place
+from fundoscope.errors import TableError, UsageError
 from fundoscope.evaluate.arrays import Floats, Ints, share
 from fundoscope.evaluate.grading.figures import (
     FARTHEST,
@@ -28,7 +29,10 @@ from fundoscope.evaluate.intervals import RESAMPLES, SEED, Figure, estimate, num
 from fundoscope.grading.heads import GRADE_COUNT
 from fundoscope.quoting import quoted
 
-GRADES: Final = {str(grade): grade for grade in range(GRADE_COUNT)}
+GRADES: Final = {str(grade): grade for grade in range(GRADE_COUNT)} | {
+    f"{grade}.0": grade for grade in range(GRADE_COUNT)
+}
+"""Grades as programs write them: pandas writes whole numbers beside empty cells as ``2.0``."""
 SHOWN_CHARACTERS: Final = 40
 FIGURES: Final = (
     "software_and_first",
@@ -105,17 +109,18 @@ def second_grades(manifest: Manifest, rows: Sequence[Row], column: str) -> list[
     """Take the second reader's grade of each row; ``None`` where the cell is empty.
 
     Raises:
-        UsageError: the column does not exist, a cell is not a grade, or all are empty.
+        UsageError: the column does not exist, or is empty in all rows.
+        TableError: a cell is not a grade.
     """
     require_column(manifest, column)
     cells = [row.text(column) for row in rows]
-    wrong = next((cell for cell in cells if cell and cell not in GRADES), None)
-    if wrong is not None:
-        raise UsageError(
-            f"--second-grade {column}",
-            f"holds {quoted(wrong, SHOWN_CHARACTERS)}, not a grade",
-            "name a column of grades 0 to 4, empty where the second reader gave none",
-        )
+    for row, cell in zip(rows, cells, strict=True):
+        if cell and cell not in GRADES:
+            raise TableError(
+                place(manifest.path, row.line, column),
+                f"is {quoted(cell, SHOWN_CHARACTERS)}, not a grade",
+                "give --second-grade a column of grades 0 to 4, empty where there is none",
+            )
     if not any(cells):
         raise UsageError(
             f"--second-grade {column}", "is empty in the chosen rows", "choose other rows"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
@@ -11,7 +11,14 @@ from typing import Final, TypeVar
 import numpy as np
 
 from fundoscope.data.annotations import formats
-from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
+from fundoscope.data.annotations.annotation import (
+    POINT,
+    AnnotatedPhoto,
+    Annotation,
+    AnnotationSet,
+)
+from fundoscope.data.annotations.flags import flag
+from fundoscope.data.annotations.machine import require_confirmed
 from fundoscope.data.annotations.pictures import Pictures, picture_size
 from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.evaluate.lesions import centres
@@ -80,6 +87,7 @@ def gather(
     names: Path | None = None,
     masks: Path | None = None,
     table: Path | None = None,
+    machine_boxes: bool = False,
 ) -> Truth:
     """Find the photographs and their annotations.
 
@@ -90,9 +98,10 @@ def gather(
             when left out.
         masks: folder of masks.
         table: of the centres of optic discs, see :mod:`centres`.
+        machine_boxes: whether boxes that a detector made and nobody confirmed are taken for true.
 
     Raises:
-        UsageError: there are no annotations, or no photographs.
+        UsageError: there are no annotations, no photographs, or boxes that nobody confirmed.
         TableError: a table, an annotation or a mask is wrong, or not of its photograph's size.
     """
     if annotations is None and (table is None or masks is not None):
@@ -101,28 +110,75 @@ def gather(
             "has no annotations to compare with",
             "give --annotations, or --centres without --masks to evaluate the optic disc alone",
         )
-    discs = {} if table is None else centres.read(table)
     if annotations is None:
-        return _of_centres(images, names, discs)
+        return _of_centres(images, names, table)
     annotated = formats.read(annotations, images=images)
-    photos = _chosen({photo.image: photo for photo in annotated.photos}, names)
-    by_image = {} if masks is None else masks_of(masks, images, photos)
+    every = {photo.image: photo for photo in annotated.photos}
+    photos = _chosen(every, names)
+    unconfirmed = require_confirmed([*photos.values()], str(annotations), allowed=machine_boxes)
+    photos, points = _looked_at(photos)
+    discs = _discs(table, every, [image for image, photo in photos.items() if not _drawn(photo)])
+    by_image = {} if masks is None else masks_of(masks, images, photos, every)
     photographs = tuple(
         _photograph(photo, images, by_image.get(image), discs) for image, photo in photos.items()
     )
     _check(photographs)
-    kinds = [item.kind for photo in annotated.photos for item in photo.annotations]
+    kinds = [item.kind for photo in every.values() for item in photo.annotations if _is_box(item)]
     return Truth(
         photographs,
         tuple(kind for kind in KINDS if kind in kinds),
         _digest(photographs),
         _is_test(names) or not set(photos).isdisjoint(annotated.splits.get(TEST, ())),
-        tuple(_notes(annotated, photographs, masks)),
+        (*unconfirmed, *points, *_notes(annotated, photographs, masks)),
     )
 
 
-def _of_centres(images: Path, names: Path | None, discs: Mapping[str, Disc]) -> Truth:
-    chosen = _chosen({name: name for name in Pictures.of(images).names}, names)
+def _is_box(item: Annotation) -> bool:
+    """Whether an object has a box, not just a point."""
+    return flag(item.attributes.get(POINT, "")) is False
+
+
+def _drawn(photo: AnnotatedPhoto) -> bool:
+    """Whether the annotations of a photograph say where the disc is."""
+    return any(item.kind == OPTIC_DISC.key for item in photo.annotations)
+
+
+def _looked_at(
+    photos: Mapping[str, AnnotatedPhoto],
+) -> tuple[dict[str, AnnotatedPhoto], tuple[str, ...]]:
+    """The photographs on which somebody looked for lesions, and a sentence about the others.
+
+    Where only points are marked (IDRiD's centres of disc and fovea), nobody has looked for lesions:
+    every true one would count as false. If all photographs are like this, all are used: their
+    lesions are not measured.
+    """
+    pointed = {
+        image
+        for image, photo in photos.items()
+        if photo.annotations and not any(map(_is_box, photo.annotations))
+    }
+    looked = {image: photo for image, photo in photos.items() if image not in pointed}
+    if not pointed or not any(photo.annotations for photo in looked.values()):
+        return dict(photos), ()
+    note = (
+        f"{len(pointed)} photographs are left out: only points are marked on them, so nobody looked"
+        " for lesions; name them with --names to evaluate the optic disc"
+    )
+    return looked, (note,)
+
+
+def _discs(table: Path | None, known: Iterable[str], wanted: Iterable[str]) -> Mapping[str, Disc]:
+    """The discs of a table by the stem of their photograph; none without a table."""
+    if table is None:
+        return {}
+    stems = ({PurePosixPath(image).stem for image in images} for images in (wanted, known))
+    return centres.read(table, *stems)
+
+
+def _of_centres(images: Path, names: Path | None, table: Path | None) -> Truth:
+    every = Pictures.of(images).names
+    chosen = _chosen({name: name for name in every}, names)
+    discs = _discs(table, every, chosen)
     known = {name: discs.get(PurePosixPath(name).stem) for name in chosen}
     photographs = tuple(
         Photograph(name, images / name, disc=disc)
@@ -185,7 +241,7 @@ def _photograph(
     photo: AnnotatedPhoto, images: Path, masks: Masks | None, discs: Mapping[str, Disc]
 ) -> Photograph:
     by_kind: dict[str, list[tuple[float, float, float, float]]] = {}
-    for item in photo.annotations:
+    for item in filter(_is_box, photo.annotations):
         by_kind.setdefault(item.kind, []).append(item.box)
     boxes = {kind: np.array(corners, np.float64) for kind, corners in by_kind.items()}
     return Photograph(
@@ -203,6 +259,9 @@ def _disc(
 ) -> Disc | None:
     drawn = boxes.get(OPTIC_DISC.key)
     if drawn is None:
+        points = [item.box for item in photo.annotations if item.kind == OPTIC_DISC.key]
+        for x0, y0, x1, y1 in points:
+            return centres.of_centre((x0 + x1) / 2, (y0 + y1) / 2, photo.width)
         return discs.get(PurePosixPath(photo.image).stem)
     x0, y0, x1, y1 = drawn[areas(drawn).argmax()].tolist()
     return centres.of_box((x0, y0, x1, y1), photo.width)

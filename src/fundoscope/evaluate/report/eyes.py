@@ -8,7 +8,13 @@ from typing import Final
 import numpy as np
 
 from fundoscope.data.manifest import Row
-from fundoscope.evaluate.grading.figures import COLUMNS, Scores, figures, why_undefined
+from fundoscope.evaluate.grading.figures import (
+    COLUMNS,
+    NOT_GRADED,
+    Scores,
+    figures,
+    why_undefined,
+)
 from fundoscope.evaluate.intervals import Figure, estimate, numbered
 
 SHOWN: Final = (
@@ -19,6 +25,8 @@ SHOWN: Final = (
     "referable_specificity",
 )
 """The figures that are given per eye and per patient."""
+BELOW_ALL: Final = -1
+"""What a photograph without a grade counts where another one of the eye has a grade."""
 
 
 def eye_keys(rows: Sequence[Row]) -> list[tuple[str, ...] | None]:
@@ -34,8 +42,9 @@ def patient_keys(rows: Sequence[Row]) -> list[tuple[str, ...] | None]:
 def worst_of(scores: Scores, keys: Sequence[Hashable | None]) -> Scores:
     """Put the photographs with one key together: the highest label, grade and probability.
 
-    Photographs without a key are left out. One that got no grade makes its eye or patient not
-    graded, and so referred. It stays the highest value of ``given``.
+    Photographs without a key are left out. One that got no grade makes its eye or patient called
+    referable, with probability 1. The grade is the highest that was given: an eye is not graded
+    only if none of its photographs was.
     """
     chosen = np.array([key is not None for key in keys], dtype=bool)
     some = scores.where(chosen)
@@ -48,9 +57,10 @@ def worst_of(scores: Scores, keys: Sequence[Hashable | None]) -> Scores:
             np.maximum.at(best, number, values.astype(np.float64))
         return best
 
+    given = highest(np.where(some.given == NOT_GRADED, BELOW_ALL, some.given))
     return Scores(
         highest(some.label).astype(np.int64),
-        highest(some.given).astype(np.int64),
+        np.where(given == BELOW_ALL, NOT_GRADED, given).astype(np.int64),
         highest(some.positive) > 0,
         highest(some.referable),
         highest(some.vision_threatening),

@@ -14,7 +14,7 @@ from fundoscope.errors import UsageError
 from fundoscope.evaluate.compare import results as comparisons
 from fundoscope.evaluate.grading import training
 from fundoscope.evaluate.grading.figures import NOT_GRADED, UNKNOWN, confusion
-from fundoscope.evaluate.intervals import RESAMPLES, Figure
+from fundoscope.evaluate.intervals import RESAMPLES, Figure, drawn_by
 from fundoscope.evaluate.report import eyes, plots, shortcuts, subgroups, sureness, worst
 from fundoscope.evaluate.report.document import (
     Block,
@@ -210,7 +210,8 @@ def _comparisons(all_graded: Sequence[Graded]) -> list[Block]:
             for part, name, change in comparisons.shown(comparison)
         )
         columns = ("figure", old.name, new.name, "difference", "excludes 0", "McNemar’s test")
-        blocks.append(Table(f"{new.name} less {old.name}, paired by patient", columns, rows))
+        by = drawn_by(comparison.clusters)
+        blocks.append(Table(f"{new.name} less {old.name}, paired by {by}", columns, rows))
     return blocks
 
 

@@ -23,11 +23,12 @@ from fundoscope.evaluate.report.sources import HASH_SHOWN, Evaluated, Graded, re
 SUFFIXES: Final = (".html", ".htm", ".md")
 TITLE: Final = "Evaluation"
 HOW: Final = (
-    "Every row of the label table counts. 95 % intervals are percentile bootstrap intervals in"
-    " which whole patients are drawn. Nothing was fitted here: thresholds are those that the"
-    " bundle or the command brought along. Where the bundle names the sources that it was trained"
-    " on, each subgroup says whether its source is among them; whether the photographs themselves"
-    " took part is for the author to say."
+    "Every row of the label table counts. 95 % intervals are percentile bootstrap intervals. The"
+    " table says what is drawn together in them: the photographs of a patient, those of a group"
+    " where a row names no patient, or single photographs. Nothing was fitted here: thresholds are"
+    " those that the bundle or the command brought along. Where the bundle names the sources that"
+    " it was trained on, each subgroup says whether its source is among them; whether the"
+    " photographs themselves took part is for the author to say."
 )
 
 

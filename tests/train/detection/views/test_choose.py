@@ -101,6 +101,12 @@ def test_a_manifest_with_splits_and_patients(choose, tmp_path):
     write(manifest, ["image,split,patient", "e0.png,train,p", "e1,train,q", "e2,val,p"])
     with pytest.raises(UsageError, match=r"show the same eye: e0\.png and e2\.png"):
         choose(manifest=str(manifest))
+    write(manifest, ["Image,Split,Patient", "e0.png,train,p", "e1,train,q", "e2,val,p"])
+    with pytest.raises(UsageError, match=r"show the same eye: e0\.png and e2\.png"):
+        choose(manifest=str(manifest))
+    write(manifest, ["image,split,patient_id", "e0.png,train,p", "e1,train,q", "e2,val,p"])
+    with pytest.raises(TableError, match="column 'patient_id': is not used"):
+        choose(manifest=str(manifest))
     write(manifest, ["image,split", "e0.png,train", "e9,train", "e2,val"])
     with pytest.raises(TableError, match=r"not annotated in .*: e9"):
         choose(manifest=str(manifest))

@@ -59,6 +59,21 @@ def test_a_quarter_of_the_patients_is_kept_from_every_detector(table):
     assert reserved.isdisjoint(photo.path.name for photo in (*train, *val))
 
 
+def test_a_duplicate_of_a_reserved_eye_is_kept_from_every_detector(table):
+    rows = manifests.read(table).rows
+    train, _ = healthy.choose(Healthy((str(table),), validation=400), KINDS, seed=1)
+    used = train[0].path.name
+    reserved = next(row.image for row in rows if is_reserved(row))
+    assert reserved != used
+    head, *lines = table.read_text().splitlines()
+    groups = {used: "g", reserved: "g"}
+    table.write_text("\n".join([
+        f"{head},group", *(f"{line},{groups.get(line.partition(',')[0], '')}" for line in lines)
+    ]) + "\n")  # fmt: skip
+    train, val = healthy.choose(Healthy((str(table),), validation=400), KINDS, seed=1)
+    assert used not in {photo.path.name for photo in (*train, *val)}
+
+
 def test_a_table_without_a_healthy_validation_eye_is_refused(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("image,grade,split\na.jpg,0,train\n")

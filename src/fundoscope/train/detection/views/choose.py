@@ -19,12 +19,13 @@ from fundoscope import kinds
 from fundoscope.data import duplicates, table
 from fundoscope.data.annotations import faults, formats
 from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
-from fundoscope.data.annotations.machine import machine_boxes
+from fundoscope.data.annotations.machine import require_confirmed
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.annotations.voc import layout as voc_layout
 from fundoscope.data.class_folders import SPLITS
 from fundoscope.data.fingerprint import Fingerprint
 from fundoscope.data.fingerprint_cache import fingerprints
+from fundoscope.data.manifest import with_known_names
 from fundoscope.errors import TableError, UsageError
 from fundoscope.train.detection.config import LesionData
 from fundoscope.train.detection.views import hold_out
@@ -94,7 +95,12 @@ def choose(data: LesionData, seed: int) -> Chosen:
     by_image = {photo.image: photo for photo in annotated.photos}
     photos = [by_image[image] for image in (*train, *(val or ()))]
     _require_faultless(annotated, photos, images, data)
-    machine = _machine_boxes(photos, data)
+    machine = require_confirmed(
+        photos,
+        data.annotations,
+        allowed=data.machine_boxes,
+        setting="data.machine_boxes = true",
+    )
     together = _groups(photos, images, listed, Path(data.cache))
     if val is None:
         sides = _held_out(photos, together, data, seed)
@@ -103,30 +109,6 @@ def choose(data: LesionData, seed: int) -> Chosen:
         _require_apart(train, val, together)
     warnings = (*annotated.warnings, *machine)
     return Chosen(images, _classes(data, annotated, *sides), *sides, val is None, warnings)
-
-
-def _machine_boxes(photos: Sequence[AnnotatedPhoto], data: LesionData) -> tuple[str, ...]:
-    """A sentence that counts the boxes which a detector made and nobody confirmed.
-
-    Raises:
-        UsageError: there are some, and ``data.machine_boxes`` does not allow them.
-    """
-    boxes = machine_boxes(photos)
-    if not boxes:
-        return ()
-    of = sum(len(photo.annotations) for photo in photos)
-    makers = ", ".join(f"{name}: {count}" for name, count in boxes.most_common(SHOWN))
-    why = (
-        f"{boxes.total()} of {of} boxes were made by a detector and confirmed by nobody ({makers})"
-    )
-    if data.machine_boxes:
-        return (why,)
-    raise UsageError(
-        data.annotations,
-        why,
-        "correct them first, leave those photographs out, or, if a person has checked them all,"
-        " add --machine-boxes (data.machine_boxes = true)",
-    )
 
 
 def _placed(annotated: AnnotationSet, images: Path) -> AnnotationSet:
@@ -169,7 +151,7 @@ class _Table:
         """Read the manifest; the value is empty without one."""
         if not data.manifest:
             return cls()
-        read = table.read_table(data.manifest, required=(IMAGE,))
+        read = with_known_names(table.read_table(data.manifest, required=(IMAGE,)))
         rows = [cells for _, cells in read.rows]
         named = [(names.image_of(row[IMAGE], data.manifest), row) for row in rows]
         known = [(image, row) for image, row in named if image is not None]

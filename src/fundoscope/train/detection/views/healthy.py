@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from fundoscope.data import manifest as manifests
+from fundoscope.data.annotations.flags import flag
 from fundoscope.data.leaks import require_apart
 from fundoscope.data.manifest import Manifest, Row
-from fundoscope.data.reserved import is_reserved
+from fundoscope.data.reserved import with_reserved
 from fundoscope.errors import UsageError
 from fundoscope.kinds import ANATOMY
 from fundoscope.train.detection.config import Healthy
@@ -43,7 +44,11 @@ def choose(
     val: list[HealthyPhotograph] = []
     for table in settings.tables:
         manifest = manifests.read(Path(table))
-        rows = tuple(row for row in manifest.rows if _usable(row, settings.grades))
+        rows = tuple(
+            row
+            for row, reserved in zip(manifest.rows, with_reserved(manifest.rows), strict=True)
+            if _usable(row, settings.grades) and not reserved
+        )
         replace(manifest, rows=rows).require_files()
         require_apart(rows, manifest.path.name)
         for row in rows:
@@ -60,8 +65,8 @@ def choose(
 
 def _usable(row: Row, grades: Sequence[int]) -> bool:
     wanted = row.grade in grades if row.split == TRAIN else row.split == VAL and row.grade == 0
-    healthy = row.gradable is not False and not row.text(OTHER_DISEASE)
-    return wanted and healthy and not is_reserved(row)
+    healthy = row.gradable is not False and flag(row.text(OTHER_DISEASE)) is False
+    return wanted and healthy
 
 
 def _photograph(manifest: Manifest, row: Row, kinds: Sequence[str]) -> HealthyPhotograph:
