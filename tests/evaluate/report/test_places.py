@@ -23,3 +23,10 @@ def test_photographs_are_found(tmp_path: Path) -> None:
     found = [path.relative_to(tmp_path).as_posix() for path in find(rows, tmp_path)]
     assert found == ["a/eye.jpg", "a/eye.jpg", "b/1.jpg", "1.jpg", "deep/down/3.jpg", "4.jpg"]
     assert [path.is_file() for path in find(rows, tmp_path)] == [True] * 3 + [False, True, False]
+
+
+def test_photographs_of_two_sources_do_not_share_a_file(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "1.jpg").touch()
+    found = find([Row("1.jpg", 0, source="x"), Row("1.jpg", 0, source="y")], tmp_path)
+    assert not any(path.is_file() for path in found)

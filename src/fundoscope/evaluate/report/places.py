@@ -25,8 +25,8 @@ def find(rows: Sequence[Row], folder: Path) -> list[Path]:
         folder: that holds the photographs, or that their paths are relative to.
 
     Returns:
-        A path for each row; one that does not exist where the photograph is missing or where
-        several files have its name.
+        A path for each row; one that does not exist where the photograph is missing, where several
+        files have its name, or where rows of several sources would take the same file.
     """
     found = [folder / row.image for row in rows]
     if all(path.is_file() for path in found):
@@ -36,9 +36,16 @@ def find(rows: Sequence[Row], folder: Path) -> list[Path]:
         if count >= MOST_FILES:
             break
         below.setdefault(path.name, []).append(path)
-    return [
+    chosen = [
         path if path.is_file() else _only(row, below.get(file_name(row.image), []), path)
         for row, path in zip(rows, found, strict=True)
+    ]
+    sources: dict[Path, set[str]] = {}
+    for row, path in zip(rows, chosen, strict=True):
+        sources.setdefault(path, set()).add(row.source)
+    return [
+        path if len(sources[path]) == 1 else otherwise
+        for path, otherwise in zip(chosen, found, strict=True)
     ]
 
 
