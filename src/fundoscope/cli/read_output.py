@@ -76,7 +76,9 @@ def show(
         for by_rules in outcome.reading.rules:
             screen.err(f"  {printable(rules_in_words(by_rules))}")
         if outcome.reading.lesion_grade is not None:
-            screen.err(f"  {lesion_grade_in_words(outcome.reading.lesion_grade)}")
+            assessed = any(kind.assessed for kind in outcome.reading.lesion_summary)
+            words = lesion_grade_in_words(outcome.reading.lesion_grade, kind_assessed=assessed)
+            screen.err(f"  {words}")
 
 
 def conclude(

@@ -18,6 +18,8 @@ MISSING: Final = {
     "macula": "the area of exudates in the macula",
 }
 """Words for what is missing to decide a rule; those of other codes are the codes themselves."""
+WEAK: Final = "from weak signs only: the photograph is too small to show any kind of lesion"
+"""What is added where no kind was assessed."""
 UNSEEN: Final = "new vessels themselves are not looked for"
 """What is added to a grade that new vessels define."""
 
@@ -36,15 +38,20 @@ def rules_in_words(grade: RuleGrade) -> str:
     return f"{grade.ruleset} ({grade.year}): at least {grade.name} ({why}){recall}{unknown}"
 
 
-def lesion_grade_in_words(grade: LesionGrade) -> str:
+def lesion_grade_in_words(grade: LesionGrade, *, kind_assessed: bool = True) -> str:
     """Say which grade the lesions alone look like.
 
     E.g. ``"lesions alone: 2 moderate NPDR, referable with a probability of 83 %"``.
+
+    Args:
+        grade: by the lesions.
+        kind_assessed: whether any kind of lesion was assessed on its own.
     """
     probability = percent(grade.referable_probability)
     words = f"{grade_in_words(grade.icdr)}, referable with a probability of {probability}"
     unseen = f"; {UNSEEN}" if grade.icdr == PROLIFERATIVE else ""
-    return f"lesions alone: {words}{unseen}"
+    weak = "" if kind_assessed else f"; {WEAK}"
+    return f"lesions alone: {words}{unseen}{weak}"
 
 
 def _missing_in_words(key: str) -> str:

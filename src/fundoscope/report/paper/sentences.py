@@ -94,11 +94,12 @@ def count(summary: LesionSummary, words: Language) -> str:
     return str(summary.count) if summary.count else words.say("paper.none_found")
 
 
-def by_lesions(grade: LesionGrade, words: Language) -> str:
-    """The grade that the lesions alone look like."""
+def by_lesions(grade: LesionGrade, words: Language, *, kind_assessed: bool = True) -> str:
+    """The grade that the lesions alone look like, and whether any kind of them was assessed."""
     name, probability = words.say(f"grade.{grade.icdr}"), words.percent(grade.referable_probability)
     key = "by_lesions.proliferative" if grade.icdr == PROLIFERATIVE else "by_lesions"
-    return words.say(key, icdr=grade.icdr, name=name, probability=probability)
+    text = words.say(key, icdr=grade.icdr, name=name, probability=probability)
+    return text if kind_assessed else words.say("by_lesions.no_kind", text=text)
 
 
 def oedema(reading: Reading, words: Language) -> str:
@@ -126,7 +127,9 @@ def rows(reading: Reading, words: Language) -> Iterator[tuple[str, str]]:
     if reading.grade.icdr is not None:
         yield words.say("paper.agreement"), agreement(reading, words)
     if reading.lesion_grade is not None:
-        yield words.say("paper.by_lesions"), by_lesions(reading.lesion_grade, words)
+        kind_assessed = any(kind.assessed for kind in reading.lesion_summary)
+        text = by_lesions(reading.lesion_grade, words, kind_assessed=kind_assessed)
+        yield words.say("paper.by_lesions"), text
     if any(kind.withheld for kind in reading.lesion_summary):
         yield words.say("paper.not_drawn"), words.say("paper.not_drawn_why")
     yield words.say("paper.quality"), quality(reading, words)

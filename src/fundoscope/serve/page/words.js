@@ -81,9 +81,10 @@ function agreement({ agreement: found, lesion_summary: summary }) {
 const OF_RETINOPATHY = ['microaneurysm', 'haemorrhage', 'hard_exudate', 'soft_exudate'];
 const PROLIFERATIVE = 4;
 
-function byLesions({ icdr, referable_probability: probability }) {
+function byLesions({ lesion_grade: { icdr, referable_probability: probability }, lesion_summary: summary }) {
   const key = icdr === PROLIFERATIVE ? 'by_lesions.proliferative' : 'by_lesions';
-  return say(key, { icdr, name: say(`grade.${icdr}`), probability: percent(probability) });
+  const text = say(key, { icdr, name: say(`grade.${icdr}`), probability: percent(probability) });
+  return summary.some(({ assessed }) => assessed) ? text : say('by_lesions.no_kind', { text });
 }
 
 /** Name and text of each further finding of a photograph. */
@@ -98,7 +99,7 @@ export function rows(reading) {
   }
   found.push([say('paper.oedema'), oedema(reading)]);
   if (graded) found.push([say('paper.agreement'), agreement(reading)]);
-  if (reading.lesion_grade) found.push([say('paper.by_lesions'), byLesions(reading.lesion_grade)]);
+  if (reading.lesion_grade) found.push([say('paper.by_lesions'), byLesions(reading)]);
   if (reading.lesion_summary.some(({ withheld }) => withheld)) found.push([say('paper.not_drawn'), say('paper.not_drawn_why')]);
   found.push([say('paper.quality'), quality(reading)]);
   return found;
