@@ -264,3 +264,22 @@ def test_no_address_names_a_patient(site: Any, open_page: Open) -> None:
     expect(page.locator("#total")).to_have_text("Photographs: 1")
     assert addresses
     assert not [address for address in addresses if "Dobrowolski" in address]
+
+
+def test_a_filter_that_is_chosen_before_the_first_answer_comes_wins(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    opened(page, site, 1, "left", 65)
+    held: list[Any] = []
+    page.route("**/v1/worklist", lambda route: held.append(route))
+    page.evaluate("location.hash = '#/'")
+    page.locator(".filters select").first.wait_for()
+    page.locator(".filters select").first.select_option("4")
+    page.wait_for_timeout(300)
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+        page.wait_for_timeout(300)  # `open_page` fails the test for an error of a script
+    expect(page.get_by_text("No photograph matches.")).to_be_visible()
+    expect(page.locator("#total")).to_have_text("Photographs: 0")

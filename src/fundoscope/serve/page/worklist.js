@@ -105,7 +105,7 @@ export async function show(main, session) {
     { key: 'f', text: say('page.key_filter'), run: () => filters.querySelector('select').focus() },
   ]);
   await look();
-  announce(say('page.total', { total: shown.total }));
+  if (shown) announce(say('page.total', { total: shown.total })); // Else a later question is under way.
   const timer = setInterval(() => {
     if (document.hidden) return;
     look().catch((problem) => {
