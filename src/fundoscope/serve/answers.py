@@ -280,6 +280,19 @@ def reference(body: type) -> dict[str, Any]:
     return {"$ref": f"{SCHEMAS}{body.__name__}"}
 
 
+def json_body(body: type, *, example: str | None = None) -> dict[str, Any]:
+    """What OpenAPI says of a request's JSON body: the argument ``openapi_extra`` of a route.
+
+    Args:
+        body: its type.
+        example: its name in :data:`fundoscope.serve.examples.EXAMPLES`.
+    """
+    content: dict[str, Any] = {"schema": reference(body)}
+    if example is not None:
+        content["examples"] = examples(example)
+    return {"requestBody": {"required": True, "content": {JSON: content}}}
+
+
 def answered(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
     return Response(

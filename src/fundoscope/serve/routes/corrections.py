@@ -13,15 +13,13 @@ from starlette.responses import Response
 from fundoscope.reading import Reading
 from fundoscope.serve import uploads
 from fundoscope.serve.answers import (
-    JSON,
     GivenCorrection,
     ReadingAnswer,
     answered,
     documented,
-    examples,
+    json_body,
     problems,
     reading_answer,
-    reference,
 )
 from fundoscope.serve.bodies import decoded
 from fundoscope.serve.problems import RETRY_S, Problem, retry
@@ -52,17 +50,7 @@ router = APIRouter(prefix="/v1/readings/{id}", tags=["readings"])
         **documented(200, ReadingAnswer, "It is corrected.", example="reading"),
         **problems(404, 409, 413, 415, 507),
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                JSON: {
-                    "schema": reference(GivenCorrection),
-                    "examples": examples("given_correction"),
-                }
-            },
-        }
-    },
+    openapi_extra=json_body(GivenCorrection, example="given_correction"),
 )
 async def correct(
     request: Request,

@@ -12,15 +12,13 @@ from starlette.responses import Response
 
 from fundoscope.reading import PhotoFacts, Reading
 from fundoscope.serve.answers import (
-    JSON,
     GivenReview,
     ReadingAnswer,
     answered,
     documented,
-    examples,
+    json_body,
     problems,
     reading_answer,
-    reference,
 )
 from fundoscope.serve.bodies import decoded
 from fundoscope.serve.problems import Problem, not_found
@@ -45,17 +43,7 @@ router = APIRouter(tags=["reviews"])
         **documented(201, ReadingAnswer, "The review is saved.", example="reviewed"),
         **problems(404, 409, 413, 415, 507),
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                JSON: {
-                    "schema": reference(GivenReview),
-                    "examples": examples("given_review"),
-                }
-            },
-        }
-    },
+    openapi_extra=json_body(GivenReview, example="given_review"),
 )
 async def review(
     request: Request,

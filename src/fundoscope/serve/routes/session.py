@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from fundoscope.reader import SOFTWARE
 from fundoscope.serve.answers import (
-    JSON,
     GivenToken,
     SessionAnswer,
     answered,
     documented,
+    json_body,
     problems,
-    reference,
 )
 from fundoscope.serve.bodies import decoded
 from fundoscope.serve.problems import Problem
@@ -51,9 +50,7 @@ def session(service: TheService, holder: Annotated[Holder, Depends(caller)]) -> 
         **documented(200, SessionAnswer, "You; with a cookie.", example="session"),
         **problems(413, 415),
     },
-    openapi_extra={
-        "requestBody": {"required": True, "content": {JSON: {"schema": reference(GivenToken)}}}
-    },
+    openapi_extra=json_body(GivenToken),
 )
 async def sign_in(request: Request, service: TheService) -> Response:
     """Keep a token in a cookie that scripts cannot read and other sites cannot send."""

@@ -11,16 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from fundoscope.serve.answers import (
-    JSON,
     MOST_ITEMS,
     MOST_OFFSET,
     NO_NUL,
     GivenSearch,
     answered,
     documented,
-    examples,
+    json_body,
     problems,
-    reference,
 )
 from fundoscope.serve.bodies import decoded
 from fundoscope.serve.service import Service, TheService, Viewer, record_of
@@ -102,14 +100,7 @@ def worklist(
         **documented(200, Worklist, "The readings that match.", example="worklist"),
         **problems(413, 415),
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                JSON: {"schema": reference(GivenSearch), "examples": examples("given_search")}
-            },
-        }
-    },
+    openapi_extra=json_body(GivenSearch, example="given_search"),
 )
 async def search(request: Request, service: TheService, caller: Viewer) -> Response:
     """As GET, with the filters in the body: a proxy's log has addresses, and so patients' names.
