@@ -139,8 +139,8 @@ def bare_loop(
     def run() -> float:
         began = time.perf_counter()
         for i in range(steps):
-            shown, grades = batches[i % len(batches)]
-            loss = task.loss_of_batch(network(shown), grades)
+            batch = batches[i % len(batches)]
+            loss = task.loss_of_batch(network(batch.shown), batch.grades)
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()

@@ -36,6 +36,7 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     **{f"jitter.{key}": bounds for key, bounds in augment.BOUNDS.items()},
     "expected": (0, math.inf),
     "label_smoothing": (0, 0.49),
+    "maps.weight": (0, math.inf),
 }
 """The lowest and the highest valid value of each number that only a grader has."""
 
@@ -96,6 +97,20 @@ class NetworkChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     init: str = "imagenet"
 
 
+class Maps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Coarse maps of lesions that a grader learns beside the grade.
+
+    They are for training alone: a bundle does not give them.
+
+    Attributes:
+        boxes: file of ``scripts/lesion_boxes`` with what a detector saw; empty: no maps.
+        weight: of their loss, the binary cross-entropy of a cell summed over the kinds.
+    """
+
+    boxes: str = ""
+    weight: float = 1.0
+
+
 class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration of a run; the TOML file has the same names.
 
@@ -111,6 +126,7 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         label_smoothing: for ``cumulative`` and ``corn``, distance of the targets from 0 and 1; for
             ``softmax``, share spread evenly over the five grades; not used by other heads.
         normalise: a mode of :mod:`fundoscope.train.networks.normalise`.
+        maps: of lesions, that are learnt too.
         patience: the run ends after this number of epochs without a better one; 0: never.
         seed: of all random draws.
         devices, threads, precision: see :class:`fundoscope.train.run.settings.Hardware`.
@@ -127,6 +143,7 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     class_weights: str | tuple[float, ...] = losses.NONE
     label_smoothing: float = 0.03
     normalise: str = normalise.IMAGENET
+    maps: Maps = Maps()
     patience: int = 0
     seed: int = 1
     devices: int = 1
@@ -171,7 +188,7 @@ def on_other_data(config: GraderConfig, table: Path) -> GraderConfig:
     """
     cleared = {"also": (), "without": (), "unmarked": (), "shown": {}, "licence": Data().licence}
     data = msgspec.structs.replace(config.data, manifest=str(table), **cleared)
-    return msgspec.structs.replace(config, data=data)
+    return msgspec.structs.replace(config, data=data, maps=Maps())
 
 
 def with_epochs(config: GraderConfig, epochs: int) -> GraderConfig:
@@ -287,6 +304,8 @@ def check(config: GraderConfig, title: str) -> None:
         valid = 0 <= times <= MOST_SHOWN
         require(valid, title, f"data.shown.{source}", times, f"write 0 to {MOST_SHOWN}")
     losses.weights_of(config.class_weights, np.arange(heads.GRADE_COUNT))
+    mapped = not config.maps.boxes or config.data.input == inputs.CROP
+    require(mapped, title, "data.input", config.data.input, "maps need square crops: write crop")
     _check_sizes(config, title)
     # Processes wait for the gradient of every weight, and a frozen one has none.
     resting = config.devices > 1 and any(stage.frozen for stage in config.stages)

@@ -102,6 +102,21 @@ def expected(outputs: Tensor, head: str) -> Tensor:
     return (above.cumprod(dim=1) if head == heads.CORN else above).sum(dim=1)
 
 
+def of_maps(outputs: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
+    """The binary cross-entropy of a cell, summed over the kinds; the mean of what is known.
+
+    Args:
+        outputs: log-odds ``(N, kinds, H, W)``.
+        wanted: ``(N, kinds, H, W)``, 0 to 1.
+        known: bool ``(N,)``: whether the maps of a photograph are known.
+    """
+    from torch.nn import functional
+
+    each = functional.binary_cross_entropy_with_logits(outputs, wanted, reduction="none")
+    of_photograph = each.sum(dim=1).mean(dim=(1, 2))
+    return (of_photograph * known).sum() / known.sum().clamp(min=1)
+
+
 def above(grades: Tensor) -> Tensor:
     """Whether a grade is above 0, 1, 2, 3; bool ``(N, 4)``."""
     import torch

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,9 +16,17 @@ from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import FundoscopeError
 from fundoscope.evaluate.grading.figures import quadratic_kappa
 from fundoscope.grading import heads, inputs
-from fundoscope.train.grading import calibrate, cut_points, losses, photographs, pictures
+from fundoscope.train.grading import (
+    calibrate,
+    cut_points,
+    lesion_maps,
+    losses,
+    photographs,
+    pictures,
+)
 from fundoscope.train.grading import config as configs
 from fundoscope.train.grading.config import GraderConfig
+from fundoscope.train.grading.lesion_maps import LesionMaps
 from fundoscope.train.grading.photographs import TRAIN, VAL
 from fundoscope.train.grading.pictures import Pictures
 from fundoscope.train.networks import augment, weights
@@ -34,6 +42,23 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 EVALUATION_BATCH: Final = 32
+
+
+class Batch(NamedTuple):
+    """Augmented photographs of training.
+
+    Attributes:
+        shown: normalised, ``(N, 3, H, W)``.
+        grades: ``(N,)``.
+        positions: ``(N,)`` among the training photographs.
+        affine: ``(N, 2, 3)`` from the shown picture to its crop, see
+            :func:`augment.augment_with_maps`.
+    """
+
+    shown: Tensor
+    grades: Tensor
+    positions: NDArray[np.int64]
+    affine: Tensor
 
 
 def train(
@@ -79,10 +104,32 @@ def train(
     photographs.require_usable(data.rows, table.path.name)
     torch.manual_seed(config.seed)
     network = network_of(config, init=config.network.init)
+    maps = None
+    if config.maps.boxes:
+        network, maps = _with_maps(network, config, (table, *also), data)
     fabric = devices.fabric(config)
-    task = GradingTask(data, config, fabric.device, folder)
+    task = GradingTask(data, config, fabric.device, folder, maps)
     plan = plan_of(config, data)
     loop.train(network, task, plan, fabric, folder, resume=resume, listeners=listeners)
+
+
+def _with_maps(
+    network: nn.Module, config: GraderConfig, tables: Sequence[Manifest], data: Pictures
+) -> tuple[nn.Module, LesionMaps]:
+    """The network with maps of lesions, and what is known of the training photographs.
+
+    Raises:
+        UsageError: the network cannot give maps, or the file of boxes does not fit.
+    """
+    from fundoscope.train.networks.with_maps import WithMaps
+
+    mapped = WithMaps(network, len(lesion_maps.KINDS))
+    rows = [data.rows[i] for i in data.of_split(TRAIN)]
+    files = {
+        (row.source, row.image): table.photograph(row) for table in tables for row in table.rows
+    }
+    of_rows = [files[row.source, row.image] for row in rows]
+    return mapped, lesion_maps.read(Path(config.maps.boxes), of_rows, rows)
 
 
 def pictures_of(
@@ -157,6 +204,7 @@ class GradingTask:
         config: GraderConfig,
         device: torch.device,
         folder: Path,
+        maps: LesionMaps | None = None,
     ) -> None:
         """Make the task of a run.
 
@@ -165,8 +213,10 @@ class GradingTask:
             config: of the run.
             device: on which batches are made.
             folder: the run folder.
+            maps: of the lesions of the training photographs, for a network that gives some.
         """
         self.data, self.config, self.device, self.folder = data, config, device, folder
+        self.maps = maps
         self.train_positions, self.val_positions = data.of_split(TRAIN), data.of_split(VAL)
         self.grades = np.array([row.grade for row in data.rows], np.int64)
         self.sources = [data.rows[i].source for i in self.val_positions]
@@ -175,32 +225,43 @@ class GradingTask:
 
     def batch(
         self, positions: NDArray[np.int64], size: PictureSize, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Augmented photographs, normalised ``(N, 3, H, W)``, and grades ``(N,)``."""
+    ) -> Batch:
+        """Augmented photographs, normalised."""
         import torch
 
         chosen = self.train_positions[positions]
         pixels = torch.from_numpy(self.data.take(chosen)).to(self.device)
         shown = shown_size(self.config, pixels.shape[1], pixels.shape[2], size)
-        changed = augment.augment(pixels, shown, generator, self.config.jitter)
+        changed, affine = augment.augment_with_maps(pixels, shown, generator, self.config.jitter)
         grades = torch.from_numpy(self.grades[chosen]).to(self.device)
-        return self.normalisation(changed), grades
+        return Batch(self.normalisation(changed), grades, positions, affine)
 
-    def loss(
-        self, network: nn.Module, batch: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, NDArray[np.int64]]:
-        """The head's loss, and counts of label by rounded expected grade, ``(25,)``."""
-        shown, grades = batch
-        outputs = network(shown).float()
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, NDArray[np.int64]]:
+        """The loss of head and maps, and counts of label by rounded expected grade, ``(25,)``."""
+        given = network(batch.shown)
+        outputs = (given if self.maps is None else given[0]).float()
+        loss = self.loss_of_batch(outputs, batch.grades)
+        if self.maps is not None:
+            loss = loss + self.config.maps.weight * self._loss_of_maps(self.maps, given[1], batch)
         # The loop reports outputs that are not finite; until then they must not break the counting.
         given = losses.expected(outputs.detach(), self.config.head).nan_to_num().round()
-        cells = grades * heads.GRADE_COUNT + given.clamp(0, heads.GRADE_COUNT - 1).long()
+        cells = batch.grades * heads.GRADE_COUNT + given.clamp(0, heads.GRADE_COUNT - 1).long()
         counts = np.bincount(cells.cpu().numpy(), minlength=heads.GRADE_COUNT**2)
-        return self.loss_of_batch(outputs, grades), counts
+        return loss, counts
+
+    def _loss_of_maps(self, maps: LesionMaps, given: Tensor, batch: Batch) -> Tensor:
+        rows, columns = given.shape[2:]
+        wanted, known = maps.batch(batch.positions, batch.affine, (rows, columns))
+        return losses.of_maps(given.float(), wanted.to(given.device), known.to(given.device))
 
     def set_training(self, network: nn.Module, frozen: int) -> None:
-        """See :func:`networks.set_training`."""
-        networks.set_training(network, frozen)
+        """See :func:`networks.set_training`; maps are never frozen."""
+        if self.maps is None:
+            networks.set_training(network, frozen)
+            return
+        network.train().requires_grad_(True)
+        kept: nn.Module = network.kept  # type: ignore[assignment]
+        networks.set_training(kept, frozen)
 
     def summarise(self, counts: NDArray[np.int64]) -> dict[str, Any]:
         """Accuracy and quadratic kappa of the augmented training photographs, rounded."""

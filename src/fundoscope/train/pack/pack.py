@@ -153,6 +153,8 @@ def _require_crops(config: GraderConfig) -> None:
             "holds square crops of all photographs",
             f'pack with data.input = "{CROP}" and without data.only_aspect',
         )
+    if config.maps.boxes:
+        raise UsageError("a pack", "does not carry boxes for maps", "pack without maps.boxes")
 
 
 def _loaded(

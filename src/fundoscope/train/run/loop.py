@@ -357,7 +357,9 @@ def _keep(state: _State, plan: Plan, epoch: int, folder: Path, score: float) -> 
     if score > state.best or not (folder / BEST).is_file():
         state.best, state.stale = score, 0
         size = plan.stage(epoch).size
-        best = {"network": state.average.state_dict(), "epoch": epoch, "size": size}
+        # What only helps in training is left out, see networks.with_maps.
+        kept = getattr(state.average, "kept", state.average)
+        best = {"network": kept.state_dict(), "epoch": epoch, "size": size}
         write_whole(folder / BEST, torch_files.content(best))
 
 
