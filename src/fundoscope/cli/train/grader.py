@@ -155,6 +155,7 @@ def _on(config: GraderConfig, data: Path | None) -> GraderConfig:
         return config
     changed = configs.on_other_data(config, table)
     cleared = [key for key in OF_A_TABLE if getattr(config.data, key)]
+    cleared += ["maps"] * bool(config.maps.boxes)
     if cleared:
         typer.echo(f"with --data, the configuration's {', '.join(cleared)} do not apply", err=True)
     return changed
