@@ -123,7 +123,7 @@ def test_the_header_leads_with_referable_and_keeps_clear_of_the_bars() -> None:
     doubtful = replace(calm, set=(0, 1), set_coverage=0.9)
     told = replace(of_grade(doubtful), next_step=NextStep("routine_recall", "not_referable", ""))
     lines = list(panels._graded(told))
-    assert lines[-1].text == "Grades 0 to 1 plausible (90 %); next: recall as usual"
+    assert lines[-1].text == "Grades 0 to 1 plausible (90 %); next for this eye: recall as usual"
     height = panels.MARGIN + sum(line.size * panels.LEADING for line in lines)
     assert height < 2 * panels.MARGIN + panels.BARS_HEIGHT
 

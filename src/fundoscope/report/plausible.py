@@ -7,9 +7,10 @@ from typing import Final
 from fundoscope.quoting import printable
 from fundoscope.reading import Grade, Reading
 
+ROUTINE_RECALL: Final = "routine_recall"
 NEXT_STEPS: Final = {
     "refer": "refer",
-    "routine_recall": "recall as usual",
+    ROUTINE_RECALL: "recall as usual",
     "retake": "take another photograph",
     "reader": "have a person look",
 }
@@ -40,12 +41,14 @@ def next_step_in_words(reading: Reading) -> str:
     """What to do next; ``""`` in a Reading of an earlier version.
 
     The reason is added unless the rest of the summary gives it: e.g. ``"next: refer"``, or ``"next:
-    have a person look (the grade is uncertain: 0 to 2 are plausible)"``.
+    have a person look (the grade is uncertain: 0 to 2 are plausible)"``. One healthy eye sends
+    nobody home, so a recall is said to be of this eye.
     """
     step = reading.next_step
     if step is None:
         return ""
-    words = f"next: {NEXT_STEPS.get(step.step, printable(step.step))}"
+    subject = "next for this eye" if step.step == ROUTINE_RECALL else "next"
+    words = f"{subject}: {NEXT_STEPS.get(step.step, printable(step.step))}"
     if step.reason in (*WITHOUT_REASON, *reading.needs_reader):
         return words
     return f"{words} ({printable(step.words)})"
