@@ -12,6 +12,7 @@ from fundoscope.errors import FundoscopeError, OutputError, TableError, UsageErr
 from fundoscope.lesions.landmarks import Peak
 from fundoscope.train.landmarks import config, export, figures, losses, marks, network, training
 from fundoscope.train.landmarks.config import NetworkChoice
+from fundoscope.train.run.plan import Stage
 
 torch = pytest.importorskip("torch")
 NAN = float("nan")
@@ -194,6 +195,9 @@ def test_the_shipped_configuration_is_valid_and_odd_sizes_are_not(tmp_path: Path
     path = recipes.path(Path("landmarks"))
     read = config.read_config(path)
     assert config.with_epochs(read, 3).stages[0].epochs == 3
+    two = config.LandmarksConfig(read.data, (Stage(160, 10), Stage(224, 30)))
+    assert [s.epochs for s in config.with_epochs(two, 8).stages] == [2, 6]
+    assert [s.size for s in config.with_epochs(two, 1).stages] == [224]
     odd = tmp_path / "odd.toml"
     odd.write_text(path.read_text().replace("size = 224", "size = 225"))
     with pytest.raises(UsageError, match="multiple of 16"):
