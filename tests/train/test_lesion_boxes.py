@@ -87,3 +87,26 @@ def test_a_file_of_another_detector_is_left_alone(
     assert script.main() == 2
     assert "was made with another detector" in capsys.readouterr().err
     assert (tmp_path / "boxes.jsonl").read_text() == text
+
+
+def test_a_source_without_sick_eyes_is_named(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--source", "apots"])
+    assert script.main() == 2
+    assert "--source apots: has no photograph of grade 1 or more" in capsys.readouterr().err
+    assert not (tmp_path / "boxes.jsonl").exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--out", str(tmp_path / "eye.png" / "boxes")])
+    assert script.main() != 0
+    assert "cannot be written" in capsys.readouterr().err
