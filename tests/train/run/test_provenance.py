@@ -106,7 +106,9 @@ def test_minutes_of_an_average_count_each_run_once(detector_config, tmp_path):
     stored = json.loads(run.read_text()) | {runs.AVERAGED: {"second": 0.5, "third": 0.5}}
     run.write_text(json.dumps(stored))
     assert provenance.minutes_in_all(tmp_path / "both", third.start) == 7.0
-    run.write_text(json.dumps(stored | {runs.AVERAGED: {"first": 0.2, "second": 0.3, "third": 0.5}}))
+    run.write_text(
+        json.dumps(stored | {runs.AVERAGED: {"first": 0.2, "second": 0.3, "third": 0.5}})
+    )
     assert provenance.minutes_in_all(tmp_path / "both", third.start) == 6.0
 
 

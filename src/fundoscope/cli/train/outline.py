@@ -73,8 +73,8 @@ def of_detector(config: DetectorConfig) -> Iterator[str]:
     yield _of_side(f"validation{held_out}", chosen.val, chosen.kinds)
     for table in config.healthy.tables:
         yield f"further photographs of healthy eyes: {Path(table).name}"
-    for partial in config.partial:
-        yield f"further photographs with {', '.join(partial.kinds)}: {partial.annotations}"
+    for each in config.partial:
+        yield f"further photographs with {', '.join(each.kinds)}: {each.annotations}"
     start = config.start or config.backbone.init
     yield f"network: {config.head} on {config.backbone.name}, starts from {start}"
     yield f"{_count(config.epochs, 'epoch')} of {config.draw.tiles} tiles"

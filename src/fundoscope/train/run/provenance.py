@@ -139,7 +139,7 @@ def _minutes_before(start: str, counted: frozenset[str]) -> float:
 
 
 def _parts(run: Path) -> frozenset[str]:
-    """The names of the runs that a run is the average of. (A pack holds no ``run.json``.)"""
+    """The names of the runs that a run is the average of; a pack holds no ``run.json``."""
     return frozenset(runs.averaged(run) or () if (run / runs.RUN).is_file() else ())
 
 
