@@ -68,6 +68,12 @@ def test_sick_eyes_of_training_are_looked_at_once(script: ModuleType, tmp_path: 
     assert len(looks) == 1
 
 
+def test_a_further_table_need_not_name_a_split(script: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("image,grade,source\neye.png,2,a\n")
+    assert script.main() == 0
+    assert len((tmp_path / "boxes.jsonl").read_text().splitlines()) == 1
+
+
 def test_boxes_are_in_units_of_the_field(script: ModuleType, tmp_path: Path) -> None:
     """Half the photograph's height is a known number of radii, whatever the frame's shape."""
     assert script.main() == 0
