@@ -30,17 +30,26 @@ def main() -> None:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    for (source, split), count in sorted(Counter((r["source"], r["split"]) for r in rows).items()):
+    pairs = Counter((row.get("source", ""), row.get("split", "")) for row in rows)
+    for (source, split), count in sorted(pairs.items()):
         sys.stdout.write(f"{source:20} {split:10} {count}\n")
 
 
 def read(table: Path, folder: Path) -> list[dict[str, str]]:
     """The rows of a table; their images relative to a folder."""
     prefix = Path(os.path.relpath(table.parent, folder))
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        return [
-            {**row, "image": (prefix / row["image"]).as_posix()} for row in csv.DictReader(file)
-        ]
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, restval=""))
+    except (OSError, ValueError, csv.Error) as error:
+        raise SystemExit(f"{table}: cannot be read ({error})") from None
+    for number, row in enumerate(rows, start=1):
+        if "image" not in row:
+            raise SystemExit(f"{table}: has no column image")
+        if None in row:
+            raise SystemExit(f"{table}: row {number} has more cells than the header")
+        row["image"] = (prefix / row["image"]).as_posix()
+    return rows
 
 
 if __name__ == "__main__":

@@ -85,6 +85,20 @@ def test_a_changed_digit_is_noticed(evidence: ModuleType, small: Path, digit: st
     assert fault.startswith("page.md: ")
 
 
+def test_lines_that_a_card_lacks_at_its_end_are_noticed(
+    evidence: ModuleType, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.write()
+    card = small.with_name("card.md")
+    whole = "# Card\n\n## Limits\n\nNone.\n"
+    card.write_text(whole)
+    monkeypatch.setattr(evidence, "card_texts", lambda: {card: whole})
+    assert not [each for each in evidence.faults() if "card.md" in each]
+    card.write_text("# Card\n")
+    faults = [each for each in evidence.faults() if each.startswith("card.md: ")]
+    assert "card.md: “(no line)” should be “## Limits”" in faults
+
+
 def test_a_figure_of_another_command_needs_it_and_is_held(
     evidence: ModuleType, small: Path
 ) -> None:
@@ -132,6 +146,30 @@ def test_only_a_test_of_the_shipped_bundle_becomes_a_record(
     (tmp_path / "run.json").write_text(json.dumps(run))
     with pytest.raises(UsageError, match=f"is not of {manifest.name}"):
         evidence.record(tmp_path, LABELS)
+
+
+@pytest.mark.parametrize(
+    "other", [{"names": "train.txt"}, {"names": None}, {"annotations": "eophtha_ma"}]
+)
+def test_only_lesions_of_the_test_photographs_become_a_record(
+    evidence: ModuleType, tmp_path: Path, other: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fundoscope.errors import UsageError
+    from fundoscope.models import bundle as bundles
+
+    manifest = bundles.load(bundles.shipped(bundles.DETECTION)).manifest
+    model = {"task": "detection", "name": manifest.name, "sha256": manifest.model_sha256}
+    run = {"command": "evaluate lesions", "thresholds": {}, "models": [model]}
+    written: list[Path] = []
+    monkeypatch.setattr(evidence.boxes, "write", lambda results, _: written.append(results))
+    for arguments in (evidence.LESIONS_TEST | other, evidence.LESIONS_TEST):
+        (tmp_path / "run.json").write_text(json.dumps(run | {"arguments": arguments}))
+        if arguments == evidence.LESIONS_TEST:
+            evidence.record(tmp_path, None)
+        else:
+            with pytest.raises(UsageError, match="is not of the"):
+                evidence.record(tmp_path, None)
+    assert written == [tmp_path]
 
 
 def test_a_record_of_another_bundle_is_noticed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,21 @@ def test_a_test_split_is_looked_at_once(
     _, again = steps(measure, monkeypatch, tmp_path, "detector")
     assert (len(first), again) == (4, [])
     assert (tmp_path / "test-looks.csv").read_text().splitlines() == [ROW] * 4
+
+
+def test_figures_of_two_bundles_do_not_share_a_folder(
+    measure: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A grader that was replaced would be given the figures of the one before."""
+    steps(measure, monkeypatch, tmp_path, "detector")
+    stored = json.loads((tmp_path / measure.MODELS).read_text())
+    (tmp_path / measure.MODELS).write_text(json.dumps(stored | {"grading": "0" * 64}))
+    code, ran = steps(measure, monkeypatch, tmp_path, "grader")
+    assert (code, ran) == (2, [])
+    assert "has figures of other bundles; choose another --out" in capsys.readouterr().err
 
 
 def test_what_failed_is_named_and_repeated(

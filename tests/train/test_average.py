@@ -83,6 +83,20 @@ def test_a_grader_is_averaged_with_the_bundle_that_it_started_from(run, other, t
     }
 
 
+def test_parts_that_learnt_from_other_photographs_are_named(run, other, tmp_path):
+    """Those of validation, on which the average is evaluated, may be among them."""
+    words = ["train", "average", str(other), str(run), "--out"]
+    result = CliRunner().invoke(app, [*words, str(tmp_path / "same")])
+    assert (result.exit_code, result.stderr) == (0, "")
+    stored = json.loads((other / runs.CONFIG).read_text())
+    (other / runs.CONFIG).write_text(json.dumps(stored | {"manifest_sha256": "1" * 64}))
+    result = CliRunner().invoke(app, [*words, str(tmp_path / "both")])
+    assert result.exit_code == 0
+    assert "other was trained on other data than" in result.stderr
+    export.export(run, tmp_path / "bundle")
+    assert average.on_other_photographs([tmp_path / "bundle", other, run]) == ["other"]
+
+
 @pytest.mark.parametrize(
     ("shares", "message"),
     [

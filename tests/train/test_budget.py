@@ -175,6 +175,12 @@ def test_a_run_that_was_begun_keeps_its_schedule(config, tmp_path, monkeypatch):
     today = budget.settle_grader(more, run, Budget(60, time.monotonic()))
     assert today.kept
     assert today.config == configs.replaced(first.config, threads=2)
+    # A version that had fewer settings wrote it.
+    stored = json.loads((run / budget.BUDGET).read_text())
+    for settings in (stored["asked"], stored["chosen"]):
+        del settings["maps"]
+    (run / budget.BUDGET).write_text(json.dumps(stored))
+    assert budget.settle_grader(config, run, Budget(60, time.monotonic())).config == first.config
 
 
 def test_a_folder_with_another_run_is_refused(config, tmp_path, monkeypatch):

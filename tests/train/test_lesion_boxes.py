@@ -68,6 +68,12 @@ def test_sick_eyes_of_training_are_looked_at_once(script: ModuleType, tmp_path: 
     assert len(looks) == 1
 
 
+def test_a_further_table_need_not_name_a_split(script: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("image,grade,source\neye.png,2,a\n")
+    assert script.main() == 0
+    assert len((tmp_path / "boxes.jsonl").read_text().splitlines()) == 1
+
+
 def test_boxes_are_in_units_of_the_field(script: ModuleType, tmp_path: Path) -> None:
     """Half the photograph's height is a known number of radii, whatever the frame's shape."""
     assert script.main() == 0
@@ -87,3 +93,26 @@ def test_a_file_of_another_detector_is_left_alone(
     assert script.main() == 2
     assert "was made with another detector" in capsys.readouterr().err
     assert (tmp_path / "boxes.jsonl").read_text() == text
+
+
+def test_a_source_without_sick_eyes_is_named(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--source", "apots"])
+    assert script.main() == 2
+    assert "--source apots: has no photograph of grade 1 or more" in capsys.readouterr().err
+    assert not (tmp_path / "boxes.jsonl").exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--out", str(tmp_path / "eye.png" / "boxes")])
+    assert script.main() != 0
+    assert "cannot be written" in capsys.readouterr().err

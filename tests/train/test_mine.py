@@ -82,6 +82,19 @@ def test_a_line_that_a_kill_cut_off_is_made_again(mine: ModuleType, out: Path) -
     assert out.read_bytes() == whole
 
 
+def test_a_photograph_that_may_be_readable_tomorrow_gets_no_line(
+    mine: ModuleType, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line without boxes would say for good that the detector saw nothing on it."""
+    eye = (tmp_path / "eye.png").rename(tmp_path / "hidden.png")
+    assert mine.main() == 2
+    assert "eye.png: does not exist" in capsys.readouterr().err
+    assert not out.exists()
+    eye.rename(tmp_path / "eye.png")
+    assert mine.main() == 0
+    assert len(out.read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -104,6 +104,26 @@ def average(parts: Sequence[tuple[Path, float]], folder: Path, *, size: int | No
         loop.write_whole(folder / name, content)
 
 
+def on_other_photographs(parts: Sequence[Path]) -> list[str]:
+    """The names of the parts that were not trained on the data of the last one.
+
+    The average is evaluated, and its limits are fitted, on the validation photographs of the last
+    run. A part that learnt from other data may have learnt from these.
+
+    Args:
+        parts: runs and bundles, a run last.
+    """
+    own = runs.stored(parts[-1]).manifest_sha256
+    return [_name(part) for part in parts[:-1] if _data_of(part) != own]
+
+
+def _data_of(part: Path) -> str:
+    """The SHA-256 of the data that a part was trained on."""
+    if bundles.is_bundle(part):
+        return bundles.load(part).manifest.trained_on.manifest_sha256
+    return runs.stored(part).manifest_sha256
+
+
 def _state(
     part: Path, parts: Sequence[Path], own: Mapping[str, Tensor], *, detectors: bool
 ) -> Mapping[str, Tensor]:

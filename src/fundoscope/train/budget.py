@@ -190,7 +190,7 @@ def _settled(
 ) -> BudgetedConfig[_Config]:
     """What an earlier call chose, or else what is measured and chosen now, which is then kept."""
     _require_one_device(config.devices)
-    earlier = _kept(folder, config, resume=resume)
+    earlier = _kept(folder, config, read, resume=resume)
     if earlier is not None:
         hardware = {key: getattr(config, key) for key in settings.HARDWARE}
         chosen = msgspec.structs.replace(read(earlier.chosen), **hardware)
@@ -308,9 +308,11 @@ def _require_one_device(devices: int) -> None:
 
 
 def _kept(
-    folder: Path, config: GraderConfig | DetectorConfig, *, resume: bool
+    folder: Path, config: _Config, read: Callable[[dict[str, Any]], _Config], *, resume: bool
 ) -> StoredBudget | None:
     """What an earlier call chose for this configuration.
+
+    Settings that the earlier call did not have yet have their defaults.
 
     Raises:
         UsageError: the folder holds another run.
@@ -319,9 +321,10 @@ def _kept(
         return None
     try:
         kept = msgspec.json.decode((folder / BUDGET).read_bytes(), type=StoredBudget)
-    except (OSError, msgspec.DecodeError):
-        kept = None
-    if kept is None or runs.identity(kept.asked) != runs.identity(_plain(config)):
+        asked = _plain(read(kept.asked))
+    except (OSError, msgspec.DecodeError, UsageError):
+        kept, asked = None, {}
+    if kept is None or runs.identity(asked) != runs.identity(_plain(config)):
         raise UsageError(
             str(folder),
             "holds a run that was started in another way",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fundoscope.errors import UsageError
-from fundoscope.writing import write_bytes
+from fundoscope.writing import explained, write_bytes
 
-ANOTHER = "remove it, or choose another --out"
+ANOTHER: Final = "remove it, or choose another --out"
+SPACE: Final = "free some space, then run the same command again, or choose another --out"
 
 
 def done(path: Path, maker: str, script: str) -> set[str]:
@@ -43,3 +44,19 @@ def done(path: Path, maker: str, script: str) -> set[str]:
     if whole != content:
         write_bytes(path, whole, overwrite=True)
     return images
+
+
+def add(path: Path, line: bytes) -> None:
+    """Add a line to a file; missing folders are created.
+
+    Args:
+        path: of the file.
+        line: without its end.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with explained(path, remedy=SPACE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(line + b"\n")

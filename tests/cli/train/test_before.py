@@ -12,7 +12,7 @@ from fundoscope.cli import main
 from fundoscope.train.detection import checks as detector_configs
 from fundoscope.train.grading import config as configs
 from fundoscope.train.landmarks import config as landmarks_configs
-from fundoscope.train.run import recipes
+from fundoscope.train.run import memory, recipes
 from fundoscope.train.run.plan import Stage
 
 
@@ -71,6 +71,29 @@ def test_a_dry_run_says_what_would_be_trained(config, save_config, tmp_path, com
     assert sum(int(count) for count in re.findall(r"stage \d: (\d) epoch", out)) == 3
     assert lines[-1] == "nothing was trained (--dry-run)"
     assert set(tmp_path.rglob("*")) <= {*before, toml}
+
+
+def test_a_dry_run_refuses_what_the_training_refuses(
+    config, save_config, tmp_path, command, monkeypatch
+):
+    two_sizes = configs.replaced(
+        config, stages=(Stage(32, 1), Stage(48, 1)), network={"name": "sequential"}
+    )
+    words = ("grader", save_config(two_sizes), "--data", config.data.manifest, "--dry-run")
+    code, _, err = command(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "sequential: does not take pictures of 32x32" in err
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    code, _, err = command(*words)
+    assert code == 2
+    assert "0.0 GB are free; choose a smaller input" in err
+
+
+def test_with_other_data_the_settings_of_the_own_table_are_named(config, save_config, command):
+    toml = save_config(configs.replaced(config, data={"unmarked": ("odir",)}))
+    code, _, err = command("grader", toml, "--data", config.data.manifest, "--dry-run")
+    assert code == 0
+    assert err == "with --data, the configuration's unmarked do not apply\n"
 
 
 def test_epochs_and_minutes_contradict(config, save_config, command):

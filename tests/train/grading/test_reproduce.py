@@ -281,6 +281,20 @@ def test_further_tables_are_found_and_count(bundle, labels, tmp_path, begun, ori
         reproduce.reproduce(later, tmp_path / "again", data=data)
 
 
+def test_boxes_for_maps_are_found_beside_the_table(bundle, labels, tmp_path, begun, origin):
+    later = with_settings(bundle, maps={"boxes": "seen.jsonl"})
+    with pytest.raises(UsageError, match=r"seen\.jsonl: is not found near"):
+        reproduce.reproduce(later, tmp_path / "again", data=labels)
+    boxes = origin / "seen.jsonl"
+    boxes.write_text("")
+    with pytest.raises(StoppedError):
+        reproduce.reproduce(later, tmp_path / "again", data=labels)
+    boxes.unlink()
+    assert begun[0].maps.boxes == str(boxes)
+    elsewhere = configs.replaced(begun[0], maps={"boxes": "another/seen.jsonl"})
+    assert reproduce._essence(elsewhere) == reproduce._essence(begun[0])
+
+
 def test_an_older_bundle_states_no_figures(bundle, run):
     """Those of version 0.1 do not, and their configuration says ``pretrained``."""
     trained_on = bundles.load(bundle).manifest.trained_on

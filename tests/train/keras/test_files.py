@@ -417,9 +417,14 @@ def keep_outside(file: Any) -> None:
     )
 
 
+def name_a_type(file: Any) -> None:
+    file["kind"] = np.dtype("f4")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (name_a_type, "is damaged"),
         (spoil_weights, "not finite"),
         (shrink_weights, "do not fit its network"),
         (lose_weights, "without its weights"),
@@ -450,6 +455,44 @@ def test_cut_off_files(tmp_path: Path) -> None:
             cut.write_bytes(content[: int(len(content) * share)])
             with pytest.raises(UsageError):
                 keras_files.read(cut)
+
+
+@pytest.mark.parametrize("part", ["config.json", "model.weights.h5"])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_damage_within_a_compressed_part(part: str, compression: int, tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole.keras", tmp_path / "bad.keras"
+    keras_files.save(students_network(), whole)
+    rewrite(whole, path, {}, compression)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo(part).header_offset + 30 + len(part)
+    content = bytearray(path.read_bytes())
+    content[start + 5 : start + 45] = b"\xff" * 40
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="is damaged"):
+        keras_files.read(path)
+
+
+def test_parts_of_a_zip_that_hold_something_else(tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole.keras", tmp_path / "bad.keras"
+    keras_files.save(students_network(), whole)
+    rewrite(whole, path, {"metadata.json": b"[]"})
+    with pytest.raises(UsageError, match="is damaged"):
+        keras_files.read(path)
+    nested = b"[" * 900 + b"]" * 900  # json reads it, and what converts it must not fail
+    with zipfile.ZipFile(whole) as archive:
+        config = archive.read("config.json").replace(b'"filters": 4', b'"filters": ' + nested, 1)
+    rewrite(whole, path, {"config.json": config})
+    with pytest.raises(UsageError, match="in an unknown form"):
+        keras_files.read(path)
+
+
+def rewrite(
+    given: Path, path: Path, parts: dict[str, bytes], compression: int = zipfile.ZIP_STORED
+) -> None:
+    """Write a ``.keras`` file again, with other parts."""
+    with zipfile.ZipFile(given) as source, zipfile.ZipFile(path, "w", compression) as target:
+        for name in source.namelist():
+            target.writestr(name, parts.get(name, source.read(name)))
 
 
 def test_turned_bytes_never_end_in_anything_but_a_line(tmp_path: Path) -> None:

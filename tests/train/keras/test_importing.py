@@ -257,6 +257,15 @@ def test_the_last_activation_is_found_wherever_it_stands() -> None:
         assert keras_ending.find(model, five, None, "x").activation == "softmax"
     pooled = keras.Model(front, layers.GlobalMaxPooling2D()(layers.Conv2D(5, 3)(front)))
     assert keras_ending.find(pooled, five, "softmax", "x").activation == "linear"
+    for activation, outputs in (("softmax", 5), ("sigmoid", 1)):
+        maps = layers.Conv2D(outputs, 3, activation=activation)(front)
+        mean = keras.Model(front, layers.GlobalAveragePooling2D()(maps))
+        classes = five if outputs == 5 else None
+        assert keras_ending.find(mean, classes, None, "x").activation == activation
+    maps = layers.Conv2D(5, 3, activation="softmax")(front)
+    largest = keras.Model(front, layers.GlobalMaxPooling2D()(maps))
+    with pytest.raises(UsageError, match="ends in GlobalMaxPooling2D"):
+        keras_ending.find(largest, five, None, "x")
     flattened = keras.Model(front, flat)
     with pytest.raises(UsageError, match="ends in Flatten"):
         keras_ending.find(flattened, None, None, "x")

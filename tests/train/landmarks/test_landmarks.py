@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from fundoscope import phantom
-from fundoscope.errors import FundoscopeError, TableError, UsageError
+from fundoscope.errors import FundoscopeError, OutputError, TableError, UsageError
 from fundoscope.lesions.landmarks import Peak
 from fundoscope.train.landmarks import config, export, figures, losses, marks, network, training
 from fundoscope.train.landmarks.config import NetworkChoice
+from fundoscope.train.run.plan import Stage
 
 torch = pytest.importorskip("torch")
 NAN = float("nan")
@@ -69,6 +70,42 @@ def test_a_cell_that_is_no_number_is_named(table: Path) -> None:
     table.write_text(table.read_text().replace("200", "here"))
     with pytest.raises(TableError, match="line 2, column disc_x"):
         marks.read(table)
+
+
+@pytest.mark.parametrize("side", ["0", "-40"])
+def test_a_disc_without_a_size_is_named(table: Path, side: str) -> None:
+    table.write_text(table.read_text().replace(",40,", f",{side},"))
+    with pytest.raises(TableError, match=f"line 2, column disc_width: holds {side}; write a pos"):
+        marks.read(table)
+
+
+def test_half_a_mark_is_named(table: Path) -> None:
+    table.write_text(table.read_text().replace(",200,150,", ",200,,"))
+    with pytest.raises(TableError, match="line 2, column disc_y: is empty, and disc_x is not"):
+        marks.read(table)
+
+
+def test_a_photograph_in_both_splits_is_refused(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    again = "folder/../eye.png,val,200,150,40,44,,\n"
+    table.write_text(table.read_text() + again)
+    with pytest.raises(TableError, match=r"line 2, column split: trains on eye.png, which is in"):
+        marks.read(table)
+    table.write_text(table.read_text().replace(",val,200", ",train,200"))
+    assert len(marks.read(table).rows) == 3
+
+
+def test_a_cache_that_cannot_be_written_is_reported(table: Path) -> None:
+    with pytest.raises(OutputError, match=r"marks\.csv: cannot be written"):
+        marks.load(marks.read(table), 64, table)
+
+
+def test_a_start_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    chosen = config.LandmarksConfig(
+        config.Data("marks.csv"), (), start=str(tmp_path / "gone" / "best.pt")
+    )
+    with pytest.raises(UsageError, match=r"gone/best\.pt: does not exist"):
+        training._start(chosen)
 
 
 def test_targets_follow_their_picture() -> None:
@@ -158,6 +195,9 @@ def test_the_shipped_configuration_is_valid_and_odd_sizes_are_not(tmp_path: Path
     path = recipes.path(Path("landmarks"))
     read = config.read_config(path)
     assert config.with_epochs(read, 3).stages[0].epochs == 3
+    two = config.LandmarksConfig(read.data, (Stage(160, 10), Stage(224, 30)))
+    assert [s.epochs for s in config.with_epochs(two, 8).stages] == [2, 6]
+    assert [s.size for s in config.with_epochs(two, 1).stages] == [224]
     odd = tmp_path / "odd.toml"
     odd.write_text(path.read_text().replace("size = 224", "size = 225"))
     with pytest.raises(UsageError, match="multiple of 16"):

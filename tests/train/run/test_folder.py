@@ -103,9 +103,10 @@ def test_a_damaged_file_of_a_run_is_one_clear_line(tmp_path, name, read):
 def test_a_best_network_that_is_none_is_reported(tmp_path):
     with pytest.raises(UsageError, match="has no finished epoch yet"):
         runs.best(tmp_path)
-    torch.save({"network": {}}, tmp_path / loop.BEST)
-    with pytest.raises(UsageError, match=r"best\.pt: is damaged"):
-        runs.best(tmp_path)
+    for content in ({"network": {}}, [1, 2], torch.zeros(3)):
+        torch.save(content, tmp_path / loop.BEST)
+        with pytest.raises(UsageError, match=r"best\.pt: is damaged"):
+            runs.best(tmp_path)
 
 
 def test_an_average_is_not_trained_over(config, tmp_path):

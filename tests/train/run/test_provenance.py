@@ -37,9 +37,13 @@ def test_a_word_stays_a_word(config, init):
 def test_paths_become_names(config, tmp_path):
     also = (str(tmp_path / "more.csv"),)
     chosen = configs.replaced(
-        config, network={"init": str(tmp_path / "weights.pth")}, data={"also": also}
+        config,
+        network={"init": str(tmp_path / "weights.pth")},
+        data={"also": also},
+        maps=configs.Maps(boxes=str(tmp_path / "boxes.jsonl")),
     )
     said = described(chosen)
+    assert said["maps"]["boxes"] == "boxes.jsonl"
     assert said["network"]["init"] == "weights.pth"
     assert said["data"]["also"] == ["more.csv"]
     assert str(tmp_path) not in json.dumps(said)
@@ -88,6 +92,24 @@ def test_weights_out_of_a_pack_have_the_name_that_they_stand_for(config, tmp_pat
     weights.with_name(weights.name + provenance.ORIGIN).write_text("imagenet\n")
     said = described(configs.replaced(config, network={"init": str(weights)}))
     assert said["network"]["init"] == "imagenet"
+
+
+def test_minutes_of_an_average_count_each_run_once(detector_config, tmp_path):
+    """Its minutes are those of its parts; only what came before all of them is added."""
+    first = a_run(tmp_path / "first", detector_config, seconds=(60,))
+    second = detector_configs.replaced(detector_config, start=str(first))
+    third = detector_configs.replaced(
+        second, start=str(a_run(tmp_path / "second", second, seconds=(120,)))
+    )
+    a_run(tmp_path / "both", third, seconds=(120 + 240,))
+    run = tmp_path / "both" / runs.RUN
+    stored = json.loads(run.read_text()) | {runs.AVERAGED: {"second": 0.5, "third": 0.5}}
+    run.write_text(json.dumps(stored))
+    assert provenance.minutes_in_all(tmp_path / "both", third.start) == 7.0
+    run.write_text(
+        json.dumps(stored | {runs.AVERAGED: {"first": 0.2, "second": 0.3, "third": 0.5}})
+    )
+    assert provenance.minutes_in_all(tmp_path / "both", third.start) == 6.0
 
 
 def test_minutes_of_a_detector_count_the_runs_before(detector_config, tmp_path):

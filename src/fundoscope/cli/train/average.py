@@ -9,6 +9,7 @@ import typer
 
 from fundoscope.cli.extras import TRAIN, require
 from fundoscope.errors import UsageError
+from fundoscope.quoting import printable
 
 
 def average(
@@ -56,4 +57,10 @@ def average(
             "give it once for each run",
         )
     averaging.average(list(zip(runs, shares, strict=True)), out, size=size)
+    for name in averaging.on_other_photographs(runs):
+        warning = (
+            f"{name} was trained on other data than {runs[-1]}: if it learnt from photographs on"
+            " which that run is validated, the figures of the average are too good"
+        )
+        typer.echo(printable(warning), err=True)
     typer.echo(f"{out}: averaged; export it with: fundoscope train export {out} BUNDLE")

@@ -35,7 +35,7 @@ from fundoscope.cli.train.run import (
 if TYPE_CHECKING:
     from fundoscope.train.grading.config import GraderConfig
 
-OF_A_TABLE: Final = ("also", "without", "shown")
+OF_A_TABLE: Final = ("also", "without", "unmarked", "shown")
 """Settings of a configuration's data that belong to its own table."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -27,7 +28,9 @@ def of_grader(config: GraderConfig) -> Iterator[str]:
         UsageError: the photographs or the network cannot be trained on.
     """
     from fundoscope.train.grading import photographs, training
-    from fundoscope.train.networks import weights
+    from fundoscope.train.networks import catalogue, weights
+    from fundoscope.train.run import memory
+    from fundoscope.train.run.settings import sides
 
     table = photographs.read(config.data.manifest)
     also = photographs.read_also(config.data, table)
@@ -35,10 +38,13 @@ def of_grader(config: GraderConfig) -> Iterator[str]:
     rows = (*rows, *(row for each in also for row in each.rows))
     for split in (photographs.TRAIN, photographs.VAL):
         yield _of_split(split, [row for row in rows if row.split == split])
-    weights.require(config.network.name, config.network.init)
-    network = training.network_of(config, init=weights.NONE)
-    count = sum(weight.numel() for weight in network.parameters())
-    yield f"network: {config.network.name}, {count:,} weights, starts from {config.network.init}"
+    name, init = config.network.name, config.network.init
+    weights.require(name, init)
+    make = partial(training.network_of, config, init=weights.NONE)
+    count = memory.require(make, name)
+    shown = [catalogue.InputSize(*sides(stage.size)) for stage in config.stages]
+    catalogue.require_takes(make, shown, name)
+    yield f"network: {name}, {count:,} weights, starts from {init}"
     frozen = {stage: f", {stage.frozen} of them frozen" for stage in config.stages if stage.frozen}
     for number, stage in enumerate(config.stages, start=1):
         epochs = _count(stage.epochs, "epoch")
@@ -67,8 +73,8 @@ def of_detector(config: DetectorConfig) -> Iterator[str]:
     yield _of_side(f"validation{held_out}", chosen.val, chosen.kinds)
     for table in config.healthy.tables:
         yield f"further photographs of healthy eyes: {Path(table).name}"
-    for partial in config.partial:
-        yield f"further photographs with {', '.join(partial.kinds)}: {partial.annotations}"
+    for each in config.partial:
+        yield f"further photographs with {', '.join(each.kinds)}: {each.annotations}"
     start = config.start or config.backbone.init
     yield f"network: {config.head} on {config.backbone.name}, starts from {start}"
     yield f"{_count(config.epochs, 'epoch')} of {config.draw.tiles} tiles"

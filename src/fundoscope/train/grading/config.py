@@ -15,7 +15,7 @@ from fundoscope.train.grading import losses
 from fundoscope.train.networks import augment, normalise
 from fundoscope.train.networks import catalogue as networks
 from fundoscope.train.run import folder as runs
-from fundoscope.train.run import optimisers, settings
+from fundoscope.train.run import optimisers, plan, settings
 from fundoscope.train.run.plan import Stage
 from fundoscope.train.run.settings import require, sides
 
@@ -194,24 +194,9 @@ def on_other_data(config: GraderConfig, table: Path) -> GraderConfig:
 def with_epochs(config: GraderConfig, epochs: int) -> GraderConfig:
     """The configuration with another number of epochs, which its stages share.
 
-    Each stage gets at least one, in about the configured proportions. Where there are fewer epochs
-    than stages, the first stages are left out: the last one has the size of the bundle's input.
-
-    Args:
-        config: with at least one stage.
-        epochs: at least 1.
+    Args: as of :func:`plan.shared`.
     """
-    stages = config.stages[-epochs:]
-    total = sum(stage.epochs for stage in stages)
-    counts = [max(1, epochs * stage.epochs // total) for stage in stages]
-    while sum(counts) > epochs:  # the longest stage pays for stages raised to one epoch
-        counts[counts.index(max(counts))] -= 1
-    counts[-1] += epochs - sum(counts)
-    shared = (
-        msgspec.structs.replace(stage, epochs=count)
-        for stage, count in zip(stages, counts, strict=True)
-    )
-    return msgspec.structs.replace(config, stages=tuple(shared))
+    return msgspec.structs.replace(config, stages=plan.shared(config.stages, epochs))
 
 
 def without(config: GraderConfig, source: str) -> GraderConfig:

@@ -202,7 +202,8 @@ def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
     """The configuration with the paths of this machine.
 
     Raises:
-        UsageError: a further table, or the file that the bundle started from, is not found.
+        UsageError: a further table, the file of boxes for maps, or the file that the bundle started
+            from is not found.
     """
     origin = stated.network.init
     if init is None and origin not in weights.BY_NAME:
@@ -213,13 +214,17 @@ def _here(stated: GraderConfig, table: Path, init: str | None) -> GraderConfig:
             " its best.pt with --init",
         )
     also = tuple(str(_further(table, name)) for name in stated.data.also)
+    boxes = stated.maps.boxes
     return configs.replaced(
-        stated, network={"init": init}, data={"manifest": str(table), "also": also}
+        stated,
+        network={"init": init},
+        data={"manifest": str(table), "also": also},
+        maps={"boxes": str(_further(table, boxes)) if boxes else None},
     )
 
 
 def _further(table: Path, name: str) -> Path:
-    """A further table: beside the first one, or in a folder beside its folder."""
+    """A further file: beside the first table, or in a folder beside its folder."""
     near = (table.parent / name, *sorted(table.resolve().parent.parent.glob(f"*/{name}")))
     file = next((path for path in near if path.exists()), None)
     if file is None:
@@ -365,5 +370,6 @@ def _essence(config: GraderConfig) -> runs.Settings:
             "cache": "",
             "licence": "",
         },
+        maps={"boxes": Path(config.maps.boxes).name},
     )
     return runs.identity(msgspec.to_builtins(plain))

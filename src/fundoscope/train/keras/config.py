@@ -170,7 +170,7 @@ def modern(config: object, title: str, *, old: bool) -> Config:
         for key in ENDS & network["config"].keys():
             network["config"][key] = _single(network["config"][key])
         return network
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise _unsupported(
             title, f"describes its network in an unknown form ({type(error).__name__}: {error})"
         ) from None

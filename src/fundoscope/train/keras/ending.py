@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
 ACTIVATIONS: Final = (SOFTMAX, SIGMOID, LINEAR)
+POOLING, MEAN = "Global", "GlobalAveragePooling2D"
+"""The beginning of the names of layers that pool whole maps, and the one that takes their mean."""
 RAW: Final = (0, 1)
 """The classes of a single sigmoid in the student project of 2019: the grade itself, 0 or 1."""
 ORDINAL: Final = (heads.CUMULATIVE, heads.CORN)
@@ -75,7 +77,7 @@ def find(model: Any, classes: tuple[int, ...] | None, head: str | None, title: s
     Raises:
         UsageError: the ending is not a grader's, or does not fit what the user states.
     """
-    activation, count = _activation(model), _outputs_of(model, title)
+    activation, count = _activation(model.outputs[0]), _outputs_of(model, title)
     if activation not in ACTIVATIONS:
         remedy = f"give a network that ends in one of {', '.join(ACTIVATIONS)}"
         raise UsageError(title, f"ends in {activation}", remedy)
@@ -140,17 +142,29 @@ def _check_grades(grades: tuple[int, ...], count: int, title: str) -> None:
         raise UsageError(f"--classes {text}", "is wrong", "name grades of 0 to 4, each once")
 
 
-def _activation(model: Any) -> str:
-    """The name of the last activation, or of the last layer if it has no activation."""
-    last = model.outputs[0]._keras_history.operation
+def _activation(tensor: Any) -> str:
+    """The name of the last activation, or of the last layer if it has no activation.
+
+    Args:
+        tensor: ``keras.KerasTensor``, the output of a network or of a layer in it.
+    """
+    last, node, _ = tensor._keras_history
     if hasattr(last, "layers"):
-        return _activation(last)
-    if type(last).__name__ == "Softmax":
+        return _activation(last.outputs[0])
+    name = type(last).__name__
+    if name == "Softmax":
         return SOFTMAX
     activation = getattr(last, "activation", None)
-    if activation is None:
-        return LINEAR if type(last).__name__.startswith("Global") else type(last).__name__
-    return str(getattr(activation, "__name__", type(activation).__name__))
+    if activation is not None:
+        return str(getattr(activation, "__name__", type(activation).__name__))
+    if not name.startswith(POOLING):
+        return name
+    (pooled,) = last._inbound_nodes[node].input_tensors
+    before = _activation(pooled)
+    # The mean of probabilities is one; the largest ones of several classes do not sum to 1.
+    if before == SOFTMAX and name != MEAN:
+        return name
+    return before if before in (SOFTMAX, SIGMOID) else LINEAR
 
 
 def _outputs_of(model: Any, title: str) -> int:

@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import Any, Final
 import numpy as np
 
 from fundoscope import limits
+from fundoscope.compression import LZMA_ERRORS
 from fundoscope.errors import UsageError
 from fundoscope.train.keras import config as keras_config
 from fundoscope.train.keras import home
@@ -41,6 +43,19 @@ TOP_LEVEL: Final = "top_level_model_weights"
 """A group of weights in HDF5 that does not belong to a layer."""
 EXAMPLES: Final = 3
 """Layers that an error message names at most."""
+DAMAGED: Final[tuple[type[Exception], ...]] = (
+    OSError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    *LZMA_ERRORS,
+)
+"""What h5py, json and zipfile raise on damaged files. (A RecursionError is a RuntimeError.)"""
 REMEDY: Final = "get the file again, or save the whole model again with model.save(…)"
 
 
@@ -167,9 +182,7 @@ def _content(file: Path, title: str) -> _Content:
             return _of_zip(file, title)
     except UsageError:
         raise
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, RecursionError) as error:
-        # h5py reports damage by any of these, json by ValueError, and zipfile by RuntimeError or
-        # BadZipFile, which is caught where the archive is opened.
+    except DAMAGED as error:
         raise _damaged(title, error) from None
     raise UsageError(title, "is neither an HDF5 nor a .keras file", REMEDY)
 
@@ -191,22 +204,19 @@ def _of_zip(path: Path, title: str) -> _Content:
     import h5py
 
     weights = path.with_name(WEIGHTS)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            if CONFIG not in sizes or WEIGHTS not in sizes:
-                raise _no_network(title)
-            if (
-                sizes[CONFIG] > limits.MAX_KERAS_CONFIG_BYTES
-                or sizes[WEIGHTS] > limits.MAX_KERAS_FILE_BYTES
-            ):
-                raise UsageError(title, "is too large when it is unpacked", REMEDY)
-            config = json.loads(archive.read(CONFIG))
-            metadata = json.loads(archive.read(METADATA)) if METADATA in sizes else {}
-            with archive.open(WEIGHTS) as source, weights.open("wb") as target:
-                shutil.copyfileobj(source, target)
-    except zipfile.BadZipFile as error:
-        raise _damaged(title, error) from None
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if CONFIG not in sizes or WEIGHTS not in sizes:
+            raise _no_network(title)
+        if (
+            max(sizes[CONFIG], sizes.get(METADATA, 0)) > limits.MAX_KERAS_CONFIG_BYTES
+            or sizes[WEIGHTS] > limits.MAX_KERAS_FILE_BYTES
+        ):
+            raise UsageError(title, "is too large when it is unpacked", REMEDY)
+        config = json.loads(archive.read(CONFIG))
+        metadata = json.loads(archive.read(METADATA)) if METADATA in sizes else {}
+        with archive.open(WEIGHTS) as source, weights.open("wb") as target:
+            shutil.copyfileobj(source, target)
     with h5py.File(weights, "r") as file:
         _require_whole(file, title)
     return _Content(config, str(metadata.get("keras_version", "")), weights, False)

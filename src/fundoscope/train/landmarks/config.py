@@ -11,7 +11,7 @@ import msgspec
 from fundoscope.errors import UsageError
 from fundoscope.train.networks import augment
 from fundoscope.train.run import folder as runs
-from fundoscope.train.run import optimisers, settings
+from fundoscope.train.run import optimisers, plan, settings
 from fundoscope.train.run.plan import Stage
 from fundoscope.train.run.settings import require
 
@@ -127,9 +127,11 @@ def check(config: LandmarksConfig, title: str) -> None:
 
 
 def with_epochs(config: LandmarksConfig, epochs: int) -> LandmarksConfig:
-    """The configuration with its last stage alone, of a number of epochs."""
-    stage = msgspec.structs.replace(config.stages[-1], epochs=epochs)
-    return msgspec.structs.replace(config, stages=(stage,))
+    """The configuration with another number of epochs, which its stages share.
+
+    Args: as of :func:`plan.shared`.
+    """
+    return msgspec.structs.replace(config, stages=plan.shared(config.stages, epochs))
 
 
 def open_run(config: LandmarksConfig, sha256: str, folder: Path, *, resume: bool) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from fundoscope.photo import decode, field
 from fundoscope.quoting import shown
 from fundoscope.reading import FieldOfView
 from fundoscope.train.run import refused
-from fundoscope.writing import replacing
+from fundoscope.writing import explained, replacing
 
 TRAIN, VAL = "train", "val"
 COLUMNS: Final = (
@@ -113,27 +114,55 @@ def read(path: str | Path) -> Marks:
     """Read a table of marks.
 
     Raises:
-        TableError: it cannot be read, lacks a column, or a cell is not a number.
+        TableError: it cannot be read, lacks a column, a cell is not a number, half of a mark is
+            missing, or a photograph is in both splits.
     """
     path = Path(path)
     table = read_table(path, required=COLUMNS)
     rows = tuple(_mark(path, line, cells) for line, cells in table.rows)
+    files = [os.path.realpath(path.parent / mark.image) for mark in rows]
+    held_out = {file for file, mark in zip(files, rows, strict=True) if mark.split == VAL}
+    for (line, _), file, mark in zip(table.rows, files, rows, strict=True):
+        if mark.split == TRAIN and file in held_out:
+            raise TableError(
+                place(path, line, "split"),
+                f"trains on {shown(mark.image)}, which is in split {VAL}, too",
+                "give each photograph one split",
+            )
     return Marks(path, rows, table.sha256)
 
 
 def _mark(path: Path, line: int, cells: Mapping[str, str]) -> Mark:
     def pair(x: str, y: str) -> tuple[float, float] | None:
         first, second = (_number(path, line, name, cells[name]) for name in (x, y))
-        return None if first is None or second is None else (first, second)
+        if first is not None and second is not None:
+            return first, second
+        if first is not second:  # half a mark would teach that nothing is visible
+            empty, given = (x, y) if first is None else (y, x)
+            why = f"is empty, and {given} is not"
+            raise TableError(place(path, line, empty), why, "write both numbers, or neither")
+        return None
 
     return Mark(
         cells["image"],
         cells["split"],
         cells.get("source", ""),
         pair("disc_x", "disc_y"),
-        pair("disc_width", "disc_height"),
+        _sides(path, line, pair("disc_width", "disc_height")),
         pair("fovea_x", "fovea_y"),
     )
+
+
+def _sides(path: Path, line: int, sides: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Width and height of a disc, which are positive: the loss takes their logarithm."""
+    for name, side in zip(("disc_width", "disc_height"), sides or (), strict=False):
+        if side <= 0:
+            raise TableError(
+                place(path, line, name),
+                f"holds {side:g}",
+                "write a positive number of pixels, or leave width and height empty",
+            )
+    return sides
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float | None:
@@ -193,8 +222,9 @@ def load(marks: Marks, size: int, cache: Path, progress: Progress | None = None)
         with np.load(file, allow_pickle=False) as stored:
             pixels, truths, reasons = stored["pixels"], stored["truth"], stored["reasons"].tolist()
     else:
+        with explained(cache, remedy=REMEDY):  # before the photographs are read
+            cache.mkdir(parents=True, exist_ok=True)
         pixels, truths, reasons = _made(marks, size, progress)
-        cache.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".partial.npz")
         with replacing(file, part=part, remedy=REMEDY):
             np.savez(part, pixels=pixels, truth=truths, reasons=np.array(reasons))

@@ -111,7 +111,7 @@ def stored(path: Path) -> dict[str, Tensor]:
     """The weights in a file or bundle, by name.
 
     Raises:
-        UsageError: the file is damaged, or holds no weights.
+        UsageError: the file does not exist, is damaged, or holds no weights.
         BundleError: the bundle cannot be read, stores eight bits a weight, or was not made by
             ``fundoscope train``.
     """
@@ -156,6 +156,8 @@ def counters(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _torch_file(path: Path) -> dict[str, Tensor]:
     import torch
 
+    if not path.is_file():
+        raise UsageError(str(path), "does not exist", "check the path")
     content = torch_files.read(
         path,
         path.name,

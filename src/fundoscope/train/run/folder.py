@@ -240,8 +240,8 @@ def best(folder: Path) -> dict[str, Any]:
     path = folder / loop.BEST
     if not path.is_file():
         raise UsageError(str(folder), "has no finished epoch yet", "wait for the first one")
-    content = loop.read_checkpoint(path)
-    if not {"network", "epoch", "size"} <= content.keys():
+    content: object = loop.read_checkpoint(path)
+    if not isinstance(content, dict) or not {"network", "epoch", "size"} <= content.keys():
         raise _damaged(path, KeyError())
     return content
 

@@ -149,6 +149,26 @@ class Plan:
         return [batch for _, batch in sorted(filled, key=lambda pair: pair[0])]
 
 
+def shared(stages: Sequence[Stage], epochs: int) -> tuple[Stage, ...]:
+    """Stages that share a number of epochs.
+
+    Each stage gets at least one, in about the given proportions. Where there are fewer epochs than
+    stages, the first stages are left out: the last one has the size of the bundle's input.
+
+    Args:
+        stages: one or more.
+        epochs: at least 1.
+    """
+    stages = stages[-epochs:]
+    total = sum(stage.epochs for stage in stages)
+    counts = [max(1, epochs * stage.epochs // total) for stage in stages]
+    while sum(counts) > epochs:  # the longest stage pays for stages raised to one epoch
+        counts[counts.index(max(counts))] -= 1
+    counts[-1] += epochs - sum(counts)
+    pairs = zip(stages, counts, strict=True)
+    return tuple(msgspec.structs.replace(stage, epochs=count) for stage, count in pairs)
+
+
 def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
     """The generator of one step of one stream of randomness."""
     import torch

@@ -30,6 +30,7 @@ FILES: Final = (
     "partial.annotations",
     "healthy.tables",
     "healthy.mined",
+    "maps.boxes",
 )
 """Settings that hold a path or a list of paths, of any task."""
 WEIGHTS: Final = ("network.init", "backbone.init", "start")
@@ -111,16 +112,35 @@ def minutes(run: Path) -> float | None:
 def minutes_in_all(run: Path, start: str) -> float | None:
     """How long a run was trained, together with the runs before it whose folders still exist.
 
+    The minutes of an average are those of its parts, so a run before it that is a part of it is not
+    counted again.
+
     Args:
         run: the run folder.
         start: ``best.pt`` of the run that it started from; ``""`` where there is none.
     """
     own = minutes(run)
+    return None if own is None else round(own + _minutes_before(start, _parts(run)), 1)
+
+
+def _minutes_before(start: str, counted: frozenset[str]) -> float:
+    """The minutes of the run that ``best.pt`` belongs to, and of those before it.
+
+    Args:
+        start: as of :func:`minutes_in_all`.
+        counted: names of runs whose minutes are counted already.
+    """
     earlier = _run_of(start)
-    if own is None or earlier is None:
-        return own
-    before = minutes_in_all(Path(start).parent, str(earlier.settings.get("start", "")))
-    return round(own + (before or 0.0), 1)
+    if earlier is None:
+        return 0.0
+    run = Path(start).parent
+    own = 0.0 if run.resolve().name in counted else minutes(run) or 0.0
+    return own + _minutes_before(str(earlier.settings.get("start", "")), counted | _parts(run))
+
+
+def _parts(run: Path) -> frozenset[str]:
+    """The names of the runs that a run is the average of; a pack holds no ``run.json``."""
+    return frozenset(runs.averaged(run) or () if (run / runs.RUN).is_file() else ())
 
 
 def trained_on(

@@ -62,7 +62,12 @@ def content(stored: Mapping[str, Any]) -> bytes:
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors in half precision; counters stay as they are."""
-    return {
-        key: value.half() if value.is_floating_point() else value for key, value in tensors.items()
-    }
+    """The tensors in half precision; counters stay as they are, and so do tensors that overflow."""
+    return {key: _halved(value) for key, value in tensors.items()}
+
+
+def _halved(value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if bool(half.isfinite().all()) else value
