@@ -14,10 +14,10 @@ What is known of an eye:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import numpy as np
@@ -29,6 +29,8 @@ from fundoscope.kinds import MICROANEURYSM, OF_RETINOPATHY
 from fundoscope.lesions import detector as detectors
 from fundoscope.lesions.detector import Detector
 from fundoscope.photo import field, sources
+from fundoscope.quoting import shown
+from fundoscope.train.run import refused
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +48,9 @@ OTHER_DISEASE: Final = "other_disease"
 """Column that names diseases other than retinopathy."""
 REMEDY: Final = "write it again with scripts/lesion_boxes"
 
-Corners = tuple[float, float, float, float]
+Corner = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+"""In units of the field's radius about its middle; nothing is seen beyond the field."""
+Corners = tuple[Corner, Corner, Corner, Corner]
 Points = NDArray[np.float32]
 """``float32 (P, 4)``: x and y in units of the field's radius about its middle, the number of the
 kind in :data:`KINDS`, and the score, 0 to 1."""
@@ -57,13 +61,13 @@ class ScoredBox(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: of :data:`KINDS`.
-        box: x0, y0, x1, y1 in units of the field's radius about its middle.
+        box: x0, y0, x1, y1.
         score: 0 to 1.
     """
 
     kind: str
     box: Corners
-    score: float
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -90,10 +94,14 @@ def look(path: Path, detector: Detector) -> tuple[ScoredBox, ...] | None:
     Returns:
         Boxes of the kinds of a map; ``None`` where the photograph cannot be read or shows no field
         of view.
+
+    Raises:
+        UsageError: the photograph may be readable another time.
     """
     try:
         photo = sources.photo(sources.content(path), min_side=detector.decode_side)
-    except PhotoError:
+    except (PhotoError, MemoryError) as error:
+        refused.lasting(error, path)
         return None
     fov = field.find(photo)
     if not fov.found:
@@ -162,25 +170,54 @@ def read(path: Path, photographs: Sequence[Path], rows: Sequence[Row]) -> Lesion
         rows: their N rows. Those of a source of which the file has no photograph are unknown.
 
     Raises:
-        UsageError: the file cannot be read, or has none of the photographs.
+        UsageError: the file cannot be read, has none of the photographs, or lacks sick eyes of a
+            source of which it has others: their healthy eyes would be the only ones known.
     """
-    try:
-        lines = msgspec.json.Decoder(Line).decode_lines(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(str(path), f"cannot be read ({error})", REMEDY) from None
-    boxes = {Path(line.image).resolve(): line.boxes for line in lines if line.boxes is not None}
+    boxes = _by_file(path)
     files = [photograph.resolve() for photograph in photographs]
     looked = {row.source for row, file in zip(rows, files, strict=True) if file in boxes}
     if not looked:
         raise UsageError(
             str(path), f"has boxes on {len(boxes)} photographs, none of them trained on", REMEDY
         )
+    _require_whole(path, zip(files, rows, strict=True), boxes, looked)
     points, known = [], []
     for row, file in zip(rows, files, strict=True):
         of_eye = _boxes_of(row, boxes.get(file)) if row.source in looked else None
         points.append(_points(of_eye or ()))
         known.append(of_eye is not None)
     return LesionMaps(tuple(points), np.array(known, bool))
+
+
+def _by_file(path: Path) -> dict[Path, tuple[ScoredBox, ...] | None]:
+    try:
+        lines = msgspec.json.Decoder(Line).decode_lines(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(str(path), f"cannot be read ({error})", REMEDY) from None
+    kinds = {box.kind for line in lines for box in line.boxes or ()}
+    if kinds - set(KINDS):
+        unknown = ", ".join(sorted(kinds - set(KINDS)))
+        raise UsageError(str(path), f"has boxes of {unknown}, which maps do not have", REMEDY)
+    return {Path(line.image).resolve(): line.boxes for line in lines}
+
+
+def _require_whole(
+    path: Path,
+    photographs: Iterable[tuple[Path, Row]],
+    boxes: Mapping[Path, object],
+    looked: set[str],
+) -> None:
+    missing = [
+        row
+        for file, row in photographs
+        if row.source in looked and needs_boxes(row) and file not in boxes
+    ]
+    if missing:
+        raise UsageError(
+            str(path),
+            f"lacks {len(missing)} sick eyes of sources that it holds ({shown(missing[0].image)})",
+            "run scripts/lesion_boxes again: it continues the file",
+        )
 
 
 def needs_boxes(row: Row) -> bool:

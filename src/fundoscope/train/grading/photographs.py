@@ -116,6 +116,29 @@ def _training_alone(table: Manifest) -> Manifest:
     return dataclasses.replace(table, rows=rows)
 
 
+def files_of(rows: Iterable[Row], tables: Iterable[Manifest]) -> list[Path]:
+    """The files of rows of several tables.
+
+    Args:
+        rows: in any order.
+        tables: that they come from.
+
+    Raises:
+        UsageError: two tables have photographs of one source and name.
+    """
+    files: dict[tuple[str, str], Path] = {}
+    for table in tables:
+        for row in table.rows:
+            file = table.photograph(row)
+            if files.setdefault((row.source, row.image), file) != file:
+                raise UsageError(
+                    table.path.name,
+                    f"has {shown(row.image)}, and so has another table, of the same source",
+                    "write sources that differ",
+                )
+    return [files[row.source, row.image] for row in rows]
+
+
 def sha256(table: Manifest, also: Sequence[Manifest]) -> str:
     """The SHA-256 of the table that a run is trained on, or of several tables together."""
     if not also:

@@ -119,17 +119,14 @@ def _with_maps(
     """The network with maps of lesions, and what is known of the training photographs.
 
     Raises:
-        UsageError: the network cannot give maps, or the file of boxes does not fit.
+        UsageError: the network cannot give maps, or as :func:`lesion_maps.read`.
     """
     from fundoscope.train.networks.with_maps import WithMaps
 
     mapped = WithMaps(network, len(lesion_maps.KINDS))
     rows = [data.rows[i] for i in data.of_split(TRAIN)]
-    files = {
-        (row.source, row.image): table.photograph(row) for table in tables for row in table.rows
-    }
-    of_rows = [files[row.source, row.image] for row in rows]
-    return mapped, lesion_maps.read(Path(config.maps.boxes), of_rows, rows)
+    files = photographs.files_of(rows, tables)
+    return mapped, lesion_maps.read(Path(config.maps.boxes), files, rows)
 
 
 def pictures_of(
