@@ -104,6 +104,19 @@ def test_a_stopped_run_is_gone_on_with_and_reads_nothing_twice(
         read(eyes, reader, out, overwrite=False)
 
 
+def test_a_run_is_resumed_from_another_working_folder(
+    tmp_path: Path, eyes: Path, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command may name the same folder by its absolute path; the rest was "not found"."""
+    whole = read(eyes, fake_reader, tmp_path / "whole")
+    monkeypatch.chdir(tmp_path)
+    read(eyes.relative_to(tmp_path), fake_reader, tmp_path / "out", after=3)
+    monkeypatch.chdir(tmp_path / "whole")
+    tally = read(eyes, fake_reader, tmp_path / "out", overwrite=False)
+    assert (tally.earlier, tally.counts()) == (3, whole.counts())
+    assert results(tmp_path / "out") == results(tmp_path / "whole")
+
+
 def test_a_run_that_ends_in_an_error_is_gone_on_with(
     tmp_path: Path, eyes: Path, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,14 +308,18 @@ def _error(error: sqlite3.Error, path: Path | None) -> OutputError | UsageError:
 
 
 def _packed(photograph: Input) -> str:
-    """An input as JSON in ASCII; a path may hold any bytes."""
+    """An input as JSON in ASCII; a path may hold any bytes.
+
+    Paths are absolute, as the run may be resumed from another working folder.
+    """
     problem = photograph.problem
     parts = None if problem is None else (problem.what, problem.why, problem.remedy, problem.code)
+    path = photograph.path if photograph.url else photograph.path.absolute()
+    archive = photograph.archive and str(Path(photograph.archive).absolute())
     return json.dumps(
         (
-            photograph.image, str(photograph.path), photograph.id, photograph.patient,
-            photograph.eye, photograph.from_table, photograph.archive, photograph.place, parts,
-            photograph.url,
+            photograph.image, str(path), photograph.id, photograph.patient, photograph.eye,
+            photograph.from_table, archive, photograph.place, parts, photograph.url,
         )
     )  # fmt: skip
 
