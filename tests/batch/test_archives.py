@@ -154,7 +154,7 @@ def test_a_tar_file_that_is_cut_off_or_damaged_loses_no_photograph_silently(
     content = bytearray(path.read_bytes())
     content[third + 5] ^= 1  # in the name, so that the checksum is wrong
     path.write_bytes(content[: third + kept] if kept < 512 else content)
-    with pytest.raises(UsageError, match="cannot be read .*header"):
+    with pytest.raises(UsageError, match=r"cannot be read .*header"):
         gather([path])
 
 

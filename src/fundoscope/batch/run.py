@@ -20,8 +20,9 @@ from fundoscope.batch.engines import Engine, Threads
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.jobs import INTERNAL_ERROR, Answer, Job, PhotoReader, Refusal, answer
 from fundoscope.batch.ledger import equal
-from fundoscope.batch.ledger.database import PUBLISHED, STARTED, Ledger
+from fundoscope.batch.ledger.database import LISTED, PUBLISHED, STARTED, Ledger
 from fundoscope.batch.ledger.folder import keep_picture, ledger_of
+from fundoscope.batch.ledger.noticed import Noticed
 from fundoscope.batch.ledger.record import Facts, record
 from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
@@ -102,6 +103,7 @@ def read_all(
     show: Callable[[Outcome], None],
     stop: Event,
     begin: Callable[[int, int], None] | None = None,
+    noticed: Noticed | None = None,
 ) -> Tally:
     """Read photographs, write the results and show each one, in the order of the inputs.
 
@@ -115,6 +117,8 @@ def read_all(
         show: called with each outcome, in order, in the calling thread.
         stop: once set, the run ends; what was recorded is written.
         begin: called with the number of photographs, and of those that were read before.
+        noticed: gets what was noticed when the photographs were listed: in a run that is resumed,
+            when it began.
 
     Raises:
         UsageError: the folder of results holds another run, or one that is at work.
@@ -122,11 +126,14 @@ def read_all(
         FundoscopeError: reading failed for a reason that concerns all photographs. If a cluster or
             store is lost, what was read is written, and the tally says so.
     """
+    noticed = noticed or Noticed()
     command = {**options.command, "models": [model.sha256 for model in engine.models]}
     with ledger_of(options.out, command, _now(), overwrite=options.overwrite) as ledger:
         if options.out is not None and not options.overwrite and ledger.fact(PUBLISHED) is None:
             results.refuse_earlier(options.out)
-        ledger.list_inputs((each, shown.image(each, paths=options.paths)) for each in inputs)
+        named = ((each, shown.image(each, paths=options.paths)) for each in inputs)
+        ledger.list_inputs(named, noticed.to_text)
+        noticed.restore(ledger.fact(LISTED) or "")
         tally = Tally(ledger.total(options.shard))
         for _, facts in ledger.facts():
             tally.add(facts)

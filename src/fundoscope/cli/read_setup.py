@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.inputs import Input
-    from fundoscope.batch.names import Doubts
+    from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.sources.remote import Url
 
 SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
@@ -155,8 +154,7 @@ def inputs(
     paths: list[Path | Url],
     out: Path | None,
     names: str | None,
-    passed_over: Counter[str],
-    doubts: Doubts,
+    noticed: Noticed,
     at_least: int,
     *,
     overwrite: bool,
@@ -175,7 +173,8 @@ def inputs(
     from fundoscope.batch.results import check_folder
 
     from_names = () if names is None else naming.chosen(names)
-    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names, doubts)
+    given = stream(paths, noticed.passed_over, leave_out=out)
+    inputs = naming.completed(given, from_names, noticed.doubts)
     first = list(islice(inputs, max(at_least, engines.PROCESSES_FROM)))
     if out is not None:
         check_folder(out, overwrite=overwrite)

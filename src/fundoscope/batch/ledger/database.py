@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -117,11 +117,14 @@ class Ledger:
         with self._explained():
             self._sqlite.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def list_inputs(self, inputs: Iterable[tuple[Input, str]]) -> None:
+    def list_inputs(
+        self, inputs: Iterable[tuple[Input, str]], noticed: Callable[[], str] = str
+    ) -> None:
         """Record what is to be read, unless that was done before.
 
         Args:
             inputs: each photograph, and how results name it.
+            noticed: gives the value of the fact :data:`LISTED`, once all are recorded.
 
         Raises:
             OutputError: it could not be written.
@@ -139,7 +142,7 @@ class Ledger:
                         for photograph, shown in inputs
                     ),
                 )
-                self._sqlite.execute("INSERT INTO facts VALUES (?, '')", (LISTED,))
+                self._sqlite.execute("INSERT INTO facts VALUES (?, ?)", (LISTED, noticed()))
                 self._sqlite.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
