@@ -65,12 +65,22 @@ def test_python_m(tmp_path: Path) -> None:
         ["read", "--workers", "0", "a"],
         ["read", "a", "--out", ""],
         ["read", "a", "--out="],
+        # As a script with an unset variable writes it; they would be the working folder.
+        ["read", ""],
+        ["read", "-q", "", "--no-lesions"],
+        ["annotate", "", "--out", "boxes"],
+        ["models", ""],
     ],
 )
 def test_misuse_exits_2(arguments: list[str], fundoscope: Command) -> None:
     said = fundoscope(*arguments)
     assert said.code == 2
     assert said.out == ""
+
+
+def test_an_empty_argument_is_named_by_its_place(fundoscope: Command) -> None:
+    said = fundoscope("read", "a.jpg", "")
+    assert said.err == "argument 2 of read: is empty; give a name, or leave it out\n"
 
 
 def test_no_command_shows_the_help(fundoscope: Command) -> None:

@@ -272,6 +272,16 @@ def test_options_that_contradict_each_other(
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("seconds", ["inf", "1e300"])
+def test_a_deadline_that_no_timer_takes(
+    seconds: str, tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    """It used to cost every photograph a worker."""
+    said = fundoscope("read", save_eye(tmp_path / "a.jpg"), "--deadline", seconds)
+    assert said.code == 2
+    assert "is more than 86400 seconds (a day)" in said.err
+
+
 def test_all_processors_work_on_a_single_photograph(
     tmp_path: Path,
     save_eye: Save,

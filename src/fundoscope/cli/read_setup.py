@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from threading import Event
 
     from fundoscope.batch.engines import Engine
+    from fundoscope.batch.worker_process import WorkerLimits
     from fundoscope.batch.inputs import Input
     from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.sources.remote import Url
 
+MAX_DEADLINE: Final = 86_400.0
+"""Seconds. The system's timer takes no infinite time, and a worker would end on each photograph."""
 SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
@@ -49,16 +52,14 @@ def engine(
     """What reads the photographs on this machine; it starts too soon to be stopped."""
     from fundoscope import reader
     from fundoscope.batch import engines, processors
-    from fundoscope.batch.workers import WorkerLimits
 
-    usual = WorkerLimits()
     return engines.engine(
         reader.Reader,
         made_with,
         workers=workers,
         threads=processors.threads(workers, photographs),
         photographs=photographs,
-        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+        limits=_limits(deadline),
     )
 
 
@@ -72,17 +73,32 @@ def cluster(
     """What reads the photographs on a Ray cluster."""
     from fundoscope import reader
     from fundoscope.batch.cluster.engine import Cluster
-    from fundoscope.batch.workers import WorkerLimits
 
-    usual = WorkerLimits()
     return Cluster(
         reader.Reader,
         made_with,
         address=address,
         workers=workers,
-        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+        limits=_limits(deadline),
         stop=stop,
     )
+
+
+def _limits(deadline: float | None) -> WorkerLimits:
+    """The limits of one photograph.
+
+    Raises:
+        UsageError: the deadline is too late.
+    """
+    from fundoscope.batch.workers import WorkerLimits
+
+    usual = WorkerLimits()
+    if deadline is None:
+        return usual
+    if deadline > MAX_DEADLINE:
+        why = f"is more than {MAX_DEADLINE:g} seconds (a day)"
+        raise UsageError(f"--deadline {deadline:g}", why, "give fewer, or leave it out")
+    return replace(usual, deadline_s=deadline)
 
 
 def command(
