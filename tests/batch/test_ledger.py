@@ -232,6 +232,33 @@ def test_shards_are_the_whole_together(tmp_path: Path, eyes: Path, fake_reader: 
     assert numbers[:3] == [1, 4, 7]
 
 
+@pytest.mark.parametrize("options", [{"after": 2}, {"shard": (1, 2)}])
+def test_patients_of_whom_photographs_are_left_are_not_called_healthy(
+    options: dict[str, Any], tmp_path: Path, save_eye: Save, fake_reader: Any
+) -> None:
+    """Tables of a stopped run, or of a part, said "all were graded, none is referable"."""
+    lines = ["image,patient,eye"]
+    for number, row in enumerate(("A,left", "A,right", "A,right", "B,left")):
+        name = f"{number}_g{4 if number == 2 and 'after' in options else 0}.png"
+        save_eye(tmp_path / name, shade=number)
+        lines.append(f"{name},{row}")
+    table, out = tmp_path / "eyes.csv", tmp_path / "out"
+    table.write_text("\n".join(lines) + "\n")
+    read(table, fake_reader, out, **options)
+    with (out / "patients.csv").open(newline="") as file:
+        (patient,) = csv.DictReader(file)
+    assert (patient["patient"], patient["referable"]) == ("A", "true")
+    assert patient["because"] == "not all photographs of the patient were read in this run"
+
+
+def test_reports_of_patients_need_all_photographs(
+    tmp_path: Path, eyes: Path, fake_reader: Any
+) -> None:
+    with pytest.raises(UsageError, match="another part may have photographs of a patient"):
+        read(eyes, fake_reader, tmp_path / "out", shard=(1, 2), reports="en")
+    assert not (tmp_path / "out" / "unfinished").exists()
+
+
 def test_without_a_folder_nothing_is_left(tmp_path: Path, eyes: Path, fake_reader: Any) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert read(eyes, fake_reader, None).done == COUNT

@@ -28,7 +28,7 @@ from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
 from fundoscope.batch.sources.archives import Archives
 from fundoscope.batch.sources.remote import Url
-from fundoscope.errors import ConnectionLostError, PhotoError
+from fundoscope.errors import ConnectionLostError, PhotoError, UsageError
 from fundoscope.photo.decode import name_of
 
 __all__ = ["INTERNAL_ERROR", "Options", "PhotoReader", "Tally", "examine", "read_all", "run"]
@@ -121,19 +121,17 @@ def read_all(
             when it began.
 
     Raises:
-        UsageError: the folder of results holds another run, or one that is at work.
+        UsageError: the folder of results holds another run, or one that is at work; or reports of
+            patients are wanted from a part of the photographs.
         OutputError: a result could not be written.
         FundoscopeError: reading failed for a reason that concerns all photographs. If a cluster or
             store is lost, what was read is written, and the tally says so.
     """
-    noticed = noticed or Noticed()
     command = {**options.command, "models": [model.sha256 for model in engine.models]}
     with ledger_of(options.out, command, _now(), overwrite=options.overwrite) as ledger:
         if options.out is not None and not options.overwrite and ledger.fact(PUBLISHED) is None:
             results.refuse_earlier(options.out)
-        named = ((each, shown.image(each, paths=options.paths)) for each in inputs)
-        ledger.list_inputs(named, noticed.to_text)
-        noticed.restore(ledger.fact(LISTED) or "")
+        _list(inputs, ledger, options, noticed or Noticed())
         tally = Tally(ledger.total(options.shard))
         for _, facts in ledger.facts():
             tally.add(facts)
@@ -154,6 +152,16 @@ def read_all(
                 options.out, ledger, tally, document, excel=options.excel, reports=write
             )
     return tally
+
+
+def _list(inputs: Iterable[Input], ledger: Ledger, options: Options, noticed: Noticed) -> None:
+    """List the photographs, or restore what was noticed when that was done."""
+    named = ((each, shown.image(each, paths=options.paths)) for each in inputs)
+    ledger.list_inputs(named, noticed.to_text)
+    noticed.restore(ledger.fact(LISTED) or "")
+    if options.reports is not None and options.shard != WHOLE and ledger.has_patients():
+        why = "cannot be combined with --shard: another part may have photographs of a patient"
+        raise UsageError("--report", why, "leave one of them out")
 
 
 def _walk(

@@ -257,7 +257,11 @@ class Ledger:
             last = rows[-1][0]
 
     def patients(self) -> Iterator[Patient]:
-        """The patients in the order of their first photograph."""
+        """The patients in the order of their first photograph that was read."""
+        unread: dict[str, list[str]] = {}
+        for _, photograph in self.pending():  # none, once a whole run has ended
+            if photograph.patient:
+                unread.setdefault(encodable(photograph.patient), []).append(photograph.eye)
         query = (
             "SELECT number, facts FROM records JOIN (SELECT patient AS name, MIN(number) AS first"
             " FROM records WHERE patient != '' GROUP BY patient) ON patient = name"
@@ -270,6 +274,8 @@ class Ledger:
                 patient = Patient(name)
                 for each in photographs:
                     patient.add(each)
+                for eye in unread.get(encodable(name), ()):
+                    patient.add_unread(eye)
                 yield patient
 
     def _all(self, column: str) -> Iterator[tuple[int, Any]]:
