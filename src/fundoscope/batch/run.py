@@ -326,8 +326,11 @@ def _recorded(begun: _Begun, outcome: Outcome, ledger: Ledger, options: Options)
     """Write a photograph's picture and record it; both are on the disk then."""
     picture = sha256 = ""
     if outcome.picture is not None and outcome.reading is not None and options.out is not None:
-        picture = results.picture_name(outcome.input.path, outcome.reading.photo.sha256)
+        file, path = outcome.reading.photo.sha256, outcome.input.path
+        picture = results.picture_name(path, file)
         sha256 = hashlib.sha256(outcome.picture).hexdigest()
+        if ledger.has_other_picture(file, picture, sha256):
+            picture = results.picture_name(path, file, eye=names.eye_of(outcome.input.eye))
         keep_picture(options.out, picture, outcome.picture)
     kept = record(
         outcome,

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from threading import Event
 
     from fundoscope.batch.engines import Engine
-    from fundoscope.batch.worker_process import WorkerLimits
     from fundoscope.batch.inputs import Input
     from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.sources.remote import Url
+    from fundoscope.batch.worker_process import WorkerLimits
 
 MAX_DEADLINE: Final = 86_400.0
 """Seconds. The system's timer takes no infinite time, and a worker would end on each photograph."""

@@ -220,6 +220,13 @@ class Ledger:
         row = next(iter(self._rows(query, sha256)), None)
         return None if row is None else (row[0], Facts.from_text(row[1]).image)
 
+    def has_other_picture(self, sha256: str, name: str, picture_sha256: str) -> bool:
+        """Whether a picture of this name, of the same photograph, has other bytes."""
+        query = (
+            "SELECT 1 FROM records WHERE sha256 = ? AND picture = ? AND picture_sha256 != ? LIMIT 1"
+        )
+        return self._value(query, sha256, name, picture_sha256) is not None
+
     def has_size(self, size: int) -> bool:
         """Whether a photograph that was read has a file of this size, in bytes."""
         query = "SELECT 1 FROM records WHERE size = ? AND sha256 != '' LIMIT 1"
