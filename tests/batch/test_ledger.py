@@ -270,6 +270,15 @@ def test_facts_of_any_name_survive() -> None:
     assert Facts.from_text(facts.to_text()) == facts
 
 
+def test_no_process_is_started_without_a_photograph_for_it() -> None:
+    """Each loads its own networks: 64 processors and 9 photographs took 25 GB."""
+    limits = WorkerLimits()
+    chosen = engine(
+        faulty_readers.Obedient, {}, workers=64, threads=1, photographs=9, limits=limits
+    )
+    assert chosen.ahead == Processes(faulty_readers.Obedient, 9, limits).ahead
+
+
 def test_processes_lose_one_photograph_to_each_fault(tmp_path: Path, save_eye: Save) -> None:
     for number, name in enumerate(("a", "hang", "b", "die", "c", "once")):
         save_eye(tmp_path / "in" / f"{number}_{name}.png", shade=number)
