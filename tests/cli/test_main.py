@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,23 @@ def test_python_m(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fundoscope", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"fundoscope {__version__}\n"
+
+
+def test_names_that_the_terminal_cannot_show_are_printed_as_escapes(tmp_path: Path) -> None:
+    """They used to end a command that had done its work in an internal error."""
+    folder = os.fsencode(tmp_path) + "/Ä".encode("latin-1")
+    try:
+        os.mkdir(folder)  # noqa: PTH102 (not text)
+    except OSError:
+        pytest.skip("this disk has no such names")
+    done = subprocess.run(
+        [sys.executable, "-m", "fundoscope", "phantom", folder, "--size", "320x240"],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\udcc4/phantom-0000.jpg: 320x240" in done.stdout
 
 
 @pytest.mark.parametrize(
