@@ -79,6 +79,14 @@ def test_results_of_earlier_runs_are_not_read_as_photographs(tmp_path: Path) -> 
         gather([tmp_path / "eyes" / "old"])
 
 
+def test_pictures_of_a_killed_run_are_not_read_as_photographs(tmp_path: Path) -> None:
+    unfinished = tmp_path / "killed" / "unfinished"
+    touch(tmp_path / "a.png", unfinished / "ledger.sqlite", unfinished / "pictures" / "b.png")
+    assert names(tmp_path, leave_out=tmp_path / "other") == ["a.png"]
+    with pytest.raises(UsageError, match="holds the results of an earlier run"):
+        names(tmp_path / "killed")
+
+
 def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:
     touch(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"--out .* is also the folder of the photographs"):

@@ -22,6 +22,8 @@ from fundoscope.quoting import shown
 IMAGE: Final = "image"
 RESULTS: Final = ("run.json", "readings.csv")
 """Files by which a folder of results is known."""
+UNFINISHED_RUN: Final = "unfinished/ledger.sqlite"
+"""The file by which the folder of a run that was killed is known: it holds pictures, too."""
 OWN_RESULTS: Final = "folder of results"
 SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
 """Suffixes that a cell may leave out."""
@@ -253,7 +255,8 @@ def _identity(folder: Path) -> tuple[int, int]:
 def _holds_results(folder: Path) -> bool:
     """Whether an earlier run wrote its results into a folder."""
     try:
-        return all((folder / file).is_file() for file in RESULTS)
+        written = all((folder / file).is_file() for file in RESULTS)
+        return written or (folder / UNFINISHED_RUN).is_file()
     except OSError:  # No permission: entering it reports that.
         return False
 
