@@ -232,6 +232,18 @@ def test_shards_are_the_whole_together(tmp_path: Path, eyes: Path, fake_reader: 
     assert numbers[:3] == [1, 4, 7]
 
 
+def test_two_runs_that_begin_at_once_do_not_lose_the_ledger(
+    tmp_path: Path, eyes: Path, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second looked before the first made its ledger, and removed it as its own."""
+    ledger = tmp_path / "out" / "unfinished" / "ledger.sqlite"
+    ledger.parent.mkdir(parents=True)
+    monkeypatch.setattr("fundoscope.batch.ledger.folder.is_unfinished", lambda _: False)
+    with Ledger(ledger), pytest.raises(UsageError, match="is used by another run"):
+        read(eyes, fake_reader, tmp_path / "out")
+    assert ledger.exists()
+
+
 @pytest.mark.parametrize("options", [{"after": 2}, {"shard": (1, 2)}])
 def test_patients_of_whom_photographs_are_left_are_not_called_healthy(
     options: dict[str, Any], tmp_path: Path, save_eye: Save, fake_reader: Any

@@ -57,6 +57,10 @@ class DamagedError(UsageError):
     """A ledger is damaged or of another version."""
 
 
+class InUseError(UsageError):
+    """Another run uses a ledger."""
+
+
 class Ledger:
     """The ledger of one run. Nobody else can open it meanwhile."""
 
@@ -314,7 +318,7 @@ def _error(error: sqlite3.Error, path: Path | None) -> OutputError | UsageError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         why, remedy = "is used by another run", "wait until it has ended, or name another folder"
-        return UsageError(f"{what}", why, remedy)
+        return InUseError(what, why, remedy)
     if code == sqlite3.SQLITE_FULL:
         return OutputError(what, f"{UNWRITTEN} ({NO_ROOM})", REMEDY)
     if isinstance(error, sqlite3.OperationalError):
