@@ -34,8 +34,10 @@ HEADERS: Final = (
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
 )  # fmt: skip
 UNENDED: Final[tuple[type[Exception], ...]] = (
-    tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError, tarfile.EmptyHeaderError,
-)  # fmt: skip
+    tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+    tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+    tarfile.EmptyHeaderError,  # type: ignore[attr-defined]
+)
 """Faults of a header; an archive ends with an empty one."""
 MAX_HEADER_BYTES: Final = 2**20
 """Of an extended header in a tar file; usual ones hold a long name."""
