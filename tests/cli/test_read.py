@@ -425,6 +425,8 @@ def test_a_resumed_run_says_what_was_noticed_when_it_began(
     ignored = "ignored, not photographs: 1 .dcm"
     assert ignored in whole.out.splitlines()
     assert ignored in resumed.out.splitlines()
+    for out in ("whole", "out"):
+        assert json.loads((tmp_path / out / "run.json").read_text())["ignored"] == {".dcm": 1}
 
 
 def test_edited_rules_are_not_mixed_with_earlier_ones(

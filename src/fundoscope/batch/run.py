@@ -346,6 +346,9 @@ def _recorded(begun: _Begun, outcome: Outcome, ledger: Ledger, options: Options)
 
 def _conclude(ledger: Ledger, tally: Tally) -> None:
     """List what a person should know of single photographs."""
+    noticed = Noticed()
+    noticed.restore(ledger.fact(LISTED) or "")
+    tally.ignored = dict(sorted(noticed.passed_over.items()))
     tally.patients = ledger.patient_count()
     for number, facts in ledger.facts():
         if facts.same_as:
@@ -383,6 +386,7 @@ def _manifest(engine: Engine, tally: Tally, options: Options, started: str) -> d
         "refused": [entry for entry in tally.ungraded if entry["status"] == REFUSED],
         "not_graded": [entry for entry in tally.ungraded if entry["status"] == NOT_GRADED],
         "equal": tally.equal,
+        "ignored": tally.ignored,
         "started": started,
         "finished": _now(),
         "interrupted": tally.interrupted,
