@@ -143,9 +143,44 @@ def test_a_header_of_a_tar_file_is_bounded(tmp_path: Path) -> None:
         gather([path])
 
 
+@pytest.mark.parametrize("kept", [0, 100, 511, 512])
+def test_a_tar_file_that_is_cut_off_or_damaged_loses_no_photograph_silently(
+    kept: int, folder: Path
+) -> None:
+    """tarfile takes the place for the end of the archive, and the rest would be missing."""
+    path = packed(folder, "eyes.tar")
+    with tarfile.open(path) as archive:
+        third = archive.getmembers()[2].offset
+    content = bytearray(path.read_bytes())
+    content[third + 5] ^= 1  # in the name, so that the checksum is wrong
+    path.write_bytes(content[: third + kept] if kept < 512 else content)
+    with pytest.raises(UsageError, match=r"cannot be read .*header"):
+        gather([path])
+
+
+def test_a_link_in_a_tar_file_is_refused_and_not_lost(folder: Path) -> None:
+    """In a folder, a link is read."""
+    (folder / "y_g0.png").hardlink_to(folder / "b_g3.png")
+    (folder / "y_g1.png").symlink_to("z_g0.png")
+    outcomes = read(packed(folder, "eyes.tar"), None)
+    refused = {each.input.path.name: str(each.refusal) for each in outcomes if each.refusal}
+    assert set(refused) == {"y_g0.png", "y_g1.png"}
+    assert refused["y_g0.png"].startswith("y_g0.png: is a link in its archive; pack the file")
+
+
+def test_names_in_the_folder_above_are_not_hidden(folder: Path) -> None:
+    """``tar -P`` keeps them."""
+    path = folder.parent / "eyes.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(folder / "b_g3.png", "../eyes/b_g3.png")
+        archive.add(folder / "b_g3.png", "../.hidden/b_g3.png")
+    assert [each.image for each in gather([path]).photographs] == [f"{path}/../eyes/b_g3.png"]
+    assert [each.refusal for each in read(path, None)] == [None]
+
+
 def test_lists_and_patterns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = folder / "list.txt"
-    table.write_text("z_g0.png\n\ndeep/a_g1.png\r\nmissing.png\n")
+    table.write_text("z_g0.png\n\n \t\ndeep/a_g1.png\r\nmissing.png\n")
     listed = gather([table]).photographs
     assert [each.image for each in listed] == ["z_g0.png", "deep/a_g1.png", "missing.png"]
     assert listed[1].path == folder / "deep" / "a_g1.png"

@@ -79,6 +79,45 @@ def test_results_of_earlier_runs_are_not_read_as_photographs(tmp_path: Path) -> 
         gather([tmp_path / "eyes" / "old"])
 
 
+def test_pictures_of_a_killed_run_are_not_read_as_photographs(tmp_path: Path) -> None:
+    unfinished = tmp_path / "killed" / "unfinished"
+    touch(tmp_path / "a.png", unfinished / "ledger.sqlite", unfinished / "pictures" / "b.png")
+    assert names(tmp_path, leave_out=tmp_path / "other") == ["a.png"]
+    with pytest.raises(UsageError, match="holds the results of an earlier run"):
+        names(tmp_path / "killed")
+
+
+def test_a_pattern_may_match_folders_of_results(tmp_path: Path) -> None:
+    """Otherwise a run whose pattern matches its own results could not be resumed."""
+    touch(tmp_path / "a.png", tmp_path / "sub/b.png", tmp_path / "out/unfinished/ledger.sqlite")
+    touch(tmp_path / "old/run.json", tmp_path / "old/readings.csv", tmp_path / "old/a-1.png")
+    (tmp_path / "new").mkdir()
+    inputs = gather([tmp_path / "*"], leave_out=tmp_path / "new")
+    assert [each.path.name for each in inputs.photographs] == ["a.png", "b.png"]
+    assert inputs.passed_over == {"folder of results": 3}
+    with pytest.raises(UsageError, match="matches folders of results only"):
+        gather([tmp_path / "o*"])
+
+
+def test_a_folder_that_may_be_named_but_not_entered_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder with the right to read and not to enter; it used to end the whole run."""
+    touch(tmp_path / "a.png", tmp_path / "closed/b.png", tmp_path / "z.png")
+    stat = Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    found = gather([tmp_path]).photographs
+    assert [each.path.name for each in found] == ["a.png", "closed", "z.png"]
+    assert found[1].problem is not None
+    assert found[1].problem.code == "no_permission"
+
+
 def test_results_may_not_go_among_the_photographs(tmp_path: Path) -> None:
     touch(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"--out .* is also the folder of the photographs"):

@@ -104,6 +104,19 @@ def test_a_stopped_run_is_gone_on_with_and_reads_nothing_twice(
         read(eyes, reader, out, overwrite=False)
 
 
+def test_a_run_is_resumed_from_another_working_folder(
+    tmp_path: Path, eyes: Path, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command may name the same folder by its absolute path; the rest was "not found"."""
+    whole = read(eyes, fake_reader, tmp_path / "whole")
+    monkeypatch.chdir(tmp_path)
+    read(eyes.relative_to(tmp_path), fake_reader, tmp_path / "out", after=3)
+    monkeypatch.chdir(tmp_path / "whole")
+    tally = read(eyes, fake_reader, tmp_path / "out", overwrite=False)
+    assert (tally.earlier, tally.counts()) == (3, whole.counts())
+    assert results(tmp_path / "out") == results(tmp_path / "whole")
+
+
 def test_a_run_that_ends_in_an_error_is_gone_on_with(
     tmp_path: Path, eyes: Path, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +232,45 @@ def test_shards_are_the_whole_together(tmp_path: Path, eyes: Path, fake_reader: 
     assert numbers[:3] == [1, 4, 7]
 
 
+def test_two_runs_that_begin_at_once_do_not_lose_the_ledger(
+    tmp_path: Path, eyes: Path, fake_reader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second looked before the first made its ledger, and removed it as its own."""
+    ledger = tmp_path / "out" / "unfinished" / "ledger.sqlite"
+    ledger.parent.mkdir(parents=True)
+    monkeypatch.setattr("fundoscope.batch.ledger.folder.is_unfinished", lambda _: False)
+    with Ledger(ledger), pytest.raises(UsageError, match="is used by another run"):
+        read(eyes, fake_reader, tmp_path / "out")
+    assert ledger.exists()
+
+
+@pytest.mark.parametrize("options", [{"after": 2}, {"shard": (1, 2)}])
+def test_patients_of_whom_photographs_are_left_are_not_called_healthy(
+    options: dict[str, Any], tmp_path: Path, save_eye: Save, fake_reader: Any
+) -> None:
+    """Tables of a stopped run, or of a part, said "all were graded, none is referable"."""
+    lines = ["image,patient,eye"]
+    for number, row in enumerate(("A,left", "A,right", "A,right", "B,left")):
+        name = f"{number}_g{4 if number == 2 and 'after' in options else 0}.png"
+        save_eye(tmp_path / name, shade=number)
+        lines.append(f"{name},{row}")
+    table, out = tmp_path / "eyes.csv", tmp_path / "out"
+    table.write_text("\n".join(lines) + "\n")
+    read(table, fake_reader, out, **options)
+    with (out / "patients.csv").open(newline="") as file:
+        (patient,) = csv.DictReader(file)
+    assert (patient["patient"], patient["referable"]) == ("A", "true")
+    assert patient["because"] == "not all photographs of the patient were read in this run"
+
+
+def test_reports_of_patients_need_all_photographs(
+    tmp_path: Path, eyes: Path, fake_reader: Any
+) -> None:
+    with pytest.raises(UsageError, match="another part may have photographs of a patient"):
+        read(eyes, fake_reader, tmp_path / "out", shard=(1, 2), reports="en")
+    assert not (tmp_path / "out" / "unfinished").exists()
+
+
 def test_without_a_folder_nothing_is_left(tmp_path: Path, eyes: Path, fake_reader: Any) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert read(eyes, fake_reader, None).done == COUNT
@@ -228,6 +280,15 @@ def test_without_a_folder_nothing_is_left(tmp_path: Path, eyes: Path, fake_reade
 def test_facts_of_any_name_survive() -> None:
     facts = Facts("\udcff\n.jpg", "Ängström", "", "refused", unseen=(("a", "b"),), quality=("x",))
     assert Facts.from_text(facts.to_text()) == facts
+
+
+def test_no_process_is_started_without_a_photograph_for_it() -> None:
+    """Each loads its own networks: 64 processors and 9 photographs took 25 GB."""
+    limits = WorkerLimits()
+    chosen = engine(
+        faulty_readers.Obedient, {}, workers=64, threads=1, photographs=9, limits=limits
+    )
+    assert chosen.ahead == Processes(faulty_readers.Obedient, 9, limits).ahead
 
 
 def test_processes_lose_one_photograph_to_each_fault(tmp_path: Path, save_eye: Save) -> None:

@@ -34,6 +34,11 @@ from fundoscope.errors import UsageError
         ("20210304_17_OD.jpg", "right", "20210304_17"),
         # The eye is clear, the patient is not.
         ("20210304_OD.jpg", "right", ""),
+        ("2021-03-04_OD.jpg", "right", ""),
+        ("2021-3-4 OS 2.jpg", "left", ""),
+        ("04.03.2021_OD.jpg", "right", ""),
+        ("IMG_2021_03_04_L_1.jpg", "left", ""),
+        ("17_2021-03-04_OD.jpg", "right", "17_2021_03_04"),
         ("IMG_OD.jpg", "right", ""),
         ("fundus_left.jpg", "left", ""),
         ("left.jpg", "left", ""),

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from fundoscope.batch.inputs import Input
-from fundoscope.batch.ledger.patients import BY_GAP, BY_GRADE, COLUMNS, NONE, ONE_EYE, Patient
+from fundoscope.batch.ledger.patients import (
+    BY_GAP,
+    BY_GRADE,
+    COLUMNS,
+    NONE,
+    ONE_EYE,
+    UNREAD,
+    Patient,
+)
 from fundoscope.batch.ledger.record import record
 from fundoscope.batch.outcome import Outcome, row
 from fundoscope.errors import PhotoError
@@ -93,6 +101,18 @@ def test_what_could_not_be_graded_counts_as_positive(lacking: Outcome) -> None:
     cells = patient(graded(0, "right"), lacking)
     assert (cells["icdr"], cells["referable"], cells["because"]) == ("0", "true", BY_GAP)
     assert (cells["eyes_read"], cells["eyes_not_read"]) == ("right", "left")
+
+
+def test_a_patient_of_whom_a_photograph_is_left_is_not_healthy() -> None:
+    one = Patient("P")
+    for number, outcome in enumerate((graded(0, "left"), graded(0, "right")), 1):
+        one.add(record(outcome, number).facts)
+    one.add_unread("OD")
+    one.add_unread("")
+    cells = one.row()
+    assert (cells["referable"], cells["because"]) == ("true", UNREAD)
+    assert (cells["eyes_read"], cells["eyes_not_read"]) == ("left; right", "")
+    assert (cells["photographs"], cells["read"]) == ("2", "2")
 
 
 def test_an_eye_counts_as_read_when_one_of_its_photographs_was() -> None:

@@ -7,12 +7,14 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
+from fundoscope import checksums
 from fundoscope.batch.inputs import Input, gather
 from fundoscope.batch.outcome import COLUMNS, Outcome, json_line
 from fundoscope.batch.results import (
@@ -87,6 +89,32 @@ def test_one_picture_a_photograph_even_of_the_same_name(
     assert pictures == {path.name for path in (tmp_path / "out").glob("*.png")}
     assert pictures == {f"eye_g1-{row['sha256'][:8]}.png" for row in table}
     assert len(pictures) == 2
+
+
+def test_a_file_that_is_given_as_two_eyes_has_a_picture_of_each(
+    tmp_path: Path, save_eye: Save, fake_reader: Any
+) -> None:
+    """A picture has warnings about the eye; the second replaced the first, and its checksum not."""
+
+    class WarningReader:
+        models, lesion_thresholds = fake_reader.models, fake_reader.lesion_thresholds
+
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
+            photo, reading = fake_reader.examine(source)
+            return photo, replace(reading, warnings=(f"given as {eye}",))
+
+    save_eye(tmp_path / "a_g0.jpg")
+    table, out = tmp_path / "eyes.csv", tmp_path / "out"
+    rows_of = "".join(f"a_g0.jpg,{eye}\n" for eye in ("OD", "left", "right", "", "OS"))
+    table.write_text(f"image,eye\n{rows_of}")
+    read_into(out, [table], WarningReader())
+    pictures = [row["picture"] for row in rows(out / "readings.csv")]
+    start, end = "a_g0", pictures[0].removeprefix("a_g0")
+    assert pictures == [f"{start}{eye}{end}" for eye in ("", "-left", "", "-eye", "-left")]
+    assert len({(out / picture).read_bytes() for picture in pictures}) == 3
+    assert checksums.verify(out).faults == ()
+    summary = (out / "summary.csv").read_text(encoding="utf-8-sig")
+    assert all(picture in summary for picture in pictures)
 
 
 def test_without_pictures(tmp_path: Path, save_eye: Save, fake_reader: Any) -> None:

@@ -245,6 +245,21 @@ def test_files_and_tables_are_taken_once_and_named_from_their_common_folder(
     assert list(read(out)) == ["one/a_lesions.jpg", "two/b_lesions.jpg"]
 
 
+def test_a_table_may_name_photographs_in_the_folder_above(
+    tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    """Their boxes used to be written beside the folder of annotations, and even outside of DIR."""
+    save_eye(tmp_path / "photos" / "a_lesions.jpg")
+    save_eye(tmp_path / "labels" / "b_lesions.jpg")
+    table, out = tmp_path / "labels" / "eyes.csv", tmp_path / "deep" / "out"
+    table.write_text("image\n../photos/a_lesions.jpg\nb_lesions.jpg\n../labels/b_lesions.jpg\n")
+    said = fundoscope("annotate", table, "--out", out)
+    assert said.code == 0
+    assert "2 photographs: 2 annotated" in said.out
+    written = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.xml"))
+    assert written == ["Annotations/labels/b_lesions.xml", "Annotations/photos/a_lesions.xml"]
+
+
 def test_ctrl_c_keeps_what_was_finished(
     tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,6 +58,23 @@ def test_python_m(tmp_path: Path) -> None:
     assert done.stdout == f"fundoscope {__version__}\n"
 
 
+def test_names_that_the_terminal_cannot_show_are_printed_as_escapes(tmp_path: Path) -> None:
+    """They used to end a command that had done its work in an internal error."""
+    folder = os.fsencode(tmp_path) + "/Ä".encode("latin-1")
+    try:
+        os.mkdir(folder)  # noqa: PTH102 (not text)
+    except OSError:
+        pytest.skip("this disk has no such names")
+    done = subprocess.run(
+        [sys.executable, "-m", "fundoscope", "phantom", folder, "--size", "320x240"],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\udcc4/phantom-0000.jpg: 320x240" in done.stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -65,12 +83,22 @@ def test_python_m(tmp_path: Path) -> None:
         ["read", "--workers", "0", "a"],
         ["read", "a", "--out", ""],
         ["read", "a", "--out="],
+        # As a script with an unset variable writes it; they would be the working folder.
+        ["read", ""],
+        ["read", "-q", "", "--no-lesions"],
+        ["annotate", "", "--out", "boxes"],
+        ["models", ""],
     ],
 )
 def test_misuse_exits_2(arguments: list[str], fundoscope: Command) -> None:
     said = fundoscope(*arguments)
     assert said.code == 2
     assert said.out == ""
+
+
+def test_an_empty_argument_is_named_by_its_place(fundoscope: Command) -> None:
+    said = fundoscope("read", "a.jpg", "")
+    assert said.err == "argument 2 of read: is empty; give a name, or leave it out\n"
 
 
 def test_no_command_shows_the_help(fundoscope: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,20 @@ def test_as_json(shelf: Path, fundoscope: Command, make_bundle: Make) -> None:
     assert one["verified"]
     assert one["model_sha256"] == hashlib.sha256(GRAPH).hexdigest()
     assert one["model_bytes"] == len(GRAPH)
+
+
+def test_a_bundle_whose_name_is_no_text(
+    tmp_path: Path, fundoscope: Command, make_bundle: Make
+) -> None:
+    """msgspec refuses the bytes of such a name: it used to be an internal error."""
+    path = Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    try:
+        make_bundle(path)
+    except OSError:
+        pytest.skip("this disk has no such names")
+    said = fundoscope("models", path, "--json")
+    assert said.code == 0
+    assert json.loads(said.out)[-1]["path"].endswith("\\udcff")
 
 
 def test_a_wrong_hash_is_reported_and_the_others_are_listed(

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,16 @@ def test_options_that_contradict_each_other(
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("seconds", ["inf", "1e300"])
+def test_a_deadline_that_no_timer_takes(
+    seconds: str, tmp_path: Path, save_eye: Save, fundoscope: Command
+) -> None:
+    """It used to cost every photograph a worker."""
+    said = fundoscope("read", save_eye(tmp_path / "a.jpg"), "--deadline", seconds)
+    assert said.code == 2
+    assert "is more than 86400 seconds (a day)" in said.err
+
+
 def test_all_processors_work_on_a_single_photograph(
     tmp_path: Path,
     save_eye: Save,
@@ -379,6 +390,43 @@ def test_ctrl_c_keeps_what_was_finished(
     assert fundoscope("read", tmp_path / "in", "--out", whole, "--workers", 1).code == 0
     for name in ("readings.csv", "readings.jsonl", "summary.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_a_resumed_run_says_what_was_noticed_when_it_began(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not list the photographs again, and used to keep silent about two patients in one."""
+    import fundoscope.reader as readers
+    from fundoscope.batch import engines
+
+    # No more are listed before the run than decide between threads and processes.
+    monkeypatch.setattr(engines, "PROCESSES_FROM", 8)
+    monkeypatch.setattr(engines, "engine", partial(engines.engine, processes=False))
+    genuine = readers.Reader
+    for index in range(20):
+        folder = ("A", "B")[index // 10]
+        save_eye(tmp_path / "in" / folder / f"{index % 10}_left.jpg", shade=index)
+    (tmp_path / "in" / "scan.dcm").write_bytes(b"")
+
+    class Stopped(genuine):  # type: ignore[misc,valid-type]
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
+            if source.name.startswith("3"):
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().examine(source)
+
+    command = ("read", tmp_path / "in", "--names", "eye,patient", "--no-pictures", "--workers", 1)
+    whole = fundoscope(*command, "--out", tmp_path / "whole")
+    monkeypatch.setattr("fundoscope.reader.Reader", Stopped)
+    assert fundoscope(*command, "--out", tmp_path / "out").code == 130
+    monkeypatch.setattr("fundoscope.reader.Reader", genuine)
+    resumed = fundoscope(*command, "--out", tmp_path / "out")
+    assert resumed.complaints[1:] == whole.complaints
+    assert whole.complaints[0].startswith("check that each of these is one person")
+    ignored = "ignored, not photographs: 1 .dcm"
+    assert ignored in whole.out.splitlines()
+    assert ignored in resumed.out.splitlines()
+    for out in ("whole", "out"):
+        assert json.loads((tmp_path / out / "run.json").read_text())["ignored"] == {".dcm": 1}
 
 
 def test_edited_rules_are_not_mixed_with_earlier_ones(

@@ -125,6 +125,19 @@ def test_another_format_is_refused(folder: Path) -> None:
         bundle.load(folder)
 
 
+def test_the_working_folder_is_named_in_messages(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last part of the path ``.`` is empty, so messages began with a colon."""
+    monkeypatch.chdir(folder)
+    (folder / "model.onnx").write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"^\.: is damaged or was edited"):
+        bundle.load(".")
+    (folder / "bundle.json").unlink()
+    with pytest.raises(BundleError, match=r"^\.: has no bundle\.json"):
+        bundle.load(".")
+
+
 def test_a_path_that_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("hello")
     for path in (tmp_path / "nothing", tmp_path / "text.txt"):

@@ -7,6 +7,7 @@ run ends, so that boxes of two runs are never mixed.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -173,12 +174,17 @@ def names_of(photographs: Sequence[Input], folder: Path | None) -> dict[Path, st
     Returns:
         Paths relative to the folder, with "/" between the parts.
     """
-    absolute = [photograph.path.absolute() for photograph in photographs]
-    root = _common(absolute) if folder is None else folder.absolute()
+    absolute = [plain(photograph.path) for photograph in photographs]
+    root = _common(absolute) if folder is None else plain(folder)
     return {
         photograph.path: path.relative_to(root).as_posix()
         for photograph, path in zip(photographs, absolute, strict=True)
     }
+
+
+def plain(path: Path) -> Path:
+    """An absolute path without ``..``, which would lead out of the folder of annotations."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _common(paths: Sequence[Path]) -> Path:

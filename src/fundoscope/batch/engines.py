@@ -149,7 +149,7 @@ def engine(
         options: what it is called with.
         workers: photographs that are read at a time, at least 1.
         threads: CPU threads for one photograph.
-        photographs: their number; a lower bound will do.
+        photographs: their number; a lower bound of at least ``workers`` will do.
         limits: of one photograph; threads have none.
         processes: whether to use processes; ``None`` decides by the number of photographs.
 
@@ -158,5 +158,5 @@ def engine(
     """
     make_one = partial(make, **options, threads=threads)
     if photographs >= PROCESSES_FROM if processes is None else processes:
-        return Processes(make_one, workers, limits)
+        return Processes(make_one, max(1, min(workers, photographs)), limits)
     return Threads(make_one(), workers)

@@ -22,6 +22,8 @@ from fundoscope.quoting import shown
 IMAGE: Final = "image"
 RESULTS: Final = ("run.json", "readings.csv")
 """Files by which a folder of results is known."""
+UNFINISHED_RUN: Final = "unfinished/ledger.sqlite"
+"""The file by which the folder of a run that was killed is known: it holds pictures, too."""
 OWN_RESULTS: Final = "folder of results"
 SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRAPH_SUFFIXES))
 """Suffixes that a cell may leave out."""
@@ -116,7 +118,7 @@ def stream(
         TableError: a table is not valid.
     """
     seen: set[Path | str] = set()
-    given = list(_expanded(paths))
+    given = list(_expanded(paths, leave_out, passed_over))
     single = len(given) == 1 and (
         isinstance(given[0], Url) or given[0].suffix.lower() != patterns.LIST_SUFFIX
     )
@@ -134,12 +136,31 @@ def stream(
                 yield photograph
 
 
-def _expanded(paths: Sequence[Path | Url]) -> Iterator[Path | Url]:
+def _expanded(
+    paths: Sequence[Path | Url], leave_out: Path | None, passed_over: Counter[str]
+) -> Iterator[Path | Url]:
+    """Replace patterns by what they match, without folders of results.
+
+    A pattern that matches the folder of results, too, could not be resumed otherwise.
+    """
     for path in paths:
         if isinstance(path, Url):
             yield path
-        else:
-            yield from patterns.expanded([path])
+            continue
+        found = list(patterns.expanded([path]))
+        kept = [each for each in found if each == path or not _is_of_results(each, leave_out)]
+        if not kept:
+            raise UsageError(str(path), "matches folders of results only", "check the pattern")
+        if kept != found:
+            passed_over[OWN_RESULTS] += len(found) - len(kept)
+        yield from kept
+
+
+def _is_of_results(path: Path, leave_out: Path | None) -> bool:
+    if not _is_folder(path):
+        return False
+    is_out = leave_out is not None and leave_out.is_dir() and path.samefile(leave_out)
+    return is_out or _holds_results(path)
 
 
 def _first_time(photograph: Input, seen: set[Path | str]) -> bool:
@@ -253,7 +274,8 @@ def _identity(folder: Path) -> tuple[int, int]:
 def _holds_results(folder: Path) -> bool:
     """Whether an earlier run wrote its results into a folder."""
     try:
-        return all((folder / file).is_file() for file in RESULTS)
+        written = all((folder / file).is_file() for file in RESULTS)
+        return written or (folder / UNFINISHED_RUN).is_file()
     except OSError:  # No permission: entering it reports that.
         return False
 
@@ -264,9 +286,7 @@ def _of_folder(
     try:
         entries = _entries(folder)
     except OSError as error:
-        reason = f"is a folder that cannot be opened ({error.strerror})"
-        problem = PhotoError(folder.name, reason, "change its permissions", code="no_permission")
-        yield Input(str(folder), folder, problem=problem)
+        yield _closed(folder, error)
         return
     for name, is_folder in entries:
         entry = folder / name
@@ -274,7 +294,11 @@ def _of_folder(
             if _holds_results(entry):
                 others[OWN_RESULTS] += 1  # Their pictures are no photographs.
                 continue
-            identity = _identity(entry)
+            try:
+                identity = _identity(entry)
+            except OSError as error:
+                yield _closed(entry, error)
+                continue
             if identity not in entered:
                 entered.add(identity)
                 yield from _of_folder(entry, entered, others)
@@ -282,6 +306,12 @@ def _of_folder(
             yield Input(str(entry), entry)
         else:
             others[entry.suffix.lower() or "(no suffix)"] += 1
+
+
+def _closed(folder: Path, error: OSError) -> Input:
+    reason = f"is a folder that cannot be opened ({error.strerror})"
+    problem = PhotoError(folder.name, reason, "change its permissions", code="no_permission")
+    return Input(str(folder), folder, problem=problem)
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:

@@ -48,8 +48,12 @@ SHOT: Final = re.compile(r"([a-z]+?)\d?")
 """An eye, and the number of the photograph of it, such as ``l1``."""
 JOINED: Final = re.compile(r"(\d+)(left|right|l|r|os|od)\d?", re.IGNORECASE)
 """Patient and eye without a separator, such as ``0123L``."""
-DATE: Final = re.compile(r"(19|20)\d\d[01]\d[0-3]\d")
-"""A date in digits. It is not a patient: several may have been photographed that day."""
+DATE: Final = re.compile(
+    r"(?<![^_])(?:(?:19|20)\d\d(?:[01]\d[0-3]\d|_[01]?\d_[0-3]?\d)"
+    r"|[0-3]?\d_[0-3]?\d_(?:19|20)\d\d)(?![^_])"
+)
+"""A date in digits, its parts joined by ``_``. It is not a patient: several may have been
+photographed that day."""
 MEANINGLESS: Final = frozenset(
     ("", "img", "image", "photo", "photograph", "picture", "fundus", "eye", "retina", "scan", "dsc")
 )
@@ -123,10 +127,9 @@ def _says_eye(parts: Sequence[str], place: int) -> bool:
 
 
 def _patient(parts: Sequence[str]) -> str:
-    known = [part for part in parts if not DATE.fullmatch(part)]
-    if all(part.lower() in MEANINGLESS for part in known):
-        return ""
-    return "_".join(parts)
+    name = "_".join(parts)
+    known = DATE.sub("", name).lower().split("_")
+    return "" if all(part in MEANINGLESS for part in known) else name
 
 
 def eye_of(word: str) -> str | None:

@@ -173,6 +173,14 @@ def _write_workbook(path: Path, stage: Path) -> None:
         workbook.write(summary.read(stage / SUMMARY_CSV), stage / path.name)
 
 
-def picture_name(photograph: Path, sha256: str) -> str:
-    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``."""
-    return f"{shown.stem_for_a_file(photograph.stem)}-{sha256[:HASH_CHARACTERS]}.png"
+def picture_name(photograph: Path, sha256: str, *, eye: str | None = "") -> str:
+    """The file name of the picture of a photograph: ``<stem>-<8 of sha256>.png``.
+
+    Args:
+        photograph: its path.
+        sha256: of its file.
+        eye: where the same file has another picture, for it was given as another eye: the eye is in
+            the name, too. ``None`` means that it is not known.
+    """
+    stem = shown.stem_for_a_file(photograph.stem) + ("" if eye == "" else f"-{eye or 'eye'}")
+    return f"{stem}-{sha256[:HASH_CHARACTERS]}.png"

@@ -20,14 +20,15 @@ from fundoscope.batch.engines import Engine, Threads
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.jobs import INTERNAL_ERROR, Answer, Job, PhotoReader, Refusal, answer
 from fundoscope.batch.ledger import equal
-from fundoscope.batch.ledger.database import PUBLISHED, STARTED, Ledger
+from fundoscope.batch.ledger.database import LISTED, PUBLISHED, STARTED, Ledger
 from fundoscope.batch.ledger.folder import keep_picture, ledger_of
+from fundoscope.batch.ledger.noticed import Noticed
 from fundoscope.batch.ledger.record import Facts, record
 from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
 from fundoscope.batch.sources.archives import Archives
 from fundoscope.batch.sources.remote import Url
-from fundoscope.errors import ConnectionLostError, PhotoError
+from fundoscope.errors import ConnectionLostError, PhotoError, UsageError
 from fundoscope.photo.decode import name_of
 
 __all__ = ["INTERNAL_ERROR", "Options", "PhotoReader", "Tally", "examine", "read_all", "run"]
@@ -102,6 +103,7 @@ def read_all(
     show: Callable[[Outcome], None],
     stop: Event,
     begin: Callable[[int, int], None] | None = None,
+    noticed: Noticed | None = None,
 ) -> Tally:
     """Read photographs, write the results and show each one, in the order of the inputs.
 
@@ -115,9 +117,12 @@ def read_all(
         show: called with each outcome, in order, in the calling thread.
         stop: once set, the run ends; what was recorded is written.
         begin: called with the number of photographs, and of those that were read before.
+        noticed: gets what was noticed when the photographs were listed: in a run that is resumed,
+            when it began.
 
     Raises:
-        UsageError: the folder of results holds another run, or one that is at work.
+        UsageError: the folder of results holds another run, or one that is at work; or reports of
+            patients are wanted from a part of the photographs.
         OutputError: a result could not be written.
         FundoscopeError: reading failed for a reason that concerns all photographs. If a cluster or
             store is lost, what was read is written, and the tally says so.
@@ -126,7 +131,7 @@ def read_all(
     with ledger_of(options.out, command, _now(), overwrite=options.overwrite) as ledger:
         if options.out is not None and not options.overwrite and ledger.fact(PUBLISHED) is None:
             results.refuse_earlier(options.out)
-        ledger.list_inputs((each, shown.image(each, paths=options.paths)) for each in inputs)
+        _list(inputs, ledger, options, noticed or Noticed())
         tally = Tally(ledger.total(options.shard))
         for _, facts in ledger.facts():
             tally.add(facts)
@@ -147,6 +152,16 @@ def read_all(
                 options.out, ledger, tally, document, excel=options.excel, reports=write
             )
     return tally
+
+
+def _list(inputs: Iterable[Input], ledger: Ledger, options: Options, noticed: Noticed) -> None:
+    """List the photographs, or restore what was noticed when that was done."""
+    named = ((each, shown.image(each, paths=options.paths)) for each in inputs)
+    ledger.list_inputs(named, noticed.to_text)
+    noticed.restore(ledger.fact(LISTED) or "")
+    if options.reports is not None and options.shard != WHOLE and ledger.has_patients():
+        why = "cannot be combined with --shard: another part may have photographs of a patient"
+        raise UsageError("--report", why, "leave one of them out")
 
 
 def _walk(
@@ -311,8 +326,11 @@ def _recorded(begun: _Begun, outcome: Outcome, ledger: Ledger, options: Options)
     """Write a photograph's picture and record it; both are on the disk then."""
     picture = sha256 = ""
     if outcome.picture is not None and outcome.reading is not None and options.out is not None:
-        picture = results.picture_name(outcome.input.path, outcome.reading.photo.sha256)
+        file, path = outcome.reading.photo.sha256, outcome.input.path
+        picture = results.picture_name(path, file)
         sha256 = hashlib.sha256(outcome.picture).hexdigest()
+        if ledger.has_other_picture(file, picture, sha256):
+            picture = results.picture_name(path, file, eye=names.eye_of(outcome.input.eye))
         keep_picture(options.out, picture, outcome.picture)
     kept = record(
         outcome,
@@ -328,6 +346,9 @@ def _recorded(begun: _Begun, outcome: Outcome, ledger: Ledger, options: Options)
 
 def _conclude(ledger: Ledger, tally: Tally) -> None:
     """List what a person should know of single photographs."""
+    noticed = Noticed()
+    noticed.restore(ledger.fact(LISTED) or "")
+    tally.ignored = dict(sorted(noticed.passed_over.items()))
     tally.patients = ledger.patient_count()
     for number, facts in ledger.facts():
         if facts.same_as:
@@ -365,6 +386,7 @@ def _manifest(engine: Engine, tally: Tally, options: Options, started: str) -> d
         "refused": [entry for entry in tally.ungraded if entry["status"] == REFUSED],
         "not_graded": [entry for entry in tally.ungraded if entry["status"] == NOT_GRADED],
         "equal": tally.equal,
+        "ignored": tally.ignored,
         "started": started,
         "finished": _now(),
         "interrupted": tally.interrupted,

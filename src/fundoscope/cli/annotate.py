@@ -117,6 +117,7 @@ def _folder(paths: list[Path]) -> Path | None:
 
 def _photographs(paths: list[Path], out: Path | None) -> list[Input]:
     """The photographs to annotate, each once. Results may lie in their folder."""
+    from fundoscope.batch.annotation_files import plain
     from fundoscope.batch.inputs import gather
 
     apart = out is not None and not any(path.exists() and _same(path, out) for path in paths)
@@ -128,9 +129,7 @@ def _photographs(paths: list[Path], out: Path | None) -> list[Input]:
                 "is an archive or an address: annotations need photographs in a folder",
                 "unpack or download the photographs, and name their folder",
             )
-    return list({photo.path.absolute(): photo for photo in reversed(inputs.photographs)}.values())[
-        ::-1
-    ]
+    return list({plain(photo.path): photo for photo in reversed(inputs.photographs)}.values())[::-1]
 
 
 def _same(path: Path, other: Path) -> bool:

@@ -156,12 +156,15 @@ def _require_values(arguments: list[str]) -> None:
     """Refuse ``--out ""``, as a script with an unset variable writes it: it is the working folder.
 
     Raises:
-        UsageError: the value of an option is empty.
+        UsageError: the value of an option, or another argument, is empty.
     """
     for option, value in pairwise([*arguments, "end"]):
         name, equals, given = option.partition("=")
         if name.startswith("--") and (value if not equals else given) == "":
             raise UsageError(name, "has an empty value", "give one, or leave the option out")
+    if "" in arguments:
+        what = f"argument {arguments.index('')} of {arguments[0] or 'fundoscope'}"
+        raise UsageError(what, "is empty", "give a name, or leave it out")
 
 
 def _output_was_closed() -> bool:

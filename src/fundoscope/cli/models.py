@@ -33,15 +33,13 @@ def models(
     Exit codes: 0 if all bundles are intact, 2 if one is missing or damaged.
     """
     from fundoscope.models import bundle
-    from fundoscope.quoting import printable
+    from fundoscope.quoting import as_json, printable
 
     described = [_described(path) for path in (*_shipped(), *(bundles or ()))]
     if not described:
         bundle.shipped()  # raises an error that says what to do
     if json:
-        import msgspec
-
-        typer.echo(msgspec.json.format(msgspec.json.encode(described), indent=2).decode())
+        typer.echo(as_json(described).decode(), nl=False)
     for facts in described:
         if not facts["verified"]:
             typer.echo(printable(facts["error"]), err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.inputs import Input
+    from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.ledger.tally import Tally
     from fundoscope.batch.outcome import Outcome
     from fundoscope.batch.run import Options
@@ -222,7 +222,7 @@ def read(
     store, 1 for any other failure.
     """
     from fundoscope.batch import processors
-    from fundoscope.batch.names import Doubts
+    from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.run import Options
     from fundoscope.batch.sources import remote
 
@@ -242,10 +242,9 @@ def read(
     spoken = _language_of_reports(out, language, wanted=report)
     remote.refuse("--out", out)
     given_paths = [remote.place(path) for path in paths]
-    passed_over, doubts = Counter[str](), Doubts()
-    parallel = workers or processors.available()
+    noticed, parallel = Noticed(), workers or processors.available()
     count, inputs = setup.inputs(
-        given_paths, out, names, passed_over, doubts, at_least=parallel, overwrite=overwrite
+        given_paths, out, names, noticed, at_least=parallel, overwrite=overwrite
     )
     given: dict[str, Any] = {"lesions": "auto" if lesions_auto else lesions, "pictures": pictures}
     given |= {"labels": labels, "threshold": threshold, "device": device, "names": names}
@@ -272,8 +271,8 @@ def read(
     if engine == EngineName.RAY:
         start = partial(setup.cluster, made_with, address, workers, limit)
     show_one = partial(show, json=json, paths=with_paths, quiet=quiet, verbose=verbose)
-    tally, screen = _run(inputs, options, start, show_one, verbose=verbose)
-    raise typer.Exit(conclude(tally, passed_over, doubts, screen, out, json=json))
+    tally, screen = _run(inputs, options, start, show_one, noticed, verbose=verbose)
+    raise typer.Exit(conclude(tally, noticed, screen, out, json=json))
 
 
 def _run(
@@ -281,6 +280,7 @@ def _run(
     options: Options,
     start: Callable[[Event], Engine],
     show_one: Callable[[Outcome, Terminal], None],
+    noticed: Noticed,
     *,
     verbose: bool,
 ) -> tuple[Tally, Terminal]:
@@ -291,6 +291,7 @@ def _run(
         options: of the run.
         start: gives what reads them; its argument is set when the run is to stop.
         show_one: prints an outcome.
+        noticed: gets what was noticed when the photographs were listed.
         verbose: whether to print the models.
     """
     from fundoscope.batch.run import read_all
@@ -309,7 +310,9 @@ def _run(
             _check_rows(total, excel=options.excel)
             screen.begin(total, earlier)
 
-        tally = read_all(inputs, engine, options, show=show_it, stop=stop, begin=begin)
+        tally = read_all(
+            inputs, engine, options, show=show_it, stop=stop, begin=begin, noticed=noticed
+        )
     return tally, screen
 
 

@@ -13,8 +13,8 @@ from fundoscope.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 
 if TYPE_CHECKING:
     from fundoscope.batch.engines import Engine
+    from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.ledger.tally import Tally
-    from fundoscope.batch.names import Doubts
     from fundoscope.batch.outcome import Outcome
     from fundoscope.cli.terminal import Terminal
     from fundoscope.reading import Reading
@@ -83,8 +83,7 @@ def show(
 
 def conclude(
     tally: Tally,
-    passed_over: Mapping[str, int],
-    doubts: Doubts,
+    noticed: Noticed,
     screen: Terminal,
     out: Path | None,
     *,
@@ -102,12 +101,12 @@ def conclude(
         done = f"{tally.done} of {tally.photographs} photographs were read"
         typer.echo(f"interrupted: {done}{kept}", err=True)
         return INTERRUPTED
-    if doubts.joined:
-        screen.err(_joined(doubts.joined))
-    if doubts.unknown_eyes:
-        screen.err(_unknown(doubts.unknown_eyes))
+    if noticed.doubts.joined:
+        screen.err(_joined(noticed.doubts.joined))
+    if noticed.doubts.unknown_eyes:
+        screen.err(_unknown(noticed.doubts.unknown_eyes))
     if not json:
-        for line in _totals(tally, passed_over, out):
+        for line in _totals(tally, noticed.passed_over, out):
             screen.out(line)
     return PIPE_CLOSED if screen.closed else tally.exit_code
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
@@ -19,9 +18,12 @@ if TYPE_CHECKING:
 
     from fundoscope.batch.engines import Engine
     from fundoscope.batch.inputs import Input
-    from fundoscope.batch.names import Doubts
+    from fundoscope.batch.ledger.noticed import Noticed
     from fundoscope.batch.sources.remote import Url
+    from fundoscope.batch.worker_process import WorkerLimits
 
+MAX_DEADLINE: Final = 86_400.0
+"""Seconds. The system's timer takes no infinite time, and a worker would end on each photograph."""
 SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
@@ -50,16 +52,14 @@ def engine(
     """What reads the photographs on this machine; it starts too soon to be stopped."""
     from fundoscope import reader
     from fundoscope.batch import engines, processors
-    from fundoscope.batch.workers import WorkerLimits
 
-    usual = WorkerLimits()
     return engines.engine(
         reader.Reader,
         made_with,
         workers=workers,
         threads=processors.threads(workers, photographs),
         photographs=photographs,
-        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+        limits=_limits(deadline),
     )
 
 
@@ -73,17 +73,32 @@ def cluster(
     """What reads the photographs on a Ray cluster."""
     from fundoscope import reader
     from fundoscope.batch.cluster.engine import Cluster
-    from fundoscope.batch.workers import WorkerLimits
 
-    usual = WorkerLimits()
     return Cluster(
         reader.Reader,
         made_with,
         address=address,
         workers=workers,
-        limits=usual if deadline is None else replace(usual, deadline_s=deadline),
+        limits=_limits(deadline),
         stop=stop,
     )
+
+
+def _limits(deadline: float | None) -> WorkerLimits:
+    """The limits of one photograph.
+
+    Raises:
+        UsageError: the deadline is too late.
+    """
+    from fundoscope.batch.workers import WorkerLimits
+
+    usual = WorkerLimits()
+    if deadline is None:
+        return usual
+    if deadline > MAX_DEADLINE:
+        why = f"is more than {MAX_DEADLINE:g} seconds (a day)"
+        raise UsageError(f"--deadline {deadline:g}", why, "give fewer, or leave it out")
+    return replace(usual, deadline_s=deadline)
 
 
 def command(
@@ -155,8 +170,7 @@ def inputs(
     paths: list[Path | Url],
     out: Path | None,
     names: str | None,
-    passed_over: Counter[str],
-    doubts: Doubts,
+    noticed: Noticed,
     at_least: int,
     *,
     overwrite: bool,
@@ -175,7 +189,8 @@ def inputs(
     from fundoscope.batch.results import check_folder
 
     from_names = () if names is None else naming.chosen(names)
-    inputs = naming.completed(stream(paths, passed_over, leave_out=out), from_names, doubts)
+    given = stream(paths, noticed.passed_over, leave_out=out)
+    inputs = naming.completed(given, from_names, noticed.doubts)
     first = list(islice(inputs, max(at_least, engines.PROCESSES_FROM)))
     if out is not None:
         check_folder(out, overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -168,7 +169,8 @@ def open_standard_streams() -> None:
     """Give a process that was started with closed standard streams (``>&-``) open ones.
 
     Otherwise the next file that is opened would get the number of standard output, and whatever is
-    printed would be written into it.
+    printed would be written into it. What standard output cannot encode, such as bytes in the name
+    of a file, is printed as escapes.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -181,6 +183,8 @@ def open_standard_streams() -> None:
         if getattr(sys, name) is None:
             mode = "r" if descriptor == 0 else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def flush_output() -> int | None:

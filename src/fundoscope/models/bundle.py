@@ -239,7 +239,7 @@ def write(folder: str | Path, manifest: BundleManifest, model: bytes, card: str)
     fault = ranges.fault(manifest)
     if fault is not None:
         raise BundleError(
-            Path(folder).name, f"would have a wrong {MANIFEST}: {fault}", "correct it"
+            files.title(Path(folder)), f"would have a wrong {MANIFEST}: {fault}", "correct it"
         )
     _write(Path(folder), msgspec.to_builtins(manifest), model, card.encode())
 
@@ -260,7 +260,7 @@ def seal(folder: str | Path, *, overwrite: bool = False) -> Bundle[BundleManifes
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise BundleError(folder.name, "is not a folder", "unpack the bundle first")
+        raise BundleError(files.title(folder), "is not a folder", "unpack the bundle first")
     read = files.reader(folder)
     text = read(MANIFEST, limits.MAX_BUNDLE_JSON_BYTES)
     if overwrite:
@@ -292,7 +292,7 @@ def _manifest(text: bytes, path: Path) -> tuple[BundleManifest, bool]:
     header = _decoded(text, _Header, path)
     if header.format != FORMAT or header.task not in MANIFESTS:
         raise BundleError(
-            path.name,
+            files.title(path),
             f"has the format {header.format[:MESSAGE]!r} and does {header.task[:MESSAGE]!r}; this"
             f" version reads {FORMAT!r} for {', '.join(MANIFESTS)}",
             "use the fundoscope version that it was made with, or export it again",
@@ -300,7 +300,7 @@ def _manifest(text: bytes, path: Path) -> tuple[BundleManifest, bool]:
     manifest = _decoded(text, MANIFESTS[header.task], path)
     fault = ranges.fault(manifest)
     if fault is not None:
-        raise BundleError(path.name, f"has a wrong {MANIFEST}: {fault}", GET_AGAIN)
+        raise BundleError(files.title(path), f"has a wrong {MANIFEST}: {fault}", GET_AGAIN)
     return manifest, header.sealed
 
 
@@ -320,7 +320,7 @@ def _decoded(text: bytes, form: type[_Form], path: Path) -> _Form:
         return decoding.decoded(text, form)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise BundleError(
-            path.name, f"has a wrong {MANIFEST}: {str(error)[:MESSAGE]}", GET_AGAIN
+            files.title(path), f"has a wrong {MANIFEST}: {str(error)[:MESSAGE]}", GET_AGAIN
         ) from None
 
 
@@ -334,7 +334,7 @@ def _seal(read: Callable[[str, int], bytes], path: Path, *, promised: bool) -> d
         return {}
     match = SEAL_FORM.fullmatch(text)
     if match is None:
-        raise BundleError(path.name, f"has a wrong {SEAL}", GET_AGAIN)
+        raise BundleError(files.title(path), f"has a wrong {SEAL}", GET_AGAIN)
     return {name: match[name.partition(".")[0]].decode() for name in SEALED_FILES}
 
 
@@ -344,7 +344,7 @@ def _require(hashes: dict[str, str], name: str, data: bytes, path: Path) -> None
     if expected is None or digest == expected:
         return
     raise BundleError(
-        path.name,
+        files.title(path),
         f"is damaged or was edited: {name} has the sha256 {digest[:HASH_SHOWN]}…, not"
         f" {expected[:HASH_SHOWN]}…",
         "get the bundle again from its source; if you edited it on purpose: fundoscope bundle seal"
@@ -356,7 +356,7 @@ def _require(hashes: dict[str, str], name: str, data: bytes, path: Path) -> None
 
 def _other_task(path: str | Path, manifest: BundleManifest, wanted: str) -> BundleError:
     return BundleError(
-        Path(path).name,
+        files.title(Path(path)),
         f"is a {manifest.task} bundle, not a {wanted} bundle",
         f"name a {wanted} bundle",
     )

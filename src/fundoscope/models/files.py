@@ -54,10 +54,15 @@ def reader(path: Path) -> Callable[[str, int], bytes]:
     if _is_zip(path):
         return lambda name, bound: _from_zip(path, name, bound)
     raise BundleError(
-        path.name or str(path),
+        title(path),
         "is not a bundle (a folder or zip file with bundle.json and model.onnx)",
         "check the path; `fundoscope models` lists the bundles that ship",
     )
+
+
+def title(path: Path) -> str:
+    """How messages name a bundle; ``.`` has no name."""
+    return path.name or str(path)
 
 
 def _is_folder(path: Path) -> bool:
@@ -84,7 +89,7 @@ def _from_folder(path: Path, name: str, bound: int) -> bytes:
         raise _missing(path, name) from None
     except OSError as error:
         raise BundleError(
-            path.name, f"its {name} cannot be read ({error.strerror})", "check its permissions"
+            title(path), f"its {name} cannot be read ({error.strerror})", "check its permissions"
         ) from None
 
 
@@ -104,14 +109,16 @@ def _from_zip(path: Path, name: str, bound: int) -> bytes:
 
 def _damaged(path: Path, error: Exception) -> BundleError:
     reason = str(error)[:DAMAGE_SHOWN] or type(error).__name__
-    return BundleError(path.name, f"is a damaged zip file ({reason})", "get the bundle again")
+    return BundleError(title(path), f"is a damaged zip file ({reason})", "get the bundle again")
 
 
 def _missing(path: Path, name: str) -> MissingFileError:
-    return MissingFileError(path.name, f"has no {name}", "get the whole bundle, or export it again")
+    return MissingFileError(
+        title(path), f"has no {name}", "get the whole bundle, or export it again"
+    )
 
 
 def _too_large(path: Path, name: str, bound: int) -> BundleError:
     return BundleError(
-        path.name, f"its {name} has more than {bound // 2**10:,} KiB", "check the path"
+        title(path), f"its {name} has more than {bound // 2**10:,} KiB", "check the path"
     )

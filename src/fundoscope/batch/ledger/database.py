@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -55,6 +55,10 @@ COMMAND, STARTED, LISTED, PUBLISHED = "command", "started", "listed", "published
 
 class DamagedError(UsageError):
     """A ledger is damaged or of another version."""
+
+
+class InUseError(UsageError):
+    """Another run uses a ledger."""
 
 
 class Ledger:
@@ -117,11 +121,14 @@ class Ledger:
         with self._explained():
             self._sqlite.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def list_inputs(self, inputs: Iterable[tuple[Input, str]]) -> None:
+    def list_inputs(
+        self, inputs: Iterable[tuple[Input, str]], noticed: Callable[[], str] = str
+    ) -> None:
         """Record what is to be read, unless that was done before.
 
         Args:
             inputs: each photograph, and how results name it.
+            noticed: gives the value of the fact :data:`LISTED`, once all are recorded.
 
         Raises:
             OutputError: it could not be written.
@@ -139,7 +146,7 @@ class Ledger:
                         for photograph, shown in inputs
                     ),
                 )
-                self._sqlite.execute("INSERT INTO facts VALUES (?, '')", (LISTED,))
+                self._sqlite.execute("INSERT INTO facts VALUES (?, ?)", (LISTED, noticed()))
                 self._sqlite.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -217,6 +224,13 @@ class Ledger:
         row = next(iter(self._rows(query, sha256)), None)
         return None if row is None else (row[0], Facts.from_text(row[1]).image)
 
+    def has_other_picture(self, sha256: str, name: str, picture_sha256: str) -> bool:
+        """Whether a picture of this name, of the same photograph, has other bytes."""
+        query = (
+            "SELECT 1 FROM records WHERE sha256 = ? AND picture = ? AND picture_sha256 != ? LIMIT 1"
+        )
+        return self._value(query, sha256, name, picture_sha256) is not None
+
     def has_size(self, size: int) -> bool:
         """Whether a photograph that was read has a file of this size, in bytes."""
         query = "SELECT 1 FROM records WHERE size = ? AND sha256 != '' LIMIT 1"
@@ -254,7 +268,11 @@ class Ledger:
             last = rows[-1][0]
 
     def patients(self) -> Iterator[Patient]:
-        """The patients in the order of their first photograph."""
+        """The patients in the order of their first photograph that was read."""
+        unread: dict[str, list[str]] = {}
+        for _, photograph in self.pending():  # none, once a whole run has ended
+            if photograph.patient:
+                unread.setdefault(encodable(photograph.patient), []).append(photograph.eye)
         query = (
             "SELECT number, facts FROM records JOIN (SELECT patient AS name, MIN(number) AS first"
             " FROM records WHERE patient != '' GROUP BY patient) ON patient = name"
@@ -267,6 +285,8 @@ class Ledger:
                 patient = Patient(name)
                 for each in photographs:
                     patient.add(each)
+                for eye in unread.get(encodable(name), ()):
+                    patient.add_unread(eye)
                 yield patient
 
     def _all(self, column: str) -> Iterator[tuple[int, Any]]:
@@ -298,7 +318,7 @@ def _error(error: sqlite3.Error, path: Path | None) -> OutputError | UsageError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         why, remedy = "is used by another run", "wait until it has ended, or name another folder"
-        return UsageError(f"{what}", why, remedy)
+        return InUseError(what, why, remedy)
     if code == sqlite3.SQLITE_FULL:
         return OutputError(what, f"{UNWRITTEN} ({NO_ROOM})", REMEDY)
     if isinstance(error, sqlite3.OperationalError):
@@ -308,14 +328,18 @@ def _error(error: sqlite3.Error, path: Path | None) -> OutputError | UsageError:
 
 
 def _packed(photograph: Input) -> str:
-    """An input as JSON in ASCII; a path may hold any bytes."""
+    """An input as JSON in ASCII; a path may hold any bytes.
+
+    Paths are absolute, as the run may be resumed from another working folder.
+    """
     problem = photograph.problem
     parts = None if problem is None else (problem.what, problem.why, problem.remedy, problem.code)
+    path = photograph.path if photograph.url else photograph.path.absolute()
+    archive = photograph.archive and str(Path(photograph.archive).absolute())
     return json.dumps(
         (
-            photograph.image, str(photograph.path), photograph.id, photograph.patient,
-            photograph.eye, photograph.from_table, photograph.archive, photograph.place, parts,
-            photograph.url,
+            photograph.image, str(path), photograph.id, photograph.patient, photograph.eye,
+            photograph.from_table, archive, photograph.place, parts, photograph.url,
         )
     )  # fmt: skip
 

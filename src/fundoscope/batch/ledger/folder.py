@@ -13,7 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from fundoscope.batch.ledger.database import COMMAND, LISTED, STARTED, DamagedError, Ledger
+from fundoscope.batch.ledger.database import (
+    COMMAND,
+    LISTED,
+    STARTED,
+    DamagedError,
+    InUseError,
+    Ledger,
+)
 from fundoscope.errors import UsageError
 from fundoscope.syncing import sync_file, sync_folder
 from fundoscope.writing import explained
@@ -57,6 +64,8 @@ def ledger_of(
         (out / UNFINISHED).mkdir(parents=True, exist_ok=True)
     try:
         ledger = _claimed(out, json.dumps(command, sort_keys=True), now, overwrite=overwrite)
+    except InUseError:
+        raise  # That run has just begun: the folder is its own.
     except BaseException:
         if new:
             discard(out, made=made)

@@ -18,6 +18,8 @@ COLUMNS: Final = (
 
 BY_GRADE: Final = "a photograph is referable"
 BY_GAP: Final = "a photograph could not be graded"
+UNREAD: Final = "not all photographs of the patient were read in this run"
+"""It was stopped, or reads a part of the photographs."""
 NONE: Final = "all photographs were graded, none is referable"
 BOTH: Final = "both"
 """Both eyes have the highest grade."""
@@ -38,6 +40,7 @@ class Patient:
         read: the number of graded photographs.
         not_graded: the number of photographs that could be read but not graded.
         refused: the number of photographs that could not be read.
+        unread: the number of photographs that the run has not read, or leaves to another part.
         eyes: whether each eye has a graded photograph.
         reasons: why a person should look at graded photographs.
     """
@@ -50,6 +53,7 @@ class Patient:
     read: int = 0
     not_graded: int = 0
     refused: int = 0
+    unread: int = 0
     eyes: dict[str, bool] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
 
@@ -72,20 +76,27 @@ class Patient:
         if facts.probability is not None:
             self.probability = max(self.probability or 0.0, facts.probability)
 
+    def add_unread(self, eye: str) -> None:
+        """Add a photograph of this patient that the run has not read."""
+        self.unread += 1
+        if eye:
+            self.eyes.setdefault(eye_of(eye) or eye, False)
+
     @property
     def referable(self) -> bool:
         """Whether the patient should see a doctor: a photograph is positive, or has no grade."""
-        return self.positive or self.read < self.photographs
+        return self.positive or self.read < self.photographs + self.unread
 
     @property
     def photographs(self) -> int:
-        """The number of photographs of this patient."""
+        """The number of photographs of this patient in the tables."""
         return self.read + self.not_graded + self.refused
 
     def row(self) -> dict[str, str]:
         """Text cells by column."""
         none = NONE if {"left", "right"} <= self.eyes.keys() else ONE_EYE
-        because = BY_GRADE if self.positive else BY_GAP if self.referable else none
+        gap = BY_GAP if self.read < self.photographs else UNREAD
+        because = BY_GRADE if self.positive else gap if self.referable else none
         return {
             "patient": self.name,
             "icdr": "" if self.icdr is None else str(self.icdr),

@@ -34,6 +34,8 @@ class Tally:
         equal: the photographs whose file was read before in this run, and under which name. Names
             that several photographs have are followed by the number of the photograph. They are
             listed at the end.
+        ignored: counts of files in folders and archives that are not photographs, by suffix; known
+            at the end.
         interrupted: whether the run was stopped before its end.
         lost: the error that stopped it, if a cluster or a store was lost.
         earlier: the number of photographs that were read before this command began.
@@ -52,6 +54,7 @@ class Tally:
     patients: int = 0
     ungraded: list[dict[str, Any]] = field(default_factory=list)
     equal: list[dict[str, str]] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
     lost: ConnectionLostError | None = None
     earlier: int = 0

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, Self
 
 from fundoscope import limits
 from fundoscope.compression import LZMA_ERRORS
@@ -33,6 +33,12 @@ HEADERS: Final = (
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
 )  # fmt: skip
+UNENDED: Final[tuple[type[Exception], ...]] = (
+    tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+    tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+    tarfile.EmptyHeaderError,  # type: ignore[attr-defined]
+)
+"""Faults of a header; an archive ends with an empty one."""
 MAX_HEADER_BYTES: Final = 2**20
 """Of an extended header in a tar file; usual ones hold a long name."""
 MIB: Final = 2**20
@@ -62,7 +68,7 @@ def members(
         with _opened(path) as archive:
             for entry in archive.entries():
                 pure = PurePosixPath(entry.name)
-                if any(part.startswith((".", "__MACOSX")) for part in pure.parts):
+                if any(_is_hidden(part) for part in pure.parts):
                     continue
                 if pure.suffix.lower() in suffixes:
                     yield entry.place, entry.name
@@ -72,6 +78,11 @@ def members(
         raise UsageError(str(path), f"cannot be read ({error})", "make it again") from None
 
 
+def _is_hidden(part: str) -> bool:
+    """Whether a part of a name is passed over; ``..`` leads to the folder above."""
+    return part.startswith((".", "__MACOSX")) and part != ".."
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """A file in an archive: its place among all entries, its name and its size in bytes."""
@@ -79,6 +90,7 @@ class _Entry:
     place: int
     name: str
     size: int
+    is_link: bool = False
 
 
 class Archives:
@@ -110,7 +122,7 @@ class Archives:
             for _ in range(2):  # once more from the beginning, if the member came before
                 entry = next((each for each in self._rest(path) if each.place >= place), None)
                 if entry is not None and (entry.place, entry.name) == (place, name):
-                    return self._bytes(title, entry.size)
+                    return self._bytes(title, entry)
                 self.close()
         except DAMAGE as error:
             self.close()
@@ -127,14 +139,17 @@ class Archives:
             self._entries = self._archive.entries()
         return self._entries
 
-    def _bytes(self, title: str, size: int) -> bytes:
+    def _bytes(self, title: str, entry: _Entry) -> bytes:
         most = limits.MAX_FILE_BYTES
-        if self._archive is None or size > most:
+        if entry.is_link:
+            why, remedy = "is a link in its archive", "pack the file itself: tar --dereference"
+            raise PhotoError(title, why, f"{remedy} --hard-dereference", code="not_a_file")
+        if self._archive is None or entry.size > most:
             why = f"is larger than {most // MIB} MiB"
             raise PhotoError(title, why, "save it smaller", code="too_large")
         with self._archive.current() as stream:
             data = stream.read(most + 1)
-        if len(data) != size:
+        if len(data) != entry.size:
             why, remedy = "has another size than its archive says", "make the archive again"
             raise PhotoError(title, why, remedy, code="unreadable")
         return data
@@ -170,7 +185,18 @@ class _Archive(Protocol):
 
 
 class _TarInfo(tarfile.TarInfo):
-    """An entry whose extended header is bounded: tarfile reads it at once, whatever its size."""
+    """An entry whose header is checked.
+
+    tarfile reads an extended header at once, whatever its size. It takes a damaged header, or the
+    end of a file that was cut off, for the end of the archive: photographs would be lost silently.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except UNENDED as error:
+            raise tarfile.ReadError(f"a header is damaged: {error}") from None
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in HEADERS and self.size > MAX_HEADER_BYTES:
@@ -210,8 +236,9 @@ class _Tar:
             self._entry = entry
             # tarfile keeps each member for look-ups by name, which are not needed here.
             self._file.members = []  # type: ignore[attr-defined]
-            if entry.isreg():
-                yield _Entry(place, _normal(entry.name), entry.size)
+            is_link = entry.islnk() or entry.issym()
+            if entry.isreg() or is_link:
+                yield _Entry(place, _normal(entry.name), entry.size, is_link)
 
     def current(self) -> IO[bytes]:
         stream = None if self._entry is None else self._file.extractfile(self._entry)

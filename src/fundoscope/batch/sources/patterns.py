@@ -50,8 +50,8 @@ def lines(path: Path) -> Iterator[str]:
                 if len(line) > limits.MAX_PATH_CHARACTERS or "\0" in line:
                     why, remedy = "does not name a photograph", "write one path a line"
                     raise TableError(f"{path.name}, line {number}", why, remedy)
-                if name := line.strip("\r\n"):
-                    yield name
+                if line.strip():
+                    yield line.strip("\r\n")
     except UnicodeDecodeError:
         why, remedy = "is not UTF-8 text", "write one path a line"
         raise TableError(path.name, why, remedy) from None
