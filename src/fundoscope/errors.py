@@ -5,7 +5,7 @@ FundoscopeError            exit 1   something failed that the caller could not f
 │   ├── MissingExtraError  exit 2   an optional part is not installed
 │   ├── TableError         exit 2   a label table or manifest is wrong (line and column named)
 │   └── BundleError        exit 2   a model bundle is missing or damaged, or its hash is wrong
-├── ConnectionLostError    exit 1   a cluster or store cannot be reached; 130 during a run of read
+├── ConnectionLostError    exit 1   a cluster, store or drive cannot be reached; 130 during read
 ├── OutputError            exit 1   a result could not be written
 │   └── ExistsError        exit 2   it exists already, and nobody asked to replace it
 └── PhotoError             exit 3   a file cannot be read as a photograph
@@ -86,7 +86,7 @@ class BundleError(UsageError):
 
 
 class ConnectionLostError(FundoscopeError):
-    """A cluster or a store of photographs cannot be reached any more. What was read is kept."""
+    """A cluster, store or drive cannot be reached any more. What was read is kept."""
 
 
 class OutputError(FundoscopeError):

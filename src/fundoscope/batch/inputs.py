@@ -47,6 +47,7 @@ class Input:
         place: in the archive, see :func:`fundoscope.batch.sources.archives.members`.
         url: where a store holds it, see :mod:`fundoscope.batch.sources.remote`; then ``path`` is
             not a path of this machine. ``""`` for a file of this machine.
+        listed: whether its folder had it when the folder was listed.
     """
 
     image: str
@@ -59,6 +60,7 @@ class Input:
     archive: str = ""
     place: int = 0
     url: str = ""
+    listed: bool = False
 
     @property
     def member(self) -> str:
@@ -303,7 +305,7 @@ def _of_folder(
                 entered.add(identity)
                 yield from _of_folder(entry, entered, others)
         elif entry.suffix.lower() in PHOTOGRAPH_SUFFIXES:
-            yield Input(str(entry), entry)
+            yield Input(str(entry), entry, listed=True)
         else:
             others[entry.suffix.lower() or "(no suffix)"] += 1
 

@@ -26,6 +26,7 @@ from fundoscope.batch.ledger.noticed import Noticed
 from fundoscope.batch.ledger.record import Facts, record
 from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import NOT_GRADED, READ, REFUSED, Outcome
+from fundoscope.batch.sources import folders
 from fundoscope.batch.sources.archives import Archives
 from fundoscope.batch.sources.remote import Url
 from fundoscope.errors import ConnectionLostError, PhotoError, UsageError
@@ -289,6 +290,8 @@ def _refusal(error: PhotoError) -> Refusal:
 
 def _outcome(photograph: Input, result: Answer | Refusal) -> Outcome:
     if isinstance(result, Refusal):
+        folder = photograph.path.parent if photograph.listed else None
+        folders.require_there(result.code, folder=folder, archive=photograph.archive)
         return Outcome(photograph, refusal=result.error())
     return Outcome(photograph, result.reading, picture=result.picture)
 

@@ -21,6 +21,6 @@ MEANINGS: Final = {
     " result exists already.",
     INCOMPLETE: "The command finished, but some photographs could not be read or graded, or a check"
     " found a problem.",
-    INTERRUPTED: "The command was interrupted with Ctrl-C, or lost its cluster or store.",
+    INTERRUPTED: "The command was interrupted with Ctrl-C, or lost its cluster, store or drive.",
     PIPE_CLOSED: "The program that read the output stopped early, e.g. `head`.",
 }

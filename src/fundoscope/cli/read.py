@@ -218,8 +218,8 @@ def read(
     same command resumes it.
 
     Exit codes: 0 if all photographs were graded, 3 if some could not be read or graded (each is
-    named with the reason), 2 for wrong use, 130 if the run was stopped or lost its cluster or
-    store, 1 for any other failure.
+    named with the reason), 2 for wrong use, 130 if the run was stopped or lost its cluster, store
+    or drive, 1 for any other failure.
     """
     from fundoscope.batch import processors
     from fundoscope.batch.ledger.noticed import Noticed

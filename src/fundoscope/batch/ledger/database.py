@@ -340,12 +340,13 @@ def _packed(photograph: Input) -> str:
         (
             photograph.image, str(path), photograph.id, photograph.patient, photograph.eye,
             photograph.from_table, archive, photograph.place, parts, photograph.url,
+            photograph.listed,
         )
     )  # fmt: skip
 
 
 def _unpacked(body: str) -> Input:
-    image, path, name, patient, eye, from_table, archive, place, parts, *url = json.loads(body)
+    image, path, name, patient, eye, from_table, archive, place, parts, *later = json.loads(body)
     problem = None if parts is None else PhotoError(*parts[:3], code=parts[3])
     known = (image, Path(path), name, patient, eye, from_table, problem, archive, place)
-    return Input(*known, *url)  # a ledger of an earlier version has no URLs
+    return Input(*known, *later)  # a ledger of an earlier version has fewer
