@@ -26,8 +26,8 @@ def require_there(code: str, *, folder: Path | None = None, archive: str = "") -
         archive: in which it was found; ``""``: in none.
 
     Raises:
-        ConnectionLostError: the archive does not exist any more, or the folder does not or is empty,
-            as the place of a drive is that was disconnected.
+        ConnectionLostError: the archive does not exist any more; or the folder does not, or is
+            empty, as the mount point of a drive is that was disconnected.
     """
     if code not in PASSING:
         return
