@@ -6,13 +6,19 @@ Each line names the photograph (``image``) and the network that made it (``detec
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from fundoscope.errors import UsageError
 from fundoscope.writing import explained, write_bytes
 
 ANOTHER: Final = "remove it, or choose another --out"
+REPORTED: Final = 20
+"""Photographs between two lines about the progress."""
 SPACE: Final = "free some space, then run the same command again, or choose another --out"
 
 
@@ -44,6 +50,32 @@ def done(path: Path, maker: str, script: str) -> set[str]:
     if whole != content:
         write_bytes(path, whole, overwrite=True)
     return images
+
+
+def complete(
+    path: Path, maker: str, script: str, photographs: Mapping[Path, Callable[[], object]]
+) -> None:
+    """Add the lines of the photographs that a file does not have yet, and show the progress.
+
+    Args:
+        path: of the file; missing folders are created.
+        maker: SHA-256 of the network's graph.
+        script: that writes such files, for messages.
+        photographs: gives the boxes of each.
+
+    Raises:
+        UsageError: as :func:`done`.
+        OutputError: the file cannot be written.
+        FundoscopeError: whatever a photograph's boxes raise; it gets no line.
+    """
+    earlier = done(path, maker, script)
+    for number, (photograph, boxes) in enumerate(photographs.items(), start=1):
+        if str(photograph) not in earlier:
+            line = {"image": str(photograph), "detector": maker, "boxes": boxes()}
+            add(path, msgspec.json.encode(line))
+        if number % REPORTED == 0:
+            sys.stdout.write(f"{number} of {len(photographs)}\n")
+            sys.stdout.flush()
 
 
 def add(path: Path, line: bytes) -> None:

@@ -15,7 +15,7 @@ from fundoscope.grading import inputs
 from fundoscope.train.grading import lesion_maps
 from fundoscope.train.grading import training as grader
 from fundoscope.train.grading.config import GraderConfig, Maps, NetworkChoice, on_other_data
-from fundoscope.train.grading.lesion_maps import KINDS, Line, ScoredBox
+from fundoscope.train.grading.lesion_boxes import KINDS, Line, ScoredBox
 from fundoscope.train.networks import augment
 from fundoscope.train.networks.augment import Jitter
 from fundoscope.train.pack import pack

@@ -17,106 +17,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from fundoscope.data.manifest import Row
-from fundoscope.errors import PhotoError, UsageError
-from fundoscope.kinds import MICROANEURYSM, OF_RETINOPATHY
-from fundoscope.lesions import detector as detectors
-from fundoscope.lesions.detector import Detector
-from fundoscope.photo import field, sources
+from fundoscope.errors import UsageError
+from fundoscope.kinds import MICROANEURYSM
 from fundoscope.quoting import shown
-from fundoscope.train.run import refused
+from fundoscope.train.grading import lesion_boxes
+from fundoscope.train.grading.lesion_boxes import KINDS, REMEDY, ScoredBox
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-KINDS: Final = OF_RETINOPATHY
-"""The kinds of a map, in the order of its planes."""
-LEAST_SCORE: Final = 0.2
-"""Boxes with a lower score say next to nothing."""
-DIGITS: Final = 4
-"""Decimals of a box in the file; a ten-thousandth of the radius is less than a pixel."""
 STEP: Final = 1 / 32
 """Distance of the points that stand for a box, in radii: no cell of a map of up to 64 cells is
 passed over."""
 OTHER_DISEASE: Final = "other_disease"
 """Column that names diseases other than retinopathy."""
-REMEDY: Final = "write it again with scripts/lesion_boxes"
 
-Corner = Annotated[float, msgspec.Meta(ge=-2, le=2)]
-"""In units of the field's radius about its middle; nothing is seen beyond the field."""
-Corners = tuple[Corner, Corner, Corner, Corner]
 Points = NDArray[np.float32]
 """``float32 (P, 4)``: x and y in units of the field's radius about its middle, the number of the
 kind in :data:`KINDS`, and the score, 0 to 1."""
-
-
-class ScoredBox(msgspec.Struct, frozen=True):
-    """A box that a detector saw.
-
-    Attributes:
-        kind: of :data:`KINDS`.
-        box: x0, y0, x1, y1.
-        score: 0 to 1.
-    """
-
-    kind: str
-    box: Corners
-    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A line of the file of boxes.
-
-    Attributes:
-        image: path of the photograph.
-        detector: SHA-256 of the graph that looked.
-        boxes: what it saw; ``None`` where the photograph cannot be read or shows no field of view.
-    """
-
-    image: str
-    detector: str
-    boxes: tuple[ScoredBox, ...] | None
-
-
-def look(path: Path, detector: Detector) -> tuple[ScoredBox, ...] | None:
-    """What a detector sees on a photograph, even weakly and at a size too small for a reading.
-
-    Args:
-        path: of the photograph.
-        detector: from :func:`fundoscope.lesions.detector.load`.
-
-    Returns:
-        Boxes of the kinds of a map; ``None`` where the photograph cannot be read or shows no field
-        of view.
-
-    Raises:
-        UsageError: the photograph may be readable another time.
-    """
-    try:
-        photo = sources.photo(sources.content(path), min_side=detector.decode_side)
-    except (PhotoError, MemoryError) as error:
-        refused.lasting(error, path)
-        return None
-    fov = field.find(photo)
-    if not fov.found:
-        return None
-    to_unit = fov.to_unit()
-    return tuple(
-        ScoredBox(each.kind, _rounded(to_unit.box(each.box)), round(each.score, DIGITS))
-        for each in detectors.candidates(detector, photo, fov)
-        if each.kind in KINDS and each.score >= LEAST_SCORE
-    )
-
-
-def _rounded(box: Corners) -> Corners:
-    x0, y0, x1, y1 = (round(value, DIGITS) for value in box)
-    return x0, y0, x1, y1
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +77,8 @@ class LesionMaps:
         affine = maps.double().cpu().numpy()
         for place, position in enumerate(positions.tolist()):
             points = self.points[position]
-            shown = np.linalg.solve(affine[place, :, :2], (points[:, :2] - affine[place, :, 2]).T)
-            across, down = np.floor((shown + 1) / 2 * [[columns], [rows]]).astype(np.int64)
+            moved = np.linalg.solve(affine[place, :, :2], (points[:, :2] - affine[place, :, 2]).T)
+            across, down = np.floor((moved + 1) / 2 * [[columns], [rows]]).astype(np.int64)
             inside = (across >= 0) & (across < columns) & (down >= 0) & (down < rows)
             cells = points[inside, 2].astype(np.int64), down[inside], across[inside]
             np.maximum.at(result[place], cells, points[inside, 3])
@@ -173,7 +97,7 @@ def read(path: Path, photographs: Sequence[Path], rows: Sequence[Row]) -> Lesion
         UsageError: the file cannot be read, has none of the photographs, or lacks sick eyes of a
             source of which it has others: their healthy eyes would be the only ones known.
     """
-    boxes = _by_file(path)
+    boxes = lesion_boxes.read(path)
     files = [photograph.resolve() for photograph in photographs]
     looked = {row.source for row, file in zip(rows, files, strict=True) if file in boxes}
     if not looked:
@@ -187,18 +111,6 @@ def read(path: Path, photographs: Sequence[Path], rows: Sequence[Row]) -> Lesion
         points.append(_points(of_eye or ()))
         known.append(of_eye is not None)
     return LesionMaps(tuple(points), np.array(known, bool))
-
-
-def _by_file(path: Path) -> dict[Path, tuple[ScoredBox, ...] | None]:
-    try:
-        lines = msgspec.json.Decoder(Line).decode_lines(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(str(path), f"cannot be read ({error})", REMEDY) from None
-    kinds = {box.kind for line in lines for box in line.boxes or ()}
-    if kinds - set(KINDS):
-        unknown = ", ".join(sorted(kinds - set(KINDS)))
-        raise UsageError(str(path), f"has boxes of {unknown}, which maps do not have", REMEDY)
-    return {Path(line.image).resolve(): line.boxes for line in lines}
 
 
 def _require_whole(

@@ -19,6 +19,7 @@ from fundoscope.grading import heads, inputs
 from fundoscope.train.grading import (
     calibrate,
     cut_points,
+    lesion_boxes,
     lesion_maps,
     losses,
     photographs,
@@ -123,7 +124,7 @@ def _with_maps(
     """
     from fundoscope.train.networks.with_maps import WithMaps
 
-    mapped = WithMaps(network, len(lesion_maps.KINDS))
+    mapped = WithMaps(network, len(lesion_boxes.KINDS))
     rows = [data.rows[i] for i in data.of_split(TRAIN)]
     files = photographs.files_of(rows, tables)
     return mapped, lesion_maps.read(Path(config.maps.boxes), files, rows)
