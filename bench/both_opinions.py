@@ -137,6 +137,7 @@ def key_of(manifest: DetectorManifest, grader: GraderManifest) -> str:
         manifest.thresholds,
         manifest.minimum_radius,
         manifest.size_correction,
+        manifest.size_exponent,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

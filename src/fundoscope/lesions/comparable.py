@@ -2,7 +2,8 @@
 
 A small photograph is enlarged to the working scale. Its lesions are blurred there, so a network
 gives them lower scores. A bundle says how much lower for each kind, and the scores are corrected by
-that, so that one threshold holds for all sizes.
+that, so that one threshold holds for all sizes. The loss grows faster than the number of halvings:
+a photograph of half the size loses little, one of a quarter much.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ def halvings(enlarged: float) -> float:
     return math.log2(max(1.0, enlarged))
 
 
-def corrected(scores: Scores, correction: float, halved: float) -> Scores:
-    """Add a correction to the log-odds of scores.
+def corrected(scores: Scores, correction: float, halved: float, exponent: float) -> Scores:
+    """Add ``correction * halved ** exponent`` to the log-odds of scores.
 
     Args:
         scores: of the boxes of one kind.
-        correction: for each halving of the field.
+        correction: for the first halving of the field.
         halved: from :func:`halvings`.
+        exponent: of the bundle, above 0.
     """
-    return np.asarray(expit(logit(scores) + correction * halved), np.float64)
+    return np.asarray(expit(logit(scores) + correction * halved**exponent), np.float64)
 
 
 def all_corrected(boxes: DetectedBoxes, manifest: DetectorManifest, view: View) -> DetectedBoxes:
@@ -58,6 +60,6 @@ def all_corrected(boxes: DetectedBoxes, manifest: DetectorManifest, view: View) 
     for label, kind in enumerate(manifest.classes, start=1):
         of_kind = boxes.labels == label
         correction = manifest.size_correction.get(kind, 0.0)
-        scores[of_kind] = corrected(scores[of_kind], correction, halved)
+        scores[of_kind] = corrected(scores[of_kind], correction, halved, manifest.size_exponent)
     order = np.argsort(-scores, kind="stable")
     return heads.subset(replace(boxes, scores=scores), order)

@@ -154,8 +154,10 @@ class DetectorManifest(BundleManifest):
         suppress: if two boxes of one kind overlap by more than this (IoU), the better one is kept.
         levels: for a ``mask`` head, for each kind the probability from which a pixel belongs to a
             lesion.
-        size_correction: for each kind, what is added to the log-odds of its scores for each halving
-            of the field below ``radius``; 0 for those that are missing.
+        size_correction: for each kind, what is added to the log-odds of its scores where the field
+            is half as large as ``radius``; 0 for those that are missing.
+        size_exponent: where the field is smaller by ``n`` halvings, ``n ** size_exponent`` times as
+            much is added; 1 in older bundles.
         presence: for each kind, the model that decides from its boxes whether it is in the eye;
             empty in bundles to which this was not fitted.
         lesion_grade: the model that grades by lesions alone; ``None`` in bundles to which this was
@@ -172,6 +174,7 @@ class DetectorManifest(BundleManifest):
     suppress: float
     levels: Mapping[str, float] = field(default_factory=dict)
     size_correction: Mapping[str, float] = field(default_factory=dict)
+    size_exponent: float = 1.0
     presence: Mapping[str, PresenceModel] = field(default_factory=dict)
     lesion_grade: LesionGradeModel | None = None
 

@@ -38,6 +38,8 @@ FIGURES: Final = 1e15
 """Highest absolute value of a figure that decides nothing, such as one of validation."""
 LOG_ODDS: Final = 10.0
 """Largest correction of log-odds: more would turn the least likely score into a certain one."""
+SIZE_EXPONENTS: Final = (0.1, 10.0)
+"""Exponents of a correction by size. At 0 a photograph of full size would be corrected, too."""
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
 """Temperatures; those that are fitted lie between 0.05 and 20."""
 OPSETS: Final = 1000
@@ -112,6 +114,7 @@ def _of_detector(manifest: DetectorManifest) -> Iterator[Figure]:
     yield from _unknown("minimum_radius", manifest.minimum_radius, 0, limits.MAX_SIDE)
     yield from _unknown("levels", manifest.levels, 0, 1)
     yield from _unknown("size_correction", manifest.size_correction, -LOG_ODDS, LOG_ODDS)
+    yield "size_exponent", manifest.size_exponent, *SIZE_EXPONENTS
     yield "radius", manifest.radius, 1, limits.MAX_SIDE
     yield "overlap", manifest.overlap, 0, limits.MAX_SIDE
     yield "step", manifest.step, 1, limits.MAX_SIDE

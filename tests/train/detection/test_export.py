@@ -30,6 +30,7 @@ from fundoscope.train.detection import storage as detector_storage
 from fundoscope.train.detection import training as detector
 from fundoscope.train.detection.config import DetectorConfig
 from fundoscope.train.detection.exported import Exported
+from fundoscope.train.detection.views import operating
 from fundoscope.train.run import folder as runs
 from fundoscope.train.run import loop
 
@@ -169,6 +170,28 @@ def test_a_run_starts_from_a_bundle_and_learns_a_further_kind(
     name = "roi_heads.box_predictor.cls_score.weight"
     assert len(after[name]) == len(before[name]) + 1
     assert torch.allclose(before[name], after[name][: len(before[name])], atol=1e-3)
+
+
+def test_thresholds_also_fit_the_photographs_of_further_sets(
+    bundle: Path, detector_config: DetectorConfig, save_lesions: Callable[..., Path], tmp_path: Path
+) -> None:
+    photos = {f"other{i}": {"haemorrhage": 3, "hard_exudate": 2} for i in range(4)}
+    other = save_lesions(photos, {"train": list(photos)[:2], "val": list(photos)[2:]}, "other")
+    config = msgspec.structs.replace(
+        detector_config,
+        epochs=1,
+        start=str(bundle),
+        partial=(configs.Partial(str(other), ("haemorrhage",), share=0.3),),
+    )
+    detector.train(config, tmp_path / "second")
+    exported = detector_export.export(tmp_path / "second", tmp_path / "bundle")
+    manifest = bundles.load_detector(tmp_path / "bundle").manifest
+    assert manifest.size_exponent == operating.SIZE_EXPONENT
+    assert manifest.thresholds["haemorrhage"] < operating.NEVER
+    # The other kind of that set is not declared, so it has no say.
+    rows = [(each.name, each.kind, each.photographs, each.lesions) for each in exported.of_sets]
+    assert rows == [("other", "haemorrhage", 2, 6)]
+    assert "| other | haemorrhage | 2 | 6 |" in (tmp_path / "bundle" / bundles.CARD).read_text()
 
 
 def test_a_run_starts_from_a_bundle_of_eight_bits(

@@ -30,7 +30,7 @@ def text(manifest: DetectorManifest, exported: Exported) -> str:
     parts = (
         _title(manifest),
         _training(manifest, exported),
-        _figures(manifest),
+        _figures(manifest, exported),
         _sizes(manifest, exported),
         _graph(manifest, exported),
         _limitations(manifest),
@@ -80,7 +80,7 @@ def _chosen(manifest: DetectorManifest, exported: Exported) -> str:
     return averaged_text(averaged, "by the\nlesions' mean average precision; shares and scale were")
 
 
-def _figures(manifest: DetectorManifest) -> str:
+def _figures(manifest: DetectorManifest, exported: Exported) -> str:
     rows = "\n".join(
         f"| {KINDS[kind].name} | {_number(row, 'lesions', 0)} | {_number(row, 'average_precision')}"
         f" | {manifest.thresholds[kind]:.3f} | {_number(row, 'precision')} |"
@@ -97,6 +97,27 @@ the best box counts.
 
 | kind | lesions | average precision | threshold | precision | recall |
 |---|---|---|---|---|---|
+{rows}
+{_further(exported)}"""
+
+
+def _further(exported: Exported) -> str:
+    """How the thresholds fit the photographs of further sets; empty where there are none."""
+    if not exported.of_sets:
+        return ""
+    rows = "\n".join(
+        f"| {each.name} | {KINDS[each.kind].name} | {each.photographs} | {each.lesions} |"
+        f" {each.alone:.3f} | {each.precision:.3f} | {each.recall:.3f} |"
+        for each in exported.of_sets
+    )
+    kinds = ", ".join(dict.fromkeys(KINDS[each.kind].name for each in exported.of_sets))
+    return f"""
+Further sets annotate {kinds}, and others mark more or less. There the threshold is the mean, in
+log-odds, of those that fit each set alone. Precision and recall at that threshold, on the
+validation photographs of each further set:
+
+| set | kind | photographs | lesions | threshold that fits it alone | precision | recall |
+|---|---|---|---|---|---|---|
 {rows}
 """
 
@@ -123,12 +144,14 @@ def _sizes(manifest: DetectorManifest, exported: Exported) -> str:
     return f"""## How small a photograph may be
 
 Precision and recall at the threshold on smaller copies of the validation photographs, by the radius
-of their field in pixels. A kind is assessed down to the smallest radius that keeps {KEPT:.0%} of
-both at full size. Where smaller copies were read better than larger ones, that is chance, and their
-mean counts. On a smaller photograph a kind is "not assessed", never "none found".
+of their field in pixels. A kind is assessed down to the radius that keeps {KEPT:.0%} of both at
+full size, between two sizes of this table by interpolation. Where smaller copies were read better
+than larger ones, that is chance, and their mean counts. On a smaller photograph a kind is "not
+assessed", never "none found".
 
-For each halving of the radius below {manifest.radius:g} pixels, the log-odds of the scores are
-corrected, so that one threshold holds for all sizes: {_corrections(manifest)}.
+Where the radius is half of {manifest.radius:g} pixels, the log-odds of the scores are corrected, so
+that one threshold holds for all sizes: {_corrections(manifest)}. Where it is smaller by n halvings,
+n^{manifest.size_exponent:g} times as much.
 
 | kind | assessed from | {head} |
 |---|---|{"---|" * len(radii)}

@@ -23,11 +23,12 @@ from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.photo.decode import Pixels
-from fundoscope.train.detection import card, registry, small_photographs, storage, training
+from fundoscope.train.detection import card, makers, registry, small_photographs, storage, training
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.exported import Exported
+from fundoscope.train.detection.makers import OfSet
 from fundoscope.train.detection.views import operating
 from fundoscope.train.detection.views.operating import READ_SUPPRESS, Sizes
 from fundoscope.train.detection.views.view import AnnotatedView, Progress
@@ -109,7 +110,8 @@ def export(
     difference = head.parity(network, whole, config, data.val, AT_ONCE)
     manifest = manifest_of(run, config, data, whole, name)
     graph = _stored(whole, manifest, config, data, int8=int8)
-    manifest, sizes = _evaluated(manifest, graph, data)
+    further = training.read_further(config, data.kinds, progress)
+    manifest, sizes, of_sets = _evaluated(manifest, graph, data, further)
     exported = Exported(
         folder,
         len(graph.model) / BYTES_OF_MEGABYTE,
@@ -120,6 +122,7 @@ def export(
         manifest.validation,
         sizes,
         data.annotated,
+        of_sets,
     )
     manifest = replace(manifest, stored=exported.stored)
     bundles.write(folder, manifest, graph.model, card.text(manifest, exported))
@@ -169,23 +172,29 @@ def _stored(
 
 
 def _evaluated(
-    manifest: DetectorManifest, graph: _Graph, data: DetectionData
-) -> tuple[DetectorManifest, dict[str, Sizes]]:
-    """The manifest with all that is chosen on validation, and the figures by size."""
-    thresholds = {kind: operating.threshold(kind, graph.matched[kind]) for kind in data.kinds}
+    manifest: DetectorManifest,
+    graph: _Graph,
+    data: DetectionData,
+    further: Mapping[str, Sequence[AnnotatedView]],
+) -> tuple[DetectorManifest, dict[str, Sizes], tuple[OfSet, ...]]:
+    """The manifest with all that is chosen on validation, the figures by size, and by set."""
+    alone = {kind: operating.threshold(kind, graph.matched[kind]) for kind in data.kinds}
     copies = small_photographs.read(_loaded(manifest, graph.model), data.val)
-    correction = small_photographs.corrections(copies, thresholds)
+    correction = small_photographs.corrections(copies, alone)
+    manifest = replace(manifest, size_correction=correction, size_exponent=operating.SIZE_EXPONENT)
+    corrects = _loaded(manifest, graph.model)
+    by_set = {name: _annotated(corrects, views) for name, views in further.items()}
+    thresholds = makers.fit(alone, by_set)
     sizes = small_photographs.sizes(copies, thresholds, correction)
     radii = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     evaluated = replace(
         manifest,
         thresholds=thresholds,
         minimum_radius={kind: radius for kind, radius in radii.items() if radius is not None},
-        size_correction=correction,
         model_sha256=hashlib.sha256(graph.model).hexdigest(),
         validation=figures(graph.matched, thresholds),
     )
-    return evaluated, sizes
+    return evaluated, sizes, makers.figures(thresholds, by_set)
 
 
 def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:
@@ -239,6 +248,14 @@ def _candidates(detector: Detector, val: Sequence[AnnotatedView]) -> dict[str, l
             truth = photograph.boxes[photograph.labels == label]
             matched[kind].append(hits.match(boxes, scores, truth))
     return matched
+
+
+def _annotated(detector: Detector, views: Sequence[AnnotatedView]) -> dict[str, list[Matched]]:
+    """As :func:`_candidates`, of the kinds that are annotated on these photographs."""
+    matched = _candidates(detector, views)
+    left = {label for each in views for label in each.unassessed}
+    kinds = enumerate(detector.manifest.classes, start=1)
+    return {kind: matched[kind] for label, kind in kinds if label not in left}
 
 
 def figures(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fundoscope.models import bundle as bundles
+from fundoscope.train.detection.makers import OfSet
 from fundoscope.train.detection.parity import Difference
 from fundoscope.train.detection.views.operating import Sizes
 from fundoscope.train.onnx import storing
@@ -27,6 +28,7 @@ class Exported:
         sizes: precision and recall of each kind by the radius of the field.
         annotated: the number of training photographs whose lesions were annotated; the others show
             eyes without lesions.
+        of_sets: how the thresholds fit the photographs of further sets.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Exported:
     validation: Mapping[str, Mapping[str, float | None]]
     sizes: Mapping[str, Sizes]
     annotated: int
+    of_sets: tuple[OfSet, ...] = ()
 
     @property
     def stored(self) -> bundles.Stored:

@@ -27,8 +27,9 @@ from fundoscope.train.detection.views import operating
 from fundoscope.train.detection.views.operating import Sizes
 from fundoscope.train.detection.views.view import AnnotatedView
 
-SCALES: Final = (1.0, 0.6, 0.45, 0.36, 0.3, 0.24, 0.17, 0.12)
-"""Sizes of the copies, as shares of full size."""
+SCALES: Final = tuple(0.12 ** (step / 12) for step in range(13))
+"""Sizes of the copies, as shares of full size: each is smaller than the one before by the same
+factor."""
 STORED_QUALITY: Final = 90
 """The copies are stored as JPEG of this quality with halved colour resolution, as small photographs
 usually are. IDRiD's grading set has copies of 768 pixels of seven validation photographs. On them
@@ -125,7 +126,8 @@ def sizes(
 
 
 def _corrected(matched: Matched, correction: float, halvings: float) -> Matched:
-    return replace(matched, scores=comparable.corrected(matched.scores, correction, halvings))
+    scores = comparable.corrected(matched.scores, correction, halvings, operating.SIZE_EXPONENT)
+    return replace(matched, scores=scores)
 
 
 def _scales(val: Sequence[AnnotatedView]) -> list[float]:

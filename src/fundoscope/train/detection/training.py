@@ -99,6 +99,29 @@ def read_data(config: DetectorConfig, progress: view.Progress | None = None) -> 
     )
 
 
+def read_further(
+    config: DetectorConfig, kinds: Sequence[str], progress: view.Progress | None = None
+) -> dict[str, tuple[AnnotatedView, ...]]:
+    """The validation photographs of each further set, to fit thresholds to.
+
+    No epoch is chosen by them, and they are not part of the hash of a run's data.
+
+    Args:
+        config: of the run.
+        kinds: its class list.
+        progress: a callback: photographs done, and their number.
+
+    Raises:
+        TableError, PhotoError, UsageError, OutputError: as :func:`read_data`.
+    """
+    further = {}
+    for settings in config.partial:
+        chosen = choose.choose(_of_partial(config, settings), config.seed)
+        name = Path(settings.annotations).name
+        further[name] = _views_of(config, settings, chosen.val, chosen.images, kinds, progress)
+    return further
+
+
 def _of_partial(config: DetectorConfig, settings: Partial) -> LesionData:
     """The photographs of a set on which some kinds are annotated."""
     return LesionData(
@@ -123,15 +146,28 @@ def _partial(
     progress: view.Progress | None,
 ) -> tuple[AnnotatedView, ...]:
     """The training photographs of such a set at the working scale."""
+    for photo in chosen.train:
+        photo = _with_kinds(photo, settings.kinds)
+        digest.update((chosen.images / photo.image).read_bytes())
+        digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
+    return _views_of(config, settings, chosen.train, chosen.images, kinds, progress)
+
+
+def _views_of(
+    config: DetectorConfig,
+    settings: Partial,
+    photos: Sequence[AnnotatedPhoto],
+    images: Path,
+    kinds: Sequence[str],
+    progress: view.Progress | None,
+) -> tuple[AnnotatedView, ...]:
+    """Photographs of such a set at the working scale, with the kinds that are annotated there."""
     unassessed = tuple(
         label for label, kind in enumerate(kinds, start=1) if kind not in settings.kinds
     )
-    photos = [_with_kinds(photo, settings.kinds) for photo in chosen.train]
-    for photo in photos:
-        digest.update((chosen.images / photo.image).read_bytes())
-        digest.update(repr([(item.kind, item.box) for item in photo.annotations]).encode())
+    photos = [_with_kinds(photo, settings.kinds) for photo in photos]
     radius, cache = config.data.radius, Path(config.data.cache)
-    loaded = view.load(photos, chosen.images, kinds, radius, cache, progress)
+    loaded = view.load(photos, images, kinds, radius, cache, progress)
     background = all(kinds[label - 1] in ANATOMY for label in unassessed)
     return tuple(replace(each, unassessed=unassessed, background=background) for each in loaded)
 

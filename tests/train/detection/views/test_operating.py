@@ -73,12 +73,14 @@ def test_the_correction_makes_one_threshold_hold_for_all_sizes() -> None:
         scores = 1 / (1 + np.exp(-(odds - lost)))
         return halved, [Matched(scores, np.array([True, True, False, False]), 2)]
 
-    sizes = [at(0.0, 0.0), at(1.0, 0.8), at(2.0, 1.6)]
+    sizes = [at(0.0, 0.0), at(1.0, 0.8), at(2.0, 3.2)]
     full = operating.threshold("haemorrhage", sizes[0][1])
     correction = operating.size_correction("haemorrhage", full, sizes)
     assert correction == pytest.approx(0.8, abs=0.2)
     for halved, (photograph,) in sizes:
-        scores = comparable.corrected(photograph.scores, correction, halved)
+        scores = comparable.corrected(
+            photograph.scores, correction, halved, operating.SIZE_EXPONENT
+        )
         assert (scores >= full).sum() == photograph.lesions
 
 
@@ -91,12 +93,14 @@ def test_nothing_is_corrected_for_what_is_never_found() -> None:
 @pytest.mark.parametrize(
     ("sizes", "smallest"),
     [
-        ({1000.0: (0.8, 0.8), 500.0: (0.7, 0.8), 250.0: (0.8, 0.3)}, 500.0),
-        ({1000.0: (0.8, 0.8), 500.0: (0.5, 0.9), 250.0: (0.5, 0.8)}, 1000.0),
+        # Four fifths of 0.8 are 0.64. Recall falls from 0.8 to 0.32 over one halving, so 0.64 lies
+        # a third of a halving below 500.
+        ({1000.0: (0.8, 0.8), 500.0: (0.7, 0.8), 250.0: (0.7, 0.32)}, 397),
+        ({1000.0: (0.8, 0.8), 500.0: (0.48, 0.9), 250.0: (0.48, 0.8)}, 708),
         # The smallest is read as well as the largest: the dip between them is chance.
-        ({1000.0: (0.8, 0.8), 500.0: (0.5, 0.9), 250.0: (0.8, 0.8)}, 250.0),
-        ({1000.0: (0.8, 0.8), 500.0: (0.8, 0.5), 250.0: (0.8, 0.6)}, 1000.0),
-        ({1000.0: (0.8, 0.8), 500.0: (float("nan"), 0.0)}, 1000.0),
+        ({1000.0: (0.8, 0.8), 500.0: (0.5, 0.9), 250.0: (0.8, 0.8)}, 250),
+        ({1000.0: (0.8, 0.8), 500.0: (0.8, 0.5), 250.0: (0.8, 0.6)}, 642),
+        ({1000.0: (0.8, 0.8), 500.0: (float("nan"), 0.0)}, 871),
         ({1000.0: (0.0, 0.0), 500.0: (0.5, 0.5)}, None),
         ({1000.0: (float("nan"), 0.0)}, None),
     ],

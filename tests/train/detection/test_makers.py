@@ -1,0 +1,54 @@
+"""A threshold between the photographs of several makers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fundoscope.evaluate.lesions.hits import Matched
+from fundoscope.train.detection import makers
+from fundoscope.train.detection.views import operating
+
+
+def marked(*lesions: int) -> list[Matched]:
+    """Photographs on which a detector gives twenty boxes, the best of which are lesions."""
+    scores = np.linspace(0.95, 0.05, 20)
+    return [Matched(scores, np.arange(20) < number, number) for number in lesions]
+
+
+def test_a_threshold_lies_between_those_that_fit_each_maker_alone() -> None:
+    careful, generous = marked(4, 5, 6), marked(14, 15, 16)
+    first, second = (operating.threshold("microaneurysm", each) for each in (generous, careful))
+    fitted = makers.fit({"microaneurysm": first}, {"other": {"microaneurysm": careful}})
+    assert first < fitted["microaneurysm"] < second
+    # It does not matter which of the two the detector is validated with.
+    turned = makers.fit({"microaneurysm": second}, {"other": {"microaneurysm": generous}})
+    assert turned["microaneurysm"] == pytest.approx(fitted["microaneurysm"])
+
+
+def test_a_kind_that_others_do_not_annotate_keeps_its_threshold() -> None:
+    thresholds = {"haemorrhage": 0.4, "microaneurysm": 0.5}
+    fitted = makers.fit(thresholds, {"other": {"microaneurysm": marked(4)}})
+    assert fitted["haemorrhage"] == 0.4
+    assert makers.fit(thresholds, {}) == thresholds
+
+
+def test_a_kind_that_validation_never_shows_is_never_drawn() -> None:
+    thresholds = {"laser_scar": operating.NEVER}
+    further = {"laser_marks": {"laser_scar": marked(4, 5)}}
+    assert makers.fit(thresholds, further) == thresholds
+    assert makers.figures(thresholds, further) == ()
+
+
+def test_a_set_on_which_nothing_is_hit_has_no_say() -> None:
+    nothing = [Matched(np.array([0.9]), np.array([False]), 3)]
+    fitted = makers.fit({"microaneurysm": 0.5}, {"other": {"microaneurysm": nothing}})
+    assert fitted == {"microaneurysm": 0.5}
+
+
+def test_the_figures_of_a_set_are_those_at_the_threshold_of_the_bundle() -> None:
+    (row,) = makers.figures({"microaneurysm": 0.5}, {"other": {"microaneurysm": marked(5, 5)}})
+    assert (row.name, row.kind, row.photographs, row.lesions) == ("other", "microaneurysm", 2, 10)
+    assert row.precision == pytest.approx(0.5)
+    assert row.recall == 1
+    assert row.alone > 0.5
