@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -451,6 +452,33 @@ def test_edited_rules_are_not_mixed_with_earlier_ones(
     assert fundoscope(*command, "--workers", 1).code == 130
     own.write_text(own.read_text() + "\n# edited\n")
     said = fundoscope(*command, "--workers", 1)
+    assert said.code == 2
+    assert "another command" in said.err
+
+
+def test_readings_of_a_bundle_calibrated_again_are_not_mixed_with_earlier_ones(
+    tmp_path: Path, save_eye: Save, fundoscope: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the same network, by which a run was known, and another threshold."""
+    import fundoscope.reader as readers
+    from fundoscope.models import bundle as bundles
+
+    class Interrupting(readers.Reader):  # type: ignore[misc]
+        def examine(self, source: Path, *, eye: str | None = None) -> Any:
+            if source.name.startswith("2"):
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().examine(source)
+
+    monkeypatch.setattr("fundoscope.reader.Reader", Interrupting)
+    for index in range(9):
+        save_eye(tmp_path / "in" / f"{index}_g1.jpg", shade=index)
+    shipped = bundles.load_grader(bundles.shipped())
+    grader = tmp_path / "grader"
+    bundles.write(grader, shipped.manifest, shipped.model, "")
+    command = ("read", tmp_path / "in", "--out", tmp_path / "out", "--grader", grader)
+    assert fundoscope(*command, "--no-lesions", "--workers", 1).code == 130
+    bundles.write(grader, replace(shipped.manifest, referable_threshold=0.5), shipped.model, "")
+    said = fundoscope(*command, "--no-lesions", "--workers", 1)
     assert said.code == 2
     assert "another command" in said.err
 

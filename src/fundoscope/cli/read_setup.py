@@ -104,16 +104,32 @@ def _limits(deadline: float | None) -> WorkerLimits:
 def command(
     paths: list[Path | Url], grader: Path | None, detector: Path | None, given: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the results depend on, so that an unfinished run is known by it."""
+    """What the results depend on, so that an unfinished run is known by it.
+
+    Raises:
+        BundleError: a bundle is missing.
+        UsageError: a set of rules cannot be read.
+    """
     from fundoscope._version import __version__
 
     files = {
         "paths": [str(path.absolute()) if isinstance(path, Path) else path.text for path in paths],
-        "grader": None if grader is None else str(grader.absolute()),
-        "detector": None if detector is None else str(detector.absolute()),
+        "grader": _bundle(grader, "grading"),
+        "detector": _bundle(detector, "detection") if given["lesions"] else None,
         "rules": dict(map(_ruleset_of, given["rules"] or ())),
     }
     return {"version": __version__, "files": files, "given": given}
+
+
+def _bundle(path: Path | None, task: str) -> tuple[str | None, str]:
+    """The path of a bundle and the SHA-256 of its manifest.
+
+    A bundle that was calibrated again has the network of before, and other thresholds.
+    """
+    from fundoscope.models import bundle as bundles
+
+    given = None if path is None else str(path.absolute())
+    return given, bundles.manifest_sha256(path or bundles.shipped(task))
 
 
 def _ruleset_of(name: str) -> tuple[str, str]:

@@ -202,6 +202,22 @@ def _of_task(path: str | Path, form: type[_Manifest], task: str) -> Bundle[_Mani
     return Bundle(bundle.manifest, bundle.model, bundle.sealed)
 
 
+def manifest_sha256(path: str | Path) -> str:
+    """The SHA-256 of a bundle's ``bundle.json``.
+
+    Two bundles may share a network, and with it :attr:`BundleManifest.model_sha256`, and still give
+    other results: their thresholds and probabilities were fitted to other photographs.
+
+    Args:
+        path: its folder or zip file.
+
+    Raises:
+        BundleError: the bundle is missing, or the file is too large.
+    """
+    read = files.reader(Path(path))
+    return hashlib.sha256(read(MANIFEST, limits.MAX_BUNDLE_JSON_BYTES)).hexdigest()
+
+
 def card(path: str | Path) -> str:
     """The model card of a bundle; ``""`` if it has none.
 

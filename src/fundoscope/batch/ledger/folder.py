@@ -98,7 +98,7 @@ def _claimed(out: Path, command: str, now: str, *, overwrite: bool) -> Ledger:
     if not overwrite:
         raise UsageError(
             f"--out {out}",
-            "holds an unfinished run of another command",
+            "holds an unfinished run of another command, or of models or rules that changed since",
             "give that command again to resume it, name another folder, or add --overwrite to"
             " lose it",
         )
