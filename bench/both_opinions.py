@@ -61,10 +61,16 @@ class Opinions:
 
 
 def opinions(
-    image: str, grade: Grade, findings: summary.Findings, fov: FieldOfView, size: tuple[int, int]
+    image: str,
+    grade: Grade,
+    findings: summary.Findings,
+    fov: FieldOfView,
+    size: tuple[int, int],
+    manifest: DetectorManifest,
 ) -> Opinions | None:
     """Both opinions; `None` where there is no grade or no kind was assessed."""
-    features = lesion_grade.of_findings(findings, fov)
+    share = manifest.lesion_grade.size_share if manifest.lesion_grade else 1.0
+    features = lesion_grade.of_findings(findings, fov, manifest, share)
     if features is None or grade.probabilities is None:
         return None
     evidence = places.evidence(findings.lesions, findings.summary, findings.anatomy, fov, size=size)
@@ -124,7 +130,7 @@ class Looker:
         photo = sources.photo(sources.content(path), min_side=self.detector.decode_side)
         findings = looking.look(self.detector, self.landmarker, photo, fov)
         size = (photo.facts.width, photo.facts.height)
-        return opinions(image, reading.grade, findings, fov, size)
+        return opinions(image, reading.grade, findings, fov, size, self.detector.manifest)
 
 
 def key_of(manifest: DetectorManifest, grader: GraderManifest) -> str:
@@ -138,6 +144,7 @@ def key_of(manifest: DetectorManifest, grader: GraderManifest) -> str:
         manifest.minimum_radius,
         manifest.size_correction,
         manifest.size_exponent,
+        manifest.lesion_grade.size_share if manifest.lesion_grade else 1.0,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

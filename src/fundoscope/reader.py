@@ -281,9 +281,11 @@ class Reader:
     def _by_lesions(self, findings: Findings, fov: FieldOfView) -> LesionGrade | None:
         """The grade by the lesions alone, where the detector's bundle has a model for it."""
         model = self._lesion_model
-        if model is None or not fov.found:
+        if model is None or self._detector is None or not fov.found:
             return None
-        features = lesion_grade.of_findings(findings, fov)
+        features = lesion_grade.of_findings(
+            findings, fov, self._detector.manifest, model.size_share
+        )
         return None if features is None else lesion_grade.grade(model, features)
 
     def _not_looked_for(self, opinion: Opinion) -> tuple[LesionSummary, ...] | None:

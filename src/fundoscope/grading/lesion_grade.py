@@ -11,6 +11,7 @@ from fundoscope.grading import heads, lesion_features
 from fundoscope.grading.heads import REFERABLE_GRADE
 from fundoscope.grading.lesion_features import Features
 from fundoscope.grading.rules import places
+from fundoscope.lesions import comparable, presence
 from fundoscope.lesions.summary import Findings
 from fundoscope.models.lesion_grade import LesionGradeModel
 from fundoscope.models.manifest import DetectorManifest
@@ -38,7 +39,9 @@ def require_known(manifest: DetectorManifest) -> None:
         )
 
 
-def of_findings(findings: Findings, fov: FieldOfView) -> Features | None:
+def of_findings(
+    findings: Findings, fov: FieldOfView, manifest: DetectorManifest, size_share: float
+) -> Features | None:
     """The features of one photograph.
 
     They do not need a kind that is assessed: a photograph too small to show any kind box by box may
@@ -47,13 +50,17 @@ def of_findings(findings: Findings, fov: FieldOfView) -> Features | None:
     Args:
         findings: with all boxes that the detector saw.
         fov: the field of view.
+        manifest: of the detector.
+        size_share: of the model (:attr:`LesionGradeModel.size_share`).
 
     Returns:
         ``None`` if the boxes say nothing: see :attr:`Findings.readable`.
     """
     if fov.radius is None or not findings.readable:
         return None
-    evidence = places.evidence(findings.seen, findings.summary, findings.anatomy, fov)
+    shared = comparable.with_share(findings.seen, manifest, fov.radius, size_share)
+    seen = [each for each in shared if (each.score or 0.0) >= presence.WEAKEST]
+    evidence = places.evidence(seen, findings.summary, findings.anatomy, fov)
     return lesion_features.features(evidence, fov.radius)
 
 

@@ -9,6 +9,7 @@ a photograph of half the size loses little, one of a quarter much.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from fundoscope.lesions import heads
 from fundoscope.lesions.heads import DetectedBoxes
 from fundoscope.lesions.view import View
 from fundoscope.models.bundle import DetectorManifest
+from fundoscope.reading import Lesion
 
 Scores = NDArray[np.float64]
 """``float64 (N,)``, 0 to 1."""
@@ -33,12 +35,12 @@ def halvings(enlarged: float) -> float:
     return math.log2(max(1.0, enlarged))
 
 
-def corrected(scores: Scores, correction: float, halved: float, exponent: float) -> Scores:
+def corrected(scores: Scores, correction: float | Scores, halved: float, exponent: float) -> Scores:
     """Add ``correction * halved ** exponent`` to the log-odds of scores.
 
     Args:
-        scores: of the boxes of one kind.
-        correction: for the first halving of the field.
+        scores: of boxes.
+        correction: for the first halving of the field; one for all boxes, or one for each.
         halved: from :func:`halvings`.
         exponent: of the bundle, above 0.
     """
@@ -63,3 +65,29 @@ def all_corrected(boxes: DetectedBoxes, manifest: DetectorManifest, view: View) 
         scores[of_kind] = corrected(scores[of_kind], correction, halved, manifest.size_exponent)
     order = np.argsort(-scores, kind="stable")
     return heads.subset(replace(boxes, scores=scores), order)
+
+
+def with_share(
+    lesions: Sequence[Lesion], manifest: DetectorManifest, radius: float, share: float
+) -> tuple[Lesion, ...]:
+    """Lesions whose scores keep only a share of their correction.
+
+    Args:
+        lesions: with corrected scores.
+        manifest: of the detector that found them.
+        radius: of the field of view, in pixels of the photograph.
+        share: of the correction, 0 to 1.
+    """
+    halved = halvings(manifest.radius / radius)
+    if halved == 0 or share == 1:
+        return tuple(lesions)
+    kinds = [manifest.size_correction.get(each.kind, 0.0) for each in lesions]
+    scores = corrected(
+        np.array([each.score for each in lesions], np.float64),
+        (share - 1) * np.array(kinds, np.float64),
+        halved,
+        manifest.size_exponent,
+    )
+    return tuple(
+        replace(each, score=score) for each, score in zip(lesions, scores.tolist(), strict=True)
+    )

@@ -34,6 +34,8 @@ class LesionGradeModel:
         drawn_from: lesions are drawn on an eye whose probability of grade 1 or more, by this model,
             is at least this; less is enough where the grader gives grade 2 or more
             (:mod:`fundoscope.grading.withholding`). 0: they are drawn on every eye.
+        size_share: how much of the correction by size (``size_correction``) the scores have whose
+            boxes are counted, 0 to 1; all of it in older bundles.
         fitted_on: number of photographs by source.
     """
 
@@ -44,6 +46,7 @@ class LesionGradeModel:
     missing: Numbers
     intercepts: Numbers
     drawn_from: float = 0.0
+    size_share: float = 1.0
     fitted_on: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -74,5 +77,7 @@ def _faults(model: LesionGradeModel) -> Iterator[str]:
             yield f"lesion_grade has a number that is not within {MAX_NUMBER:g} of 0"
     if not 0 <= model.drawn_from <= 1:
         yield "lesion_grade.drawn_from is not from 0 to 1"
+    if not 0 <= model.size_share <= 1:
+        yield "lesion_grade.size_share is not from 0 to 1"
     if any(spread <= 0 for spread in model.spread):
         yield "lesion_grade.spread has a number that is not above 0"

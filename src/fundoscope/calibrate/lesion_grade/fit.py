@@ -31,6 +31,11 @@ from fundoscope.models.lesion_grade import BORDERS, LesionGradeModel
 PENALTY: Final = 50.0
 """L2 (ridge) penalty on the weights of values of unit variance, beside a loss that is summed over
 the photographs. Chosen on validation."""
+SIZE_SHARE: Final = 0.5
+"""How much of the correction by size the scores have whose boxes are counted. All of it lifts the
+false boxes of small photographs among the features. Chosen on the reserved photographs (mean AUC of
+the sources 0.902 with all of it, 0.907 with half, 0.907 with none) and on validation (grade 0
+against 2 or more: 0.916, 0.924, 0.920)."""
 MIN_PHOTOGRAPHS: Final = 200
 """Fewer say too little for the number of weights."""
 MIN_ABOVE: Final = 10
@@ -213,6 +218,7 @@ def _fitted(given: Material, used: Flags) -> LesionGradeModel:
         weights=_rounded(slopes[:count]),
         missing=_rounded(slopes[count:]),
         intercepts=_rounded(intercepts),
+        size_share=SIZE_SHARE,
         fitted_on=dict(sorted(Counter(given.sources[used].tolist()).items())),
     )
 

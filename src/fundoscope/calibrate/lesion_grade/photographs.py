@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from fundoscope.calibrate import looking
+from fundoscope.calibrate.lesion_grade.fit import SIZE_SHARE
 from fundoscope.calibrate.looking import Networks, Unread
 from fundoscope.calibrate.versions import version
 from fundoscope.data.manifest import Manifest, Row
@@ -21,7 +22,7 @@ from fundoscope.grading.lesion_features import Features
 from fundoscope.ordered import in_order
 
 KEY_CHARACTERS: Final = 16
-RULES: Final = "2"
+RULES: Final = "3"
 """Raise it whenever the same boxes give other features: a kept file is then not used any more."""
 
 
@@ -116,4 +117,5 @@ def _look(path: Path, image: str, networks: Networks) -> Looked:
     seen = looking.look(path, image, networks)
     if isinstance(seen, Unread):
         return Looked(image, problem=(seen.reason, seen.remedy))
-    return Looked(image, lesion_grade.of_findings(*seen))
+    manifest = networks.detector.manifest
+    return Looked(image, lesion_grade.of_findings(*seen, manifest, SIZE_SHARE))
