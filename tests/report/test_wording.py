@@ -337,8 +337,9 @@ def test_macular_oedema_in_words() -> None:
         "macular oedema: possible, exudates 0.4 disc diameters from the fovea"
     )
     assert "macular oedema: possible" in summary(possible)
-    on_it = replace(GRADED, oedema=MacularOedema("possible", 0.0))
-    assert oedema_in_words(on_it) == "macular oedema: possible, exudates on the fovea"
+    for close in (0.0, 0.04):
+        on_it = replace(GRADED, oedema=MacularOedema("possible", close))
+        assert oedema_in_words(on_it) == "macular oedema: possible, exudates on the fovea"
     usual_place = Fovea("estimated", (1.0, 1.0), error=0.8)
     estimated = replace(possible, anatomy=Anatomy(fovea=usual_place))
     assert oedema_in_words(estimated).endswith("from the fovea, whose place is estimated")

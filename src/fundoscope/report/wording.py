@@ -352,7 +352,7 @@ def oedema_in_words(reading: Reading) -> str:
     if oedema.state != OEDEMA_POSSIBLE or oedema.distance is None:
         return ""
     near = f"exudates {oedema.distance:.1f} disc diameters from the fovea"
-    if not oedema.distance:
+    if round(oedema.distance, 1) == 0:
         near = "exudates on the fovea"
     estimated = ", whose place is estimated" if reading.anatomy.fovea.state == ESTIMATED else ""
     return f"{MACULAR_OEDEMA}: possible, {near}{estimated}"

@@ -106,7 +106,7 @@ def oedema(reading: Reading, words: Language) -> str:
     """What hard exudates say about macular oedema."""
     state, distance, reason = reading.oedema.state, reading.oedema.distance, reading.oedema.reason
     if state == "possible" and distance is not None:
-        key = "oedema.possible" if distance else "oedema.on_fovea"
+        key = "oedema.possible" if round(distance, 1) else "oedema.on_fovea"
         text = words.say(key, distance=f"{distance:.1f}")
         estimated = reading.anatomy.fovea.state == ESTIMATED
         return words.say("oedema.estimated", text=text) if estimated else text

@@ -64,7 +64,8 @@ export function quality(reading) {
 /** What hard exudates say about macular oedema. */
 export function oedema({ oedema: { state, distance, reason }, anatomy }) {
   if (state === 'possible' && distance !== null) {
-    const text = say(distance ? 'oedema.possible' : 'oedema.on_fovea', { distance: distance.toFixed(1) });
+    const far = distance.toFixed(1);
+    const text = say(Number(far) ? 'oedema.possible' : 'oedema.on_fovea', { distance: far });
     return anatomy.fovea.state === 'estimated' ? say('oedema.estimated', { text }) : text;
   }
   const text = say(`oedema.${state || 'unknown'}`);
