@@ -110,11 +110,10 @@ def _further(exported: Exported) -> str:
         f" {each.alone:.3f} | {each.precision:.3f} | {each.recall:.3f} |"
         for each in exported.of_sets
     )
-    kinds = ", ".join(dict.fromkeys(KINDS[each.kind].name for each in exported.of_sets))
     return f"""
-Further sets annotate {kinds}, and others mark more or less. There the threshold is the mean, in
-log-odds, of those that fit each set alone. Precision and recall at that threshold, on the
-validation photographs of each further set:
+Annotators of one set mark more than those of another. Where further sets annotate a kind, its
+threshold is the mean, in log-odds, of those that fit each set alone. Precision and recall at that
+threshold, on the validation photographs of each further set:
 
 | set | kind | photographs | lesions | threshold that fits it alone | precision | recall |
 |---|---|---|---|---|---|---|
