@@ -28,6 +28,7 @@ SPLITS: Final = {
     "valid": "val",
     "validation": "val",
     "test": "test",
+    "testing": "test",
 }
 """Names of folders of splits, in lower case, and the names of the splits."""
 FOLD: Final = re.compile(r"fold\d+")
