@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,19 @@ class Pictures:
     def size(self, name: str) -> PictureSize:
         """Width and height of one of :attr:`names`; see :func:`picture_size`."""
         return picture_size(self.folder / name)
+
+
+def absent(images: Iterable[str], pictures: Pictures | None) -> tuple[str, ...]:
+    """A sentence that counts annotated photographs which are not in the folder of photographs.
+
+    Args:
+        images: the names in the annotations.
+        pictures: the folder; ``None`` where none was named.
+    """
+    if pictures is None:
+        return ()
+    count = sum(pictures.find(image) is None for image in images)
+    return (f"{count} annotated photographs are not in {pictures.folder}",) if count else ()
 
 
 def is_possible_size(width: float, height: float) -> bool:
