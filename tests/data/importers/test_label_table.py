@@ -23,6 +23,7 @@ Plant = Callable[..., Path]
         ("filename;grade", "{};{}"),
         ("grade\tImage_Path\tnotes", "{1}\t{0}\t\t"),
         ("图像,分级", "{},{}.0"),
+        ('"Image\nname","DR\xa0grade"', "{},{}"),
     ],
 )
 def test_columns_by_their_synonyms(plant: Plant, header: str, lines: str) -> None:
@@ -178,8 +179,10 @@ def test_a_named_table_without_its_columns(plant: Plant) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="has no label table"):
-        read(tmp_path / "none" / "deeper")
+    # A table beside it is that of another folder.
+    (tmp_path / "labels.csv").write_text("image,grade\na,1\n")
+    with pytest.raises(TableError, match="none: does not exist; check the path"):
+        read(tmp_path / "none")
 
 
 def test_a_better_name_wins() -> None:

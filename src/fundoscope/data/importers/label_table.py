@@ -108,6 +108,8 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
                 "name these columns image and grade",
             )
         return table, names, []
+    if not folder.is_dir():
+        raise TableError(str(folder), "does not exist", "check the path")
     for place in (folder, folder.absolute().parent):
         failures: list[UsageError] = []
         fitting = _fitting(place, failures)
@@ -133,8 +135,6 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
 
 def _fitting(folder: Path, failures: list[UsageError]) -> list[tuple[Table, dict[str, str]]]:
     """The label tables in a folder; errors of other tables are added to ``failures``."""
-    if not folder.is_dir():
-        return []
     tables = []
     for path in sorted(folder.iterdir()):
         hidden = path.name.startswith((".", workbook.LOCK))
