@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from fundoscope.data.files.walk import files_below
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
 
@@ -166,13 +167,15 @@ def _require_understood(parent: Path, root: Path, *, by_words: bool) -> None:
 
 
 def photographs_in(folder: Path) -> list[Path]:
-    """The photographs in a folder and below, sorted; hidden files are skipped."""
+    """The photographs in a folder and below, sorted; hidden files are skipped.
+
+    Raises:
+        TableError: a folder cannot be opened.
+    """
     return sorted(
         file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and not file.is_dir()
+        for file in files_below(folder)
+        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES and not file.is_dir()
     )
 
 
