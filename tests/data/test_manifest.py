@@ -220,6 +220,33 @@ def test_the_published_schema_agrees_with_the_reader(table):
             assert not valid
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+def test_a_table_in_a_linked_folder_finds_its_photographs(tmp_path):
+    # The system follows ".." from where a link leads to, not from where it lies.
+    (tmp_path / "disk" / "deep" / "results").mkdir(parents=True)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "deep" / "results")
+    labels = manifest.of_rows(tmp_path, [Row("photos/a.jpg", 1)])
+    for folder in (tmp_path / "link", tmp_path / "link" / "new"):
+        manifest.write(labels, folder / "labels.csv")
+        manifest.read(folder / "labels.csv").require_files()
+    # And from there to another folder: the table's own ".." begins in the folder behind the link.
+    manifest.write(manifest.read(tmp_path / "link" / "labels.csv"), tmp_path / "labels.csv")
+    manifest.read(tmp_path / "labels.csv").require_files()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+def test_a_link_to_photographs_stays_in_their_paths(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "photos").symlink_to(tmp_path / "elsewhere")
+    labels = manifest.of_rows(tmp_path / "project" / "photos", [Row("a.jpg", 1)])
+    manifest.write(labels, tmp_path / "project" / "labels.csv")
+    (row,) = manifest.read(tmp_path / "project" / "labels.csv").rows
+    assert row.image == "photos/a.jpg"
+
+
 @given(
     st.lists(
         st.builds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import replace
@@ -164,3 +165,22 @@ def test_paths_that_go_up_stay_inside(table, tmp_path: Path) -> None:
     sorted_into = files(tmp_path / "out")
     assert len([name for name in sorted_into if name.endswith("a.jpg")]) == 2
     assert all(name.startswith("3/") for name in sorted_into)
+
+
+def test_a_file_is_no_folder_for_photographs(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "out").touch()
+    table = manifests.of_rows(tmp_path, [Row("a.jpg", 1)])
+    with pytest.raises(OutputError, match="out: is a file; name a folder"):
+        sort(table, tmp_path / "out")
+
+
+def test_hard_links_to_another_disk_are_explained(tmp_path, monkeypatch):
+    def across(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    (tmp_path / "a.jpg").touch()
+    table = manifests.of_rows(tmp_path, [Row("a.jpg", 1)])
+    monkeypatch.setitem(WAYS, "hard", across)
+    with pytest.raises(OutputError, match="try --link symbolic, or leave out --link"):
+        sort(table, tmp_path / "out", way="hard")

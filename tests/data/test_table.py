@@ -80,6 +80,20 @@ def test_a_table_in_the_encoding_of_a_chinese_windows(written) -> None:
         read_table(written("a\n微血管瘤\n", "gb18030"), required=("a",))
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=|", "sep=\t", "sep=,;;"])
+def test_the_first_line_that_tells_excel_the_separator_is_no_header(written, first: str) -> None:
+    mark = first.strip('"').rstrip(";")[4:] or ";"
+    rows = ["image,grade".replace(",", mark), f'"a{mark}, b.jpg"{mark}2']
+    table = read_table(written("\r\n".join([first, *rows, ""])), required=("image",))
+    assert table.rows == ((3, {"image": f"a{mark}, b.jpg", "grade": "2"}),)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_utf_16_with_and_without_its_mark(written, encoding: str) -> None:
+    table = read_table(written("image,grade,患者\na.jpg,2,王\n", encoding), required=("image",))
+    assert table.rows == ((2, {"image": "a.jpg", "grade": "2", "患者": "王"}),)
+
+
 def test_another_delimiter(written) -> None:
     table = read_table(written("left;right\na,b;c\n"), required=("left",), delimiter=";")
     assert table.rows == ((2, {"left": "a,b", "right": "c"}),)

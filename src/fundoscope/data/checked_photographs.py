@@ -8,10 +8,11 @@ from pathlib import Path
 
 from fundoscope.data.class_folders import (
     PHOTOGRAPH_SUFFIXES,
-    SPLITS,
     from_class_folders,
     grade_of,
     photographs_in,
+    split_of,
+    subfolders,
 )
 from fundoscope.data.manifest import Manifest, Row
 from fundoscope.errors import TableError
@@ -59,9 +60,9 @@ def labelled(folder: Path) -> Manifest | None:
     Raises:
         TableError: they are not valid; see :func:`from_class_folders`.
     """
-    inside = [entry for entry in folder.iterdir() if entry.is_dir()]
-    of_splits = [entry for entry in inside if entry.name.lower() in SPLITS]
-    inside += [inner for entry in of_splits for inner in entry.iterdir() if inner.is_dir()]
+    inside = subfolders(folder)
+    of_splits = [entry for entry in inside if split_of(entry.name) is not None]
+    inside += [inner for entry in of_splits for inner in subfolders(entry)]
     named = [entry.name for entry in inside if entry not in of_splits]
     by_numbers = any(name.isdecimal() for name in named)
     # Words may also be those of other diseases: they count if all of them are of grades.

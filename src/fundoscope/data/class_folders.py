@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from fundoscope.data.files.walk import files_below
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
 
@@ -28,6 +29,7 @@ SPLITS: Final = {
     "valid": "val",
     "validation": "val",
     "test": "test",
+    "testing": "test",
 }
 """Names of folders of splits, in lower case, and the names of the splits."""
 FOLD: Final = re.compile(r"fold\d+")
@@ -113,7 +115,7 @@ def not_read(folder: Path) -> list[Path]:
     return [
         inner
         for parent, _ in _parents(folder)
-        for inner in _subfolders(parent)
+        for inner in subfolders(parent)
         if _is_foreign(inner, folder) and photographs_in(inner)
     ]
 
@@ -124,7 +126,7 @@ def _rows(folder: Path) -> Iterator[Row]:
     for parent, split in parents.items():
         # Classes named by words in one split are expected in the others as well.
         _require_understood(parent, folder, by_words=bool(by_words if split else {""} & by_words))
-        for inner in _subfolders(parent):
+        for inner in subfolders(parent):
             grade = grade_of(inner.name)
             if grade is not None:
                 for photograph in photographs_in(inner):
@@ -134,14 +136,14 @@ def _rows(folder: Path) -> Iterator[Row]:
 
 def _has_words(parent: Path) -> bool:
     """Whether a folder has class folders named by words."""
-    names = (inner.name for inner in _subfolders(parent))
+    names = (inner.name for inner in subfolders(parent))
     return any(name not in GRADES and grade_of(name) is not None for name in names)
 
 
 def _parents(folder: Path) -> Iterator[tuple[Path, str]]:
     """The folders that may hold class folders, and their splits: the folder itself has none."""
     yield folder, ""
-    for inner in _subfolders(folder):
+    for inner in subfolders(folder):
         split = split_of(inner.name)
         if split is not None:
             yield inner, split
@@ -155,7 +157,7 @@ def _is_foreign(inner: Path, root: Path) -> bool:
 
 def _require_understood(parent: Path, root: Path, *, by_words: bool) -> None:
     """Reject numbers that are not grades, and names of no class beside classes named by words."""
-    for inner in _subfolders(parent):
+    for inner in subfolders(parent):
         if inner.name.isdecimal() and inner.name not in GRADES:
             raise TableError(str(inner), "is named by a number that is not a grade", REMEDY)
         if by_words and _is_foreign(inner, root) and photographs_in(inner):
@@ -165,17 +167,24 @@ def _require_understood(parent: Path, root: Path, *, by_words: bool) -> None:
 
 
 def photographs_in(folder: Path) -> list[Path]:
-    """The photographs in a folder and below, sorted; hidden files are skipped."""
+    """The photographs in a folder and below, sorted; hidden files are skipped.
+
+    Raises:
+        TableError: a folder cannot be opened.
+    """
     return sorted(
         file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and not file.is_dir()
+        for file in files_below(folder)
+        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES and not file.is_dir()
     )
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted.
+
+    Raises:
+        TableError: the folder does not exist, or cannot be opened.
+    """
     try:
         return sorted(entry for entry in folder.iterdir() if entry.is_dir())
     except FileNotFoundError:

@@ -44,8 +44,8 @@ def names_of(columns: tuple[str, ...]) -> dict[str, str]:
 
 
 def plain(column: str) -> str:
-    """The name of a column for comparison: in lower case, without blanks and marks."""
-    return column.casefold().translate(str.maketrans("", "", " _-."))
+    """The name of a column for comparison: in lower case, without blanks, line ends and marks."""
+    return "".join(column.casefold().split()).translate(str.maketrans("", "", "_-."))
 
 
 def unused(columns: Sequence[str]) -> dict[str, str]:

@@ -105,6 +105,29 @@ class Manifest:
         """The path of the photograph of a row, which may not exist."""
         return (self.folder or self.path.parent) / row.image
 
+    def photograph_folder(self) -> Path:
+        """The folder of the paths if all photographs lie in it, else the lowest that holds them.
+
+        Raises:
+            UsageError: they have no folder in common.
+        """
+        start = self.folder or self.path.parent
+        inside = Path(os.path.normpath(start.absolute()))
+        parents = {os.path.normpath(self.photograph(row).parent.absolute()) for row in self.rows}
+        if all(Path(parent).is_relative_to(inside) for parent in parents):
+            return start
+        try:
+            common = Path(os.path.commonpath(parents))
+        except ValueError:  # They lie on several drives.
+            common = Path(start.anchor)
+        if common == Path(common.anchor):
+            raise UsageError(
+                self.path.name,
+                "names photographs that have no folder in common",
+                "name the folder of the photographs in place of the table",
+            )
+        return common
+
     def of_split(self, split: str) -> tuple[Row, ...]:
         """The rows of one split, in order."""
         return tuple(row for row in self.rows if row.split == split)
@@ -175,8 +198,7 @@ def write(manifest: Manifest, path: str | Path, *, overwrite: bool = False) -> N
         MissingExtraError: it is Parquet, and the extra [evaluate] is not installed.
     """
     path = Path(path)
-    if not parquet.is_parquet(path) and path.suffix.lower() != ".csv":
-        raise UsageError(path.name, "is not a name for a label table", "end it in .csv or .parquet")
+    require_table_name(path)
     rows = tuple(_moved(manifest, path.parent))
     _require_writable(rows)
     data = (
@@ -185,6 +207,16 @@ def write(manifest: Manifest, path: str | Path, *, overwrite: bool = False) -> N
         else _csv(manifest.columns, rows).encode()
     )
     write_bytes(path, data, overwrite=overwrite)
+
+
+def require_table_name(path: Path) -> None:
+    """Check that a label table can be written under this name, before the work that fills it.
+
+    Raises:
+        UsageError: the name has another ending.
+    """
+    if not parquet.is_parquet(path) and path.suffix.lower() != ".csv":
+        raise UsageError(path.name, "is not a name for a label table", "end it in .csv or .parquet")
 
 
 def with_known_names(table: Table) -> Table:
@@ -269,11 +301,32 @@ def _moved(manifest: Manifest, folder: Path) -> Iterable[Row]:
     before, after = (manifest.folder or manifest.path.parent).absolute(), folder.absolute()
     if before == after:
         return manifest.rows
-    step = os.path.relpath(before, after) if before.anchor == after.anchor else before
+    step, climbing = _steps(before, after)
     return (
-        msgspec.structs.replace(row, image=Path(os.path.normpath(Path(step, row.image))).as_posix())
+        msgspec.structs.replace(row, image=_joined(row.image, step, climbing))
         for row in manifest.rows
     )
+
+
+def _steps(before: Path, after: Path) -> tuple[str, str]:
+    """The way from one folder to another, and the way for paths that begin with "..".
+
+    The system follows ".." from where a symbolic link leads to. So a way through links counts only
+    if it arrives; else it is the one between the folders themselves.
+    """
+    if before.anchor != after.anchor:
+        return str(before), str(before)
+    real_before, real_after = os.path.realpath(before), os.path.realpath(after)
+    real = os.path.relpath(real_before, real_after)
+    step = os.path.relpath(before, after)
+    if os.path.realpath(after / step) != real_before:
+        step = real
+    return step, step if real_before == os.path.normpath(before) else real
+
+
+def _joined(image: str, step: str, climbing: str) -> str:
+    way = climbing if image.startswith("..") else step
+    return Path(os.path.normpath(Path(way, image))).as_posix()
 
 
 def _require_writable(rows: Sequence[Row]) -> None:

@@ -38,7 +38,13 @@ WAYS: Final[Mapping[str, Put]] = {
     HARD: os.link,
     SYMBOLIC: os.symlink,
 }
-UNMADE, REMEDY = "cannot be created", "free some space, or try --link"
+UNMADE: Final = "cannot be created"
+REMEDIES: Final = {
+    COPY: "free some space, or try --link",
+    HARD: "hard links need the photographs' own disk: try --link symbolic, or leave out --link",
+    SYMBOLIC: "the disk or your rights may not allow links: leave out --link",
+}
+"""What to do if a way fails."""
 
 
 def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = False) -> Manifest:
@@ -62,6 +68,8 @@ def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = Fa
         TableError: a photograph is missing.
         OutputError: a file exists, or cannot be written.
     """
+    if out.exists() and not out.is_dir():
+        raise OutputError(str(out), "is a file", "name a folder")
     rows = tuple(row for row in manifest.rows if row.split != EXCLUDED)
     if not rows:
         raise UsageError(manifest.path.name, "has no rows to sort", "name another table")
@@ -79,7 +87,7 @@ def sort(manifest: Manifest, out: Path, *, way: str = COPY, overwrite: bool = Fa
     sorted_table = replace(manifest, path=labels, rows=moved, folder=out)
     done: list[Path] = []
     try:
-        _put_all(wanted, WAYS[way], done)
+        _put_all(wanted, way, done)
         manifests.write(sorted_table, labels, overwrite=overwrite)
     except BaseException:
         for target in done:
@@ -151,18 +159,18 @@ def _is_photograph(target: Path, photograph: Path | None) -> bool:
     return photograph is not None and target.exists() and target.samefile(photograph)
 
 
-def _put_all(wanted: Mapping[Path, Path], put: Put, done: list[Path]) -> None:
+def _put_all(wanted: Mapping[Path, Path], way: str, done: list[Path]) -> None:
     """Put every photograph that is missing; new files are added to ``done``."""
     for target, photograph in wanted.items():
         if not _is_photograph(target, photograph):
             existed = os.path.lexists(target)
-            _put(target, photograph, put)
+            _put(target, photograph, way)
             if not existed:
                 done.append(target)
 
 
-def _put(target: Path, photograph: Path, put: Put) -> None:
-    with explained(target, UNMADE, REMEDY):
+def _put(target: Path, photograph: Path, way: str) -> None:
+    with explained(target, UNMADE, REMEDIES[COPY]):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target, why=UNMADE, remedy=REMEDY) as part:
-        put(photograph, part)
+    with replacing(target, why=UNMADE, remedy=REMEDIES[way]) as part:
+        WAYS[way](photograph, part)

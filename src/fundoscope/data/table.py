@@ -28,8 +28,14 @@ WORKBOOKS: Final = (*workbook.SUFFIXES, *workbook.FOREIGN)
 """Suffixes of the files of spreadsheet programs."""
 WESTERN: Final = re.compile(r"(?:[\x01-\x7f]|(?<![^\x00-\x7f]{2})[À-ÖØ-öø-ÿŒœŠšŽžŸ€°§²³µ])*")
 """Text of a western language: letters with accents stand alone or in pairs."""
+UTF_8: Final = "utf-8-sig"
+"""UTF-8, with or without a byte-order mark."""
 WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte-order marks of UTF-16, which Windows calls "Unicode"."""
+HEAD: Final = 64
+"""Bytes at the beginning of a table that show UTF-16 without a mark: a header is mostly ASCII."""
+SEPARATOR: Final = re.compile(r'"?sep=(.)"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
+"""A first line that tells Excel what separates the cells."""
 ZIP: Final = b"PK\x03\x04"
 """The first bytes of a workbook, whatever its name."""
 
@@ -108,12 +114,12 @@ def read_table(path: str | Path, *, required: tuple[str, ...], delimiter: str = 
     write. A required column may also be written in capitals.
 
     Args:
-        path: CSV in UTF-8, UTF-16 with a byte-order mark or Windows' Latin alphabet, or Parquet if
-            its name ends in ``.parquet`` or ``.pq``, or the first sheet of a workbook of Excel if
-            it ends in ``.xlsx`` or ``.xlsm``.
+        path: CSV in UTF-8, UTF-16 or Windows' Latin alphabet, or Parquet if its name ends in
+            ``.parquet`` or ``.pq``, or the first sheet of a workbook of Excel if it ends in
+            ``.xlsx`` or ``.xlsm``.
         required: columns that the header must have.
-        delimiter: between the cells of a CSV file; by default the comma, semicolon or tab that
-            occurs most often in the header.
+        delimiter: between the cells of a CSV file; by default that of Excel's first line
+            ``sep=;``, else the comma, semicolon or tab that occurs most often in the header.
 
     Raises:
         TableError: the file cannot be read, is empty, too large or not a table, lacks a required
@@ -179,17 +185,28 @@ def decoded(title: str, data: bytes) -> str:
         raise TableError(
             title, "is a workbook or archive, not text", "save it as CSV UTF-8 and try again"
         )
+    encoding = _encoding(data)
     try:
-        return data.decode("utf-16" if data.startswith(WIDE_MARKS) else "utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         # Python's "cp1252" is strict, and "latin-1" reads anything: a text of another alphabet
         # would become letters without sense.
         text = data.decode("cp1252", "replace")
-        if not data.startswith(WIDE_MARKS) and WESTERN.fullmatch(text):
+        if encoding == UTF_8 and WESTERN.fullmatch(text):
             return text
         raise TableError(
             title, f"is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8"
         ) from None
+
+
+def _encoding(data: bytes) -> str:
+    """UTF-16 if its mark is there or the header has a zero beside most letters; else UTF-8."""
+    if data.startswith(WIDE_MARKS):
+        return "utf-16"
+    even, odd = data[:HEAD:2], data[1:HEAD:2]
+    if odd.count(0) > len(odd) / 2 and 0 not in even:
+        return "utf-16-le"
+    return "utf-16-be" if even.count(0) > len(even) / 2 and 0 not in odd else UTF_8
 
 
 def _delimiter(text: str) -> str:
@@ -202,6 +219,10 @@ def _read_csv(
     title: str, data: bytes, required: tuple[str, ...], delimiter: str
 ) -> tuple[Sequence[int], dict[str, Sequence[str]]]:
     text = decoded(title, data)
+    stated = SEPARATOR.match(text)
+    above = 0 if stated is None else 1
+    if stated is not None:
+        text, delimiter = text[stated.end() :], delimiter or stated[1]
     delimiter = delimiter or _delimiter(text)
     ends = text.count("\n") + text.count("\r") - text.count("\r\n")
     if ends > limits.MAX_TABLE_LINES:
@@ -214,18 +235,19 @@ def _read_csv(
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, strict=True, delimiter=delimiter)
     try:
-        return _table_of(_csv_lines(reader), required, f"{title}, line")
+        return _table_of(_csv_lines(reader, above), required, f"{title}, line")
     except csv.Error as error:
         raise TableError(
             f"{title}, line {reader.line_num}", f"is not CSV ({error})", "save it as CSV again"
         ) from None
 
 
-def _csv_lines(reader: CsvReader) -> Iterator[Line]:
+def _csv_lines(reader: CsvReader, above: int) -> Iterator[Line]:
+    """The rows of a CSV file, of which ``above`` lines were left out at the top."""
     line = 1
     for cells in reader:
         if cells or line == 1:
-            yield line, cells
+            yield above + line, cells
         line = reader.line_num + 1
 
 

@@ -15,9 +15,18 @@ JPEG_QUALITY: Final = 88
 """Cameras and their archives use 85 to 95."""
 FORMATS: Final = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 
+OTHERS: Final = frozenset({".bmp", ".gif", ".webp", ".jp2", ".jpe", ".jfif", ".dcm", ".heic"})
+"""Suffixes of pictures that are not written."""
+
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is of a picture (``.jpg``, ``.png``, ``.tif``) rather than a folder."""
+    """Whether the name is of a picture (``.jpg``, ``.png``, ``.tif``) rather than a folder.
+
+    Raises:
+        UsageError: it is of a picture in a format that is not written.
+    """
+    if path.suffix.lower() in OTHERS and not path.is_dir():
+        raise _unwritten(path.suffix)
     return path.suffix.lower() in FORMATS
 
 
@@ -39,11 +48,17 @@ def encoded(pixels: Pixels, suffix: str) -> bytes:
     try:
         form = FORMATS[suffix.lower()]
     except KeyError:
-        known = ", ".join(FORMATS)
-        raise UsageError(
-            f"the suffix {suffix or '(none)'}", "is not of a picture", f"take one of {known}"
-        ) from None
+        raise _unwritten(suffix) from None
     buffer = io.BytesIO()
     options = {"quality": JPEG_QUALITY, "optimize": True} if form == "JPEG" else {}
     Image.fromarray(pixels).save(buffer, form, **options)
     return buffer.getvalue()
+
+
+def _unwritten(suffix: str) -> UsageError:
+    known = ", ".join(FORMATS)
+    return UsageError(
+        f"the suffix {suffix or '(none)'}",
+        "is not of a picture that is written",
+        f"take one of {known}",
+    )

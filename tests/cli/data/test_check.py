@@ -148,6 +148,38 @@ def test_boxes_are_checked_too(fundoscope, tmp_path):
     assert "b.png, object 1:" in said.out
 
 
+def test_boxes_of_photographs_beside_the_folder_of_the_table(fundoscope, tmp_path):
+    # As `data import` writes a table into the current folder.
+    photos, work = tmp_path / "photos", tmp_path / "work"
+    photos.mkdir()
+    work.mkdir()
+    Image.fromarray(eye(1)).save(photos / "a.png")
+    (photos / "a.xml").write_text(VOC.format(image="a.png", name="MA", bottom=20))
+    (work / "labels.csv").write_text("image,grade\n../photos/a.png,1\n")
+    said = fundoscope("data", "check", work / "labels.csv", "--annotations", photos)
+    assert (said.code, said.out.splitlines()[-1]) == (0, "1 photographs: nothing found")
+
+
+def test_folds_are_splits_of_class_folders(fundoscope, tmp_path):
+    # One photograph in two folds, with two grades.
+    for number, fold, grade in ((1, 1, 0), (1, 2, 2), (2, 1, 2), (3, 2, 0)):
+        folder = tmp_path / "sorted" / f"fold{fold}" / str(grade)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(eye(number)).save(folder / f"{number}.png")
+    said = fundoscope("data", "check", tmp_path / "sorted")
+    assert said.code == 3
+    assert said.out.splitlines()[-1] == (
+        "4 photographs: 1 duplicates, 1 contradictory labels, 1 on two sides"
+    )
+
+
+def test_a_name_that_is_not_of_a_table_is_refused_before_the_work(fundoscope, table, caches):
+    said = fundoscope("data", "check", table(("a.png", 0, "p", "train")), "--groups", "g.txt")
+    assert said.code == 2
+    assert "g.txt: is not a name for a label table; end it in .csv or .parquet" in said.err
+    assert not (caches / "fundoscope").exists()
+
+
 def test_a_malformed_file_of_boxes_is_a_finding_and_the_check_goes_on(fundoscope, tmp_path):
     Image.fromarray(eye(1)).save(tmp_path / "a.png")
     (tmp_path / "a.xml").write_text("<annotation><object>")

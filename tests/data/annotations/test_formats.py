@@ -326,3 +326,20 @@ def test_supervision_reads_the_same_boxes(tmp_path: Path, save_eye: Callable[...
         ((_, _, detections),) = list(dataset)
         np.testing.assert_allclose(detections.xyxy, boxes, atol=1e-3, err_msg=form)
     shutil.rmtree(tmp_path / "images")
+
+
+@pytest.mark.parametrize("form", ["voc", "coco", "labelstudio", "cvat", "masks"])
+def test_photographs_that_are_not_in_the_folder_are_counted(
+    tmp_path: Path, pictures: Path, form: str
+) -> None:
+    box = Annotation(kind="microaneurysm", box=(1, 1, 5, 5))
+    photos = tuple(
+        AnnotatedPhoto(image=image, width=97, height=64, annotations=(box,))
+        for image in ("a.png", "gone.png")
+    )
+    formats.write(AnnotationSet(photos=photos), tmp_path / form, form)
+    warnings = formats.read(tmp_path / form, images=pictures).warnings
+    assert f"1 annotated photographs are not in {pictures}" in warnings
+    (tmp_path / form / "masks.csv").unlink(missing_ok=True)
+    warnings = formats.read(tmp_path / form, images=pictures).warnings
+    assert f"1 annotated photographs are not in {pictures}" in warnings

@@ -33,6 +33,31 @@ def test_composed_and_decomposed_letters_are_equal() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("IMG_1.JPG", "Visit/img_1.jpg"),
+        ("visit/Img_1.jpg", "Visit/img_1.jpg"),
+        ("C:/export/VISIT/IMG_1.JPG", "Visit/img_1.jpg"),
+        ("a.jpg", "a.jpg"),
+        ("A.jpg", "A.jpg"),
+        ("other/b.PNG", None),
+        ("C.TIF", None),
+    ],
+)
+def test_capitals_do_not_matter_where_a_name_is_clear(name: str, found: str | None) -> None:
+    # Windows does not tell them apart, so exports write either.
+    names = PhotographNames(
+        ["Visit/img_1.jpg", "img_1.jpg/x.jpg", "a.jpg", "A.jpg", "1/b.png", "c.tif", "C.tif"]
+    )
+    assert names.find(name) == found
+
+
+def test_a_stem_as_it_is_written_wins_over_one_in_capitals() -> None:
+    names = PhotographNames(["a.jpg", "A.png", "B.tif"])
+    assert [names.with_stem(stem) for stem in ("a", "A", "b")] == ["a.jpg", "A.png", "B.tif"]
+
+
+@pytest.mark.parametrize(
     ("stem", "found"), [("a", "a.jpg"), ("left/c.v2", "left/c.v2.tif"), ("b", None), ("e", None)]
 )
 def test_a_name_without_its_suffix_must_be_unique(stem: str, found: str | None) -> None:

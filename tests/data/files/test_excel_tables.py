@@ -154,3 +154,38 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     imported = label_table.read(tmp_path)
     assert imported.table is not None
     assert any("skipped: labels.xlsx: needs the optional" in note for note in imported.notes)
+
+
+@needs_openpyxl
+def test_a_patient_merged_over_both_eyes_is_the_patient_of_both(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["image", "grade", "patient"])
+    sheet.merge_cells("A1:A2")  # A header over two rows is no photograph.
+    for row in (None, None, None), ("a.jpg", 2, "P1"), ("b.jpg", 0, None), (None, None, None):
+        sheet.append(row)
+    sheet.append(("c.jpg", 1, None))
+    sheet.append(("d.jpg", 1, None))
+    sheet.merge_cells("C3:C5")
+    book.save(tmp_path / "labels.xlsx")
+    table = manifest.read(tmp_path / "labels.xlsx")
+    patients = [(row.image, row.patient) for row in table.rows]
+    assert patients == [("a.jpg", "P1"), ("b.jpg", "P1"), ("c.jpg", ""), ("d.jpg", "")]
+
+
+@needs_openpyxl
+def test_a_hidden_sheet_is_not_the_table(tmp_path: Path) -> None:
+    import openpyxl
+
+    path = write(
+        tmp_path / "labels.xlsx",
+        [["image", "grade"], ["old.jpg", 4]],
+        [["image", "grade"], ["a.jpg", 1]],
+    )
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].sheet_state = "hidden"
+    book.active = 1
+    book.save(path)
+    assert [row.image for row in manifest.read(path).rows] == ["a.jpg"]

@@ -23,6 +23,7 @@ Plant = Callable[..., Path]
         ("filename;grade", "{};{}"),
         ("grade\tImage_Path\tnotes", "{1}\t{0}\t\t"),
         ("图像,分级", "{},{}.0"),
+        ('"Image\nname","DR\xa0grade"', "{},{}"),
     ],
 )
 def test_columns_by_their_synonyms(plant: Plant, header: str, lines: str) -> None:
@@ -67,6 +68,49 @@ def test_gradable_in_the_words_of_other_programs(
     imported = read(folder).table
     assert imported is not None
     assert imported.rows[0].gradable is gradable
+
+
+def test_what_r_writes_for_unknown_is_no_patient_and_no_grade(plant: Plant) -> None:
+    folder = plant("a.jpg", "b.jpg", "c.jpg")
+    (folder / "t.csv").write_text("image,grade,patient\na.jpg,3,NA\nb.jpg,0,nan\nc.jpg,NA,P1\n")
+    imported = read(folder)
+    assert imported.table is not None
+    assert [(row.image, row.patient) for row in imported.table.rows] == [
+        ("a.jpg", ""),
+        ("b.jpg", ""),
+    ]
+    assert imported.notes == (
+        "2 cells of the column patient say nothing, as NA: they name no patient, so that each of"
+        " these photographs counts as a patient of its own",
+        "1 photographs were left out: they were not graded",
+    )
+
+
+def test_a_yes_or_no_with_missing_labels_is_still_no_grade(plant: Plant) -> None:
+    folder = plant("a.jpg", "b.jpg", "c.jpg")
+    (folder / "t.csv").write_text("image,dr\na.jpg,1\nb.jpg,0\nc.jpg,NA\n")
+    with pytest.raises(TableError, match="has only 0 and 1: a yes/no, not a grade"):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("eye", "split", "read_as"),
+    [
+        ("RE", "Training", ("right", "train")),
+        ("Left eye", "VAL", ("left", "val")),
+        ("O.S.", "Testing", ("left", "test")),
+        ("右眼", "Fold2", ("right", "fold2")),
+        ("both", "excluded", ("both", "excluded")),
+    ],
+)
+def test_eyes_and_splits_in_other_words(
+    plant: Plant, eye: str, split: str, read_as: tuple[str, str]
+) -> None:
+    folder = plant("a.jpg")
+    (folder / "t.csv").write_text(f"image,grade,eye,split\na.jpg,3,{eye},{split}\n", "utf-8")
+    imported = read(folder).table
+    assert imported is not None
+    assert (imported.rows[0].eye, imported.rows[0].split) == read_as
 
 
 def test_gradable_in_a_word_that_means_neither_is_refused(plant: Plant) -> None:
@@ -135,8 +179,10 @@ def test_a_named_table_without_its_columns(plant: Plant) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="has no label table"):
-        read(tmp_path / "none" / "deeper")
+    # A table beside it is that of another folder.
+    (tmp_path / "labels.csv").write_text("image,grade\na,1\n")
+    with pytest.raises(TableError, match="none: does not exist; check the path"):
+        read(tmp_path / "none")
 
 
 def test_a_better_name_wins() -> None:

@@ -76,10 +76,12 @@ def check(
 
     for file in filter(None, (json, groups)):
         refuse_existing(file, overwrite=overwrite)
+    if groups is not None:
+        manifest.require_table_name(groups)
     table, photographs = _photographs(labels, where or ())
     if groups is not None and table is None:
         raise UsageError("--groups", "needs labels", "name a label table")
-    folder = labels if table is None else table.folder or table.path.parent
+    folder = labels if table is None else table.photograph_folder()
     faults = () if annotations is None else _faults(annotations, folder)
     with quiet_libraries(), terminal(len(photographs)) as screen:
         report = checking.check(

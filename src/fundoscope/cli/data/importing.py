@@ -70,6 +70,7 @@ def import_source(
     read = reader(source)
     for path in filter(None, (out, annotations)):
         refuse_existing(path, overwrite=overwrite)
+    manifest.require_table_name(out)
     imported = read(folder)
     if imported.table is None and annotations is None:
         raise UsageError(

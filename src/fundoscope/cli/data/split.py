@@ -67,6 +67,7 @@ def split(
     from fundoscope.writing import refuse_existing
 
     refuse_existing(out, overwrite=overwrite)
+    manifest.require_table_name(out)
     table = label_tables.read(labels)
     if folds is None:
         new = into_shares(

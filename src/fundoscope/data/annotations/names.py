@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeVar
 
 from fundoscope import kinds, limits
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
@@ -20,13 +21,41 @@ SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, *(suffix.upper() for suffix in PHOTOGRA
 LISTED_SUFFIXES: Final = (*PHOTOGRAPH_SUFFIXES, ".xml")
 """Suffixes that a list of names may leave out: of photographs, and of their VOC documents."""
 
+T = TypeVar("T")
+
+
+class _Paths:
+    """Finds a path by its end, written in one way."""
+
+    def __init__(self, names: Iterable[str], written: Callable[[str], str]) -> None:
+        self._written = written
+        self._by_path: dict[str, list[str]] = {}
+        self._by_file: dict[str, list[str]] = {}
+        for name in names:
+            self._by_path.setdefault(written(name), []).append(name)
+        for path in self._by_path:
+            self._by_file.setdefault(PurePosixPath(path).name, []).append(path)
+
+    def whole(self, path: str) -> str | None:
+        """The path that is ``path``; ``None`` where there is not exactly one."""
+        return _only(self._by_path.get(self._written(path), []))
+
+    def below(self, path: str) -> str | None:
+        """The path that ends with ``path``, below a folder; ``None`` where there is not one."""
+        written = PurePosixPath(self._written(path))
+        ending = "/" + "/".join(written.parts)
+        longer = (each for each in self._by_file.get(written.name, ()) if each.endswith(ending))
+        return _only([name for each in longer for name in self._by_path[each]])
+
 
 class PhotographNames:
     """Finds a photograph by the name that a file or a person gives it.
 
-    Composed and decomposed letters (é) count as equal. A path with too many folders in front
-    (``photos/a.jpg`` in the folder ``photos``) is shortened from the front. One with too few
-    (``a.jpg`` for ``train/a.jpg``) matches if it is the end of one photograph's path only.
+    Composed and decomposed letters (é) count as equal, and so do capitals and small letters where
+    only one photograph has the name, because Windows does not tell them apart. A path with too many
+    folders in front (``photos/a.jpg`` in the folder ``photos``) is shortened from the front. One
+    with too few (``a.jpg`` for ``train/a.jpg``) matches if it is the end of one photograph's path
+    only.
 
     Attributes:
         names: the paths of the photographs, with "/" between the parts.
@@ -40,28 +69,24 @@ class PhotographNames:
         """
         self.names = tuple(names)
         self._by_path = {_composed(name): name for name in self.names}
-        self._by_file: dict[str, list[str]] = {}
+        self._as_written = _Paths(self.names, _composed)
+        self._in_any_case = _Paths(self.names, _folded)
         self._by_ending: dict[str, list[str]] = {}
         for path, name in self._by_path.items():
-            self._by_file.setdefault(PurePosixPath(path).name, []).append(path)
             for ending in _endings(_without_listed_suffix(path)):
                 self._by_ending.setdefault(ending, []).append(name)
 
     def find(self, name: str) -> str | None:
         """The photograph called ``name``; ``None`` where there is not exactly one."""
-        parts = PurePosixPath(_composed(name)).parts
-        for ending in _endings(_composed(name)):
-            known = self._by_path.get(ending)
-            if known is not None:
-                return known
-        ending = "/" + "/".join(parts)
-        below = [path for path in self._by_file.get(parts[-1], ()) if path.endswith(ending)]
-        return self._by_path[below[0]] if len(below) == 1 else None
+        return _found(name, (self._as_written, self._in_any_case))
 
     def with_stem(self, stem: str) -> str | None:
         """The photograph called ``stem`` and a suffix; ``None`` where there is not exactly one."""
-        matches = {self.find(stem + suffix) for suffix in SUFFIXES} - {None}
-        return matches.pop() if len(matches) == 1 else None
+        for ways in ((self._as_written,), (self._as_written, self._in_any_case)):
+            matches = {_found(stem + suffix, ways) for suffix in SUFFIXES} - {None}
+            if matches:
+                return _only([*matches])
+        return None
 
     def candidates(self, name: str) -> tuple[str, ...]:
         r"""The photographs that a person may mean by ``name``, as lists of names are written.
@@ -82,6 +107,17 @@ class PhotographNames:
             if matches:
                 return tuple(whole) if len(whole) == 1 else tuple(matches)
         return ()
+
+
+def _found(name: str, ways: Sequence[_Paths]) -> str | None:
+    """The path called ``name``, by its longest end that is a path; else as the end of a path."""
+    whole = (paths.whole(ending) for ending in _endings(_composed(name)) for paths in ways)
+    below = (paths.below(name) for paths in ways)
+    return next((found for found in chain(whole, below) if found is not None), None)
+
+
+def _only(names: Sequence[T]) -> T | None:
+    return names[0] if len(names) == 1 else None
 
 
 def image_name(text: str, where: str) -> str:
@@ -132,3 +168,7 @@ def _endings(path: str) -> list[str]:
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return _composed(_composed(name).casefold())

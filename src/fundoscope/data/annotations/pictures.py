@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from fundoscope import limits
 from fundoscope.data.annotations.annotation import AnnotatedPhoto
 from fundoscope.data.annotations.names import PhotographNames
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.files.walk import files_below
 from fundoscope.errors import PhotoError, TableError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Pictures:
         """The photographs in a folder; hidden files and folders are skipped.
 
         Raises:
-            TableError: it is not a folder, or cannot be read.
+            TableError: it is not a folder, or it or a folder below cannot be read.
         """
         try:
             if not folder.is_dir():
@@ -77,6 +78,19 @@ class Pictures:
     def size(self, name: str) -> PictureSize:
         """Width and height of one of :attr:`names`; see :func:`picture_size`."""
         return picture_size(self.folder / name)
+
+
+def absent(images: Iterable[str], pictures: Pictures | None) -> tuple[str, ...]:
+    """A sentence that counts annotated photographs which are not in the folder of photographs.
+
+    Args:
+        images: the names in the annotations.
+        pictures: the folder; ``None`` where none was named.
+    """
+    if pictures is None:
+        return ()
+    count = sum(pictures.find(image) is None for image in images)
+    return (f"{count} annotated photographs are not in {pictures.folder}",) if count else ()
 
 
 def is_possible_size(width: float, height: float) -> bool:
@@ -186,8 +200,6 @@ def _too_large(path: Path) -> PhotoError:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for file in folder.rglob("*"):
-        relative = file.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if not hidden and file.suffix.lower() in PHOTOGRAPH_SUFFIXES and file.is_file():
-            yield relative.as_posix()
+    for file in files_below(folder):
+        if file.suffix.lower() in PHOTOGRAPH_SUFFIXES and file.is_file():
+            yield file.relative_to(folder).as_posix()

@@ -1,1 +1,1 @@
-"""Kinds of file that hold a table, beside CSV: Parquet and Excel's workbooks."""
+"""Kinds of file that hold a table, beside CSV: Parquet and Excel's workbooks; walks of folders."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -28,6 +30,41 @@ SMALL: Final = 8 * 2**20
 """Bytes that a workbook may always have, unpacked."""
 FORMULA, ERROR = "f", "e"
 """Types of cells, as openpyxl names them."""
+MERGED: Final = re.compile(
+    rb"""<(?:\w+:)?mergeCell\s[^<>]*?ref\s*=\s*["']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})["']"""
+)
+"""The element of a sheet that merges cells, such as ``C2:C3``."""
+VISIBLE: Final = "visible"
+"""The state of a sheet that a person sees."""
+
+
+@dataclass(slots=True)
+class _Merged:
+    """Cells that are merged with those below, such as a patient's name beside both of the eyes.
+
+    The file has the content in the first of them only.
+
+    Attributes:
+        starts: by first row: column, from 0, and last row.
+        open: by column: last row and content of the cells that the current row may belong to.
+    """
+
+    starts: dict[int, list[tuple[int, int]]]
+    open: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def begin(self, number: int, texts: list[str]) -> None:
+        """Note the contents of the cells that begin in a row."""
+        for column, last in self.starts.get(number, ()):
+            self.open[column] = last, texts[column] if column < len(texts) else ""
+
+    def fill(self, number: int, texts: list[str]) -> None:
+        """Put contents from above into a row, unless it is blank without them."""
+        for column, (last, text) in list(self.open.items()):
+            if number > last:
+                del self.open[column]
+            elif texts and text:
+                texts += [""] * (column + 1 - len(texts))
+                texts[column] = texts[column] or text
 
 
 def is_workbook(path: Path) -> bool:
@@ -46,9 +83,10 @@ def reject_foreign(path: Path) -> None:
 
 
 def read_rows(title: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The rows of the first sheet as text, without the blank ones.
+    """The rows of the first sheet that is not hidden as text, without the blank ones.
 
-    A formula counts by its stored result. Whole numbers get no decimal point, Boolean values become
+    A formula counts by its stored result. Below the first row, cells that are merged downwards have
+    their content in each row. Whole numbers get no decimal point, Boolean values become
     1 and 0, dates have the form 2026-11-29.
 
     Args:
@@ -67,11 +105,12 @@ def read_rows(title: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
     _require_archive(title, data)
     if importlib.util.find_spec("openpyxl") is None:
         raise MissingExtraError(title, "excel", otherwise=SAVE_AS_CSV)
-    blanks = 0
+    blanks, is_header = 0, True
     try:
         results, formulas = _first_sheet(data, results=True), _first_sheet(data, results=False)
+        merged = _merged(data, results)
         for number, (values, cells) in enumerate(
-            zip_longest(results, formulas, fillvalue=()), start=1
+            zip_longest(results.iter_rows(), formulas.iter_rows(), fillvalue=()), start=1
         ):
             if not values and not cells and number <= MAX_ROWS:
                 continue
@@ -81,6 +120,10 @@ def read_rows(title: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
             if number > MAX_ROWS or too_wide:
                 raise TableError(title, "has too many rows or columns", "split it into tables")
             if texts:
+                merged.fill(number, texts)
+                if not is_header:
+                    merged.begin(number, texts)
+                is_header = False
                 yield number, texts
     except TableError:
         raise
@@ -108,16 +151,34 @@ def _require_archive(title: str, data: bytes) -> None:
         raise TableError(title, "unpacks to far more than a workbook of its size", SAVE_AS_CSV)
 
 
-def _first_sheet(data: bytes, *, results: bool) -> Iterator[tuple[Any, ...]]:
-    """The rows of openpyxl's cells, of results or of formulas."""
+def _first_sheet(data: bytes, *, results: bool) -> Any:
+    """The first sheet that is not hidden, as openpyxl's, of results or of formulas."""
     import openpyxl
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # They are about colours and drop-down lists.
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=results)
-    sheet = book.worksheets[0]
+    shown_sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == VISIBLE]
+    sheet = (shown_sheets or book.worksheets)[0]
     sheet.reset_dimensions()  # Some programs write wrong ones, by which cells would be lost.
-    yield from sheet.iter_rows()
+    return sheet
+
+
+def _merged(data: bytes, sheet: Any) -> _Merged:
+    """The cells of a sheet that are merged with those below.
+
+    openpyxl knows them only when it holds the whole sheet in memory, so they are read here.
+    """
+    from openpyxl.utils import range_boundaries
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        content = archive.read(sheet._worksheet_path)  # It has no public name.
+    starts: dict[int, list[tuple[int, int]]] = {}
+    for match in MERGED.finditer(content):
+        column, first, _, last = range_boundaries(match[1].decode())
+        if last > first:
+            starts.setdefault(first, []).append((column - 1, last))
+    return _Merged(starts)
 
 
 def _texts(where: str, values: tuple[Any, ...], cells: tuple[Any, ...]) -> list[str]:

@@ -8,22 +8,30 @@ columns).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from fundoscope import limits
 from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.class_folders import split_of
 from fundoscope.data.columns import names_of
 from fundoscope.data.files import parquet, workbook
 from fundoscope.data.importers import meaning
-from fundoscope.data.importers.source import Imported, Label, assemble
-from fundoscope.data.manifest import GRADE, IMAGE
+from fundoscope.data.importers.source import UNKNOWN, Imported, Label, assemble
+from fundoscope.data.manifest import GRADE, IMAGE, PATIENT
 from fundoscope.data.table import WORKBOOKS, Table, read_table
 from fundoscope.errors import MissingExtraError, TableError, UsageError
 from fundoscope.quoting import shown
 
-EYES: Final = {"l": "left", "os": "left", "r": "right", "od": "right"}
+EYES: Final = {
+    **dict.fromkeys(("l", "os", "le", "lefteye", "oculussinister", "左", "左眼"), "left"),
+    **dict.fromkeys(("r", "od", "re", "righteye", "oculusdexter", "右", "右眼"), "right"),
+}
+"""Words for an eye, in lower case without blanks and dots."""
+GAPS: Final = re.compile(r"[\s.]+")
 SUFFIXES: Final = (".csv", ".tsv", *parquet.SUFFIXES, *WORKBOOKS)
 
 
@@ -44,19 +52,42 @@ def read(folder: Path) -> Imported:
     pictures = Pictures.of(root)
     free = [name for name in table.columns if name not in names.values()]
     labels = []
+    unnamed = 0
     for row in range(len(table.lines)):
         cells = {known: table.cells[name][row] for known, name in names.items()}
-        cells["eye"] = EYES.get(cells.get("eye", "").lower(), cells.get("eye", "").lower())
+        photo, patient = cells.pop(IMAGE), cells.get(PATIENT, "")
+        cells = {known: _plain(known, cell) for known, cell in cells.items()}
+        unnamed += patient != cells.get(PATIENT, "")
         labels.append(
             Label(
-                photo=cells.pop(IMAGE),
+                photo=photo,
                 grade=whole(cells.pop(GRADE)),
                 place=table.place(row, names[GRADE]),
                 cells=cells | {name: table.cells[name][row] for name in free},
             )
         )
     imported = assemble(root, labels, pictures)
+    notes += _unnamed(unnamed, names)
     return replace(imported, notes=(*notes, *imported.notes, *meaning.doubts(imported)))
+
+
+def _plain(known: str, cell: str) -> str:
+    """A cell of a column of label tables, in the words of label tables; empty where unknown."""
+    if cell.casefold() in UNKNOWN:
+        return ""
+    if known == "eye":
+        return EYES.get(GAPS.sub("", cell).lower(), cell.lower())
+    return split_of(cell) or cell if known == "split" else cell
+
+
+def _unnamed(count: int, names: Mapping[str, str]) -> list[str]:
+    """A sentence about cells that say that the patient is unknown."""
+    if not count:
+        return []
+    return [
+        f"{count} cells of the column {shown(names[PATIENT])} say nothing, as NA: they name no"
+        " patient, so that each of these photographs counts as a patient of its own"
+    ]
 
 
 def whole(grade: str) -> str:
@@ -77,6 +108,8 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
                 "name these columns image and grade",
             )
         return table, names, []
+    if not folder.is_dir():
+        raise TableError(str(folder), "does not exist", "check the path")
     for place in (folder, folder.absolute().parent):
         failures: list[UsageError] = []
         fitting = _fitting(place, failures)
@@ -102,8 +135,6 @@ def _table(folder: Path) -> tuple[Table, dict[str, str], list[str]]:
 
 def _fitting(folder: Path, failures: list[UsageError]) -> list[tuple[Table, dict[str, str]]]:
     """The label tables in a folder; errors of other tables are added to ``failures``."""
-    if not folder.is_dir():
-        return []
     tables = []
     for path in sorted(folder.iterdir()):
         hidden = path.name.startswith((".", workbook.LOCK))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fundoscope.data.columns import YES_OR_NO, plain
-from fundoscope.data.importers.source import Imported
+from fundoscope.data.importers.source import UNKNOWN, Imported
 from fundoscope.data.table import Table
 from fundoscope.errors import TableError
 
@@ -31,7 +31,8 @@ def require_grades(table: Table, column: str) -> None:
             is one of Messidor's.
     """
     columns = {plain(name) for name in table.columns}
-    cells = {cell.removesuffix(".0") for cell in table.cells[column] if cell}
+    known = (cell for cell in table.cells[column] if cell.casefold() not in UNKNOWN)
+    cells = {cell.removesuffix(".0") for cell in known}
     where = f"{table.path.name}, column {column}"
     if MESSIDOR in columns:
         raise TableError(

@@ -13,6 +13,7 @@ from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.annotations.flags import flag
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.files.walk import files_below
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
 from fundoscope.quoting import quoted, shown
@@ -68,7 +69,7 @@ def files_named(folder: Path, *patterns: str) -> list[Path]:
     Case does not matter; hidden files are skipped.
 
     Raises:
-        TableError: it is not a folder, or cannot be read.
+        TableError: it is not a folder, or it or a folder below cannot be read.
     """
     if not folder.is_dir():
         why = "is a file" if folder.exists() else "does not exist"
@@ -76,9 +77,8 @@ def files_named(folder: Path, *patterns: str) -> list[Path]:
     try:
         paths = [
             path
-            for path in folder.rglob("*")
+            for path in files_below(folder)
             if any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
             and path.is_file()
         ]
     except OSError as error:

@@ -54,6 +54,26 @@ def test_boxes_are_sums_of_decimals(save: Callable[..., Path]) -> None:
     assert annotated.kinds == ("drusen", "hard_exudate")
 
 
+def test_ids_written_as_text_in_one_place_are_the_same(save: Callable[..., Path]) -> None:
+    box = {"bbox": [1, 2, 3, 4]}
+    as_text = read_coco(save(content(box | {"image_id": "7", "category_id": "3"})))
+    assert as_text == read_coco(save(content(box), "b.json"))
+    images = [{"id": "7", "file_name": "a.jpg", "width": 100, "height": 80}]
+    assert as_text == read_coco(save(content(box, images=images), "c.json"))
+
+
+def test_a_number_and_its_text_are_two_ids_where_both_are_listed(save: Callable[..., Path]) -> None:
+    images = [
+        {"id": 7, "file_name": "a.jpg", "width": 100, "height": 80},
+        {"id": "7", "file_name": "b.jpg", "width": 100, "height": 80},
+    ]
+    annotated = read_coco(save(content({"bbox": [1, 2, 3, 4], "image_id": "7"}, images=images)))
+    assert [(each.image, len(each.annotations)) for each in annotated.photos] == [
+        ("a.jpg", 0),
+        ("b.jpg", 1),
+    ]
+
+
 def test_what_other_tools_write(save: Callable[..., Path]) -> None:
     annotated = read_coco(
         save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -123,13 +124,13 @@ def test_folders_without_masks(tmp_path: Path) -> None:
 
 def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(13, "Permission denied", str(tmp_path))
 
     saved(tmp_path / "a_MA.png", TWO)
-    monkeypatch.setattr(Path, "rglob", refuse)
-    with pytest.raises(TableError, match="cannot be read"):
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(TableError, match="cannot be opened"):
         read_masks(tmp_path)
-    with pytest.raises(TableError, match="cannot be read"):
+    with pytest.raises(TableError, match="cannot be opened"):
         read_masks(tmp_path, images=tmp_path)
 
 

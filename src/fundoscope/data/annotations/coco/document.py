@@ -7,7 +7,8 @@ an annotation as in COCO's results, ``attributes`` as CVAT writes them, and our 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -81,11 +82,16 @@ class CocoDocument(msgspec.Struct):
     annotations: list[CocoAnnotation]
 
 
+WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+"""A number as text."""
+
 T = TypeVar("T", CocoImage, CocoCategory, CocoAnnotation)
 
 
 def parse(path: Path) -> CocoDocument:
     """Read a file; its ids are unique, and every id that an annotation refers to exists.
+
+    A number and its text (``1`` and ``"1"``) are the same id, unless the list has both.
 
     Raises:
         TableError: it is not JSON of COCO, an id is repeated, or an annotation refers to an image
@@ -97,6 +103,8 @@ def parse(path: Path) -> CocoDocument:
     with_id = (item for item in document.annotations if item.id is not None)
     by_id(with_id, "annotations", path)
     for number, item in enumerate(document.annotations):
+        item.image_id = _as_known(item.image_id, images)
+        item.category_id = _as_known(item.category_id, categories)
         if item.image_id not in images:
             raise TableError(
                 place(path, number, item),
@@ -110,6 +118,17 @@ def parse(path: Path) -> CocoDocument:
                 "add the category, or remove the annotation",
             )
     return document
+
+
+def _as_known(given: Id, known: Container[Id | None]) -> Id:
+    """An id as the list has it: some tools write numbers as text in one place only."""
+    if given in known:
+        return given
+    if isinstance(given, int):
+        other: Id = str(given)
+    else:
+        other = int(given) if WHOLE.fullmatch(given) else given
+    return other if other in known else given
 
 
 def by_id(items: Iterable[T], what: str, path: Path) -> dict[Id | None, T]:

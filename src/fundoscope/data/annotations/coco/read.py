@@ -34,7 +34,7 @@ from fundoscope.data.annotations.coco.document import (
 from fundoscope.data.annotations.coco.layout import ANNOTATIONS, INSTANCES, ROBOFLOW
 from fundoscope.data.annotations.documents import distinct
 from fundoscope.data.annotations.names import image_name, kind_key
-from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.annotations.pictures import Pictures, absent
 from fundoscope.data.annotations.shapes import extent, turned_by_attribute
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
@@ -79,9 +79,7 @@ def read_coco(path: Path, *, images: Path | None = None) -> AnnotationSet:
         names += [kind_key(category.name.strip()) for category in document.categories]
         if split:
             splits[split] = tuple(inside)
-    absent = 0 if pictures is None else len(set(photos) - set(pictures.names))
-    if pictures is not None and absent:
-        warnings.append(f"{absent} annotated photographs are not in {pictures.folder}")
+    warnings += absent(photos, pictures)
     return AnnotationSet(
         photos=tuple(photos[image] for image in sorted(photos)),
         kinds=distinct(names),

@@ -35,7 +35,7 @@ from fundoscope.data.annotations.cvat.document import (
 )
 from fundoscope.data.annotations.documents import distinct, read_xml
 from fundoscope.data.annotations.names import image_name, kind_key
-from fundoscope.data.annotations.pictures import Pictures
+from fundoscope.data.annotations.pictures import Pictures, absent
 from fundoscope.errors import TableError
 from fundoscope.quoting import quoted
 
@@ -91,6 +91,7 @@ def read_cvat(path: Path, *, images: Path | None = None) -> AnnotationSet:
         photos=tuple(photo for _, photo in sorted(photos.items())),
         splits={name: tuple(sorted(members)) for name, members in splits.items()},
         left_out=tuple(Loss(what, count) for what, count in sorted(left_out.items())),
+        warnings=absent(photos, pictures),
     )
     listed = (label.text or "" for label in root.iterfind("meta//label/name"))
     order = [kind_key(name.strip()) for name in listed if name.strip()]

@@ -40,7 +40,7 @@ from fundoscope.data.annotations.labelstudio.names import photograph_names
 from fundoscope.data.annotations.labelstudio.regions import size_of
 from fundoscope.data.annotations.labelstudio.repeated import each_once
 from fundoscope.data.annotations.names import kind_key
-from fundoscope.data.annotations.pictures import Pictures, PictureSize
+from fundoscope.data.annotations.pictures import Pictures, PictureSize, absent
 from fundoscope.errors import TableError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def read_label_studio(path: Path, *, images: Path | None = None) -> AnnotationSe
         ),
         splits={name: distinct(sorted(members)) for name, members in progress.splits.items()},
         left_out=tuple(Loss(what, count) for what, count in sorted(progress.left_out.items())),
-        warnings=tuple(_warnings(progress)),
+        warnings=(*_warnings(progress), *absent(progress.photos, pictures)),
     )
     order = _order_of_kinds(files[0])
     return replace(annotations, kinds=distinct((*order, *features.kinds_in(annotations))))

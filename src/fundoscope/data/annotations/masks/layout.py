@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fundoscope import kinds
+from fundoscope.data.files.walk import files_below
 from fundoscope.errors import TableError
 from fundoscope.quoting import quoted
 
@@ -141,10 +142,12 @@ def classes_of(text: str, where: str) -> dict[int, str]:
 
 def _walk(folder: Path, images: Path | None) -> Iterator[Path]:
     photographs = None if images is None or images == folder else images
-    for path in folder.rglob("*"):
-        skipped = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        skipped = skipped or photographs in path.parents
-        if not skipped and path.suffix.lower() in MASK_SUFFIXES and path.is_file():
+    for path in files_below(folder):
+        if (
+            photographs not in path.parents
+            and path.suffix.lower() in MASK_SUFFIXES
+            and path.is_file()
+        ):
             yield path
 
 

@@ -31,7 +31,7 @@ from fundoscope.data.annotations.masks.layout import MaskFile
 from fundoscope.data.annotations.masks.pixels import class_numbers, read_mask
 from fundoscope.data.annotations.masks.table import COLUMNS, SPLIT_MARK, TABLE
 from fundoscope.data.annotations.names import image_name, kind_key
-from fundoscope.data.annotations.pictures import Pictures, PictureSize
+from fundoscope.data.annotations.pictures import Pictures, PictureSize, absent
 from fundoscope.data.table import read_table
 from fundoscope.errors import TableError
 
@@ -149,7 +149,7 @@ def _gather(
             )
         for split in entry.splits:
             splits.setdefault(split, []).append(entry.image)
-    warnings = (*_assumed_suffix(entries, pictures), *_soft(soft))
+    warnings = (*_assumed_suffix(entries, pictures), *_soft(soft), *absent(photos, pictures))
     return _set(photos, splits, specks, warnings)
 
 

@@ -32,8 +32,9 @@ from fundoscope.data.annotations.voc.document import (
     parse,
     suggests_origin_0,
 )
-from fundoscope.data.annotations.voc.layout import ANNOTATIONS, PHOTOS, SETS
+from fundoscope.data.annotations.voc.layout import ANNOTATIONS, PHOTOS, SETS, SUFFIX
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.files.walk import files_below
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
 from fundoscope.quoting import quoted
@@ -136,8 +137,8 @@ def _unclear_flags(files: list[_File]) -> Iterator[str]:
 
 
 def _files(path: Path, folder: Path, *, optional: bool) -> list[_File]:
-    paths = sorted(folder.rglob("*.xml")) if path.is_dir() else [path]
-    paths = [each for each in paths if not each.name.startswith(".")]
+    found = files_below(folder) if path.is_dir() else [path]
+    paths = sorted(each for each in found if each == path or each.suffix.lower() == SUFFIX)
     if not paths and not optional:
         raise TableError(str(path), "has no XML files", "name the folder of the annotations")
     files = []

@@ -37,6 +37,7 @@ from fundoscope.data.annotations.yolo.layout import (
     LIST_SUFFIX,
     PHOTOS,
 )
+from fundoscope.data.files.walk import files_below
 from fundoscope.errors import TableError
 from fundoscope.geometry import Box
 from fundoscope.quoting import shown
@@ -162,7 +163,7 @@ def _existing(folder: Path, otherwise: Path) -> Path:
 
 
 def _label_files(layout: _Layout) -> list[Path]:
-    files = (file for file in layout.labels.rglob("*.txt") if not file.name.startswith("."))
+    files = (file for file in files_below(layout.labels) if file.suffix.lower() == LIST_SUFFIX)
     beside = NO_LABELS if layout.labels == layout.root and layout.root.name != LABELS else ()
     return sorted(
         file
