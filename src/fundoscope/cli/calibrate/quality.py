@@ -39,22 +39,25 @@ def quality(
     """
     from fundoscope.batch import processors
     from fundoscope.batch.inputs import gather
+    from fundoscope.calibrate import destination
     from fundoscope.calibrate.judging import bundle as judged
     from fundoscope.errors import PhotoError, UsageError
     from fundoscope.models import bundle as bundles
     from fundoscope.reader import Reader
-    from fundoscope.writing import refuse_existing
 
-    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    destination.check(out, overwrite=overwrite)
     given = grader or bundles.shipped(bundles.GRADING)
     earlier = bundles.load_grader(given).manifest.judge
     if earlier is None:
         raise UsageError(
             given.name, "has no judge of quality", "fit one first: fundoscope calibrate judge"
         )
-    photographs = [photograph.path for photograph in gather([folder], leave_out=out).photographs]
+    photographs = gather([folder], leave_out=out).photographs
+    if any(photograph.archive for photograph in photographs):
+        raise UsageError(str(folder), "is an archive", "unpack it, and name its folder")
     reader = Reader(given, lesions=False, force=True)
-    readings = list(reader.read_many(photographs, workers=workers or processors.available()))
+    paths = [photograph.path for photograph in photographs]
+    readings = list(reader.read_many(paths, workers=workers or processors.available()))
     read = [each for each in readings if not isinstance(each, PhotoError)]
     qualities = [reading.quality for reading in read if reading.quality.score is not None]
     fitted = judged.for_clinic(earlier, qualities, folder.name)
@@ -65,8 +68,8 @@ def quality(
         f" {before} before, {after} now"
     )
     lacking = [
-        (str(path.relative_to(folder)), *_why_lacking(each))
-        for path, each in zip(photographs, readings, strict=True)
+        (photograph.image, *_why_lacking(each))
+        for photograph, each in zip(photographs, readings, strict=True)
         if isinstance(each, PhotoError) or each.quality.score is None
     ]
     if name_lacking(lacking):
