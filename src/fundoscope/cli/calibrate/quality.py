@@ -13,6 +13,7 @@ from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import GraderBundle, Overwrite, Workers
 
 if TYPE_CHECKING:
+    from fundoscope.batch.inputs import Input
     from fundoscope.errors import PhotoError
     from fundoscope.reading import Reading
 
@@ -68,12 +69,18 @@ def quality(
         f" {before} before, {after} now"
     )
     lacking = [
-        (photograph.image, *_why_lacking(each))
+        (_below(folder, photograph), *_why_lacking(each))
         for photograph, each in zip(photographs, readings, strict=True)
         if isinstance(each, PhotoError) or each.quality.score is None
     ]
     if name_lacking(lacking):
         raise typer.Exit(INCOMPLETE)
+
+
+def _below(folder: Path, photograph: Input) -> str:
+    """The path of a photograph below the folder; the photographs of a list need not be there."""
+    path = photograph.path
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else photograph.image
 
 
 def _why_lacking(each: Reading | PhotoError) -> tuple[str, str]:

@@ -208,13 +208,13 @@ def _grade(table: Table, place: int, columns: _Columns, threshold: float) -> Gra
     score = _number(table, place, columns.score) if columns.score else None
     if score is None and chances is not None:
         score = min(sum(chances[heads.REFERABLE_GRADE :]), 1.0)
-    if score is None and icdr is None:
-        return Grade()
-    if score is None:
+    if score is not None:
+        called = Referable(score, score >= threshold, threshold)
+    elif icdr is not None:
         # The grade alone decides: its place between 0 and 1 is no probability.
         called = Referable(rank(icdr), icdr >= heads.REFERABLE_GRADE, threshold)
     else:
-        called = Referable(score, score >= threshold, threshold)
+        return Grade()
     expected = None if chances is None else sum(g * p for g, p in enumerate(chances))
     return Grade(icdr, chances, expected, called)
 
