@@ -123,6 +123,12 @@ class Reader:
         return tuple(name for name in self._grader.manifest.trained_on.photographs if name)
 
     @property
+    def fitted_to(self) -> str | None:
+        """SHA-256 of the label table that a clinic fitted the grader to; ``None`` if none did."""
+        fitted = self._grader.manifest.recalibrated
+        return None if fitted is None else fitted.table_sha256
+
+    @property
     def referable_threshold(self) -> float:
         """The operating point on the probability of grade 2 or more."""
         return self._grader.manifest.referable_threshold

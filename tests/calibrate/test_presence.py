@@ -163,3 +163,26 @@ def test_each_source_counts_the_same() -> None:
     weights = presence.equal_sources(["a", "a", "a", "b"])
     assert weights[:3].sum() == pytest.approx(weights[3])
     assert weights.sum() == pytest.approx(4)
+
+
+def test_a_share_of_healthy_eyes_is_all_of_it() -> None:
+    """29 of 100 eyes are 0.29 of them, although 0.29 * 100 is less than 29 in a computer."""
+    eyes = [("a", number / 100) for number in range(100)]
+    limit = presence.limit_of(eyes, 0.29)
+    assert sum(value >= limit for _, value in eyes) == 29
+
+
+def test_many_photographs_need_little_memory() -> None:
+    """A table of all pairs of 20,000 sick and 20,000 healthy eyes would take 3 GB."""
+    import tracemalloc
+
+    photographs = drawn(40_000)
+    model = presence.fit(KIND, drawn(), 0.1)
+    assert model is not None
+    labels = np.array([each.known[KIND] for each in photographs])
+    healthy = [each for each in photographs if each.healthy]
+    tracemalloc.start()
+    presence._measured(KIND, model.model, photographs, labels, healthy)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200e6

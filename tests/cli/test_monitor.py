@@ -260,3 +260,33 @@ def test_a_bundle_keeps_its_reference(call, write, tmp_path, capsys):
     other = write("other", 2)
     assert run(["bundle", "reference", str(bundle), "--from", str(other), "--overwrite"]) == 2
     assert "was read by grader, not by" in capsys.readouterr().err
+
+
+def test_a_run_twice_under_two_names(call, write, tmp_path):
+    run_ = write("d1", 1)
+    again = tmp_path / "d1" / ".." / "d1"
+    code, _, err = call(run_, again, "--against", write("ref", 20), "--out", tmp_path / "m.json")
+    assert code == 2
+    assert "is given twice" in err
+
+
+def test_a_probability_without_a_grade_is_no_failure(call, write, tmp_path):
+    run_ = write("d1", 1, command="evaluate grading", dark=0.0)
+    (run_ / "readings.csv").rename(run_ / "predictions.csv")
+    with (run_ / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (run_ / "predictions.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, [*COLUMNS, "source"])
+        table.writeheader()
+        # Two clinics whose patients have the same numbers.
+        table.writerows(
+            row | {"icdr": "", "patient": str(i // 2), "source": "ab"[i % 2]}
+            for i, row in enumerate(rows)
+        )
+    call(run_, "--against", run_, "--out", tmp_path / "m.json")
+    made = {chart["name"]: chart for chart in watched(tmp_path / "m.json")["charts"]}
+    assert made["without a grade"]["centre"] == 0.0
+    assert "read" not in made
+    assert made["distance of the scores from the reference"]["points"][0]["n"] == 100
+    # The limit is that of 100 patients, not of 50.
+    assert made["distance of the scores from the reference"]["points"][0]["high"] < 0.26

@@ -49,6 +49,7 @@ class NamedReader:
 
     models = (ModelUsed("grading", "by-name", "a" * 64),)
     trained_on = ("x",)
+    fitted_to: str | None = None
 
     def __init__(self, grader=None, *, lesions=True, force=False):
         self.grader = grader

@@ -46,7 +46,12 @@ def results(folder: Path, task: str, metrics: object, command: str) -> Path:
     folder.mkdir()
     model = {"task": task, "name": manifest.name, "sha256": manifest.model_sha256}
     document = {"command": command, "arguments": {"split": "test"}, "models": [model]}
-    document |= {"thresholds": {"referable": 0.44}, "table_sha256": "d" * 64}
+    thresholds = (
+        {"referable": manifest.referable_threshold}
+        if isinstance(manifest, bundles.GraderManifest)
+        else {}
+    )
+    document |= {"thresholds": thresholds, "table_sha256": "d" * 64}
     (folder / "run.json").write_text(json.dumps(document))
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return folder
@@ -94,6 +99,20 @@ def test_an_evaluation_of_another_bundle(evaluated: Path) -> None:
     manifest = bundles.load(bundles.shipped(bundles.DETECTION)).manifest
     with pytest.raises(UsageError, match="is of no bundle of this task, not of"):
         card.sections(manifest, evaluated)
+
+
+@pytest.mark.parametrize("task", [bundles.GRADING, bundles.DETECTION])
+def test_an_evaluation_before_the_bundle_was_calibrated_again(tmp_path: Path, task: str) -> None:
+    """The network and its name are the same, the figures are those of another threshold."""
+    manifest = bundles.load(bundles.shipped(task)).manifest
+    command = "evaluate grading" if task == bundles.GRADING else "evaluate lesions"
+    folder = results(tmp_path / "r", task, METRICS, command)
+    document = json.loads((folder / "run.json").read_text())
+    name = "referable" if task == bundles.GRADING else "haemorrhage"
+    document["thresholds"] = {name: 0.123}
+    (folder / "run.json").write_text(json.dumps(document))
+    with pytest.raises(UsageError, match=f"with the threshold 0.1230 of {name}, not 0"):
+        card.sections(manifest, folder)
 
 
 def test_a_damaged_evaluation(evaluated: Path) -> None:

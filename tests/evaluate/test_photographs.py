@@ -22,3 +22,9 @@ def test_names_without_folders_that_differ():
     assert [photographs.file_name(name) for name in names] == [
         photographs.file_name(image) for image in images
     ]
+
+
+def test_rows_of_one_photograph_share_its_name():
+    images = ["Smith/a.jpg", "b.jpg", "Jones/a.jpg", "./b.jpg", "Smith/a.jpg"]
+    names = photographs.names_of(images, paths=False)
+    assert names == ["a.jpg (No. 1)", "b.jpg", "a.jpg (No. 3)", "b.jpg", "a.jpg (No. 1)"]

@@ -10,7 +10,7 @@ from fundoscope.calibrate.known_lesions import is_healthy, known
 from fundoscope.calibrate.looking import Networks, Unread
 from fundoscope.calibrate.presence import BoxedPhotograph
 from fundoscope.data.manifest import Manifest, Row
-from fundoscope.evaluate.grading.evaluation import cluster_keys
+from fundoscope.evaluate.grading.evaluation import cluster_keys, require_photographs
 from fundoscope.evaluate.photographs import reported
 from fundoscope.ordered import in_order
 
@@ -40,8 +40,10 @@ def read(
 
     Raises:
         TableError: a cell about a kind of lesion is invalid, see :func:`known`.
+        UsageError: there is no row, or no row's photograph exists.
     """
     labels = [known(row) for row in rows]  # before any photograph is read
+    require_photographs(manifest, rows)
 
     def look(row: Row) -> Scores | Unread:
         return _scores(manifest.photograph(row), row.image, networks)

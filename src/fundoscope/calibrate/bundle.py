@@ -97,7 +97,7 @@ The network is that of `{given.name}`. On {record.fitted_at} its probabilities a
 were fitted to {record.photographs} photographs, {record.referable} of them referable (label table
 with the sha256 `{record.table_sha256}`). Referable is a probability of
 {new.referable_threshold:.4f} or more instead of {given.referable_threshold:.4f}: the highest
-threshold with a sensitivity of {record.sensitivity:.2f} on them. The figures and fitted values in
+threshold with a sensitivity of {record.sensitivity:g} on them. The figures and fitted values in
 the other sections are those of the bundle before.
 
 Figures with 95 % intervals by {drawn_by}. Those after the fit come from a cross-validation in

@@ -33,6 +33,34 @@ class Choices:
     raise_thresholds: bool
 
 
+def require_enough(known: Sequence[Mapping[str, bool]], healthy: int, healthy_share: float) -> None:
+    """Check that labels allow a fit, before a photograph is read.
+
+    Args:
+        known: what the labels of each photograph say, by kind.
+        healthy: how many of the eyes are healthy.
+        healthy_share: as in :class:`Choices`.
+
+    Raises:
+        UsageError: no kind has enough photographs, or there are too few healthy eyes.
+    """
+    for kind in LESIONS:
+        labels = [each[kind] for each in known if kind in each]
+        if min(sum(labels), len(labels) - sum(labels)) >= presence.MIN_OF_EACH:
+            presence.require_healthy(kind, healthy, healthy_share)
+            return
+    raise _too_few(len(known), "")
+
+
+def _too_few(photographs: int, assessed: str) -> UsageError:
+    return UsageError(
+        f"{photographs} photographs",
+        f"are too few: no kind of lesion has {presence.MIN_OF_EACH} photographs with it and"
+        f" {presence.MIN_OF_EACH} without it{assessed}",
+        "label more photographs, larger ones, or add columns such as has_haemorrhage",
+    )
+
+
 def calibrate(
     given: Path,
     folder: Path,
@@ -67,13 +95,7 @@ def calibrate(
     fits = {kind: presence.fit(kind, photographs, choices.healthy_share) for kind in kinds}
     fitted = {kind: fit for kind, fit in fits.items() if fit is not None}
     if not fitted:
-        raise UsageError(
-            f"{len(photographs)} photographs",
-            "are too few: no kind of lesion has"
-            f" {presence.MIN_OF_EACH} photographs with it and {presence.MIN_OF_EACH} without it on"
-            " which it was assessed",
-            "label more photographs, larger ones, or add columns such as has_haemorrhage",
-        )
+        raise _too_few(len(photographs), " on which it was assessed")
     manifest = dataclasses.replace(
         bundle.manifest,
         name=cards.new_name(bundle.manifest.name, name),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli import repeated
 from fundoscope.cli.extras import EVALUATE_GRADING, require
 from fundoscope.cli.options import Overwrite
 
@@ -58,9 +59,8 @@ def monitor(
 
     if every not in reading.EVERY:
         raise UsageError(f"--every {every}", "is not a period", f"give {', '.join(reading.EVERY)}")
-    repeated = next((run for place, run in enumerate(runs) if run in runs[:place]), None)
-    if repeated is not None:
-        raise UsageError(str(repeated), "is given twice", "give each folder once")
+    repeated.refuse(runs, "folder")
+    repeated.refuse(out, "file")
     for file in out:
         results.require_name(file)
         refuse_existing(file, overwrite=overwrite)

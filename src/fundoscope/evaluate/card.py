@@ -21,10 +21,12 @@ from fundoscope.evaluate.report.sources import figure_of
 from fundoscope.evaluate.report.titles import title
 from fundoscope.kinds import KINDS
 from fundoscope.models import bundle as bundles
-from fundoscope.models.bundle import BundleManifest
+from fundoscope.models.bundle import BundleManifest, DetectorManifest, GraderManifest
 
 USE, EVALUATION = "## Intended use", "## On test photographs"
 """The headings of the two sections."""
+REFERABLE: Final = "referable"
+"""The threshold of a grader, as ``run.json`` names it."""
 LIMITATIONS: Final = "## Limitations"
 HASH_SHOWN: Final = 12
 LICENCE: Final = "The licence of the weights, at the top of this card, binds whoever uses them."
@@ -107,6 +109,7 @@ def sections(manifest: BundleManifest, results: Path) -> tuple[str, str]:
         raise UsageError(
             str(results), f"is of {names}, not of {manifest.name}", "evaluate this bundle"
         )
+    _require_thresholds(run.thresholds, manifest, str(results))
     try:
         metrics = msgspec.json.decode((results / METRICS).read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -115,6 +118,32 @@ def sections(manifest: BundleManifest, results: Path) -> tuple[str, str]:
     blocks = (EVALUATION, _head(run, metrics), *parts)
     use = f"{USE}\n\n{USES[manifest.task]}\n\n{LICENCE}\n"
     return use, "\n\n".join(blocks) + "\n"
+
+
+def _require_thresholds(
+    used: Mapping[str, float | None], manifest: BundleManifest, title: str
+) -> None:
+    """Check that an evaluation is at the thresholds of a bundle.
+
+    A bundle that was calibrated again has the network, and often the name, of the one before.
+
+    Raises:
+        UsageError: a threshold is another one.
+    """
+    own: dict[str, float] = {}
+    if isinstance(manifest, GraderManifest):
+        own = {REFERABLE: manifest.referable_threshold}
+    elif isinstance(manifest, DetectorManifest):
+        own = dict(manifest.thresholds)
+    for name, threshold in own.items():
+        before = used.get(name)
+        if before is not None and before != threshold:
+            raise UsageError(
+                title,
+                f"is of {manifest.name} with the threshold {before:.4f} of {name}, not"
+                f" {threshold:.4f}: it was calibrated since",
+                "evaluate this bundle",
+            )
 
 
 def _head(run: folders.Run, metrics: Mapping[str, Any]) -> str:

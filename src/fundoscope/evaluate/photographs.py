@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,20 +21,25 @@ Result = TypeVar("Result")
 
 
 def names_of(images: Sequence[str], *, paths: bool) -> list[str]:
-    """How results name photographs, each differently.
+    """How results name photographs, each differently; rows of one photograph share its name.
 
     Args:
-        images: as the label table or the annotations name them.
+        images: as the label table or the annotations name them; one may appear several times.
         paths: whether to name them so, else by their bare file names. Where several photographs
-            share one, their number follows, from 1 in the order of ``images``.
+            share one, their number follows: the place in ``images``, from 1, of its first row.
     """
     if paths:
         return list(images)
-    names = [bare(image) for image in images]
-    count = Counter(names)
+    # Whoever reads the results must see which rows are of one photograph: they are drawn together.
+    first: dict[str, int] = {}
+    places = [
+        first.setdefault(posixpath.normpath(image), number)
+        for number, image in enumerate(images, start=1)
+    ]
+    count = Counter(bare(image) for image in first)
     return [
-        f"{name} (No. {number})" if count[name] > 1 else name
-        for number, name in enumerate(names, start=1)
+        f"{name} (No. {place})" if count[name] > 1 else name
+        for name, place in zip(map(bare, images), places, strict=True)
     ]
 
 

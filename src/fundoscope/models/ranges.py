@@ -141,12 +141,17 @@ def _unknown(
             yield f"{name}.{key}", value, low, high
 
 
+def is_word(text: str) -> bool:
+    """Whether a text can be a name: printable, neither empty nor too long."""
+    return 0 < len(text) <= limits.MAX_NAME_CHARACTERS and text.isprintable()
+
+
 def _faults(manifest: BundleManifest) -> Iterator[str]:
     """Faults of values that are not numbers."""
     if not SHA256.fullmatch(manifest.model_sha256):
         yield "model_sha256 is not a SHA-256"
     for name, word in _words(manifest):
-        if not word or len(word) > limits.MAX_NAME_CHARACTERS or not word.isprintable():
+        if not is_word(word):
             yield f"{name} {_short(word)} is empty, too long or not printable"
     if isinstance(manifest, GraderManifest):
         if len(manifest.classes) != GRADES:

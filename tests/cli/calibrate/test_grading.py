@@ -142,3 +142,36 @@ def test_too_few_or_one_class(
     assert (code, out) == (2, "")
     assert err.startswith(sentence)
     assert not (tmp_path / "new").exists()
+
+
+def test_what_cannot_be_written_is_refused_before_a_photograph_is_read(
+    calibrate: Any, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a clinic's photographs takes minutes to hours."""
+
+    def read(*_: object, **__: object) -> None:
+        pytest.fail("photographs were read")
+
+    monkeypatch.setattr("fundoscope.cli.calibrate.grading._read", read)
+    labels = table(GRADES)
+    code, _, err = calibrate(labels, "--name", "two\nlines")
+    assert (code, "--name" in err) == (2, True)
+    for out in (labels, labels / "below"):
+        code, _, err = calibrate(labels, "--out", out)
+        assert code == 2
+        assert "clinic.csv" in err
+    (tmp_path / "new").mkdir()
+    monkeypatch.setattr("tempfile.TemporaryFile", _no_space)
+    code, _, err = calibrate(labels)
+    assert (code, "cannot be written to" in err) == (1, True)
+
+
+def _no_space(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_the_card_has_the_sensitivity_that_was_asked_for(
+    calibrate: Any, table: Any, tmp_path: Path
+) -> None:
+    assert calibrate(table(GRADES), "--sensitivity", "0.995")[0] == 0
+    assert "with a sensitivity of 0.995 on them" in bundles.card(tmp_path / "new")

@@ -122,3 +122,24 @@ def test_what_was_not_read_and_what_was_too_small_is_named(
     printed = capsys.readouterr()
     assert "7-g0.jpg: is cut short; get it again" in printed.err
     assert "1 photographs were left out" in printed.out
+
+
+def test_photographs_that_do_not_exist_are_not_too_few(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for photograph in tmp_path.glob("*.jpg"):
+        photograph.unlink()
+    command = ["calibrate", "lesion-grade", str(table), "--cache", str(tmp_path / "cache")]
+    assert run([*command, "--out", str(tmp_path / "bundle")]) == 2
+    assert "none of its photographs exists (the first: 10-g0.jpg)" in capsys.readouterr().err
+
+
+def test_few_patients_cannot_be_left_out_one_after_the_other(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *lines = table.read_text().splitlines()
+    rows = [f"{line},p{number % 4}" for number, line in enumerate(lines)]
+    table.write_text("\n".join([f"{header},patient", *(row.replace(",b,", ",a,") for row in rows)]))
+    command = ["calibrate", "lesion-grade", str(table), "--cache", str(tmp_path / "cache")]
+    assert run([*command, "--out", str(tmp_path / "bundle")]) == 2
+    assert "are of 4 patients, too few to fit a grade to" in capsys.readouterr().err

@@ -122,3 +122,27 @@ def test_rows_of_the_test_split_are_named(
     labels = table([0] * 40 + [3] * 30, split="test")
     assert run(["calibrate", "lesions", str(labels), "--out", str(tmp_path / "b")]) == 0
     assert "can no longer test it" in capsys.readouterr().err
+
+
+def test_labels_that_allow_no_fit_are_refused_before_a_photograph_is_read(
+    table: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(*_: object) -> Scores:
+        pytest.fail("a photograph was read")
+
+    monkeypatch.setattr(boxes, "_scores", read)
+    out = str(tmp_path / "bundle")
+    for grades, complaint in (
+        ([0] * 5 + [3] * 30, "no kind of lesion has 10 photographs with it and 10 without it"),
+        ([1] * 40 + [3] * 30, "0 healthy eyes: are too few"),
+    ):
+        assert run(["calibrate", "lesions", str(table(grades)), "--out", out]) == 2
+        assert complaint in capsys.readouterr().err
+    labels = table([0] * 40 + [3] * 30)
+    for photograph in tmp_path.glob("*.jpg"):
+        photograph.unlink()
+    assert run(["calibrate", "lesions", str(labels), "--out", out]) == 2
+    assert "none of its photographs exists (the first: 10-g0.jpg)" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -174,3 +175,26 @@ def test_what_a_judge_was_not_fitted_to_is_named(capsys: pytest.CaptureFixture[s
         "cut.png",
         "blank.png",
     ]
+
+
+def test_an_archive_is_not_a_folder(
+    command: Command, bundled: Path, eyes: Path, tmp_path: Path
+) -> None:
+    archive = shutil.make_archive(str(tmp_path / "eyes"), "zip", eyes)
+    options = ("--grader", bundled, "--out", tmp_path / "new")
+    code, _, err = command("calibrate", "quality", archive, *options)
+    assert code == 2
+    assert "is an archive; unpack it" in err
+
+
+def test_a_damaged_photograph_of_a_list_is_named(
+    command: Command, bundled: Path, eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judged, "MIN_PHOTOGRAPHS", 3)
+    (eyes / "cut.png").write_bytes((eyes / "0.png").read_bytes()[:200])
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"eyes/{file.name}\n" for file in sorted(eyes.iterdir())))
+    options = ("--grader", bundled, "--out", tmp_path / "new")
+    code, _, err = command("calibrate", "quality", listed, *options)
+    assert code == 3, err
+    assert "cut.png: " in err

@@ -127,6 +127,18 @@ class TestGraders:
                 assert whole["figures"][name][side] == pytest.approx(own[name])
         assert result["intervals"]["clusters"] == {"patient": 35}
 
+    def test_rows_of_one_photograph_are_drawn_together_as_in_its_evaluation(
+        self, call, rows, table_of, tmp_path
+    ):
+        names = [(name, grade) for name, grade, *_ in rows[:20]]
+        table = table_of([row for row in names for _ in range(3)], LABELS[:2])
+        assert call("grading", table, "--out", tmp_path / "many")[0] == 3
+        call("compare", tmp_path / "many", tmp_path / "many", "--out", tmp_path / "c")
+        result = comparison(tmp_path / "c")
+        assert result["intervals"]["clusters"] == {"photograph": 20}
+        own = json.loads((tmp_path / "many" / "metrics.json").read_bytes())
+        assert part(result, "all")["figures"]["accuracy"]["old"] == own["accuracy"]
+
     def test_a_value_and_the_mean(self, call, folders, tmp_path):
         call("compare", *folders, "--out", tmp_path / "out", "--by", "source", "--by", "status")
         result = comparison(tmp_path / "out")

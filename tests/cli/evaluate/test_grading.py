@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -193,3 +194,22 @@ def test_the_run_knows_the_command(evaluate, table_of, tmp_path):
     assert result["versions"]["numpy"]
     assert result["versions"]["scikit-learn"]
     assert result["started"] <= result["finished"]
+
+
+def test_no_cell_breaks_a_line_or_reaches_the_terminal(evaluate, table_of):
+    rows = [(*row[:3], "Canon\nCR-2 \x1b[31m") for row in ROWS]
+    code, out, _ = evaluate(table_of(rows, COLUMNS), "--by", "source")
+    assert code == 0
+    assert "\x1b" not in out
+    assert r"source=Canon\nCR-2 \x1b[31m: accuracy" in out
+
+
+def test_a_grader_that_was_fitted_to_the_same_table_cannot_be_tested_on_it(
+    evaluate, table_of, named_reader, monkeypatch
+):
+    table = table_of(ROWS, COLUMNS)
+    sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
+    monkeypatch.setattr(named_reader, "fitted_to", sha256)
+    assert "were fitted to this label table" in evaluate(table, "--split", "train")[2]
+    monkeypatch.setattr(named_reader, "fitted_to", "0" * 64)
+    assert "were fitted" not in evaluate(table, "--split", "train", "--overwrite")[2]

@@ -154,6 +154,25 @@ class TestPredictions:
         for name in ("accuracy", "quadratic_kappa", "any_auc", "referable_sensitivity"):
             assert ours[name] == pytest.approx(theirs[name])
 
+    def test_a_grade_alone_is_referable_from_two_on_whatever_the_threshold(
+        self, call, labels, tmp_path
+    ):
+        table = predictions(
+            tmp_path / "s.csv", ("image", "grade"), [(name, grade) for name, grade, *_ in ROWS]
+        )
+        words = ("--predictions", table, "--out", tmp_path / "o")
+        code, _, err = call("grading", labels, *words, "--threshold", 0.8)
+        assert code == 2
+        assert "--threshold 0.8: is of a probability, and s.csv has grades alone" in err
+        # Rows without a probability in a table that has some.
+        header = ("image", "icdr", "referable_probability")
+        predictions(table, header, [(n, g, "1" if i == 2 else "") for i, (n, g, *_) in
+                                    enumerate(ROWS)])  # fmt: skip
+        assert call("grading", labels, *words, "--threshold", 0.8)[0] == 0
+        assert metrics(tmp_path / "o")["referable_sensitivity"]["value"] == 1.0
+        why = metrics(tmp_path / "o")["certainty"]["handed_to_a_reader"]["gain"]["reason"]
+        assert why == "no photograph was graded with probabilities"
+
     @pytest.mark.parametrize(
         ("header", "row", "complaint"),
         [
@@ -201,3 +220,33 @@ def test_prevalence_by_bayes():
     assert of.npv == pytest.approx(720 / 730)
     assert of.missed == pytest.approx(10)
     assert prevalence.expected(0.0, 1.0, 0.1).ppv is None
+
+
+def test_a_column_that_only_looks_renamed_is_not_taken_for_another(call, table_of, tmp_path):
+    rows = [(*row[:2], "ab"[i % 2], "cd"[i < 10]) for i, row in enumerate(ROWS)]
+    table = table_of(rows, ("image", "grade", "camera", "label_camera"))
+    call("grading", table, "--out", tmp_path / "o")
+    assert call("report", tmp_path / "o", "--by", "camera", "--out", tmp_path / "p.md")[0] == 0
+    text = (tmp_path / "p.md").read_text()
+    assert "| a | 20 |" in text
+    assert "| c | 30 |" not in text
+
+
+def test_a_table_may_have_the_columns_of_earlier_results(call, labels, tmp_path):
+    """Results are label tables, so they may be evaluated again and again."""
+    for number, table in enumerate((labels, *(tmp_path / f"t{n}.csv" for n in range(3)))):
+        out = tmp_path / f"o{number}"
+        assert call("grading", table, "--out", out)[0] == 0
+        (tmp_path / f"t{number}.csv").write_bytes((out / "predictions.csv").read_bytes())
+        assert call("compare", out, out, "--out", tmp_path / f"c{number}")[0] == 0
+
+
+def test_a_folder_or_file_twice_under_two_names(call, labels, tmp_path):
+    out = tmp_path / "o"
+    call("grading", labels, "--out", out)
+    (tmp_path / "link").symlink_to(out)
+    page = tmp_path / "p.md"
+    code, _, err = call("report", out, tmp_path / "link", "--out", page)
+    assert (code, "is given twice" in err) == (2, True)
+    code, _, err = call("report", out, "--out", page, "--out", out / ".." / "p.md")
+    assert (code, "is given twice" in err, page.exists()) == (2, True, False)

@@ -129,6 +129,7 @@ def fit(given: Material, healthy_share: float) -> Fitted:
         UsageError: they are too few.
     """
     _require_enough(given.grades)
+    _require_patients(given.patients)
     p = cross_validated(given)
     diseased = 1.0 - p[:, 0]
     healthy = list(zip(given.sources[given.healthy].tolist(), diseased[given.healthy], strict=True))
@@ -188,6 +189,17 @@ def accuracy_of(p: Floats, grades: Ints, healthy: Flags, drawn: Flags) -> Accura
 
 def _share(of: Flags, among: Flags) -> float:
     return float(of[among].mean()) if among.any() else float("nan")
+
+
+def _require_patients(patients: Sequence[Hashable]) -> None:
+    """Cross-validation leaves patients out, and the rest must have some."""
+    count = len(set(patients))
+    if count < FOLDS:
+        raise UsageError(
+            f"{len(patients)} photographs",
+            f"are of {count} patients, too few to fit a grade to",
+            f"add photographs of other patients, {FOLDS} in all at least",
+        )
 
 
 def _require_enough(grades: Ints) -> None:

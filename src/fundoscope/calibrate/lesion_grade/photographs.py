@@ -16,6 +16,7 @@ from fundoscope.calibrate.lesion_grade.fit import SIZE_SHARE
 from fundoscope.calibrate.looking import Networks, Unread
 from fundoscope.calibrate.versions import version
 from fundoscope.data.manifest import Manifest, Row
+from fundoscope.evaluate.grading.evaluation import require_photographs
 from fundoscope.evaluate.photographs import reported
 from fundoscope.grading import lesion_features, lesion_grade
 from fundoscope.grading.lesion_features import Features
@@ -64,7 +65,11 @@ def look(
 
     Returns:
         One for each row, in their order.
+
+    Raises:
+        UsageError: there is no row, or no row's photograph exists.
     """
+    require_photographs(manifest, rows)
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"{key(networks)}.jsonl"
     known = _kept(path)

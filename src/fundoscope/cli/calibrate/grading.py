@@ -50,17 +50,17 @@ def grading(
     Exit codes: 0 if all photographs were graded, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.
     """
+    from fundoscope.calibrate import destination
     from fundoscope.calibrate.bundle import calibrate
     from fundoscope.calibrate.clinic import require_enough
     from fundoscope.data.selection import select
     from fundoscope.models import bundle as bundles
-    from fundoscope.writing import refuse_existing
 
     started = now()
     table = label_tables.read(labels)
     selected = select(table, split=split, where=where or ())
     rows = [row for row in selected if row.gradable is not False]
-    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    destination.check(out, overwrite=overwrite, name=name)
     given = grader or bundles.shipped(bundles.GRADING)
     # Before a photograph is read: reading hundreds takes minutes.
     require_enough([row.grade for row in rows], _patients(rows), table.path.name)

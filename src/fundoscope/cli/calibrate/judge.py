@@ -63,17 +63,17 @@ def judge(
     others; ungradable photographs without a field of view do not count), 2 for wrong use, 1 for any
     other failure.
     """
+    from fundoscope.calibrate import destination
     from fundoscope.calibrate.judging import bundle as judged
     from fundoscope.calibrate.judging import features, fit
     from fundoscope.calibrate.judging.measured import beside, together
     from fundoscope.cli.extras import CALIBRATE_JUDGE, require
     from fundoscope.grading import grader as graders
     from fundoscope.models import bundle as bundles
-    from fundoscope.writing import refuse_existing
 
     require("fundoscope calibrate judge", CALIBRATE_JUDGE)
     table = label_tables.read(labels)
-    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    destination.check(out, overwrite=overwrite)
     given = grader or bundles.shipped(bundles.GRADING)
     loaded = graders.load(given)
     if not graders.gives_features(loaded):

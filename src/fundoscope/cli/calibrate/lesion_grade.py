@@ -60,6 +60,7 @@ def lesion_grade(
     Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.
     """
+    from fundoscope.calibrate import destination
     from fundoscope.calibrate.lesion_grade import bundle as written
     from fundoscope.calibrate.lesion_grade import fit, photographs
     from fundoscope.calibrate.looking import Networks
@@ -71,7 +72,6 @@ def lesion_grade(
     from fundoscope.lesions import landmarks
     from fundoscope.models import bundle as bundles
     from fundoscope.quoting import printable
-    from fundoscope.writing import refuse_existing
 
     started = now()
     table = label_tables.read(labels)
@@ -80,7 +80,7 @@ def lesion_grade(
         for row in select(table, split=split, where=where or ())
         if row.gradable is not False and (not reserved or reserve.is_reserved(row))
     ]
-    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    destination.check(out, overwrite=overwrite)
     given = detector or bundles.shipped(bundles.DETECTION)
     networks = Networks(detectors.load(given), landmarks.load(), graders.load(grader))
     with terminal(len(rows)) as screen:

@@ -51,8 +51,9 @@ def lesions(
     Exit codes: 0 if all photographs were read, 3 if some were not (the bundle is fitted to the
     others), 2 for wrong use, 1 for any other failure.
     """
-    from fundoscope.calibrate import boxes
-    from fundoscope.calibrate.lesions import Choices, calibrate
+    from fundoscope.calibrate import boxes, destination
+    from fundoscope.calibrate.known_lesions import is_healthy, known
+    from fundoscope.calibrate.lesions import Choices, calibrate, require_enough
     from fundoscope.calibrate.looking import Networks
     from fundoscope.cli.terminal import terminal
     from fundoscope.data.selection import select
@@ -60,14 +61,15 @@ def lesions(
     from fundoscope.lesions import detector as detectors
     from fundoscope.lesions import landmarks
     from fundoscope.models import bundle as bundles
-    from fundoscope.writing import refuse_existing
 
     started = now()
     table = label_tables.read(labels)
     rows = [
         row for row in select(table, split=split, where=where or ()) if row.gradable is not False
     ]
-    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    destination.check(out, overwrite=overwrite, name=name)
+    # Before a photograph is read: reading hundreds takes minutes.
+    require_enough([known(row) for row in rows], sum(map(is_healthy, rows)), healthy_share)
     given = detector or bundles.shipped(bundles.DETECTION)
     networks = Networks(detectors.load(given), landmarks.load(), graders.load(grader))
     with terminal(len(rows)) as screen:

@@ -13,6 +13,7 @@ from fundoscope.cli.exit_codes import INCOMPLETE
 from fundoscope.cli.options import GraderBundle, Overwrite, Workers
 
 if TYPE_CHECKING:
+    from fundoscope.batch.inputs import Input
     from fundoscope.errors import PhotoError
     from fundoscope.reading import Reading
 
@@ -39,22 +40,25 @@ def quality(
     """
     from fundoscope.batch import processors
     from fundoscope.batch.inputs import gather
+    from fundoscope.calibrate import destination
     from fundoscope.calibrate.judging import bundle as judged
     from fundoscope.errors import PhotoError, UsageError
     from fundoscope.models import bundle as bundles
     from fundoscope.reader import Reader
-    from fundoscope.writing import refuse_existing
 
-    refuse_existing(out / bundles.MANIFEST, overwrite=overwrite)
+    destination.check(out, overwrite=overwrite)
     given = grader or bundles.shipped(bundles.GRADING)
     earlier = bundles.load_grader(given).manifest.judge
     if earlier is None:
         raise UsageError(
             given.name, "has no judge of quality", "fit one first: fundoscope calibrate judge"
         )
-    photographs = [photograph.path for photograph in gather([folder], leave_out=out).photographs]
+    photographs = gather([folder], leave_out=out).photographs
+    if any(photograph.archive for photograph in photographs):
+        raise UsageError(str(folder), "is an archive", "unpack it, and name its folder")
     reader = Reader(given, lesions=False, force=True)
-    readings = list(reader.read_many(photographs, workers=workers or processors.available()))
+    paths = [photograph.path for photograph in photographs]
+    readings = list(reader.read_many(paths, workers=workers or processors.available()))
     read = [each for each in readings if not isinstance(each, PhotoError)]
     qualities = [reading.quality for reading in read if reading.quality.score is not None]
     fitted = judged.for_clinic(earlier, qualities, folder.name)
@@ -65,12 +69,18 @@ def quality(
         f" {before} before, {after} now"
     )
     lacking = [
-        (str(path.relative_to(folder)), *_why_lacking(each))
-        for path, each in zip(photographs, readings, strict=True)
+        (_below(folder, photograph), *_why_lacking(each))
+        for photograph, each in zip(photographs, readings, strict=True)
         if isinstance(each, PhotoError) or each.quality.score is None
     ]
     if name_lacking(lacking):
         raise typer.Exit(INCOMPLETE)
+
+
+def _below(folder: Path, photograph: Input) -> str:
+    """The path of a photograph below the folder; the photographs of a list need not be there."""
+    path = photograph.path
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else photograph.image
 
 
 def _why_lacking(each: Reading | PhotoError) -> tuple[str, str]:

@@ -32,7 +32,7 @@ from fundoscope.cli.options import (
     Workers,
 )
 from fundoscope.errors import UsageError
-from fundoscope.quoting import shown
+from fundoscope.quoting import printable, shown
 
 if TYPE_CHECKING:
     from fundoscope.data.manifest import Manifest, Row
@@ -190,6 +190,12 @@ def _read(
     from fundoscope.reader import Reader
 
     reader = Reader(grader=grader, lesions=False, force=asked.force)
+    if reader.fitted_to == table.sha256:
+        typer.echo(
+            "note: threshold and probabilities of this grader were fitted to this label table: only"
+            " rows that were left out of the fit can test them",
+            err=True,
+        )
     with terminal(len(rows)) as screen:
         evaluation = evaluate(
             table,
@@ -251,11 +257,11 @@ def _print_figures(evaluation: Evaluation) -> None:
     for column, breakdown in metrics.by.items():
         for value, summary in breakdown.values.items():
             sources = _sources(evaluation, column, value)
-            typer.echo(f"{column}={value}: {_in_words(summary)}{sources}")
+            typer.echo(f"{printable(f'{column}={value}')}: {_in_words(summary)}{sources}")
         means = ", ".join(
             f"{_name(name)} {with_interval(mean)}" for name, mean in breakdown.mean.items()
         )
-        typer.echo(f"mean over {column}: {means}")
+        typer.echo(printable(f"mean over {column}: {means}"))
     if evaluation.readers is not None:
         readers = evaluation.readers
         pairs = ", ".join(f"{_name(name)} {with_interval(readers.figures[name])}" for name in PAIRS)
@@ -298,7 +304,7 @@ def _print_certainty(certainty: Certainty) -> None:
     for column, values in certainty.by.items():
         for value, figures in values.items():
             sets = f"prediction sets for {certainty.coverage:.0%}, {column}={value}"
-            typer.echo(f"{sets}: {_of_sets(figures)}")
+            typer.echo(printable(f"{sets}: {_of_sets(figures)}"))
 
 
 def _of_sets(figures: Mapping[str, Figure]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fundoscope.cli import repeated
 from fundoscope.cli.extras import EVALUATE_GRADING, require
 from fundoscope.cli.options import Overwrite, Workers
 
@@ -58,6 +59,7 @@ def report(
     from fundoscope.evaluate.report import results as reports
     from fundoscope.writing import refuse_existing
 
+    repeated.refuse(out, "file")
     for file in out:
         reports.require_name(file)
         refuse_existing(file, overwrite=overwrite)

@@ -32,7 +32,7 @@ PLACEHOLDER: Final = (1.0 / GRADE_COUNT,) * GRADE_COUNT
 """Probabilities in the place of those that a photograph does not have; they are not used."""
 
 NO_SETS: Final = "the bundle has no fitted sets of grades, or no photograph was graded"
-NO_GRADE: Final = "no photograph was graded"
+NO_GRADE: Final = "no photograph was graded with probabilities"
 SET_FIGURES: Final = ("set_coverage", "set_size", "abstained_share")
 DEFERRAL_FIGURES: Final = ("accuracy", "accuracy_of_the_rest", "gain")
 CALLS: Final = ("referable_sensitivity", "referable_specificity")

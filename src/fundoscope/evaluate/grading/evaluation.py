@@ -245,7 +245,7 @@ def read_rows(
     Raises:
         UsageError: there is no row, or no row's photograph exists.
     """
-    _require_photographs(manifest, rows)
+    require_photographs(manifest, rows)
 
     def read(row: Row) -> Outcome:
         return _read(manifest, row, reader)
@@ -350,8 +350,12 @@ def values_of(manifest: Manifest, rows: Sequence[Row], column: str) -> tuple[str
     return values
 
 
-def _require_photographs(manifest: Manifest, rows: Sequence[Row]) -> None:
-    """Reject a table in the wrong place: all photographs are missing. A single one is a refusal."""
+def require_photographs(manifest: Manifest, rows: Sequence[Row]) -> None:
+    """Reject a table in the wrong place: all photographs are missing. A single one is a refusal.
+
+    Raises:
+        UsageError: there is no row, or no row's photograph exists.
+    """
     if not rows:
         raise UsageError(manifest.path.name, "has no rows to evaluate", "choose other rows")
     if not any(manifest.photograph(row).exists() for row in rows):

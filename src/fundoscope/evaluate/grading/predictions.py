@@ -32,8 +32,7 @@ the table would be compared with itself."""
 PROBABILITY_COLUMNS: Final = tuple(f"p{grade}" for grade in range(heads.GRADE_COUNT))
 SCORE_COLUMNS: Final = ("referable_probability", "referable_score")
 THRESHOLD: Final = 0.5
-"""Of the probability of referable, unless another is given. A grade alone, placed between 0 and 1
-(:func:`fundoscope.evaluate.grading.evaluation.rank`), reaches it from grade 2."""
+"""Of the probability of referable, unless another is given."""
 SUM_TOLERANCE: Final = 0.02
 """Probabilities that were rounded to two decimals may miss a sum of 1 by this much."""
 SHOWN_CHARACTERS: Final = 40
@@ -81,9 +80,11 @@ def match(
 
     Raises:
         TableError: the table is faulty; the message names the line.
-        UsageError: no prediction is for a row of the label table.
+        UsageError: no prediction is for a row of the label table, or there is a threshold and no
+            probability that it could be of.
     """
     table = read_table(path, required=(IMAGE,))
+    _require_probabilities(table, threshold)
     limit = THRESHOLD if threshold is None else threshold
     grades = _grades(table, limit)
     ours = _unique_names([row.image for row in manifest.rows])
@@ -104,6 +105,17 @@ def match(
     used = ModelUsed("grading", path.name, table.sha256)
     label_unused = LABEL in table.cells and not _columns(table).grade
     return Predictions(outcomes, unlabelled, used, limit, label_unused)
+
+
+def _require_probabilities(table: Table, threshold: float | None) -> None:
+    columns = _columns(table)
+    if threshold is not None and not columns.score and not columns.probabilities:
+        raise UsageError(
+            f"--threshold {threshold:g}",
+            f"is of a probability, and {table.path.name} has grades alone: those from"
+            f" {heads.REFERABLE_GRADE} on are referable",
+            "leave it out, or add a column referable_probability",
+        )
 
 
 def _outcome(row: Row, grade: Grade) -> Outcome:
@@ -196,12 +208,15 @@ def _grade(table: Table, place: int, columns: _Columns, threshold: float) -> Gra
     score = _number(table, place, columns.score) if columns.score else None
     if score is None and chances is not None:
         score = min(sum(chances[heads.REFERABLE_GRADE :]), 1.0)
-    if score is None and icdr is not None:
-        score = rank(icdr)
-    if score is None:
+    if score is not None:
+        called = Referable(score, score >= threshold, threshold)
+    elif icdr is not None:
+        # The grade alone decides: its place between 0 and 1 is no probability.
+        called = Referable(rank(icdr), icdr >= heads.REFERABLE_GRADE, threshold)
+    else:
         return Grade()
     expected = None if chances is None else sum(g * p for g, p in enumerate(chances))
-    return Grade(icdr, chances, expected, Referable(score, score >= threshold, threshold))
+    return Grade(icdr, chances, expected, called)
 
 
 def _icdr(table: Table, place: int, column: str) -> int | None:

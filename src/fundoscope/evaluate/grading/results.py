@@ -78,7 +78,8 @@ PREDICTED: Final = (
 )
 """Columns of ``predictions.csv`` that follow those of the label table."""
 CLASHING: Final = "label_"
-"""Prefix of a label table's column whose name is one of :data:`PREDICTED`."""
+"""Prefix of a label table's column whose name is one of :data:`PREDICTED`; it is repeated where the
+table has that name, too."""
 SOURCES: Final = "sources"
 """Entry of ``metrics.json``: photographs by whether their source took part in training."""
 DIGITS: Final = 6
@@ -226,10 +227,21 @@ def _with_status(evaluation: Evaluation, names: Sequence[str], status: str) -> l
 def _predictions(
     outcomes: Sequence[Outcome], names: Sequence[str], columns: Sequence[str]
 ) -> Iterator[Sequence[object]]:
-    yield [*(CLASHING + name if name in PREDICTED else name for name in columns), *PREDICTED]
+    yield [*_apart(columns), *PREDICTED]
     for outcome, image in zip(outcomes, names, strict=True):
         row = msgspec.structs.replace(outcome.row, image=image)
         yield [*(row.text(name) for name in columns), *_predicted(outcome)]
+
+
+def _apart(columns: Sequence[str]) -> Iterator[str]:
+    """Names of a label table's columns that differ from each other and from :data:`PREDICTED`."""
+    taken = {*columns, *PREDICTED}
+    for name in columns:
+        if name in PREDICTED:
+            while name in taken:
+                name = CLASHING + name
+            taken.add(name)
+        yield name
 
 
 def _predicted(outcome: Outcome) -> Iterator[object]:

@@ -130,7 +130,7 @@ def _looks(periods: Sequence[Period]) -> Iterator[tuple[str, str, Look]]:
     for grade in range(GRADE_COUNT):
         yield GRADES, f"grade {grade}", partial(_has_grade, grade)
     yield GRADES, "called referable", lambda seen: seen.referable
-    yield FAILURES, "without a grade", lambda seen: seen.grade is None
+    yield FAILURES, "without a grade", lambda seen: bool(seen.reasons)
     reasons = Counter(reason for p in periods for seen in p.photographs for reason in seen.reasons)
     for reason in sorted(reasons):
         yield FAILURES, reason.replace("_", " "), partial(_has_reason, reason)

@@ -34,10 +34,10 @@ class MonitoredPhotograph:
     """What a monitor knows about a photograph; ``None`` where the run does not say.
 
     Attributes:
-        grade: 0 to 4; ``None`` if it got none.
+        grade: 0 to 4; ``None`` if it got none, or a probability alone.
         referable: whether it was called referable.
         score: probability of referable, 0 to 1.
-        reasons: why it got no grade, stable words; empty with a grade.
+        reasons: why it got neither grade nor probability, stable words; empty with one.
         unfamiliar: whether it is unlike those that the grader learnt from.
         abstained: whether the grade was too uncertain to be used without a reader.
         size: width and height as text; ``""`` if it could not be opened.
@@ -161,16 +161,21 @@ def _photograph(cells: Mapping[str, str]) -> MonitoredPhotograph:
     grade = cells.get("icdr", "")
     if grade not in ("", *GRADES):
         raise ValueError(f"icdr is {grade!r:.40}")
+    score = _share(cells.get("referable_probability", ""))
+    # Another program may say how probable referable is, and no grade.
+    graded = bool(grade) or score is not None
+    source, patient = cells.get("source", ""), cells.get("patient", "")
     width, height = cells.get("width", ""), cells.get("height", "")
     return MonitoredPhotograph(
         GRADES.get(grade),
-        TRUTH.get(cells.get("referable", "")) if grade else None,
-        _share(cells.get("referable_probability", "")) if grade else None,
-        () if grade else tuple(_reasons(cells)),
+        TRUTH.get(cells.get("referable", "")) if graded else None,
+        score,
+        () if graded else tuple(_reasons(cells)),
         {True: False, False: True, None: None}[TRUTH.get(cells.get("familiar", ""))],
         TRUTH.get(cells.get("abstained", "")),
         f"{width} x {height}" if width and height and "sha256" in cells else "",
-        cells.get("patient", ""),
+        # Each clinic numbers its own patients.
+        f"{source}/{patient}" if source and patient else patient,
     )
 
 

@@ -14,6 +14,7 @@ from fundoscope.errors import UsageError
 from fundoscope.evaluate.compare import results as comparisons
 from fundoscope.evaluate.grading import training
 from fundoscope.evaluate.grading.figures import NOT_GRADED, UNKNOWN, confusion
+from fundoscope.evaluate.grading.results import CLASHING, PREDICTED
 from fundoscope.evaluate.intervals import RESAMPLES, Figure, drawn_by
 from fundoscope.evaluate.report import eyes, plots, shortcuts, subgroups, sureness, worst
 from fundoscope.evaluate.report.document import (
@@ -274,11 +275,8 @@ def _values(graded: Graded, column: str, *, asked: bool) -> list[str]:
     Raises:
         UsageError: it was asked for, and does not exist or has too many values.
     """
-    name = column
-    rows = graded.rows
-    if any(row.text(f"label_{column}") for row in rows):
-        name = f"label_{column}"
-    values = [row.text(name) or BLANK for row in rows]
+    name = CLASHING + column if column in PREDICTED else column
+    values = [row.text(name) or BLANK for row in graded.rows]
     distinct = len(set(values))
     if asked and set(values) == {BLANK}:
         raise UsageError(f"--by {column}", f"is empty or missing in {graded.name}", "leave it out")

@@ -65,7 +65,8 @@ def read(paths: Sequence[Path]) -> tuple[Evaluated, ...]:
     Raises:
         UsageError: a folder holds no results, or damaged ones, or is given twice.
     """
-    repeated = next((path for place, path in enumerate(paths) if path in paths[:place]), None)
+    real = [path.resolve() for path in paths]
+    repeated = next((path for n, path in enumerate(paths) if real[n] in real[:n]), None)
     if repeated is not None:
         raise UsageError(str(repeated), "is given twice", "give each folder once")
     names = _names(paths)
