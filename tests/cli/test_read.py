@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fundoscope.models import bundle as bundles
 from fundoscope.reading import Reading
 
 Save = Callable[..., Path]
@@ -140,9 +141,10 @@ def test_how_lesions_are_looked_for(
     photo = save_eye(tmp_path / "g2_lesions.jpg")
     said = fundoscope("read", photo, "--no-lesions", "--json")
     assert Reading.from_json(said.out).lesions == ()
-    fundoscope("read", photo, "--detector", "mine", "--grader", "ours")
+    mine, ours = bundles.shipped(bundles.DETECTION), bundles.shipped(bundles.GRADING)
+    fundoscope("read", photo, "--detector", mine, "--grader", ours)
     last = made_readers[-1]
-    assert (last.lesions, last.detector, last.grader) == (True, Path("mine"), Path("ours"))
+    assert (last.lesions, last.detector, last.grader) == (True, mine, ours)
     assert not made_readers[0].lesions
 
 
@@ -461,7 +463,6 @@ def test_readings_of_a_bundle_calibrated_again_are_not_mixed_with_earlier_ones(
 ) -> None:
     """It has the same network, by which a run was known, and another threshold."""
     import fundoscope.reader as readers
-    from fundoscope.models import bundle as bundles
 
     class Interrupting(readers.Reader):  # type: ignore[misc]
         def examine(self, source: Path, *, eye: str | None = None) -> Any:
