@@ -23,12 +23,19 @@ from fundoscope.models import bundle as bundles
 from fundoscope.models import runtime
 from fundoscope.models.bundle import DetectorManifest
 from fundoscope.photo.decode import Pixels
-from fundoscope.train.detection import card, makers, registry, small_photographs, storage, training
+from fundoscope.train.detection import (
+    card,
+    registry,
+    set_thresholds,
+    small_photographs,
+    storage,
+    training,
+)
 from fundoscope.train.detection import config as configs
 from fundoscope.train.detection.config import Anchors, DetectorConfig
 from fundoscope.train.detection.data import DetectionData
 from fundoscope.train.detection.exported import Exported
-from fundoscope.train.detection.makers import OfSet
+from fundoscope.train.detection.set_thresholds import OfSet
 from fundoscope.train.detection.views import operating
 from fundoscope.train.detection.views.operating import READ_SUPPRESS, Sizes
 from fundoscope.train.detection.views.view import AnnotatedView, Progress
@@ -184,7 +191,7 @@ def _evaluated(
     manifest = replace(manifest, size_correction=correction, size_exponent=operating.SIZE_EXPONENT)
     corrects = _loaded(manifest, graph.model)
     by_set = {name: _annotated(corrects, views) for name, views in further.items()}
-    thresholds = makers.fit(alone, by_set)
+    thresholds, of_sets = set_thresholds.fit(alone, by_set)
     sizes = small_photographs.sizes(copies, thresholds, correction)
     radii = {kind: operating.minimum_radius(by_radius) for kind, by_radius in sizes.items()}
     evaluated = replace(
@@ -194,7 +201,7 @@ def _evaluated(
         model_sha256=hashlib.sha256(graph.model).hexdigest(),
         validation=figures(graph.matched, thresholds),
     )
-    return evaluated, sizes, makers.figures(thresholds, by_set)
+    return evaluated, sizes, of_sets
 
 
 def best_network(run: Path, config: DetectorConfig) -> tuple[nn.Module, int]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fundoscope.models import bundle as bundles
-from fundoscope.train.detection.makers import OfSet
 from fundoscope.train.detection.parity import Difference
+from fundoscope.train.detection.set_thresholds import OfSet
 from fundoscope.train.detection.views.operating import Sizes
 from fundoscope.train.onnx import storing
 

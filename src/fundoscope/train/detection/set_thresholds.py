@@ -40,7 +40,9 @@ class OfSet:
     recall: float
 
 
-def fit(thresholds: Mapping[str, float], further: BySet) -> dict[str, float]:
+def fit(
+    thresholds: Mapping[str, float], further: BySet
+) -> tuple[dict[str, float], tuple[OfSet, ...]]:
     """Thresholds in the middle between all sets that annotate a kind.
 
     Args:
@@ -49,36 +51,26 @@ def fit(thresholds: Mapping[str, float], further: BySet) -> dict[str, float]:
         further: the boxes on the photographs of further sets.
 
     Returns:
-        For each kind the threshold of the bundle.
+        For each kind the threshold of the bundle; and how it fits each further set, without the
+        kinds that are never drawn.
     """
-    fitted = {}
-    for kind, first in thresholds.items():
-        of_sets = [
-            operating.threshold(kind, matched[kind])
-            for matched in further.values()
-            if kind in matched
-        ]
-        others = [at for at in of_sets if at < NEVER]
-        fitted[kind] = operating.between([first, *others]) if first < NEVER and others else first
-    return fitted
-
-
-def figures(thresholds: Mapping[str, float], further: BySet) -> tuple[OfSet, ...]:
-    """How the thresholds of a bundle fit the photographs of further sets.
-
-    Args:
-        thresholds: for each kind the threshold of the bundle.
-        further: the boxes on the photographs of further sets.
-
-    Returns:
-        A row for each set and kind, without the kinds that are never drawn.
-    """
+    fitted: dict[str, float] = {}
     rows = []
-    for name, by_kind in further.items():
-        for kind, photographs in by_kind.items():
-            if thresholds[kind] < NEVER:
-                together = hits.pooled(photographs)
-                alone = operating.threshold(kind, photographs)
-                at = hits.at_threshold(together, thresholds[kind])
-                rows.append(OfSet(name, kind, len(photographs), together.lesions, alone, *at))
-    return tuple(rows)
+    for kind, first in thresholds.items():
+        of_sets = {name: by_kind[kind] for name, by_kind in further.items() if kind in by_kind}
+        alone = {name: operating.threshold(kind, boxes) for name, boxes in of_sets.items()}
+        others = [at for at in alone.values() if at < NEVER]
+        fitted[kind] = operating.between([first, *others]) if first < NEVER and others else first
+        if fitted[kind] < NEVER:
+            rows += [
+                _of_set(name, kind, of_sets[name], alone[name], fitted[kind]) for name in alone
+            ]
+    return fitted, tuple(rows)
+
+
+def _of_set(
+    name: str, kind: str, photographs: Sequence[Matched], alone: float, threshold: float
+) -> OfSet:
+    together = hits.pooled(photographs)
+    at_threshold = hits.at_threshold(together, threshold)
+    return OfSet(name, kind, len(photographs), together.lesions, alone, *at_threshold)
