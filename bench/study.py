@@ -29,7 +29,7 @@ from fundoscope.train.run.settings import sides
 
 def row(title: str, line: dict[str, Any], sources: list[str]) -> str:
     """Write one line of the table; a source that was not used has a dash."""
-    means = pair(line["score"], line["mean_auc"], 4)
+    means = pair(line.get("mean_kappa", line["score"]), line["mean_auc"], 4)
     by_source = line["by_source"]
     given = (by_source.get(source) for source in sources)
     cells = ["-" if each is None else pair(each["kappa"], each["auc"], 3) for each in given]

@@ -197,7 +197,8 @@ def test_the_figures_of_an_epoch():
     labels = np.array([0, 1, 2, 3, 4, 0, 2, 4])
     outputs = np.where(np.arange(4) < labels[:, None], 6.0, -6.0).astype(np.float32)
     result = grader.measure(outputs, labels, ["a", "b"] * 4)
-    assert result["kappa"] == result["accuracy"] == result["auc"] == result["score"] == 1
+    assert result["kappa"] == result["accuracy"] == result["auc"] == 1
+    assert result["mean_kappa"] == result["mean_auc"] == 1
     assert result["kappa_rounded"] == 1
     assert json.dumps(result)
 

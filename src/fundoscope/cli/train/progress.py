@@ -170,7 +170,7 @@ def _print_grader_epoch(line: dict[str, Any]) -> None:
         f" kappa {_number(training['kappa'])} accuracy {_number(training['accuracy'])};"
         f" validation: loss {line['validation_loss']:.4f} kappa {_number(line['kappa_rounded'])}"
         f" accuracy {_number(line['accuracy_rounded'])} AUC {_number(line['auc'])},"
-        f" with fitted cut-points: mean kappa of sources {_number(line['score'])}"
+        f" with fitted cut-points: mean kappa of sources {_number(line['mean_kappa'])}"
     )
     if len(line["by_source"]) > 1:
         sources = ", ".join(

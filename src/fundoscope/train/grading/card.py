@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fundoscope.grading import heads
 from fundoscope.grading.inputs import CROP, NATIVE, SQUASH
+from fundoscope.train.grading import config as configs
 from fundoscope.train.grading.calibrate import SHARES, TARGET_SENSITIVITY, Calibration, Figures
 from fundoscope.train.run.card_text import averaged_text, settings_table, stored_text
 
@@ -28,6 +29,9 @@ OUTPUTS = {
     heads.REGRESSION: "the grade as a number",
     heads.SIGMOID: "one logit, whose probability is read as the grade",
 }
+
+BEST_BY = {configs.KAPPA: "kappa", configs.AUC: "AUC"}
+"""The words for what chose the best epoch."""
 
 
 def text(manifest: GraderManifest, exported: Exported) -> str:
@@ -99,10 +103,11 @@ Versions: {versions}.
 
 
 def _chosen(manifest: GraderManifest, exported: Exported) -> str:
+    by = BEST_BY[(manifest.trained_on.configuration or {}).get("best_by", configs.KAPPA)]
     averaged = manifest.trained_on.averaged
     if averaged is None:
-        return f"Epoch {exported.epoch + 1}, chosen by validation kappa (mean over the sources)."
-    return averaged_text(averaged, "by validation\nkappa; shares and size were")
+        return f"Epoch {exported.epoch + 1}, chosen by validation {by} (mean over the sources)."
+    return averaged_text(averaged, f"by validation\n{by}; shares and size were")
 
 
 def _figures(fitted: Calibration) -> str:

@@ -40,6 +40,10 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
 }
 """The lowest and the highest valid value of each number that only a grader has."""
 
+KAPPA, AUC = "kappa", "auc"
+CHOICES: Final = (KAPPA, AUC)
+"""Figures by which a run can choose its best epoch."""
+
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The photographs, and what the network sees of them.
@@ -127,6 +131,8 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ``softmax``, share spread evenly over the five grades; not used by other heads.
         normalise: a mode of :mod:`fundoscope.train.networks.normalise`.
         maps: of lesions, that are learnt too.
+        best_by: the figure of validation that chooses the best epoch, the mean over the sources:
+            ``kappa``, or ``auc`` of "referable".
         patience: the run ends after this number of epochs without a better one; 0: never.
         seed: of all random draws.
         devices, threads, precision: see :class:`fundoscope.train.run.settings.Hardware`.
@@ -144,6 +150,7 @@ class GraderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_smoothing: float = 0.03
     normalise: str = normalise.IMAGENET
     maps: Maps = Maps()
+    best_by: str = KAPPA
     patience: int = 0
     seed: int = 1
     devices: int = 1
@@ -277,6 +284,7 @@ def check(config: GraderConfig, title: str) -> None:
     known = {
         "head": tuple(heads.OUTPUTS),
         "normalise": normalise.MODES,
+        "best_by": CHOICES,
         "data.input": inputs.KINDS,
     }
     settings.require_known(config, known, title)

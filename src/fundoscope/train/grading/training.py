@@ -285,10 +285,9 @@ class GradingTask:
         content = io.BytesIO()
         np.savez(content, logits=outputs, labels=labels)
         loop.write_whole(self.folder / f"validation-{epoch:03d}.npz", content.getvalue())
-        return {
-            "validation_loss": float(loss),
-            **measure(outputs, labels, self.sources, self.config.head),
-        }
+        figures = measure(outputs, labels, self.sources, self.config.head)
+        score = figures[f"mean_{self.config.best_by}"]
+        return {"validation_loss": float(loss), "score": score, **figures}
 
 
 def loss_of(config: GraderConfig, grades: NDArray[np.int64]) -> losses.Loss:
@@ -359,11 +358,11 @@ def measure(
 ) -> dict[str, Any]:
     """Figures of one epoch: pooled, by source, and the mean of the sources.
 
-    ``score`` chooses the best epoch: the mean over the sources of quadratic kappa of the most
-    probable grade, after a correction that is fitted for all sources, as for a bundle but once, for
-    speed. (Rounding the expected grade instead would measure the network's calibration, which is
-    fitted later.) ``kappa_rounded`` and ``accuracy_rounded`` round
-    it, which is the rule of the training figures.
+    Kappa is that of the most probable grade, after a correction that is fitted for all sources, as
+    for a bundle but once, for speed. (Rounding the expected grade instead would measure the
+    network's calibration, which is fitted later.) ``kappa_rounded`` and ``accuracy_rounded`` round
+    it, which is the rule of the training figures. The best epoch is chosen by ``mean_kappa`` or
+    ``mean_auc``, see :class:`GraderConfig`.
 
     Args:
         outputs: of the network, ``(N, outputs)``.
@@ -378,7 +377,7 @@ def measure(
         labels, np.rint(expected).astype(np.int64), np.zeros(len(labels), np.int64)
     )[0]
     return {
-        "score": fitted.mean("kappa"),
+        "mean_kappa": fitted.mean("kappa"),
         "kappa": fitted.pooled.kappa,
         "kappa_rounded": float(quadratic_kappa(rounded)),
         "accuracy_rounded": float(np.trace(rounded) / max(1, rounded.sum())),

