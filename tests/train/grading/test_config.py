@@ -54,6 +54,7 @@ def test_a_whole_one(tmp_path):
     [
         ("top", 'head = "softmin"'),
         ("top", 'normalise = "zscore"'),
+        ("top", 'best_by = "loss"'),
         ("top", 'precision = "8"'),
         ("top", "devices = 0"),
         ("top", "threads = -1"),

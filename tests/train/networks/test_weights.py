@@ -108,6 +108,13 @@ def test_a_file_of_torch(trained, tmp_path, wrap, prefix, suffix):
     assert_same(start(path), trained.state_dict())
 
 
+def test_a_check_point_gives_its_moving_average(trained, tmp_path):
+    average = {f"kept.{key}": value for key, value in trained.state_dict().items()}
+    raw = {key: torch.zeros_like(value) for key, value in average.items()}
+    torch.save({"network": raw, "average": average, "step": 7}, tmp_path / "checkpoint.pt")
+    assert_same(start(tmp_path / "checkpoint.pt"), trained.state_dict())
+
+
 def test_safetensors(trained, tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(trained.state_dict(), path)

@@ -103,7 +103,7 @@ Versions: {versions}.
 
 
 def _chosen(manifest: GraderManifest, exported: Exported) -> str:
-    by = BEST_BY[(manifest.trained_on.configuration or {}).get("best_by", configs.KAPPA)]
+    by = BEST_BY[str((manifest.trained_on.configuration or {}).get("best_by", configs.KAPPA))]
     averaged = manifest.trained_on.averaged
     if averaged is None:
         return f"Epoch {exported.epoch + 1}, chosen by validation {by} (mean over the sources)."
