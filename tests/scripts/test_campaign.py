@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -210,6 +211,20 @@ def test_the_source_may_change_while_a_run_trains(repository: Path) -> None:
     (repository / "src" / "fundoscope" / "__main__.py").write_text("raise SystemExit(9)")
     assert command(repository)[0] == 0
     assert table(repository)["first"]["state"] == "done"
+
+
+def test_a_configuration_that_is_not_committed_fails_its_run_alone(repository: Path) -> None:
+    queue = repository / "configs" / "campaign.toml"
+    forgotten = '[[run]]\nname = "forgotten"\nkind = "grader"\nconfig = "configs/forgotten.toml"\n'
+    queue.write_text(forgotten + queue.read_text())
+    assert command(repository)[0] == 0
+    rows = table(repository)
+    assert (rows["forgotten"]["state"], rows["first"]["state"]) == ("failed", "done")
+    shutil.copy(repository / "configs" / "first.toml", repository / "configs" / "forgotten.toml")
+    for step in (["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "it"]):
+        subprocess.run(["git", *step], cwd=repository, check=True)
+    assert command(repository)[0] == 0
+    assert table(repository)["forgotten"]["state"] == "done"
 
 
 @pytest.fixture
