@@ -56,13 +56,13 @@ class LesionMaps:
     known: NDArray[np.bool_]
 
     def batch(
-        self, positions: NDArray[np.int64], maps: Tensor, size: tuple[int, int]
+        self, positions: NDArray[np.int64], affine: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
         """The maps of some photographs, as augmentation shows them.
 
         Args:
             positions: ``(n,)`` positions among the photographs.
-            maps: affine, ``(n, 2, 3)``, from the shown picture to its photograph's crop, both in
+            affine: maps ``(n, 2, 3)`` from the shown picture to its photograph's crop, both in
                 units of half a side about the middle.
             size: rows and columns of the result.
 
@@ -74,10 +74,10 @@ class LesionMaps:
 
         rows, columns = size
         result = np.zeros((len(positions), len(KINDS), rows, columns), np.float32)
-        affine = maps.double().cpu().numpy()
+        to_crop = affine.double().cpu().numpy()
         for place, position in enumerate(positions.tolist()):
             points = self.points[position]
-            moved = np.linalg.solve(affine[place, :, :2], (points[:, :2] - affine[place, :, 2]).T)
+            moved = np.linalg.solve(to_crop[place, :, :2], (points[:, :2] - to_crop[place, :, 2]).T)
             across, down = np.floor((moved + 1) / 2 * [[columns], [rows]]).astype(np.int64)
             inside = (across >= 0) & (across < columns) & (down >= 0) & (down < rows)
             cells = points[inside, 2].astype(np.int64), down[inside], across[inside]
