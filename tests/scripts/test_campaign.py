@@ -221,7 +221,8 @@ def test_a_configuration_that_is_not_committed_fails_its_run_alone(repository: P
     rows = table(repository)
     assert (rows["forgotten"]["state"], rows["first"]["state"]) == ("failed", "done")
     shutil.copy(repository / "configs" / "first.toml", repository / "configs" / "forgotten.toml")
-    for step in (["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "it"]):
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for step in (["add", "-A"], [*author, "commit", "-qm", "it"]):
         subprocess.run(["git", *step], cwd=repository, check=True)
     assert command(repository)[0] == 0
     assert table(repository)["forgotten"]["state"] == "done"
