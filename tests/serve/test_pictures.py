@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fundoscope.batch.workers import WorkerLimits
+from fundoscope.serve.looks import Looks
 from fundoscope.serve.pictures import (
     Page,
     Pictures,
@@ -23,6 +24,7 @@ from fundoscope.serve.pictures import (
     report,
 )
 from fundoscope.serve.problems import Problem
+from fundoscope.serve.store import retention
 
 from .conftest import Clinic, photograph
 from .test_readings import problem
@@ -79,6 +81,21 @@ def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None
     assert report([Page(path, text, "left", "2026-03-01")], "7", "2026-03-02", "en").startswith(
         b"%PDF-"
     )
+
+
+@pytest.mark.parametrize("what", ["photograph", "photograph?side=64", "overlay.png"])
+def test_what_is_deleted_while_it_is_drawn_is_gone(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    id_ = clinic.upload(2)
+    note = Looks.note
+
+    def deleted(looks: Looks, person: str, reading: str) -> None:
+        note(looks, person, reading)
+        retention.remove(clinic.store, [reading], by="b.jones")
+
+    monkeypatch.setattr(Looks, "note", deleted)
+    problem(clinic.get(f"/v1/readings/{id_}/{what}"), 404, "no_such_reading")
 
 
 def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
@@ -17,6 +19,7 @@ from fundoscope.serve.annotations import of_record
 from fundoscope.serve.answers import problems
 from fundoscope.serve.problems import Problem
 from fundoscope.serve.service import (
+    Service,
     TheService,
     Viewer,
     record_of,
@@ -25,6 +28,7 @@ from fundoscope.serve.service import (
 )
 from fundoscope.serve.store import worklist
 from fundoscope.serve.store.photographs import path_of
+from fundoscope.serve.store.records import Record
 from fundoscope.serve.store.tables import REFUSED
 
 XML: Final = "application/xml"
@@ -35,6 +39,21 @@ router = APIRouter(prefix="/v1/readings/{id}", tags=["artefacts"])
 
 def _file(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": words, "content": {media_type: {}}}}
+
+
+@asynccontextmanager
+async def _found(service: Service, *records: Record) -> AsyncIterator[None]:
+    """Around work on photographs: it may have failed because somebody deleted one meanwhile.
+
+    Raises:
+        Problem: 404, if so.
+    """
+    try:
+        yield
+    except (Problem, OSError):
+        for record in records:
+            await run_in_threadpool(record_of, service, record.id)
+        raise
 
 
 @router.get(
@@ -73,13 +92,15 @@ async def photograph(
         )
     await run_in_threadpool(service.looks.note, caller.person, record.id)
     path = path_of(service.store.data, record.photograph)
-    if side is not None:
-        content = await service.pictures.make(pictures.reduced, path, side)
-        return Response(content, media_type=pictures.JPEG)
-    kind = await run_in_threadpool(pictures.media_type, path)
-    if kind is not None:
-        return FileResponse(path, media_type=kind)
-    return Response(await service.pictures.make(pictures.converted, path), media_type=pictures.PNG)
+    async with _found(service, record):
+        if side is not None:
+            content = await service.pictures.make(pictures.reduced, path, side)
+            return Response(content, media_type=pictures.JPEG)
+        kind = await run_in_threadpool(pictures.media_type, path)
+        if kind is not None:
+            return FileResponse(path, media_type=kind)
+        content = await service.pictures.make(pictures.converted, path)
+    return Response(content, media_type=pictures.PNG)
 
 
 @router.get(
@@ -103,7 +124,8 @@ async def overlay(
     record = await run_in_threadpool(shown_record, service, str(id), caller)
     path = path_of(service.store.data, record.photograph)
     draw = partial(pictures.overlay, labels=labels, heat=heat)
-    content = await service.pictures.make(draw, path, record.reading)
+    async with _found(service, record):
+        content = await service.pictures.make(draw, path, record.reading)
     return Response(content, media_type=pictures.PNG)
 
 
@@ -154,7 +176,8 @@ async def report(
         for record in records
     ]
     day = date.today().isoformat()
-    content = await service.pictures.make(pictures.report, pages, patients.pop(), day, language)
+    async with _found(service, *records):
+        content = await service.pictures.make(pictures.report, pages, patients.pop(), day, language)
     return Response(content, media_type=PDF)
 
 
