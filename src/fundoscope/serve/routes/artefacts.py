@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from fundoscope.report.languages import ENGLISH, codes
-from fundoscope.serve import pictures
+from fundoscope.serve import browsers, pictures
 from fundoscope.serve.annotations import of_record
 from fundoscope.serve.answers import problems
 from fundoscope.serve.problems import Problem
@@ -63,7 +63,7 @@ async def _found(service: Service, *records: Record) -> AsyncIterator[None]:
     responses={
         200: {
             "description": "The photograph, upright.",
-            "content": {pictures.JPEG: {}, pictures.PNG: {}},
+            "content": {browsers.JPEG: {}, browsers.PNG: {}},
         },
         **problems(404, 409),
     },
@@ -81,9 +81,10 @@ async def photograph(
         ),
     ] = None,
 ) -> Response:
-    """The stored photograph, as a browser shows it: JPEG and PNG as they are, others as PNG.
+    """The stored photograph for a browser: JPEG and plain PNG as they are, others as PNG.
 
-    Browsers turn it upright by its EXIF orientation. Boxes are in pixels of the upright photograph.
+    Browsers turn a JPEG upright by its EXIF orientation. What they would show otherwise than it was
+    read is converted. Boxes are in pixels of the upright photograph.
     """
     record = await run_in_threadpool(record_of, service, str(id))
     if record.status == REFUSED:
@@ -95,19 +96,19 @@ async def photograph(
     async with _found(service, record):
         if side is not None:
             content = await service.pictures.make(pictures.reduced, path, side)
-            return Response(content, media_type=pictures.JPEG)
-        kind = await run_in_threadpool(pictures.media_type, path)
+            return Response(content, media_type=browsers.JPEG)
+        kind = await run_in_threadpool(browsers.media_type, path)
         if kind is not None:
             return FileResponse(path, media_type=kind)
         content = await service.pictures.make(pictures.converted, path)
-    return Response(content, media_type=pictures.PNG)
+    return Response(content, media_type=browsers.PNG)
 
 
 @router.get(
     "/overlay.png",
     response_class=Response,
     summary="The reading drawn on the photograph",
-    responses={**_file(pictures.PNG, "The picture."), **problems(404, 409)},
+    responses={**_file(browsers.PNG, "The picture."), **problems(404, 409)},
 )
 async def overlay(
     id: UUID,  # noqa: A002
@@ -126,7 +127,7 @@ async def overlay(
     draw = partial(pictures.overlay, labels=labels, heat=heat)
     async with _found(service, record):
         content = await service.pictures.make(draw, path, record.reading)
-    return Response(content, media_type=pictures.PNG)
+    return Response(content, media_type=browsers.PNG)
 
 
 @router.get(
