@@ -1,7 +1,7 @@
 /** Uploads: drag and drop or choose, several at once, each with its progress and its error. */
 
 import * as api from '/page/api.js';
-import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { announce, button, choice, field, fill, make, typed } from '/page/dom.js';
 import { say } from '/page/language.js';
 import { sentenceOfGrade, step, verdict } from '/page/words.js';
 
@@ -56,7 +56,7 @@ export function panel(session, then) {
     id: 'files', onchange: () => { take(input.files); input.value = ''; },
   });
   const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
-  const patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', oninput: () => { said.patient = patient.value.trim(); } });
+  const patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', oninput: () => { said.patient = typed(patient); } });
   const eye = choice(eyes, '', (value) => { said.eye = value; });
   const keep = make('input', { type: 'checkbox', onchange: () => { said.keepName = keep.checked; } });
   const drop = make('div.drop', {},

@@ -1,7 +1,7 @@
 /** The worklist: uploads, filters, and a table of readings. */
 
 import * as api from '/page/api.js';
-import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { announce, button, choice, field, fill, make, typed } from '/page/dom.js';
 import * as keys from '/page/keys.js';
 import { moment, percent, say } from '/page/language.js';
 import { choose, chosen } from '/page/settings.js';
@@ -127,7 +127,7 @@ function makeFilters(wanted, changed) {
   const statuses = [['', say('page.status_all')], ...['waiting', 'read', 'refused'].map((each) => [each, say(`page.status_${each}`)])];
   const patient = make('input', { type: 'search', value: wanted.patient, oninput: () => {
     clearTimeout(patient.timer);
-    patient.timer = setTimeout(() => set('patient')(patient.value.trim()), 300);
+    patient.timer = setTimeout(() => set('patient')(typed(patient)), 300);
   } });
   return make('form.row.filters', { onsubmit: (event) => event.preventDefault(), 'aria-label': say('page.filters') },
     field(say('page.grade'), choice(grades, wanted.grade, set('grade'))),
