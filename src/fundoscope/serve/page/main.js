@@ -49,8 +49,13 @@ async function enter() {
       fill(main, make('p.error', { role: 'alert' }, problem.sentence), button(say('page.again'), enter));
       return;
     }
+    turns += 1;
+    await end(); // A view that went on would save its draft as that of the next person.
+    keys.use([]);
     fill(main);
+    const before = session;
     session = await askForToken();
+    if (before && before.person !== session.person) clearUploads();
   }
   frame();
   await route();

@@ -110,21 +110,25 @@ class Upload {
   }
 
   async run(session) {
+    const isOurs = () => whose?.person === session.person; // Not if somebody signed out meanwhile.
     if (this.file.size > session.upload_bytes) {
       this.fail(say('page.too_large', { most: Math.floor(session.upload_bytes / MIB) }));
       return;
     }
     for (let tries = 0; ; tries += 1) {
       try {
-        this.finish(await api.upload(this.file, this.said, (share) => this.progress(share)));
+        const answer = await api.upload(this.file, this.said, (share) => this.progress(share));
+        if (isOurs()) this.finish(answer, session);
         return;
       } catch (problem) {
+        if (!isOurs()) return;
         if (problem.status !== 503 || tries >= MOST_RETRIES) {
           this.fail(problem.sentence || String(problem));
           return;
         }
         this.words.textContent = say('page.busy', { seconds: problem.retry });
         await new Promise((resolve) => { setTimeout(resolve, problem.retry * MILLISECONDS); });
+        if (!isOurs()) return;
       }
     }
   }

@@ -112,6 +112,7 @@ export async function show(main, session) {
       shown = null; // Drawn anew once the service answers again.
       fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
     });
+      if (problem.status === 401) throw problem; // Signed out elsewhere: a token is asked for.
   }, LOOK_MS);
   return () => {
     ended = true;
