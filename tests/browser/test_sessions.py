@@ -36,6 +36,18 @@ def sign_in(page: Any, token: str) -> None:
     expect(page.get_by_label("Token")).to_have_count(0)
 
 
+def test_who_may_only_upload_uploads_and_sees_no_list(site: Any, open_page: Open) -> None:
+    token = token_of(site, "camera", tokens.UPLOAD)
+    page = open_page(site.address)
+    sign_in(page, token)
+    expect(page.get_by_role("heading", name="Upload photographs")).to_be_visible()
+    page.set_input_files("#files", [str(site.photograph(3, "right", 71))])
+    expect(page.locator(".uploads")).to_contain_text("3 severe NPDR")
+    assert page.locator(".uploads a").count() == 0
+    assert page.locator(".worklist").count() == 0
+    assert page.locator(".error").count() == 0
+
+
 def test_who_signed_out_in_another_window_is_asked_once(site: Any, open_page: Open) -> None:
     token = token_of(site, "ada")
     page = open_page(site.address)

@@ -138,10 +138,12 @@ class Upload {
     this.words.textContent = share < 1 ? say('page.sending') : say('page.reading');
   }
 
-  finish(answer) {
-    const link = make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` },
-      answer.reading ? [sentenceOfGrade(answer.reading), verdict(answer.reading), step(answer.reading)].filter(Boolean).join(' · ')
-        : say('page.open'));
+  finish(answer, session) {
+    const { reading } = answer;
+    const words = reading ? [sentenceOfGrade(reading), verdict(reading), step(reading)].filter(Boolean).join(' · ') : '';
+    const link = session.roles.includes('look')
+      ? make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` }, words || say('page.open'))
+      : words || say('page.uploaded');
     const again = answer.same_as ? ` (${say('page.same_as')})` : '';
     this.bar.remove();
     fill(this.words, link, again);

@@ -19,11 +19,14 @@ const GRADES = ['0', '1', '2', '3', '4'];
 const SORTS = { created: '-', patient: '', grade: '-', certainty: '' };
 const NO_FILTER = { grade: '', needs_reader: '', ungradable: '', reviewed: '', patient: '', status: '' };
 
+const uploadKey = () => ({ key: 'u', text: say('page.key_upload'), run: () => document.getElementById('files')?.click() });
+
 /**
  * Draw the worklist.
  * @returns {() => void} ends it
  */
 export async function show(main, session) {
+  if (!session.roles.includes('look') && session.roles.includes('upload')) return showUploads(main, session);
   const wanted = { ...NO_FILTER, sort: '-created', ...chosen('worklist', {}), patient: '' };
   const body = make('tbody');
   const caption = make('p.row', { id: 'total' });
@@ -101,7 +104,7 @@ export async function show(main, session) {
   keys.use([
     { key: 'j', text: say('page.key_next_row'), run: () => go(document.activeElement.closest('tbody') ? current + 1 : 0) },
     { key: 'k', text: say('page.key_previous_row'), run: () => go(current - 1) },
-    { key: 'u', text: say('page.key_upload'), run: () => document.getElementById('files')?.click() },
+    uploadKey(),
     { key: 'f', text: say('page.key_filter'), run: () => filters.querySelector('select').focus() },
   ]);
   await look();
@@ -109,15 +112,22 @@ export async function show(main, session) {
   const timer = setInterval(() => {
     if (document.hidden) return;
     look().catch((problem) => {
+      if (problem.status === 401) throw problem; // Signed out elsewhere: a token is asked for.
       shown = null; // Drawn anew once the service answers again.
       fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
     });
-      if (problem.status === 401) throw problem; // Signed out elsewhere: a token is asked for.
   }, LOOK_MS);
   return () => {
     ended = true;
     clearInterval(timer);
   };
+}
+
+/** The page of somebody who uploads and may not look at readings. */
+function showUploads(main, session) {
+  fill(main, make('h1', {}, say('page.upload')), uploadPanel(session, () => {}));
+  keys.use([uploadKey()]);
+  return () => {};
 }
 
 function makeFilters(wanted, changed) {
