@@ -287,3 +287,26 @@ def test_a_filter_that_is_chosen_before_the_first_answer_comes_wins(
     page.unroute("**/v1/worklist")
     expect(page.locator("#total")).to_contain_text("Photographs: ")
     expect(page.locator(".worklist tbody")).not_to_contain_text("1 mild NPDR")
+
+
+def test_keys_that_a_keyboard_writes_with_altgr(site: Any, open_page: Open) -> None:
+    """Windows says Ctrl and Alt for AltGr, by which a German keyboard writes brackets."""
+    page = open_page(site.address)
+    opened(page, site, 3, "right", 66)
+    before = page.locator("#threshold").input_value()
+    press = """(target) => {
+        const event = new KeyboardEvent('keydown', { key: ']', ctrlKey: true, altKey: true,
+            modifierAltGraph: true, bubbles: true, cancelable: true });
+        document.querySelector(target).dispatchEvent(event);
+        return event.defaultPrevented;
+    }"""
+    assert page.evaluate(press, "canvas[role=img]")
+    assert float(page.locator("#threshold").input_value()) > float(before)
+    assert not page.evaluate(press, "textarea")  # there it is a letter
+
+
+def test_blanks_of_other_programs_make_no_other_patient(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    page.get_by_label("Patient").first.fill("Anna\u00a0Nowak\u3000")
+    opened(page, site, 1, "right", 67)
+    expect(page.locator(".head")).to_contain_text("Patient: Anna Nowak")
