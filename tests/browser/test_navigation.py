@@ -289,6 +289,12 @@ def test_a_filter_that_is_chosen_before_the_first_answer_comes_wins(
     expect(page.locator(".worklist tbody")).not_to_contain_text("1 mild NPDR")
 
 
+def test_an_address_that_was_copied_wrongly_says_so(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    page.evaluate("location.hash = '#/reading/%E0%A4'")
+    expect(page.locator("main .error")).to_be_visible()
+
+
 def test_keys_that_a_keyboard_writes_with_altgr(site: Any, open_page: Open) -> None:
     """Windows says Ctrl and Alt for AltGr, by which a German keyboard writes brackets."""
     page = open_page(site.address)
