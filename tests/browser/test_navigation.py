@@ -311,6 +311,16 @@ def test_keys_that_a_keyboard_writes_with_altgr(site: Any, open_page: Open) -> N
     assert not page.evaluate(press, "textarea")  # there it is a letter
 
 
+def test_escape_leaves_a_photograph_that_could_not_be_read(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    with page.expect_response("**/v1/readings") as answered:
+        page.set_input_files("#files", [str(site.file("worse.jpg", b"not a photograph"))])
+    go_to(page, site, answered.value.json()["id"])
+    expect(page.locator("main > div > .error")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+
+
 def test_blanks_of_other_programs_make_no_other_patient(site: Any, open_page: Open) -> None:
     page = open_page(site.address)
     page.get_by_label("Patient").first.fill("Anna\u00a0Nowak\u3000")
