@@ -326,3 +326,21 @@ def test_blanks_of_other_programs_make_no_other_patient(site: Any, open_page: Op
     page.get_by_label("Patient").first.fill("Anna\u00a0Nowak\u3000")
     opened(page, site, 1, "right", 67)
     expect(page.locator(".head")).to_contain_text("Patient: Anna Nowak")
+
+
+def test_a_page_is_not_closed_over_a_draft_that_could_not_be_saved(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    opened(page, site, 2, "right", 68)
+    asks = "() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    page.route("**/review", lambda route: route.abort())
+    page.get_by_role("radio", name="2 moderate NPDR").check()
+    expect(page.locator(".review [role=status]")).to_contain_text("does not answer")
+    assert page.evaluate(asks)
+    page.unroute("**/review")
+    expect(page.get_by_text("Draft saved.")).to_be_visible()
+    assert not page.evaluate(asks)
+    page.locator(".head a").click()
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    assert not page.evaluate(asks)
