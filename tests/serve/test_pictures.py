@@ -131,6 +131,19 @@ def test_what_is_deleted_while_it_is_drawn_is_gone(
     problem(clinic.get(f"/v1/readings/{id_}/{what}"), 404, "no_such_reading")
 
 
+@pytest.mark.parametrize("what", ["photograph", "photograph?side=64", "overlay.png"])
+def test_a_photograph_that_the_disk_lost_is_nothing_that_a_reader_mends(
+    clinic: Clinic, what: str
+) -> None:
+    id_ = clinic.upload(2)
+    for path in clinic.files:
+        path.unlink()
+    answer = clinic.get(f"/v1/readings/{id_}/{what}")
+    assert answer.status_code == 500
+    assert answer.json()["code"] in {"not_found", "unreadable"}
+    assert answer.json()["remedy"] == "ask who runs the service"
+
+
 def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:
     good, damaged = tmp_path / "a.png", tmp_path / "b.png"
     good.write_bytes(photograph())

@@ -33,6 +33,8 @@ from fundoscope.serve.store.tables import REFUSED
 
 XML: Final = "application/xml"
 PDF: Final = "application/pdf"
+OF_THE_DISK: Final = frozenset({"not_found", "no_permission", "not_a_file", "unreadable"})
+"""Codes of what a caller cannot mend: their remedies are for whoever runs the service."""
 
 router = APIRouter(prefix="/v1/readings/{id}", tags=["artefacts"])
 
@@ -43,17 +45,21 @@ def _file(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
 
 @asynccontextmanager
 async def _found(service: Service, *records: Record) -> AsyncIterator[None]:
-    """Around work on photographs: it may have failed because somebody deleted one meanwhile.
+    """Around work on photographs, which may fail because somebody deletes one meanwhile.
 
     Raises:
-        Problem: 404, if so.
+        Problem: 404, if so; 500, if a file cannot be read although nobody deleted it.
     """
     try:
         yield
-    except (Problem, OSError):
+    except (Problem, OSError) as error:
         for record in records:
             await run_in_threadpool(record_of, service, record.id)
-        raise
+        code = error.code if isinstance(error, Problem) else "unreadable"
+        if code not in OF_THE_DISK:
+            raise
+        why = "the photograph cannot be read from the disk of the service"
+        raise Problem(500, code, why, "ask who runs the service") from error
 
 
 @router.get(
