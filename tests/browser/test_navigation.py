@@ -287,3 +287,60 @@ def test_a_filter_that_is_chosen_before_the_first_answer_comes_wins(
     page.unroute("**/v1/worklist")
     expect(page.locator("#total")).to_contain_text("Photographs: ")
     expect(page.locator(".worklist tbody")).not_to_contain_text("1 mild NPDR")
+
+
+def test_an_address_that_was_copied_wrongly_says_so(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    page.evaluate("location.hash = '#/reading/%E0%A4'")
+    expect(page.locator("main .error")).to_be_visible()
+
+
+def test_keys_that_a_keyboard_writes_with_altgr(site: Any, open_page: Open) -> None:
+    """Windows says Ctrl and Alt for AltGr, by which a German keyboard writes brackets."""
+    page = open_page(site.address)
+    opened(page, site, 3, "right", 66)
+    before = page.locator("#threshold").input_value()
+    press = """(target) => {
+        const event = new KeyboardEvent('keydown', { key: ']', ctrlKey: true, altKey: true,
+            modifierAltGraph: true, bubbles: true, cancelable: true });
+        document.querySelector(target).dispatchEvent(event);
+        return event.defaultPrevented;
+    }"""
+    assert page.evaluate(press, "canvas[role=img]")
+    assert float(page.locator("#threshold").input_value()) > float(before)
+    assert not page.evaluate(press, "textarea")  # there it is a letter
+
+
+def test_escape_leaves_a_photograph_that_could_not_be_read(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    with page.expect_response("**/v1/readings") as answered:
+        page.set_input_files("#files", [str(site.file("worse.jpg", b"not a photograph"))])
+    go_to(page, site, answered.value.json()["id"])
+    expect(page.locator("main > div > .error")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+
+
+def test_blanks_of_other_programs_make_no_other_patient(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    page.get_by_label("Patient").first.fill("Anna\u00a0Nowak\u3000")
+    opened(page, site, 1, "right", 67)
+    expect(page.locator(".head")).to_contain_text("Patient: Anna Nowak")
+
+
+def test_a_page_is_not_closed_over_a_draft_that_could_not_be_saved(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    opened(page, site, 2, "right", 68)
+    asks = "() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    page.route("**/review", lambda route: route.abort())
+    page.get_by_role("radio", name="2 moderate NPDR").check()
+    expect(page.locator(".review [role=status]")).to_contain_text("does not answer")
+    assert page.evaluate(asks)
+    page.unroute("**/review")
+    expect(page.get_by_text("Draft saved.")).to_be_visible()
+    assert not page.evaluate(asks)
+    page.locator(".head a").click()
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    assert not page.evaluate(asks)

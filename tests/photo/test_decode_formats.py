@@ -204,6 +204,39 @@ def test_other_files_are_named_for_what_they_are(
     assert remedy in refusal.value.remedy
 
 
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_a_tiff_whose_directory_was_cut_off_is_damaged(share: float) -> None:
+    """Libtiff writes the directory last, so a cut file has none."""
+    buffer = io.BytesIO()
+    Image.fromarray(SMOOTH).save(buffer, "TIFF", compression="tiff_lzw")
+    data = buffer.getvalue()
+    with pytest.raises(PhotoError) as refusal:
+        decode(data[: int(share * len(data))])
+    assert refusal.value.code == "truncated"
+    assert "copy it again" in refusal.value.remedy
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_file_that_was_cut_within_its_header_is_damaged(form: str) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(SMOOTH).save(buffer, form)
+    for length in (13, 20, 89):
+        with pytest.raises(PhotoError) as refusal:
+            decode(buffer.getvalue()[:length])
+        assert refusal.value.code == "truncated"
+
+
+def test_a_whole_tiff_of_a_rare_kind_is_not_called_damaged() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(SMOOTH).save(buffer, "TIFF")
+    data = bytearray(buffer.getvalue())
+    place = data.index(b"\x06\x01\x03\x00\x01\x00\x00\x00")  # the kind of colours
+    data[place + 8] = 99
+    with pytest.raises(PhotoError) as refusal:
+        decode(bytes(data))
+    assert (refusal.value.code, refusal.value.remedy) == ("unsupported", "store it as 8-bit RGB")
+
+
 def test_only_the_parsers_that_are_meant_are_offered_a_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

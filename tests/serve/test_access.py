@@ -86,6 +86,18 @@ def test_a_browser_signs_in_with_a_cookie_that_scripts_cannot_read(clinic: Clini
     problem(clinic.get("/v1/worklist"), 401, "token")
 
 
+def test_the_cookie_of_another_service_locks_nobody_out(clinic: Clinic) -> None:
+    """Browsers tell cookies apart by host, not by port: those of two services meet."""
+    cookie = {"Cookie": f"{COOKIE}=fs_of_another_service"}
+    assert clinic.client.get("/v1/session", headers=cookie).json()["person"] == "local"
+    clinic.headers = {"Authorization": "Bearer fs_of_another_service"}
+    problem(clinic.get("/v1/session"), 401, "token")
+    token = tokens.add(clinic.store, "a.smith", tokens.ROLES)
+    problem(clinic.client.get("/v1/session", headers=cookie), 401, "token")
+    cookie = {"Cookie": f"{COOKIE}={token}"}
+    assert clinic.client.get("/v1/session", headers=cookie).json()["person"] == "a.smith"
+
+
 def test_without_tokens_whoever_sits_there_may_do_everything(clinic: Clinic) -> None:
     session = clinic.get("/v1/session").json()
     assert (session["person"], session["token_needed"]) == ("local", False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from fundoscope.serve.store import audit, corrections, tokens
+from fundoscope.serve.store import audit, corrections, retention, tokens
 from fundoscope.serve.store.database import looking
 
 from .conftest import Clinic, photograph
@@ -71,6 +71,20 @@ def test_who_corrects_at_the_same_time_is_told(clinic: Clinic) -> None:
     id_ = clinic.upload(2, eye="left")
     assert corrections.correct(clinic.store, id_, {"eye": "right"}, by="x") is None
     assert clinic.get(f"/v1/readings/{id_}").json()["eye"] == "left"
+
+
+def test_a_photograph_deleted_while_it_is_read_again_is_gone(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = clinic.upload(2, eye="right")
+    submit = clinic.pool.submit
+
+    def deleted(job: Any) -> Any:
+        retention.remove(clinic.store, [id_], by="b.jones")
+        return submit(job)
+
+    monkeypatch.setattr(clinic.pool, "submit", deleted)
+    problem(correct(clinic, id_, eye="left"), 404, "no_such_reading")
 
 
 def test_a_correction_of_the_eye_shows_a_blind_reader_nothing(start: Start) -> None:

@@ -9,20 +9,23 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from fundoscope.batch.workers import WorkerLimits
+from fundoscope.serve.browsers import media_type
+from fundoscope.serve.looks import Looks
 from fundoscope.serve.pictures import (
     Page,
     Pictures,
     converted,
-    media_type,
     overlay,
     reduced,
     report,
 )
 from fundoscope.serve.problems import Problem
+from fundoscope.serve.store import retention
 
 from .conftest import Clinic, photograph
 from .test_readings import problem
@@ -66,6 +69,38 @@ def test_what_browsers_do_not_show_is_converted(tmp_path: Path) -> None:
     assert size(converted(path)) == (160, 120)
     path.write_bytes(b"\xff\xd8\xff")
     assert media_type(path) == "image/jpeg"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert media_type(path) is None
+
+
+def test_what_browsers_would_show_otherwise_than_it_was_read_is_converted(tmp_path: Path) -> None:
+    """12 of 16 bits are nearly black there, and boxes lie elsewhere if only we turn a picture."""
+    path = tmp_path / "a"
+    colours = Image.open(io.BytesIO(photograph(2))).convert("RGB")
+    deep = Image.fromarray(np.full((120, 160), 4000, np.uint16))
+    palette = colours.quantize(16)
+    xmp = '<rdf:Description tiff:Orientation="%d"/>'
+    exif, turned, upright = Image.Exif(), PngImagePlugin.PngInfo(), PngImagePlugin.PngInfo()
+    exif[0x0112] = 6
+    turned.add_itxt("XML:com.adobe.xmp", xmp % 6)
+    upright.add_text("Comment", "a comment")
+    for picture, form, options, plain in (
+        (deep, "PNG", {}, False),
+        (colours.convert("RGBA"), "PNG", {}, False),
+        (palette, "PNG", {"transparency": 3}, False),
+        (colours, "PNG", {"exif": exif}, False),
+        (colours, "PNG", {"pnginfo": turned}, False),
+        (colours, "JPEG", {"xmp": (xmp % 6).encode()}, False),
+        (colours, "PNG", {"pnginfo": upright}, True),
+        (palette, "PNG", {}, True),
+        (colours.convert("L"), "PNG", {}, True),
+        (colours, "JPEG", {"exif": exif}, True),
+        (colours, "JPEG", {"xmp": (xmp % 1).encode()}, True),
+    ):
+        picture.save(path, form, **options)
+        assert (media_type(path) is not None) is plain, (picture.mode, form, options)
+    colours.save(path, "JPEG", xmp=(xmp % 6).encode())
+    assert size(converted(path)) == (120, 160)
 
 
 def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None:
@@ -79,6 +114,34 @@ def test_drawing_functions_make_pictures(clinic: Clinic, tmp_path: Path) -> None
     assert report([Page(path, text, "left", "2026-03-01")], "7", "2026-03-02", "en").startswith(
         b"%PDF-"
     )
+
+
+@pytest.mark.parametrize("what", ["photograph", "photograph?side=64", "overlay.png"])
+def test_what_is_deleted_while_it_is_drawn_is_gone(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    id_ = clinic.upload(2)
+    note = Looks.note
+
+    def deleted(looks: Looks, person: str, reading: str) -> None:
+        note(looks, person, reading)
+        retention.remove(clinic.store, [reading], by="b.jones")
+
+    monkeypatch.setattr(Looks, "note", deleted)
+    problem(clinic.get(f"/v1/readings/{id_}/{what}"), 404, "no_such_reading")
+
+
+@pytest.mark.parametrize("what", ["photograph", "photograph?side=64", "overlay.png"])
+def test_a_photograph_that_the_disk_lost_is_nothing_that_a_reader_mends(
+    clinic: Clinic, what: str
+) -> None:
+    id_ = clinic.upload(2)
+    for path in clinic.files:
+        path.unlink()
+    answer = clinic.get(f"/v1/readings/{id_}/{what}")
+    assert answer.status_code == 500
+    assert answer.json()["code"] in {"not_found", "unreadable"}
+    assert answer.json()["remedy"] == "ask who runs the service"
 
 
 def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:

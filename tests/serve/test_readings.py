@@ -119,6 +119,7 @@ def test_a_photograph_without_a_grade_is_read(clinic: Clinic) -> None:
         ({"eye": "both"}, "eye"),
         ({"patient": "x" * 129}, "patient"),
         ({"patient": "a\nb"}, "patient"),
+        ({"patient": "Dobrowolski\u200e"}, "U+200E"),
         ({"patient": "x" * 5000}, "too long"),
         ({"keep_name": "maybe"}, "keep_name"),
         ({"surprise": "1"}, "'surprise'"),

@@ -24,7 +24,7 @@ from fundoscope.errors import FundoscopeError, MissingExtraError, UsageError
 from fundoscope.serve.store import audit, database, photographs, records, retention, store, tables
 from fundoscope.serve.store.database import writing
 
-from .conftest import Clinic, photograph
+from .conftest import Clinic, photograph, running
 
 
 def unlocked(connection: Any) -> None:
@@ -230,6 +230,14 @@ def test_a_folder_has_one_service(tmp_path: Path) -> None:
         pass
     with store.alone(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("name", ["eyes 100%20", "eyes?mode=ro", "eyes #1", "眼底 é"])
+def test_the_database_is_in_the_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+    with running(tmp_path / name) as clinic:
+        assert clinic.upload()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "fundoscope.db").is_file()
 
 
 def test_only_this_user_may_look_into_the_folder(clinic: Clinic) -> None:

@@ -7,7 +7,10 @@ other common formats only the first bytes are compared, to tell the user what th
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+from fundoscope.photo.structure import jpeg, png
+from fundoscope.photo.structure.source import COPY_AGAIN, TRUNCATED
 
 JPEG, MPO, PNG, TIFF = "JPEG", "MPO", "PNG", "TIFF"
 PHOTOGRAPHS: Final = (JPEG, PNG, TIFF)
@@ -58,7 +61,7 @@ SIGNATURES: Final = (
     (0, b"GIF87a", "GIF"), (0, b"GIF89a", "GIF"), (0, b"BM", "BMP"), (8, b"WEBP", "WEBP"),
     (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"), (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"\xff\x0a", "JPEG XL"), (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (0, b"8BPS", "Photoshop"), (0, b"II+\x00", "BigTIFF"), (0, b"MM\x00+", "BigTIFF"),
+    (0, b"8BPS", "Photoshop"), (0, b"MM\x00+", "BigTIFF"),
     (0, b"P5", "PNM"), (0, b"P6", "PNM"), (0, b"II\xbc", "JPEG XR"),
 )  # fmt: skip
 """Place, first bytes and name of pictures that are not read."""
@@ -77,6 +80,10 @@ DOCUMENT_REMEDIES: Final = {
     "a Git LFS pointer": "fetch the file itself with: git lfs pull",
     "a web page": "download the photograph itself, not the page around it",
 }
+TIFF_STARTS: Final[dict[bytes, Literal["little", "big"]]] = {b"II*\0": "little", b"MM\0*": "big"}
+"""First bytes of a TIFF file, and the order of bytes in its numbers."""
+TIFF_ENTRY: Final = 12
+"""Bytes of an entry of its directory."""
 JPEG_START: Final = b"\xff\xd8"
 JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Second bytes of the markers that begin a frame of a JPEG."""
@@ -88,11 +95,12 @@ SHORTEST: Final = 13
 """Bytes below which a file is not a picture of any of these formats: a GIF's header has 13."""
 
 
-def foreign(data: bytes) -> Foreign:
+def foreign(data: bytes, *, is_whole: bool = True) -> Foreign:
     """Describe a file that none of the parsers of :data:`PHOTOGRAPHS` takes.
 
     Args:
         data: the file's content, or its first kilobyte.
+        is_whole: whether it is all of the content.
     """
     unknown = Foreign("is not an image", "give a JPEG, PNG or TIFF file", NOT_AN_IMAGE)
     if len(data) < SHORTEST:
@@ -107,12 +115,25 @@ def foreign(data: bytes) -> Foreign:
         named = [f"a JPEG of {bits} bits a channel"]
     if named:
         return Foreign(f"is {named[0]}, which is not read", AS_PICTURE, UNSUPPORTED)
+    order = TIFF_STARTS.get(data[:4])
+    if order is not None and not (is_whole and _is_cut(data, order)):
+        why = "is a TIFF file of a kind that is not read"
+        return Foreign(why, "store it as 8-bit RGB", UNSUPPORTED)
+    if order is not None or data.startswith((jpeg.START, png.START, b"II+\0")):
+        return Foreign("is damaged or incomplete", COPY_AGAIN, TRUNCATED)
     text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
     for start, name in DOCUMENTS:
         if text.startswith(start):
             remedy = DOCUMENT_REMEDIES.get(name, unknown.remedy)
             return Foreign(f"is not an image but {name}", remedy, NOT_AN_IMAGE)
     return unknown
+
+
+def _is_cut(data: bytes, order: Literal["little", "big"]) -> bool:
+    """Whether the directory of a TIFF file, which many programs write last, is missing."""
+    start = int.from_bytes(data[4:8], order)
+    entries = int.from_bytes(data[start : start + 2], order)
+    return start + 2 + TIFF_ENTRY * max(entries, 1) > len(data)
 
 
 def _jpeg_bits(data: bytes) -> int | None:

@@ -24,9 +24,6 @@ from fundoscope.errors import PhotoError
 from fundoscope.serve.problems import Problem
 from fundoscope.serve.store.records import Refused
 
-JPEG, PNG = "image/jpeg", "image/png"
-SIGNATURES: Final = {b"\xff\xd8\xff": JPEG, b"\x89PNG\r\n\x1a\n": PNG}
-"""Files that browsers show as they are, by their first bytes."""
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4096
 QUALITY: Final = 90
 """Of JPEG, for a first sight of the photograph."""
@@ -117,17 +114,6 @@ class Pictures:
                 initargs=(self._limits.memory_bytes,),
             )
         return self._pool.submit(draw, *arguments)
-
-
-def media_type(path: Path) -> str | None:
-    """The media type of a photograph that browsers show as it is; ``None`` for others.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as stream:
-        start = stream.read(max(map(len, SIGNATURES)))
-    return next((kind for sign, kind in SIGNATURES.items() if start.startswith(sign)), None)
 
 
 def reduced(path: Path, side: int) -> bytes:

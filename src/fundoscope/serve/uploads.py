@@ -203,10 +203,14 @@ def check_patient(patient: str | None) -> None:
     Raises:
         Problem: 422; it is not a printable line.
     """
-    if patient is not None and not (
-        0 < len(patient) <= PATIENT_CHARACTERS and patient.isprintable()
-    ):
+    if patient is None:
+        return
+    if not 0 < len(patient) <= PATIENT_CHARACTERS:
         raise _invalid(f"the field patient is not a line of 1 to {PATIENT_CHARACTERS} characters")
+    hidden = next((each for each in patient if not each.isprintable()), None)
+    if hidden is not None:
+        why = f"the field patient has the character U+{ord(hidden):04X}, which is not printed"
+        raise Problem(422, "invalid", why, "take it out: it may have come along in copying")
 
 
 def _parser(request: Request, form: _Form) -> MultipartParser:

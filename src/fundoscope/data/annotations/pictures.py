@@ -156,7 +156,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
                     raise _too_large(path)
                 yield image
     except UnidentifiedImageError:
-        raise PhotoError(path.name, **formats.foreign(_start_of(path))._asdict()) from None
+        raise PhotoError(
+            path.name, **formats.foreign(_start_of(path), is_whole=False)._asdict()
+        ) from None
     except Image.DecompressionBombError:
         raise _too_large(path) from None
     except DECODER_ERRORS as error:

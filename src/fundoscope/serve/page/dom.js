@@ -61,6 +61,9 @@ export function field(label, control, tag = 'label.field') {
   return make(tag, {}, make('span.label', {}, label), control);
 }
 
+/** What was typed in a line. Other blanks, as pasted from a document, become ordinary ones. */
+export const typed = (input) => input.value.replace(/\s/g, ' ').trim();
+
 /** A list to choose from. */
 export function choice(options, chosen, onchange, properties = {}) {
   const select = make('select', { onchange: () => onchange(select.value), ...properties });

@@ -1,7 +1,7 @@
 /** Whose photograph it is and which eye: corrected here, or the photograph is deleted. */
 
 import * as api from '/page/api.js';
-import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { announce, button, choice, field, fill, make, typed } from '/page/dom.js';
 import { say } from '/page/language.js';
 
 /** Whether somebody may correct what was said of a photograph. */
@@ -51,7 +51,7 @@ export class Identity {
 
   /** Save what differs, and show the reading anew. */
   async save() {
-    const said = { patient: this.patient.value.trim() || null, eye: this.eye.value || null };
+    const said = { patient: typed(this.patient) || null, eye: this.eye.value || null };
     const body = Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== (this.answer[name] ?? null)));
     if (!Object.keys(body).length) {
       this.closed();

@@ -22,8 +22,11 @@ export function use(wanted) {
 /** Listen to the keyboard. */
 export function listen() {
   document.addEventListener('keydown', (event) => {
-    if (event.altKey || isTyping(event)) return;
-    const pressed = (event.ctrlKey || event.metaKey ? 'Ctrl+' : '') + event.key;
+    // Windows says Ctrl and Alt for AltGr, with which many keyboards write "[" and "]".
+    const isAltGr = event.getModifierState?.('AltGraph');
+    const withCtrl = (event.ctrlKey && !isAltGr) || event.metaKey;
+    if ((event.altKey && !isAltGr) || isTyping(event, withCtrl)) return;
+    const pressed = (withCtrl ? 'Ctrl+' : '') + event.key;
     const binding = bindings.find(({ key }) => key === pressed);
     if (!binding || (!letters && pressed.length === 1 && pressed !== '?')) return;
     event.preventDefault();
@@ -32,10 +35,10 @@ export function listen() {
 }
 
 /** Whether a control wants the key for itself. */
-function isTyping(event) {
+function isTyping(event, withCtrl) {
   const { target, key } = event;
   if (document.querySelector('dialog[open]')) return true;
-  if (event.ctrlKey || event.metaKey) return key === 'z' && target.matches('textarea, input');
+  if (withCtrl) return key === 'z' && target.matches('textarea, input');
   if (target.matches('textarea, select, input:not([type=checkbox]):not([type=radio])')) return true;
   if (target.matches('input[type=radio]') && key.startsWith('Arrow')) return true;
   if (target.closest('[data-own-keys]')) return key.startsWith('Arrow') || key === 'Delete';

@@ -49,8 +49,13 @@ async function enter() {
       fill(main, make('p.error', { role: 'alert' }, problem.sentence), button(say('page.again'), enter));
       return;
     }
+    turns += 1;
+    await end(); // A view that went on would save its draft as that of the next person.
+    keys.use([]);
     fill(main);
+    const before = session;
     session = await askForToken();
+    if (before && before.person !== session.person) clearUploads();
   }
   frame();
   await route();
@@ -85,7 +90,7 @@ async function route() {
   fill(main, room);
   const [, view, id] = location.hash.split('/');
   const shown = view === 'reading' && id
-    ? showReading(room, session, decodeURIComponent(id), isShown) : showWorklist(room, session);
+    ? showReading(room, session, plain(id), isShown) : showWorklist(room, session);
   try {
     const ending = await shown;
     if (isShown()) leave = ending || leave;
@@ -100,6 +105,15 @@ async function route() {
       make('p.row', {}, button(say('page.again'), route), make('a', { href: '#/' }, say('page.worklist'))));
   }
   if (isShown() && document.activeElement === document.body) main.focus({ preventScroll: true });
+}
+
+/** A part of an address, decoded; as it is where it was copied wrongly: the service says what is wrong. */
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** End the view that is shown; a draft that could not be saved is reported. */

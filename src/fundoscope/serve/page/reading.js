@@ -84,6 +84,7 @@ class ReadingView {
 
   refuse() {
     const { refusal } = this.answer;
+    keys.use([this.escape()]);
     fill(this.main, this.header, make('p.error', { role: 'alert' },
       ofProblem(refusal.code, say('page.refused', { reason: refusal.reason, remedy: refusal.remedy }))));
   }
@@ -343,9 +344,11 @@ class ReadingView {
       { key: ']', text: say('page.key_raise'), run: lower(STEP) },
       ...(this.partner ? [{ key: 'y', text: say('page.both_eyes'), run: () => this.toggles.get('both').click() }] : []),
       ...this.reviewKeys(press),
-      { key: 'Escape', text: say('page.key_back'), run: () => this.back() },
+      this.escape(),
     ]);
   }
+
+  escape() { return { key: 'Escape', text: say('page.key_back'), run: () => this.back() }; }
 
   /** Let go of the chosen box, if there is one; else go back to the worklist. */
   back() {

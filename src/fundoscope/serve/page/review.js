@@ -30,6 +30,9 @@ export class Review {
     this.element = make('form.review', { onsubmit: (event) => event.preventDefault(), 'aria-label': say('page.review') });
     this.hide = () => { if (document.hidden) this.keep(); };
     document.addEventListener('visibilitychange', this.hide);
+    // A page that is closed while a draft cannot be saved would take it along.
+    this.leave = (event) => { if (this.unsaved && (this.problem || this.answer.withheld)) event.preventDefault(); };
+    window.addEventListener('beforeunload', this.leave);
     this.begin();
   }
 
@@ -53,6 +56,7 @@ export class Review {
   /** End it; what is not saved yet is saved as a draft. Gives the problem if it cannot be. */
   async close() {
     document.removeEventListener('visibilitychange', this.hide);
+    window.removeEventListener('beforeunload', this.leave);
     if (this.eye.view.tool === this.boxes) this.eye.view.tool = null;
     this.closed = true;
     await this.keep();
@@ -197,6 +201,7 @@ export class Review {
 
   changed() {
     if (this.closed) return;
+    this.unsaved = true;
     this.pending = !this.answer.withheld;
     this.say(say('page.unsaved'));
     this.saveSoon();
@@ -233,14 +238,17 @@ export class Review {
   async save(draft) {
     clearTimeout(this.timer);
     this.pending = false;
+    this.unsaved = false;
     try {
       const answer = await api.review(this.answer.id, this.body(draft));
+      this.problem = null;
       if (this.closed) return null;
       this.eye.update(answer);
       this.say(say(draft ? 'page.draft_saved' : 'page.saved'));
       return answer;
     } catch (problem) {
       this.problem = problem;
+      this.unsaved = true;
       this.pending = !this.answer.withheld;
       // A service that does not answer may do so soon; one that refuses will refuse it again.
       if (!problem.status || problem.status >= 500) this.saveSoon();

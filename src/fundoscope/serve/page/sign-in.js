@@ -4,8 +4,16 @@ import * as api from '/page/api.js';
 import { button, field, make } from '/page/dom.js';
 import { say } from '/page/language.js';
 
+/** The question that is open: several answers of the service may ask for a token at once. */
+let asked = null;
+
 /** Ask until a token is valid; it is then kept in a cookie that scripts cannot read. */
 export function ask() {
+  asked ??= open().finally(() => { asked = null; });
+  return asked;
+}
+
+function open() {
   return new Promise((resolve) => {
     const wrong = make('p.error', { role: 'alert' });
     const input = make('input', { type: 'password', autocomplete: 'current-password', required: true });

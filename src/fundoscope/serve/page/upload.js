@@ -1,7 +1,7 @@
 /** Uploads: drag and drop or choose, several at once, each with its progress and its error. */
 
 import * as api from '/page/api.js';
-import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { announce, button, choice, field, fill, make, typed } from '/page/dom.js';
 import { say } from '/page/language.js';
 import { sentenceOfGrade, step, verdict } from '/page/words.js';
 
@@ -56,7 +56,7 @@ export function panel(session, then) {
     id: 'files', onchange: () => { take(input.files); input.value = ''; },
   });
   const eyes = [['', say('page.eye_from_photograph')], ['right', say('eye.right')], ['left', say('eye.left')]];
-  const patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', oninput: () => { said.patient = patient.value.trim(); } });
+  const patient = make('input', { type: 'text', autocomplete: 'off', maxlength: '128', oninput: () => { said.patient = typed(patient); } });
   const eye = choice(eyes, '', (value) => { said.eye = value; });
   const keep = make('input', { type: 'checkbox', onchange: () => { said.keepName = keep.checked; } });
   const drop = make('div.drop', {},
@@ -110,21 +110,25 @@ class Upload {
   }
 
   async run(session) {
+    const isOurs = () => whose?.person === session.person; // Not if somebody signed out meanwhile.
     if (this.file.size > session.upload_bytes) {
       this.fail(say('page.too_large', { most: Math.floor(session.upload_bytes / MIB) }));
       return;
     }
     for (let tries = 0; ; tries += 1) {
       try {
-        this.finish(await api.upload(this.file, this.said, (share) => this.progress(share)));
+        const answer = await api.upload(this.file, this.said, (share) => this.progress(share));
+        if (isOurs()) this.finish(answer, session);
         return;
       } catch (problem) {
+        if (!isOurs()) return;
         if (problem.status !== 503 || tries >= MOST_RETRIES) {
           this.fail(problem.sentence || String(problem));
           return;
         }
         this.words.textContent = say('page.busy', { seconds: problem.retry });
         await new Promise((resolve) => { setTimeout(resolve, problem.retry * MILLISECONDS); });
+        if (!isOurs()) return;
       }
     }
   }
@@ -134,10 +138,12 @@ class Upload {
     this.words.textContent = share < 1 ? say('page.sending') : say('page.reading');
   }
 
-  finish(answer) {
-    const link = make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` },
-      answer.reading ? [sentenceOfGrade(answer.reading), verdict(answer.reading), step(answer.reading)].filter(Boolean).join(' · ')
-        : say('page.open'));
+  finish(answer, session) {
+    const { reading } = answer;
+    const words = reading ? [sentenceOfGrade(reading), verdict(reading), step(reading)].filter(Boolean).join(' · ') : '';
+    const link = session.roles.includes('look')
+      ? make('a', { href: `#/reading/${encodeURIComponent(answer.id)}` }, words || say('page.open'))
+      : words || say('page.uploaded');
     const again = answer.same_as ? ` (${say('page.same_as')})` : '';
     this.bar.remove();
     fill(this.words, link, again);

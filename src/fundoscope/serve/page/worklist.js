@@ -1,7 +1,7 @@
 /** The worklist: uploads, filters, and a table of readings. */
 
 import * as api from '/page/api.js';
-import { announce, button, choice, field, fill, make } from '/page/dom.js';
+import { announce, button, choice, field, fill, make, typed } from '/page/dom.js';
 import * as keys from '/page/keys.js';
 import { moment, percent, say } from '/page/language.js';
 import { choose, chosen } from '/page/settings.js';
@@ -19,11 +19,14 @@ const GRADES = ['0', '1', '2', '3', '4'];
 const SORTS = { created: '-', patient: '', grade: '-', certainty: '' };
 const NO_FILTER = { grade: '', needs_reader: '', ungradable: '', reviewed: '', patient: '', status: '' };
 
+const uploadKey = () => ({ key: 'u', text: say('page.key_upload'), run: () => document.getElementById('files')?.click() });
+
 /**
  * Draw the worklist.
  * @returns {() => void} ends it
  */
 export async function show(main, session) {
+  if (!session.roles.includes('look') && session.roles.includes('upload')) return showUploads(main, session);
   const wanted = { ...NO_FILTER, sort: '-created', ...chosen('worklist', {}), patient: '' };
   const body = make('tbody');
   const caption = make('p.row', { id: 'total' });
@@ -101,7 +104,7 @@ export async function show(main, session) {
   keys.use([
     { key: 'j', text: say('page.key_next_row'), run: () => go(document.activeElement.closest('tbody') ? current + 1 : 0) },
     { key: 'k', text: say('page.key_previous_row'), run: () => go(current - 1) },
-    { key: 'u', text: say('page.key_upload'), run: () => document.getElementById('files')?.click() },
+    uploadKey(),
     { key: 'f', text: say('page.key_filter'), run: () => filters.querySelector('select').focus() },
   ]);
   await look();
@@ -109,6 +112,7 @@ export async function show(main, session) {
   const timer = setInterval(() => {
     if (document.hidden) return;
     look().catch((problem) => {
+      if (problem.status === 401) throw problem; // Signed out elsewhere: a token is asked for.
       shown = null; // Drawn anew once the service answers again.
       fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
     });
@@ -119,6 +123,13 @@ export async function show(main, session) {
   };
 }
 
+/** The page of somebody who uploads and may not look at readings. */
+function showUploads(main, session) {
+  fill(main, make('h1', {}, say('page.upload')), uploadPanel(session, () => {}));
+  keys.use([uploadKey()]);
+  return () => {};
+}
+
 function makeFilters(wanted, changed) {
   const set = (name) => (value) => { wanted[name] = value; return changed(); };
   const any = ['', say('page.any')];
@@ -127,7 +138,7 @@ function makeFilters(wanted, changed) {
   const statuses = [['', say('page.status_all')], ...['waiting', 'read', 'refused'].map((each) => [each, say(`page.status_${each}`)])];
   const patient = make('input', { type: 'search', value: wanted.patient, oninput: () => {
     clearTimeout(patient.timer);
-    patient.timer = setTimeout(() => set('patient')(patient.value.trim()), 300);
+    patient.timer = setTimeout(() => set('patient')(typed(patient)), 300);
   } });
   return make('form.row.filters', { onsubmit: (event) => event.preventDefault(), 'aria-label': say('page.filters') },
     field(say('page.grade'), choice(grades, wanted.grade, set('grade'))),

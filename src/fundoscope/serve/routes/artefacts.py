@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
@@ -12,11 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from fundoscope.report.languages import ENGLISH, codes
-from fundoscope.serve import pictures
+from fundoscope.serve import browsers, pictures
 from fundoscope.serve.annotations import of_record
 from fundoscope.serve.answers import problems
 from fundoscope.serve.problems import Problem
 from fundoscope.serve.service import (
+    Service,
     TheService,
     Viewer,
     record_of,
@@ -25,16 +28,38 @@ from fundoscope.serve.service import (
 )
 from fundoscope.serve.store import worklist
 from fundoscope.serve.store.photographs import path_of
+from fundoscope.serve.store.records import Record
 from fundoscope.serve.store.tables import REFUSED
 
 XML: Final = "application/xml"
 PDF: Final = "application/pdf"
+OF_THE_DISK: Final = frozenset({"not_found", "no_permission", "not_a_file", "unreadable"})
+"""Codes of what a caller cannot mend: their remedies are for whoever runs the service."""
 
 router = APIRouter(prefix="/v1/readings/{id}", tags=["artefacts"])
 
 
 def _file(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": words, "content": {media_type: {}}}}
+
+
+@asynccontextmanager
+async def _found(service: Service, *records: Record) -> AsyncIterator[None]:
+    """Around work on photographs, which may fail because somebody deletes one meanwhile.
+
+    Raises:
+        Problem: 404, if so; 500, if a file cannot be read although nobody deleted it.
+    """
+    try:
+        yield
+    except (Problem, OSError) as error:
+        for record in records:
+            await run_in_threadpool(record_of, service, record.id)
+        code = error.code if isinstance(error, Problem) else "unreadable"
+        if code not in OF_THE_DISK:
+            raise
+        why = "the photograph cannot be read from the disk of the service"
+        raise Problem(500, code, why, "ask who runs the service") from error
 
 
 @router.get(
@@ -44,7 +69,7 @@ def _file(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
     responses={
         200: {
             "description": "The photograph, upright.",
-            "content": {pictures.JPEG: {}, pictures.PNG: {}},
+            "content": {browsers.JPEG: {}, browsers.PNG: {}},
         },
         **problems(404, 409),
     },
@@ -62,9 +87,10 @@ async def photograph(
         ),
     ] = None,
 ) -> Response:
-    """The stored photograph, as a browser shows it: JPEG and PNG as they are, others as PNG.
+    """The stored photograph for a browser: JPEG and plain PNG as they are, others as PNG.
 
-    Browsers turn it upright by its EXIF orientation. Boxes are in pixels of the upright photograph.
+    Browsers turn a JPEG upright by its EXIF orientation. What they would show otherwise than it was
+    read is converted. Boxes are in pixels of the upright photograph.
     """
     record = await run_in_threadpool(record_of, service, str(id))
     if record.status == REFUSED:
@@ -73,20 +99,22 @@ async def photograph(
         )
     await run_in_threadpool(service.looks.note, caller.person, record.id)
     path = path_of(service.store.data, record.photograph)
-    if side is not None:
-        content = await service.pictures.make(pictures.reduced, path, side)
-        return Response(content, media_type=pictures.JPEG)
-    kind = await run_in_threadpool(pictures.media_type, path)
-    if kind is not None:
-        return FileResponse(path, media_type=kind)
-    return Response(await service.pictures.make(pictures.converted, path), media_type=pictures.PNG)
+    async with _found(service, record):
+        if side is not None:
+            content = await service.pictures.make(pictures.reduced, path, side)
+            return Response(content, media_type=browsers.JPEG)
+        kind = await run_in_threadpool(browsers.media_type, path)
+        if kind is not None:
+            return FileResponse(path, media_type=kind)
+        content = await service.pictures.make(pictures.converted, path)
+    return Response(content, media_type=browsers.PNG)
 
 
 @router.get(
     "/overlay.png",
     response_class=Response,
     summary="The reading drawn on the photograph",
-    responses={**_file(pictures.PNG, "The picture."), **problems(404, 409)},
+    responses={**_file(browsers.PNG, "The picture."), **problems(404, 409)},
 )
 async def overlay(
     id: UUID,  # noqa: A002
@@ -103,8 +131,9 @@ async def overlay(
     record = await run_in_threadpool(shown_record, service, str(id), caller)
     path = path_of(service.store.data, record.photograph)
     draw = partial(pictures.overlay, labels=labels, heat=heat)
-    content = await service.pictures.make(draw, path, record.reading)
-    return Response(content, media_type=pictures.PNG)
+    async with _found(service, record):
+        content = await service.pictures.make(draw, path, record.reading)
+    return Response(content, media_type=browsers.PNG)
 
 
 @router.get(
@@ -154,7 +183,8 @@ async def report(
         for record in records
     ]
     day = date.today().isoformat()
-    content = await service.pictures.make(pictures.report, pages, patients.pop(), day, language)
+    async with _found(service, *records):
+        content = await service.pictures.make(pictures.report, pages, patients.pop(), day, language)
     return Response(content, media_type=PDF)
 
 

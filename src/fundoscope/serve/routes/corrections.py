@@ -73,6 +73,7 @@ async def correct(
     if eye != record.given.eye:
         outcome = await service.queue.read_again(record, eye)
     if isinstance(outcome, Refused):
+        await run_in_threadpool(record_of, service, record.id)  # deleted meanwhile?
         raise Problem(
             503,
             outcome.code,

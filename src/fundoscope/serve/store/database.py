@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -129,8 +129,10 @@ def explained() -> Iterator[None]:
 
 def _engine(folder: Path, url: str | None) -> Engine:
     if url is None:
+        # Not as a text: in one, "?" and "%" of a folder's name would mean something else.
+        file = URL.create(SQLITE, database=str((folder / FILE).absolute()))
         engine = create_engine(
-            f"sqlite:///{(folder / FILE).absolute()}",
+            file,
             connect_args={"timeout": BUSY_S},
             hide_parameters=True,
         )
