@@ -26,7 +26,9 @@ POSITIVE: Final = NextStep(REFER, "referable", "more than mild retinopathy is li
 POSSIBLE_OEDEMA: Final = NextStep(
     READER, "possible_oedema", "macular oedema is possible: hard exudates near the fovea"
 )
-NEGATIVE: Final = NextStep(ROUTINE_RECALL, "not_referable", "no more than mild retinopathy")
+NEGATIVE: Final = NextStep(
+    ROUTINE_RECALL, "not_referable", "more than mild retinopathy is not likely enough"
+)
 FURTHER: Final = "a person should look at this photograph"
 WORDS: Final = {CONTRADICTED: "the lesions do not fit the grade"}
 """Words for codes of :data:`fundoscope.reading.NEEDS_READER_REASONS`."""
