@@ -50,6 +50,13 @@ def test_possible_oedema_is_not_left_to_a_routine_recall(given, codes, step, rea
     assert (following.step, following.reason) == (step, reason)
 
 
+def test_an_overexposed_eye_is_not_left_to_a_routine_recall() -> None:
+    following = next_step(grade(), GOOD, True, overexposed=True)
+    assert (following.step, following.reason) == ("retake", "overexposed")
+    assert language().say("why.overexposed") == following.words
+    assert next_step(grade(positive=True), GOOD, True, overexposed=True).step == "refer"
+
+
 def test_an_eye_below_the_threshold_is_not_said_to_be_mild() -> None:
     p = (0.2, 0.15, 0.6, 0.05, 0.0)
     moderate = Grade(2, p, 1.5, Referable(0.65, False, 0.8), (1, 2), 0.9)
