@@ -26,6 +26,7 @@ from fundoscope.phantom.spec import Truth
 from fundoscope.reader import Reader
 from fundoscope.reading import NOT_ASSESSED_REASONS, Laterality, schema
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -183,6 +184,17 @@ def test_the_eye_that_was_given_is_reported_where_lesions_are_not_looked_for(
     black = np.zeros_like(eye)
     for reading in (grading.read(eye, eye="left"), reader.read(black, eye="left")):
         assert reading.anatomy.laterality == Laterality("left", "given")
+
+
+def test_an_overexposed_eye_is_to_be_photographed_again_not_recalled(reader: Reader) -> None:
+    washed_out = np.array(Image.open(EXAMPLES / "healthy-notch.jpg").convert("RGB"))
+    down, across = np.indices(washed_out.shape[:2])
+    washed_out[np.hypot(down - 577, across - 700) < 130] = 255
+    reading = reader.read(washed_out)
+    assert reading.grade.icdr == 0
+    assert {kind.reason for kind in reading.lesion_summary} == {"overexposed"}
+    assert reading.next_step is not None
+    assert (reading.next_step.step, reading.next_step.reason) == ("retake", "overexposed")
 
 
 def test_the_number_of_threads_changes_nothing(whole: fundoscope.Reading, eye: np.ndarray) -> None:

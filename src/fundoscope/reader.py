@@ -253,6 +253,7 @@ class Reader:
                 verdict.familiar,
                 needs_reader,
                 oedema_possible=macular_oedema.state == oedema.POSSIBLE,
+                overexposed=findings.summary == summary.OVEREXPOSED,
             ),
             familiar=verdict.familiar,
             heat=opinion.heat,

@@ -186,3 +186,10 @@ def test_a_correction_keeps_the_order_of_the_referable(drawn, correction):
 
 def test_of_equals_the_lowest():
     assert heads.most_probable([[0.5, 0.0, 0.0, 0.0, 0.5]]).tolist() == [0]
+
+
+def test_the_probability_of_referable_is_never_above_1():
+    """The three shares of this eye sum to 1 + 2e-16, and tables refuse more than 1."""
+    p = heads.probabilities([[-17.0, -14.0, 9.0, 35.0, 27.0]], head=heads.SOFTMAX)
+    assert p[0, 2:].sum() > 1.0
+    assert heads.referable(p).tolist() == [1.0]

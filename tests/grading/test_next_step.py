@@ -6,6 +6,7 @@ import pytest
 
 from fundoscope.grading.next_step import next_step, with_abstention
 from fundoscope.reading import Grade, Quality, Referable
+from fundoscope.report.languages import language
 
 GOOD, POOR, UNKNOWN = Quality(gradable=True), Quality(gradable=False), Quality()
 
@@ -47,6 +48,22 @@ def test_the_next_step_has_a_reason(given, quality, familiar, codes, step, reaso
 def test_possible_oedema_is_not_left_to_a_routine_recall(given, codes, step, reason) -> None:
     following = next_step(given, UNKNOWN, None, codes, oedema_possible=True)
     assert (following.step, following.reason) == (step, reason)
+
+
+def test_an_overexposed_eye_is_not_left_to_a_routine_recall() -> None:
+    following = next_step(grade(), GOOD, True, overexposed=True)
+    assert (following.step, following.reason) == ("retake", "overexposed")
+    assert language().say("why.overexposed") == following.words
+    assert next_step(grade(positive=True), GOOD, True, overexposed=True).step == "refer"
+
+
+def test_an_eye_below_the_threshold_is_not_said_to_be_mild() -> None:
+    p = (0.2, 0.15, 0.6, 0.05, 0.0)
+    moderate = Grade(2, p, 1.5, Referable(0.65, False, 0.8), (1, 2), 0.9)
+    following = next_step(moderate, GOOD, True)
+    assert (following.step, following.reason) == ("routine_recall", "not_referable")
+    assert following.words == "more than mild retinopathy is not likely enough"
+    assert language().say("why.not_referable") == following.words
 
 
 def test_a_grade_stays_when_the_grader_abstains() -> None:

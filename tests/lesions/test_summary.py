@@ -17,6 +17,7 @@ from fundoscope.reading import (
     NOT_ASSESSED_REASONS,
     Anatomy,
     FieldOfView,
+    Laterality,
     Lesion,
     LesionSummary,
     OpticDisc,
@@ -133,6 +134,16 @@ def test_no_disc_found_and_none_looked_for(spot_detector: Callable[..., Detector
     )
     small = FieldOfView(True, (30.0, 30.0), 40.0, 1.0)
     assert summary.anatomy_of([], spot_detector(), small)[0] == Anatomy()
+
+
+def test_a_given_eye_finds_no_fovea_that_was_not_looked_for(
+    spot_detector: Callable[..., Detector], spotted: Callable[..., tuple[Photo, FieldOfView]]
+) -> None:
+    photo, fov = spotted([])
+    blind = spot_detector(minimum_radius={"hard_exudate": 50.0})
+    seen = summary.findings([], blind, photo, fov, eye="left").anatomy
+    assert seen == Anatomy(laterality=Laterality("left", "given"))
+    assert summary.findings([], blind, photo, fov).anatomy == Anatomy()
 
 
 def test_boxes_are_judged_where_the_detector_reads_the_photograph(

@@ -17,11 +17,11 @@ def test_a_rule_set_s_grade_in_words() -> None:
         open=(OpenRule("c", "C", "new vessels", ("neovascularisation", "acuity")),), highest="C",
     )  # fmt: skip
     assert rules_in_words(grade) == (
-        "mine (2026): at least something (three haemorrhages); next examination: 3 months;"
-        " cannot tell: acuity, neovascularisation"
+        "mine (2026): at least something (three haemorrhages); next examination at that"
+        " level: 3 months; cannot tell: acuity, neovascularisation"
     )
     assert rules_in_words(RuleGrade("mine", "Ours", 2026, "A", "nothing")) == (
-        "mine (2026): at least nothing (no rule is met)"
+        "mine (2026): nothing, as far as the lesions show (no rule is met)"
     )
 
 

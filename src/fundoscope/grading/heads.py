@@ -166,9 +166,12 @@ def expected(p: ArrayLike) -> Floats:
 
 
 def referable(p: ArrayLike) -> Floats:
-    """The probability of grade 2 or more, float64 ``(N,)``, for probabilities ``(N, 5)``."""
+    """The probability of grade 2 or more, float64 ``(N,)``, 0 to 1, for probabilities ``(N, 5)``.
+
+    Rounding may bring a sum above 1, which is no probability to whoever reads the results.
+    """
     probability: Floats = np.asarray(p, dtype=np.float64)[:, REFERABLE_GRADE:].sum(axis=1)
-    return probability
+    return np.minimum(probability, 1.0)
 
 
 def most_probable(p: ArrayLike) -> NDArray[np.int64]:

@@ -26,7 +26,10 @@ POSITIVE: Final = NextStep(REFER, "referable", "more than mild retinopathy is li
 POSSIBLE_OEDEMA: Final = NextStep(
     READER, "possible_oedema", "macular oedema is possible: hard exudates near the fovea"
 )
-NEGATIVE: Final = NextStep(ROUTINE_RECALL, "not_referable", "no more than mild retinopathy")
+OVEREXPOSED: Final = NextStep(RETAKE, "overexposed", "the photograph is overexposed")
+NEGATIVE: Final = NextStep(
+    ROUTINE_RECALL, "not_referable", "more than mild retinopathy is not likely enough"
+)
 FURTHER: Final = "a person should look at this photograph"
 WORDS: Final = {CONTRADICTED: "the lesions do not fit the grade"}
 """Words for codes of :data:`fundoscope.reading.NEEDS_READER_REASONS`."""
@@ -54,12 +57,14 @@ def next_step(
     needs_reader: Sequence[str] = (),
     *,
     oedema_possible: bool = False,
+    overexposed: bool = False,
 ) -> NextStep:
     """The next step, and the first reason that leads to it.
 
     A photograph that is too poor or was not graded is retaken. One that the grader is unsure of, or
     whose boxes contradict the grade, goes to a reader. For all others "referable" decides. An eye
-    that is not referable goes to a reader, too, if macular oedema is possible.
+    that is not referable goes to a reader, too, if macular oedema is possible; its photograph is
+    retaken if it is so bright that no lesion could be looked for.
 
     Args:
         grade: of the photograph.
@@ -67,6 +72,7 @@ def next_step(
         familiar: whether it is like those that the grader learnt from; ``None`` if unknown.
         needs_reader: codes of :data:`fundoscope.reading.NEEDS_READER_REASONS`.
         oedema_possible: whether hard exudates lie near the fovea.
+        overexposed: whether lesions were not assessed because the photograph is overexposed.
     """
     if quality.gradable is False:
         return NOT_GRADABLE
@@ -81,7 +87,9 @@ def next_step(
         return NextStep(READER, code, WORDS.get(code, FURTHER))
     if grade.referable.positive:
         return POSITIVE
-    return POSSIBLE_OEDEMA if oedema_possible else NEGATIVE
+    if oedema_possible:
+        return POSSIBLE_OEDEMA
+    return OVEREXPOSED if overexposed else NEGATIVE
 
 
 def _is_wide(grade: Grade) -> bool:

@@ -118,8 +118,8 @@ def possible(boxes: Sequence[Lesion], disc: OpticDisc, fov: FieldOfView) -> tupl
 
 def _of_detector(anatomy: Anatomy, fov: FieldOfView, eye: str | None) -> Anatomy:
     """The landmarks that follow from a detector's disc; ``eye`` as for :func:`findings`."""
-    if anatomy.disc.found is None and eye is None:
-        return anatomy
+    if anatomy.disc.found is None:  # so the fovea was not looked for either
+        return replace(anatomy, laterality=laterality.of(anatomy.disc, anatomy.fovea, fov, eye))
     return geometry.of_disc(anatomy.disc, fov, eye)
 
 

@@ -18,6 +18,8 @@ MISSING: Final = {
     "macula": "the area of exudates in the macula",
 }
 """Words for what is missing to decide a rule; those of other codes are the codes themselves."""
+NO_RULE: Final = "as far as the lesions show (no rule is met)"
+"""What follows the mildest level of a rule set, which holds where no rule is met."""
 WEAK: Final = "from weak signs only: the photograph is too small to show any kind of lesion"
 """What is added where no kind was assessed."""
 UNSEEN: Final = "new vessels themselves are not looked for"
@@ -27,15 +29,18 @@ UNSEEN: Final = "new vessels themselves are not looked for"
 def rules_in_words(grade: RuleGrade) -> str:
     """Say what a rule set gives, and why: ``"icdr (2003): at least moderate NPDR (…)"``.
 
+    Where no rule is met, the mildest level is no finding: ``"icdr (2003): no apparent retinopathy,
+    as far as the lesions show (no rule is met)"``.
+
     Args:
         grade: of a rule set.
     """
-    of_level = [rule.title for rule in grade.fired if rule.level == grade.level]
-    why = "; ".join(of_level) or "no rule is met"
+    why = "; ".join(rule.title for rule in grade.fired if rule.level == grade.level)
+    level = f"at least {grade.name} ({why})" if why else f"{grade.name}, {NO_RULE}"
     missing = sorted({each for rule in grade.open for each in rule.missing})
     unknown = f"; cannot tell: {', '.join(map(_missing_in_words, missing))}" if missing else ""
-    recall = f"; next examination: {grade.recall}" if grade.recall else ""
-    return f"{grade.ruleset} ({grade.year}): at least {grade.name} ({why}){recall}{unknown}"
+    recall = f"; next examination at that level: {grade.recall}" if grade.recall else ""
+    return f"{grade.ruleset} ({grade.year}): {level}{recall}{unknown}"
 
 
 def lesion_grade_in_words(grade: LesionGrade, *, kind_assessed: bool = True) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -123,12 +123,12 @@ def header(reading: Reading, width: int, scale: float = 1.0) -> Image.Image:
         sentence = f"The photograph {cause.reason}: {cause.remedy}."
         lines = [Line("Not graded", LARGE, TEXT), Line(sentence, MEDIUM, TEXT)]
         return _panel(lines, units, scale)
-    strip, y = Strip(units, 2 * MARGIN + BARS_HEIGHT, scale), float(MARGIN)
     room = units - 3 * MARGIN - BARS_WIDTH
-    for line in _graded(reading):
-        text = _plain(line.text)
-        strip.text(MARGIN, y, text, _fitting(text, line.size, room), line.colour)
-        y += line.size * LEADING
+    lines = [replace(line, size=_fitting(line.text, line.size, room)) for line in _graded(reading)]
+    placed, bottom = _placed(lines, room)
+    strip = Strip(units, max(round(bottom), MARGIN + BARS_HEIGHT) + MARGIN, scale)
+    for y, text, line in placed:
+        strip.text(MARGIN, y, text, line.size, line.colour)
     _bars(strip, reading.grade, units - MARGIN - BARS_WIDTH)
     return strip.picture
 
@@ -143,19 +143,15 @@ def _graded(reading: Reading) -> Iterator[Line]:
     named = grade_in_words(grade.icdr or 0)
     yield Line(f"{named}, certainty {certain}" if certain else named, MEDIUM, TEXT)
     if unlike:
-        # On two lines, because one would reach below the bars.
-        first, comma, second = unlike.partition(", ")
-        yield Line(f"{first[0].upper()}{first[1:]}{comma.rstrip()}", SMALL, ALERT)
-        following = next_step_in_words(reading)
-        yield Line(f"{second}; {following}." if following else f"{second}.", SMALL, ALERT)
+        yield Line(f"{unlike[0].upper()}{unlike[1:]}", SMALL, ALERT)
     elif referable is not None:
         has, limit = apart(referable.probability, referable.threshold)
         yield Line(f"Moderate or worse: {has}; referable from {limit} on", SMALL, QUIET)
-        following, likely = next_step_in_words(reading), plausible_in_words(grade)
-        if likely and "plausible" not in following:
-            following = f"{likely}; {following}" if following else likely
-        if following:
-            yield Line(f"{following[0].upper()}{following[1:]}", SMALL, QUIET)
+    following, likely = next_step_in_words(reading), plausible_in_words(grade)
+    if likely and "plausible" not in following:
+        following = f"{likely}; {following}" if following else likely
+    if following:
+        yield Line(f"{following[0].upper()}{following[1:]}", SMALL, QUIET)
 
 
 def _bars(strip: Strip, grade: Grade, left: float) -> None:
@@ -240,13 +236,8 @@ def _name(kind: str, *, labels: bool, count: int = 0) -> str:
 
 def _panel(lines: list[Line], units: float, scale: float) -> Image.Image:
     """Draw a strip with these lines below one another, wrapped where they are too long."""
-    placed: list[tuple[float, str, Line]] = []
-    y = float(MARGIN)
-    for line in lines:
-        for text in _wrapped(_plain(line.text), font_of(line.size), units - 2 * MARGIN):
-            placed.append((y, text, line))
-            y += line.size * LEADING
-    strip = Strip(units, round(y) + MARGIN, scale)
+    placed, bottom = _placed(lines, units - 2 * MARGIN)
+    strip = Strip(units, round(bottom) + MARGIN, scale)
     for y, text, line in placed:
         x = float(MARGIN)
         if line.swatch is not None:
@@ -257,6 +248,17 @@ def _panel(lines: list[Line], units: float, scale: float) -> Image.Image:
             x += SWATCH + LABEL_GAP
         strip.text(x, y, text, line.size, line.colour)
     return strip.picture
+
+
+def _placed(lines: Iterable[Line], room: float) -> tuple[list[tuple[float, str, Line]], float]:
+    """Wrap lines below one another: the height, text and line of each; and where they end."""
+    placed: list[tuple[float, str, Line]] = []
+    y = float(MARGIN)
+    for line in lines:
+        for text in _wrapped(_plain(line.text), font_of(line.size), room):
+            placed.append((y, text, line))
+            y += line.size * LEADING
+    return placed, y
 
 
 @cache
@@ -271,7 +273,10 @@ def font_of(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _fitting(text: str, size: int, room: float) -> int:
-    """Take ``size`` of type, or the largest smaller one in which ``text`` fits into ``room``."""
+    """Take ``size`` of type, or the largest smaller one in which ``text`` fits into ``room``.
+
+    It is never below :data:`SMALL`, so the text may still have to be wrapped.
+    """
     while size > SMALL and font_of(size).getlength(text) > room:
         size -= 1
     return size

@@ -35,6 +35,12 @@ def test_any_text_is_an_acuity_or_refused(text: str) -> None:
         assert 0.0 < answers.acuity(text) <= 3.0
 
 
+def test_a_question_has_one_answer() -> None:
+    assert answers.facts([f"{KEY}=yes", f"{KEY}=yes"], [US]) == {KEY: True}
+    with pytest.raises(UsageError, match="is answered with yes and with no"):
+        answers.facts([f"{KEY}=yes", f"{KEY}=no"], [US])
+
+
 def test_questions_are_answered_by_yes_and_no() -> None:
     assert answers.facts([f"{KEY}=yes"], [US]) == {KEY: True}
     assert answers.facts([f"{KEY}=no"], [US]) == {KEY: False}

@@ -47,10 +47,10 @@ def facts(given: Iterable[str], rulesets: Sequence[RuleSet]) -> Mapping[str, boo
         rulesets: whose ``facts`` have the keys.
 
     Raises:
-        UsageError: an answer is neither, or no set asks that question.
+        UsageError: an answer is neither, no set asks that question, or it is answered both ways.
     """
     questions = {key for ruleset in rulesets for key in ruleset.facts}
-    answers = {}
+    answers: dict[str, bool] = {}
     for each in given:
         key, _, answer = each.partition("=")
         if answer not in ANSWERS:
@@ -66,5 +66,10 @@ def facts(given: Iterable[str], rulesets: Sequence[RuleSet]) -> Mapping[str, boo
                 f"belongs to no question of these rule sets; they ask: {asked}",
                 "list the questions with: fundoscope rules show NAME",
             )
-        answers[key] = ANSWERS[answer]
+        if answers.setdefault(key, ANSWERS[answer]) != ANSWERS[answer]:
+            raise UsageError(
+                f"the question {quoted(key)}",
+                "is answered with yes and with no",
+                "give one answer",
+            )
     return answers
