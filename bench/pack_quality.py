@@ -49,7 +49,7 @@ def main() -> None:
         figures = measured(bundle.model, these, manifest.head)
         by = figures["by_source"]
         cells = [f"{by[name]['kappa']:.3f} / {by[name]['auc']:.3f}" for name in sources]
-        mean = f"{figures['score']:.3f} / {figures['mean_auc']:.4f}"
+        mean = f"{figures['mean_kappa']:.3f} / {figures['mean_auc']:.4f}"
         print(f"| {title} | {kilobytes} | {mean} | {' | '.join(cells)} |", flush=True)
 
 

@@ -26,7 +26,7 @@ def test_a_reading_has_a_map_when_it_is_asked_for(eye: np.ndarray) -> None:
     plain = Reader(lesions=False).read(eye)
     assert plain.heat is None
     assert reading.heat is not None
-    assert len(reading.heat.values) == len(reading.heat.values[0]) == 11  # 352 px / 32
+    assert len(reading.heat.values) == len(reading.heat.values[0]) == 13  # 416 px / 32
     assert replace(reading, heat=None) == plain
     assert Reading.from_json(reading.to_json()) == reading
 
