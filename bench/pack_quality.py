@@ -1,11 +1,11 @@
 """What does a grader lose when its crops are compressed, as in a pack? Measured on validation.
 
-    python bench/pack_quality.py TABLE [--qualities 77 90 95]
+    python bench/pack_quality.py TABLE [--qualities 77 90 95] [--side 320]
 
-Crops of the grader's own size are stored as a pack stores them (WebP, no more pixels than the
-photograph has) and read again. Prints quadratic kappa (one set of cut-points, fitted on the
-compressed crops) and referable AUC of each source, and the mean over the sources. No test
-photograph is read. Needs [train].
+Crops of the grader's own size, or of `--side`, are stored as a pack stores them (WebP, no more
+pixels than the photograph has) and read again. Prints quadratic kappa (one set of cut-points,
+fitted on the compressed crops) and referable AUC of each source, and the mean over the sources. No
+test photograph is read. Needs [train].
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from fundoscope.errors import FundoscopeError
 from fundoscope.grading import inputs
@@ -40,7 +41,7 @@ def main() -> None:
     files = [table.photograph(row) for row in crops.rows]
     shown = [("not compressed", crops, "-")]
     for quality in args.qualities:
-        again, size = stored(crops, files, wanted, quality)
+        again, size = stored(crops, files, wanted, quality, side=args.side)
         shown.append((f"quality {quality}", again, f"{size / KILO:.1f}"))
     sources = sorted({row.source for row in crops.rows})
     print(f"| crops | kB | mean | {' | '.join(sources)} |")
@@ -57,20 +58,26 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("table", type=Path, help="label table of the photographs")
     parser.add_argument("--qualities", nargs="+", type=int, default=QUALITIES)
+    parser.add_argument("--side", type=int, help="pixels of a stored crop; else the grader's own")
     parser.add_argument("--grader", type=Path, default=bundles.shipped())
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of the crops")
     return parser.parse_args()
 
 
 def stored(
-    crops: Pictures, files: list[Path], wanted: inputs.Input, quality: int
+    crops: Pictures, files: list[Path], wanted: inputs.Input, quality: int, *, side: int | None
 ) -> tuple[Pictures, float]:
-    """Compress crops as a pack of this quality does; also give their mean size in bytes."""
+    """Compress crops as a pack of this quality does; also give their mean size in bytes.
+
+    Args:
+        side: of a stored crop, in pixels; None keeps the grader's own.
+    """
     compressed, sizes = [], []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"crop{packed_crops.SUFFIX}"
         for pixels, photograph in zip(crops.pixels, files, strict=True):
-            content = packed_crops.encode(packed_crops.no_larger(pixels, photograph), quality)
+            smaller = pixels if side is None else resized(pixels, side)
+            content = packed_crops.encode(packed_crops.no_larger(smaller, photograph), quality)
             file.write_bytes(content)
             again = packed_crops.read(file, wanted)
             if isinstance(again, str):
@@ -78,6 +85,11 @@ def stored(
             compressed.append(again)
             sizes.append(len(content))
     return dataclasses.replace(crops, pixels=tuple(compressed)), float(np.mean(sizes))
+
+
+def resized(pixels: packed_crops.Pixels, side: int) -> packed_crops.Pixels:
+    """A crop at another size, averaged where it is made smaller."""
+    return np.array(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def measured(model: bytes, crops: Pictures, head: str) -> dict[str, Any]:
