@@ -148,7 +148,7 @@ def export(
         *sides(opened.size),
         free=config.data.input == inputs.NATIVE,
     )
-    outputs = outputs_of(_shipping(whole), data, config.head)
+    outputs = outputs_of(onnx_features.shipping(whole), data, config.head)
     difference, compared = _against_torch(network, outputs, data, config, opened.size)
     graph = _stored(whole, outputs, data, opened, int8=int8)
     exported = Exported(
@@ -206,23 +206,14 @@ def _stored(
     weights, small = storing.smaller(
         whole, lambda: one_by_one(run.load(calibration_rows(run.rows))), int8=int8, carry=True
     )
-    small = _shipping(small)
+    small = onnx_features.shipping(small)
     smaller_outputs = outputs_of(small, data, head)
     before, after = (calibrated(each, data, head) for each in (outputs, smaller_outputs))
     cost = cost_of(before, after, differences(outputs, smaller_outputs, head))
     tried = bundles.Stored(weights=weights, cost=cost)
     if _affordable(tried):
         return _Graph(small, after, tried, True)
-    return _Graph(_shipping(whole), before, tried, False)
-
-
-def _shipping(model: bytes) -> bytes:
-    """A graph as it ships, with further outputs where its last layer is linear.
-
-    They move the logits of a graph of eight bits: ONNX Runtime adds sums that are outputs, too, in
-    floats. So what is fitted is fitted to this graph.
-    """
-    return onnx_features.with_features(model) or model
+    return _Graph(onnx_features.shipping(whole), before, tried, False)
 
 
 def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, PictureSize]:
