@@ -21,7 +21,7 @@ import argparse
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -77,7 +77,7 @@ def main() -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("image", "grade", "patient", "eye", "split", "source", "group", "look"))
-        made = pool.map(partial(crop, images), chosen, chunksize=16)
+        made = pool.map(partial(crop, images), chosen, names(chosen), chunksize=16)
         for (_, look, row), name in zip(chosen, made, strict=True):
             counted[look, row["grade"] if name else "no rim"] += 1
             if name:
@@ -112,7 +112,19 @@ def rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def crop(folder: Path, chosen: Chosen) -> str:
+def names(chosen: Sequence[Chosen]) -> list[str]:
+    """The name of each crop; photographs of one name in several folders are numbered."""
+    places: dict[str, dict[Path, int]] = {}
+    made = []
+    for path, look, _ in chosen:
+        name = f"{look}-{path.stem}"
+        of_name = places.setdefault(name.casefold(), {})
+        number = of_name.setdefault(path.resolve(), len(of_name) + 1)
+        made.append(f"{name}.jpg" if number == 1 else f"{name} ({number}).jpg")
+    return made
+
+
+def crop(folder: Path, chosen: Chosen, name: str) -> str:
     """Write the crop of a photograph; its name, or ``""`` where no rim is found."""
     path, look, _ = chosen
     with Image.open(path) as opened:
@@ -123,7 +135,6 @@ def crop(folder: Path, chosen: Chosen) -> str:
     ellipse = rim(levels)
     if ellipse is None:
         return ""
-    name = f"{look}-{path.stem}.jpg"
     Image.fromarray(unsquashed(levels, ellipse)).save(folder / name, quality=95)
     return name
 

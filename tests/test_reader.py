@@ -91,7 +91,9 @@ def test_the_models_are_named_by_the_hashes_of_their_bytes(
     used = whole.models
     assert [one.task for one in used] == ["grading", "detection", "landmarks"]
     for one in used:
-        assert one.sha256 == bundle.load(bundle.shipped(one.task)).manifest.model_sha256
+        shipped = bundle.shipped(one.task)
+        assert one.sha256 == bundle.load(shipped).manifest.model_sha256
+        assert one.bundle_sha256 == bundle.manifest_sha256(shipped)
     assert used == reader.models
 
 

@@ -50,6 +50,12 @@ def test_a_reading_survives_json(reading: Reading) -> None:
     assert Reading.from_json(reading.to_json()) == reading
 
 
+def test_a_reading_of_before_does_not_say_which_bundle_json() -> None:
+    older = GRADED.to_dict()
+    del older["models"][0]["bundle_sha256"]
+    assert Reading.from_json(json.dumps(older)) == GRADED
+
+
 @pytest.mark.parametrize("reading", [GRADED, REFUSED])
 def test_json_is_of_the_published_schema(reading: Reading) -> None:
     jsonschema.validate(json.loads(reading.to_json()), schema())

@@ -308,11 +308,14 @@ class ModelUsed:
         task: what it does: ``"grading"``, ``"detection"`` or ``"landmarks"``.
         name: the bundle's name.
         sha256: of its ``model.onnx``.
+        bundle_sha256: of its ``bundle.json``. It tells bundles of one network apart that were
+            calibrated differently. ``None`` in older Readings.
     """
 
     task: str
     name: str
     sha256: str
+    bundle_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,3 +246,10 @@ def test_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
     touch(path)
     assert [one.path for one in gather([tmp_path]).photographs] == [path]
+
+
+def test_unknown_patients_of_a_table_are_not_one(tmp_path: Path) -> None:
+    touch(*(tmp_path / f"{name}.jpg" for name in "abc"))
+    table = tmp_path / "list.csv"
+    table.write_text("image,patient\na.jpg,NA\nb.jpg,n/a\nc.jpg,P1 \n")
+    assert [one.patient for one in gather([table]).photographs] == ["", "", "P1"]

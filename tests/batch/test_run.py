@@ -172,7 +172,8 @@ def test_the_run_manifest_says_how_the_results_came_about(
     read_into(out, [tmp_path / "in"], fake_reader, arguments={"workers": 2})
     manifest = json.loads((out / "run.json").read_text())
     assert manifest["arguments"] == {"workers": 2}
-    assert manifest["models"] == [{"task": "grading", "name": "fake-1", "sha256": "f" * 64}]
+    used = {"task": "grading", "name": "fake-1", "sha256": "f" * 64, "bundle_sha256": None}
+    assert manifest["models"] == [used]
     assert manifest["thresholds"] == {"referable": [0.4], "lesions": {"haemorrhage": 0.5}}
     assert manifest["not_assessed"] == ["image quality", "lesions", "macular oedema"]
     assert manifest["counts"]["refused"] == 1

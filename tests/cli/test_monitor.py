@@ -124,6 +124,20 @@ def test_another_grader_is_named(call, write, tmp_path):
     assert "d1: graded by new, the reference by grader" in said
 
 
+def test_a_grader_that_was_calibrated_again_is_named(call, write, tmp_path):
+    """Its name and its network are those of before; thresholds and probabilities are not."""
+    reference = write("ref", 20, model=MODEL | {"bundle_sha256": "c" * 64})
+    same = write("d1", 1, model=MODEL | {"bundle_sha256": "c" * 64})
+    again = write("d2", 2, model=MODEL | {"bundle_sha256": "d" * 64})
+    out = tmp_path / "m.json"
+    _, said, _ = call(same, again, "--against", reference, "--out", out)
+    assert "d2: grader has another bundle.json than in the reference" in said
+    assert "d1: " not in said
+    assert watched(out)["periods"][1]["bundles"] == ["d" * 64]
+    silent = write("d3", 3)
+    assert "bundle.json" not in call(silent, "--against", reference, "--out", tmp_path / "n.md")[1]
+
+
 def test_a_period_of_few_photographs_has_no_limits(call, write, tmp_path):
     out = tmp_path / "m.md"
     call(write("d1", 1, n=4), "--against", write("ref", 20), "--out", out)
@@ -260,6 +274,12 @@ def test_a_bundle_keeps_its_reference(call, write, tmp_path, capsys):
     other = write("other", 2)
     assert run(["bundle", "reference", str(bundle), "--from", str(other), "--overwrite"]) == 2
     assert "was read by grader, not by" in capsys.readouterr().err
+    earlier = write("earlier", 3, model=model | {"bundle_sha256": "c" * 64})
+    assert run(["bundle", "reference", str(bundle), "--from", str(earlier), "--overwrite"]) == 2
+    assert "before it was calibrated again" in capsys.readouterr().err
+    given = {"bundle_sha256": bundles.manifest_sha256(bundle)}
+    now = write("now", 4, n=200, model=model | given)
+    assert run(["bundle", "reference", str(bundle), "--from", str(now), "--overwrite"]) == 0
 
 
 def test_a_run_twice_under_two_names(call, write, tmp_path):

@@ -46,6 +46,16 @@ def test_every_cell_comes_out_as_it_went_in(table):
     assert labels.rows[0].text("no such column") == ""
 
 
+def test_photographs_of_unknown_patients_do_not_belong_together(table):
+    """R and pandas write NA and nan; blanks of a spreadsheet do not make two patients of one."""
+    cells = ("NA", "N/A", "nan", "None", "null", "", "P1", "P1 ", "P1\u00a0", "J.  Miller")
+    lines = "".join(f"{i}.jpg,0,{cell},{cell}\n" for i, cell in enumerate(cells))
+    labels = manifest.read(table(f"image,grade,Patient,group\n{lines}"))
+    known = [*[""] * 6, *["P1"] * 3, "J. Miller"]
+    assert [row.patient for row in labels.rows] == known
+    assert [row.group for row in labels.rows] == known
+
+
 def test_known_columns_may_be_written_in_capitals(table):
     labels = manifest.read(
         table("Image,Grade,Patient,SPLIT,Source,Group,Gradable\na.jpg,3,p1,test,s,g,0\n")

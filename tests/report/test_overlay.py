@@ -289,3 +289,34 @@ def test_quadrants_have_no_names_if_the_photograph_shows_the_other_eye() -> None
     assert list(grid._names(anatomy, field, (800, 800))) == []
     reading = replace(reading_of(photo, field), anatomy=anatomy)
     assert draw(photo, reading, quadrants=True) != draw(photo, reading)  # the lines stay
+
+
+@pytest.mark.parametrize(
+    ("disc", "fovea", "said"),
+    [
+        ("found", "found", ""),
+        ("found", "estimated", "the place of the fovea is"),
+        ("estimated", "estimated", "the places of the optic disc and the fovea are"),
+    ],
+)
+def test_a_grid_about_estimated_places_is_dashed_and_says_so(disc, fovea, said) -> None:
+    photo = photo_of(800, 800)
+    field = FieldOfView(True, centre=(400.0, 400.0), radius=380.0, stretch=1.0)
+    anatomy = Anatomy(
+        OpticDisc(disc == "found", None, (640.0, 400.0), 80.0, 0.9, disc),
+        Fovea(fovea, (430.0, 410.0), 0.9, 0.8 * (fovea != "found")),
+        Laterality("right", "image"),
+    )
+    reading = replace(reading_of(photo, field), anatomy=anatomy)
+    lines = [line.text for line in panels._notes(reading, quadrants=True)]
+    doubts = [line for line in lines if line.startswith("Quadrants and grid")]
+    assert doubts == ([f"Quadrants and grid: {said} only estimated."] if said else [])
+    assert "optic disc: not found" not in lines
+    found = replace(anatomy.disc, state="found"), replace(anatomy.fovea, state="found")
+    certain = replace(reading, anatomy=Anatomy(*found, anatomy.laterality))
+    drawn, solid = (
+        (np.asarray(body(draw(photo, each, quadrants=True), each)).min(axis=2) > 200).sum()
+        - (np.asarray(body(draw(photo, each), each)).min(axis=2) > 200).sum()
+        for each in (reading, certain)
+    )
+    assert (drawn < 0.9 * solid) == bool(said)

@@ -98,6 +98,20 @@ class InOneProcess:
         return None
 
     @staticmethod
-    def map(function, items, *, chunksize):
+    def map(function, *items, chunksize):
         assert chunksize
-        return map(function, items)
+        return map(function, *items)
+
+
+def test_photographs_of_one_name_get_crops_of_their_own(grey_eyes: ModuleType) -> None:
+    """Two natural tables name 1_left.jpeg; a row that is there twice is one photograph."""
+    paths = ("a/1_left.jpeg", "b/1_left.jpeg", "b/1_LEFT.png", "a/1_left.jpeg", "a/2.png")
+    chosen = [(Path(path), "natural", {}) for path in paths]
+    assert grey_eyes.names([*chosen, (Path("a/1_left.jpeg"), "filtered", {})]) == [
+        "natural-1_left.jpg",
+        "natural-1_left (2).jpg",
+        "natural-1_LEFT (3).jpg",
+        "natural-1_left.jpg",
+        "natural-2.jpg",
+        "filtered-1_left.jpg",
+    ]

@@ -14,7 +14,7 @@ from fundoscope.batch.sources import archives, patterns, remote
 from fundoscope.batch.sources.remote import Url
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
-from fundoscope.data.columns import names_of
+from fundoscope.data.columns import name_in, names_of
 from fundoscope.data.table import read_table
 from fundoscope.errors import PhotoError, TableError, UsageError
 from fundoscope.quoting import shown
@@ -361,7 +361,7 @@ def _of_table(path: Path) -> Iterator[Input]:
             image,
             _listed(path.parent, image, pictures) if url is None else url.path,
             id=cells.get(columns["id"], ""),
-            patient=cells.get(columns["patient"], ""),
+            patient=name_in(cells.get(columns["patient"], "")),
             eye=cells.get(columns["eye"], ""),
             from_table=True,
             url="" if url is None else url.text,

@@ -183,11 +183,16 @@ def limit_of(healthy: Sequence[tuple[str, float]], share: float) -> float:
     large = {source: group for source, group in values.items() if len(group) >= MIN_HEALTHY}
     rest = [value for source, group in values.items() if source not in large for value in group]
     groups = [*large.values(), rest] if len(rest) >= MIN_HEALTHY else [*large.values()] or [rest]
-    return max(_limit(group, share) for group in groups)
+    return max(limit_of_values(group, share) for group in groups)
 
 
-def _limit(values: Sequence[float], share: float) -> float:
-    """The lowest limit that at most a share of some values reach; 0 without values."""
+def limit_of_values(values: Sequence[float], share: float) -> float:
+    """The lowest limit that at most a share of some values reach; 0 without values.
+
+    Args:
+        values: probabilities or scores.
+        share: 0 to 1.
+    """
     if not values:
         return 0.0
     ordered = sorted(values, reverse=True)

@@ -29,6 +29,13 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 underscores; the first one that a table has counts."""
 YES_OR_NO: Final = frozenset({"dr", "label", "class", "severity", "diagnosis"})
 """Names of columns that may also say whether there is retinopathy at all."""
+UNKNOWN: Final = frozenset({"", "na", "n/a", "nan", "none", "null"})
+"""Cells that say nothing, as statistics programs write them, in lower case."""
+
+
+def name_in(cell: str) -> str:
+    """The name in a cell, such as a patient's, with single blanks; ``""`` where it says nothing."""
+    return "" if cell.casefold() in UNKNOWN else " ".join(cell.split())
 
 
 def names_of(columns: tuple[str, ...]) -> dict[str, str]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Final
 
 import msgspec
 
 from fundoscope.data.check import Duplicates
 from fundoscope.data.duplicates import groups
-from fundoscope.data.manifest import Manifest, Row
-
-GROUP: Final = "group"
+from fundoscope.data.manifest import GROUP, Manifest, Row
 
 
 def with_groups(table: Manifest, duplicates: Iterable[Duplicates]) -> Manifest:

@@ -28,8 +28,9 @@ from fundoscope.quoting import encodable, quoted
 from fundoscope.writing import write_bytes
 
 IMAGE, GRADE, PATIENT, GRADABLE = names.IMAGE, names.GRADE, names.PATIENT, names.GRADABLE
+GROUP: Final = "group"
 REQUIRED: Final = (IMAGE, GRADE)
-TEXT_COLUMNS: Final = (PATIENT, "eye", "split", "source", "camera", "group", "quality")
+TEXT_COLUMNS: Final = (PATIENT, "eye", "split", "source", "camera", GROUP, "quality")
 KNOWN: Final = (*REQUIRED, *TEXT_COLUMNS, GRADABLE)
 GRADES: Final = ("0", "1", "2", "3", "4")
 EXCLUDED: Final = "excluded"
@@ -46,7 +47,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         image: the path as in the table, relative to the folder of the table.
         grade: International Clinical Diabetic Retinopathy grade, 0 to 4.
-        patient: as in the table; ``""`` where unknown.
+        patient: as in the table; ``""`` where unknown, also where that says ``NA``.
         eye: as in the table; ``""`` where unknown.
         split: as in the table; ``""`` where there is none.
         source: the data set; ``""`` where unknown.
@@ -222,6 +223,8 @@ def require_table_name(path: Path) -> None:
 def with_known_names(table: Table) -> Table:
     """The table with known names for columns that differ from them only in capitals.
 
+    Patients and groups that are unknown, such as ``NA``, are empty: they do not belong together.
+
     Args:
         table: a label table, or another one that says which photographs belong together.
 
@@ -241,6 +244,9 @@ def with_known_names(table: Table) -> Table:
             f"is not used: patients are read from the column {PATIENT}",
             f"name the column {PATIENT}",
         )
+    for name in (PATIENT, GROUP):
+        if name in cells:
+            cells[name] = list(map(names.name_in, cells[name]))
     return replace(table, cells=cells)
 
 

@@ -33,18 +33,20 @@ class Grader:
         input: what the network takes.
         session: the loaded network.
         judge: its heads; ``None`` for a bundle without.
+        bundle_sha256: of the bundle's ``bundle.json``; ``None`` where there is none.
     """
 
     manifest: GraderManifest
     input: inputs.Input
     session: onnxruntime.InferenceSession
     judge: judge.Judge | None = None
+    bundle_sha256: str | None = None
 
     @property
     def used(self) -> ModelUsed:
         """The model as a Reading names it."""
         m = self.manifest
-        return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
+        return ModelUsed(m.task, m.name, m.model_sha256, self.bundle_sha256)
 
 
 def load(path: str | Path | None = None, *, providers: Sequence[str] | None = None) -> Grader:
@@ -73,7 +75,7 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
     _require_shapes(session, manifest, wanted, path.name)
     _require_features(session, manifest, path.name)
     ready = None if manifest.judge is None else judge.ready(manifest.judge)
-    return Grader(manifest, wanted, session, ready)
+    return Grader(manifest, wanted, session, ready, bundle.sha256)
 
 
 def uncorrected(grader: Grader) -> Grader:

@@ -43,17 +43,19 @@ class Detector:
         manifest: of the bundle.
         session: the loaded network.
         threads: CPU threads for one photograph.
+        bundle_sha256: of the bundle's ``bundle.json``; ``None`` where there is none.
     """
 
     manifest: DetectorManifest
     session: onnxruntime.InferenceSession
     threads: int = 1
+    bundle_sha256: str | None = None
 
     @property
     def used(self) -> ModelUsed:
         """The model as a Reading names it."""
         m = self.manifest
-        return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
+        return ModelUsed(m.task, m.name, m.model_sha256, self.bundle_sha256)
 
     @property
     def has_masks(self) -> bool:
@@ -110,7 +112,7 @@ def load(
     fault = _fault(manifest, session)
     if fault is not None:
         raise BundleError(path.name, f"cannot be used: {fault}", "export it again")
-    return Detector(manifest, session, threads)
+    return Detector(manifest, session, threads, bundle.sha256)
 
 
 def _fault(manifest: DetectorManifest, session: onnxruntime.InferenceSession) -> str | None:

@@ -67,16 +67,18 @@ class Landmarker:
     Attributes:
         manifest: of the bundle.
         session: the loaded network.
+        bundle_sha256: of the bundle's ``bundle.json``; ``None`` where there is none.
     """
 
     manifest: LandmarksManifest
     session: onnxruntime.InferenceSession
+    bundle_sha256: str | None = None
 
     @property
     def used(self) -> ModelUsed:
         """The model as a Reading names it."""
         m = self.manifest
-        return ModelUsed(task=m.task, name=m.name, sha256=m.model_sha256)
+        return ModelUsed(m.task, m.name, m.model_sha256, self.bundle_sha256)
 
     @property
     def side(self) -> int:
@@ -111,7 +113,7 @@ def load(path: str | Path | None = None, *, providers: Sequence[str] | None = No
             f"is not a landmark network: input {takes[1:]}, output {gives[1:]}",
             "export it again",
         )
-    return Landmarker(bundle.manifest, session)
+    return Landmarker(bundle.manifest, session, bundle.sha256)
 
 
 def ships() -> bool:

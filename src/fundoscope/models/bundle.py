@@ -103,11 +103,13 @@ class Bundle(Generic[_Manifest_co]):
         manifest: its ``bundle.json``.
         model: the bytes of its ``model.onnx``.
         sealed: whether hashes cover all of its files; false for a bundle of version 0.1.
+        sha256: of its ``bundle.json``, see :func:`manifest_sha256`; ``None`` if it has no files.
     """
 
     manifest: _Manifest_co
     model: bytes
     sealed: bool = False
+    sha256: str | None = None
 
 
 def shipped(task: str = GRADING) -> Path:
@@ -155,7 +157,7 @@ def load(path: str | Path) -> Bundle[BundleManifest]:
     _require(sealed, MODEL, model, path)
     if sealed:
         _require(sealed, CARD, read(CARD, limits.MAX_CARD_BYTES), path)
-    return Bundle(manifest, model, sealed=bool(sealed))
+    return Bundle(manifest, model, bool(sealed), hashlib.sha256(text).hexdigest())
 
 
 def load_grader(path: str | Path) -> Bundle[GraderManifest]:
@@ -199,7 +201,7 @@ def _of_task(path: str | Path, form: type[_Manifest], task: str) -> Bundle[_Mani
     bundle = load(path)
     if not isinstance(bundle.manifest, form):
         raise _other_task(path, bundle.manifest, task)
-    return Bundle(bundle.manifest, bundle.model, bundle.sealed)
+    return Bundle(bundle.manifest, bundle.model, bundle.sealed, bundle.sha256)
 
 
 def manifest_sha256(path: str | Path) -> str:

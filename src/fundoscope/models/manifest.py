@@ -32,7 +32,7 @@ class TrainedOn:
         photographs: their number, by source.
         seed: of the run.
         configuration: the run's settings, as in its TOML file.
-        minutes: how long the run took.
+        minutes: how long the run took, with the runs and bundles that it started from.
         averaged: if the weights are the average of several runs, the share of each run.
     """
 

@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw
 
 from fundoscope.geometry import Affine
 from fundoscope.grading.rules import places
-from fundoscope.kinds import Colour
+from fundoscope.kinds import FOVEA, OPTIC_DISC, Colour
 from fundoscope.lesions import anatomy as geometry
 from fundoscope.lesions import etdrs
 from fundoscope.lesions.anatomy import Size
+from fundoscope.reading import ESTIMATED
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -49,6 +50,8 @@ def draw(
 ) -> None:
     """Draw the quadrants and the grid on a picture, in place; nothing where they are not known.
 
+    Circles are dashed where fovea or disc is only estimated (:func:`doubt`).
+
     Args:
         picture: RGB.
         anatomy: of the photograph.
@@ -64,9 +67,21 @@ def draw(
     if to_retina is not None:
         outwards = to_retina.inverse().then(to_picture)
         for radius in etdrs.RADII.values():
-            pen.line([outwards.point(*point) for point in _circle(radius)], fill=GRID)
+            points = [outwards.point(*point) for point in _circle(radius)]
+            for line in zip(*[iter(points)] * 2, strict=True) if doubt(anatomy) else (points,):
+                pen.line(line, fill=GRID)
     for name, place in _names(anatomy, field, size):
         pen.text(to_picture.point(*place), name, GRID, font, anchor="mm")
+
+
+def doubt(anatomy: Anatomy) -> str:
+    """A sentence about landmarks of the grid that are only estimated; ``""`` if all were found."""
+    landmarks = (OPTIC_DISC.name, anatomy.disc), (FOVEA.name, anatomy.fovea)
+    names = [f"the {name}" for name, landmark in landmarks if landmark.state == ESTIMATED]
+    if not names:
+        return ""
+    places, are = ("place", "is") if len(names) == 1 else ("places", "are")
+    return f"Quadrants and grid: the {places} of {' and '.join(names)} {are} only estimated."
 
 
 def _lines(anatomy: Anatomy, field: FieldOfView) -> Iterator[tuple[Point, Point]]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image, ImageDraw, ImageFont
 
 from fundoscope.kinds import OPTIC_DISC, Colour
+from fundoscope.reading import ESTIMATED
+from fundoscope.report import grid
 from fundoscope.report.heat import HEAT
 from fundoscope.report.kind_names import SHORT_NAMES, kind_in_words
 from fundoscope.report.lesion_boxes import colour_of, sample
@@ -170,7 +172,12 @@ def _bars(strip: Strip, grade: Grade, left: float) -> None:
 
 
 def footer(
-    reading: Reading, width: int, scale: float = 1.0, *, labels: bool = False
+    reading: Reading,
+    width: int,
+    scale: float = 1.0,
+    *,
+    labels: bool = False,
+    quadrants: bool = False,
 ) -> Image.Image:
     """Draw the strip below the photograph: lesions, warnings, what was not assessed, and the file.
 
@@ -179,14 +186,18 @@ def footer(
         width: of the strip in pixels.
         scale: pixels per unit of the design.
         labels: whether the boxes are labelled; the legend then explains the abbreviations.
+        quadrants: whether quadrants and grid are drawn; where they are doubtful, a line says so.
     """
-    return _panel(list(_notes(reading, labels=labels)), width / scale, scale)
+    lines = list(_notes(reading, labels=labels, quadrants=quadrants))
+    return _panel(lines, width / scale, scale)
 
 
-def _notes(reading: Reading, *, labels: bool = False) -> Iterator[Line]:
+def _notes(reading: Reading, *, labels: bool = False, quadrants: bool = False) -> Iterator[Line]:
     if not reading.field.found:
         yield Line("No field of view was found, so none is outlined.", SMALL, ALERT)
     yield from _legend(reading, labels=labels)
+    if quadrants and reading.field.found and (doubt := grid.doubt(reading.anatomy)):
+        yield Line(doubt, SMALL, ALERT)
     if reading.heat is not None:
         yield Line(HEAT_EXPLAINED, SMALL, TEXT, swatch=HEAT)
     if reading.lesions:
@@ -224,6 +235,8 @@ def _disc(disc: OpticDisc, *, labels: bool) -> Iterator[Line]:
     if disc.found:
         text = f"{_name(OPTIC_DISC.key, labels=labels, count=1)} (dashed)"
         yield Line(text, SMALL, TEXT, swatch=OPTIC_DISC.colour)
+    elif disc.state == ESTIMATED:
+        yield Line(f"{OPTIC_DISC.name}: its place is only estimated", SMALL, QUIET)
     elif disc.found is not None:
         yield Line(f"{OPTIC_DISC.name}: not found", SMALL, QUIET)
 

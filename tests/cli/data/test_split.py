@@ -54,6 +54,18 @@ def test_patients_in_capitals_stay_together(
     assert all(len(of_patient) == 1 for of_patient in splits.values())
 
 
+def test_photographs_of_unknown_patients_are_counted(
+    fundoscope: Command, table: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn")
+    out = tmp_path / "split.csv"
+    assert "patient" not in fundoscope("data", "split", table, "--out", out).err
+    table.write_text(table.read_text().replace(",p1\n", ",NA\n"))
+    said = fundoscope("data", "split", table, "--out", out, "--overwrite")
+    assert said.code == 0
+    assert "2 of 200 photographs name neither patient nor group" in said.err
+
+
 def test_columns_by_other_names_are_reported(
     fundoscope: Command, table: Path, tmp_path: Path
 ) -> None:

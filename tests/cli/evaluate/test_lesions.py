@@ -149,7 +149,8 @@ def test_the_run_says_what_it_was_made_with(evaluate, tmp_path):
     evaluate()
     result = content(tmp_path, "run.json")
     assert result["command"] == "evaluate lesions"
-    assert result["models"] == [{"task": "detection", "name": "made-up", "sha256": "d" * 64}]
+    used = {"task": "detection", "name": "made-up", "sha256": "d" * 64, "bundle_sha256": None}
+    assert result["models"] == [used]
     assert result["counts"] == {"photographs": 3, "read": 3, "no_field": 0, "refused": 0}
     assert result["thresholds"][MA] == 0.5
     assert result["too_small"] == {MA: ["c.png"]}

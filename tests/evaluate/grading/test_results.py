@@ -127,7 +127,8 @@ def test_confusion_table(evaluation, tmp_path):
 def test_the_run_says_what_it_was_made_with(evaluation, tmp_path):
     written(evaluation, tmp_path / "out")
     run = json.loads((tmp_path / "out" / "run.json").read_bytes())
-    assert run["models"] == [{"task": "grading", "name": "by-name", "sha256": "a" * 64}]
+    used = {"task": "grading", "name": "by-name", "sha256": "a" * 64, "bundle_sha256": None}
+    assert run["models"] == [used]
     assert run["thresholds"] == {"referable": 0.4}
     assert run["counts"] == {"photographs": 7, "read": 5, "not_graded": 1, "refused": 1}
     assert [row["image"] for row in run["refused"]] == ["g-broken.jpg"]

@@ -242,9 +242,9 @@ def test_decisions(evidence: Evidence, more_than_mild: str, threatening: str) ->
     [
         (NOTHING, "1 to 2 years", "1 to 2 years", "1 to 2 years"),
         (spot("microaneurysm"), "6 to 12 months", "1 to 2 years", "1 year"),
-        (spot("haemorrhage"), "3 to 6 months", "6 to 12 months", "refer within 3 to 6 months"),
-        (everywhere("haemorrhage", 21), "under 3 months", "under 3 months", "refer at once"),
-        (spot("neovascularisation"), "under 1 month", "under 1 month", "refer at once"),
+        (spot("haemorrhage"), "3 to 6 months", "6 to 12 months", "3 to 6 months"),
+        (everywhere("haemorrhage", 21), "under 3 months", "under 3 months", "at once"),
+        (spot("neovascularisation"), "under 1 month", "under 1 month", "at once"),
     ],
 )
 def test_recall(evidence: Evidence, ico: str, low: str, ada: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -232,6 +233,35 @@ def test_eight_bits_are_told_and_read(run, tmp_path, eye, monkeypatch):
     trained = torch.load(run / loop.BEST, weights_only=True)["network"]
     for name, values in trained.items():
         assert torch.allclose(started[name], values, atol=1e-3), name
+
+
+@pytest.mark.usefixtures("two_layers")
+@pytest.mark.parametrize("weights", [bundles.INT8, bundles.FLOAT16, bundles.FLOAT32])
+def test_what_is_fitted_is_fitted_to_the_graph_that_ships(run, tmp_path, monkeypatch, weights):
+    """Further outputs move the logits of a graph of eight bits."""
+    measured, outputs_of = set(), exporting.outputs_of
+
+    def measure(model, *others):
+        measured.add(hashlib.sha256(model).hexdigest())
+        return outputs_of(model, *others)
+
+    def with_features(model):
+        """The small network of the tests has no features."""
+        proto = onnx.load_from_string(model)
+        (logits,) = proto.graph.output
+        proto.graph.node.append(onnx.helper.make_node("Identity", [logits.name], ["copy"]))
+        proto.graph.output.append(logits)
+        proto.graph.output[1].name = "copy"
+        return proto.SerializeToString()
+
+    monkeypatch.setattr(exporting, "outputs_of", measure)
+    monkeypatch.setattr(exporting.onnx_features, "with_features", with_features)
+    monkeypatch.setattr(exporting, "MAX_FALL", 1.0)
+    if weights == bundles.FLOAT32:
+        monkeypatch.setattr(exporting, "MAX_MOVE", -1.0)
+    result = exporting.export(run, tmp_path / "bundle", int8=weights == bundles.INT8)
+    assert result.taken == (weights != bundles.FLOAT32)
+    assert bundles.load(tmp_path / "bundle").manifest.model_sha256 in measured
 
 
 @pytest.mark.usefixtures("two_layers")

@@ -204,6 +204,34 @@ def test_a_killed_run_with_maps_gives_the_same_network(
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
+def test_a_run_is_not_resumed_with_other_boxes(mapped: GraderConfig, tmp_path: Path) -> None:
+    """A file that has grown by photographs of others is the same for the run."""
+
+    def kill(report: object) -> None:
+        if report.step == 3:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+    def go_on(**options: object) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            grader.train(mapped, tmp_path / "run", listeners=Listeners(step=kill), **options)
+
+    go_on()
+    boxes = Path(mapped.maps.boxes)
+    before = boxes.read_text()
+    other = written(tmp_path / "other.jsonl", Line(str(tmp_path / "other.png"), "d", SEEN))
+    boxes.write_text(before + other.read_text())
+    go_on()
+    boxes.write_text(before.replace("0.9", "0.4"))
+    assert boxes.read_text() != before
+    with pytest.raises(UsageError, match="has changed since the run began: its photographs have"):
+        grader.train(mapped, tmp_path / "run")
+    assert (tmp_path / "run" / loop.CHECKPOINT).is_file()
+    (tmp_path / "run" / lesion_maps.SHA256).unlink()  # a run of an earlier version
+    go_on()
+    boxes.write_text(before)
+    go_on(resume=False)
+
+
 def test_photographs_of_one_name_in_two_tables_are_not_mixed_up(
     mapped: GraderConfig, tmp_path: Path
 ) -> None:

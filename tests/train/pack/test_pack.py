@@ -388,7 +388,7 @@ def test_a_detector_goes_on_from_a_run_in_its_pack(detector_config, tmp_path):
     said = described(ours)["start"]
     assert said == described(further)["start"]
     assert said["epochs"] == 1
-    assert provenance.minutes_in_all(tmp_path / "second", ours.start) is not None
+    assert provenance.minutes_in_all(tmp_path / "second", msgspec.to_builtins(ours)) is not None
     anew = unpack.detector(lite, tmp_path / "p.zip")
     assert (anew.start, anew.backbone.init) == ("", lite.backbone.init)
 

@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from fundoscope.models import bundle as bundles
 from fundoscope.train.detection import config as detector_configs
 from fundoscope.train.grading import config as configs
 from fundoscope.train.run import folder as runs
@@ -17,6 +18,10 @@ SHA = "0" * 64
 
 def described(config):
     return provenance.described(msgspec.to_builtins(config))
+
+
+def in_all(run, config):
+    return provenance.minutes_in_all(run, msgspec.to_builtins(config))
 
 
 def a_run(folder, config, seconds=()):
@@ -105,11 +110,11 @@ def test_minutes_of_an_average_count_each_run_once(detector_config, tmp_path):
     run = tmp_path / "both" / runs.RUN
     stored = json.loads(run.read_text()) | {runs.AVERAGED: {"second": 0.5, "third": 0.5}}
     run.write_text(json.dumps(stored))
-    assert provenance.minutes_in_all(tmp_path / "both", third.start) == 7.0
+    assert in_all(tmp_path / "both", third) == 7.0
     run.write_text(
         json.dumps(stored | {runs.AVERAGED: {"first": 0.2, "second": 0.3, "third": 0.5}})
     )
-    assert provenance.minutes_in_all(tmp_path / "both", third.start) == 6.0
+    assert in_all(tmp_path / "both", third) == 6.0
 
 
 def test_minutes_of_a_detector_count_the_runs_before(detector_config, tmp_path):
@@ -117,8 +122,45 @@ def test_minutes_of_a_detector_count_the_runs_before(detector_config, tmp_path):
     later = detector_configs.replaced(detector_config, start=str(first))
     a_run(tmp_path / "later", later, seconds=(120,))
     assert provenance.minutes(tmp_path / "later") == 2.0
-    assert provenance.minutes_in_all(tmp_path / "later", later.start) == 3.0
+    assert in_all(tmp_path / "later", later) == 3.0
     (tmp_path / "first" / runs.CONFIG).unlink()
-    assert provenance.minutes_in_all(tmp_path / "later", later.start) == 2.0
+    assert in_all(tmp_path / "later", later) == 2.0
     (tmp_path / "later" / loop.METRICS).unlink()
-    assert provenance.minutes_in_all(tmp_path / "later", later.start) is None
+    assert in_all(tmp_path / "later", later) is None
+
+
+def started_from(config, weights):
+    return configs.replaced(config, network={"init": str(weights)})
+
+
+@pytest.mark.parametrize("weights", [loop.BEST, loop.CHECKPOINT])
+def test_minutes_of_a_grader_count_the_runs_before(config, tmp_path, weights):
+    a_run(tmp_path / "first", config, seconds=(60,))
+    second = started_from(config, tmp_path / "first" / weights)
+    a_run(tmp_path / "second", second, seconds=(120,))
+    third = started_from(config, tmp_path / "second" / weights)
+    a_run(tmp_path / "third", third, seconds=(240,))
+    assert in_all(tmp_path / "third", third) == 7.0
+
+
+def test_minutes_of_a_grader_count_those_of_the_bundle_before(config, tmp_path):
+    """A part of an average is counted already."""
+    bundle = bundles.shipped(bundles.GRADING)
+    before = bundles.load(bundle).manifest
+    later = started_from(config, bundle)
+    a_run(tmp_path / "later", later, seconds=(120,))
+    assert in_all(tmp_path / "later", later) == round(before.trained_on.minutes + 2.0, 1)
+    run = tmp_path / "later" / runs.RUN
+    shares = {runs.AVERAGED: {before.name: 0.5, "other": 0.5}}
+    run.write_text(json.dumps(json.loads(run.read_text()) | shares))
+    assert in_all(tmp_path / "later", later) == 2.0
+
+
+def test_minutes_of_a_backbone_count_where_nothing_else_is_given(config, detector_config, tmp_path):
+    grader = a_run(tmp_path / "grader", config, seconds=(60,))
+    first = detector_configs.replaced(detector_config, backbone={"init": str(grader)})
+    start = a_run(tmp_path / "first", first, seconds=(120,))
+    assert in_all(tmp_path / "first", first) == 3.0
+    second = detector_configs.replaced(first, start=str(start))
+    a_run(tmp_path / "second", second, seconds=(60,))
+    assert in_all(tmp_path / "second", second) == 4.0

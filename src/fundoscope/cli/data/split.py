@@ -80,6 +80,13 @@ def split(
         new = into_folds(table, folds=folds, seed=seed)
     manifest.write(new, out, overwrite=overwrite)
     _print_counts(new)
+    unnamed = sum(not (row.patient or row.group) for row in new.rows)
+    if unnamed:
+        typer.echo(
+            f"{unnamed:,} of {len(new.rows):,} photographs name neither patient nor group: two eyes"
+            " of such a patient may stand in different splits",
+            err=True,
+        )
 
 
 def _print_counts(table: Manifest) -> None:

@@ -17,10 +17,10 @@ from typing import Final
 from fundoscope import limits
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import split_of
-from fundoscope.data.columns import names_of
+from fundoscope.data.columns import UNKNOWN, name_in, names_of
 from fundoscope.data.files import parquet, workbook
 from fundoscope.data.importers import meaning
-from fundoscope.data.importers.source import UNKNOWN, Imported, Label, assemble
+from fundoscope.data.importers.source import Imported, Label, assemble
 from fundoscope.data.manifest import GRADE, IMAGE, PATIENT
 from fundoscope.data.table import WORKBOOKS, Table, read_table
 from fundoscope.errors import MissingExtraError, TableError, UsageError
@@ -57,7 +57,7 @@ def read(folder: Path) -> Imported:
         cells = {known: table.cells[name][row] for known, name in names.items()}
         photo, patient = cells.pop(IMAGE), cells.get(PATIENT, "")
         cells = {known: _plain(known, cell) for known, cell in cells.items()}
-        unnamed += patient != cells.get(PATIENT, "")
+        unnamed += bool(patient) and not cells[PATIENT]
         labels.append(
             Label(
                 photo=photo,
@@ -75,6 +75,8 @@ def _plain(known: str, cell: str) -> str:
     """A cell of a column of label tables, in the words of label tables; empty where unknown."""
     if cell.casefold() in UNKNOWN:
         return ""
+    if known == PATIENT:
+        return name_in(cell)
     if known == "eye":
         return EYES.get(GAPS.sub("", cell).lower(), cell.lower())
     return split_of(cell) or cell if known == "split" else cell

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fundoscope.data.columns import YES_OR_NO, plain
-from fundoscope.data.importers.source import UNKNOWN, Imported
+from fundoscope.data.columns import UNKNOWN, YES_OR_NO, plain
+from fundoscope.data.importers.source import Imported
 from fundoscope.data.table import Table
 from fundoscope.errors import TableError
 

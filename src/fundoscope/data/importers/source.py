@@ -13,6 +13,7 @@ from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.data.annotations.flags import flag
 from fundoscope.data.annotations.pictures import Pictures
 from fundoscope.data.class_folders import PHOTOGRAPH_SUFFIXES
+from fundoscope.data.columns import UNKNOWN
 from fundoscope.data.files.walk import files_below
 from fundoscope.data.manifest import GRADES, Manifest, Row
 from fundoscope.errors import TableError
@@ -23,8 +24,6 @@ Part = tuple[str, Path, AnnotationSet]
 
 TRAIN, VAL, TEST = "train", "val", "test"
 NO_GRADES: Final = "the photographs have no grades"
-UNKNOWN: Final = frozenset({"", "na", "n/a", "nan", "none", "null"})
-"""Cells that say nothing, as statistics programs write them."""
 MAX_SHOWN: Final = 40
 """Characters of an invalid cell that an error shows."""
 

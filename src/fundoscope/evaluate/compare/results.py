@@ -16,6 +16,7 @@ from fundoscope.evaluate.compare.differences import Bundle, Change, Comparison, 
 from fundoscope.evaluate.folder import GRADING, figure_document
 from fundoscope.evaluate.intervals import PERCENTILES, RESAMPLES, SEED, drawn_by
 from fundoscope.quoting import printable
+from fundoscope.reading import ModelUsed
 
 COMPARISON, TABLE = "compare.json", "compare.md"
 FILES: Final = (COMPARISON, TABLE)
@@ -184,8 +185,15 @@ def title(name: str) -> str:
 
 
 def _bundles(bundle: Bundle) -> str:
-    names = (f"`{_cell(m.name)}` (`{m.sha256[:HASH_SHOWN]}…`)" for m in bundle.models)
-    return " and ".join(names) or "no bundle"
+    return " and ".join(map(_model, bundle.models)) or "no bundle"
+
+
+def _model(model: ModelUsed) -> str:
+    """Name and hashes; that of ``bundle.json`` tells two calibrations of a network apart."""
+    hashes = [f"`{model.sha256[:HASH_SHOWN]}…`"]
+    if model.bundle_sha256 is not None:
+        hashes.append(f"bundle.json `{model.bundle_sha256[:HASH_SHOWN]}…`")
+    return f"`{_cell(model.name)}` ({', '.join(hashes)})"
 
 
 def _cell(text: str) -> str:

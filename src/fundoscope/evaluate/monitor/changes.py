@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fundoscope.evaluate.monitor import charts
 from fundoscope.evaluate.monitor.charts import CAMERAS, Chart, Point, new_sizes
@@ -78,16 +78,31 @@ def _cameras(reference: Period, periods: Sequence[Period], made: Sequence[Chart]
 
 
 def _graders(reference: Period, periods: Sequence[Period]) -> list[Change]:
+    """The first period of another grader, and the first of the same one calibrated again."""
+    found: dict[bool, Change] = {}
     for period in periods:
-        if period.models and reference.models and period.models != reference.models:
-            names = " and ".join(sorted(name for name, _ in period.models))
-            known = " and ".join(sorted(name for name, _ in reference.models))
+        names = " and ".join(sorted({name for name, _ in period.models}))
+        if _differ(period.models, reference.models):
+            known = " and ".join(sorted({name for name, _ in reference.models}))
             words = (
                 f"{period.name}: graded by {names}, the reference by {known}. Grades of two graders"
                 " differ without any change of photographs: make a reference with the new one."
             )
-            return [Change(GRADER, period.name, words)]
-    return []
+        elif _differ(period.bundles, reference.bundles):
+            words = (
+                f"{period.name}: {names} has another bundle.json than in the reference: it was"
+                " calibrated again. Grades and referable eyes may differ without any change of"
+                " photographs: make a reference with the new one."
+            )
+        else:
+            continue
+        found.setdefault(period.models == reference.models, Change(GRADER, period.name, words))
+    return list(found.values())
+
+
+def _differ(ours: frozenset[Any], theirs: frozenset[Any]) -> bool:
+    """Whether two runs name other bundles; a run may not say."""
+    return bool(ours and theirs and ours != theirs)
 
 
 def _of_chart(chart: Chart) -> Change:

@@ -37,11 +37,14 @@ def write(bundle: Path, run: Path, *, overwrite: bool = False) -> Period:
         UsageError: the run is of another grader, or not a run.
         OutputError: the reference exists or cannot be written.
     """
-    manifest = bundles.load_grader(bundle).manifest
-    period = _nameless(read(run))
+    loaded = bundles.load_grader(bundle)
+    manifest, period = loaded.manifest, _nameless(read(run))
     if period.models != {(manifest.name, manifest.model_sha256)}:
         used = ", ".join(sorted(name for name, _ in period.models)) or "no grader"
         raise UsageError(str(run), f"was read by {used}, not by {manifest.name}", "read it again")
+    if period.bundles and period.bundles != {loaded.sha256}:
+        why = f"was read by {manifest.name} before it was calibrated again"
+        raise UsageError(str(run), why, "read it again")
     data = msgspec.json.encode(_Document(VERSION, period)) + b"\n"
     write_bytes(bundle / FILE, data, overwrite=overwrite)
     return period

@@ -145,6 +145,7 @@ def _period(period: Period) -> dict[str, Any]:
         "started": period.started.isoformat(),
         "photographs": len(period.photographs),
         "models": [{"name": name, "sha256": sha256} for name, sha256 in sorted(period.models)],
+        "bundles": sorted(period.bundles),
     }
 
 

@@ -62,13 +62,15 @@ class Period:
         name: of the run, or of the day, week or month.
         started: when its first run started.
         photographs: in the order in which they were read; equal files count once.
-        models: the graders that were used.
+        models: the graders that were used: name, and SHA-256 of the network.
+        bundles: SHA-256 of the ``bundle.json`` of each; empty where the run does not say.
     """
 
     name: str
     started: datetime
     photographs: tuple[MonitoredPhotograph, ...]
     models: frozenset[tuple[str, str]]
+    bundles: frozenset[str] = frozenset()
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -102,9 +104,11 @@ def read(folder: Path) -> Period:
     seen = tuple(_seen(table))
     if not seen:
         raise UsageError(str(folder), "holds no photograph", "leave it out")
-    models = frozenset((m.name, m.sha256) for m in run.models if m.task == "grading")
+    graders = [model for model in run.models if model.task == "grading"]
+    models = frozenset((model.name, model.sha256) for model in graders)
+    fitted = frozenset(model.bundle_sha256 for model in graders if model.bundle_sha256)
     started = run.started if run.started.tzinfo else run.started.replace(tzinfo=UTC)
-    return Period(encodable(folder.resolve().name), started, seen, models)
+    return Period(encodable(folder.resolve().name), started, seen, models, fitted)
 
 
 def grouped(runs: Sequence[Period], every: str) -> tuple[Period, ...]:
@@ -135,7 +139,8 @@ def _numbered(runs: Sequence[Period]) -> Iterator[Period]:
 def _joined(name: str, runs: Sequence[Period]) -> Period:
     photographs = tuple(seen for run in runs for seen in run.photographs)
     models = frozenset(model for run in runs for model in run.models)
-    return Period(name, runs[0].started, photographs, models)
+    fitted = frozenset(bundle for run in runs for bundle in run.bundles)
+    return Period(name, runs[0].started, photographs, models, fitted)
 
 
 def _seen(table: Table) -> Iterator[MonitoredPhotograph]:

@@ -19,6 +19,7 @@ from fundoscope.evaluate.report.document import (
     without_empty,
 )
 from fundoscope.evaluate.report.sources import HASH_SHOWN, Evaluated, Graded, read
+from fundoscope.reading import ModelUsed
 
 SUFFIXES: Final = (".html", ".htm", ".md")
 TITLE: Final = "Evaluation"
@@ -95,6 +96,14 @@ def _provenance(evaluated: Sequence[Evaluated]) -> Section:
     return Section("How it was made", (Paragraph(HOW), table))
 
 
+def _model(model: ModelUsed) -> str:
+    """Name and hashes; that of ``bundle.json`` tells two calibrations of a network apart."""
+    network = f"{model.name}, sha256 {model.sha256[:HASH_SHOWN]}…"
+    if model.bundle_sha256 is None:
+        return network
+    return f"{network}, bundle.json {model.bundle_sha256[:HASH_SHOWN]}…"
+
+
 def _rows(each: Evaluated) -> list[tuple[str, str, str]]:
     run = each.results.run
     intervals = each.metrics.get("intervals") or {}
@@ -105,7 +114,7 @@ def _rows(each: Evaluated) -> list[tuple[str, str, str]]:
     )
     rows = [
         ("command", f"fundoscope {run.command}"),
-        *(("model", f"{m.name}, sha256 {m.sha256[:HASH_SHOWN]}…") for m in run.models),
+        *(("model", _model(m)) for m in run.models),
         ("labels", f"sha256 {run.truth_sha256[:HASH_SHOWN]}…"),
         ("thresholds", thresholds or "none"),
         ("drawn together for intervals", f"{drawn}; {intervals.get('resamples')} resamples"),

@@ -75,7 +75,8 @@ def not_drawn(summary: Sequence[LesionSummary]) -> tuple[PlacedLesion, ...]:
 def uncontradicted(anatomy: Anatomy) -> Anatomy:
     """Leave out what follows from the side of the eye, if the photograph shows the other eye.
 
-    Then the given side or the photograph is wrong. A fovea that was seen stays.
+    Then the given side or the photograph is wrong. A fovea that was found stays. One that was seen
+    faintly does not: the photograph may seem to show the other eye because that place is no fovea.
 
     Args:
         anatomy: of the photograph.

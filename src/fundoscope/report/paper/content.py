@@ -254,15 +254,21 @@ def _source(reading: Reading, received: str, words: Language) -> str:
     return ", ".join(parts)
 
 
+def _hashes(model: ModelUsed) -> str:
+    """Of the network; and of ``bundle.json``, which holds what was calibrated."""
+    network = f"SHA-256 {model.sha256[:HASH_SHOWN]}"
+    if model.bundle_sha256 is None:
+        return network
+    return f"{network}, bundle.json {model.bundle_sha256[:HASH_SHOWN]}"
+
+
 def _models(readings: Sequence[Reading], words: Language) -> Iterator[Row]:
     used: dict[ModelUsed, None] = {}
     software: dict[str, None] = {}
     for reading in readings:
         used |= dict.fromkeys(reading.models)
         software[reading.software] = None
-    models = "; ".join(
-        f"{printable(model.name)} (SHA-256 {model.sha256[:HASH_SHOWN]})" for model in used
-    )
+    models = "; ".join(f"{printable(model.name)} ({_hashes(model)})" for model in used)
     if models:
         yield Row(words.say("paper.models"), models)
     if software:

@@ -333,7 +333,6 @@ def manifest_of(
             msgspec.to_builtins(config),
             data.sha256,
             data.photographs(config),
-            start=config.start,
         ),
         licence=settings.licence,
         versions=provenance.versions(run, "torchvision"),

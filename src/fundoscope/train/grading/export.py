@@ -98,7 +98,7 @@ class _Graph:
     """A graph with its weights as they are stored.
 
     Attributes:
-        model: the bytes of the graph.
+        model: the bytes of the graph, as it ships.
         calibration: its fitted values, and the figures on validation.
         tried: how the weights were to be stored, and what that costs.
         taken: whether they are stored so.
@@ -148,7 +148,7 @@ def export(
         *sides(opened.size),
         free=config.data.input == inputs.NATIVE,
     )
-    outputs = outputs_of(whole, data, config.head)
+    outputs = outputs_of(onnx_features.shipping(whole), data, config.head)
     difference, compared = _against_torch(network, outputs, data, config, opened.size)
     graph = _stored(whole, outputs, data, opened, int8=int8)
     exported = Exported(
@@ -163,9 +163,8 @@ def export(
         graph.calibration,
         data.left_out,
     )
-    model = onnx_features.with_features(graph.model) or graph.model
-    manifest = _manifest(opened, model, exported, name)
-    bundles.write(folder, manifest, model, card.text(manifest, exported))
+    manifest = _manifest(opened, graph.model, exported, name)
+    bundles.write(folder, manifest, graph.model, card.text(manifest, exported))
     return exported
 
 
@@ -194,8 +193,8 @@ def _stored(
     """The graph with smaller weights, or the float graph where they cost too much.
 
     Args:
-        whole: the float graph.
-        outputs: its outputs on validation.
+        whole: the float graph, without further outputs.
+        outputs: its outputs on validation, as it would ship.
         data: the pictures of validation.
         run: whose training pictures eight bits are calibrated on.
         int8: eight bits; else half precision.
@@ -207,13 +206,14 @@ def _stored(
     weights, small = storing.smaller(
         whole, lambda: one_by_one(run.load(calibration_rows(run.rows))), int8=int8, carry=True
     )
+    small = onnx_features.shipping(small)
     smaller_outputs = outputs_of(small, data, head)
     before, after = (calibrated(each, data, head) for each in (outputs, smaller_outputs))
     cost = cost_of(before, after, differences(outputs, smaller_outputs, head))
     tried = bundles.Stored(weights=weights, cost=cost)
     if _affordable(tried):
         return _Graph(small, after, tried, True)
-    return _Graph(whole, before, tried, False)
+    return _Graph(onnx_features.shipping(whole), before, tried, False)
 
 
 def best_network(run: Path, config: GraderConfig) -> tuple[nn.Module, int, PictureSize]:

@@ -14,6 +14,7 @@ What is known of an eye:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from fundoscope.kinds import MICROANEURYSM
 from fundoscope.quoting import shown
 from fundoscope.train.grading import lesion_boxes
 from fundoscope.train.grading.lesion_boxes import KINDS, REMEDY, ScoredBox
+from fundoscope.train.run import folder as runs
+from fundoscope.train.run import loop, processes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 STEP: Final = 1 / 32
 """Distance of the points that stand for a box, in radii: no cell of a map of up to 64 cells is
 passed over."""
+SHA256: Final = "maps.sha256"
+"""File of the run folder: the SHA-256 of what is known of the photographs' lesions."""
 OTHER_DISEASE: Final = "other_disease"
 """Column that names diseases other than retinopathy."""
 
@@ -111,6 +116,35 @@ def read(path: Path, photographs: Sequence[Path], rows: Sequence[Row]) -> Lesion
         points.append(_points(of_eye or ()))
         known.append(of_eye is not None)
     return LesionMaps(tuple(points), np.array(known, bool))
+
+
+def require_same(maps: LesionMaps, boxes: str, folder: Path, *, resume: bool) -> None:
+    """Check that a run that is resumed learns the maps that it began with; note those of a new one.
+
+    The file of boxes may have grown by photographs that the run does not train on. A run of an
+    earlier version has noted nothing, and is trusted.
+
+    Args:
+        maps: of the run's photographs.
+        boxes: the file that they are from.
+        folder: the run folder.
+        resume: whether a run of the folder is continued.
+
+    Raises:
+        UsageError: the maps are others.
+    """
+    parts = (maps.known.tobytes(), *(f"{len(p)}\n".encode() + p.tobytes() for p in maps.points))
+    sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
+    path = folder / SHA256
+    begun = resume and any((folder / result).is_file() for result in runs.RESULTS)
+    if begun and path.is_file() and path.read_text().strip() != sha256:
+        raise UsageError(
+            boxes,
+            "has changed since the run began: its photographs have other boxes",
+            "restore it, choose another --out, or start the run again with --no-resume",
+        )
+    if processes.is_first():
+        loop.write_whole(path, f"{sha256}\n".encode())
 
 
 def _require_whole(

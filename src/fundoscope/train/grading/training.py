@@ -108,6 +108,7 @@ def train(
     maps = None
     if config.maps.boxes:
         network, maps = _with_maps(network, config, (table, *also), data)
+        lesion_maps.require_same(maps, config.maps.boxes, folder, resume=resume)
     fabric = devices.fabric(config)
     task = GradingTask(data, config, fabric.device, folder, maps)
     plan = plan_of(config, data)

@@ -254,7 +254,7 @@ def _manifest(
         opset=onnx_graph.OPSET,
         model_sha256=hashlib.sha256(model).hexdigest(),
         trained_on=provenance.trained_on(
-            run.folder, plain, run.sha256, dict(sorted(count.items())), start=run.config.start
+            run.folder, plain, run.sha256, dict(sorted(count.items()))
         ),
         licence=run.config.data.licence,
         versions=provenance.versions(run.folder),

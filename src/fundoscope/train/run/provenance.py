@@ -110,33 +110,43 @@ def minutes(run: Path) -> float | None:
     return round(lines[-1]["training_seconds"] / 60, 1) if lines else None
 
 
-def minutes_in_all(run: Path, start: str) -> float | None:
-    """How long a run was trained, together with the runs before it whose folders still exist.
+def minutes_in_all(run: Path, settings: Settings) -> float | None:
+    """How long a run was trained, together with the runs before it that still exist.
 
-    The minutes of an average are those of its parts, so a run before it that is a part of it is not
-    counted again.
+    A run before it may also be there as its bundle, which says the same. The minutes of an average
+    are those of its parts, so a run before it that is a part of it is not counted again.
 
     Args:
         run: the run folder.
-        start: ``best.pt`` of the run that it started from; ``""`` where there is none.
+        settings: of the run.
     """
     own = minutes(run)
-    return None if own is None else round(own + _minutes_before(start, _parts(run)), 1)
+    before = _minutes_before(_start(settings), _parts(run))
+    return None if own is None else round(own + before, 1)
 
 
 def _minutes_before(start: str, counted: frozenset[str]) -> float:
-    """The minutes of the run that ``best.pt`` belongs to, and of those before it.
+    """The minutes of the run or bundle that some weights belong to, and of those before it.
 
     Args:
-        start: as of :func:`minutes_in_all`.
-        counted: names of runs whose minutes are counted already.
+        start: a check-point, a bundle, or anything else that a run can start from.
+        counted: names of runs and bundles whose minutes are counted already.
     """
     earlier = _run_of(start)
-    if earlier is None:
-        return 0.0
-    run = Path(start).parent
-    own = 0.0 if run.resolve().name in counted else minutes(run) or 0.0
-    return own + _minutes_before(str(earlier.settings.get("start", "")), counted | _parts(run))
+    if earlier is not None:
+        run = Path(start).parent
+        own = 0.0 if run.resolve().name in counted else minutes(run) or 0.0
+        return own + _minutes_before(_start(earlier.settings), counted | _parts(run))
+    if start and bundles.is_bundle(Path(start)):
+        manifest = bundles.load(Path(start)).manifest
+        return 0.0 if manifest.name in counted else manifest.trained_on.minutes or 0.0
+    return 0.0
+
+
+def _start(settings: Settings) -> str:
+    """The weights that a run started from; a backbone's count only where nothing else is given."""
+    network, backbone = (settings.get(part) or {} for part in ("network", "backbone"))
+    return str(settings.get("start") or network.get("init") or backbone.get("init") or "")
 
 
 def _parts(run: Path) -> frozenset[str]:
@@ -149,8 +159,6 @@ def trained_on(
     settings: Settings,
     sha256: str,
     photographs: Mapping[str, int],
-    *,
-    start: str = "",
 ) -> TrainedOn:
     """What a bundle says of the training of a run.
 
@@ -159,14 +167,13 @@ def trained_on(
         settings: of the run.
         sha256: of its data.
         photographs: the number of training photographs of each source.
-        start: as of :func:`minutes_in_all`.
     """
     return TrainedOn(
         manifest_sha256=sha256,
         photographs=dict(photographs),
         seed=settings["seed"],
         configuration=described(settings),
-        minutes=minutes_in_all(run, start),
+        minutes=minutes_in_all(run, settings),
         averaged=runs.averaged(run),
     )
 

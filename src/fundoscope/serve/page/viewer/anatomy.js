@@ -35,7 +35,7 @@ export function drawLandmarks(context, view, { anatomy, field }) {
 /** Whether the ETDRS grid is known. */
 export const hasGrid = (reading) => temporal(reading) !== null;
 
-/** Draw the ETDRS grid; dashed where the fovea is only estimated. */
+/** Draw the ETDRS grid; dashed where fovea or disc is only estimated. */
 export function drawGrid(context, view, reading) {
   const along = temporal(reading);
   if (!along) return;
@@ -60,7 +60,7 @@ export function drawGrid(context, view, reading) {
     grid.moveTo(from.x, from.y);
     grid.lineTo(to.x, to.y);
   }
-  stroke(context, grid, GRID, fovea.state === 'found' ? [] : DASHES);
+  stroke(context, grid, GRID, fovea.state === 'found' && disc.found ? [] : DASHES);
 }
 
 /** Whether the quadrants are known. */

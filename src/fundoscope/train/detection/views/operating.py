@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
+from fundoscope.calibrate.presence import limit_of_values
 from fundoscope.evaluate.lesions import hits
 from fundoscope.evaluate.lesions.hits import Matched
 from fundoscope.kinds import ANATOMY
@@ -124,9 +125,7 @@ def healthy_limit(highest: Sequence[float]) -> float:
     Returns:
         A score that at most :data:`HEALTHY_SHARE` of them reach.
     """
-    ordered = sorted(highest, reverse=True)
-    allowed = math.floor(HEALTHY_SHARE * len(ordered))
-    return float(np.nextafter(ordered[allowed], np.inf)) if ordered else 0.0
+    return limit_of_values(highest, HEALTHY_SHARE)
 
 
 def highest_scores(boxes: Sequence[DetectedBoxes], label: int) -> list[float]:
