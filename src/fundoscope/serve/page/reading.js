@@ -239,7 +239,7 @@ class ReadingView {
     const mayReview = this.session.roles.includes('review');
     if (this.review) this.review.close();
     this.review = mayReview && answer.status === 'read'
-      ? new Review(this.eye, { saved: (newer, said) => this.take(newer, said), redraw: () => this.redraw() })
+      ? new Review(this.eye, this.session.person, { saved: (newer, said) => this.take(newer, said), redraw: () => this.redraw() })
       : null;
     const software = reading ? this.software(reading)
       : make('p', {}, say(answer.withheld ? 'page.withheld' : 'page.status_waiting'));

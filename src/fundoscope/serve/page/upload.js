@@ -124,6 +124,7 @@ class Upload {
         if (!isOurs()) return;
         if (problem.status !== 503 || tries >= MOST_RETRIES) {
           this.fail(problem.sentence || String(problem));
+          if (problem.signedOut) Promise.reject(problem); // The page asks who is there.
           return;
         }
         this.words.textContent = say('page.busy', { seconds: problem.retry });
