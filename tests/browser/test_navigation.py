@@ -370,3 +370,28 @@ def test_a_comment_of_a_blind_reader_is_kept_and_shows_nothing(
     expect(page.get_by_role("heading", name="3 severe NPDR")).to_be_visible()
     expect(page.get_by_label("Comment")).to_have_value("more")
     expect(page.get_by_role("radio", name="2 moderate NPDR")).to_be_checked()
+
+
+def test_an_upload_that_fails_for_now_says_so_and_is_tried_again(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    passing = {
+        "status": 503, "code": "deadline", "id": "6f0e5c1e-0000-4000-8000-000000000000",
+        "detail": "the photograph was not read within 60 seconds", "remedy": "send it again",
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    def answer(route: Any) -> None:
+        sent.append(route)
+        route.fulfill(status=503, json=passing, headers={"Retry-After": "1"})
+
+    page.route("**/v1/readings", answer)
+    page.set_input_files("#files", [str(site.photograph(1, "right", 79))])
+    expect(page.locator(".uploads .error")).to_contain_text("not read within 60 seconds")
+    page.wait_for_timeout(1_500)
+    assert len(sent) == 1  # it is no queue that is full: nobody waits for it in vain
+    page.unroute("**/v1/readings")
+    page.locator(".uploads").get_by_role("button", name="Try again").click()
+    expect(page.locator(".uploads a")).to_contain_text("1 mild NPDR")
+    expect(page.locator(".uploads .error")).to_have_count(0)

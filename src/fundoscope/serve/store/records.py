@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -63,6 +64,8 @@ NOT_THE_FILE: Final = frozenset(
 )  # fmt: skip
 """Codes of refusals that may pass: a busy machine, too little memory, a disk that does not answer,
 an error of ours."""
+PASSING: Final = NOT_THE_FILE - {INTERNAL_ERROR, "no_permission", "not_found"}
+"""Those of them that may have passed a minute later, without anybody's doing."""
 REFUSALS: Final = msgspec.json.Decoder(Refused)
 """Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
 
@@ -101,6 +104,8 @@ class Record:
 def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
     """Store a photograph: when this returns, it survives a loss of power.
 
+    The second upload of one that was refused for a reason that is not the file's is no new one.
+
     Args:
         store: where.
         upload: the complete upload.
@@ -112,37 +117,57 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
         DatabaseError: the database cannot be used. In both cases nothing is stored.
     """
     sha256 = upload.sync()
-    id_, created = str(uuid.uuid4()), audit.now()
+    said = {
+        "uploaded_by": who,
+        "photograph": sha256,
+        "eye": given.eye,
+        "patient": given.patient,
+        "name": given.name,
+    }
     kept = False
     try:
         with writing(store.engine) as connection:
-            first = (
-                select(readings.c.id)
-                .where(readings.c.photograph == sha256)
-                .order_by(readings.c.number)
-                .limit(1)
-            )
-            same_as = connection.execute(first).scalar()
-            row = {
-                "id": id_,
-                "created": created,
-                "uploaded_by": who,
-                "photograph": sha256,
-                "size": upload.size,
-                "eye": given.eye,
-                "patient": given.patient,
-                "name": given.name,
-                "same_as": same_as,
-                "status": WAITING,
-            }
-            connection.execute(readings.insert().values(row))
-            audit.append(connection, who, audit.ACCEPTED, id_, detail={"photograph": sha256})
+            id_ = _refused_before(connection, said)
+            if id_ is None:
+                id_ = _inserted(connection, said, upload.size)
+                audit.append(connection, who, audit.ACCEPTED, id_, detail={"photograph": sha256})
+            else:
+                _wait(connection, id_)
+            row = connection.execute(select(readings).where(readings.c.id == id_)).one()
             kept = upload.keep(sha256)  # The last step: if the database fails, nothing is kept.
     except BaseException:
         if kept:
             _forget(store, sha256)
         raise
-    return Record(id_, created, None, who, sha256, upload.size, given, same_as, WAITING, None, None)
+    return record_of(row)
+
+
+def _inserted(connection: Connection, said: Mapping[str, str | None], size: int) -> str:
+    """Add the row of a photograph; its id."""
+    first = (
+        select(readings.c.id)
+        .where(readings.c.photograph == said["photograph"])
+        .order_by(readings.c.number)
+        .limit(1)
+    )
+    same_as = connection.execute(first).scalar()
+    row = {"id": str(uuid.uuid4()), "created": audit.now(), "size": size, "status": WAITING}
+    connection.execute(readings.insert().values(**said, **row, same_as=same_as))
+    return str(row["id"])
+
+
+def _refused_before(connection: Connection, said: Mapping[str, str | None]) -> str | None:
+    """The id of the same upload by the same person, refused for a reason that is not the file's."""
+    same = [readings.c[name].is_not_distinct_from(value) for name, value in said.items()]
+    query = select(readings.c.id, readings.c.refusal).where(readings.c.status == REFUSED, *same)
+    rows = connection.execute(query.order_by(readings.c.number))
+    return next((row.id for row in rows if not _blames_file(row.refusal)), None)
+
+
+def _wait(connection: Connection, id_: str) -> None:
+    """Let a refused photograph wait to be read again."""
+    values = {"status": WAITING, "refusal": None, "finished": None}
+    connection.execute(update(readings).where(readings.c.id == id_).values(values))
 
 
 def _forget(store: Store, sha256: str) -> None:
@@ -230,8 +255,7 @@ def wait_again(store: Store) -> int:
     with writing(store.engine) as connection:
         ids = [row.id for row in connection.execute(query) if not _blames_file(row.refusal)]
         for id_ in ids:
-            values = {"status": WAITING, "refusal": None, "finished": None}
-            connection.execute(update(readings).where(readings.c.id == id_).values(values))
+            _wait(connection, id_)
     return len(ids)
 
 
