@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -66,6 +67,7 @@ NOT_THE_FILE: Final = frozenset(
 an error of ours."""
 PASSING: Final = NOT_THE_FILE - {INTERNAL_ERROR, "no_permission", "not_found"}
 """Those of them that may have passed a minute later, without anybody's doing."""
+BLANKS: Final = re.compile(" +")
 REFUSALS: Final = msgspec.json.Decoder(Refused)
 """Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
 
@@ -99,6 +101,14 @@ class Record:
     status: str
     reading: str | None
     refusal: Refused | None
+
+
+def patient_of(text: str) -> str:
+    """A patient's identifier as it is stored.
+
+    Blanks around it, or two for one, are not seen on any screen and would make two patients of one.
+    """
+    return BLANKS.sub(" ", text.strip())
 
 
 def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
