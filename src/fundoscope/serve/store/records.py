@@ -23,8 +23,9 @@ from fundoscope.serve.store.photographs import Incoming, path_of, removal
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, WAITING, readings
 
-READER: Final = "reader"
-"""The next step of :data:`fundoscope.reading.NEXT_STEPS` that asks for a person."""
+FOR_A_PERSON: Final = ("reader", "retake")
+"""The next steps of :data:`fundoscope.reading.NEXT_STEPS` that ask for a person: to look, or to
+take another photograph, also where this one has a grade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +306,7 @@ def columns_of(reading: Reading) -> dict[str, Any]:
         "certainty": certainty(grade),
         "referable": None if grade.referable is None else grade.referable.positive,
         "needs_reader": bool(reading.needs_reader or grade.abstained)
-        or (step is not None and step.step == READER),
+        or (step is not None and step.step in FOR_A_PERSON),
         "ungradable": grade.icdr is None,
         "next_step": None if step is None else step.step,
     }
