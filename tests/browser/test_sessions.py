@@ -145,7 +145,7 @@ def test_a_window_notices_who_signed_in_in_another_one(site: Any, open_page: Ope
     other.get_by_role("button", name="Sign out hans").click()
     sign_in(other, bob)
     page.get_by_label("Comment").fill("of Hans")
-    expect(page.get_by_text("You are now signed in as iris")).to_be_visible()
+    expect(page.locator(".notice")).to_contain_text("You are now signed in as iris")
     expect(page.get_by_role("button", name="Sign out iris")).to_be_visible()
     expect(page.get_by_label("Comment")).to_have_value("")
     assert draft_of(site, id_, "iris") is None

@@ -60,11 +60,11 @@ export function panel(session, then) {
   const eye = choice(eyes, '', (value) => { said.eye = value; });
   const keep = make('input', { type: 'checkbox', onchange: () => { said.keepName = keep.checked; } });
   const drop = make('div.drop', {},
-    make('label', { for: 'files' }, say('page.drop')), input,
-    make('div.row', {},
+    make('div.row', {}, // First whose photograph it is: a file is sent as soon as it is chosen.
       field(say('paper.patient'), patient),
       field(say('page.eye'), eye),
-      make('label.check', {}, keep, say('page.keep_name'))));
+      make('label.check', {}, keep, say('page.keep_name'))),
+    make('label', { for: 'files' }, say('page.drop')), input);
   const region = make('section.upload', { 'aria-label': say('page.upload') }, drop, list);
 
   for (const kind of ['dragenter', 'dragover']) {
