@@ -152,3 +152,17 @@ def test_a_window_notices_who_signed_in_in_another_one(site: Any, open_page: Ope
     page.get_by_role("button", name="Sign out iris").click()
     sign_in(page, ada)
     expect(page.get_by_label("Comment")).to_have_value("of Hans")
+
+
+def test_a_correction_while_signed_out_asks_who_is_there(site: Any, open_page: Open) -> None:
+    token = token_of(site, "jana")
+    page = open_page(site.address)
+    sign_in(page, token)
+    open_reading(page, site, 78)
+    page.get_by_role("button", name="Correct patient or eye").click()
+    page.get_by_role("textbox", name="Patient").fill("of somebody")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save correction").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    sign_in(page, token)
+    expect(page.get_by_role("button", name="Correct patient or eye")).to_be_visible()

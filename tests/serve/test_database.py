@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -60,6 +62,29 @@ def test_faults_of_the_database_are_said_in_plain_words(
             forget(clinic.store.engine)
     assert words in body["detail"]
     assert "who runs the service" in body["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [
+        (errno.EIO, 503, "disk_busy"),
+        (errno.ESTALE, 503, "disk_busy"),
+        (errno.EROFS, 500, "database_disk"),
+        (errno.ENOSPC, 507, "disk_full"),
+    ],
+)
+def test_faults_of_the_disk_are_said_in_plain_words_and_nothing_is_stored(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str
+) -> None:
+    def fails(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fundoscope.serve.store.photographs.os.fsync", fails)
+        body = problem(clinic.post(), status, code)
+    assert "who runs the service" in body["remedy"]
+    assert clinic.files == []
+    assert clinic.post().status_code == 201
 
 
 def test_a_damaged_database_does_not_start_and_says_what_to_do(tmp_path: Path) -> None:

@@ -28,6 +28,14 @@ AGAIN: Final = "send it again"
 RETRY_S: Final = 10
 """Seconds after which a caller may try again when the database or the disk fails."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NOT_NOW: Final = frozenset(
+    {
+        errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+        errno.ESTALE, errno.ETIMEDOUT,
+    }
+)  # fmt: skip
+"""Of a disk that is busy, or does not answer; one over a network does so now and then."""
+NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 LATER: Final = "try again in a minute; if that fails, ask who runs the service"
 OF_DATABASE: Final = {
     database.BUSY: ("the service is busy with its database", True),
@@ -151,6 +159,11 @@ def of_error(error: Exception) -> Problem:
         return _of_database(error.code)
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         return disk_full()
+    if isinstance(error, OSError) and error.errno in NOT_NOW:
+        what = "the disk of the service does not answer"
+        return Problem(503, "disk_busy", what, LATER, headers=retry(RETRY_S))
+    if isinstance(error, OSError) and error.errno in NOT_ALLOWED:
+        return _of_database(database.DISK)
     if isinstance(error, FundoscopeError):
         return Problem(500, "failed", f"{error.what} {error.why}", error.remedy)
     detail = f"internal error ({type(error).__name__})"

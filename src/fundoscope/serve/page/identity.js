@@ -89,6 +89,7 @@ export class Identity {
       if (!(problem instanceof api.Problem)) throw problem;
       this.offer();
       this.trouble.textContent = problem.sentence;
+      if (problem.signedOut) Promise.reject(problem); // The page asks who is there.
     }
   }
 }
