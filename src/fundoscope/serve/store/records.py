@@ -23,9 +23,8 @@ from fundoscope.serve.store.photographs import Incoming, path_of, removal
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, WAITING, readings
 
-FOR_A_PERSON: Final = ("reader", "retake")
-"""The next steps of :data:`fundoscope.reading.NEXT_STEPS` that ask for a person: to look, or to
-take another photograph, also where this one has a grade."""
+READER, RETAKE = "reader", "retake"
+"""Two of :data:`fundoscope.reading.NEXT_STEPS`: a person looks, or takes another photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +298,8 @@ def _blames_file(refusal: str | None) -> bool:
 def columns_of(reading: Reading) -> dict[str, Any]:
     """The columns of a reading; some repeat its fields for the worklist."""
     grade, step = reading.grade, reading.next_step
+    # Without a grade it is listed as ungradable; with one nobody would notice that it is doubtful.
+    for_a_person = (READER,) if grade.icdr is None else (READER, RETAKE)
     return {
         "status": READ,
         "reading": reading.to_json(),
@@ -306,7 +307,7 @@ def columns_of(reading: Reading) -> dict[str, Any]:
         "certainty": certainty(grade),
         "referable": None if grade.referable is None else grade.referable.positive,
         "needs_reader": bool(reading.needs_reader or grade.abstained)
-        or (step is not None and step.step in FOR_A_PERSON),
+        or (step is not None and step.step in for_a_person),
         "ungradable": grade.icdr is None,
         "next_step": None if step is None else step.step,
     }
