@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fundoscope.batch import page
 from fundoscope.batch.inputs import Input
 from fundoscope.batch.ledger.patients import (
     BY_GAP,
@@ -18,11 +19,13 @@ from fundoscope.batch.ledger.patients import (
     Patient,
 )
 from fundoscope.batch.ledger.record import record
+from fundoscope.batch.ledger.tally import Tally
 from fundoscope.batch.outcome import Outcome, row
 from fundoscope.errors import PhotoError
 from fundoscope.reading import (
     FieldOfView,
     Grade,
+    NextStep,
     PhotoFacts,
     Quality,
     Reading,
@@ -123,6 +126,21 @@ def test_an_eye_counts_as_read_when_one_of_its_photographs_was() -> None:
 def test_without_a_grade_the_grade_is_missing() -> None:
     cells = patient(REFUSED)
     assert (cells["icdr"], cells["referable_probability"], cells["referable"]) == ("", "", "true")
+
+
+def test_an_overexposed_eye_without_retinopathy_is_one_to_look_at() -> None:
+    """No lesion was looked for, so grade 0 is not to be relied on."""
+    bright = graded(0, "right")
+    step = NextStep("retake", "overexposed", "the photograph is overexposed")
+    bright = replace(bright, reading=replace(bright.reading, next_step=step))
+    words = "the photograph is overexposed: take another photograph"
+    assert patient(bright, graded(0, "left"))["look_at"] == words
+    facts = record(bright, 1).facts
+    counted = Tally(1)
+    counted.add(facts)
+    listed = "".join(page.lines(counted, lambda: [(1, facts)]))
+    assert "A person should look at these, too (1)" in listed
+    assert words in listed
 
 
 def test_a_grade_below_2_can_be_referable_by_its_probability() -> None:

@@ -104,3 +104,22 @@ def test_what_is_reviewed_stays(site: Any, open_page: Open) -> None:
     press(page, "Correct patient or eye")
     expect(page.get_by_role("button", name="Save correction")).to_be_visible()
     expect(page.get_by_role("button", name="Delete this photograph")).to_have_count(0)
+
+
+def test_a_photograph_that_could_not_be_read_is_deleted(site: Any, open_page: Open) -> None:
+    page = open_page(site.address)
+    page.get_by_label("Patient").first.fill("not a picture")
+    with page.expect_response("**/v1/readings") as answered:
+        page.set_input_files("#files", [str(site.file("text.jpg", b"not a photograph"))])
+    page.goto(f"{site.address}/#/reading/{answered.value.json()['id']}")
+    press(page, "Delete this photograph")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    press(page, "Keep it")
+    press(page, "Cancel")
+    expect(page.get_by_role("button", name="Delete this photograph")).to_be_focused()
+    press(page, "Delete this photograph")
+    press(page, "Delete for good")
+    page.locator(".worklist").wait_for()
+    expect(page.locator("main > .error")).to_have_count(0)
+    page.get_by_label("Status").select_option("refused")
+    expect(page.get_by_text("No photograph matches.")).to_be_visible()

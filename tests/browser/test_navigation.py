@@ -14,7 +14,7 @@ pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
 from playwright.sync_api import expect
 
-from fundoscope.serve.store import retention
+from fundoscope.serve.store import retention, tokens
 
 from .conftest import Site, running
 
@@ -344,3 +344,54 @@ def test_a_page_is_not_closed_over_a_draft_that_could_not_be_saved(
     page.locator(".head a").click()
     expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
     assert not page.evaluate(asks)
+
+
+def test_a_comment_of_a_blind_reader_is_kept_and_shows_nothing(
+    blind_site: Any, open_page: Open
+) -> None:
+    token = tokens.add(blind_site.store, "blind-reader", tokens.ROLES, by="test")
+    page = open_page(blind_site.address)
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    opened(page, blind_site, 3, "right", 69)
+    address = page.url
+    page.get_by_role("radio", name="1 mild NPDR").check()
+    page.get_by_label("Comment").fill("typed before the grade")
+    page.locator("canvas").first.focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_label("Comment")).to_have_value("typed before the grade")
+    expect(page.get_by_text("after you have given a grade")).to_be_visible()
+    page.get_by_label("Comment").fill("more")
+    page.get_by_role("radio", name="2 moderate NPDR").check()
+    expect(page.get_by_text("Saved as a draft, without the grade")).to_be_visible()
+    page.get_by_role("button", name="Give this grade").click()
+    expect(page.get_by_role("heading", name="3 severe NPDR")).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("more")
+    expect(page.get_by_role("radio", name="2 moderate NPDR")).to_be_checked()
+
+
+def test_an_upload_that_fails_for_now_says_so_and_is_tried_again(
+    site: Any, open_page: Open
+) -> None:
+    page = open_page(site.address)
+    passing = {
+        "status": 503, "code": "deadline", "id": "6f0e5c1e-0000-4000-8000-000000000000",
+        "detail": "the photograph was not read within 60 seconds", "remedy": "send it again",
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    def answer(route: Any) -> None:
+        sent.append(route)
+        route.fulfill(status=503, json=passing, headers={"Retry-After": "1"})
+
+    page.route("**/v1/readings", answer)
+    page.set_input_files("#files", [str(site.photograph(1, "right", 79))])
+    expect(page.locator(".uploads .error")).to_contain_text("not read within 60 seconds")
+    page.wait_for_timeout(1_500)
+    assert len(sent) == 1  # it is no queue that is full: nobody waits for it in vain
+    page.unroute("**/v1/readings")
+    page.locator(".uploads").get_by_role("button", name="Try again").click()
+    expect(page.locator(".uploads a")).to_contain_text("1 mild NPDR")
+    expect(page.locator(".uploads .error")).to_have_count(0)

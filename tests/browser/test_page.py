@@ -406,6 +406,15 @@ def test_what_cannot_be_read_says_why_and_harms_nothing(site: Any, open_page: Op
     expect(error_line).to_have_count(0)
 
 
+def test_whose_photograph_it_is_is_asked_before_the_file(site: Any, open_page: Open) -> None:
+    """A file is sent as soon as it is chosen; and times are written as in the reader's country."""
+    page = open_page(site.address)
+    patient = page.get_by_label("Patient").first.bounding_box()
+    assert patient["y"] < page.locator("#files").bounding_box()["y"]
+    site.upload(page, site.photograph())
+    expect(page.locator(".worklist tbody td").last).to_have_text(re.compile(r"^\d+ \w+ \d{4}"))
+
+
 def test_files_are_dropped_onto_the_page(site: Any, open_page: Open) -> None:
     page = open_page(site.address)
     file = site.photograph()

@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
 from playwright.sync_api import expect
 
-from fundoscope.serve.store import records, tokens
+from fundoscope.serve.store import records, reviews, tokens
 
 from .conftest import Site, running
 
@@ -85,3 +85,84 @@ def test_a_waiting_upload_is_not_sent_by_the_next_person(site: Any, open_page: O
     assert not [each for each in records.waiting(site.store) if each.uploaded_by == "dora"]
     expect(page.locator(".uploads li")).to_have_count(0)
     expect(page.locator("#status")).not_to_contain_text("right-1-74")
+
+
+def open_reading(page: Any, site: Site, seed: int) -> str:
+    """Upload a photograph, open its reading, and give its id."""
+    site.open(page, site.photograph(3, "right", seed))
+    return str(page.url.rpartition("/")[2])
+
+
+def draft_of(site: Site, reading: str, reader: str) -> str | None:
+    """The comment of a reader's draft."""
+    draft = reviews.of_reading(site.store, reading, reader).draft
+    return None if draft is None else draft.opinion.comment
+
+
+def test_a_draft_outlives_a_sign_out_in_another_window(site: Any, open_page: Open) -> None:
+    token = token_of(site, "eva")
+    page = open_page(site.address)
+    sign_in(page, token)
+    id_ = open_reading(page, site, 75)
+    page.context.clear_cookies()
+    page.get_by_label("Comment").fill("typed while signed out")
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.locator(".review").count() == 0
+    sign_in(page, token)
+    expect(page.get_by_label("Comment")).to_have_value("typed while signed out")
+    assert draft_of(site, id_, "eva") == "typed while signed out"
+
+
+def test_a_draft_left_by_escape_while_signed_out_waits_for_its_reader(
+    site: Any, open_page: Open
+) -> None:
+    token = token_of(site, "finn")
+    page = open_page(site.address)
+    sign_in(page, token)
+    id_ = open_reading(page, site, 76)
+    page.context.clear_cookies()
+    page.get_by_label("Comment").fill("of Finn")
+    page.locator("canvas").first.focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Token")).to_be_visible()
+    sign_in(page, token_of(site, "gina"))
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    assert draft_of(site, id_, "finn") is None
+    assert draft_of(site, id_, "gina") is None
+    page.get_by_role("button", name="Sign out gina").click()
+    sign_in(page, token)
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    assert draft_of(site, id_, "finn") == "of Finn"
+
+
+def test_a_window_notices_who_signed_in_in_another_one(site: Any, open_page: Open) -> None:
+    ada, bob = token_of(site, "hans"), token_of(site, "iris")
+    page = open_page(site.address)
+    sign_in(page, ada)
+    id_ = open_reading(page, site, 77)
+    other = page.context.new_page()
+    other.goto(site.address)
+    other.get_by_role("button", name="Sign out hans").click()
+    sign_in(other, bob)
+    page.get_by_label("Comment").fill("of Hans")
+    expect(page.locator(".notice")).to_contain_text("You are now signed in as iris")
+    expect(page.get_by_role("button", name="Sign out iris")).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("")
+    assert draft_of(site, id_, "iris") is None
+    page.get_by_role("button", name="Sign out iris").click()
+    sign_in(page, ada)
+    expect(page.get_by_label("Comment")).to_have_value("of Hans")
+
+
+def test_a_correction_while_signed_out_asks_who_is_there(site: Any, open_page: Open) -> None:
+    token = token_of(site, "jana")
+    page = open_page(site.address)
+    sign_in(page, token)
+    open_reading(page, site, 78)
+    page.get_by_role("button", name="Correct patient or eye").click()
+    page.get_by_role("textbox", name="Patient").fill("of somebody")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save correction").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    sign_in(page, token)
+    expect(page.get_by_role("button", name="Correct patient or eye")).to_be_visible()

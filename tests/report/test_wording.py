@@ -22,6 +22,7 @@ from fundoscope.reading import (
     Lesion,
     LesionSummary,
     ModelUsed,
+    NextStep,
     PhotoFacts,
     Quality,
     Reading,
@@ -145,6 +146,16 @@ def test_why_a_person_should_look_is_said() -> None:
     )
     assert "; the lesions do not fit the grade: a person should look; " in summary(odd)
     assert set(NEEDS_READER) == set(NEEDS_READER_REASONS)
+
+
+def test_a_photograph_that_is_too_poor_is_taken_again_before_a_person_looks() -> None:
+    step = NextStep("retake", "not_gradable", "the photograph is too poor to be graded")
+    poor = replace(UNGRADED, needs_reader=("not_gradable", "unfamiliar"), next_step=step)
+    assert reader_needed(poor) == (NEEDS_READER["not_gradable"],)
+    line = summary(poor)
+    assert "if a new one is no better, a person should look" in line
+    assert line.count("person") == 1
+    assert line.endswith("next: take another photograph")
 
 
 @pytest.mark.parametrize("reason", [*NO_FIELD_REASONS, None, "a_new_one"])

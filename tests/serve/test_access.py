@@ -270,3 +270,18 @@ def test_tls_asks_browsers_to_insist_on_it(clinic: Clinic, start: Start) -> None
     web = make(settings, clinic.store, clinic.pool, Pictures(settings.limits))
     answer = TestClient(web, base_url="https://localhost").get("/livez")
     assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_a_page_that_shows_somebody_else_writes_nothing(clinic: Clinic) -> None:
+    """Two windows of a browser share a cookie; one signs in as another person."""
+    id_ = clinic.upload(2)
+    ada, bob = (tokens.add(clinic.store, name, tokens.ROLES) for name in ("ada", "bob"))
+    where = f"/v1/readings/{id_}/review"
+    as_ada = {"Fundoscope-Person": "ada"}
+    for token, status in ((ada, 201), (bob, 409)):
+        clinic.client.post("/v1/session", json={"token": token})
+        answer = clinic.client.post(where, json={"grade": 1, "draft": True}, headers=as_ada)
+        assert answer.status_code == status
+    assert answer.json()["code"] == "other_person"
+    assert clinic.client.get("/v1/worklist", headers=as_ada).status_code == 409
+    assert clinic.client.get(f"/v1/readings/{id_}").json()["draft"] is None

@@ -51,6 +51,7 @@ def test_pictures_of_a_reading_are_made_on_another_process(clinic: Clinic) -> No
     assert paper.headers["content-type"] == "application/pdf"
     assert paper.content.startswith(b"%PDF-")
     problem(clinic.get(f"{where}/report.pdf", other=stranger), 409, "two_patients")
+    problem(clinic.get(f"{where}/report.pdf", other=id_), 422, "same_photograph")
     problem(clinic.get(f"{where}/report.pdf", language="tlh"), 422, "invalid")
     problem(clinic.get(f"{where}/photograph", side=1), 422, "invalid")
 
@@ -150,8 +151,10 @@ def test_a_process_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:
     damaged.write_bytes(photograph()[:200])
 
     async def draw(pictures: Pictures) -> bytes:
-        with pytest.raises(Problem, match="could not be drawn"):
+        with pytest.raises(Problem, match="could not be drawn") as raised:
             await pictures.make(os._exit, 1)
+        assert raised.value.status == 503
+        assert raised.value.headers["Retry-After"]
         with pytest.raises(Problem, match="damaged"):
             await pictures.make(reduced, damaged, 64)
         return await pictures.make(reduced, good, 64)

@@ -14,8 +14,9 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from fundoscope.batch.jobs import Refusal
 from fundoscope.reading import Reading
-from fundoscope.serve.store import records
+from fundoscope.serve.store import audit, records
 from fundoscope.serve.store.database import writing
 
 from .conftest import KILLS, NO_GRADE, Clinic, photograph
@@ -104,7 +105,7 @@ def test_a_file_that_is_not_a_picture_is_refused_with_its_reason(clinic: Clinic)
 
 
 def test_a_photograph_that_kills_its_worker_costs_one_request(clinic: Clinic) -> None:
-    problem(clinic.post(photograph(red=KILLS)), 422, "worker_died")
+    problem(clinic.post(photograph(red=KILLS)), 503, "worker_died")
     assert clinic.post(photograph(2)).status_code == 201
 
 
@@ -258,6 +259,8 @@ def test_what_was_accepted_before_a_crash_is_read_after_it(tmp_path: Path) -> No
         incoming.write(photograph(3))
         accepted = records.accept(opened, incoming, Given(), "local")
     (data / "incoming" / "half").write_bytes(b"half an upload")
+    for folder in ("incoming/of somebody", f"photographs/{accepted.photograph[:2]}/of somebody"):
+        (data / folder).mkdir()  # none of ours: it must not stop the start
     orphan = data / "photographs" / "ab" / ("ab" * 32)
     orphan.parent.mkdir()
     orphan.write_bytes(b"its row was never written")
@@ -269,18 +272,44 @@ def test_what_was_accepted_before_a_crash_is_read_after_it(tmp_path: Path) -> No
 def test_a_photograph_that_is_not_to_blame_is_kept_and_read_after_the_next_start(
     tmp_path: Path,
 ) -> None:
-    from fundoscope.serve.store import audit
-
     from .conftest import running
 
     with running(tmp_path / "data") as clinic:
         clinic.pool.slow = True
-        id_ = problem(clinic.post(photograph(3)), 422, "deadline")["id"]
+        answer = clinic.post(photograph(3))
+        id_ = problem(answer, 503, "deadline")["id"]
+        assert answer.headers["retry-after"]
+        assert "in a minute" in answer.json()["remedy"]
         assert len(clinic.files) == 1
         assert clinic.get(f"/v1/readings/{id_}").json()["status"] == "refused"
     with running(tmp_path / "data") as clinic:
         until(lambda: clinic.get(f"/v1/readings/{id_}").json()["reading"])
         assert audit.verify(clinic.store.engine).faults == ()
+
+
+def test_the_second_try_of_an_upload_is_no_second_photograph(clinic: Clinic) -> None:
+    clinic.pool.slow = True
+    first = problem(clinic.post(photograph(3), patient="7"), 503, "deadline")["id"]
+    other = problem(clinic.post(photograph(3), patient="8"), 503, "deadline")["id"]
+    assert first != other
+    clinic.pool.slow = False
+    again = clinic.post(photograph(3), patient="7")
+    assert (again.status_code, again.json()["id"]) == (201, first)
+    assert again.json()["reading"]["grade"]["icdr"] == 3
+    assert clinic.get("/v1/worklist", patient="7").json()["total"] == 1
+    assert clinic.upload(3, patient="7") != first  # it is read: now this is another upload
+    assert audit.verify(clinic.store.engine).faults == ()
+
+
+def test_what_waiting_does_not_mend_is_no_fault_of_the_file(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Refusal:
+        return Refusal("x", "could not be read (internal error)", "report it", "internal_error")
+
+    monkeypatch.setattr(clinic.pool, "_read", fails)
+    body = problem(clinic.post(), 500, "internal_error")
+    assert "who runs the service" in body["remedy"]
 
 
 def test_an_upload_whose_reading_cannot_be_stored_is_accepted_all_the_same(
@@ -289,7 +318,7 @@ def test_an_upload_whose_reading_cannot_be_stored_is_accepted_all_the_same(
     from fundoscope.serve.store.database import DatabaseError
 
     def fails(*_arguments: object) -> None:
-        raise DatabaseError("does not answer", "start it again")
+        raise DatabaseError
 
     monkeypatch.setattr("fundoscope.serve.queue.SWEEP_S", 0.05)
     with monkeypatch.context() as patched:

@@ -13,7 +13,7 @@ import pytest
 from fundoscope.data.annotations import formats
 from fundoscope.errors import OutputError, UsageError
 from fundoscope.serve.export import LABELS, export
-from fundoscope.serve.store import audit
+from fundoscope.serve.store import audit, retention
 
 from .conftest import NO_GRADE, Clinic, photograph
 from .test_readings import problem
@@ -165,6 +165,30 @@ def test_reviews_come_back_from_every_format(clinic: Clinic, tmp_path: Path, for
     with pytest.raises(UsageError, match="earlier run"):
         export(clinic.store, out, form, by="test")
     export(clinic.store, out, form, by="test", overwrite=True)
+
+
+@pytest.mark.parametrize("form", ["voc", "coco", "labelstudio"])
+def test_a_deleted_photograph_leaves_the_next_export(
+    clinic: Clinic, tmp_path: Path, form: str
+) -> None:
+    kept, gone = clinic.upload(2, shade=1), clinic.upload(1, shade=2)
+    clinic.review(kept, grade=2)
+    clinic.review(gone, **FINAL)
+    name = clinic.get(f"/v1/readings/{gone}").json()["photograph"][:16]
+    out = tmp_path / "out"
+    export(clinic.store, out, form, by="test")
+    own = out / "JPEGImages" / "mine.jpg"
+    own.write_bytes(b"somebody's own file")
+    retention.remove(clinic.store, [gone], by="test")
+    export(clinic.store, out, form, by="test", overwrite=True)
+    (row,) = csv.DictReader((out / "labels.csv").read_text("utf-8").splitlines())
+    assert {path.name for path in own.parent.iterdir()} == {Path(row["image"]).name, own.name}
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert not [path for path in files if name in path.name or name.encode() in path.read_bytes()]
+    retention.remove(clinic.store, [kept], by="test")
+    with pytest.raises(UsageError, match="no finished review") as raised:
+        export(clinic.store, out, form, by="test", overwrite=True)
+    assert "delete the earlier export" in raised.value.remedy
 
 
 def test_a_photograph_found_ungradable_later_is_not_exported_with_its_earlier_grade(

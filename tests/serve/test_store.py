@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DatabaseError as SqlError
 from sqlalchemy.exc import OperationalError
 
 from fundoscope.errors import FundoscopeError, MissingExtraError, UsageError
+from fundoscope.reading import NextStep, Reading
 from fundoscope.serve.store import audit, database, photographs, records, retention, store, tables
 from fundoscope.serve.store.database import writing
 
@@ -326,3 +328,13 @@ def test_postgresql_does_the_same(
     assert clinic.files == before
     assert clinic.get("/readyz").status_code == 503
     assert clinic.get("/livez").status_code == 200
+
+
+def test_an_eye_to_be_photographed_again_needs_a_person(clinic: Clinic) -> None:
+    """Overexposed and grade 0: no lesion was looked for."""
+    record = records.get(clinic.store, clinic.upload(0))
+    assert record is not None
+    reading = Reading.from_json(record.reading or "")
+    assert not records.columns_of(replace(reading, next_step=None))["needs_reader"]
+    step = NextStep("retake", "overexposed", "the photograph is overexposed")
+    assert records.columns_of(replace(reading, next_step=step))["needs_reader"]

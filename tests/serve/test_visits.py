@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from fundoscope.serve.store import retention
 from fundoscope.serve.store.database import writing
 
 from .conftest import Clinic
@@ -62,3 +63,16 @@ def test_a_search_names_no_patient_in_its_address(clinic: Clinic) -> None:
     problem(search(clinic, grade=7), 422, "invalid")
     problem(search(clinic, limit=1000), 422, "invalid")
     problem(search(clinic, colour="red"), 422, "invalid")
+
+
+def test_blanks_around_a_patient_make_no_other_patient(clinic: Clinic) -> None:
+    ids = [clinic.upload(1, shade=1, patient="Anna Nowak")]
+    ids += [clinic.upload(2, shade=2, patient=" Anna  Nowak\t")]
+    ids += [clinic.upload(3, shade=3, patient="wrong")]
+    body = {"patient": "\u00a0Anna Nowak "}
+    assert clinic.client.patch(f"/v1/readings/{ids[2]}", json=body).status_code == 200
+    listed = clinic.get("/v1/worklist", patient=" Anna Nowak ").json()["items"]
+    assert sorted(item["id"] for item in listed) == sorted(ids)
+    assert {item["patient"] for item in listed} == {"Anna Nowak"}
+    assert retention.of_patient(clinic.store, "Anna Nowak ") == ids
+    problem(clinic.post(patient="  "), 422, "invalid")

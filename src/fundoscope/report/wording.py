@@ -32,9 +32,11 @@ ROUNDED_AWAY: Final = 0.005
 """Half a percent; what is nearer to 0 or 1 would be rounded to it."""
 MOST_DECIMALS: Final = 2
 """Decimals of a percentage that is close to a threshold."""
+NOT_GRADABLE: Final = "not_gradable"
 NEEDS_READER: Final = {
     "lesions_unlike_grade": "the lesions do not fit the grade: a person should look",
-    "not_gradable": "the photograph is too poor to be graded: a person should look",
+    NOT_GRADABLE: "the photograph is too poor to be graded: if a new one is no better, a person"
+    " should look",
     "unfamiliar": "the photograph is unlike those that the grader knows: a person should look",
 }
 """A sentence for each of :data:`fundoscope.reading.NEEDS_READER_REASONS`."""
@@ -338,8 +340,11 @@ def reader_needed(reading: Reading) -> tuple[str, ...]:
     """A sentence for each reason why a person should look at a photograph.
 
     They have neither a capital letter nor a full stop. For a code of a later version it is a
-    general one.
+    general one. A photograph without a grade that is too poor is first taken again: that it is
+    unfamiliar, too, is no reason of its own.
     """
+    if reading.grade.icdr is None and NOT_GRADABLE in reading.needs_reader:
+        return (NEEDS_READER[NOT_GRADABLE],)
     return tuple(NEEDS_READER.get(code, NEEDS_READER_OTHERWISE) for code in reading.needs_reader)
 
 

@@ -377,7 +377,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-EVERYWHERE: Final[Sequence[int]] = (401, 403, 421, 422, 500, 503)
+EVERYWHERE: Final[Sequence[int]] = (401, 403, 409, 421, 422, 500, 503)
 PROBLEM_WORDS: Final = {
     400: "The upload is incomplete; nothing was stored.",
     401: "A token is needed, or it is not valid.",
@@ -385,14 +385,14 @@ PROBLEM_WORDS: Final = {
     " withheld until you have given a grade, or somebody else uploaded the photograph.",
     404: "There is no such reading.",
     408: "The upload took too long.",
-    409: "The photograph is not read yet, could not be read, or is reviewed already; or somebody"
-    " else corrected it at the same time.",
+    409: "The photograph is not read yet, could not be read, or is reviewed already; somebody else"
+    " corrected it at the same time; or the page (header Fundoscope-Person) shows somebody else.",
     413: "The body is too large.",
     415: "The body has another type.",
     421: "The host name is not allowed.",
     422: "A value is not valid, or the file cannot be read as a photograph.",
     500: "Internal error.",
     501: "An optional part of fundoscope is not installed.",
-    503: "The service is busy, or its database does not answer; see Retry-After.",
+    503: "The service is busy, or something of it failed for now: try again; see Retry-After.",
     507: "The disk is full; nothing was stored.",
 }

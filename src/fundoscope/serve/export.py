@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from fundoscope.data.annotations.annotation import AnnotatedPhoto, AnnotationSet
 from fundoscope.errors import UsageError
 from fundoscope.kinds import KINDS
 from fundoscope.reading import Reading
-from fundoscope.serve.annotations import name_of, reviewed_photo
+from fundoscope.serve.annotations import SHORT, name_of, reviewed_photo
 from fundoscope.serve.store import audit, reviews
 from fundoscope.serve.store.database import writing
 from fundoscope.serve.store.photographs import path_of
@@ -34,6 +35,8 @@ COLUMNS: Final = (
 PATIENT: Final = "patient"
 SUFFIXES: Final = {b"\x89PNG": ".png", b"II*\x00": ".tif", b"MM\x00*": ".tif"}
 """By the first bytes of a file; all others are JPEG."""
+OUR_NAME: Final = re.compile(rf"[0-9a-f]{{{SHORT}}}\.(jpg|png|tif)")
+"""The name of an exported photograph, see :func:`fundoscope.serve.annotations.name_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ def export(
     """Write the reviewed photographs, a label table, and the boxes that people went through.
 
     Of several reviews of a photograph the latest counts, for grade and boxes separately.
-    Photographs are named by their hashes.
+    Photographs are named by their hashes. Those of an earlier export that are no longer exported,
+    because they were deleted, leave the folder.
 
     Args:
         store: where the reviews are.
@@ -94,13 +98,15 @@ def export(
     refuse_results(out, (LABELS, PHOTOGRAPHS, *chosen.written), overwrite=overwrite)
     photographs = list(_photographs(store))
     if not photographs:
-        raise UsageError(str(store.data), "holds no finished review", "review some readings first")
+        earlier = next(_earlier(out / PHOTOGRAPHS), None) is not None
+        remedy = f"delete the earlier export in {out}" if earlier else "review some readings first"
+        raise UsageError(str(store.data), "holds no finished review", remedy)
     with writing(store.engine) as connection:  # before photographs leave the store
         detail = {"photographs": len(photographs), "patients": patients}
         audit.append(connection, by, audit.EXPORTED, detail=detail)
     boxed = tuple(sorted(_boxed(store, photographs), key=lambda photo: photo.image))
     losses: tuple[Loss, ...] = ()
-    if boxed:
+    if boxed or any((out / name).exists() for name in chosen.written):
         annotations = AnnotationSet(photos=boxed, kinds=tuple(KINDS))
         losses = chosen.write(annotations, out, overwrite=overwrite)
     files = [(out / LABELS, _labels(store, photographs, patients=patients))]
@@ -173,4 +179,10 @@ def _copy(store: Store, photographs: Iterable[_Photograph], folder: Path) -> Non
             yield folder / _name(store, each.record), content
 
     with explained(folder):
-        write_files(contents(), folder=folder, overwrite=True)
+        write_files(contents(), folder=folder, overwrite=True, old=_earlier(folder))
+
+
+def _earlier(folder: Path) -> Iterator[Path]:
+    """The photographs of an earlier export; files with other names are not ours."""
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if OUR_NAME.fullmatch(path.name))

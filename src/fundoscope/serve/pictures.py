@@ -21,8 +21,8 @@ from fundoscope.batch.worker_process import (
     leave_signals_to_parent,
 )
 from fundoscope.errors import PhotoError
-from fundoscope.serve.problems import Problem
-from fundoscope.serve.store.records import Refused
+from fundoscope.serve.problems import LATER, RETRY_S, Problem, retry
+from fundoscope.serve.store.records import PASSING, Refused
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4096
 QUALITY: Final = 90
@@ -89,11 +89,12 @@ class Pictures:
                 raise  # the request was cancelled, not the picture
             if pool is None or pool is self._pool:  # else another one has replaced it already
                 self.close()
-            raise Problem(
-                500, "no_picture", "the picture could not be drawn", "try again, or report it"
-            ) from None
+            raise _later("no_picture", "the picture could not be drawn") from None
         if isinstance(result, Refused):
-            raise Problem(500, result.code, f"the photograph {result.reason}", result.remedy)
+            what = f"the photograph {result.reason}"
+            if result.code in PASSING:
+                raise _later(result.code, what)
+            raise Problem(500, result.code, what, result.remedy)
         return result
 
     def close(self) -> None:
@@ -216,6 +217,10 @@ def report(pages: Sequence[Page], patient: str, day: str, spoken: str) -> bytes:
     ]
     identity = content.Identity(patient=patient)
     return pdf.render(content.report(examined, identity=identity, date=day, spoken=spoken))
+
+
+def _later(code: str, what: str) -> Problem:
+    return Problem(503, code, what, LATER, headers=retry(RETRY_S))
 
 
 def _png(picture: Any) -> bytes:

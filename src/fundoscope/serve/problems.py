@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from fundoscope.errors import FundoscopeError
 from fundoscope.quoting import shown
+from fundoscope.serve.store import database
 from fundoscope.serve.store.database import DatabaseError
 from fundoscope.serve.streams import drain, is_unread
 
@@ -27,6 +28,22 @@ AGAIN: Final = "send it again"
 RETRY_S: Final = 10
 """Seconds after which a caller may try again when the database or the disk fails."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NOT_NOW: Final = frozenset(
+    {
+        errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+        errno.ESTALE, errno.ETIMEDOUT,
+    }
+)  # fmt: skip
+"""Of a disk that is busy, or does not answer; one over a network does so now and then."""
+NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+LATER: Final = "try again in a minute; if that fails, ask who runs the service"
+OF_DATABASE: Final = {
+    database.BUSY: ("the service is busy with its database", True),
+    database.DISK: ("the service cannot write to its disk, or read from it", False),
+    database.DAMAGED: ("the database of the service is damaged", False),
+    database.SILENT: ("the database of the service does not answer", True),
+}
+"""What is wrong with the database, by its code, and whether it may pass."""
 NOT_FOUND_WORDS: Final = {
     HTTPStatus.NOT_FOUND: ("there is nothing at this address", "check it"),
     HTTPStatus.METHOD_NOT_ALLOWED: (
@@ -139,16 +156,28 @@ def of_error(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         return _of_http(error)
     if isinstance(error, DatabaseError):
-        status = HTTPStatus.INSUFFICIENT_STORAGE if error.full else HTTPStatus.SERVICE_UNAVAILABLE
-        code = "disk_full" if error.full else "database"
-        detail = f"{error.what} {error.why}"
-        return Problem(status, code, detail, error.remedy, headers=retry(RETRY_S))
+        return _of_database(error.code)
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         return disk_full()
+    if isinstance(error, OSError) and error.errno in NOT_NOW:
+        what = "the disk of the service does not answer"
+        return Problem(503, "disk_busy", what, LATER, headers=retry(RETRY_S))
+    if isinstance(error, OSError) and error.errno in NOT_ALLOWED:
+        return _of_database(database.DISK)
     if isinstance(error, FundoscopeError):
         return Problem(500, "failed", f"{error.what} {error.why}", error.remedy)
     detail = f"internal error ({type(error).__name__})"
     return Problem(500, "internal_error", detail, "report it with the request's id")
+
+
+def _of_database(code: str) -> Problem:
+    """The problem that the database cannot be used, for people who did not set it up."""
+    if code == database.FULL:
+        return disk_full()
+    what, waiting_helps = OF_DATABASE[code]
+    if not waiting_helps:
+        return Problem(500, code, what, "ask who runs the service")
+    return Problem(503, code, what, LATER, headers=retry(RETRY_S))
 
 
 def disk_full() -> Problem:
@@ -157,7 +186,7 @@ def disk_full() -> Problem:
         HTTPStatus.INSUFFICIENT_STORAGE,
         "disk_full",
         "the disk of the service is full: nothing was stored",
-        "free some space on it, then send the photograph again",
+        "ask who runs the service to free some space, then try again",
         headers=retry(RETRY_S),
     )
 

@@ -43,6 +43,8 @@ SMOOTHING: Final = 0.2
 """The weight of the last reading in the mean time of one."""
 USUAL_S: Final = 1.0
 """The mean time before the first reading."""
+IN_A_MINUTE: Final = "send it again in a minute; if that fails, ask who runs the service"
+"""The remedy where the file is not to blame."""
 READ: Final = "read"
 
 _log = logging.getLogger(__name__)
@@ -193,5 +195,6 @@ class Queue:
 def _outcome(result: Reading | Refusal) -> Reading | Refused:
     """The result without the name of the stored file."""
     if isinstance(result, Refusal):
-        return Refused(result.code, result.why, result.remedy)
+        remedy = IN_A_MINUTE if result.code in records.NOT_THE_FILE else result.remedy
+        return Refused(result.code, result.why, remedy)
     return replace(result, photo=replace(result.photo, name=None))

@@ -22,6 +22,9 @@ from fundoscope.serve.store.tokens import Holder
 
 COOKIE: Final = "fundoscope_token"
 """Holds a browser's token: out of reach of scripts, and never sent by other sites."""
+PERSON: Final = "fundoscope-person"
+"""Whom the page shows as signed in. Windows of a browser share a cookie: who signs in in one is the
+caller of all, and what the other windows send is in another name than the one on the screen."""
 BEARER: Final = "bearer "
 BASIC: Final = "basic "
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
@@ -59,7 +62,26 @@ def caller(request: Request) -> Holder:
     """Who calls.
 
     Raises:
-        Problem: 401; a token is needed, and there is none, or it is not valid.
+        Problem: 401; a token is needed, and there is none, or it is not valid. 409; the page takes
+            the caller for somebody else.
+        DatabaseError: the database cannot be used.
+    """
+    holder = _holder(request)
+    if request.headers.get(PERSON, holder.person) != holder.person:
+        raise Problem(
+            409,
+            "other_person",
+            "somebody else signed in in another window of this browser",
+            "load the page again",
+        )
+    return holder
+
+
+def _holder(request: Request) -> Holder:
+    """Whose token a request has.
+
+    Raises:
+        Problem: 401, as for :func:`caller`.
         DatabaseError: the database cannot be used.
     """
     store = service_of(request).store

@@ -20,7 +20,7 @@ from fundoscope.quoting import bare, printable, quoted
 from fundoscope.reading import EYES
 from fundoscope.serve.problems import AGAIN, Problem
 from fundoscope.serve.store.photographs import Incoming
-from fundoscope.serve.store.records import Given
+from fundoscope.serve.store.records import Given, patient_of
 from fundoscope.serve.store.tables import PATIENT_CHARACTERS
 from fundoscope.serve.streams import chunks
 
@@ -179,7 +179,7 @@ class _Form:
             raise _invalid(f"the field eye is not {' or '.join(EYES)}")
         if keep is None:
             raise _invalid("the field keep_name is not true or false")
-        check_patient(patient)
+        patient = checked_patient(patient)
         return Given(eye, patient, self._name() if keep else None)
 
     def _text(self, name: str) -> str | None:
@@ -197,20 +197,22 @@ class _Form:
         return printable(bare(self.filename))[: limits.MAX_NAME_CHARACTERS]
 
 
-def check_patient(patient: str | None) -> None:
-    """Check an identifier of a patient; ``None`` is none.
+def checked_patient(patient: str | None) -> str | None:
+    """An identifier of a patient as it is stored; ``None`` is none.
 
     Raises:
         Problem: 422; it is not a printable line.
     """
     if patient is None:
-        return
+        return None
+    patient = patient_of(patient)
     if not 0 < len(patient) <= PATIENT_CHARACTERS:
         raise _invalid(f"the field patient is not a line of 1 to {PATIENT_CHARACTERS} characters")
     hidden = next((each for each in patient if not each.isprintable()), None)
     if hidden is not None:
         why = f"the field patient has the character U+{ord(hidden):04X}, which is not printed"
         raise Problem(422, "invalid", why, "take it out: it may have come along in copying")
+    return patient
 
 
 def _parser(request: Request, form: _Form) -> MultipartParser:

@@ -17,12 +17,14 @@ from fundoscope.batch import outcome as outcomes
 from fundoscope.batch import shown, summary
 from fundoscope.batch.outcome import Outcome, trouble
 from fundoscope.quoting import printable
+from fundoscope.reading import Reading
+from fundoscope.report.plausible import NEXT_STEPS
 from fundoscope.report.wording import NotAssessed, not_assessed, oedema_in_words, reader_needed
 
 POSSIBLE_OEDEMA: Final = "possible_oedema"
 """A reason for a next step; it is said with its evidence."""
-READER: Final = "reader"
-"""One of :data:`fundoscope.reading.NEXT_STEPS`."""
+READER, RETAKE = "reader", "retake"
+"""Two of :data:`fundoscope.reading.NEXT_STEPS`."""
 LINE_END: Final = "\n"
 ENCODING: Final = ("utf-8", "backslashreplace")
 """A file name may contain bytes that are not text; they are written as escapes."""
@@ -177,12 +179,7 @@ def _facts(outcome: Outcome, image: str, picture: str) -> Facts:
     )
     if reading is None:
         return facts
-    referable, next_step = reading.grade.referable, reading.next_step
-    attention, said = reader_needed(reading), (*reading.needs_reader, POSSIBLE_OEDEMA)
-    if next_step is not None and next_step.step == READER and next_step.reason not in said:
-        attention = (*attention, printable(next_step.words))
-    if oedema := oedema_in_words(reading):
-        attention = (*attention, oedema)
+    referable = reading.grade.referable
     return replace(
         facts,
         icdr=reading.grade.icdr,
@@ -190,7 +187,20 @@ def _facts(outcome: Outcome, image: str, picture: str) -> Facts:
         probability=None if referable is None else referable.probability,
         threshold=None if referable is None else referable.threshold,
         unseen=tuple((each.what, each.reason) for each in not_assessed(reading)),
-        attention=attention,
+        attention=_attention(reading),
         quality=tuple(reading.quality.reasons or ()) if reading.quality.gradable is False else (),
         familiar=reading.familiar,
     )
+
+
+def _attention(reading: Reading) -> tuple[str, ...]:
+    """Why a person should look at a photograph that was read."""
+    step, said = reading.next_step, (*reading.needs_reader, POSSIBLE_OEDEMA)
+    parts = list(reader_needed(reading))
+    if step is not None and step.reason not in said:
+        if step.step == READER:
+            parts.append(printable(step.words))
+        elif step.step == RETAKE and reading.grade.icdr is not None:
+            # A grade not to rely on, as of an overexposed eye: without this it is in no list.
+            parts.append(f"{printable(step.words)}: {NEXT_STEPS[RETAKE]}")
+    return (*parts, *filter(None, (oedema_in_words(reading),)))

@@ -114,7 +114,8 @@ def _interval(step: str | None, eyes: Sequence[Eye], words: Language) -> tuple[s
         for _, reading in eyes
     )
     if step is None or not decided or not grades:
-        return (words.say("paper.no_interval"),)
+        key = "paper.no_interval_retake" if step == RETAKE else "paper.no_interval"
+        return (words.say(key),)
     # An eye that is referred is treated as moderate at least, whatever its likeliest grade.
     worst = max(*grades, REFERABLE_GRADE if step == REFER else 0)
     source = rulesets.shipped(_source(readings))

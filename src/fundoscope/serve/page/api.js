@@ -5,6 +5,15 @@ import { ofProblem, say } from '/page/language.js';
 /** Seconds after which a busy service is asked again, if it does not say. */
 const RETRY_S = 5;
 
+/** Says with every call whom the page shows as signed in: another window may have changed that. */
+const PERSON = 'Fundoscope-Person';
+let person = null;
+
+/** Call as a person from now on. */
+export function callAs(who) { person = who; }
+
+const asWho = () => (person === null ? {} : { [PERSON]: person });
+
 /** An answer that is an error. */
 export class Problem extends Error {
   constructor({ status = 0, code = 'unreachable', detail, remedy, id = null, retry = RETRY_S }) {
@@ -12,16 +21,20 @@ export class Problem extends Error {
     Object.assign(this, { status, code, remedy: remedy || '', id, retry });
   }
 
+  /** Whether nobody is signed in any more, or somebody else. */
+  get signedOut() { return this.status === 401 || this.code === 'other_person'; }
+
   /** What is wrong and what to do, in a sentence. */
   get sentence() {
     return ofProblem(this.code, this.remedy ? `${this.message}: ${this.remedy}` : this.message);
   }
 }
 
-async function call(address, options = {}) {
+async function call(address, { who = asWho(), ...options } = {}) {
   let answer;
   try {
-    answer = await fetch(address, { credentials: 'same-origin', ...options });
+    const headers = { ...options.headers, ...who };
+    answer = await fetch(address, { credentials: 'same-origin', ...options, headers });
   } catch {
     throw new Problem({ remedy: say('page.unreachable_remedy') });
   }
@@ -48,7 +61,8 @@ function send(address, body, method = 'POST') {
 /** Address of something that is made of a reading. */
 export const part = (id, what) => `/v1/readings/${encodeURIComponent(id)}/${what}`;
 
-export const session = () => json('/v1/session');
+/** Who is signed in now, whoever that is. */
+export const session = () => json('/v1/session', { who: {} });
 export const signIn = (token) => send('/v1/session', { token });
 export const signOut = () => call('/v1/session', { method: 'DELETE' });
 export const reading = (id) => json(`/v1/readings/${encodeURIComponent(id)}`);
@@ -87,6 +101,7 @@ export function upload(file, said, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', '/v1/readings');
+    for (const [name, value] of Object.entries(asWho())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => progress(event.loaded / event.total);
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText));

@@ -9,6 +9,11 @@ export function mayCorrect(session, answer) {
   return answer.status === 'read' && ['upload', 'look'].every((role) => session.roles.includes(role));
 }
 
+/** Whether somebody may delete a photograph: who uploaded it, until it is reviewed. */
+export function mayDelete(session, answer) {
+  return answer.uploaded_by === session.person && session.roles.includes('upload') && !answer.reviews.length;
+}
+
 /** A form below the head of a reading. */
 export class Identity {
   /**
@@ -24,20 +29,21 @@ export class Identity {
     this.eye = choice(eyes, answer.eye || '', () => {});
     this.trouble = make('p.error', { role: 'alert' });
     this.buttons = make('p.row');
-    this.element = make('form.identity', { onsubmit: (event) => { event.preventDefault(); this.save(); }, 'aria-label': say('page.correct') },
-      make('div.row', {}, field(say('paper.patient'), this.patient), field(say('page.eye'), this.eye)),
-      this.buttons, this.trouble);
+    this.corrects = mayCorrect(session, answer);
+    const fields = this.corrects ? make('div.row', {}, field(say('paper.patient'), this.patient), field(say('page.eye'), this.eye)) : null;
+    const title = say(this.corrects ? 'page.correct' : 'page.delete');
+    this.element = make('form.identity', { onsubmit: (event) => { event.preventDefault(); if (this.corrects) this.save(); }, 'aria-label': title },
+      fields, this.buttons, this.trouble);
     this.offer();
   }
 
-  focus() { this.patient.focus(); }
+  focus() { (this.corrects ? this.patient : this.buttons.querySelector('button')).focus(); }
 
-  /** Save or leave; who uploaded the photograph may delete it until it is reviewed. */
+  /** Save or leave, or delete the photograph. Of one that was not read nothing is corrected. */
   offer() {
-    const { answer, session } = this;
-    const deletes = answer.uploaded_by === session.person && !answer.reviews.length;
+    const deletes = mayDelete(this.session, this.answer);
     fill(this.buttons,
-      button(say('page.save_correction'), () => this.save(), { 'data-main': true }),
+      this.corrects ? button(say('page.save_correction'), () => this.save(), { 'data-main': true }) : null,
       button(say('page.cancel'), () => this.closed()),
       deletes ? button(say('page.delete'), () => this.ask()) : null);
   }
@@ -83,6 +89,7 @@ export class Identity {
       if (!(problem instanceof api.Problem)) throw problem;
       this.offer();
       this.trouble.textContent = problem.sentence;
+      if (problem.signedOut) Promise.reject(problem); // The page asks who is there.
     }
   }
 }

@@ -116,10 +116,11 @@ export function apart(share, limit) {
   return whole;
 }
 
-/** A time of the service, in UTC, as people here write it. */
+/** A time of the service, in UTC, as people here write it: English is not that of one country. */
 export function moment(text) {
   const when = new Date(text);
+  const here = (navigator.languages || []).find((each) => each.slice(0, 2).toLowerCase() === code);
   return Number.isNaN(when.getTime())
     ? text
-    : when.toLocaleString(code, { dateStyle: 'medium', timeStyle: 'short' });
+    : when.toLocaleString(here || code, { dateStyle: 'medium', timeStyle: 'short' });
 }

@@ -2,6 +2,7 @@
 
 import * as api from '/page/api.js';
 import { announce, button, choice, fill, make } from '/page/dom.js';
+import * as drafts from '/page/drafts.js';
 import * as keys from '/page/keys.js';
 import * as language from '/page/language.js';
 import { show as showReading } from '/page/reading.js';
@@ -31,7 +32,7 @@ async function begin() {
   window.addEventListener('unhandledrejection', (event) => {
     if (event.reason instanceof api.Problem) {
       event.preventDefault();
-      if (event.reason.status === 401) enter();
+      if (event.reason.signedOut) enter();
       else complain(event.reason);
     }
   });
@@ -41,6 +42,7 @@ async function begin() {
 /** Find out who is there, ask for a token if one is needed, then draw everything. */
 async function enter() {
   frame();
+  const before = session;
   try {
     session = await api.session();
   } catch (problem) {
@@ -53,12 +55,26 @@ async function enter() {
     await end(); // A view that went on would save its draft as that of the next person.
     keys.use([]);
     fill(main);
-    const before = session;
     session = await askForToken();
-    if (before && before.person !== session.person) clearUploads();
   }
+  await welcome(before);
   frame();
   await route();
+}
+
+/** Go on as whoever is signed in now, who may be somebody else than before. */
+async function welcome(before) {
+  if (before && before.person !== session.person) {
+    turns += 1;
+    api.callAs(before.person); // The service refuses what is left to save; it is kept for that person.
+    await end();
+    clearUploads();
+    fill(main);
+    tell(say('page.other_person', { person: session.person }));
+  }
+  api.callAs(session.person);
+  const problem = await drafts.send(session.person);
+  if (problem) complain(problem, `${say('page.unsaved')} `);
 }
 
 /** Draw header and footer. */
@@ -97,7 +113,7 @@ async function route() {
     else if (ending) await ending();
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
-    if (problem.status === 401) {
+    if (problem.signedOut) {
       await enter();
       return;
     }
@@ -126,8 +142,13 @@ async function end() {
 
 /** Show a problem that nobody awaited. */
 function complain(problem, before = '') {
-  announce(before + problem.sentence);
-  const line = make('p.error', { role: 'alert' }, before, problem.sentence);
+  tell(before + problem.sentence, 'p.error');
+}
+
+/** Show a line above the view for a while. */
+function tell(text, tag = 'p.notice') {
+  announce(text);
+  const line = make(tag, { role: 'alert' }, text);
   main.before(line);
   setTimeout(() => line.remove(), 15000);
 }

@@ -3,7 +3,7 @@
 import * as api from '/page/api.js';
 import { announce, button, fill, make, toggle } from '/page/dom.js';
 import { Eye, firstSight } from '/page/eye.js';
-import { Identity, mayCorrect } from '/page/identity.js';
+import { Identity, mayCorrect, mayDelete } from '/page/identity.js';
 import * as keys from '/page/keys.js';
 import { current, limitPercent, moment, ofProblem, percent, say } from '/page/language.js';
 import { Review } from '/page/review.js';
@@ -61,17 +61,18 @@ class ReadingView {
   }
 
   drawHead() {
-    const { answer } = this;
+    const { answer, session } = this;
     const name = answer.name || say('page.photograph_number', { number: answer.id.slice(0, 8) });
+    const change = mayCorrect(session, answer) ? 'page.correct' : mayDelete(session, answer) ? 'page.delete' : null;
     fill(this.header, make('div.row.head', {},
       make('a', { href: '#/' }, `← ${say('page.worklist')}`),
       make('h1', {}, name),
       answer.patient ? make('span', {}, `${say('paper.patient')}: ${answer.patient}`) : null,
       make('span.quiet', {}, moment(answer.created)),
-      mayCorrect(this.session, answer) ? button(say('page.correct'), (event) => this.correct(event.target)) : null));
+      change ? button(say(change), (event) => this.correct(event.target)) : null));
   }
 
-  /** Ask below the head for the right patient and eye. */
+  /** Ask below the head for the right patient and eye, or whether to delete the photograph. */
   correct(opener) {
     if (this.main.querySelector('.identity')) return;
     const identity = new Identity(this.session, this.answer, {
@@ -79,7 +80,8 @@ class ReadingView {
       removed: () => { if (this.review) this.review.drop(); },
     });
     this.header.append(identity.element);
-    identity.focus();
+    if (!mayCorrect(this.session, this.answer)) identity.ask();
+    else identity.focus();
   }
 
   refuse() {
@@ -239,7 +241,7 @@ class ReadingView {
     const mayReview = this.session.roles.includes('review');
     if (this.review) this.review.close();
     this.review = mayReview && answer.status === 'read'
-      ? new Review(this.eye, { saved: (newer, said) => this.take(newer, said), redraw: () => this.redraw() })
+      ? new Review(this.eye, this.session.person, { saved: (newer, said) => this.take(newer, said), redraw: () => this.redraw() })
       : null;
     const software = reading ? this.software(reading)
       : make('p', {}, say(answer.withheld ? 'page.withheld' : 'page.status_waiting'));

@@ -4,6 +4,7 @@ import * as api from '/page/api.js';
 import { announce, button, choice, field, fill, make } from '/page/dom.js';
 import { moment, say } from '/page/language.js';
 import { Boxes } from '/page/boxes.js';
+import * as drafts from '/page/drafts.js';
 import { COLOURS } from '/page/viewer/lesions.js';
 
 const GRADES = ['0', '1', '2', '3', '4'];
@@ -18,11 +19,13 @@ const LEAST_AROUND = 120;
 export class Review {
   /**
    * @param {Eye} eye whose photograph is reviewed
+   * @param {string} reader who reviews
    * @param {{saved: (answer: Object, words: string) => void, redraw: () => void}} told after a
    *   save that changes the view, and to draw
    */
-  constructor(eye, { saved, redraw }) {
+  constructor(eye, reader, { saved, redraw }) {
     this.eye = eye;
+    this.reader = reader;
     this.told = saved;
     this.redraw = redraw;
     this.state = make('p.quiet', { role: 'status', tabindex: '-1' });
@@ -32,6 +35,7 @@ export class Review {
     document.addEventListener('visibilitychange', this.hide);
     // A page that is closed while a draft cannot be saved would take it along.
     this.leave = (event) => { if (this.unsaved && (this.problem || this.answer.withheld)) event.preventDefault(); };
+    this.sent = Promise.resolve();
     window.addEventListener('beforeunload', this.leave);
     this.begin();
   }
@@ -72,7 +76,8 @@ export class Review {
   /** Save now what would be saved in a few seconds. */
   async keep() {
     clearTimeout(this.timer);
-    if (this.pending) await this.save(true);
+    // Where the software's opinion is withheld, a saved grade would end that: only by a button.
+    if (this.pending) await this.save(true, this.answer.withheld ? null : this.grade);
   }
 
   draw() {
@@ -202,7 +207,7 @@ export class Review {
   changed() {
     if (this.closed) return;
     this.unsaved = true;
-    this.pending = !this.answer.withheld;
+    this.pending = true;
     this.say(say('page.unsaved'));
     this.saveSoon();
   }
@@ -210,8 +215,7 @@ export class Review {
   /** Save a draft in a while. */
   saveSoon() {
     clearTimeout(this.timer);
-    // Where the software's opinion is withheld, saving a grade would end that: only by a button.
-    if (this.pending && !this.closed) this.timer = setTimeout(() => this.save(true), SAVE_MS);
+    if (this.pending && !this.closed) this.timer = setTimeout(() => this.keep(), SAVE_MS);
   }
 
   say(text) { this.state.textContent = text; }
@@ -222,10 +226,10 @@ export class Review {
     this.state.focus();
   }
 
-  body(draft) {
+  body(draft, grade) {
     return {
-      grade: this.grade === null || this.grade === UNGRADABLE ? null : Number(this.grade),
-      ungradable: this.grade === UNGRADABLE,
+      grade: grade === null || grade === UNGRADABLE ? null : Number(grade),
+      ungradable: grade === UNGRADABLE,
       comment: this.comment,
       confidence: this.confidence === null ? null : Number(this.confidence),
       changed_mind: this.changedMind,
@@ -234,25 +238,37 @@ export class Review {
     };
   }
 
-  /** Save; a problem is said beside the buttons. */
-  async save(draft) {
+  /** Save, one after another; a problem is said beside the buttons. */
+  save(draft, grade = this.grade) {
     clearTimeout(this.timer);
     this.pending = false;
-    this.unsaved = false;
+    this.unsaved = grade !== this.grade;
+    const body = this.body(draft, grade);
+    this.sent = this.sent.then(() => this.send(body));
+    return this.sent;
+  }
+
+  async send(body) {
     try {
-      const answer = await api.review(this.answer.id, this.body(draft));
+      const answer = await api.review(this.answer.id, body);
       this.problem = null;
       if (this.closed) return null;
       this.eye.update(answer);
-      this.say(say(draft ? 'page.draft_saved' : 'page.saved'));
+      if (!this.pending) this.say(say(this.unsaved ? 'page.grade_not_given' : body.draft ? 'page.draft_saved' : 'page.saved'));
       return answer;
     } catch (problem) {
       this.problem = problem;
+      this.say(problem.sentence || String(problem));
+      if (problem.signedOut) {
+        drafts.keep(this.reader, this.answer.id, { ...body, draft: true });
+        this.pending = false;
+        if (!this.closed) Promise.reject(problem); // The page asks who is there.
+        return null;
+      }
       this.unsaved = true;
-      this.pending = !this.answer.withheld;
+      this.pending = true;
       // A service that does not answer may do so soon; one that refuses will refuse it again.
       if (!problem.status || problem.status >= 500) this.saveSoon();
-      this.say(problem.sentence || String(problem));
       return null;
     }
   }

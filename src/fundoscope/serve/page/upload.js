@@ -60,11 +60,11 @@ export function panel(session, then) {
   const eye = choice(eyes, '', (value) => { said.eye = value; });
   const keep = make('input', { type: 'checkbox', onchange: () => { said.keepName = keep.checked; } });
   const drop = make('div.drop', {},
-    make('label', { for: 'files' }, say('page.drop')), input,
-    make('div.row', {},
+    make('div.row', {}, // First whose photograph it is: a file is sent as soon as it is chosen.
       field(say('paper.patient'), patient),
       field(say('page.eye'), eye),
-      make('label.check', {}, keep, say('page.keep_name'))));
+      make('label.check', {}, keep, say('page.keep_name'))),
+    make('label', { for: 'files' }, say('page.drop')), input);
   const region = make('section.upload', { 'aria-label': say('page.upload') }, drop, list);
 
   for (const kind of ['dragenter', 'dragover']) {
@@ -98,6 +98,9 @@ export function panel(session, then) {
   return region;
 }
 
+/** Whether a later try may do better: the service or the network failed, not the photograph. */
+const mayPass = ({ status, signedOut }) => !status || status >= 500 || status === 408 || signedOut;
+
 /** One photograph on its way: a line of the list. */
 class Upload {
   constructor(file, said, list) {
@@ -122,8 +125,10 @@ class Upload {
         return;
       } catch (problem) {
         if (!isOurs()) return;
-        if (problem.status !== 503 || tries >= MOST_RETRIES) {
-          this.fail(problem.sentence || String(problem));
+        // With an id it is no queue that is full: this photograph was tried, and may fail again.
+        if (problem.status !== 503 || problem.id || tries >= MOST_RETRIES) {
+          this.fail(problem.sentence || String(problem), mayPass(problem));
+          if (problem.signedOut) Promise.reject(problem); // The page asks who is there.
           return;
         }
         this.words.textContent = say('page.busy', { seconds: problem.retry });
@@ -131,6 +136,16 @@ class Upload {
         if (!isOurs()) return;
       }
     }
+  }
+
+  again() {
+    this.line.classList.remove('error');
+    this.words.removeAttribute('role');
+    this.bar.value = 0;
+    this.words.before(this.bar);
+    this.words.textContent = say('page.waiting');
+    waiting.push(this);
+    next();
   }
 
   progress(share) {
@@ -150,11 +165,13 @@ class Upload {
     announce(`${this.file.name}: ${this.words.textContent}`);
   }
 
-  fail(sentence) {
+  /** Say what is wrong; what may pass can be tried again. */
+  fail(sentence, again = false) {
     this.bar.remove();
     this.line.classList.add('error');
     this.words.setAttribute('role', 'alert');
-    fill(this.words, sentence, ' ', button(say('page.dismiss'), () => this.line.remove()));
+    fill(this.words, sentence, ' ', again ? button(say('page.again'), () => this.again()) : null, ' ',
+      button(say('page.dismiss'), () => this.line.remove()));
     if (!this.line.isConnected) announce(`${this.file.name}: ${sentence}`);
   }
 }

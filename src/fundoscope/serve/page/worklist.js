@@ -112,7 +112,7 @@ export async function show(main, session) {
   const timer = setInterval(() => {
     if (document.hidden) return;
     look().catch((problem) => {
-      if (problem.status === 401) throw problem; // Signed out elsewhere: a token is asked for.
+      if (problem.signedOut) throw problem; // Signed out elsewhere: a token is asked for.
       shown = null; // Drawn anew once the service answers again.
       fill(caption, make('span.error', { role: 'alert' }, problem.sentence || String(problem)));
     });

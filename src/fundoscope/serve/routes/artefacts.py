@@ -159,6 +159,13 @@ async def report(
     The patient is named if the upload named one. Two readings do not go into one report if they
     name different patients, or if their photographs were received more than two weeks apart.
     """
+    if other == id:
+        raise Problem(
+            422,
+            "same_photograph",
+            "the report would show this photograph twice",
+            "leave other out, or name a photograph of the other eye",
+        )
     ids = [str(id)] if other is None else [str(id), str(other)]
     records = [await run_in_threadpool(shown_record, service, each, caller) for each in ids]
     patients = {record.given.patient or "" for record in records}

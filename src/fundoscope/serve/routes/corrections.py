@@ -64,7 +64,8 @@ async def correct(
     is changed. Reviews are kept. The audit log says who corrected which field, not its values.
     """
     given = (await decoded(request, CORRECTIONS, most=MOST_BYTES)).values()
-    uploads.check_patient(given.get(corrections.PATIENT))
+    if corrections.PATIENT in given:
+        given[corrections.PATIENT] = uploads.checked_patient(given[corrections.PATIENT])
     record = await run_in_threadpool(record_of, service, str(id))
     if record.reading is None:
         raise not_read(record)

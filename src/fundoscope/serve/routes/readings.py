@@ -19,7 +19,7 @@ from fundoscope.serve.answers import (
     problems,
     reading_answer,
 )
-from fundoscope.serve.problems import Problem, disk_full, not_found
+from fundoscope.serve.problems import RETRY_S, Problem, disk_full, not_found, retry
 from fundoscope.serve.service import (
     Service,
     TheService,
@@ -30,7 +30,7 @@ from fundoscope.serve.service import (
 )
 from fundoscope.serve.store import photographs, records
 from fundoscope.serve.store.photographs import Incoming
-from fundoscope.serve.store.records import Record
+from fundoscope.serve.store.records import Record, Refused
 from fundoscope.serve.store.tables import WAITING
 
 PREFER: Final = "prefer"
@@ -65,8 +65,9 @@ async def upload(request: Request, service: TheService, caller: Uploader) -> Res
     The answer comes when it is read; with the header `Prefer: respond-async` when it is stored.
     From then on it is kept and read, also if the caller hangs up or the service dies. A file that
     cannot be read as a photograph gets 422 with the reason. It is removed; the reason is kept, with
-    what you said of it. If the file is not to blame, such as when memory ran out, it is kept and
-    read again after the next start.
+    what you said of it. If the file is not to blame, such as when memory ran out, the answer is 503
+    (500 where waiting does not help). The photograph is kept, and read again when you send it again
+    or after the next start.
     """
     service.queue.take_place()
     try:
@@ -87,11 +88,19 @@ async def upload(request: Request, service: TheService, caller: Uploader) -> Res
     if finished is None:
         raise not_found(record.id)
     if finished.refusal is not None:
-        why = finished.refusal
-        raise Problem(
-            422, why.code, f"the photograph {why.reason}", why.remedy, headers=where, id=record.id
-        )
+        raise _refusal(finished.refusal, record.id, where)
     return await run_in_threadpool(_read, service, finished, caller, where)
+
+
+def _refusal(why: Refused, id_: str, where: dict[str, str]) -> Problem:
+    """The problem of a photograph that was not read: of the file, or of the service."""
+    status = 422
+    if why.code in records.PASSING:
+        status, where = 503, where | retry(RETRY_S)
+    elif why.code in records.NOT_THE_FILE:
+        status = 500
+    what = f"the photograph {why.reason}"
+    return Problem(status, why.code, what, why.remedy, headers=where, id=id_)
 
 
 def _read(service: Service, record: Record, caller: Uploader, where: dict[str, str]) -> Response:

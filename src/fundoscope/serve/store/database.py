@@ -28,21 +28,40 @@ POSTGRESQL: Final = "postgresql"
 SQLITE: Final = "sqlite"
 DRIVER: Final = "psycopg"
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
-FULL: Final = ("database or disk is full", "No space left on device", "disk full")
-"""How SQLite and PostgreSQL report a full disk."""
+FULL, BUSY, DISK, DAMAGED = "disk_full", "database_busy", "database_disk", "database_damaged"
+SILENT: Final = "database"
+"""What can be wrong with a database: the codes of problems."""
+SIGNS: Final = {
+    FULL: ("database or disk is full", "No space left on device", "disk full"),
+    BUSY: ("is locked",),
+    DISK: ("readonly database", "disk I/O error", "unable to open database file"),
+    DAMAGED: ("malformed", "not a database"),
+}
+"""How SQLite, and PostgreSQL the first, report what is wrong."""
+FAULTS: Final = {
+    FULL: ("has no space left on its disk", "free some space"),
+    BUSY: ("is in use by another program", "close that program, or try again in a minute"),
+    DISK: (
+        "cannot be written or read",
+        "check the disk, and that the data folder belongs to the user who runs the service",
+    ),
+    DAMAGED: ("is damaged", "put back a copy of fundoscope.db that you saved"),
+    SILENT: ("does not answer", "start it again, and check that it can be reached"),
+}
+"""What is wrong, and what to do, for whoever runs the service."""
 
 
 class DatabaseError(FundoscopeError):
     """The database cannot be used.
 
     Attributes:
-        full: whether its disk is full.
+        code: what is wrong, a key of :data:`FAULTS`.
     """
 
-    def __init__(self, why: str, remedy: str, *, full: bool = False) -> None:
+    def __init__(self, code: str = SILENT) -> None:
         """Describe what is wrong with it."""
-        self.full = full
-        super().__init__("the database", why, remedy)
+        self.code = code
+        super().__init__("the database", *FAULTS[code])
 
 
 def opened(folder: Path, url: str | None) -> Engine:
@@ -114,17 +133,14 @@ def explained() -> Iterator[None]:
     """Turn errors of the database into one of ours.
 
     Raises:
-        DatabaseError: the block raised an error of SQLAlchemy.
+        DatabaseError: the block raised an error of SQLAlchemy, or SQLite did.
     """
     try:
         yield
-    except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or type(error).__name__)
-        if any(words in cause for words in FULL):
-            why, remedy = "has no space left on its disk", "free some space"
-            raise DatabaseError(why, remedy, full=True) from error
-        why, remedy = "does not answer", "start it again, and check that it can be reached"
-        raise DatabaseError(why, remedy) from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = str(getattr(error, "orig", None) or error)
+        signs = (code for code, words in SIGNS.items() if any(word in cause for word in words))
+        raise DatabaseError(next(signs, SILENT)) from error
 
 
 def _engine(folder: Path, url: str | None) -> Engine:

@@ -165,6 +165,8 @@ def removal(data: Path) -> Iterator[Callable[[str], None]]:
 def tidy(data: Path, known: Collection[str]) -> int:
     """Remove what a process that died left: uploads, and photographs without a row.
 
+    Folders, which somebody else made there, are left alone.
+
     Args:
         data: the data folder, which no other process uses.
         known: the hashes of the photographs that have a row.
@@ -176,10 +178,10 @@ def tidy(data: Path, known: Collection[str]) -> int:
         OSError: one cannot be removed.
     """
     removed = 0
-    for path in (data / INCOMING).iterdir():
+    for path in filter(_is_file, (data / INCOMING).iterdir()):
         path.unlink()
         removed += 1
-    for path in (data / FOLDER).glob("*/*"):
+    for path in filter(_is_file, (data / FOLDER).glob("*/*")):
         if path.stem in known:
             if path.suffix == REMOVED:
                 path.replace(path.with_suffix(""))
@@ -187,3 +189,7 @@ def tidy(data: Path, known: Collection[str]) -> int:
         path.unlink()
         removed += 1
     return removed
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()

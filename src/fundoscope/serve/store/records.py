@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,8 +23,8 @@ from fundoscope.serve.store.photographs import Incoming, path_of, removal
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, WAITING, readings
 
-READER: Final = "reader"
-"""The next step of :data:`fundoscope.reading.NEXT_STEPS` that asks for a person."""
+READER, RETAKE = "reader", "retake"
+"""Two of :data:`fundoscope.reading.NEXT_STEPS`: a person looks, or takes another photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ NOT_THE_FILE: Final = frozenset(
 )  # fmt: skip
 """Codes of refusals that may pass: a busy machine, too little memory, a disk that does not answer,
 an error of ours."""
+PASSING: Final = NOT_THE_FILE - {INTERNAL_ERROR, "no_permission", "not_found"}
+"""Those of them that may have passed a minute later, without anybody's doing."""
+BLANKS: Final = re.compile(" +")
 REFUSALS: Final = msgspec.json.Decoder(Refused)
 """Made once: msgspec crashes if two threads build the decoder of a type at the same time."""
 
@@ -98,8 +103,18 @@ class Record:
     refusal: Refused | None
 
 
+def patient_of(text: str) -> str:
+    """A patient's identifier as it is stored.
+
+    Blanks around it, or two for one, are not seen on any screen and would make two patients of one.
+    """
+    return BLANKS.sub(" ", text.strip())
+
+
 def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
     """Store a photograph: when this returns, it survives a loss of power.
+
+    The second upload of one that was refused for a reason that is not the file's is no new one.
 
     Args:
         store: where.
@@ -112,37 +127,57 @@ def accept(store: Store, upload: Incoming, given: Given, who: str) -> Record:
         DatabaseError: the database cannot be used. In both cases nothing is stored.
     """
     sha256 = upload.sync()
-    id_, created = str(uuid.uuid4()), audit.now()
+    said = {
+        "uploaded_by": who,
+        "photograph": sha256,
+        "eye": given.eye,
+        "patient": given.patient,
+        "name": given.name,
+    }
     kept = False
     try:
         with writing(store.engine) as connection:
-            first = (
-                select(readings.c.id)
-                .where(readings.c.photograph == sha256)
-                .order_by(readings.c.number)
-                .limit(1)
-            )
-            same_as = connection.execute(first).scalar()
-            row = {
-                "id": id_,
-                "created": created,
-                "uploaded_by": who,
-                "photograph": sha256,
-                "size": upload.size,
-                "eye": given.eye,
-                "patient": given.patient,
-                "name": given.name,
-                "same_as": same_as,
-                "status": WAITING,
-            }
-            connection.execute(readings.insert().values(row))
-            audit.append(connection, who, audit.ACCEPTED, id_, detail={"photograph": sha256})
+            id_ = _refused_before(connection, said)
+            if id_ is None:
+                id_ = _inserted(connection, said, upload.size)
+                audit.append(connection, who, audit.ACCEPTED, id_, detail={"photograph": sha256})
+            else:
+                _wait(connection, id_)
+            row = connection.execute(select(readings).where(readings.c.id == id_)).one()
             kept = upload.keep(sha256)  # The last step: if the database fails, nothing is kept.
     except BaseException:
         if kept:
             _forget(store, sha256)
         raise
-    return Record(id_, created, None, who, sha256, upload.size, given, same_as, WAITING, None, None)
+    return record_of(row)
+
+
+def _inserted(connection: Connection, said: Mapping[str, str | None], size: int) -> str:
+    """Add the row of a photograph; its id."""
+    first = (
+        select(readings.c.id)
+        .where(readings.c.photograph == said["photograph"])
+        .order_by(readings.c.number)
+        .limit(1)
+    )
+    same_as = connection.execute(first).scalar()
+    row = {"id": str(uuid.uuid4()), "created": audit.now(), "size": size, "status": WAITING}
+    connection.execute(readings.insert().values(**said, **row, same_as=same_as))
+    return str(row["id"])
+
+
+def _refused_before(connection: Connection, said: Mapping[str, str | None]) -> str | None:
+    """The id of the same upload by the same person, refused for a reason that is not the file's."""
+    same = [readings.c[name].is_not_distinct_from(value) for name, value in said.items()]
+    query = select(readings.c.id, readings.c.refusal).where(readings.c.status == REFUSED, *same)
+    rows = connection.execute(query.order_by(readings.c.number))
+    return next((row.id for row in rows if not _blames_file(row.refusal)), None)
+
+
+def _wait(connection: Connection, id_: str) -> None:
+    """Let a refused photograph wait to be read again."""
+    values = {"status": WAITING, "refusal": None, "finished": None}
+    connection.execute(update(readings).where(readings.c.id == id_).values(values))
 
 
 def _forget(store: Store, sha256: str) -> None:
@@ -230,8 +265,7 @@ def wait_again(store: Store) -> int:
     with writing(store.engine) as connection:
         ids = [row.id for row in connection.execute(query) if not _blames_file(row.refusal)]
         for id_ in ids:
-            values = {"status": WAITING, "refusal": None, "finished": None}
-            connection.execute(update(readings).where(readings.c.id == id_).values(values))
+            _wait(connection, id_)
     return len(ids)
 
 
@@ -264,6 +298,8 @@ def _blames_file(refusal: str | None) -> bool:
 def columns_of(reading: Reading) -> dict[str, Any]:
     """The columns of a reading; some repeat its fields for the worklist."""
     grade, step = reading.grade, reading.next_step
+    # Without a grade it is listed as ungradable; with one nobody would notice that it is doubtful.
+    for_a_person = (READER,) if grade.icdr is None else (READER, RETAKE)
     return {
         "status": READ,
         "reading": reading.to_json(),
@@ -271,7 +307,7 @@ def columns_of(reading: Reading) -> dict[str, Any]:
         "certainty": certainty(grade),
         "referable": None if grade.referable is None else grade.referable.positive,
         "needs_reader": bool(reading.needs_reader or grade.abstained)
-        or (step is not None and step.step == READER),
+        or (step is not None and step.step in for_a_person),
         "ungradable": grade.icdr is None,
         "next_step": None if step is None else step.step,
     }

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, select, update
 from fundoscope.serve.store import audit
 from fundoscope.serve.store.database import forget, looking, writing
 from fundoscope.serve.store.photographs import removal
-from fundoscope.serve.store.records import is_kept
+from fundoscope.serve.store.records import is_kept, patient_of
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import first_grades, readings, reviews
 
@@ -59,7 +59,8 @@ def of_patient(store: Store, patient: str) -> list[str]:
     Raises:
         DatabaseError: the database cannot be used.
     """
-    query = select(readings.c.id).where(readings.c.patient == patient).order_by(readings.c.number)
+    names = (patient, patient_of(patient))
+    query = select(readings.c.id).where(readings.c.patient.in_(names)).order_by(readings.c.number)
     with looking(store.engine) as connection:
         return list(connection.execute(query).scalars())
 

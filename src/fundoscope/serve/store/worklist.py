@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, null, or_, select, true
 
 from fundoscope.serve.store.database import looking
-from fundoscope.serve.store.records import Record
+from fundoscope.serve.store.records import Record, patient_of
 from fundoscope.serve.store.store import Store
 from fundoscope.serve.store.tables import READ, REFUSED, first_grades, readings, reviews
 
@@ -192,7 +192,8 @@ def _where(
     if wanted.reviewed is not None:
         conditions.append(final if wanted.reviewed else ~final)
     if wanted.patient is not None:
-        conditions.append(readings.c.patient == wanted.patient)
+        names = (wanted.patient, patient_of(wanted.patient))
+        conditions.append(readings.c.patient.in_(names))
     if wanted.patient_part is not None:
         conditions.append(readings.c.patient.icontains(wanted.patient_part, autoescape=True))
     if wanted.received is not None:
