@@ -36,8 +36,9 @@ PARTS: Final = {
     "make": "view at the working scale",
     "on_view": "detector",
     "merge": "merge",
+    "landmarks": "optic disc and fovea",
 }
-"""The timed functions, and their titles in the table."""
+"""The timed parts, and their titles in the table."""
 UNIT: Final = 1 if sys.platform == "darwin" else 1024
 """Bytes in one of ``ru_maxrss``."""
 
@@ -47,7 +48,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
 
 
-def timed(module: ModuleType | type, name: str, part: str, taken: dict[str, float]) -> None:
+def timed(module: ModuleType, name: str, part: str, taken: dict[str, float]) -> None:
     """Time a function; its milliseconds are added up in ``taken``."""
     inner: Callable[..., Any] = getattr(module, name)
 
@@ -62,18 +63,20 @@ def timed(module: ModuleType | type, name: str, part: str, taken: dict[str, floa
 
 def watched() -> dict[str, float]:
     """Time all parts of a reading; gives the milliseconds, by part."""
-    from fundoscope.lesions import detector, merge, view
+    from fundoscope.grading import grader, inputs
+    from fundoscope.lesions import detector, landmarks, merge, view
     from fundoscope.photo import decode, field
-    from fundoscope.reader import Reader
 
     taken: dict[str, float] = defaultdict(float)
     timed(decode, "read_bytes", "decode", taken)
     timed(decode, "decode", "decode", taken)
     timed(field, "find", "find", taken)
-    timed(Reader, "_grade", "grade", taken)
+    timed(inputs, "make", "grade", taken)
+    timed(grader, "grade_and_check", "grade", taken)
     timed(view, "make", "make", taken)
     timed(detector, "with_maps", "on_view", taken)
     timed(merge, "merge", "merge", taken)
+    timed(landmarks, "find", "landmarks", taken)
     return taken
 
 
@@ -110,12 +113,11 @@ def measure(paths: list[Path], rounds: int, threads: int, detector: Path | None)
     }
 
 
-def in_fresh_process(
-    paths: list[Path], rounds: int, threads: int, detector: Path | None
-) -> dict[str, Any]:
+def in_fresh_process(paths: list[Path], threads: int, args: argparse.Namespace) -> dict[str, Any]:
     """Run :func:`measure` in a new process."""
-    command = [sys.executable, __file__, "--inside", str(threads), "--rounds", str(rounds)]
-    command += ["--detector", str(detector)] if detector else []
+    command = [sys.executable, __file__, "--inside", str(threads), "--rounds", str(args.rounds)]
+    command += ["--data", str(args.data)]  # required, also where the paths are given
+    command += ["--detector", str(args.detector)] if args.detector else []
     done = subprocess.run(
         [*command, *map(str, paths)], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -165,10 +167,7 @@ def main() -> None:
     names = (folder / "train.txt").read_text().split()
     names = names[:: max(1, len(names) // args.photographs)][: args.photographs]
     paths = args.paths or [folder / "JPEGImages" / f"{name}.jpg" for name in names]
-    measured = {
-        threads: in_fresh_process(paths, args.rounds, threads, args.detector)
-        for threads in args.threads
-    }
+    measured = {threads: in_fresh_process(paths, threads, args) for threads in args.threads}
     lesions = next(iter(measured.values()))["lesions"]
     print(
         f"{len(paths)} photographs with {min(lesions):.0f} to {max(lesions):.0f} lesions found,"

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fundoscope.geometry import Box
 from fundoscope.reading import FieldOfView, Lesion, OpticDisc
 
@@ -32,13 +35,14 @@ def lesions_only(
         disc: of the same photograph, found or not.
         fov: of the photograph, found.
     """
-    kept: list[Lesion] = []
-    for lesion in lesions:
-        if not possible(lesion, disc, fov):
-            continue
-        if not any(_same(lesion, other) for other in kept):
-            kept.append(lesion)
-    return tuple(kept)
+    able = [lesion for lesion in lesions if possible(lesion, disc, fov)]
+    boxes = np.array([lesion.box for lesion in able], np.float64).reshape(-1, 4)
+    kept = np.zeros(len(able), np.bool_)
+    for place, lesion in enumerate(able):
+        # Few boxes touch: the rest need not be compared one by one.
+        touching = np.flatnonzero(kept[:place] & _touch(boxes[:place], boxes[place]))
+        kept[place] = not any(_same(lesion, able[other]) for other in touching)
+    return tuple(lesion for lesion, is_kept in zip(able, kept, strict=True) if is_kept)
 
 
 def possible(lesion: Lesion, disc: OpticDisc, fov: FieldOfView) -> bool:
@@ -58,6 +62,12 @@ def within_disc(lesion: Lesion, disc: Box) -> bool:
     x = (lesion.box[0] + lesion.box[2] - disc[0] - disc[2]) / (disc[2] - disc[0])
     y = (lesion.box[1] + lesion.box[3] - disc[1] - disc[3]) / (disc[3] - disc[1])
     return math.hypot(x, y) <= 1.0
+
+
+def _touch(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of the boxes ``(N, 4)`` share an area with a box."""
+    touch: NDArray[np.bool_] = ((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])).all(axis=1)
+    return touch
 
 
 def _same(lesion: Lesion, better: Lesion) -> bool:

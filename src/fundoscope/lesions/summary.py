@@ -87,12 +87,12 @@ def findings(
         eye: which eye it is, if that was given.
     """
     detections = accepted(detector, boxes, fov)
-    anatomy, found = anatomy_of(_likely(detections, photo, fov), detector, fov)
-    anatomy = _of_detector(anatomy, fov, eye) if placed is None else placed
+    anatomy = _of_detector(detections, detector, photo, fov, eye) if placed is None else placed
     notes = discs.warnings(anatomy.disc, fov) + laterality.warnings(anatomy.laterality)
     seen = possible(boxes, anatomy.disc, fov)
     if exposure.is_overexposed(photo, fov):
         return Findings((), OVEREXPOSED, anatomy, (*notes, OVEREXPOSED_WARNING), seen)
+    found = [item for item in detections if item.kind in LESIONS]
     lesions = cleaning.lesions_only(found, anatomy.disc, fov)
     of_kinds = summarise(lesions, anatomy, detector, fov)
     of_kinds = with_presence(of_kinds, seen, detector)
@@ -116,8 +116,15 @@ def possible(boxes: Sequence[Lesion], disc: OpticDisc, fov: FieldOfView) -> tupl
     )
 
 
-def _of_detector(anatomy: Anatomy, fov: FieldOfView, eye: str | None) -> Anatomy:
+def _of_detector(
+    detections: Sequence[Lesion],
+    detector: Detector,
+    photo: Photo,
+    fov: FieldOfView,
+    eye: str | None,
+) -> Anatomy:
     """The landmarks that follow from a detector's disc; ``eye`` as for :func:`findings`."""
+    anatomy, _ = anatomy_of(_likely(detections, photo, fov), detector, fov)
     if anatomy.disc.found is None:  # so the fovea was not looked for either
         return replace(anatomy, laterality=laterality.of(anatomy.disc, anatomy.fovea, fov, eye))
     return geometry.of_disc(anatomy.disc, fov, eye)
