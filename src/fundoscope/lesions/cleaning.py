@@ -66,7 +66,8 @@ def within_disc(lesion: Lesion, disc: Box) -> bool:
 
 def _touch(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of the boxes ``(N, 4)`` share an area with a box."""
-    touch: NDArray[np.bool_] = ((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])).all(axis=1)
+    overlaps = (boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])  # across, and down
+    touch: NDArray[np.bool_] = overlaps[:, 0] & overlaps[:, 1]
     return touch
 
 
