@@ -113,6 +113,13 @@ def measure(paths: list[Path], rounds: int, threads: int, detector: Path | None)
     }
 
 
+def of_training(folder: Path, most: int) -> list[Path]:
+    """Photographs of IDRiD's lesion training set, spread over it."""
+    names = (folder / "train.txt").read_text().split()
+    names = names[:: max(1, len(names) // most)][:most]
+    return [folder / "JPEGImages" / f"{name}.jpg" for name in names]
+
+
 def in_fresh_process(paths: list[Path], threads: int, args: argparse.Namespace) -> dict[str, Any]:
     """Run :func:`measure` in a new process."""
     command = [sys.executable, __file__, "--inside", str(threads), "--rounds", str(args.rounds)]
@@ -163,10 +170,7 @@ def main() -> None:
     if args.inside:
         print(json.dumps(measure(args.paths, args.rounds, args.inside, args.detector)))
         return
-    folder = args.data / "lesions" / "idrid"
-    names = (folder / "train.txt").read_text().split()
-    names = names[:: max(1, len(names) // args.photographs)][: args.photographs]
-    paths = args.paths or [folder / "JPEGImages" / f"{name}.jpg" for name in names]
+    paths = args.paths or of_training(args.data / "lesions" / "idrid", args.photographs)
     measured = {threads: in_fresh_process(paths, threads, args) for threads in args.threads}
     lesions = next(iter(measured.values()))["lesions"]
     print(
