@@ -99,13 +99,18 @@ def draft_of(site: Site, reading: str, reader: str) -> str | None:
     return None if draft is None else draft.opinion.comment
 
 
-def test_a_draft_outlives_a_sign_out_in_another_window(site: Any, open_page: Open) -> None:
-    token = token_of(site, "eva")
-    page = open_page(site.address)
+def comment_while_signed_out(page: Any, site: Site, token: str, seed: int, words: str) -> str:
+    """Open a photograph, lose the sign-in, and type a comment; gives the photograph's id."""
     sign_in(page, token)
-    id_ = open_reading(page, site, 75)
+    id_ = open_reading(page, site, seed)
     page.context.clear_cookies()
-    page.get_by_label("Comment").fill("typed while signed out")
+    page.get_by_label("Comment").fill(words)
+    return id_
+
+
+def test_a_draft_outlives_a_sign_out_in_another_window(site: Any, open_page: Open) -> None:
+    token, page = token_of(site, "eva"), open_page(site.address)
+    id_ = comment_while_signed_out(page, site, token, 75, "typed while signed out")
     expect(page.get_by_label("Token")).to_be_visible()
     assert page.locator(".review").count() == 0
     sign_in(page, token)
@@ -116,12 +121,8 @@ def test_a_draft_outlives_a_sign_out_in_another_window(site: Any, open_page: Ope
 def test_a_draft_left_by_escape_while_signed_out_waits_for_its_reader(
     site: Any, open_page: Open
 ) -> None:
-    token = token_of(site, "finn")
-    page = open_page(site.address)
-    sign_in(page, token)
-    id_ = open_reading(page, site, 76)
-    page.context.clear_cookies()
-    page.get_by_label("Comment").fill("of Finn")
+    token, page = token_of(site, "finn"), open_page(site.address)
+    id_ = comment_while_signed_out(page, site, token, 76, "of Finn")
     page.locator("canvas").first.focus()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Token")).to_be_visible()
